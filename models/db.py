@@ -1,0 +1,104 @@
+"""The database: one engine for each address, sessions that commit on leaving, and migrations."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+from models.settings import get_settings
+
+BUSY_TIMEOUT_SECONDS = 30
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+_engines: dict[str, Engine] = {}
+_engines_lock = threading.Lock()
+
+
+def get_engine(url: str | None = None) -> Engine:
+    """Return this process's engine for an address, by default the one in the settings."""
+    url = url or get_settings().database_url
+    with _engines_lock:
+        if url not in _engines:
+            _engines[url] = _make_engine(url)
+        return _engines[url]
+
+
+def dispose() -> None:
+    """Close every connection of this process."""
+    with _engines_lock:
+        for engine in _engines.values():
+            engine.dispose()
+        _engines.clear()
+
+
+def _make_engine(url: str) -> Engine:
+    # Parameters hold buyers' data, so database errors must not print them.
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    file = make_url(url).database
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the write lock at once: a reader that turns into a writer later
+    # would fail with "database is locked" without waiting.
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def session_scope() -> Iterator[Session]:
+    """Yield a session that commits on leaving and rolls back on an error; rows stay readable after it."""
+    with Session(get_engine(), expire_on_commit=False) as session:
+        yield session
+        session.commit()
+
+
+@contextmanager
+def read_scope() -> Iterator[Session]:
+    """Yield a session for reading; it waits for no writer and nothing is committed."""
+    with Session(get_engine(), expire_on_commit=False, autoflush=False) as session:
+        session.connection(execution_options={"reads_only": True})
+        yield session
+        session.rollback()
+
+
+def migration_config(url: str | None = None) -> Config:
+    """Return Alembic's configuration for an address, by default the one in the settings."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url or get_settings().database_url
+    return config
+
+
+def upgrade(url: str | None = None, revision: str = "head") -> None:
+    """Bring the schema to a revision; repeating it changes nothing."""
+    command.upgrade(migration_config(url), revision)
+
+
+def downgrade(revision: str, url: str | None = None) -> None:
+    """Take the schema back to an older revision."""
+    command.downgrade(migration_config(url), revision)

@@ -1,0 +1,102 @@
+"""Settings of one installation, read from the environment or one `.env` file."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from models.errors import SettingsError
+
+PREFIX = "WARENFLUSS_"
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+def project_folder() -> Path:
+    """Return the checkout when running from one, else the working directory."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+
+
+class Settings(BaseSettings):
+    """What an installation may set; every name has the prefix `WARENFLUSS_` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding="utf-8", extra="ignore")
+
+    data_dir: Path = Field(default_factory=lambda: project_folder() / "data")
+    database_url: str = ""
+    language: Literal["de", "en"] = "de"
+
+    public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:4200")
+    """Where people reach the Prefect UI; links in mails begin with it."""
+    prefect_host: str = "127.0.0.1"
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+
+    smtp_host: str = ""
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_from: str = "warenfluss@localhost"
+    mail_to: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Operators' addresses, separated by commas."""
+
+    overdue_factor: float = Field(default=3.0, ge=1)
+    """A cycle is reported when it has not succeeded for this many of its intervals."""
+    reminder_hours: float = Field(default=24.0, gt=0)
+
+    @field_validator("mail_to", mode="before")
+    @classmethod
+    def _split_addresses(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("mail_to")
+    @classmethod
+    def _need_addresses(cls, value: list[str]) -> list[str]:
+        for address in value:
+            if address.count("@") != 1 or any(sign in address for sign in " \r\n<>"):
+                raise ValueError("every address needs the form name@host")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _complete_database_url(self) -> Self:
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.data_dir / 'warenfluss.db'}"
+        try:
+            url = make_url(self.database_url)
+        except ArgumentError:
+            raise ValueError("database_url must look like sqlite:///FILE or postgresql://…") from None
+        name = url.get_backend_name()
+        if name not in DRIVERS:
+            raise ValueError("database_url must begin with sqlite:/// or postgresql://")
+        self.database_url = url.set(drivername=DRIVERS[name]).render_as_string(hide_password=False)
+        return self
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """Read the settings once for this process.
+
+    Raises: SettingsError, in one sentence naming the variable and what it must be.
+    """
+    try:
+        return Settings(_env_file=project_folder() / ".env")  # type: ignore[call-arg]
+    except ValidationError as error:
+        # The offending value stays out of the message: it may be a password.
+        parts = [
+            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper() or 'DATABASE_URL'}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(
+            f"A setting is wrong ({'; '.join(parts)}); set it in the environment or in .env."
+        ) from None
