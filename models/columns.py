@@ -114,3 +114,10 @@ def code(codes: type[StrEnum], default: StrEnum | None = None, *, index: bool = 
     if default is None:
         return Field(sa_type=Code(codes), nullable=False, index=index)  # type: ignore[call-overload]
     return Field(default=default, sa_type=Code(codes), nullable=False, index=index)  # type: ignore[call-overload]
+
+
+def need_id(value: int | None) -> int:
+    """Return the id of a row that has been flushed; a row without one is a bug."""
+    if value is None:
+        raise TypeError("the row has no id yet")
+    return value

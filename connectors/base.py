@@ -1,0 +1,176 @@
+"""What a connector offers, in small protocols that speak only domain records."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, Protocol, Self, TypeVar
+
+from models.account import ServiceData
+from models.article import ArticleData, CategoryData
+from models.aside import RejectedData
+from models.order import OrderData
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Record]):
+    """One page of records; those that could not be used stand in `rejected`.
+
+    `next_cursor` is opaque text to be handed back for the next page; None is the end.
+    """
+
+    records: list[Record]
+    rejected: list[RejectedData] = field(default_factory=list)
+    next_cursor: str | None = None
+
+
+class Outcome(StrEnum):
+    """How one item of a batch ended."""
+
+    sent = "sent"
+    would_send = "would_send"
+    """Test mode: the transport refused and kept it."""
+    retry = "retry"
+    """Refused for a reason that may pass."""
+    refused = "refused"
+    """Refused for good: a person decides."""
+    uncertain = "uncertain"
+    """It left and no answer came."""
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """How one item of a batch ended; `fields` is what was, or would have been, sent for it."""
+
+    key: str
+    outcome: Outcome
+    message: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StockItem:
+    """What a channel shall offer of one listing: an absolute quantity, never a difference."""
+
+    key: str
+    external_id: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class PaymentItem:
+    """What has been received for one order in all: an absolute amount, never an increment."""
+
+    key: str
+    order_external_id: str
+    paid_amount: Decimal
+    paid_at: datetime
+    method_name: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class ParcelItem:
+    tracking_number: str
+    lines: dict[str, int]
+    """Quantity by the external id of the order line."""
+    weight_grams: int | None = None
+
+
+@dataclass(frozen=True)
+class ShipmentItem:
+    """All parcels of one order that have left so far."""
+
+    key: str
+    order_external_id: str
+    shipped_at: datetime
+    carrier: str
+    parcels: list[ParcelItem]
+
+
+@dataclass(frozen=True)
+class OrderQuery:
+    """Which orders to read: changed since an instant, or from a number on, or just those named."""
+
+    changed_since: datetime | None = None
+    from_number: str = ""
+    external_ids: tuple[str, ...] = ()
+    include_open_checkouts: bool = False
+
+
+@dataclass(frozen=True)
+class ArticleQuery:
+    """Which articles to read: changed since an instant, or just those named, or all."""
+
+    changed_since: datetime | None = None
+    external_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class OrderStatus:
+    """What the channel holds of one order's payment and shipping, read back."""
+
+    external_id: str
+    paid_amount: Decimal
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    carrier: str
+    tracking_numbers: list[str]
+
+
+@dataclass(frozen=True)
+class WouldSend:
+    """A write that test mode refused: the call and its fields, without credentials."""
+
+    call: str
+    body: str
+
+
+class Connection(Protocol):
+    """An open connection to one account; leaving its context closes it."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+    def check(self) -> datetime:
+        """Return the channel's clock, in UTC. Raises: AccountError naming what is wrong with the login."""
+
+
+class ReadsArticles(Connection, Protocol):
+    def fetch_articles(self, query: ArticleQuery, cursor: str | None) -> Page[ArticleData]: ...
+    def fetch_categories(self, cursor: str | None) -> Page[CategoryData]: ...
+
+
+class ReadsOrders(Connection, Protocol):
+    def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]: ...
+    def fetch_order_statuses(self, external_ids: Sequence[str]) -> list[OrderStatus]: ...
+
+
+class PublishesStock(Connection, Protocol):
+    stock_batch_size: int
+
+    def publish_stock(self, items: Sequence[StockItem]) -> list[ItemResult]:
+        """Set quantities; one result for each item. Never raises UncertainError: it is a result."""
+
+    def fetch_stock(self, external_ids: Sequence[str]) -> dict[str, int]:
+        """Return what the channel holds of each listing; one that it does not know is missing."""
+
+
+class PublishesStatus(Connection, Protocol):
+    status_batch_size: int
+
+    def publish_payments(self, items: Sequence[PaymentItem]) -> list[ItemResult]: ...
+    def publish_shipments(self, items: Sequence[ShipmentItem]) -> list[ItemResult]: ...
+
+
+class ListsServices(Connection, Protocol):
+    def fetch_services(self) -> list[ServiceData]: ...
+
+
+class Channel(ReadsArticles, ReadsOrders, PublishesStock, PublishesStatus, ListsServices, Protocol):
+    """A sales channel with all of the above."""
+
+    would_send: list[WouldSend]

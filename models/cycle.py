@@ -1,0 +1,220 @@
+"""Cycle: a kind of sync; its runs, the lease that lets one work at a time, and cursors."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import PrimaryKeyConstraint, func, update
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.columns import code, instant, need_id, utc_now
+from models.errors import LeaseHeldError, LeaseLostError
+from models.upsert import insert_or_update
+
+LEASE_SECONDS = 60
+"""A run that has not shown a heartbeat for this long is taken for dead."""
+
+
+class Cycle(StrEnum):
+    article_import = "article-import"
+    stock_export = "stock-export"
+    order_import = "order-import"
+    payment_sync = "payment-sync"
+    shipping_sync = "shipping-sync"
+
+
+class RunState(StrEnum):
+    running = "running"
+    completed = "completed"
+    failed = "failed"
+    vanished = "vanished"
+    """Its process ended without a word; found by its lease."""
+
+
+class Counts(BaseModel):
+    """What one run did with its records."""
+
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    """Older than the point from which the account imports, or not checked out yet."""
+    held: int = 0
+    set_aside: int = 0
+    sent: int = 0
+    would_send: int = 0
+    failed: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add another count to this one, figure by figure."""
+        for name in type(self).model_fields:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Run(SQLModel, table=True):
+    """One run of a cycle for one account, as this database knows it, whatever Prefect believes."""
+
+    __tablename__ = "run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id", index=True)
+    cycle: Cycle = code(Cycle)
+    test: bool = False
+    state: RunState = code(RunState, RunState.running, index=True)
+    started_at: datetime = instant(index=True)
+    finished_at: datetime | None = instant(nullable=True)
+    counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    error: str = ""
+    flow_run_id: str = Field(default="", index=True)
+    oldest_news_at: datetime | None = instant(nullable=True)
+    """When the oldest thing that this run moved had happened, by the clock of the side it came from."""
+    slowest_seconds: int | None = None
+    """The longest time from a change to its arrival on the other side, of what this run moved."""
+
+
+class Lease(SQLModel, table=True):
+    __tablename__ = "lease"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "cycle"),)
+
+    account_id: int = Field(foreign_key="account.id")
+    cycle: Cycle = code(Cycle)
+    run_id: int = Field(foreign_key="run.id")
+    expires_at: datetime = instant()
+
+
+class Cursor(SQLModel, table=True):
+    """How far a cycle has read an account, saved in the commit of what it read."""
+
+    __tablename__ = "cursor"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "name"),)
+
+    account_id: int = Field(foreign_key="account.id")
+    name: str = Field(max_length=60)
+    value: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    updated_at: datetime = instant()
+
+
+def begin_run(
+    session: Session, account_id: int, cycle: Cycle, *, test: bool = False, flow_run_id: str = ""
+) -> Run:
+    """Open a run and take the lease of its account and cycle.
+
+    A lease that ran out is taken over, and the run that held it is marked vanished.
+    Raises: LeaseHeldError, if another run holds it; nothing is saved then.
+    """
+    now = utc_now()
+    lease = session.exec(
+        select(Lease).where(Lease.account_id == account_id, Lease.cycle == cycle).with_for_update()
+    ).first()
+    if lease is not None and lease.expires_at > now:
+        raise LeaseHeldError(
+            f"Run {lease.run_id} works on {cycle} of this account; wait for it to end, or if its process "
+            f"has died, until {lease.expires_at:%H:%M:%S} UTC."
+        )
+    if lease is not None:
+        mark_vanished(session, lease.run_id)
+    run = Run(account_id=account_id, cycle=cycle, test=test, flow_run_id=flow_run_id)
+    session.add(run)
+    session.flush()
+    expires_at = now + timedelta(seconds=LEASE_SECONDS)
+    if lease is None:
+        # Two first runs at once: the primary key lets one in, the other waits here and then fails.
+        session.add(Lease(account_id=account_id, cycle=cycle, run_id=need_id(run.id), expires_at=expires_at))
+    else:
+        lease.run_id, lease.expires_at = need_id(run.id), expires_at
+        session.add(lease)
+    session.flush()
+    return run
+
+
+def keep_lease(session: Session, run_id: int) -> None:
+    """Extend the lease of a run. Raises: LeaseLostError, if it is another's by now.
+
+    Called in each transaction that saves a page, so that what a dead-believed run
+    still does cannot mix with the work of its successor.
+    """
+    kept = session.execute(
+        update(Lease)
+        .where(col(Lease.run_id) == run_id)
+        .values(expires_at=utc_now() + timedelta(seconds=LEASE_SECONDS))
+    )
+    if kept.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLostError(f"Run {run_id} lost its lease.")
+
+
+def finish_run(
+    session: Session,
+    run_id: int,
+    state: RunState,
+    counts: Counts,
+    *,
+    error: str = "",
+    oldest_news_at: datetime | None = None,
+    slowest_seconds: int | None = None,
+) -> None:
+    """Close a run with its figures and give its lease back, if it still holds it."""
+    run = session.get_one(Run, run_id)
+    run.state, run.finished_at, run.counts, run.error = state, utc_now(), counts.model_dump(), error
+    run.oldest_news_at, run.slowest_seconds = oldest_news_at, slowest_seconds
+    session.add(run)
+    lease = session.exec(select(Lease).where(Lease.run_id == run_id)).first()
+    if lease is not None:
+        lease.expires_at = utc_now()
+        session.add(lease)
+    session.flush()
+
+
+def mark_vanished(session: Session, run_id: int) -> bool:
+    """Mark a run that is still open as vanished; return whether it was open."""
+    run = session.get(Run, run_id)
+    if run is None or run.state is not RunState.running:
+        return False
+    run.state, run.finished_at = RunState.vanished, utc_now()
+    run.error = "The process ended without a word."
+    session.add(run)
+    return True
+
+
+def list_vanished(session: Session) -> list[Run]:
+    """Return open runs whose lease has run out or is another's."""
+    held = select(Lease.run_id).where(col(Lease.expires_at) > utc_now())
+    return list(
+        session.exec(
+            select(Run).where(
+                Run.state == RunState.running,
+                col(Run.id).not_in(held),
+                Run.started_at < utc_now() - timedelta(seconds=LEASE_SECONDS),
+            )
+        ).all()
+    )
+
+
+def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | None:
+    """Return when this cycle last completed in earnest for this account."""
+    return session.exec(
+        select(func.max(Run.finished_at)).where(
+            Run.account_id == account_id,
+            Run.cycle == cycle,
+            Run.state == RunState.completed,
+            col(Run.test).is_(False),
+        )
+    ).one()
+
+
+def find_cursor(session: Session, account_id: int, name: str) -> dict[str, Any]:
+    """Return a cursor's value, empty if there is none yet."""
+    row = session.get(Cursor, (account_id, name))
+    return dict(row.value) if row else {}
+
+
+def save_cursor(session: Session, account_id: int, name: str, value: dict[str, Any]) -> None:
+    """Set a cursor."""
+    insert_or_update(
+        session,
+        Cursor,
+        [{"account_id": account_id, "name": name, "value": value, "updated_at": utc_now()}],
+        key=("account_id", "name"),
+        update=("value", "updated_at"),
+    )

@@ -1,0 +1,392 @@
+"""Order: what a buyer bought, its lines, holds and history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic import Field as RecordField
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, delete
+from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
+
+from models.columns import ExactDecimal, code, instant, money
+from models.errors import NotFoundError, RuleError
+
+
+class OrderState(StrEnum):
+    pending = "pending"
+    """Its checkout is not done; taken early because the account says so."""
+    open = "open"
+    released = "released"
+    """Handed to the warehouse: what the channel changes now is held, never taken over silently."""
+    shipped = "shipped"
+    cancelled = "cancelled"
+    merged = "merged"
+    """Absorbed by another order, which has its lines."""
+
+
+class PaymentState(StrEnum):
+    open = "open"
+    partly_paid = "partly_paid"
+    paid = "paid"
+    overpaid = "overpaid"
+
+
+class AddressRole(StrEnum):
+    billing = "billing"
+    shipping = "shipping"
+
+
+class HoldReason(StrEnum):
+    line_unmatched = "line_unmatched"
+    line_ambiguous = "line_ambiguous"
+    total_mismatch = "total_mismatch"
+    stock_short = "stock_short"
+    changed_after_release = "changed_after_release"
+    cancelled_after_release = "cancelled_after_release"
+
+
+class Actor(StrEnum):
+    channel = "channel"
+    cycle = "cycle"
+    person = "person"
+
+
+class AddressData(BaseModel):
+    company: str = ""
+    salutation: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    street: str = ""
+    street2: str = ""
+    postcode: str = ""
+    city: str = ""
+    state: str = ""
+    country: str = ""
+    """ISO 3166-1 alpha-2, or empty if the channel gave none that is known."""
+    phone: str = ""
+    email: str = ""
+    vat_id: str = ""
+
+
+class ComponentData(BaseModel):
+    """A part of a set as the channel lists it under an order line."""
+
+    external_id: str = ""
+    sku: str = ""
+    channel_number: str = ""
+    title: str = ""
+    quantity: int = RecordField(default=1, ge=1)
+    """For one of the line."""
+
+
+class OrderLineData(BaseModel):
+    external_id: str = RecordField(min_length=1)
+    title: str = ""
+    quantity: int = RecordField(ge=0)
+    price: Decimal
+    """Gross, for one, in the order's currency."""
+    tax_rate: Decimal | None = None
+    """In percent."""
+    tax_collected_by_channel: bool = False
+    listing_id: str = ""
+    """The channel's id of the article."""
+    sku: str = ""
+    gtin: str = ""
+    channel_number: str = ""
+    """The number by which the channel's listing shows it."""
+    manufacturer_number: str = ""
+    supplier_number: str = ""
+    channel_order_number: str = ""
+    """The marketplace's order number, where it stands at the line."""
+    attributes: dict[str, str] = RecordField(default_factory=dict)
+    components: list[ComponentData] = RecordField(default_factory=list)
+    original_price: Decimal | None = None
+    original_currency: str = ""
+    eco_fee: Decimal | None = None
+
+
+class OrderData(BaseModel):
+    """An order as one channel tells it; amounts are gross and in `currency` unless said otherwise."""
+
+    external_id: str = RecordField(min_length=1)
+    channel_number: str = ""
+    """The order's number where the buyer placed it."""
+    alternative_number: str = ""
+    platform: str = ""
+    placed_at: datetime
+    checkout_at: datetime | None = None
+    """When the buyer finished the checkout; None while it is open."""
+    currency: str = RecordField(min_length=3, max_length=3)
+    total: Decimal
+    """What the channel says the buyer pays."""
+    shipping_amount: Decimal = Decimal(0)
+    shipping_tax_rate: Decimal | None = None
+    fee_amount: Decimal = Decimal(0)
+    """Surcharges that stand neither in a line nor in shipping."""
+    exchange_rate: Decimal | None = None
+    original_total: Decimal | None = None
+    original_currency: str = ""
+    paid_amount: Decimal = Decimal(0)
+    paid_at: datetime | None = None
+    payment_method: str = ""
+    payment_method_name: str = ""
+    payment_reference: str = ""
+    payment_details: dict[str, str] = RecordField(default_factory=dict)
+    shipping_method: str = ""
+    carrier: str = ""
+    shipped_at: datetime | None = None
+    tracking_numbers: list[str] = RecordField(default_factory=list)
+    cancelled: bool = False
+    customer_id: str = ""
+    """The channel's id of the buyer."""
+    customer_name: str = ""
+    """The buyer's user name there."""
+    billing: AddressData
+    shipping: AddressData | None = None
+    """None means the billing address."""
+    buyer_comment: str = ""
+    memo: str = ""
+    invoice_number: str = ""
+    invoice_on: str = ""
+    externally_invoiced: bool = False
+    tags: list[str] = RecordField(default_factory=list)
+    meta: dict[str, Any] = RecordField(default_factory=dict)
+    lines: list[OrderLineData] = RecordField(min_length=1)
+
+
+class Customer(SQLModel, table=True):
+    __tablename__ = "customer"
+    __table_args__ = (UniqueConstraint("account_id", "external_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    external_id: str
+    user_name: str = ""
+    email: str = Field(default="", index=True)
+    created_at: datetime = instant()
+
+
+class Order(SQLModel, table=True):
+    __tablename__ = "sales_order"
+    __table_args__ = (
+        UniqueConstraint("account_id", "external_id"),
+        Index("ix_sales_order_state_placed", "state", "placed_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    account_id: int = Field(foreign_key="account.id")
+    external_id: str = Field(max_length=80)
+    channel_number: str = Field(default="", index=True)
+    alternative_number: str = ""
+    platform: str = ""
+    state: OrderState = code(OrderState, OrderState.open)
+    payment_state: PaymentState = code(PaymentState, PaymentState.open)
+    trial: bool = Field(default=False, index=True)
+    """Imported for inspection in test mode: allocates nothing and goes when the account goes live."""
+    merged_into_id: int | None = Field(default=None, foreign_key="sales_order.id")
+    customer_id: int | None = Field(default=None, foreign_key="customer.id")
+    placed_at: datetime = instant(index=True)
+    checkout_at: datetime | None = instant(nullable=True)
+    imported_at: datetime = instant()
+    changed_at: datetime = instant()
+    released_at: datetime | None = instant(nullable=True)
+    shipped_at: datetime | None = instant(nullable=True)
+    currency: str = Field(max_length=3)
+    total: Decimal = Field(sa_type=ExactDecimal)
+    shipping_amount: Decimal = money(Decimal(0))
+    shipping_tax_rate: Decimal | None = money(nullable=True)
+    fee_amount: Decimal = money(Decimal(0))
+    paid_amount: Decimal = money(Decimal(0))
+    """What is known to have been received, whoever told it."""
+    payment_method: str = ""
+    payment_method_name: str = ""
+    shipping_method: str = ""
+    carrier: str = ""
+    buyer_comment: str = Field(default="", sa_type=Text)
+    memo: str = Field(default="", sa_type=Text)
+    details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The rest of what the channel told: original currency, bank data, tags, invoice number …"""
+    content_hash: str = ""
+
+
+class OrderAddress(SQLModel, table=True):
+    __tablename__ = "order_address"
+    __table_args__ = (PrimaryKeyConstraint("order_id", "role"),)
+
+    order_id: int = Field(foreign_key="sales_order.id")
+    role: AddressRole = code(AddressRole)
+    company: str = ""
+    salutation: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    street: str = ""
+    street2: str = ""
+    postcode: str = ""
+    city: str = ""
+    state: str = ""
+    country: str = ""
+    phone: str = ""
+    email: str = ""
+    vat_id: str = ""
+
+
+class OrderLine(SQLModel, table=True):
+    __tablename__ = "order_line"
+    __table_args__ = (
+        UniqueConstraint("order_id", "external_id"),
+        CheckConstraint("quantity >= 0 AND cancelled >= 0 AND cancelled <= quantity", name="quantity"),
+        CheckConstraint("allocated >= 0 AND allocated + cancelled + shipped <= quantity", name="allocated"),
+        CheckConstraint("returned >= 0 AND returned <= shipped", name="returned"),
+        Index("ix_order_line_account_external", "account_id", "external_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id")
+    account_id: int = Field(foreign_key="account.id")
+    external_id: str = Field(max_length=80)
+    position: int
+    title: str = ""
+    quantity: int
+    allocated: int = 0
+    picked: int = 0
+    shipped: int = 0
+    cancelled: int = 0
+    returned: int = 0
+    price: Decimal = Field(sa_type=ExactDecimal)
+    tax_rate: Decimal | None = money(nullable=True)
+    tax_collected_by_channel: bool = False
+    article_id: int | None = Field(default=None, foreign_key="article.id", index=True)
+    """What it matched, if that is one article; a code for several has its parts alone."""
+    matched_by: str = ""
+    codes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """How the channel names the article: the fields of `OrderLineData` that matching reads."""
+    details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class LinePart(SQLModel, table=True):
+    """An article that a line asks for, and how many for one of the line."""
+
+    __tablename__ = "line_part"
+    __table_args__ = (
+        PrimaryKeyConstraint("order_line_id", "article_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    order_line_id: int = Field(foreign_key="order_line.id")
+    article_id: int = Field(foreign_key="article.id")
+    quantity: int
+
+
+class Hold(SQLModel, table=True):
+    """A named reason why an order waits for a person (Prüfung)."""
+
+    __tablename__ = "hold"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    order_line_id: int | None = Field(default=None, foreign_key="order_line.id")
+    reason: HoldReason = code(HoldReason)
+    field: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = instant()
+    released_at: datetime | None = instant(nullable=True)
+
+
+class OrderEvent(SQLModel, table=True):
+    """One step in an order's history."""
+
+    __tablename__ = "order_event"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    at: datetime = instant()
+    actor: Actor = code(Actor, Actor.cycle)
+    kind: str = Field(max_length=40)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+def payment_state_of(total: Decimal, paid: Decimal) -> PaymentState:
+    """Return what an amount received means for a total; a total of zero counts as paid."""
+    if paid > total:
+        return PaymentState.overpaid
+    if paid == total:
+        return PaymentState.paid
+    return PaymentState.partly_paid if paid > 0 else PaymentState.open
+
+
+def total_difference(data: OrderData) -> Decimal:
+    """Return total less lines, shipping and fees; zero if the order adds up."""
+    lines = sum((line.price * line.quantity for line in data.lines), Decimal(0))
+    return data.total - lines - data.shipping_amount - data.fee_amount
+
+
+def find_order(session: Session, number: str, account_id: int | None = None) -> Order:
+    """Return the order with this external id, or this number at the marketplace.
+
+    Raises: NotFoundError if there is none, RuleError if several accounts have one.
+    """
+    base = select(Order)
+    if account_id is not None:
+        base = base.where(Order.account_id == account_id)
+    for condition in (Order.external_id == number, Order.channel_number == number):
+        rows = session.exec(base.where(condition).limit(2)).all()
+        if len(rows) > 1:
+            raise RuleError(f"Several orders have the number {number!r}; name the account too.")
+        if rows:
+            return rows[0]
+    raise NotFoundError(f"There is no order {number!r}.")
+
+
+def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
+    """Return the lines of each order by position."""
+    rows = session.exec(
+        select(OrderLine)
+        .where(col(OrderLine.order_id).in_(order_ids))
+        .order_by(col(OrderLine.order_id), col(OrderLine.position), col(OrderLine.id))
+    ).all()
+    lines: dict[int, list[OrderLine]] = {}
+    for row in rows:
+        lines.setdefault(row.order_id, []).append(row)
+    return lines
+
+
+def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
+    """Return the holds of each order that nobody has released yet."""
+    rows = session.exec(
+        select(Hold)
+        .where(col(Hold.order_id).in_(order_ids), col(Hold.released_at).is_(None))
+        .order_by(col(Hold.id))
+    ).all()
+    holds: dict[int, list[Hold]] = {}
+    for row in rows:
+        holds.setdefault(row.order_id, []).append(row)
+    return holds
+
+
+def events_of(session: Session, order_id: int) -> list[OrderEvent]:
+    """Return an order's history, oldest first."""
+    query = select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(col(OrderEvent.id))
+    return list(session.exec(query).all())
+
+
+def delete_orders(session: Session, order_ids: Sequence[int]) -> None:
+    """Delete trial orders with all that hangs on them; they never allocated, paid or shipped."""
+    line_ids = select(OrderLine.id).where(col(OrderLine.order_id).in_(order_ids))
+    session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(line_ids)))
+    for table in (Hold, OrderEvent, OrderAddress, OrderLine):
+        session.execute(delete(table).where(col(table.order_id).in_(order_ids)))  # type: ignore[attr-defined]
+    session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))
+
+
+def delete_trial_orders(session: Session, account_id: int) -> int:
+    """Delete the trial orders of an account; return how many there were."""
+    ids = list(
+        session.exec(select(Order.id).where(Order.account_id == account_id, col(Order.trial).is_(True))).all()
+    )
+    for start in range(0, len(ids), 500):
+        delete_orders(session, [order_id for order_id in ids[start : start + 500] if order_id is not None])
+    return len(ids)

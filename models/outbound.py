@@ -1,0 +1,207 @@
+"""Outbound: a change that an outside system must hear, written in the commit that caused it.
+
+A row says *that* something changed; what is sent is worked out from the truth at the moment of
+sending, so a row that waited long never tells old news. One row stands for one subject
+(a listing's stock, an order's payment, a shipment): changing it again before it was sent adds nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, or_, update
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.columns import code, instant, utc_now
+from models.upsert import insert_or_update
+
+MAX_ATTEMPTS = 8
+RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
+
+
+class OutboundKind(StrEnum):
+    stock = "stock"
+    payment = "payment"
+    shipment = "shipment"
+
+
+class OutboundState(StrEnum):
+    pending = "pending"
+    sending = "sending"
+    """Handed to a run; if that run died, nobody knows whether it went out."""
+    uncertain = "uncertain"
+    """It left and no answer came: it is looked up before anything is sent again."""
+    sent = "sent"
+    parked = "parked"
+    """Refused or tried too often: a person decides."""
+
+
+class Outbound(SQLModel, table=True):
+    __tablename__ = "outbound"
+    __table_args__ = (
+        UniqueConstraint("account_id", "kind", "key"),
+        Index("ix_outbound_due", "account_id", "kind", "state", "next_try_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    kind: OutboundKind = code(OutboundKind)
+    key: str = Field(max_length=80)
+    """The subject's id here: of a listing, an order or a shipment."""
+    version: int = 1
+    """Rises with each change, so that an answer closes only what it answers."""
+    state: OutboundState = code(OutboundState, OutboundState.pending)
+    changed_at: datetime = instant()
+    """When the oldest change that is not yet told happened."""
+    next_try_at: datetime = instant()
+    attempts: int = 0
+    sent_at: datetime | None = instant(nullable=True)
+    sent_values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """What was last handed over, field by field, without a buyer's data."""
+    error: str = ""
+
+
+def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects that changed; repeating it before they were sent changes nothing but the version.
+
+    Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender
+    that there is newer news than it carried.
+    """
+    now = utc_now()
+    rows = [
+        {
+            "account_id": account_id,
+            "kind": kind,
+            "key": str(key),
+            "version": 1,
+            "state": OutboundState.pending,
+            "changed_at": now,
+            "next_try_at": now,
+            "attempts": 0,
+            "sent_values": {},
+            "error": "",
+        }
+        for key in keys
+    ]
+    insert_or_update(
+        session,
+        Outbound,
+        rows,
+        key=("account_id", "kind", "key"),
+        update={"version": Outbound.version + 1},
+    )
+    session.execute(
+        update(Outbound)
+        .where(
+            col(Outbound.account_id) == account_id,
+            col(Outbound.kind) == kind,
+            col(Outbound.key).in_([row["key"] for row in rows]),
+            col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+        )
+        .values(state=OutboundState.pending, changed_at=now, next_try_at=now, attempts=0, error="")
+    )
+
+
+def list_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
+    """Return rows that may be sent now, oldest change first."""
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(
+                Outbound.account_id == account_id,
+                Outbound.kind == kind,
+                Outbound.state == OutboundState.pending,
+                Outbound.next_try_at <= utc_now(),
+            )
+            .order_by(col(Outbound.changed_at), col(Outbound.id))
+            .limit(limit)
+        ).all()
+    )
+
+
+def claim_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
+    """Mark rows that may be sent now as being sent and return them; the caller holds the cycle's lease."""
+    rows = list_due(session, account_id, kind, limit)
+    for row in rows:
+        row.state = OutboundState.sending
+        session.add(row)
+    session.flush()
+    return rows
+
+
+def list_doubtful(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
+    """Return rows of which nobody knows whether they went out.
+
+    Rows still being sent count, because the caller holds the cycle's lease: whoever sent them is gone.
+    """
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(
+                Outbound.account_id == account_id,
+                Outbound.kind == kind,
+                or_(
+                    col(Outbound.state) == OutboundState.sending,
+                    col(Outbound.state) == OutboundState.uncertain,
+                ),
+                Outbound.next_try_at <= utc_now(),
+            )
+            .order_by(col(Outbound.id))
+            .limit(limit)
+        ).all()
+    )
+
+
+def mark_sent(session: Session, row: Outbound, version: int) -> None:
+    """Close a row whose effect is known; one that changed meanwhile is due again at once."""
+    session.refresh(row)
+    now = utc_now()
+    row.sent_at, row.error, row.attempts = now, "", 0
+    if row.version == version:
+        row.state = OutboundState.sent
+    else:
+        row.state, row.changed_at, row.next_try_at = OutboundState.pending, now, now
+    session.add(row)
+
+
+def mark_failed(session: Session, row: Outbound, error: str, *, final: bool = False) -> None:
+    """Note a failed try: the next waits longer; after the last, or if final, a person decides."""
+    row.attempts += 1
+    row.error = error
+    if final or row.attempts >= MAX_ATTEMPTS:
+        row.state = OutboundState.parked
+    else:
+        wait = RETRY_SECONDS[min(row.attempts, len(RETRY_SECONDS)) - 1]
+        row.state, row.next_try_at = OutboundState.pending, utc_now() + timedelta(seconds=wait)
+    session.add(row)
+
+
+def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
+    """Note that a row left and no answer came."""
+    row.state, row.error = OutboundState.uncertain, error
+    session.add(row)
+
+
+def retry_parked(session: Session, ids: Sequence[int]) -> int:
+    """Make parked rows due again, all of them if no ids are given; return how many."""
+    query = select(Outbound).where(Outbound.state == OutboundState.parked)
+    if ids:
+        query = query.where(col(Outbound.id).in_(ids))
+    rows = session.exec(query).all()
+    for row in rows:
+        row.state, row.attempts, row.error, row.next_try_at = OutboundState.pending, 0, "", utc_now()
+        session.add(row)
+    session.flush()
+    return len(rows)
+
+
+def list_outbound(session: Session, states: Sequence[OutboundState]) -> list[Outbound]:
+    """Return rows in these states, oldest change first."""
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(col(Outbound.state).in_(states))
+            .order_by(col(Outbound.changed_at), col(Outbound.id))
+        ).all()
+    )

@@ -1,0 +1,43 @@
+"""Tenant: one seller with its own articles, warehouses and order of matching rules (Mandant)."""
+
+from typing import Any
+
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.errors import NotFoundError, RuleError
+
+
+class Tenant(SQLModel, table=True):
+    __tablename__ = "tenant"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, max_length=60)
+    title: str = ""
+    language: str = "de"
+    country: str = "DE"
+    currency: str = "EUR"
+    match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    """Rules of `models.matching` in the order in which they are tried; empty means the default order."""
+
+
+def add_tenant(session: Session, name: str, title: str = "") -> Tenant:
+    """Add a tenant. Raises: RuleError, if the name is taken."""
+    if session.exec(select(Tenant).where(Tenant.name == name)).first():
+        raise RuleError(f"Tenant {name!r} exists already.")
+    tenant = Tenant(name=name, title=title or name)
+    session.add(tenant)
+    session.flush()
+    return tenant
+
+
+def get_tenant(session: Session, name: str) -> Tenant:
+    """Return the tenant of this name. Raises: NotFoundError."""
+    tenant = session.exec(select(Tenant).where(Tenant.name == name)).first()
+    if tenant is None:
+        raise NotFoundError(f"There is no tenant {name!r}; `warenfluss tenant list` shows those there are.")
+    return tenant
+
+
+def list_tenants(session: Session) -> list[Tenant]:
+    """Return all tenants by name."""
+    return list(session.exec(select(Tenant).order_by(col(Tenant.name))).all())
