@@ -1,0 +1,67 @@
+# Warenfluss. `make` lists the targets; ARGS="…" is handed to the command behind a target.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The stamp names the folder that was installed: scripts in a moved folder point to the old one.
+ifneq ($(shell test -x $(BIN)/python && cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+.PHONY: help install demo test check bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Create .venv with the locked packages and this project; starts nothing
+
+$(STAMP): pyproject.toml requirements.lock requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Warenfluss needs Python 3.11 or newer: name one with 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 1; }
+	@if [ -e $(STAMP) ] && [ "$$(cat $(STAMP))" != "$(CURDIR)" ] || [ -L $(BIN)/python ] && [ ! -x $(BIN)/python ]; \
+		then echo "$(VENV) was made in another folder or its Python is gone: making it anew."; rm -rf $(VENV); fi
+	@if command -v uv >/dev/null 2>&1; then \
+		set -e; \
+		[ -x $(BIN)/python ] || uv venv --quiet --no-config --python "$(PYTHON)" $(VENV); \
+		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock; \
+		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
+	else \
+		set -e; \
+		[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV); \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null; \
+		$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
+	fi
+	@printf '%s\n' "$(CURDIR)" > $(STAMP)
+
+demo: install ## Run every cycle against the simulator and leave the Prefect UI up (ARGS=--once ends)
+	@$(BIN)/warenfluss demo $(ARGS)
+
+test: install ## Run the tests on all cores, in random order
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+check: install ## Format (CI=true: compare only), lint, type-check and test
+	@$(BIN)/ruff format $(if $(CI),--check) .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+bench: install ## Measure against the floor of the same machine
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: ## Write both lock files from pyproject.toml (ARGS=--upgrade takes newer releases); needs uv
+	@set -e; for name in requirements-dev requirements; do \
+		uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-emit-find-links --no-annotate --custom-compile-command "make lock" \
+			$$([ $$name = requirements ] && echo "--constraint requirements-dev.lock" || echo "--group dev $(ARGS)") \
+			--output-file $$name.lock; \
+	done
+
+clean: ## Remove caches and builds; the data folder and .venv stay
+	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
