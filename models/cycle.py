@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import PrimaryKeyConstraint, func, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
+from models.account import Account, Mode
 from models.columns import code, instant, need_id, utc_now
 from models.errors import LeaseHeldError, LeaseLostError
 from models.upsert import insert_or_update
@@ -94,6 +95,23 @@ class Cursor(SQLModel, table=True):
     name: str = Field(max_length=60)
     value: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     updated_at: datetime = instant()
+
+
+class Rhythm(SQLModel, table=True):
+    """How often a cycle is due for an account, as last read from Prefect, which holds the schedules.
+
+    Kept here so that a cycle that stands still is noticed even while Prefect is gone.
+    """
+
+    __tablename__ = "rhythm"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "cycle"),)
+
+    account_id: int = Field(foreign_key="account.id")
+    cycle: Cycle = code(Cycle)
+    interval_seconds: int
+    active: bool = True
+    since: datetime = instant()
+    """From when on it is expected: a cycle just switched on is not overdue at once."""
 
 
 def begin_run(
@@ -189,6 +207,39 @@ def list_vanished(session: Session) -> list[Run]:
             )
         ).all()
     )
+
+
+def save_rhythm(
+    session: Session, account_id: int, cycle: Cycle, interval_seconds: int, *, active: bool
+) -> None:
+    """Note a schedule; when it was switched on or slowed down, what is overdue counts from now."""
+    row = session.get(Rhythm, (account_id, cycle))
+    if row is None:
+        row = Rhythm(account_id=account_id, cycle=cycle, interval_seconds=interval_seconds, active=active)
+    elif (active and not row.active) or interval_seconds != row.interval_seconds:
+        row.since = utc_now()
+    row.interval_seconds, row.active = interval_seconds, active
+    session.add(row)
+    session.flush()
+
+
+def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:
+    """Return live cycles without success for `factor` intervals, each with the instant of the last one.
+
+    The instant is that since which the cycle is expected, if it never succeeded.
+    """
+    now = utc_now()
+    overdue = []
+    for rhythm in session.exec(
+        select(Rhythm)
+        .join(Account, col(Account.id) == col(Rhythm.account_id))
+        .where(col(Rhythm.active).is_(True), Account.mode == Mode.live)
+    ):
+        success = last_success(session, rhythm.account_id, rhythm.cycle)
+        since = max(success, rhythm.since) if success else rhythm.since
+        if now - since > timedelta(seconds=factor * rhythm.interval_seconds):
+            overdue.append((rhythm, success or rhythm.since))
+    return overdue
 
 
 def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | None:
