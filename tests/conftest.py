@@ -1,0 +1,204 @@
+"""Fixtures for every test: a fresh database, a mail server, Prefect and a browser, all on this machine."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+from tests.support import network, prefect_server, session
+from tests.support.postgres import PostgresServer, get_postgres
+from tests.support.smtp import SmtpServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+TEMPLATE = "warenfluss_template"
+KEPT_VARIABLES = {"WARENFLUSS_REQUIRE", session.VARIABLE}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare the session in the controller; its xdist workers inherit the environment."""
+    network.block_outside()
+    # A loaded machine says nothing about an example.
+    hypothesis.settings.register_profile("warenfluss", deadline=None)
+    hypothesis.settings.load_profile("warenfluss")
+    if hasattr(config, "workerinput"):
+        return
+    for name in [name for name in os.environ if name.startswith("WARENFLUSS_")]:
+        if name not in KEPT_VARIABLES:
+            del os.environ[name]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+    session.begin()
+    prefect_server.prepare_environment()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the session's servers."""
+    if not hasattr(config, "workerinput"):
+        session.end()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> PostgresServer:
+    """A PostgreSQL cluster, one for all workers."""
+    return get_postgres()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template() -> Path:
+    """A migrated SQLite file to copy."""
+    file = session.get_folder() / "template.db"
+
+    def migrate() -> dict[str, str]:
+        from models import db
+
+        db.upgrade(f"sqlite:///{file}")
+        db.dispose()
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        return {}
+
+    session.once("sqlite-template", migrate)
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database to copy."""
+
+    def migrate() -> dict[str, str]:
+        from models import db
+
+        postgres_server.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
+        postgres_server.execute(f"CREATE DATABASE {TEMPLATE}")
+        db.upgrade(postgres_server.url(TEMPLATE))
+        db.dispose()
+        return {}
+
+    session.once("postgres-template", migrate)
+    return TEMPLATE
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated SQLite database."""
+    from models import db
+
+    file = tmp_path / "warenfluss.db"
+    shutil.copyfile(sqlite_template, file)
+    yield f"sqlite:///{file}"
+    db.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """A fresh, migrated PostgreSQL database."""
+    from models import db
+
+    with postgres_server.database(postgres_template) as url:
+        yield url
+        db.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh, migrated database; the test runs once on each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table, for tests of the migrations; the test runs once on each kind."""
+    from models import db
+
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        db.dispose()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database() as url:
+        yield url
+        db.dispose()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the installation under test, set in the environment."""
+    from models.settings import get_settings
+
+    monkeypatch.setenv("WARENFLUSS_DATA_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    yield tmp_path
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def database(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A fresh, migrated database that the settings name; the test runs once on each kind."""
+    yield from _name_in_settings(database_url, monkeypatch)
+
+
+@pytest.fixture
+def sqlite_database(sqlite_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`database` on SQLite alone, for tests that the kind of database does not concern."""
+    yield from _name_in_settings(sqlite_url, monkeypatch)
+
+
+def _name_in_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    from models.settings import get_settings
+
+    monkeypatch.setenv("WARENFLUSS_DATABASE_URL", url)
+    get_settings.cache_clear()
+    yield url
+    get_settings.cache_clear()
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SmtpServer]:
+    """A running mail server on a loopback port."""
+    server = SmtpServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def prefect_server_url() -> str:
+    """The API address of the Prefect server, one for all workers."""
+    return prefect_server.get_prefect()
+
+
+@pytest.fixture
+def prefect_api(prefect_server_url: str) -> Iterator[str]:
+    """A Prefect server to run flows against; names in it must be the test's own, all workers share it.
+
+    Flows in the test's own thread send no heartbeat: leaving a `def` flow waits a second for it.
+    """
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield prefect_server_url
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A headless browser for a module; its tests run no flows in their own thread."""
+    from tests.support.browser import open_browser
+
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: "Browser") -> "Iterator[Page]":
+    """A fresh browser page, German as an operator's."""
+    context = browser.new_context(locale="de-DE", timezone_id="Europe/Berlin")
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,1 @@
+"""Real servers for tests: PostgreSQL, a mail server, Prefect and a browser."""

@@ -1,0 +1,101 @@
+"""A Prefect server for tests, offline and without its pages."""
+
+import http.client
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support import session
+
+STARTING_SECONDS = 90
+
+# Set for the whole session before anything imports Prefect, so that threads and child processes agree.
+SETTINGS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # A test that forgot the fixture fails at once instead of starting a server of its own.
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_CLI_COLORS": "false",
+}
+
+
+def prepare_environment() -> None:
+    """Point Prefect at a server of this session that `get_prefect` starts later."""
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]
+    os.environ.update(SETTINGS)
+    os.environ["PREFECT_HOME"] = str(session.get_folder() / "prefect")
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{find_port()}/api"
+
+
+def find_port() -> int:
+    """Return a free port below those that the system hands out by itself, for a server that starts later."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def get_prefect() -> str:
+    """Return the API address of the session's Prefect server, started by the first who asks."""
+    url = os.environ["PREFECT_API_URL"]
+    port = int(url.removesuffix("/api").rpartition(":")[2])
+
+    def start() -> dict[str, str]:
+        start_prefect(Path(os.environ["PREFECT_HOME"]), port)
+        return {"url": url}
+
+    answer: str = session.once("prefect", start)["url"]
+    return answer
+
+
+def start_prefect(home: Path, port: int, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """Start a server with its own database in `home` and wait until it answers; return its keeper.
+
+    It ends with the session, or earlier by `terminate()` and `wait()` of the keeper.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+    keeper = session.keep(
+        command,
+        log=log,
+        stop_signal=signal.SIGKILL,
+        env={
+            **os.environ,
+            "PREFECT_HOME": str(home),
+            "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+            "PREFECT__SERVER_FINAL": "1",
+            **(env or {}),
+        },
+    )
+    deadline = time.monotonic() + STARTING_SECONDS
+    while not _is_healthy(port):
+        if keeper.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Prefect's server did not start:\n{log.read_text()}")
+        time.sleep(0.1)
+    return keeper
+
+
+def _is_healthy(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
