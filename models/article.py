@@ -1,5 +1,6 @@
-"""Article: what is sold; a variant has a parent, a bundle is made of others (Artikel, Variante, Stückliste)."""
+"""Article: what is sold; a variant has a parent, a bundle parts (Artikel, Variante, Stückliste)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -250,7 +251,7 @@ def get_article(session: Session, tenant_id: int, sku: str) -> Article:
     return article
 
 
-def titles_of(session: Session, article_ids: list[int], language: str = "de") -> dict[int, str]:
+def titles_of(session: Session, article_ids: Sequence[int], language: str = "de") -> dict[int, str]:
     """Return the title of each article in a language, or in any if it has none there."""
     rows = session.exec(select(ArticleText).where(col(ArticleText.article_id).in_(article_ids))).all()
     titles: dict[int, str] = {}
@@ -260,7 +261,7 @@ def titles_of(session: Session, article_ids: list[int], language: str = "de") ->
     return titles
 
 
-def parts_of(session: Session, article_ids: list[int]) -> dict[int, list[tuple[int, int]]]:
+def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
     """Return for each bundle among the articles its parts as (article id, quantity)."""
     parts: dict[int, list[tuple[int, int]]] = {}
     rows = session.exec(

@@ -112,8 +112,8 @@ def instant(*, nullable: bool = False, index: bool = False) -> Any:
 def code(codes: type[StrEnum], default: StrEnum | None = None, *, index: bool = False) -> Any:
     """Declare a column of `Code`."""
     if default is None:
-        return Field(sa_type=Code(codes), nullable=False, index=index)  # type: ignore[call-overload]
-    return Field(default=default, sa_type=Code(codes), nullable=False, index=index)  # type: ignore[call-overload]
+        return Field(sa_type=Code(codes), nullable=False, index=index)
+    return Field(default=default, sa_type=Code(codes), nullable=False, index=index)
 
 
 def need_id(value: int | None) -> int:

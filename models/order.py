@@ -378,7 +378,7 @@ def delete_orders(session: Session, order_ids: Sequence[int]) -> None:
     line_ids = select(OrderLine.id).where(col(OrderLine.order_id).in_(order_ids))
     session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(line_ids)))
     for table in (Hold, OrderEvent, OrderAddress, OrderLine):
-        session.execute(delete(table).where(col(table.order_id).in_(order_ids)))  # type: ignore[attr-defined]
+        session.execute(delete(table).where(col(table.order_id).in_(order_ids)))
     session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))
 
 

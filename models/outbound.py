@@ -89,7 +89,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
         Outbound,
         rows,
         key=("account_id", "kind", "key"),
-        update={"version": Outbound.version + 1},
+        update=lambda _: {"version": Outbound.version + 1},
     )
     session.execute(
         update(Outbound)

@@ -90,7 +90,7 @@ def get_settings() -> Settings:
     Raises: SettingsError, in one sentence naming the variable and what it must be.
     """
     try:
-        return Settings(_env_file=project_folder() / ".env")  # type: ignore[call-arg]
+        return Settings(_env_file=project_folder() / ".env")
     except ValidationError as error:
         # The offending value stays out of the message: it may be a password.
         parts = [

@@ -1,6 +1,6 @@
 """Multi-row insert-or-update, spelled the same for both databases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,11 +16,12 @@ def insert_or_update(
     rows: Sequence[Mapping[str, Any]],
     *,
     key: Sequence[str],
-    update: Sequence[str] | Mapping[str, Any] = (),
+    update: Sequence[str] | Callable[[Any], Mapping[str, Any]] = (),
 ) -> None:
     """Insert rows; where the unique key exists already, set the columns in `update` to the new values.
 
-    `update` may map a column to an SQL expression instead; empty leaves existing rows as they are.
+    `update` may instead be a function from the refused row's columns to SQL expressions; empty leaves
+    existing rows as they are.
     All rows have the same columns. The statements run in the caller's transaction.
     """
     dialect = session.get_bind().dialect.name
@@ -33,8 +34,8 @@ def insert_or_update(
         )
         if update:
             values = (
-                dict(update)
-                if isinstance(update, Mapping)
+                dict(update(statement.excluded))
+                if callable(update)
                 else {name: statement.excluded[name] for name in update}
             )
             session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))

@@ -1,0 +1,546 @@
+"""Stock: on hand, allocated, available; the ledger of movements; and allocation to order lines.
+
+Law: 0 <= allocated <= on_hand, whoever allocates at the same moment, and the ledger sums to the level.
+Every function here that changes a level locks the levels it touches first, in the order of their ids,
+and queues the listings whose stock it changed in the same transaction.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, delete, func, insert, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.article import Article, BundlePart, parts_of
+from models.columns import code, instant, need_id, utc_now
+from models.errors import RuleError
+from models.listing import Listing, limits_for, sellable
+from models.order import (
+    Actor,
+    Hold,
+    HoldReason,
+    LinePart,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderState,
+    lines_of,
+)
+from models.outbound import OutboundKind, queue_outbound
+from models.upsert import insert_or_update
+
+
+class MovementReason(StrEnum):
+    opening = "opening"
+    """Taken over from the channel when the article was first read."""
+    counted = "counted"
+    """Set by a person or a file."""
+    shipment = "shipment"
+    returned = "returned"
+
+
+class Warehouse(SQLModel, table=True):
+    __tablename__ = "warehouse"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    name: str = Field(max_length=60)
+    priority: int = 0
+    """The lowest is allocated from first."""
+
+
+class StockLevel(SQLModel, table=True):
+    __tablename__ = "stock_level"
+    __table_args__ = (
+        UniqueConstraint("warehouse_id", "article_id"),
+        CheckConstraint("allocated >= 0 AND allocated <= on_hand", name="allocated"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    warehouse_id: int = Field(foreign_key="warehouse.id")
+    article_id: int = Field(foreign_key="article.id", index=True)
+    on_hand: int = 0
+    allocated: int = 0
+
+
+class StockMovement(SQLModel, table=True):
+    """One change of `on_hand`; the movements of a level sum to it."""
+
+    __tablename__ = "stock_movement"
+
+    id: int | None = Field(default=None, primary_key=True)
+    level_id: int = Field(foreign_key="stock_level.id", index=True)
+    quantity: int
+    reason: MovementReason = code(MovementReason)
+    reference: str = ""
+    at: datetime = instant()
+
+
+class Allocation(SQLModel, table=True):
+    """Units of one level that are promised to one order line."""
+
+    __tablename__ = "allocation"
+    __table_args__ = (
+        PrimaryKeyConstraint("order_line_id", "level_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    order_line_id: int = Field(foreign_key="order_line.id")
+    level_id: int = Field(foreign_key="stock_level.id", index=True)
+    quantity: int
+
+
+@dataclass(frozen=True)
+class StockFigures:
+    """Figures of one article over all warehouses; a bundle's come from its parts."""
+
+    on_hand: int
+    allocated: int
+    available: int
+
+
+def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
+    """Return the tenant's first warehouse, made on demand."""
+    query = (
+        select(Warehouse)
+        .where(Warehouse.tenant_id == tenant_id)
+        .order_by(col(Warehouse.priority), col(Warehouse.id))
+    )
+    warehouse = session.exec(query.limit(1)).first()
+    if warehouse is None:
+        insert_or_update(
+            session,
+            Warehouse,
+            [{"tenant_id": tenant_id, "name": "main", "priority": 0}],
+            key=("tenant_id", "name"),
+        )
+        warehouse = session.exec(query.limit(1)).one()
+    return warehouse
+
+
+def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
+    """Return the figures of each article that has stock, or for a bundle, whose parts have.
+
+    A bundle is as available as its scarcest part allows. An article whose stock was never
+    counted is missing: nothing is known of it, which is not the same as zero.
+    """
+    parts = parts_of(session, list(article_ids))
+    needed = set(article_ids) | {part_id for each in parts.values() for part_id, _ in each}
+    levels: dict[int, StockFigures] = {}
+    for batch in _batches(sorted(needed)):
+        rows = session.execute(
+            select(
+                StockLevel.article_id,
+                func.sum(StockLevel.on_hand),
+                func.sum(StockLevel.allocated),
+            )
+            .where(col(StockLevel.article_id).in_(batch))
+            .group_by(col(StockLevel.article_id))
+        )
+        for article_id, on_hand, allocated in rows:
+            levels[article_id] = StockFigures(int(on_hand), int(allocated), int(on_hand) - int(allocated))
+    figures = {}
+    for article_id in article_ids:
+        if article_id in parts:
+            of_parts = [(levels.get(part_id), quantity) for part_id, quantity in parts[article_id]]
+            if any(level is not None for level, _ in of_parts):
+                figures[article_id] = StockFigures(
+                    on_hand=min(level.on_hand // quantity if level else 0 for level, quantity in of_parts),
+                    allocated=0,
+                    available=min(
+                        level.available // quantity if level else 0 for level, quantity in of_parts
+                    ),
+                )
+        elif article_id in levels:
+            figures[article_id] = levels[article_id]
+    return figures
+
+
+def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) -> dict[int, int]:
+    """Return what this account may offer of each article whose stock is known."""
+    figures = figures_of(session, article_ids)
+    limits = limits_for(session, account_id, list(figures))
+    return {
+        article_id: sellable(figures[article_id].available, *limits[article_id]) for article_id in figures
+    }
+
+
+def set_on_hand(
+    session: Session,
+    warehouse_id: int,
+    quantities: Mapping[int, int],
+    reason: MovementReason = MovementReason.counted,
+    reference: str = "",
+) -> dict[int, int]:
+    """Set what is on hand of each article and write the difference into the ledger.
+
+    Returns: the differences by article id, without those that are zero.
+    Raises: RuleError, naming the first article whose new figure is negative or below what is allocated;
+    then nothing is changed.
+    """
+    if not quantities:
+        return {}
+    levels = _lock_levels(session, list(quantities), warehouse_id, create=True)
+    changes: dict[int, int] = {}
+    for level in levels:
+        quantity = quantities[level.article_id]
+        if quantity < level.allocated:
+            article = session.get_one(Article, level.article_id)
+            raise RuleError(
+                f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
+                if quantity >= 0
+                else f"Stock of {article.sku} cannot be negative."
+            )
+        if quantity != level.on_hand:
+            changes[level.article_id] = quantity - level.on_hand
+            level.on_hand = quantity
+            session.add(level)
+    _write_ledger(session, levels, changes, reason, reference)
+    touch_listings(session, list(changes))
+    return changes
+
+
+def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
+    """Queue the listings of these articles, and of the bundles that contain them, for stock export."""
+    touched = set(article_ids)
+    listings: dict[int, list[int]] = defaultdict(list)
+    for batch in _batches(sorted(touched)):
+        touched.update(
+            session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(batch))).all()
+        )
+    for batch in _batches(sorted(touched)):
+        rows = session.execute(
+            select(Listing.account_id, Listing.id).where(col(Listing.article_id).in_(batch))
+        )
+        for account_id, listing_id in rows:
+            listings[account_id].append(listing_id)
+    for account_id, listing_ids in sorted(listings.items()):
+        queue_outbound(session, account_id, OutboundKind.stock, sorted(listing_ids))
+
+
+def touch_account(session: Session, account_id: int) -> None:
+    """Queue all listings of an account whose article is known, e.g. after a limit was changed."""
+    ids = session.exec(
+        select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))
+    ).all()
+    for batch in _batches([listing_id for listing_id in ids if listing_id is not None]):
+        queue_outbound(session, account_id, OutboundKind.stock, batch)
+
+
+def allocate(session: Session, order_ids: Sequence[int]) -> None:
+    """Promise stock to the lines of open orders, as far as it reaches; hold what is short.
+
+    Orders are served in the order given. Demand of lines that share an article is taken from the
+    same figure, one after the other. Repeating it only adds what became available.
+    """
+    orders = {
+        need_id(order.id): order
+        for order in session.exec(
+            select(Order)
+            .where(col(Order.id).in_(order_ids))
+            .order_by(col(Order.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+        if order.state in (OrderState.pending, OrderState.open) and not order.trial
+    }
+    lines = lines_of(session, list(orders))
+    open_lines = [
+        line
+        for order_id in order_ids
+        for line in lines.get(order_id, ())
+        if line.quantity - line.cancelled - line.shipped - line.allocated > 0
+    ]
+    demand = _physical_demand(session, [need_id(line.id) for line in open_lines])
+    levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
+    free: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in levels:
+        free[level.article_id].append(level)
+    ranks = _warehouse_ranks(session)
+    for article_levels in free.values():
+        article_levels.sort(key=lambda level: ranks[level.warehouse_id])
+
+    taken: dict[tuple[int, int], int] = defaultdict(int)
+    touched: set[int] = set()
+    for line in open_lines:
+        per_unit = demand.get(need_id(line.id))
+        if not per_unit:
+            continue
+        wanted = line.quantity - line.cancelled - line.shipped - line.allocated
+        units = min(
+            wanted,
+            *(
+                sum(level.on_hand - level.allocated for level in free[article]) // quantity
+                for article, quantity in per_unit.items()
+            ),
+        )
+        if units <= 0:
+            continue
+        for article, quantity in per_unit.items():
+            rest = units * quantity
+            for level in free[article]:
+                part = min(rest, level.on_hand - level.allocated)
+                if part > 0:
+                    level.allocated += part
+                    taken[need_id(line.id), need_id(level.id)] += part
+                    rest -= part
+            touched.add(article)
+        line.allocated += units
+        session.add(line)
+    session.flush()
+    insert_or_update(
+        session,
+        Allocation,
+        [
+            {"order_line_id": line_id, "level_id": level_id, "quantity": quantity}
+            for (line_id, level_id), quantity in sorted(taken.items())
+        ],
+        key=("order_line_id", "level_id"),
+        update=lambda new: {"quantity": Allocation.quantity + new.quantity},
+    )
+    _hold_shortages(session, list(orders), lines, demand)
+    touch_listings(session, touched)
+
+
+def release_allocation(session: Session, line_ids: Sequence[int]) -> None:
+    """Give back what is promised to these lines, whole."""
+    rows = session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))).all()
+    back: dict[int, int] = defaultdict(int)
+    for row in rows:
+        back[row.level_id] += row.quantity
+    touched = []
+    for level in _lock_levels_by_id(session, sorted(back)):
+        level.allocated -= back[need_id(level.id)]
+        session.add(level)
+        touched.append(level.article_id)
+    session.flush()
+    session.execute(delete(Allocation).where(col(Allocation.order_line_id).in_(line_ids)))
+    session.execute(update(OrderLine).where(col(OrderLine.id).in_(line_ids)).values(allocated=0))
+    touch_listings(session, touched)
+
+
+def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
+    """Book goods of order lines out of the house: from what is promised to them, then from what is free.
+
+    `quantities` are units by line id. Units that no level holds are left out of the ledger, because the
+    goods have gone whatever the figures say; the line counts as shipped all the same.
+    """
+    line_ids = sorted(quantities)
+    lines = session.exec(select(OrderLine).where(col(OrderLine.id).in_(line_ids))).all()
+    demand = _physical_demand(session, line_ids)
+    levels = {
+        need_id(level.id): level
+        for level in _lock_levels(session, sorted({article for each in demand.values() for article in each}))
+    }
+    by_article: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in levels.values():
+        by_article[level.article_id].append(level)
+    moved: dict[int, int] = defaultdict(int)
+    for line in lines:
+        line_id = need_id(line.id)
+        units = quantities[line_id]
+        promised = list(session.exec(select(Allocation).where(Allocation.order_line_id == line_id)).all())
+        from_promised = min(units, line.allocated)
+        for article, quantity in demand.get(line_id, {}).items():
+            rest = from_promised * quantity
+            for row in promised:
+                level = levels[row.level_id]
+                part = min(rest, row.quantity) if level.article_id == article else 0
+                if part:
+                    level.allocated -= part
+                    level.on_hand -= part
+                    moved[row.level_id] -= part
+                    row.quantity -= part
+                    rest -= part
+            rest = (units - from_promised) * quantity
+            for level in by_article[article]:
+                part = min(rest, level.on_hand - level.allocated)
+                if part:
+                    level.on_hand -= part
+                    moved[need_id(level.id)] -= part
+                    rest -= part
+        for row in promised:
+            if row.quantity:
+                session.add(row)
+            else:
+                session.delete(row)
+        line.allocated -= from_promised
+        line.shipped += units
+        session.add(line)
+    session.flush()
+    if moved:
+        session.execute(
+            insert(StockMovement),
+            [
+                {
+                    "level_id": level_id,
+                    "quantity": quantity,
+                    "reason": MovementReason.shipment,
+                    "reference": reference,
+                    "at": utc_now(),
+                }
+                for level_id, quantity in sorted(moved.items())
+            ],
+        )
+    touch_listings(session, {levels[level_id].article_id for level_id in moved})
+
+
+def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return for each matched line the articles with stock of their own and how many one unit takes."""
+    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for batch in _batches(line_ids):
+        for part in session.exec(select(LinePart).where(col(LinePart.order_line_id).in_(batch))):
+            wanted[part.order_line_id].append((part.article_id, part.quantity))
+    parts: dict[int, list[tuple[int, int]]] = {}
+    for batch in _batches(sorted({article for each in wanted.values() for article, _ in each})):
+        parts.update(parts_of(session, batch))
+    demand: dict[int, dict[int, int]] = {}
+    for line_id, articles in wanted.items():
+        units: dict[int, int] = defaultdict(int)
+        for article_id, quantity in articles:
+            for part_id, of_part in parts.get(article_id, [(article_id, 1)]):
+                units[part_id] += quantity * of_part
+        demand[line_id] = dict(units)
+    return demand
+
+
+def _lock_levels(
+    session: Session, article_ids: Sequence[int], warehouse_id: int | None = None, *, create: bool = False
+) -> list[StockLevel]:
+    if create and warehouse_id is not None:
+        rows = [
+            {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": 0, "allocated": 0}
+            for article_id in sorted(article_ids)
+        ]
+        insert_or_update(session, StockLevel, rows, key=("warehouse_id", "article_id"))
+    ids: list[int] = []
+    for batch in _batches(article_ids):
+        query = select(StockLevel.id).where(col(StockLevel.article_id).in_(batch))
+        if warehouse_id is not None:
+            query = query.where(StockLevel.warehouse_id == warehouse_id)
+        ids.extend(need_id(level_id) for level_id in session.exec(query).all())
+    return _lock_levels_by_id(session, sorted(ids))
+
+
+def _lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
+    # One order for everyone who locks, or two that lock each other's levels wait for ever.
+    levels: list[StockLevel] = []
+    for batch in _batches(level_ids):
+        levels.extend(
+            session.exec(
+                select(StockLevel)
+                .where(col(StockLevel.id).in_(batch))
+                .order_by(col(StockLevel.id))
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            ).all()
+        )
+    return levels
+
+
+def _write_ledger(
+    session: Session,
+    levels: Sequence[StockLevel],
+    changes: Mapping[int, int],
+    reason: MovementReason,
+    reference: str,
+) -> None:
+    rows = [
+        {
+            "level_id": need_id(level.id),
+            "quantity": changes[level.article_id],
+            "reason": reason,
+            "reference": reference,
+            "at": utc_now(),
+        }
+        for level in levels
+        if changes.get(level.article_id)
+    ]
+    session.flush()
+    if rows:
+        session.execute(insert(StockMovement), rows)
+
+
+def _hold_shortages(
+    session: Session,
+    order_ids: Sequence[int],
+    lines: Mapping[int, Sequence[OrderLine]],
+    demand: Mapping[int, Mapping[int, int]],
+) -> None:
+    now = utc_now()
+    held = {
+        hold.order_line_id: hold
+        for hold in session.exec(
+            select(Hold).where(
+                col(Hold.order_id).in_(order_ids),
+                Hold.reason == HoldReason.stock_short,
+                col(Hold.released_at).is_(None),
+            )
+        )
+    }
+    new: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
+    for order_id in order_ids:
+        for line in lines.get(order_id, ()):
+            missing = line.quantity - line.cancelled - line.shipped - line.allocated
+            hold = held.get(line.id)
+            if missing > 0 and demand.get(need_id(line.id)):
+                detail = {"missing": missing, "quantity": line.quantity}
+                if hold is None:
+                    new.append(
+                        {
+                            "order_id": order_id,
+                            "order_line_id": line.id,
+                            "reason": HoldReason.stock_short,
+                            "field": "quantity",
+                            "detail": detail,
+                            "created_at": now,
+                        }
+                    )
+                    events.append(_event(order_id, "held", {"reason": "stock_short", **detail}))
+                elif hold.detail != detail:
+                    hold.detail = detail
+                    session.add(hold)
+            elif missing <= 0 and hold is not None:
+                hold.released_at = now
+                session.add(hold)
+                events.append(_event(order_id, "hold_released", {"reason": "stock_short"}))
+    session.flush()
+    if new:
+        session.execute(insert(Hold), new)
+    if events:
+        session.execute(insert(OrderEvent), events)
+
+
+def _event(order_id: int, kind: str, detail: dict[str, object]) -> dict[str, object]:
+    return {"order_id": order_id, "at": utc_now(), "actor": Actor.cycle, "kind": kind, "detail": detail}
+
+
+def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
+    rows = session.exec(select(Warehouse)).all()
+    return {need_id(row.id): (row.priority, need_id(row.id)) for row in rows}
+
+
+def _batches(ids: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def list_waiting(session: Session, tenant_id: int) -> list[int]:
+    """Return the ids of the orders that are short of stock, oldest first."""
+    short = select(Hold.order_id).where(
+        Hold.reason == HoldReason.stock_short, col(Hold.released_at).is_(None)
+    )
+    rows = session.exec(
+        select(Order.id)
+        .where(
+            Order.tenant_id == tenant_id,
+            col(Order.id).in_(short),
+            col(Order.state).in_([OrderState.pending, OrderState.open]),
+        )
+        .order_by(col(Order.placed_at), col(Order.id))
+    ).all()
+    return [need_id(order_id) for order_id in rows]
