@@ -19,21 +19,21 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Create .venv with the locked packages and this project; starts nothing
+	@:
 
 $(STAMP): pyproject.toml requirements.lock requirements-dev.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "Warenfluss needs Python 3.11 or newer: name one with 'make $(MAKECMDGOALS) PYTHON=python3.12'." >&2; exit 1; }
-	@if [ -e $(STAMP) ] && [ "$$(cat $(STAMP))" != "$(CURDIR)" ] || [ -L $(BIN)/python ] && [ ! -x $(BIN)/python ]; \
-		then echo "$(VENV) was made in another folder or its Python is gone: making it anew."; rm -rf $(VENV); fi
-	@if command -v uv >/dev/null 2>&1; then \
-		set -e; \
-		[ -x $(BIN)/python ] || uv venv --quiet --no-config --python "$(PYTHON)" $(VENV); \
+	@if [ -e $(STAMP) ] && { [ "$$(cat $(STAMP))" != "$(CURDIR)" ] || [ ! -x $(BIN)/python ]; }; then \
+		echo "$(VENV) was made in another folder or its Python is gone: making it anew."; rm -rf $(VENV); fi
+	@[ -x $(BIN)/python ] || "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Warenfluss needs Python 3.11 or newer: name one, as in 'make install PYTHON=python3.12'." >&2; exit 1; }
+	@set -e; if command -v uv >/dev/null 2>&1; then \
+		[ -x $(BIN)/python ] || uv venv --quiet --python "$(PYTHON)" $(VENV); \
 		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock; \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
-		set -e; \
 		[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV); \
 		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip --upgrade >/dev/null; \
+		echo "Installing the locked packages into $(VENV); this takes a minute or two."; \
 		$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock; \
 		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .; \
 	fi
