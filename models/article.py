@@ -11,7 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.columns import ExactDecimal, code, instant, money, need_id
+from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money, need_id
 from models.errors import NotFoundError
 
 
@@ -43,10 +43,10 @@ class TextData(BaseModel):
 class PriceData(BaseModel):
     """A gross unit price, valid from a quantity on, for one price group ("" is everyone)."""
 
-    amount: Decimal
+    amount: Amount
     currency: str
     price_group: str = ""
-    min_quantity: int = RecordField(default=1, ge=1)
+    min_quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
 
 
 class ImageData(BaseModel):
@@ -58,7 +58,7 @@ class MemberData(BaseModel):
     """A variant of a parent or a part of a bundle, by the channel's ids."""
 
     external_id: str
-    quantity: int = RecordField(default=1, ge=1)
+    quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
     label: str = ""
     position: int = 0
     values: dict[str, str] = RecordField(default_factory=dict)
@@ -89,11 +89,11 @@ class ArticleData(BaseModel):
     texts: dict[str, TextData] = RecordField(default_factory=dict)
     """By language, ISO 639-1."""
     prices: list[PriceData] = RecordField(default_factory=list)
-    tax_rate: Decimal | None = None
+    tax_rate: Amount | None = None
     """In percent."""
-    weight_grams: int | None = None
+    weight_grams: int | None = RecordField(default=None, ge=0, le=MAX_COUNT)
     unit: str = ""
-    unit_content: Decimal | None = None
+    unit_content: Amount | None = None
     country_of_origin: str = ""
     category_ids: list[str] = RecordField(default_factory=list)
     images: list[ImageData] = RecordField(default_factory=list)
@@ -101,7 +101,7 @@ class ArticleData(BaseModel):
     members: list[MemberData] = RecordField(default_factory=list)
     meta: dict[str, Any] = RecordField(default_factory=dict)
     active: bool = True
-    quantity: int | None = None
+    quantity: int | None = RecordField(default=None, ge=-MAX_COUNT, le=MAX_COUNT)
     """What the channel holds as its stock; None where it keeps none."""
     modified_at: datetime | None = None
 

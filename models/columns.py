@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from sqlalchemy import BigInteger, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
@@ -88,6 +89,18 @@ class Code(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         return None if value is None else self.codes(value)
+
+
+def _storable(value: Decimal) -> Decimal:
+    to_ten_thousandths(value)
+    return value
+
+
+Amount = Annotated[Decimal, AfterValidator(_storable)]
+"""A decimal of a plain record that `ExactDecimal` can store; another one makes its record invalid."""
+
+MAX_COUNT = 10**9
+"""The largest quantity that a record may name; sums of many of them still fit into a column."""
 
 
 def utc_now() -> datetime:

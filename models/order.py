@@ -6,12 +6,12 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, delete
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.columns import ExactDecimal, code, instant, money
+from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money
 from models.errors import NotFoundError, RuleError
 
 
@@ -78,17 +78,17 @@ class ComponentData(BaseModel):
     sku: str = ""
     channel_number: str = ""
     title: str = ""
-    quantity: int = RecordField(default=1, ge=1)
+    quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
     """For one of the line."""
 
 
 class OrderLineData(BaseModel):
-    external_id: str = RecordField(min_length=1)
+    external_id: str = RecordField(min_length=1, max_length=80)
     title: str = ""
-    quantity: int = RecordField(ge=0)
-    price: Decimal
+    quantity: int = RecordField(ge=0, le=MAX_COUNT)
+    price: Amount
     """Gross, for one, in the order's currency."""
-    tax_rate: Decimal | None = None
+    tax_rate: Amount | None = None
     """In percent."""
     tax_collected_by_channel: bool = False
     listing_id: str = ""
@@ -103,41 +103,41 @@ class OrderLineData(BaseModel):
     """The marketplace's order number, where it stands at the line."""
     attributes: dict[str, str] = RecordField(default_factory=dict)
     components: list[ComponentData] = RecordField(default_factory=list)
-    original_price: Decimal | None = None
+    original_price: Amount | None = None
     original_currency: str = ""
-    eco_fee: Decimal | None = None
+    eco_fee: Amount | None = None
 
 
 class OrderData(BaseModel):
     """An order as one channel tells it; amounts are gross and in `currency` unless said otherwise."""
 
-    external_id: str = RecordField(min_length=1)
+    external_id: str = RecordField(min_length=1, max_length=80)
     channel_number: str = ""
     """The order's number where the buyer placed it."""
     alternative_number: str = ""
     platform: str = ""
-    placed_at: datetime
-    checkout_at: datetime | None = None
+    placed_at: AwareDatetime
+    checkout_at: AwareDatetime | None = None
     """When the buyer finished the checkout; None while it is open."""
     currency: str = RecordField(min_length=3, max_length=3)
-    total: Decimal
+    total: Amount
     """What the channel says the buyer pays."""
-    shipping_amount: Decimal = Decimal(0)
-    shipping_tax_rate: Decimal | None = None
-    fee_amount: Decimal = Decimal(0)
+    shipping_amount: Amount = Decimal(0)
+    shipping_tax_rate: Amount | None = None
+    fee_amount: Amount = Decimal(0)
     """Surcharges that stand neither in a line nor in shipping."""
-    exchange_rate: Decimal | None = None
-    original_total: Decimal | None = None
+    exchange_rate: Amount | None = None
+    original_total: Amount | None = None
     original_currency: str = ""
-    paid_amount: Decimal = Decimal(0)
-    paid_at: datetime | None = None
+    paid_amount: Amount = Decimal(0)
+    paid_at: AwareDatetime | None = None
     payment_method: str = ""
     payment_method_name: str = ""
     payment_reference: str = ""
     payment_details: dict[str, str] = RecordField(default_factory=dict)
     shipping_method: str = ""
     carrier: str = ""
-    shipped_at: datetime | None = None
+    shipped_at: AwareDatetime | None = None
     tracking_numbers: list[str] = RecordField(default_factory=list)
     cancelled: bool = False
     customer_id: str = ""

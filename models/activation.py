@@ -1,0 +1,26 @@
+"""Activation: what changes when an account changes its mode."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from models.account import Account, Mode
+from models.columns import need_id, utc_now
+from models.cycle import Cursor
+from models.order import delete_trial_orders
+
+
+def set_mode(session: Session, account: Account, mode: Mode) -> int:
+    """Change an account's mode; return how many trial orders disappeared.
+
+    Going live removes the trial orders and forgets the cursors, so that the account is read anew from
+    the point at which its settings say it starts.
+    """
+    removed = 0
+    if mode is Mode.live and account.mode is not Mode.live:
+        removed = delete_trial_orders(session, need_id(account.id))
+        session.execute(delete(Cursor).where(col(Cursor.account_id) == account.id))
+        account.activated_at = utc_now()
+    account.mode = mode
+    session.add(account)
+    session.flush()
+    return removed

@@ -1,0 +1,195 @@
+"""Mail: a message to people, written in the commit of what caused it and delivered later."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from uuid import uuid4
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, or_, update
+from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
+
+from models.columns import instant, need_id, utc_now
+from models.settings import Settings, get_settings
+from models.upsert import insert_or_update
+
+CLAIM_SECONDS = 300
+"""Longer than one attempt can last; a sender that died keeps a mail back for this long."""
+RETRY_SECONDS = (30, 60, 120, 300, 600, 900)
+REFUSED_RETRY_SECONDS = 6 * 3600
+"""A mail that everybody refused for good goes on being tried: mailboxes and servers get mended."""
+
+
+class MailContent(BaseModel, frozen=True):
+    """What a person reads; the subject is one line."""
+
+    subject: str
+    text: str
+    html: str = ""
+
+
+class Mail(SQLModel, table=True):
+    __tablename__ = "mail"
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(unique=True, max_length=120)
+    """What it is about: a second mail with the same key is not queued."""
+    message_id: str = Field(max_length=255)
+    """Made once, so that a mail that had to be sent again is known as the same one."""
+    recipients: list[str] = Field(default_factory=list, sa_type=JSON)
+    """Empty means the operators, as the settings name them at the time of sending."""
+    subject: str
+    text: str = Field(sa_type=Text)
+    html: str = Field(default="", sa_type=Text)
+    created_at: datetime = instant()
+    next_try_at: datetime = instant(index=True)
+    attempts: int = 0
+    claim: str = Field(default="", max_length=32)
+    """Who is sending it right now."""
+    claimed_until: datetime | None = instant(nullable=True)
+    delivered_to: list[str] = Field(default_factory=list, sa_type=JSON)
+    refused_by: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    """The mail server's reply for each recipient that was refused for good."""
+    sent_at: datetime | None = instant(nullable=True, index=True)
+    """When the last recipient was settled and at least one has got it."""
+    error: str = ""
+
+
+class Backlog(BaseModel, frozen=True):
+    """Mails that have not been delivered yet."""
+
+    waiting: int
+    oldest_at: datetime | None
+    error: str
+    """What the latest attempt among them met, empty before the first."""
+
+
+def queue_mail(session: Session, key: str, content: MailContent, recipients: Sequence[str] = ()) -> None:
+    """Queue a mail in the caller's transaction; one with this key, sent or not, is left as it is."""
+    now = utc_now()
+    domain = parseaddr(get_settings().mail_from)[1].rpartition("@")[2] or "localhost"
+    row = {
+        "key": key,
+        "message_id": f"<{uuid4().hex}@{domain}>",
+        "recipients": list(recipients),
+        "subject": " ".join(content.subject.split()),
+        "text": content.text,
+        "html": content.html,
+        "created_at": now,
+        "next_try_at": now,
+        "attempts": 0,
+        "claim": "",
+        "delivered_to": [],
+        "refused_by": {},
+        "error": "",
+    }
+    insert_or_update(session, Mail, [row], key=("key",))
+
+
+def explain_silence(settings: Settings) -> str:
+    """Return why no mail is sent, in one sentence that says what to set; empty if mails are sent."""
+    if not settings.smtp_host:
+        return "Status mails wait in the database: set WARENFLUSS_SMTP_HOST to the name of a mail server."
+    if not settings.mail_to:
+        return "Status mails wait in the database: set WARENFLUSS_MAIL_TO to the operators' addresses."
+    return ""
+
+
+def list_due_mails(session: Session, limit: int) -> list[int]:
+    """Return the ids of mails that may be sent now, oldest first."""
+    return list(
+        session.exec(select(col(Mail.id)).where(*_due(utc_now())).order_by(col(Mail.id)).limit(limit)).all()  # type: ignore[arg-type]
+    )
+
+
+def claim_mail(session: Session, mail_id: int) -> Mail | None:
+    """Take a due mail for sending; None if it is not due or another sender has it.
+
+    The caller commits before sending. Whoever claims it after `CLAIM_SECONDS` sends it once more.
+    """
+    now = utc_now()
+    claim = uuid4().hex
+    taken = session.execute(
+        update(Mail)
+        .where(col(Mail.id) == mail_id, *_due(now))
+        .values(claim=claim, claimed_until=now + timedelta(seconds=CLAIM_SECONDS))
+    )
+    return session.get_one(Mail, mail_id) if taken.rowcount == 1 else None  # type: ignore[attr-defined]
+
+
+def note_delivery(
+    session: Session,
+    claimed: Mail,
+    *,
+    delivered_to: Sequence[str] = (),
+    refused_by: Mapping[str, str] | None = None,
+    delayed: bool = False,
+    error: str = "",
+) -> None:
+    """Note how an attempt ended and give the claim back; nothing changes if it is another's by now.
+
+    `delayed` tells that some recipients were neither delivered to nor refused for good.
+    """
+    row = session.exec(
+        select(Mail).where(Mail.id == claimed.id).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    if row.claim != claimed.claim:
+        return
+    now = utc_now()
+    row.attempts += 1
+    row.delivered_to = [*row.delivered_to, *delivered_to]
+    row.refused_by = {**row.refused_by, **(refused_by or {})}
+    row.error, row.claim, row.claimed_until = error, "", None
+    if delayed:
+        row.next_try_at = now + timedelta(seconds=retry_seconds(row.attempts))
+    elif row.delivered_to:
+        row.sent_at = now
+    else:
+        row.refused_by = {}
+        row.next_try_at = now + timedelta(seconds=REFUSED_RETRY_SECONDS)
+    session.add(row)
+    session.flush()
+
+
+def retry_seconds(attempts: int) -> int:
+    """Return how long to wait after this many attempts."""
+    return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
+
+
+def put_off(session: Session, mail_ids: Sequence[int], seconds: int) -> None:
+    """Let mails that are due wait, because the server that should take them is away."""
+    now = utc_now()
+    session.execute(
+        update(Mail)
+        .where(col(Mail.id).in_(mail_ids), *_due(now))
+        .values(next_try_at=now + timedelta(seconds=seconds))
+    )
+
+
+def find_backlog(session: Session) -> Backlog:
+    """Return how many mails wait, since when and why."""
+    open_mail = col(Mail.sent_at).is_(None)
+    waiting, oldest_at = session.exec(
+        select(func.count(col(Mail.id)), func.min(Mail.created_at)).where(open_mail)
+    ).one()
+    error = session.exec(
+        select(Mail.error)
+        .where(open_mail, col(Mail.attempts) > 0)
+        .order_by(col(Mail.next_try_at).desc(), col(Mail.id).desc())
+        .limit(1)
+    ).first()
+    return Backlog(waiting=waiting, oldest_at=oldest_at, error=error or "")
+
+
+def list_waiting_mails(session: Session) -> list[Mail]:
+    """Return mails that have not been delivered yet, oldest first."""
+    return list(session.exec(select(Mail).where(col(Mail.sent_at).is_(None)).order_by(col(Mail.id))).all())
+
+
+def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    claimed_until = col(Mail.claimed_until)
+    return (
+        col(Mail.sent_at).is_(None),
+        col(Mail.next_try_at) <= now,
+        or_(claimed_until.is_(None), claimed_until <= now),
+    )

@@ -1,0 +1,97 @@
+"""The steps of an order's life that people and channels take: release, hold, cancel."""
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from models.columns import need_id, utc_now
+from models.errors import RuleError
+from models.order import Actor, Hold, HoldReason, Order, OrderEvent, OrderState, lines_of, open_holds
+from models.stock import release_allocation
+
+
+def release_order(session: Session, order: Order) -> None:
+    """Hand an order to the warehouse. Raises: RuleError, if it is held, not open or a trial."""
+    if order.trial or order.state is not OrderState.open:
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
+        )
+    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    if holds:
+        reasons = ", ".join(sorted({hold.reason for hold in holds}))
+        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
+    order.state, order.released_at = OrderState.released, utc_now()
+    session.add(order)
+    add_event(session, order, "released", actor=Actor.person)
+
+
+def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
+    """Cancel what has not left yet and give its stock back. Raises: RuleError, if it is merged."""
+    if order.state is OrderState.merged:
+        raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    release_allocation(session, [need_id(line.id) for line in lines])
+    for line in lines:
+        session.refresh(line)
+        line.cancelled = line.quantity - line.shipped
+        session.add(line)
+    order.state = OrderState.cancelled
+    session.add(order)
+    settle_holds(session, order, tuple(HoldReason))
+    add_event(session, order, "cancelled", actor=actor)
+
+
+def hold_order(
+    session: Session,
+    order: Order,
+    reason: HoldReason,
+    detail: dict[str, Any],
+    *,
+    field: str = "",
+    line_id: int | None = None,
+) -> None:
+    """Hold an order for a reason; one that is open for the same line gets the new detail."""
+    row = session.exec(
+        select(Hold).where(
+            Hold.order_id == order.id,
+            Hold.order_line_id == line_id,
+            Hold.reason == reason,
+            col(Hold.released_at).is_(None),
+        )
+    ).first()
+    if row is not None and row.detail == detail:
+        return
+    if row is None:
+        row = Hold(order_id=need_id(order.id), order_line_id=line_id, reason=reason, field=field)
+    row.detail = detail
+    session.add(row)
+    add_event(session, order, "held", {"reason": reason, **detail})
+
+
+def settle_holds(
+    session: Session, order: Order, reasons: tuple[HoldReason, ...], line_id: int | None = None
+) -> None:
+    """Release the open holds of these reasons, of one line if it is named."""
+    statement = (
+        update(Hold)
+        .where(col(Hold.order_id) == order.id, col(Hold.reason).in_(reasons), col(Hold.released_at).is_(None))
+        .values(released_at=utc_now())
+    )
+    if line_id is not None:
+        statement = statement.where(col(Hold.order_line_id) == line_id)
+    session.execute(statement)
+
+
+def add_event(
+    session: Session,
+    order: Order,
+    kind: str,
+    detail: dict[str, Any] | None = None,
+    *,
+    actor: Actor = Actor.cycle,
+) -> None:
+    """Write one step into an order's history."""
+    session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind=kind, detail=detail or {}))
+    session.flush()

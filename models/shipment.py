@@ -1,0 +1,174 @@
+"""Shipment: parcels of an order that left, with what is in each."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import BaseModel
+from pydantic import Field as RecordField
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.account import Side
+from models.columns import code, instant, need_id
+from models.errors import RuleError
+from models.order import Actor, Order, OrderEvent, OrderState, lines_of, open_holds
+from models.outbound import OutboundKind, queue_outbound
+from models.stock import take_out
+
+
+class ParcelData(BaseModel):
+    """One parcel; `lines` are units by line id, empty for all that is left of the order."""
+
+    tracking_number: str = RecordField(default="", max_length=80)
+    weight_grams: int | None = RecordField(default=None, ge=1)
+    lines: dict[int, int] = RecordField(default_factory=dict)
+
+
+class Shipment(SQLModel, table=True):
+    __tablename__ = "shipment"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    told_by: Side = code(Side)
+    carrier: str = ""
+    shipped_at: datetime = instant()
+    recorded_at: datetime = instant()
+
+
+class Parcel(SQLModel, table=True):
+    __tablename__ = "parcel"
+    __table_args__ = (UniqueConstraint("shipment_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    shipment_id: int = Field(foreign_key="shipment.id")
+    number: int
+    tracking_number: str = Field(default="", index=True)
+    weight_grams: int | None = None
+
+
+class ParcelLine(SQLModel, table=True):
+    __tablename__ = "parcel_line"
+    __table_args__ = (
+        PrimaryKeyConstraint("parcel_id", "order_line_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    parcel_id: int = Field(foreign_key="parcel.id")
+    order_line_id: int = Field(foreign_key="order_line.id", index=True)
+    quantity: int
+
+
+def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[Parcel]]]:
+    """Return an order's shipments with their parcels, oldest first."""
+    shipments = session.exec(
+        select(Shipment).where(Shipment.order_id == order_id).order_by(col(Shipment.id))
+    ).all()
+    parcels: dict[int, list[Parcel]] = defaultdict(list)
+    for parcel in session.exec(
+        select(Parcel)
+        .where(col(Parcel.shipment_id).in_([shipment.id for shipment in shipments]))
+        .order_by(col(Parcel.shipment_id), col(Parcel.number))
+    ):
+        parcels[parcel.shipment_id].append(parcel)
+    return [(shipment, parcels[need_id(shipment.id)]) for shipment in shipments]
+
+
+def contents_of(session: Session, parcel_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return for each parcel its units by line id."""
+    contents: dict[int, dict[int, int]] = defaultdict(dict)
+    for row in session.exec(select(ParcelLine).where(col(ParcelLine.parcel_id).in_(parcel_ids))):
+        contents[row.parcel_id][row.order_line_id] = row.quantity
+    return contents
+
+
+def record_shipment(
+    session: Session,
+    order: Order,
+    carrier: str,
+    parcels: Sequence[ParcelData],
+    shipped_at: datetime,
+    *,
+    told_by: Side = Side.warenfluss,
+) -> Shipment:
+    """Book parcels out of the house; what was shipped here is queued for the channel.
+
+    Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
+    more than is left of a line, or nothing left; then nothing is changed.
+    """
+    order_id = need_id(order.id)
+    lines = {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+    left = {
+        line_id: line.quantity - line.cancelled - line.shipped
+        for line_id, line in lines.items()
+        if line.quantity - line.cancelled - line.shipped > 0
+    }
+    if told_by is Side.warenfluss:
+        _check_may_ship(session, order, left)
+    if not parcels:
+        raise RuleError("A shipment needs at least one parcel.")
+    contents: list[dict[int, int]] = []
+    for parcel in parcels:
+        wanted = dict(parcel.lines) or dict(left)
+        for line_id, quantity in wanted.items():
+            if line_id not in lines:
+                raise RuleError(f"Order {order.external_id} has no line {line_id}.")
+            if quantity < 1 or quantity > left.get(line_id, 0):
+                raise RuleError(
+                    f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} cannot be "
+                    f"shipped, {left.get(line_id, 0)} are left."
+                )
+            left[line_id] -= quantity
+        contents.append(wanted)
+        left = {line_id: quantity for line_id, quantity in left.items() if quantity}
+
+    shipment = Shipment(order_id=order_id, told_by=told_by, carrier=carrier, shipped_at=shipped_at)
+    session.add(shipment)
+    session.flush()
+    totals: dict[int, int] = defaultdict(int)
+    for number, (parcel, content) in enumerate(zip(parcels, contents, strict=True), start=1):
+        row = Parcel(
+            shipment_id=need_id(shipment.id),
+            number=number,
+            tracking_number=parcel.tracking_number,
+            weight_grams=parcel.weight_grams,
+        )
+        session.add(row)
+        session.flush()
+        for line_id, quantity in content.items():
+            session.add(ParcelLine(parcel_id=need_id(row.id), order_line_id=line_id, quantity=quantity))
+            totals[line_id] += quantity
+    take_out(session, totals, reference=f"order {order.external_id}")
+    if not left:
+        order.state, order.shipped_at = OrderState.shipped, shipped_at
+    order.carrier = carrier
+    session.add(order)
+    session.add(
+        OrderEvent(
+            order_id=order_id,
+            actor=Actor.person if told_by is Side.warenfluss else Actor.channel,
+            kind="shipped" if not left else "partly_shipped",
+            detail={
+                "carrier": carrier,
+                "tracking": [parcel.tracking_number for parcel in parcels],
+                "units": sum(totals.values()),
+            },
+        )
+    )
+    session.flush()
+    if told_by is Side.warenfluss:
+        queue_outbound(session, order.account_id, OutboundKind.shipment, [order_id])
+    return shipment
+
+
+def _check_may_ship(session: Session, order: Order, left: dict[int, int]) -> None:
+    if order.trial:
+        raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
+    if order.state not in (OrderState.open, OrderState.released):
+        raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
+    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    if holds:
+        reasons = ", ".join(sorted({hold.reason for hold in holds}))
+        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
+    if not left:
+        raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
