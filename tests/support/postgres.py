@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+from sqlalchemy import URL
 
 from tests.support import session
 from tests.support.required import missing
@@ -41,7 +42,10 @@ class PostgresServer:
 
     def url(self, database: str) -> str:
         """Return a database's address for SQLAlchemy with psycopg 3."""
-        return f"postgresql+psycopg://postgres@/{database}?host={self.socket_dir}"
+        url = URL.create(
+            "postgresql+psycopg", "postgres", database=database, query={"host": str(self.socket_dir)}
+        )
+        return url.render_as_string()
 
     def execute(self, statement: str) -> None:
         """Run one statement outside any transaction."""
@@ -89,7 +93,7 @@ def _copy(programs: Path, target: Path) -> Path:
 
 def _start(programs: Path) -> Path:
     folder = session.get_folder()
-    data = folder / "postgres"
+    data = session.get_memory() / "postgres"
     data.mkdir(mode=0o700)
     user = ""
     if os.geteuid() == 0:

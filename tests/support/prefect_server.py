@@ -32,7 +32,7 @@ def prepare_environment() -> None:
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
         del os.environ[name]
     os.environ.update(SETTINGS)
-    os.environ["PREFECT_HOME"] = str(session.get_folder() / "prefect")
+    os.environ["PREFECT_HOME"] = str(session.get_memory() / "prefect")
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{find_port()}/api"
 
 
