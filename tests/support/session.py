@@ -108,7 +108,11 @@ def keep(
 
 
 def _leave(folder: Path) -> None:
-    with (folder / "running").open() as running:
+    try:
+        running = (folder / "running").open()
+    except FileNotFoundError:
+        return
+    with running:
         try:
             fcntl.flock(running, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
