@@ -250,17 +250,13 @@ def list_unreported(session: Session) -> list[Run]:
         )
         .order_by(col(Run.id))
     ).all()
-    return [run for run in runs if not run.flow_run_id or not _has_later_attempt(session, run)]
+    return [run for run in runs if not run.flow_run_id or run in list_attempts(session, run.flow_run_id)]
 
 
-def _has_later_attempt(session: Session, run: Run) -> bool:
-    later = select(Run.id).where(
-        Run.flow_run_id == run.flow_run_id,
-        Run.account_id == run.account_id,
-        Run.cycle == run.cycle,
-        col(Run.id) > need_id(run.id),
-    )
-    return session.exec(later).first() is not None
+def list_attempts(session: Session, flow_run_id: str) -> list[Run]:
+    """Return the runs that belong to a flow run: of each account and cycle the latest attempt."""
+    runs = session.exec(select(Run).where(Run.flow_run_id == flow_run_id).order_by(col(Run.id))).all()
+    return list({(run.account_id, run.cycle): run for run in runs}.values())
 
 
 def _lock(session: Session, account_id: int) -> None:

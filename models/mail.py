@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
 
-from models.columns import instant, need_id, utc_now
+from models.columns import instant, utc_now
 from models.settings import Settings, get_settings
 from models.upsert import insert_or_update
 
