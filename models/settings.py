@@ -1,5 +1,6 @@
 """Settings of one installation, read from the environment or one `.env` file."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -90,7 +91,7 @@ def get_settings() -> Settings:
     Raises: SettingsError, in one sentence naming the variable and what it must be.
     """
     try:
-        return Settings(_env_file=project_folder() / ".env")
+        return Settings(_env_file=os.environ.get(f"{PREFIX}ENV_FILE", project_folder() / ".env"))
     except ValidationError as error:
         # The offending value stays out of the message: it may be a password.
         parts = [

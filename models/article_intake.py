@@ -1,0 +1,486 @@
+"""Article intake: how a page of articles from a channel becomes articles and listings.
+
+An account that leads the master data writes the articles; any other account's listings are linked to
+articles that are here already, by the tenant's rules of matching, and change nothing about them.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlmodel import Session, SQLModel, col, select
+
+from models.account import AccountData, ChannelOptions, OpeningStock, Role
+from models.article import (
+    Article,
+    ArticleCategory,
+    ArticleData,
+    ArticleImage,
+    ArticleKind,
+    ArticleNumber,
+    ArticlePrice,
+    ArticleText,
+    BundlePart,
+    Category,
+    CategoryData,
+    MemberData,
+    loose_form,
+    numbers_of,
+)
+from models.aside import RejectedData, set_aside, settle_asides
+from models.columns import need_id, utc_now
+from models.cycle import Counts
+from models.listing import Listing
+from models.matching import MatchRule, match_lines
+from models.order import OrderLineData
+from models.stock import MovementReason, StockLevel, main_warehouse, set_on_hand, touch_listings
+from models.upsert import insert_or_update
+
+ARTICLE_FIELDS = (
+    "sku",
+    "kind",
+    "gtin",
+    "manufacturer",
+    "manufacturer_number",
+    "supplier",
+    "supplier_number",
+    "tax_rate",
+    "weight_grams",
+    "unit",
+    "unit_content",
+    "country_of_origin",
+    "attributes",
+    "meta",
+    "active",
+)
+VOLATILE = frozenset({"quantity", "modified_at"})
+"""Fields that change without the article having changed."""
+
+
+def content_hash(data: ArticleData) -> str:
+    """Return the hash by which an unchanged article is recognised; its stock does not count."""
+    return hashlib.sha256(data.model_dump_json(exclude=set(VOLATILE)).encode()).hexdigest()
+
+
+def save_articles(
+    session: Session,
+    account: AccountData,
+    rules: Sequence[MatchRule],
+    records: Sequence[ArticleData],
+    *,
+    test: bool = False,
+) -> Counts:
+    """Save one page; repeating it changes nothing.
+
+    Two articles of one page or of one account with the same SKU: the second is set aside.
+    In test mode no opening stock is taken over: it would be old by the time the account goes live.
+    """
+    options = ChannelOptions.model_validate(account.settings)
+    counts = Counts(read=len(records))
+    page = {record.external_id: record for record in records}
+    listings = {
+        listing.external_id: listing
+        for listing in session.exec(
+            select(Listing)
+            .where(Listing.account_id == account.id, col(Listing.external_id).in_(page))
+            .order_by(col(Listing.id))
+            .with_for_update()
+        )
+    }
+    rejected: list[RejectedData] = []
+    if options.role is Role.articles:
+        page, rejected = _without_taken_skus(session, account, page)
+    unchanged, new, changed = [], [], []
+    for external_id, data in page.items():
+        listing = listings.get(external_id)
+        if listing is None:
+            new.append(data)
+        elif listing.content_hash == content_hash(data) and (
+            listing.article_id is not None or options.role is Role.articles
+        ):
+            unchanged.append(data)
+        else:
+            changed.append(data)
+
+    article_ids = (
+        _save_masters(session, account, [*new, *changed])
+        if options.role is Role.articles
+        else _link(session, account, rules, [*new, *changed])
+    )
+    _save_listings(session, account.id, [*new, *changed], article_ids)
+    _note_quantities(session, account.id, page.values())
+    if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
+        _take_opening_stock(session, account, page)
+    set_aside(session, account.id, rejected)
+    settle_asides(session, account.id, "article", list(page))
+    counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
+    counts.set_aside = len(rejected)
+    return counts
+
+
+def save_categories(session: Session, account_id: int, records: Sequence[CategoryData]) -> None:
+    """Save one page of the category tree; children may come before their parents."""
+    rows = {
+        record.external_id: {"account_id": account_id, **record.model_dump()}
+        for record in sorted(records, key=lambda record: record.external_id)
+    }
+    insert_or_update(
+        session,
+        Category,
+        list(rows.values()),
+        key=("account_id", "external_id"),
+        update=("parent_external_id", "name", "position", "visible"),
+    )
+
+
+def link_members(session: Session, account_id: int) -> int:
+    """Join variants to parents and parts to bundles, now that all pages are here.
+
+    Returns: how many sets still lack a member; they are set aside until it comes.
+    """
+    waiting = session.exec(
+        select(Listing).where(
+            Listing.account_id == account_id,
+            col(Listing.members_open).is_(True),
+            col(Listing.article_id).is_not(None),
+        )
+    ).all()
+    wanted = {member["external_id"] for listing in waiting for member in listing.members}
+    article_ids: dict[str, int] = {}
+    keys = sorted(wanted)
+    for start in range(0, len(keys), 5000):
+        rows = session.execute(
+            select(col(Listing.external_id), col(Listing.article_id)).where(
+                col(Listing.account_id) == account_id,
+                col(Listing.external_id).in_(keys[start : start + 5000]),
+                col(Listing.article_id).is_not(None),
+            )
+        )
+        article_ids.update(rows.tuples().all())
+    incomplete = []
+    for listing in waiting:
+        members = [MemberData.model_validate(member) for member in listing.members]
+        missing = [member.external_id for member in members if member.external_id not in article_ids]
+        if missing:
+            incomplete.append(_incomplete(listing, missing))
+            continue
+        _join(session, session.get_one(Article, listing.article_id), members, article_ids)
+        listing.members_open = False
+        session.add(listing)
+    session.flush()
+    set_aside(session, account_id, incomplete)
+    open_ids = {item.external_id for item in incomplete}
+    settle_asides(
+        session, account_id, "set", [row.external_id for row in waiting if row.external_id not in open_ids]
+    )
+    return len(incomplete)
+
+
+def _incomplete(listing: Listing, missing: Sequence[str]) -> RejectedData:
+    shown = ", ".join(missing[:5])
+    return RejectedData(
+        kind="set",
+        external_id=listing.external_id,
+        reason=f"{len(missing)} of its members are not known (e.g. {shown}); run article-import in full.",
+    )
+
+
+def _join(
+    session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
+) -> None:
+    article_id = need_id(article.id)
+    ids = [article_ids[member.external_id] for member in members]
+    if article.kind is ArticleKind.parent:
+        rows = {need_id(row.id): row for row in session.exec(select(Article).where(col(Article.id).in_(ids)))}
+        for member in members:
+            variant = rows[article_ids[member.external_id]]
+            variant.parent_id, variant.variant_values = article_id, member.values
+            if variant.kind is ArticleKind.single:
+                variant.kind = ArticleKind.variant
+            session.add(variant)
+    elif article.kind is ArticleKind.bundle:
+        quantities: dict[int, int] = defaultdict(int)
+        for member in members:
+            quantities[article_ids[member.external_id]] += member.quantity
+        quantities.pop(article_id, None)
+        session.execute(delete(BundlePart).where(col(BundlePart.bundle_id) == article_id))
+        rows_of_parts = [
+            {"bundle_id": article_id, "part_id": part_id, "quantity": quantity}
+            for part_id, quantity in sorted(quantities.items())
+        ]
+        if rows_of_parts:
+            session.execute(insert(BundlePart), rows_of_parts)
+        touch_listings(session, [article_id])
+
+
+def _without_taken_skus(
+    session: Session, account: AccountData, page: Mapping[str, ArticleData]
+) -> tuple[dict[str, ArticleData], list[RejectedData]]:
+    """Leave out records whose SKU is that of an article which is not theirs."""
+    owners: dict[str, str | None] = {}
+    for sku, external_id in session.execute(
+        select(col(Article.sku), col(Listing.external_id))
+        .outerjoin(
+            Listing, (col(Listing.article_id) == col(Article.id)) & (col(Listing.account_id) == account.id)
+        )
+        .where(
+            col(Article.tenant_id) == account.tenant_id,
+            col(Article.sku).in_({record.sku for record in page.values()}),
+        )
+    ):
+        owners[sku] = external_id
+    linked = set(
+        session.exec(
+            select(Listing.external_id).where(
+                Listing.account_id == account.id,
+                col(Listing.external_id).in_(page),
+                col(Listing.article_id).is_not(None),
+            )
+        ).all()
+    )
+    claimed: dict[str, str] = {}
+    kept: dict[str, ArticleData] = {}
+    rejected = []
+    for external_id, record in page.items():
+        owner = owners.get(record.sku)
+        is_known = record.sku in owners and owner != external_id
+        foreign = is_known and (owner is not None or external_id in linked)
+        if foreign or claimed.setdefault(record.sku, external_id) != external_id:
+            whose = owner or claimed.get(record.sku, "another")
+            rejected.append(
+                RejectedData(
+                    kind="article",
+                    external_id=external_id,
+                    reason=f"Its SKU {record.sku!r} is that of article {whose} already; make it unique.",
+                    raw=record.model_dump_json(),
+                )
+            )
+        else:
+            kept[external_id] = record
+    return kept, rejected
+
+
+def _save_masters(session: Session, account: AccountData, records: Sequence[ArticleData]) -> dict[str, int]:
+    """Write articles with texts, prices, images, numbers and categories; return ids by external id."""
+    if not records:
+        return {}
+    by_sku = {
+        article.sku: article
+        for article in session.exec(
+            select(Article).where(
+                Article.tenant_id == account.tenant_id,
+                col(Article.sku).in_({record.sku for record in records}),
+            )
+        )
+    }
+    rows = session.execute(
+        select(col(Listing.external_id), Article)
+        .join(Article, col(Article.id) == col(Listing.article_id))
+        .where(
+            col(Listing.account_id) == account.id,
+            col(Listing.external_id).in_({record.external_id for record in records}),
+        )
+    )
+    by_listing = dict(rows.tuples().all())
+    fresh = [
+        record for record in records if record.external_id not in by_listing and record.sku not in by_sku
+    ]
+    inserted = _insert_returning(
+        session,
+        [
+            {
+                **_article_values(record),
+                "tenant_id": account.tenant_id,
+                "source_account_id": account.id,
+                "variant_values": {},
+                "changed_at": utc_now(),
+            }
+            for record in fresh
+        ],
+    )
+    ids = dict(zip((record.external_id for record in fresh), inserted, strict=True))
+    for record in records:
+        if record.external_id in ids:
+            continue
+        article = by_listing.get(record.external_id) or by_sku[record.sku]
+        ids[record.external_id] = need_id(article.id)
+        values = _article_values(record)
+        if article.kind is ArticleKind.variant and record.kind is ArticleKind.single:
+            values["kind"] = ArticleKind.variant
+        for name, value in values.items():
+            setattr(article, name, value)
+        article.source_account_id, article.changed_at = account.id, utc_now()
+        session.add(article)
+    session.flush()
+    _replace_details(session, account, records, ids)
+    return ids
+
+
+def _article_values(record: ArticleData) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in ARTICLE_FIELDS}
+
+
+def _insert_returning(session: Session, rows: list[dict[str, Any]]) -> list[int]:
+    if not rows:
+        return []
+    statement = insert(Article).returning(col(Article.id), sort_by_parameter_order=True)
+    return [need_id(article_id) for article_id in session.execute(statement, rows).scalars()]
+
+
+def _replace_details(
+    session: Session, account: AccountData, records: Sequence[ArticleData], ids: Mapping[str, int]
+) -> None:
+    """Write what hangs on articles anew, whole: it is short, and told whole by every channel."""
+    article_ids = list(ids.values())
+    details: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        article_id = ids[record.external_id]
+        for language, text in record.texts.items():
+            details[ArticleText].append({**text.model_dump(), "article_id": article_id, "language": language})
+        prices: dict[tuple[str, str, int], Decimal] = {
+            (price.price_group, price.currency, price.min_quantity): price.amount for price in record.prices
+        }
+        for (group, currency, min_quantity), amount in prices.items():
+            details[ArticlePrice].append(
+                {
+                    "article_id": article_id,
+                    "price_group": group,
+                    "currency": currency,
+                    "min_quantity": min_quantity,
+                    "amount": amount,
+                }
+            )
+        for position, image in enumerate(record.images):
+            details[ArticleImage].append(
+                {**image.model_dump(), "article_id": article_id, "position": position}
+            )
+        for category_id in dict.fromkeys(record.category_ids):
+            details[ArticleCategory].append(
+                {
+                    "article_id": article_id,
+                    "account_id": account.id,
+                    "category_external_id": category_id,
+                }
+            )
+        article = Article(tenant_id=account.tenant_id, **_article_values(record))
+        for kind, value in numbers_of(article):
+            details[ArticleNumber].append(
+                {
+                    "tenant_id": account.tenant_id,
+                    "article_id": article_id,
+                    "kind": kind,
+                    "value": value,
+                    "loose": loose_form(value),
+                }
+            )
+    for table in (ArticleText, ArticlePrice, ArticleImage, ArticleNumber, ArticleCategory):
+        statement = delete(table).where(col(table.article_id).in_(article_ids))
+        if table is ArticleCategory:
+            statement = statement.where(col(ArticleCategory.account_id) == account.id)
+        session.execute(statement)
+        if details[table]:
+            session.execute(insert(table), details[table])
+
+
+def _link(
+    session: Session, account: AccountData, rules: Sequence[MatchRule], records: Sequence[ArticleData]
+) -> dict[str, int]:
+    """Find the article of each listing by the tenant's rules; what is unclear stays unlinked."""
+    lines = [
+        OrderLineData(
+            external_id=record.external_id,
+            quantity=1,
+            price=Decimal(0),
+            sku=record.sku,
+            gtin=record.gtin,
+            channel_number=record.channel_number,
+            manufacturer_number=record.manufacturer_number,
+            supplier_number=record.supplier_number,
+        )
+        for record in records
+    ]
+    matches = match_lines(session, account.tenant_id, account.id, rules, lines)
+    return {
+        record.external_id: match.article_id
+        for record, match in zip(records, matches, strict=True)
+        if match.article_id is not None
+    }
+
+
+def _save_listings(
+    session: Session, account_id: int, records: Sequence[ArticleData], article_ids: Mapping[str, int]
+) -> None:
+    now = utc_now()
+    rows = [
+        {
+            "account_id": account_id,
+            "external_id": record.external_id,
+            "article_id": article_ids.get(record.external_id),
+            "channel_number": record.channel_number,
+            "loose_number": loose_form(record.channel_number),
+            "title": next((text.title for text in record.texts.values()), ""),
+            "content_hash": content_hash(record),
+            "members": [member.model_dump() for member in record.members],
+            "members_open": bool(record.members),
+            "seen_at": now,
+        }
+        for record in sorted(records, key=lambda record: record.external_id)
+    ]
+    insert_or_update(
+        session,
+        Listing,
+        rows,
+        key=("account_id", "external_id"),
+        update=(
+            "article_id",
+            "channel_number",
+            "loose_number",
+            "title",
+            "content_hash",
+            "members",
+            "members_open",
+            "seen_at",
+        ),
+    )
+
+
+def _note_quantities(session: Session, account_id: int, records: Iterable[ArticleData]) -> None:
+    """Keep what the channel says it holds; until it was told anything, that counts as published."""
+    quantities = {record.external_id: record.quantity for record in records if record.quantity is not None}
+    for listing in session.exec(
+        select(Listing)
+        .where(Listing.account_id == account_id, col(Listing.external_id).in_(quantities))
+        .execution_options(populate_existing=True)
+    ):
+        quantity = quantities[listing.external_id]
+        if listing.channel_quantity != quantity:
+            listing.channel_quantity = quantity
+            session.add(listing)
+        if listing.published_quantity is None:
+            listing.published_quantity = quantity
+            session.add(listing)
+    session.flush()
+
+
+def _take_opening_stock(session: Session, account: AccountData, page: Mapping[str, ArticleData]) -> None:
+    """Take the channel's quantity as on hand for articles whose stock was never counted here."""
+    warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+    rows = session.execute(
+        select(col(Listing.external_id), col(Listing.article_id))
+        .join(Article, col(Article.id) == col(Listing.article_id))
+        .where(
+            col(Listing.account_id) == account.id,
+            col(Listing.external_id).in_(page),
+            col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
+            col(Article.id).not_in(select(StockLevel.article_id)),
+        )
+    )
+    opening = {
+        need_id(article_id): max(0, page[external_id].quantity or 0)
+        for external_id, article_id in rows
+        if page[external_id].quantity is not None
+    }
+    set_on_hand(session, warehouse_id, opening, MovementReason.opening, f"account {account.name}")

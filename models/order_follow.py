@@ -1,0 +1,372 @@
+"""How an order that is known here follows what the channel changed.
+
+A line keeps its row wherever the channel moves it: an order whose lines turn up under another number
+was merged or renumbered there, not bought again. What was released here is held, never changed silently.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+from sqlmodel import Session, col, select
+
+from models.account import AccountData, ChannelOptions, Side
+from models.article import Article
+from models.columns import need_id, utc_now
+from models.matching import Match, MatchRule, match_lines
+from models.order import (
+    Actor,
+    AddressData,
+    AddressRole,
+    Hold,
+    HoldReason,
+    LinePart,
+    Order,
+    OrderAddress,
+    OrderData,
+    OrderLine,
+    OrderLineData,
+    OrderState,
+    lines_of,
+    payment_state_of,
+    total_difference,
+)
+from models.order_life import add_event, cancel_order, hold_order, settle_holds
+from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_values, order_values
+from models.payment import Payment, take_channel_total
+from models.shipment import ParcelData, record_shipment
+from models.stock import release_allocation
+
+HARMLESS_AFTER_RELEASE = frozenset(
+    {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
+)
+"""Fields that change neither what is packed, nor where it goes, nor what it costs."""
+ADDRESS_FIELDS = tuple(AddressData.model_fields)
+MOVABLE = (OrderState.pending, OrderState.open)
+
+
+class Matcher:
+    """Matches lines, a page's at once, and remembers the outcome by line."""
+
+    def __init__(self, session: Session, account: AccountData, rules: Sequence[MatchRule]) -> None:
+        self._session, self._account, self._rules = session, account, rules
+        self._matches: dict[str, Match] = {}
+
+    def add(self, lines: Sequence[OrderLineData]) -> None:
+        """Match lines."""
+        found = match_lines(self._session, self._account.tenant_id, self._account.id, self._rules, lines)
+        self._matches.update({line.external_id: match for line, match in zip(lines, found, strict=True)})
+
+    def of(self, line: OrderLineData) -> Match:
+        """Return the match of a line that was added."""
+        return self._matches[line.external_id]
+
+
+def owners_of_lines(
+    session: Session, account_id: int, records: Iterable[OrderData], *, trial: bool
+) -> dict[str, Order]:
+    """Return by line id the order that has the line now."""
+    line_ids = [line.external_id for data in records for line in data.lines]
+    owners: dict[str, Order] = {}
+    for start in range(0, len(line_ids), 5000):
+        rows = session.execute(
+            select(col(OrderLine.external_id), Order)
+            .join(Order, col(Order.id) == col(OrderLine.order_id))
+            .where(
+                col(OrderLine.account_id) == account_id,
+                col(OrderLine.external_id).in_(line_ids[start : start + 5000]),
+                col(Order.trial).is_(trial),
+            )
+        )
+        owners.update(rows.tuples().all())
+    return owners
+
+
+def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: str) -> list[Order]:
+    found = {
+        need_id(order.id): order
+        for line in data.lines
+        if (order := owners.get(line.external_id)) is not None and order.external_id != external_id
+    }
+    return [found[order_id] for order_id in sorted(found)]
+
+
+def follow(
+    session: Session,
+    account: AccountData,
+    options: ChannelOptions,
+    order: Order,
+    data: OrderData,
+    matcher: Matcher,
+) -> None:
+    """Take over what changed at the channel; hold what must not change any more."""
+    if order.state is OrderState.merged:
+        order.state, order.merged_into_id = OrderState.open, None
+        add_event(session, order, "separated", actor=Actor.channel)
+    blocked = _absorb(session, account.id, order, data)
+    difference = _difference(session, order, data, blocked)
+    fixed = order.state not in MOVABLE
+    values = order_values(data)
+    if fixed:
+        for name in (*HARMLESS_AFTER_RELEASE, "details"):
+            setattr(order, name, values[name])
+        _hold_changes(session, order, difference, blocked)
+    else:
+        for name, value in values.items():
+            setattr(order, name, value)
+        _follow_addresses(session, order, data)
+        _follow_lines(session, order, data, matcher, blocked)
+        _check_total(session, order, data)
+        if order.state is OrderState.pending and data.checkout_at is not None:
+            order.state = OrderState.open
+            add_event(session, order, "checkout_done", actor=Actor.channel)
+    order.content_hash, order.changed_at = content_hash(data), utc_now()
+    session.add(order)
+    session.flush()
+    if difference and not fixed:
+        add_event(session, order, "changed", {"changes": difference}, actor=Actor.channel)
+    take_channel_total(
+        session,
+        order,
+        data.paid_amount,
+        data.paid_at or utc_now(),
+        handled_by=options.payments,
+        method=data.payment_method,
+    )
+    _follow_end(session, order, data)
+
+
+def _hold_changes(
+    session: Session, order: Order, difference: Mapping[str, list[str]], blocked: set[str]
+) -> None:
+    """Hold an order whose goods, address or price changed after its release.
+
+    Of an order that has left only goods and price count: addresses are made anonymous there in time.
+    """
+    if order.state is OrderState.cancelled:
+        return
+    changes = {name: pair for name, pair in difference.items() if name not in HARMLESS_AFTER_RELEASE}
+    if order.state is OrderState.shipped:
+        changes = {
+            name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
+        }
+    if changes:
+        hold_order(session, order, HoldReason.changed_after_release, {"changes": changes})
+    elif not blocked:
+        settle_holds(session, order, (HoldReason.changed_after_release,))
+
+
+def _follow_end(session: Session, order: Order, data: OrderData) -> None:
+    """Take over that the channel cancelled or shipped the order."""
+    if data.cancelled and order.state in MOVABLE:
+        cancel_order(session, order, actor=Actor.channel)
+    elif data.cancelled and order.state is OrderState.released:
+        hold_order(session, order, HoldReason.cancelled_after_release, {})
+    elif data.shipped_at is not None and order.state in (*MOVABLE, OrderState.released):
+        record_shipment(
+            session,
+            order,
+            data.carrier,
+            [ParcelData(tracking_number=", ".join(data.tracking_numbers)[:80])],
+            data.shipped_at,
+            told_by=Side.channel,
+        )
+        settle_holds(session, order, (HoldReason.stock_short,))
+
+
+def _absorb(session: Session, account_id: int, order: Order, data: OrderData) -> set[str]:
+    """Move lines that the channel now tells under this order to it.
+
+    Returns: ids of the lines that stay where they are, because the order that has them was released.
+    """
+    blocked: set[str] = set()
+    owners = owners_of_lines(session, account_id, [data], trial=False)
+    for other in foreign_owners(owners, data, order.external_id):
+        moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
+        if other.state not in (*MOVABLE, OrderState.merged):
+            blocked.update(moving)
+            detail = {"lines": moving}
+            hold_order(
+                session, order, HoldReason.changed_after_release, {**detail, "were_in": other.external_id}
+            )
+            if other.state is OrderState.released:
+                hold_order(
+                    session, other, HoldReason.changed_after_release, {**detail, "now_in": order.external_id}
+                )
+            continue
+        session.flush()
+        session.execute(
+            update(OrderLine)
+            .where(
+                col(OrderLine.account_id) == account_id,
+                col(OrderLine.order_id) == other.id,
+                col(OrderLine.external_id).in_(moving),
+            )
+            .values(order_id=order.id)
+        )
+        moved_ids = select(OrderLine.id).where(
+            col(OrderLine.order_id) == order.id, col(OrderLine.external_id).in_(moving)
+        )
+        session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
+        session.expire_all()
+        rest = lines_of(session, [need_id(other.id)]).get(need_id(other.id), [])
+        if not any(line.quantity > line.cancelled for line in rest):
+            _close_absorbed(session, other, order)
+        add_event(
+            session, order, "took_over", {"from": other.external_id, "lines": moving}, actor=Actor.channel
+        )
+    return blocked
+
+
+def _close_absorbed(session: Session, other: Order, order: Order) -> None:
+    """Close an order whose last line has moved; its money moves along."""
+    session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
+    order.paid_amount += other.paid_amount
+    other.paid_amount = Decimal(0)
+    settle_holds(session, other, tuple(HoldReason))
+    other.state, other.merged_into_id = OrderState.merged, order.id
+    session.add(other)
+    session.add(order)
+    add_event(session, other, "merged", {"into": order.external_id}, actor=Actor.channel)
+
+
+def _difference(session: Session, order: Order, data: OrderData, blocked: set[str]) -> dict[str, list[str]]:
+    """Return what differs, as field and [ours, theirs]; of addresses and texts only that they differ.
+
+    The history is shown to operators and kept longer than a buyer's data may be.
+    """
+    difference: dict[str, list[str]] = {}
+    for name in ORDER_FIELDS:
+        ours, theirs = getattr(order, name), getattr(data, name)
+        if ours != theirs:
+            private = name in ("buyer_comment", "memo")
+            difference[name] = ["…", "…"] if private else [_shown(ours), _shown(theirs)]
+    stored = {row.role: row for row in _stored_addresses(session, order)}
+    told = dict(addresses_of(data))
+    for role in AddressRole:
+        old, new = stored.get(role), told.get(role)
+        for name in ADDRESS_FIELDS:
+            before = getattr(old, name) if old else ""
+            if before != (getattr(new, name) if new else ""):
+                difference[f"{role}.{name}"] = ["…", "…"]
+    ours_by_id = {
+        line.external_id: line for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    }
+    for line in data.lines:
+        mine = ours_by_id.pop(line.external_id, None)
+        if line.external_id in blocked:
+            continue
+        label = f"line {line.external_id}"
+        if mine is None:
+            difference[label] = ["", f"{line.quantity} × {line.price}"]
+        elif (mine.quantity - mine.cancelled, mine.price) != (line.quantity, line.price):
+            quantity = mine.quantity - mine.cancelled
+            difference[label] = [f"{quantity} × {mine.price}", f"{line.quantity} × {line.price}"]
+        elif mine.codes != line_values(line, 0)["codes"]:
+            difference[label] = [_shown(mine.codes.get("sku", "")), line.sku]
+    for external_id, mine in ours_by_id.items():
+        if mine.quantity > mine.cancelled:
+            difference[f"line {external_id}"] = [f"{mine.quantity} × {mine.price}", ""]
+    return difference
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _stored_addresses(session: Session, order: Order) -> Sequence[OrderAddress]:
+    return session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+
+
+def _follow_addresses(session: Session, order: Order, data: OrderData) -> None:
+    session.execute(delete(OrderAddress).where(col(OrderAddress.order_id) == order.id))
+    rows = [
+        {**address.model_dump(), "order_id": order.id, "role": role} for role, address in addresses_of(data)
+    ]
+    session.execute(insert(OrderAddress), rows)
+
+
+def _follow_lines(
+    session: Session, order: Order, data: OrderData, matcher: Matcher, blocked: set[str]
+) -> None:
+    order_id = need_id(order.id)
+    ours = {line.external_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
+    told = [line for line in data.lines if line.external_id not in blocked]
+    for position, line in enumerate(told):
+        row = ours.pop(line.external_id, None)
+        values = line_values(line, position)
+        rematch = row is None or row.codes != values["codes"]
+        if row is None:
+            row = OrderLine(
+                order_id=order_id,
+                account_id=order.account_id,
+                external_id=line.external_id,
+                quantity=line.quantity,
+                **values,
+            )
+        else:
+            if row.allocated > line.quantity - row.shipped or rematch:
+                # What still fits is promised again at the end of the page, in one go for all orders.
+                release_allocation(session, [need_id(row.id)])
+                session.refresh(row)
+            row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
+            for name, value in values.items():
+                setattr(row, name, value)
+        session.add(row)
+        session.flush()
+        if rematch:
+            matcher.add([line])
+            set_match(session, order, row, matcher.of(line))
+    for row in ours.values():
+        if row.quantity > row.cancelled:
+            cancel_line(session, row)
+            settle_holds(session, order, tuple(HoldReason), row.id)
+
+
+def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> None:
+    """Note what a line matched, and hold or release it accordingly."""
+    session.execute(delete(LinePart).where(col(LinePart.order_line_id) == row.id))
+    row.article_id, row.matched_by = match.article_id, match.rule if match.parts else ""
+    session.add(row)
+    for article_id, quantity in match.parts:
+        session.add(LinePart(order_line_id=need_id(row.id), article_id=article_id, quantity=quantity))
+    session.flush()
+    settle_holds(session, order, (HoldReason.line_unmatched, HoldReason.line_ambiguous), row.id)
+    if not match.parts:
+        reason, detail = match_hold(match, skus_of(session, [match]))
+        hold_order(session, order, reason, detail, field="article", line_id=row.id)
+
+
+def _check_total(session: Session, order: Order, data: OrderData) -> None:
+    difference = total_difference(data)
+    if difference:
+        hold_order(session, order, HoldReason.total_mismatch, {"difference": str(difference)}, field="total")
+    else:
+        settle_holds(session, order, (HoldReason.total_mismatch,))
+    order.payment_state = payment_state_of(order.total, order.paid_amount)
+
+
+def cancel_line(session: Session, line: OrderLine) -> None:
+    """Cancel what has not left of a line and give its stock back."""
+    release_allocation(session, [need_id(line.id)])
+    session.refresh(line)
+    line.cancelled = line.quantity - line.shipped
+    session.add(line)
+
+
+def match_hold(match: Match, skus: Mapping[int, str]) -> tuple[HoldReason, dict[str, Any]]:
+    if not match.candidates:
+        return HoldReason.line_unmatched, {}
+    return HoldReason.line_ambiguous, {
+        "rule": match.rule,
+        "candidates": [skus[article_id] for article_id in match.candidates],
+    }
+
+
+def skus_of(session: Session, matches: Sequence[Match]) -> dict[int, str]:
+    ids = {article_id for match in matches for article_id in match.candidates}
+    if not ids:
+        return {}
+    rows = session.execute(select(col(Article.id), col(Article.sku)).where(col(Article.id).in_(ids)))
+    return dict(rows.tuples().all())

@@ -1,0 +1,360 @@
+"""Order intake: how a page of orders from a channel becomes rows, each exactly once.
+
+New orders go in with multi-row statements; orders whose content did not change are recognised by a hash
+and left alone; changed ones are followed field by field (`models.order_follow`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlmodel import Session, SQLModel, col, select
+
+from models.account import AccountData, ChannelOptions, Side
+from models.columns import need_id, utc_now
+from models.cycle import Counts
+from models.matching import MatchRule
+from models.order import (
+    Actor,
+    Customer,
+    Hold,
+    HoldReason,
+    LinePart,
+    Order,
+    OrderAddress,
+    OrderData,
+    OrderEvent,
+    OrderLine,
+    OrderLineData,
+    OrderState,
+    delete_orders,
+    payment_state_of,
+    total_difference,
+)
+from models.order_follow import (
+    MOVABLE,
+    Matcher,
+    follow,
+    foreign_owners,
+    match_hold,
+    owners_of_lines,
+    skus_of,
+)
+from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
+from models.payment import Payment
+from models.stock import allocate
+from models.upsert import insert_or_update
+
+
+@dataclass
+class Intake:
+    """What became of a page."""
+
+    counts: Counts = field(default_factory=Counts)
+    oldest_news_at: datetime | None = None
+    slowest_seconds: int | None = None
+
+
+def save_orders(
+    session: Session,
+    account: AccountData,
+    rules: Sequence[MatchRule],
+    records: Sequence[OrderData],
+    *,
+    trial: bool = False,
+    not_before: datetime | None = None,
+) -> Intake:
+    """Save one page; repeating it changes nothing.
+
+    `trial` marks what is new as imported for inspection and leaves orders alone that are no trials.
+    Orders placed before `not_before` that are not known yet are skipped: they are history booked elsewhere.
+    """
+    intake = Intake(counts=Counts(read=len(records)))
+    page = {record.external_id: record for record in records}
+    known = {
+        order.external_id: order
+        for order in session.exec(
+            select(Order)
+            .where(col(Order.account_id) == account.id, col(Order.external_id).in_(page))
+            .order_by(col(Order.id))
+            .with_for_update()
+        )
+    }
+    owners = owners_of_lines(session, account.id, page.values(), trial=trial)
+    options = ChannelOptions.model_validate(account.settings)
+
+    replaced = [
+        order
+        for order in known.values()
+        if order.trial and not (trial and order.content_hash == content_hash(page[order.external_id]))
+    ]
+    if replaced:
+        delete_orders(session, [need_id(order.id) for order in replaced])
+        known = {key: order for key, order in known.items() if order not in replaced}
+
+    new: list[OrderData] = []
+    new_lines: set[str] = set()
+    changed: list[tuple[Order, OrderData]] = []
+    for external_id, data in page.items():
+        order = known.get(external_id)
+        line_ids = {line.external_id for line in data.lines}
+        elsewhere = bool(foreign_owners(owners, data, external_id)) or not new_lines.isdisjoint(line_ids)
+        if order is None and not elsewhere:
+            if not_before is not None and data.placed_at < not_before:
+                intake.counts.skipped += 1
+            else:
+                new.append(data)
+                new_lines |= line_ids
+        elif trial:
+            intake.counts.unchanged += 1
+        elif order is None:
+            changed.append((_insert_shell(session, account, data), data))
+        elif order.content_hash == content_hash(data) or _is_old_news(order, data, owners):
+            intake.counts.unchanged += 1
+        else:
+            changed.append((order, data))
+
+    matcher = Matcher(session, account, rules)
+    matcher.add([line for data in new for line in data.lines])
+    new_ids = _insert_new(session, account, new, matcher, trial=trial)
+    for order, data in changed:
+        follow(session, account, options, order, data, matcher)
+    if not trial:
+        to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
+        to_serve += [need_id(order.id) for order, _ in changed if order.state in MOVABLE]
+        allocate(session, to_serve)
+    intake.counts.new = len(new)
+    intake.counts.changed = len(changed)
+    intake.counts.held = _count_held(session, [*new_ids, *(need_id(order.id) for order, _ in changed)])
+    _note_age(intake, new)
+    return intake
+
+
+def _is_old_news(order: Order, data: OrderData, owners: Mapping[str, Order]) -> bool:
+    """An order that was absorbed may come once more from a page read earlier."""
+    return order.state is OrderState.merged and all(
+        (owner := owners.get(line.external_id)) is not None and owner.external_id != order.external_id
+        for line in data.lines
+    )
+
+
+def _insert_returning(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
+    if not rows:
+        return []
+    column = table.id  # type: ignore[attr-defined]
+    result = session.execute(insert(table).returning(column, sort_by_parameter_order=True), rows)
+    return list(result.scalars())
+
+
+def _insert_new(
+    session: Session, account: AccountData, new: Sequence[OrderData], matcher: Matcher, *, trial: bool
+) -> list[int]:
+    now = utc_now()
+    customers = save_customers(session, account.id, new)
+    order_ids = _insert_returning(
+        session,
+        Order,
+        [
+            {
+                **order_values(data),
+                "tenant_id": account.tenant_id,
+                "account_id": account.id,
+                "external_id": data.external_id,
+                "placed_at": data.placed_at,
+                "state": state_of(data),
+                "payment_state": payment_state_of(data.total, data.paid_amount),
+                "paid_amount": data.paid_amount,
+                "shipped_at": data.shipped_at,
+                "carrier": data.carrier,
+                "trial": trial,
+                "customer_id": customers.get(data.customer_id),
+                "imported_at": now,
+                "changed_at": now,
+            }
+            for data in new
+        ],
+    )
+    lines = [
+        (order_id, data, position, line)
+        for order_id, data in zip(order_ids, new, strict=True)
+        for position, line in enumerate(data.lines)
+    ]
+    line_ids = _insert_returning(
+        session,
+        OrderLine,
+        [
+            {
+                **line_values(line, position),
+                "order_id": order_id,
+                "account_id": account.id,
+                "external_id": line.external_id,
+                "quantity": line.quantity,
+                "shipped": line.quantity if state_of(data) is OrderState.shipped else 0,
+                "cancelled": line.quantity if state_of(data) is OrderState.cancelled else 0,
+                "article_id": matcher.of(line).article_id,
+                "matched_by": matcher.of(line).rule if matcher.of(line).parts else "",
+            }
+            for order_id, data, position, line in lines
+        ],
+    )
+    parts = [
+        {"order_line_id": line_id, "article_id": article_id, "quantity": quantity}
+        for line_id, (_, _, _, line) in zip(line_ids, lines, strict=True)
+        for article_id, quantity in matcher.of(line).parts
+    ]
+    addresses = [
+        {**address.model_dump(), "order_id": order_id, "role": role}
+        for order_id, data in zip(order_ids, new, strict=True)
+        for role, address in addresses_of(data)
+    ]
+    payments = [
+        {
+            "order_id": order_id,
+            "told_by": Side.channel,
+            "amount": data.paid_amount,
+            "currency": data.currency,
+            "method": data.payment_method,
+            "reference": data.payment_reference,
+            "paid_at": data.paid_at or now,
+            "recorded_at": now,
+        }
+        for order_id, data in zip(order_ids, new, strict=True)
+        if data.paid_amount
+    ]
+    holds = _new_holds(session, order_ids, new, list(zip(line_ids, lines, strict=True)), matcher)
+    events = [
+        {
+            "order_id": order_id,
+            "at": now,
+            "actor": Actor.channel,
+            "kind": "imported",
+            "detail": {"total": str(data.total), "paid": str(data.paid_amount), "lines": len(data.lines)},
+        }
+        for order_id, data in zip(order_ids, new, strict=True)
+    ]
+    events += [
+        {
+            "order_id": hold["order_id"],
+            "at": now,
+            "actor": Actor.cycle,
+            "kind": "held",
+            "detail": {"reason": hold["reason"], **hold["detail"]},
+        }
+        for hold in holds
+    ]
+    for table, rows in (
+        (LinePart, parts),
+        (OrderAddress, addresses),
+        (Payment, payments),
+        (Hold, holds),
+        (OrderEvent, events),
+    ):
+        if rows:
+            session.execute(insert(table), rows)
+    return order_ids
+
+
+def _new_holds(
+    session: Session,
+    order_ids: Sequence[int],
+    new: Sequence[OrderData],
+    lines: Sequence[tuple[int, tuple[int, OrderData, int, OrderLineData]]],
+    matcher: Matcher,
+) -> list[dict[str, Any]]:
+    now = utc_now()
+    holds: list[dict[str, Any]] = []
+
+    def add(
+        order_id: int, line_id: int | None, reason: HoldReason, name: str, detail: dict[str, Any]
+    ) -> None:
+        holds.append(
+            {
+                "order_id": order_id,
+                "order_line_id": line_id,
+                "reason": reason,
+                "field": name,
+                "detail": detail,
+                "created_at": now,
+            }
+        )
+
+    for order_id, data in zip(order_ids, new, strict=True):
+        difference = total_difference(data)
+        if difference and state_of(data) in MOVABLE:
+            add(order_id, None, HoldReason.total_mismatch, "total", {"difference": str(difference)})
+    unsettled = [
+        (line_id, order_id, line)
+        for line_id, (order_id, data, _, line) in lines
+        if not matcher.of(line).parts and state_of(data) in MOVABLE
+    ]
+    skus = skus_of(session, [matcher.of(line) for _, _, line in unsettled])
+    for line_id, order_id, line in unsettled:
+        reason, detail = match_hold(matcher.of(line), skus)
+        add(order_id, line_id, reason, "article", detail)
+    return holds
+
+
+def save_customers(session: Session, account_id: int, records: Sequence[OrderData]) -> dict[str, int]:
+    rows: dict[str, dict[str, Any]] = {
+        data.customer_id: {
+            "account_id": account_id,
+            "external_id": data.customer_id,
+            "user_name": data.customer_name,
+            "email": data.billing.email,
+            "created_at": utc_now(),
+        }
+        for data in sorted(records, key=lambda data: data.customer_id)
+        if data.customer_id
+    }
+    if not rows:
+        return {}
+    insert_or_update(
+        session,
+        Customer,
+        list(rows.values()),
+        key=("account_id", "external_id"),
+        update=("user_name", "email"),
+    )
+    found = session.execute(
+        select(col(Customer.external_id), col(Customer.id)).where(
+            col(Customer.account_id) == account_id, col(Customer.external_id).in_(rows)
+        )
+    )
+    return dict(found.tuples().all())
+
+
+def _insert_shell(session: Session, account: AccountData, data: OrderData) -> Order:
+    """Add an order that will take over lines known from other orders."""
+    order = Order(
+        tenant_id=account.tenant_id,
+        account_id=account.id,
+        external_id=data.external_id,
+        state=OrderState.open if data.checkout_at else OrderState.pending,
+        placed_at=data.placed_at,
+        currency=data.currency,
+        total=data.total,
+        customer_id=save_customers(session, account.id, [data]).get(data.customer_id),
+    )
+    session.add(order)
+    session.flush()
+    return order
+
+
+def _count_held(session: Session, order_ids: Sequence[int]) -> int:
+    held = session.exec(
+        select(Hold.order_id)
+        .where(col(Hold.order_id).in_(order_ids), col(Hold.released_at).is_(None))
+        .distinct()
+    ).all()
+    return len(held)
+
+
+def _note_age(intake: Intake, new: Sequence[OrderData]) -> None:
+    if not new:
+        return
+    now = utc_now()
+    oldest = min(data.checkout_at or data.placed_at for data in new)
+    intake.oldest_news_at = oldest
+    intake.slowest_seconds = max(0, int((now - oldest).total_seconds()))

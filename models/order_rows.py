@@ -1,0 +1,92 @@
+"""From an order's record to the values of its rows: pure translation, used for new and changed orders."""
+
+import hashlib
+from typing import Any
+
+from models.order import AddressData, AddressRole, OrderData, OrderLineData, OrderState
+
+MATCH_FIELDS = (
+    "listing_id",
+    "sku",
+    "gtin",
+    "channel_number",
+    "manufacturer_number",
+    "supplier_number",
+    "attributes",
+)
+"""What matching reads of a line; kept with it, so that it can be matched again."""
+
+LINE_DETAILS = ("channel_order_number", "components", "original_price", "original_currency", "eco_fee")
+
+ORDER_FIELDS = (
+    "channel_number",
+    "alternative_number",
+    "platform",
+    "checkout_at",
+    "currency",
+    "total",
+    "shipping_amount",
+    "shipping_tax_rate",
+    "fee_amount",
+    "payment_method",
+    "payment_method_name",
+    "shipping_method",
+    "buyer_comment",
+    "memo",
+)
+
+
+def content_hash(data: OrderData) -> str:
+    """Return the hash by which an unchanged order is recognised."""
+    return hashlib.sha256(data.model_dump_json().encode()).hexdigest()
+
+
+def order_values(data: OrderData) -> dict[str, Any]:
+    values = {name: getattr(data, name) for name in ORDER_FIELDS}
+    values["details"] = data.model_dump(
+        mode="json",
+        include={
+            "exchange_rate",
+            "original_total",
+            "original_currency",
+            "payment_reference",
+            "payment_details",
+            "customer_name",
+            "invoice_number",
+            "invoice_on",
+            "externally_invoiced",
+            "tags",
+            "meta",
+        },
+        exclude_defaults=True,
+    )
+    values["content_hash"] = content_hash(data)
+    return values
+
+
+def line_values(line: OrderLineData, position: int) -> dict[str, Any]:
+    dumped = line.model_dump(mode="json")
+    return {
+        "position": position,
+        "title": line.title,
+        "price": line.price,
+        "tax_rate": line.tax_rate,
+        "tax_collected_by_channel": line.tax_collected_by_channel,
+        "codes": {name: dumped[name] for name in MATCH_FIELDS if dumped[name]},
+        "details": {name: dumped[name] for name in LINE_DETAILS if dumped[name]},
+    }
+
+
+def state_of(data: OrderData) -> OrderState:
+    if data.cancelled:
+        return OrderState.cancelled
+    if data.shipped_at is not None:
+        return OrderState.shipped
+    return OrderState.open if data.checkout_at is not None else OrderState.pending
+
+
+def addresses_of(data: OrderData) -> list[tuple[AddressRole, AddressData]]:
+    pairs = [(AddressRole.billing, data.billing)]
+    if data.shipping is not None:
+        pairs.append((AddressRole.shipping, data.shipping))
+    return pairs

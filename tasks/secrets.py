@@ -1,0 +1,31 @@
+"""Secrets of accounts, one Prefect Secret block for each."""
+
+from collections.abc import Mapping
+
+from prefect.blocks.system import Secret
+
+from models.account import installation_key
+from models.db import read_scope
+
+
+def block_name(account: str) -> str:
+    """Return the name of an account's block; two databases on one Prefect server do not share blocks."""
+    with read_scope() as session:
+        key = installation_key(session)
+    readable = "".join(sign if sign.isalnum() else "-" for sign in account.lower())
+    # Names that differ only in case or in "_" and "-" must not share a block.
+    return f"warenfluss-{key}-{readable}-{account.encode().hex()[-24:]}"
+
+
+def load_secrets(account: str) -> dict[str, str]:
+    """Return an account's secrets by name, empty if none were ever set."""
+    try:
+        value = Secret.load(block_name(account), _sync=True).get()  # type: ignore[call-arg]
+    except ValueError:
+        return {}
+    return {str(name): str(secret) for name, secret in value.items()}
+
+
+def save_secrets(account: str, secrets: Mapping[str, str]) -> None:
+    """Replace an account's secrets."""
+    Secret(value=dict(secrets)).save(block_name(account), overwrite=True, _sync=True)  # type: ignore[call-arg]
