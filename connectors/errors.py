@@ -36,3 +36,7 @@ class UncertainError(ConnectorError):
 
 class RequestRefusedError(ConnectorError):
     """The channel refused a request as wrongly built: a bug here or a changed interface there."""
+
+
+class WriteHeldBackError(ConnectorError):
+    """Test mode: the transport kept a write back; it stands in `would_send`."""

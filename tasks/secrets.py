@@ -1,6 +1,8 @@
 """Secrets of accounts, one Prefect Secret block for each."""
 
+import hashlib
 from collections.abc import Mapping
+from typing import Any, cast
 
 from prefect.blocks.system import Secret
 
@@ -14,16 +16,17 @@ def block_name(account: str) -> str:
         key = installation_key(session)
     readable = "".join(sign if sign.isalnum() else "-" for sign in account.lower())
     # Names that differ only in case or in "_" and "-" must not share a block.
-    return f"warenfluss-{key}-{readable}-{account.encode().hex()[-24:]}"
+    digest = hashlib.sha256(account.encode()).hexdigest()[:8]
+    return f"warenfluss-{key}-{readable}-{digest}"
 
 
 def load_secrets(account: str) -> dict[str, str]:
     """Return an account's secrets by name, empty if none were ever set."""
     try:
-        value = Secret.load(block_name(account), _sync=True).get()  # type: ignore[call-arg]
+        block = cast(Secret[Any], Secret.load(block_name(account), _sync=True))  # type: ignore[call-arg]
     except ValueError:
         return {}
-    return {str(name): str(secret) for name, secret in value.items()}
+    return {str(name): str(secret) for name, secret in block.get().items()}
 
 
 def save_secrets(account: str, secrets: Mapping[str, str]) -> None:
