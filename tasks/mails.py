@@ -96,11 +96,18 @@ class _Link:
             if settings.smtp_security == "starttls":
                 server.starttls(context=ssl.create_default_context())
             if settings.smtp_user:
-                server.login(settings.smtp_user, settings.smtp_password.get_secret_value())
+                self._login(server)
         except BaseException:
             server.close()
             raise
         return server
+
+    def _login(self, server: smtplib.SMTP) -> None:
+        try:
+            server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
+        except UnicodeError:
+            # smtplib cannot send others, and its message would quote from the password.
+            raise _ServerAwayError("WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs") from None
 
 
 def deliver_due() -> Delivery:

@@ -1,0 +1,316 @@
+"""Mails reach a real mail server once, however often it was away or refused."""
+
+import base64
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from models.columns import utc_now
+from models.db import session_scope
+from models.mail import CLAIM_SECONDS, Mail, MailContent, claim_mail, queue_mail
+from tasks.mails import Delivery, deliver_due
+from tests.support.smtp import SmtpServer
+from tests.tasks.alarm_steps import OPERATORS, PickyServer, make_mails_due, read_mails, use_mail_server
+
+SENDERS = 3
+MAILS = 15
+ROOT = Path(__file__).parents[2]
+
+
+def queue(*keys: str, recipients: tuple[str, ...] = ()) -> None:
+    with session_scope() as session:
+        for key in keys:
+            content = MailContent(
+                subject=f"Störung {key} – 100 €", text=f"Text {key}\nÄpfel", html="<p>Ä</p>"
+            )
+            queue_mail(session, key, content, recipients)
+
+
+def test_a_mail_arrives_whole(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sender, recipients, umlauts, both bodies and the stored Message-ID."""
+    use_mail_server(monkeypatch, smtp_server)
+    queue("one")
+
+    assert deliver_due() == Delivery(sent=1)
+
+    (message,) = smtp_server.messages
+    (row,) = read_mails()
+    assert message["Subject"] == "Störung one – 100 €"
+    assert message["From"] == "warenfluss@shop.example.test"
+    assert message["To"] == "lager@example.test, technik@example.test"
+    assert smtp_server.recipients == [OPERATORS]
+    assert message["Message-ID"] == row.message_id
+    assert row.message_id.endswith("@shop.example.test>")
+    assert message["Auto-Submitted"] == "auto-generated"
+    plain, rich = message.get_body(("plain",)), message.get_body(("html",))
+    assert plain is not None
+    assert rich is not None
+    assert plain.get_content().splitlines() == ["Text one", "Äpfel"]
+    assert rich.get_content().strip() == "<p>Ä</p>"
+    assert (row.sent_at is not None, row.attempts, row.error) == (True, 1, "")
+    assert deliver_due() == Delivery()
+    assert len(smtp_server.messages) == 1
+
+
+def test_own_recipients_go_before_the_operators(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail that names its recipients goes to them alone."""
+    use_mail_server(monkeypatch, smtp_server)
+    queue("one", recipients=("chef@example.test",))
+    deliver_due()
+    assert smtp_server.recipients == [["chef@example.test"]]
+
+
+def test_an_outage_loses_and_doubles_nothing(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the server is away all mails wait; when it is back each comes once."""
+    use_mail_server(monkeypatch, smtp_server)
+    smtp_server.stop()
+    queue("one", "two", "three")
+
+    assert deliver_due() == Delivery(delayed=3)
+    assert deliver_due() == Delivery(), "nobody knocks again before the wait is over"
+    rows = read_mails()
+    assert [(row.attempts, row.claim) for row in rows] == [(1, ""), (0, ""), (0, "")]
+    assert "ConnectionRefusedError" in rows[0].error
+    make_mails_due()
+    assert deliver_due() == Delivery(delayed=3)
+    assert 50 < (read_mails()[0].next_try_at - utc_now()).total_seconds() <= 60, "the wait grows"
+
+    smtp_server.start()
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=3)
+    make_mails_due()
+    assert deliver_due() == Delivery()
+    assert [message["Subject"] for message in smtp_server.messages] == [
+        f"Störung {key} – 100 €" for key in ("one", "two", "three")
+    ]
+    assert [message["Message-ID"] for message in smtp_server.messages] == [row.message_id for row in rows]
+
+
+def test_a_refusal_for_now_is_tried_again(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A greylisting server gets the mail later; the others need not wait for it."""
+    use_mail_server(monkeypatch, smtp_server)
+    smtp_server.refuse = True
+    queue("one", "two")
+    assert deliver_due() == Delivery(delayed=2)
+    assert smtp_server.refused == 2
+    assert all("451 4.3.0 try again later" in row.error for row in read_mails())
+
+    smtp_server.refuse = False
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=2)
+    assert [row.error for row in read_mails()] == ["", ""]
+
+
+def test_a_mail_refused_for_good_by_all_is_kept(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again hours later and reaches everybody once the server agrees."""
+    use_mail_server(monkeypatch, smtp_server)
+    smtp_server.refuse = "554 5.7.1 looks like spam"
+    queue("one")
+    assert deliver_due() == Delivery(refused=1)
+    (row,) = read_mails()
+    assert (row.next_try_at - utc_now()).total_seconds() > 3600
+
+    smtp_server.refuse = False
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=1)
+    assert smtp_server.recipients == [OPERATORS]
+
+
+def test_one_refused_recipient_blocks_nobody(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other gets the mail at once and once; the refusal is kept with its reason."""
+    server = PickyServer({OPERATORS[0]: "550 5.1.1 no such user"})
+    server.start()
+    use_mail_server(monkeypatch, server)
+    queue("one")
+
+    assert deliver_due() == Delivery(sent=1)
+    make_mails_due()
+    assert deliver_due() == Delivery()
+    server.stop()
+
+    assert server.recipients == [[OPERATORS[1]]]
+    (row,) = read_mails()
+    assert row.refused_by == {OPERATORS[0]: "550 5.1.1 no such user"}
+    assert row.delivered_to == [OPERATORS[1]]
+    assert row.sent_at is not None
+
+
+def test_one_delayed_recipient_gets_it_later_and_alone(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has got the mail does not get it again."""
+    server = PickyServer({OPERATORS[0]: "450 4.2.1 mailbox busy"})
+    server.start()
+    use_mail_server(monkeypatch, server)
+    queue("one")
+    assert deliver_due() == Delivery(delayed=1)
+
+    server.replies.clear()
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=1)
+    server.stop()
+    assert server.recipients == [[OPERATORS[1]], [OPERATORS[0]]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [({"smtp_host": ""}, "WARENFLUSS_SMTP_HOST"), ({"mail_to": ""}, "WARENFLUSS_MAIL_TO")],
+)
+def test_without_settings_mails_wait_untouched(
+    database: str,
+    smtp_server: SmtpServer,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    named: str,
+) -> None:
+    """Nothing is attempted, the reason names the setting, and once it is set the mail goes out."""
+    use_mail_server(monkeypatch, smtp_server, **settings)
+    queue("one")
+
+    assert named in deliver_due().silent_because
+    assert [(row.attempts, row.sent_at) for row in read_mails()] == [(0, None)]
+
+    use_mail_server(monkeypatch, smtp_server)
+    assert deliver_due() == Delivery(sent=1)
+    assert smtp_server.recipients == [OPERATORS]
+
+
+def test_a_sender_that_died_delays_its_mail(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claim keeps the mail back until it runs out."""
+    use_mail_server(monkeypatch, smtp_server)
+    queue("one")
+    with session_scope() as session:
+        claim_mail(session, 1)
+    assert deliver_due() == Delivery()
+    with session_scope() as session:
+        row = session.get_one(Mail, 1)
+        assert row.claimed_until is not None
+        row.claimed_until -= timedelta(seconds=CLAIM_SECONDS)
+        session.add(row)
+    assert deliver_due() == Delivery(sent=1)
+
+
+def test_processes_at_once_send_each_mail_once(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Several senders begin at the same moment; every mail comes once."""
+    use_mail_server(monkeypatch, smtp_server)
+    queue(*(str(number) for number in range(MAILS)))
+    script = """
+import sys, time
+from pathlib import Path
+from tasks.mails import deliver_due
+print("ready", flush=True)
+while not Path(sys.argv[1]).exists():
+    time.sleep(0.005)
+print(deliver_due().sent)
+"""
+    go = tmp_path / "go"
+    senders = [
+        subprocess.Popen([sys.executable, "-c", script, str(go)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(SENDERS)
+    ]
+    for sender in senders:
+        assert sender.stdout is not None
+        assert sender.stdout.readline() == "ready\n"
+    go.touch()
+    counts = [int(sender.communicate(timeout=60)[0]) for sender in senders]
+
+    assert [sender.returncode for sender in senders] == [0] * SENDERS
+    assert sum(counts) == MAILS
+    received = [message["Message-ID"] for message in smtp_server.messages]
+    assert len(received) == len(set(received)) == MAILS
+
+
+class LoginServer(SmtpServer):
+    """A mail server that takes mails from one user with one password only."""
+
+    def start(self) -> None:
+        """Listen on the port."""
+
+        def authenticate(*arguments: object) -> AuthResult:
+            data = arguments[-1]
+            assert isinstance(data, LoginPassword)
+            good = (data.login, data.password) == (b"shop", b"geheim-1")
+            return AuthResult(success=good, handled=good)
+
+        self._controller = Controller(
+            self,
+            hostname=self.host,
+            port=self.port,
+            authenticator=authenticate,
+            auth_required=True,
+            auth_require_tls=False,
+        )
+        self._controller.start()
+
+
+@pytest.fixture
+def login_server() -> Iterator[LoginServer]:
+    """A running mail server that wants a login."""
+    server = LoginServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_login_with_user_and_password(
+    sqlite_database: str, login_server: LoginServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong password delays the mail and appears nowhere; the right one sends it."""
+    use_mail_server(monkeypatch, login_server, smtp_user="shop", smtp_password="falsch-2")
+    queue("one")
+    assert deliver_due() == Delivery(delayed=1)
+    (row,) = read_mails()
+    assert row.error.startswith("535 ")
+    encoded = base64.b64encode(b"falsch-2").decode()
+    assert "falsch" not in row.error
+    assert encoded not in row.error
+
+    use_mail_server(monkeypatch, login_server, smtp_user="shop", smtp_password="geheim-1")
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=1)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+def test_a_password_that_cannot_be_sent_delays_the_mail(
+    sqlite_database: str, login_server: LoginServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row names the setting and quotes nothing of it."""
+    use_mail_server(monkeypatch, login_server, smtp_user="shop", smtp_password="geheim-ä")
+    queue("one")
+    assert deliver_due() == Delivery(delayed=1)
+    assert [row.error for row in read_mails()] == [
+        "WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs"
+    ]
+
+
+def test_a_server_without_encryption_gets_nothing_when_it_is_wanted(
+    sqlite_database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither STARTTLS nor TLS falls back to plain text."""
+    queue("one")
+    for security in ("starttls", "tls"):
+        use_mail_server(monkeypatch, smtp_server, smtp_security=security)
+        make_mails_due()
+        assert deliver_due() == Delivery(delayed=1)
+    assert smtp_server.messages == []
