@@ -1,0 +1,126 @@
+"""Batches: what became of each item of a write that Afterbuy answers as a whole.
+
+Every value written is absolute, so a part of a batch may be sent again to find the item at fault.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from connectors.afterbuy import codes, xml
+from connectors.afterbuy.client import Answer
+from connectors.afterbuy.wire import WarningWire
+from connectors.afterbuy.xml import Node
+from connectors.base import ItemResult, Outcome
+from connectors.errors import AccountError, TransientError, UncertainError, WriteHeldBackError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One item: our key, the names by which a warning may mean it, and its elements."""
+
+    key: str
+    names: tuple[str, ...]
+    nodes: Sequence[Node]
+
+
+Write = Callable[[Sequence[Sequence[Node]]], Answer]
+
+
+def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> list[ItemResult]:
+    """Send items in batches of a size; return one result for each, in their order.
+
+    `splits` allows to send parts of a batch again where its answer does not say which item is at fault;
+    without it such items are uncertain.
+    Raises: TransientError, AccountError, if the first batch fails so; later ones become results.
+    """
+    results: list[ItemResult] = []
+    for start in range(0, len(items), size):
+        batch = items[start : start + size]
+        try:
+            results += _send(batch, write, splits)
+        except (TransientError, AccountError) as error:
+            if not results:
+                raise
+            left = items[start:]
+            return results + [_result(item, Outcome.retry, str(error)) for item in left]
+    return results
+
+
+def _send(batch: Sequence[Batch], write: Write, splits: bool) -> list[ItemResult]:
+    try:
+        answer = write([item.nodes for item in batch])
+    except WriteHeldBackError as error:
+        return [_result(item, Outcome.would_send, str(error)) for item in batch]
+    except UncertainError as error:
+        return [_result(item, Outcome.uncertain, str(error)) for item in batch]
+    except codes.AfterbuyRefusedError as error:
+        if len(batch) > 1 and splits and error.codes & codes.NOTHING_DONE:
+            return _send_halves(batch, write)
+        return [_result(item, Outcome.refused, str(error)) for item in batch]
+    return _judge(batch, answer, write, splits)
+
+
+def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
+    """Send both halves by themselves; a half that fails for now becomes results, the other one counts."""
+    middle = len(batch) // 2
+    results: list[ItemResult] = []
+    for half in (batch[:middle], batch[middle:]):
+        try:
+            results += _send(half, write, splits=True)
+        except (TransientError, AccountError) as error:
+            results += [_result(item, Outcome.retry, str(error)) for item in half]
+    return results
+
+
+def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -> list[ItemResult]:
+    """Give each item its warnings; an item without one was taken."""
+    told: dict[str, list[WarningWire]] = {}
+    unnamed: list[WarningWire] = []
+    for warning in answer.warnings:
+        if warning.WarningCode in codes.WARNINGS_WITHOUT_EFFECT:
+            continue
+        item = _meant(batch, warning)
+        if item is None:
+            unnamed.append(warning)
+        else:
+            told.setdefault(item.key, []).append(warning)
+    if unnamed and len(batch) > 1:
+        if splits:
+            return _send_halves(batch, write)
+        text = codes.warning_text(unnamed[0].WarningCode or 0)
+        return [
+            _warned(item, told[item.key]) if item.key in told else _result(item, Outcome.uncertain, text)
+            for item in batch
+        ]
+    return [
+        _warned(item, warnings)
+        if (warnings := told.get(item.key, []) + unnamed)
+        else _result(item, Outcome.sent)
+        for item in batch
+    ]
+
+
+def _meant(batch: Sequence[Batch], warning: WarningWire) -> Batch | None:
+    """Return the item that a warning names: by our reference first, then by Afterbuy's id."""
+    for name in (
+        warning.UserProductID,
+        warning.OrderID,
+        warning.ItemID,
+        warning.ProductID,
+        warning.Key,
+    ):
+        for item in batch:
+            if name and name in item.names:
+                return item
+    return batch[0] if len(batch) == 1 else None
+
+
+def _warned(item: Batch, warnings: Sequence[WarningWire]) -> ItemResult:
+    numbers = [warning.WarningCode or 0 for warning in warnings]
+    passing = all(number == codes.WARNING_RETRY for number in numbers)
+    message = "; ".join(codes.warning_text(number) for number in dict.fromkeys(numbers))
+    return _result(item, Outcome.retry if passing else Outcome.refused, message)
+
+
+def _result(item: Batch, outcome: Outcome, message: str = "") -> ItemResult:
+    return ItemResult(key=item.key, outcome=outcome, message=message, fields=xml.fields_of(item.nodes))

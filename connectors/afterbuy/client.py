@@ -1,0 +1,238 @@
+"""Afterbuy's XML interface: one method for each call, one request and one reply, no domain words.
+
+Reads are marked as such; every other call is a write to the transport.
+Source: wire notes 1, 2 and 3.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from connectors.afterbuy import codes, xml
+from connectors.afterbuy.settings import AfterbuySettings, Login
+from connectors.afterbuy.wire import WarningWire
+from connectors.afterbuy.xml import Element, Node
+from connectors.base import WouldSend
+from connectors.transport import Client, Transport, lost
+
+log = logging.getLogger(__name__)
+
+MAX_CATALOGS = 200
+MAX_STOCK_PRODUCTS = 200
+"""Afterbuy takes 500, but only 200 between 10:00 and 15:00."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply that is no error; `result` is None where Afterbuy says that there is nothing."""
+
+    result: Element | None
+    warnings: list[WarningWire] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DateWindow:
+    """A filter on changes since a wall clock, by the name of a date."""
+
+    name: str
+    since: str
+
+
+class AfterbuyClient:
+    """A connection to one Afterbuy account.
+
+    Every method raises the errors of `Transport`, AccountError for a refused login, TransientError for an
+    error that may pass, AfterbuyRefusedError for any other, and TransientError or, of a write,
+    UncertainError for a reply that is not Afterbuy's. An error that means "nothing there" is an empty answer.
+    """
+
+    def __init__(self, settings: AfterbuySettings, login: Login, *, test: bool) -> None:
+        self._url = settings.base_url
+        self._login = login
+        self._transport = Transport(
+            settings.base_url,
+            test=test,
+            redact=xml.without_credentials,
+            secrets=login.values,
+            read_timeout_seconds=settings.read_timeout_seconds,
+            total_timeout_seconds=settings.total_timeout_seconds,
+        )
+        self._http = Client(self._transport)
+
+    @property
+    def would_send(self) -> list[WouldSend]:
+        """The writes that test mode kept back."""
+        return self._transport.would_send
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def get_afterbuy_time(self) -> Answer:
+        """Ask for the clock: the cheapest test of the login."""
+        return self._call("GetAfterbuyTime", [], reads=True)
+
+    def get_shop_products(
+        self,
+        *,
+        page_size: int,
+        detail_level: int,
+        product_ids: Sequence[str] = (),
+        after: int | None = None,
+        windows: Sequence[DateWindow] = (),
+        page_number: int | None = None,
+    ) -> Answer:
+        """Ask for one page of products, after a ProductID (which may come again) or by page number."""
+        paging: list[Node] = []
+        if page_number is not None:
+            paging = [("PaginationEnabled", "1"), ("PageNumber", str(page_number))]
+        return self._call(
+            "GetShopProducts",
+            [
+                ("MaxShopItems", str(page_size)),
+                *paging,
+                ("SuppressBaseProductRelatedData", "0"),
+                ("DataFilter", _filters("ProductID", product_ids, after, windows)),
+            ],
+            reads=True,
+            detail_level=detail_level,
+        )
+
+    def get_shop_catalogs(self, *, after: int | None = None) -> Answer:
+        """Ask for one page of catalogs after a CatalogID, which may come again."""
+        return self._call(
+            "GetShopCatalogs",
+            [("MaxCatalogs", str(MAX_CATALOGS)), ("DataFilter", _filters("CatalogID", (), after, ()))],
+            reads=True,
+        )
+
+    def get_stock_info(self, product_ids: Sequence[str]) -> Answer:
+        """Ask for the stock of at most MAX_STOCK_PRODUCTS products; level 2 adds nothing to the figures."""
+        products: list[Node] = [("Product", [("ProductID", product_id)]) for product_id in product_ids]
+        return self._call("GetStockInfo", [("Products", products)], reads=True)
+
+    def get_sold_items(
+        self,
+        *,
+        page_size: int,
+        detail_level: int,
+        order_ids: Sequence[str] = (),
+        after: int | None = None,
+        windows: Sequence[DateWindow] = (),
+        open_checkouts: bool = False,
+    ) -> Answer:
+        """Ask for one page of orders after an OrderID, which may come again.
+
+        With `open_checkouts` only items come that have no OrderID yet, the newest first; there is no cursor
+        through them.
+        """
+        if open_checkouts:
+            order_ids, after = ["0"], None
+        return self._call(
+            "GetSoldItems",
+            [
+                ("RequestAllItems", "1" if open_checkouts else "0"),
+                ("MaxSoldItems", str(page_size)),
+                ("OrderDirection", "1" if open_checkouts else "0"),
+                ("DataFilter", _filters("OrderID", order_ids, after, windows)),
+            ],
+            reads=True,
+            detail_level=detail_level,
+        )
+
+    def get_payment_services(self) -> Answer:
+        """Ask for the payment methods."""
+        return self._call("GetPaymentServices", [], reads=True)
+
+    def get_shipping_services(self) -> Answer:
+        """Ask for the shipping groups with their methods."""
+        return self._call("GetShippingServices", [], reads=True)
+
+    def update_shop_products(self, products: Sequence[Sequence[Node]]) -> Answer:
+        """Write products; those without a warning were taken."""
+        nodes: list[Node] = [("Product", product) for product in products]
+        return self._call("UpdateShopProducts", [("Products", nodes)], reads=False)
+
+    def update_sold_items(self, orders: Sequence[Sequence[Node]]) -> Answer:
+        """Write orders, at most 150; those without a warning were taken."""
+        nodes: list[Node] = [("Order", order) for order in orders]
+        return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False)
+
+    def _call(self, call: str, nodes: Sequence[Node], *, reads: bool, detail_level: int = 0) -> Answer:
+        head: list[Node] = [
+            *self._login.elements,
+            ("CallName", call),
+            ("DetailLevel", str(detail_level)),
+            ("ErrorLanguage", "DE"),
+        ]
+        response = self._http.post(
+            self._url,
+            content=xml.build("Request", [("AfterbuyGlobal", head), *nodes]),
+            headers={"Content-Type": "text/xml; charset=utf-8"},
+            extensions={"reads": reads, "call": call},
+        )
+        if response.status_code != 200:
+            raise lost(call, reads, f"Afterbuy answered with HTTP {response.status_code}; check base_url")
+        try:
+            root = xml.parse(response.content)
+        except xml.NotAfterbuyError as error:
+            raise lost(call, reads, f"the answer {error}") from None
+        return _answer(call, root, reads)
+
+
+def _answer(call: str, root: Element, reads: bool) -> Answer:
+    """Judge the envelope by its codes; texts follow the account's language.
+
+    Source: wire notes 3. A reply with errors counts as refused whatever its CallStatus says.
+    """
+    status = xml.text_at(root, "CallStatus").lower()
+    result = xml.find(root, "Result")
+    errors = _codes(result, "ErrorList", "Error", "ErrorCode") + _codes(
+        root, "ErrorList", "Error", "ErrorCode"
+    )
+    if errors or status == "error":
+        serious = [code for code in errors if code not in codes.EMPTY]
+        if errors and not serious:
+            return Answer(result=None)
+        raise codes.error_for(call, serious)
+    if status not in ("success", "warning"):
+        raise lost(call, reads, "the answer has no CallStatus that is known")
+    warnings = [
+        WarningWire.model_validate({**xml.values_of(one), "warningcode": str(_code(one, "WarningCode"))})
+        for one in [
+            *xml.find_all(result, "WarningList", "Warning"),
+            *xml.find_all(root, "WarningList", "Warning"),
+        ]
+    ]
+    for code, times in Counter(warning.WarningCode or 0 for warning in warnings).items():
+        log.warning("%s: %s (%d times)", call, codes.warning_text(code), times)
+    return Answer(result=result, warnings=warnings)
+
+
+def _codes(element: Element | None, *path: str) -> list[int]:
+    return [_code(one, path[-1]) for one in xml.find_all(element, *path[:-1])]
+
+
+def _code(element: Element, name: str) -> int:
+    """Return the number, or 0 where it is none: a fault without number is a fault all the same."""
+    text = xml.text_at(element, name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def _filters(
+    id_name: str, ids: Sequence[str], after: int | None, windows: Sequence[DateWindow]
+) -> list[Node]:
+    """Return the filters of a read; several are joined by "and" (wire notes 1.6)."""
+    filters: list[Node] = []
+    for window in windows:
+        values: list[Node] = [("DateFrom", window.since), ("FilterValue", window.name)]
+        filters.append(("Filter", [("FilterName", "DateFilter"), ("FilterValues", values)]))
+    if ids:
+        values = [("FilterValue", one) for one in ids]
+        filters.append(("Filter", [("FilterName", id_name), ("FilterValues", values)]))
+    if after is not None:
+        # The last id unchanged: whether it comes again is unknown, and one more could lose its neighbour.
+        values = [("ValueFrom", str(after))]
+        filters.append(("Filter", [("FilterName", "RangeID"), ("FilterValues", values)]))
+    return filters

@@ -1,0 +1,396 @@
+"""Afterbuy's orders as ours (wire notes 2.5)."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.afterbuy.countries import country_of
+from connectors.afterbuy.settings import AfterbuySettings
+from connectors.afterbuy.values import valid_gtin
+from connectors.afterbuy.wire import (
+    AddressWire,
+    ChildProductWire,
+    OrderStatusWire,
+    OrderWire,
+    ParcelLabelWire,
+    PaymentWire,
+    ShippingWire,
+    SoldItemWire,
+)
+from connectors.base import OrderStatus
+from connectors.errors import RecordError
+from models.order import AddressData, ComponentData, OrderData, OrderLineData
+
+ITEM_PREFIX = "item-"
+"""An order without number of its own is named after its first item."""
+
+ZERO = Decimal(0)
+_VARIATION_SET = "1"
+_COLLECTED_BY_MARKETPLACE = "1"
+_PARTS_OF_TRACKING = re.compile(r"[,;|\r\n]+")
+
+
+def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
+    """Translate one order; amounts are gross in the account's currency, times UTC.
+
+    The total stays as told, also where lines, shipping and surcharge do not add up to it.
+    Raises: RecordError, if an item's id, quantity or price, the total or every date is missing.
+    """
+    items = wire.SoldItems.SoldItem
+    external_id = order_id_of(wire.OrderID, [item.ItemID for item in items])
+    if not external_id:
+        raise RecordError("", "OrderID and ItemID: both missing")
+    lines = [_line(item, external_id, settings) for item in items]
+    _refuse_doubles(external_id, [line.external_id for line in lines])
+    payment, shipping = wire.PaymentInfo, wire.ShippingInfo
+    placed_at = wire.OrderDate or _earliest(item.ItemEndDate for item in items) or wire.FeedbackDate
+    if placed_at is None:
+        raise RecordError(external_id, "OrderDate: missing")
+    goods = sum((line.price * line.quantity for line in lines), ZERO)
+    shipping_amount = _shipping_amount(shipping)
+    total = payment.FullAmount
+    if total is None:
+        if wire.OrderID:
+            raise RecordError(external_id, "PaymentInfo/FullAmount: missing")
+        # Before the checkout there may be no total yet.
+        total = goods + shipping_amount
+    paid = payment.AlreadyPaid or ZERO
+    numbers = _numbers(wire)
+    billing = wire.BuyerInfo.BillingAddress
+    delivery = wire.BuyerInfo.ShippingAddress
+    tracking, rest = tracking_of(wire.AdditionalInfo, shipping.ParcelLabels.ParcelLabel)
+    return OrderData(
+        external_id=external_id,
+        channel_number=numbers[0] if numbers else "",
+        alternative_number=numbers[1] if len(numbers) > 1 else "",
+        platform=_platform(wire),
+        placed_at=placed_at,
+        checkout_at=wire.FeedbackDate,
+        currency=settings.currency,
+        total=total,
+        shipping_amount=shipping_amount,
+        shipping_tax_rate=shipping.ShippingTaxRate,
+        fee_amount=_fee(wire, total - goods - shipping_amount, settings.currency),
+        exchange_rate=wire.OrderOriginalCurrency.ExchangeRate or None,
+        original_total=wire.OrderOriginalCurrency.InvoiceAmount,
+        original_currency=_original_currency(items),
+        paid_amount=paid,
+        # The date alone says nothing: it also stands at orders of which nothing is paid.
+        paid_at=payment.PaymentDate if paid or not total else None,
+        payment_method=payment.PaymentFunction or payment.PaymentID,
+        payment_method_name=payment.PaymentMethod,
+        payment_reference=payment.PaymentTransactionID,
+        payment_details=_payment_details(payment),
+        shipping_method=shipping.ShippingMethod,
+        carrier=shipping.DeliveryService,
+        shipped_at=shipping.DeliveryDate,
+        tracking_numbers=tracking,
+        cancelled=_cancelled(wire, settings),
+        customer_id=billing.AfterbuyUserID,
+        customer_name=billing.UserIDPlattform,
+        billing=_address(billing),
+        # A company alone may have no last name: what makes an address is where to go.
+        shipping=_address(delivery) if delivery.Street or delivery.PostalCode or delivery.City else None,
+        buyer_comment=wire.UserComment,
+        memo=wire.Memo,
+        invoice_number=wire.InvoiceNumber,
+        invoice_on=payment.InvoiceDate.isoformat() if payment.InvoiceDate else "",
+        externally_invoiced=any(item.IsExternalInvoice or item.IsAmazonInvoiced for item in items),
+        tags=_unique([*wire.Tags.Tag, *(tag for item in items for tag in item.Tags.Tag)]),
+        meta=_meta(wire, rest),
+        lines=lines,
+    )
+
+
+def status_from_wire(wire: OrderStatusWire) -> OrderStatus:
+    """Translate what an order says of its payment and shipping."""
+    shipping = wire.ShippingInfo
+    paid = wire.PaymentInfo.AlreadyPaid or ZERO
+    return OrderStatus(
+        external_id=order_id_of(wire.OrderID, [item.ItemID for item in wire.SoldItems.SoldItem]),
+        paid_amount=paid,
+        paid_at=wire.PaymentInfo.PaymentDate,
+        shipped_at=shipping.DeliveryDate,
+        carrier=shipping.DeliveryService,
+        tracking_numbers=tracking_of(wire.AdditionalInfo, shipping.ParcelLabels.ParcelLabel)[0],
+    )
+
+
+def order_id_of(order_id: str, item_ids: list[str]) -> str:
+    """Return our external id: the OrderID or, where that is 0, the lowest ItemID behind `item-`."""
+    if order_id:
+        return order_id
+    named = [item_id for item_id in item_ids if item_id]
+    return ITEM_PREFIX + min(named, key=lambda item_id: (len(item_id), item_id)) if named else ""
+
+
+def tracking_of(additional_info: str, labels: Iterable[ParcelLabelWire]) -> tuple[list[str], str]:
+    """Return the tracking numbers, and what AdditionalInfo holds beside them.
+
+    By custom AdditionalInfo carries them, parted by commas; words in it are no number.
+    """
+    numbers: list[str] = []
+    words: list[str] = []
+    for part in _PARTS_OF_TRACKING.split(additional_info):
+        text = part.strip()
+        joined = "".join(text.split())
+        if not text:
+            continue
+        if any(sign.isdigit() for sign in text) and (joined == text or joined.isdigit()):
+            numbers.append(text)
+        else:
+            words.append(text)
+    numbers.extend(label.ParcelLabelNumber for label in labels if label.ParcelLabelNumber)
+    return _unique(numbers), ", ".join(words)
+
+
+def _line(item: SoldItemWire, order_id: str, settings: AfterbuySettings) -> OrderLineData:
+    if not item.ItemID:
+        raise RecordError(order_id, "SoldItem/ItemID: missing")
+    where = f"SoldItem {item.ItemID}"
+    if item.ItemQuantity is None:
+        raise RecordError(order_id, f"{where}/ItemQuantity: missing")
+    if item.ItemPrice is None:
+        raise RecordError(order_id, f"{where}/ItemPrice: missing")
+    if item.ItemQuantity < 0:
+        raise RecordError(order_id, f"{where}/ItemQuantity: below zero")
+    product = item.ShopProductDetails
+    ean, anr, product_id = product.EAN, product.Anr, product.ProductID
+    children = product.BaseProductData.ChildProduct
+    if product.BaseProductData.BaseProductType == _VARIATION_SET:
+        # Whether ProductID is the variant or its parent is not known; a single child is what was sold.
+        if len(children) == 1:
+            child = children[0]
+            ean, anr, product_id = child.ProductEAN, child.ProductANr, child.ProductID or product_id
+        children = []
+    sku = {"anr": anr, "product_id": product_id}.get(settings.sku_field, ean)
+    return OrderLineData(
+        external_id=item.ItemID,
+        title=item.ItemTitle,
+        quantity=item.ItemQuantity,
+        price=item.ItemPrice,
+        tax_rate=item.TaxRate,
+        tax_collected_by_channel=item.TaxCollectedBy == _COLLECTED_BY_MARKETPLACE,
+        listing_id=product_id,
+        sku=sku,
+        gtin=valid_gtin(ean),
+        channel_number=item.Anr or anr,
+        channel_order_number=item.PlatformSpecificOrderId,
+        attributes=_attributes(item),
+        components=[_component(child, order_id, where, settings) for child in children],
+        original_price=item.ItemOriginalCurrency.ItemPrice,
+        original_currency=item.ItemOriginalCurrency.ItemPriceCode,
+        eco_fee=item.EcoFee,
+    )
+
+
+def _component(
+    child: ChildProductWire, order_id: str, where: str, settings: AfterbuySettings
+) -> ComponentData:
+    quantity = 1 if child.ProductQuantity is None else child.ProductQuantity
+    if quantity < 1:
+        raise RecordError(order_id, f"{where}/ChildProduct/ProductQuantity: below one")
+    return ComponentData(
+        external_id=child.ProductID,
+        sku={"anr": child.ProductANr, "product_id": child.ProductID}.get(
+            settings.sku_field, child.ProductEAN
+        ),
+        channel_number=child.ProductANr,
+        title=child.ProductName,
+        quantity=quantity,
+    )
+
+
+def _attributes(item: SoldItemWire) -> dict[str, str]:
+    attributes: dict[str, str] = {}
+    for attribute in item.SoldItemAttributes.SoldItemAttribute:
+        name, value = attribute.AttributeName, attribute.AttributeValue
+        if name and value:
+            attributes[name] = f"{attributes[name]}, {value}" if name in attributes else value
+    return attributes
+
+
+def _refuse_doubles(order_id: str, item_ids: list[str]) -> None:
+    if len(set(item_ids)) < len(item_ids):
+        double = next(item_id for item_id in item_ids if item_ids.count(item_id) > 1)
+        raise RecordError(order_id, f"SoldItem {double}: occurs twice")
+
+
+def _numbers(wire: OrderWire) -> list[str]:
+    """Return the order's numbers elsewhere: the marketplace's, then the alternative one, then a shop's."""
+    items = wire.SoldItems.SoldItem
+    found = [
+        next((item.PlatformSpecificOrderId for item in items if item.PlatformSpecificOrderId), ""),
+        wire.AlternativeItemNumber1
+        or next((item.AlternativeItemNumber1 for item in items if item.AlternativeItemNumber1), ""),
+        wire.OrderIDAlt,
+    ]
+    return _unique(found)
+
+
+def _platform(wire: OrderWire) -> str:
+    for item in wire.SoldItems.SoldItem:
+        if item.ItemPlatformName:
+            return item.ItemPlatformName.lower()
+    if wire.AmazonAccount:
+        return "amazon"
+    return "ebay" if wire.EbayAccount else ""
+
+
+def _shipping_amount(shipping: ShippingWire) -> Decimal:
+    if shipping.ShippingTotalCost is not None:
+        return shipping.ShippingTotalCost
+    return (shipping.ShippingCost or ZERO) + (shipping.ShippingAdditionalCost or ZERO)
+
+
+def _fee(wire: OrderWire, difference: Decimal, currency: str) -> Decimal:
+    """Return a surcharge that explains exactly what the total has above goods and shipping, else zero.
+
+    Afterbuy tells a payment surcharge in the buyer's currency alone, and it may already be part of the
+    shipping cost; whether eco fees are within the prices is not known either.
+    """
+    if difference <= 0:
+        return ZERO
+    items = wire.SoldItems.SoldItem
+    eco = sum((item.EcoFee * (item.ItemQuantity or 0) for item in items if item.EcoFee), ZERO)
+    same_currency = _original_currency(items) in ("", currency)
+    surcharge = (wire.OrderOriginalCurrency.PaymentSurcharge or ZERO) if same_currency else ZERO
+    return difference if difference in (surcharge, eco, surcharge + eco) else ZERO
+
+
+def _original_currency(items: list[SoldItemWire]) -> str:
+    codes = (item.ItemOriginalCurrency.ItemPriceCode for item in items)
+    return next((code.upper() for code in codes if code), "")
+
+
+def _cancelled(wire: OrderWire, settings: AfterbuySettings) -> bool:
+    """Tell whether the order's tags or those or the markers of all its items mean "cancelled"."""
+    if not settings.cancelled_flags and not settings.cancelled_tags:
+        return False
+    words = {tag.casefold() for tag in settings.cancelled_tags}
+    if any(tag.casefold() in words for tag in wire.Tags.Tag):
+        return True
+    items = wire.SoldItems.SoldItem
+    return bool(items) and all(
+        item.UserDefinedFlag in settings.cancelled_flags
+        or any(tag.casefold() in words for tag in item.Tags.Tag)
+        for item in items
+    )
+
+
+def _payment_details(payment: PaymentWire) -> dict[str, str]:
+    bank = payment.PaymentData
+    details = {
+        "payment_id": payment.PaymentID,
+        "status": payment.PaymentStatus,
+        "instruction": payment.PaymentInstruction,
+        "eft_id": payment.EFTID,
+        "bank_code": bank.BankCode,
+        "account_holder": bank.AccountHolder,
+        "bank_name": bank.BankName,
+        "account_number": bank.AccountNumber,
+        "iban": bank.Iban,
+        "bic": bank.Bic,
+        "reference_number": bank.ReferenceNumber,
+    }
+    return {name: value for name, value in details.items() if value}
+
+
+def _address(wire: AddressWire) -> AddressData:
+    return AddressData(
+        company=wire.Company,
+        salutation=wire.Title,
+        first_name=wire.FirstName,
+        last_name=wire.LastName,
+        street=wire.Street,
+        street2=wire.Street2,
+        postcode=wire.PostalCode,
+        city=wire.City,
+        state=wire.StateOrProvince,
+        country=country_of(wire.CountryISO, wire.Country),
+        phone=wire.Phone,
+        email=wire.Mail,
+        vat_id=wire.TaxIDNumber,
+    )
+
+
+def _meta(wire: OrderWire, additional_info: str) -> dict[str, Any]:
+    """Return what has no field of its own; amounts as text, nothing empty."""
+    billing, delivery = wire.BuyerInfo.BillingAddress, wire.BuyerInfo.ShippingAddress
+    original = wire.OrderOriginalCurrency
+    shipping = wire.ShippingInfo
+    meta: dict[str, Any] = {
+        "ebay_account": wire.EbayAccount,
+        "amazon_account": wire.AmazonAccount,
+        "listing_number": wire.Anr,
+        "shop_order_number": wire.OrderIDAlt,
+        "additional_info": additional_info,
+        "tracking_link": wire.TrackingLink,
+        "invoice_memo": wire.InvoiceMemo,
+        "checkout_confirmed": wire.IsCheckoutConfirmedByCustomer,
+        "ebay_plus": wire.ContainseBayPlusTransaction or False,
+        "customer_alternative_id": billing.AfterbuyUserIDAlt,
+        "merchant": billing.IsMerchant,
+        "fax": billing.Fax,
+        "billing_country": "" if country_of(billing.CountryISO, billing.Country) else _told_country(billing),
+        "shipping_country": ""
+        if country_of(delivery.CountryISO, delivery.Country)
+        else _told_country(delivery),
+        "return_method": shipping.ShippingReturnMethod,
+        "shipping_group": shipping.ShippingGroup,
+        "shipping_cost": _plain(shipping.ShippingCost),
+        "shipping_additional_cost": _plain(shipping.ShippingAdditionalCost),
+        "return_labels": _unique(label.ReturnLabelNumber for label in shipping.ParcelLabels.ParcelLabel),
+        "process_info_1": wire.VorgangsInfo.VorgangsInfo1,
+        "process_info_2": wire.VorgangsInfo.VorgangsInfo2,
+        "process_info_3": wire.VorgangsInfo.VorgangsInfo3,
+        "payouts": wire.PaymentInfo.PayoutIds,
+        "original_shipping": _plain(original.ShippingAmount),
+        "original_ebay_shipping": _plain(original.EbayShippingAmount),
+        "original_surcharge": _plain(original.PaymentSurcharge),
+        "original_surcharge_percent": _plain(original.PaymentSurchargePerCent),
+        "original_paid": _plain(original.PayedAmount),
+        "total_computed": wire.PaymentInfo.FullAmount is None,
+        "lines": {item.ItemID: rest for item in wire.SoldItems.SoldItem if (rest := _line_meta(item))},
+    }
+    return {name: value for name, value in meta.items() if value}
+
+
+def _line_meta(item: SoldItemWire) -> dict[str, Any]:
+    meta: dict[str, Any] = {
+        "marketplace_item": item.PlatformSpecificItemId,
+        "ebay_transaction": item.EBayTransactionID,
+        "alternative_number_1": item.AlternativeItemNumber1,
+        "alternative_number": item.AlternativeItemNumber,
+        "item_type": item.InternalItemType,
+        "platform": item.ItemPlatformName,
+        "flag": item.UserDefinedFlag,
+        "weight": item.ItemWeight,
+        "tax_reference": item.PlatformTaxReference,
+        "service_level": item.FulfillmentServiceLevel,
+        "amazon_business": item.IsAmazonBusiness,
+        "amazon_prime": item.IsAmazonPrime,
+        "amazon_invoiced": item.IsAmazonInvoiced,
+        "ebay_plus": item.EBayPlusTransaction,
+        "master_product": item.ShopProductDetails.ProductID,
+        "master_name": item.ShopProductDetails.Name,
+    }
+    return {name: value for name, value in meta.items() if value}
+
+
+def _told_country(address: AddressWire) -> str:
+    return address.CountryISO or address.Country
+
+
+def _plain(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:f}"
+
+
+def _earliest(dates: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in dates if at is not None), default=None)
+
+
+def _unique(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(value for value in values if value))

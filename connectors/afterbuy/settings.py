@@ -1,0 +1,177 @@
+"""Settings and login of an Afterbuy account, read once and handed in."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
+
+from connectors.errors import AccountError
+
+ENDPOINT = "https://api.afterbuy.de/afterbuy/ABInterface.aspx"
+_PATH = "/afterbuy/ABInterface.aspx"
+
+TOKEN_LOGIN = ("partner_token", "account_token")
+LEGACY_LOGIN = ("partner_id", "partner_password", "user_id", "user_password")
+SECRETS = TOKEN_LOGIN + LEGACY_LOGIN
+
+
+class StockPool(StrEnum):
+    """Which of Afterbuy's two stock figures counts (wire notes 4, pitfall 23)."""
+
+    quantity = "quantity"
+    auction = "auction"
+    both = "both"
+    """Both are written; of two that differ the smaller is read."""
+
+
+class SkuField(StrEnum):
+    ean = "ean"
+    """The free text "external article number", which most clients use as SKU."""
+    anr = "anr"
+    product_id = "product_id"
+    sku = "sku"
+    """The first of the list Skus."""
+
+
+class WeightUnit(StrEnum):
+    kg = "kg"
+    g = "g"
+
+
+class DateFilter(StrEnum):
+    """By which date changed orders are asked for; spelled as Afterbuy spells it."""
+
+    ModDate = "ModDate"
+    AuctionEndDate = "AuctionEndDate"
+    FeedbackDate = "FeedbackDate"
+    PayDate = "PayDate"
+    ShippingDate = "ShippingDate"
+
+
+class Paging(StrEnum):
+    cursor = "cursor"
+    """From the last ProductID on: stays exact while products change."""
+    pages = "pages"
+    """By page number, for an account whose products do not come by ascending ProductID."""
+
+
+class TrackingField(StrEnum):
+    first = "first"
+    """AdditionalInfo gets the first tracking number: TrackingLink is built from it."""
+    joined = "joined"
+    """AdditionalInfo gets all of them, parted by commas."""
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class AfterbuySettings(BaseModel, frozen=True, extra="ignore"):
+    base_url: str = ENDPOINT
+    page_size: int = Field(default=250, ge=2, le=250)
+    """Orders in one reply. Two at least: one that is sent twice must not fill a page."""
+    article_page_size: int = Field(default=100, ge=2, le=250)
+    """Articles in one reply; large ones are slow."""
+    article_paging: Paging = Paging.cursor
+    order_detail_level: int = Field(default=62, ge=0, le=127)
+    """Sum of what orders are read with; 62 names every part, for servers that read 0 as order data alone."""
+    article_detail_level: int = Field(default=0, ge=0, le=255)
+    """Sum of what articles are read with: 0 is all, save perhaps other languages; 222 names every part."""
+    order_date_filter: DateFilter = DateFilter.ModDate
+    stock_pool: StockPool = StockPool.quantity
+    stock_batch_size: int = Field(default=250, ge=1, le=250)
+    status_batch_size: int = Field(default=150, ge=1, le=150)
+    sku_field: SkuField = SkuField.ean
+    weight_unit: WeightUnit = WeightUnit.kg
+    """Afterbuy does not say in which unit its weights are."""
+    currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
+    """The currency of the account: amounts come without one."""
+    language: str = Field(default="de", pattern="^[a-z]{2}$")
+    """The language of an article's main texts."""
+    cancelled_flags: Listed = ()
+    """Ids of self-made markers (UserDefinedFlag) that mean "cancelled"."""
+    cancelled_tags: Listed = ()
+    """Tags that mean "cancelled", compared without case."""
+    tracking_field: TrackingField = TrackingField.first
+    mail_buyer_payment: bool = False
+    """Lets Afterbuy mail the buyer when a payment is sent."""
+    mail_buyer_shipping: bool = False
+    """Lets Afterbuy mail the buyer when a shipment is sent."""
+    read_timeout_seconds: float = Field(default=60, gt=0, le=600)
+    total_timeout_seconds: float = Field(default=300, gt=0, le=3600)
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url_is_safe(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        try:
+            port = parts.port
+        except ValueError:
+            port = -1
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
+            raise ValueError(f"base_url must be an address like {ENDPOINT}")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("base_url must hold no user, password, query or fragment")
+        if parts.scheme == "http" and parts.hostname.endswith("afterbuy.de"):
+            raise ValueError("base_url must be https: over http the login could be read on the way")
+        path = _PATH if parts.path in ("", "/") else parts.path
+        return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+@dataclass(frozen=True)
+class Login:
+    """The elements of AfterbuyGlobal that log in; never shown."""
+
+    elements: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The secret texts themselves, to be kept out of anything shown."""
+        return tuple(value for _, value in self.elements)
+
+
+_ELEMENTS = {
+    "partner_token": "PartnerToken",
+    "account_token": "AccountToken",
+    "partner_id": "PartnerID",
+    "partner_password": "PartnerPassword",
+    "user_id": "UserID",
+    "user_password": "UserPassword",
+}
+
+
+def login_from(secrets: Mapping[str, str]) -> Login:
+    """Return the login by tokens, or else the older one by passwords.
+
+    Raises: AccountError, if neither set of secrets is complete.
+    """
+    for names in (TOKEN_LOGIN, LEGACY_LOGIN):
+        if all(secrets.get(name, "").strip() for name in names):
+            return Login(tuple((_ELEMENTS[name], secrets[name].strip()) for name in names))
+    raise AccountError(" ".join(missing_secrets([name for name in secrets if secrets[name].strip()])))
+
+
+def missing_secrets(names: Collection[str]) -> list[str]:
+    """Return a sentence for each secret that is unknown or missing, none if a login is complete."""
+    sentences = [
+        f"There is no secret {name!r}: allowed are {', '.join(SECRETS)}."
+        for name in sorted(names)
+        if name not in SECRETS
+    ]
+    if not any(all(name in names for name in login) for login in (TOKEN_LOGIN, LEGACY_LOGIN)):
+        begun = LEGACY_LOGIN if any(name in names for name in LEGACY_LOGIN) else TOKEN_LOGIN
+        begun = TOKEN_LOGIN if any(name in names for name in TOKEN_LOGIN) else begun
+        missing = [name for name in begun if name not in names]
+        other = LEGACY_LOGIN if begun is TOKEN_LOGIN else TOKEN_LOGIN
+        sentences.append(
+            f"The secret {', '.join(missing)} is missing: give {' and '.join(begun)}, or {', '.join(other)}."
+        )
+    return sentences

@@ -1,0 +1,165 @@
+"""Afterbuy's spellings of numbers, dates and switches: one tolerant reader and one strict writer each.
+
+Source: wire notes 1.4. A `ValueError` names what was expected and never shows the value.
+"""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+BERLIN = ZoneInfo("Europe/Berlin")
+_WRITTEN = "%d.%m.%Y %H:%M:%S"
+
+_MAX_NUMBER_LENGTH = 32
+_EARLIEST_YEAR = 1990
+_PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]+|[+-]?[0-9]+\.")
+_EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}")
+_GERMAN = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]*")
+_ENGLISH = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+\.[0-9]+")
+_POINT_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}")
+_COMMA_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3}){2,}")
+_TIME = r"(?:[ T]+([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2}))?(?:[.,][0-9]+)?)?"
+_GERMAN_DATE = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})" + _TIME)
+_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})" + _TIME)
+_ZONED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T.*(?:Z|[+-][0-9]{2}:?[0-9]{2})")
+_TRUE = frozenset({"true", "ja", "j", "yes", "y", "wahr", "on"})
+_FALSE = frozenset({"false", "nein", "n", "no", "falsch", "off"})
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the number that `112,30`, `5.9`, `1.234,56`, `1,234.56` or `1.234.567` spell.
+
+    A single point is the decimal mark: `1.234` is a little more than one.
+    Raises: ValueError, also where marks stand in no grouping that either spelling has.
+    """
+    compact = text.translate(_BLANKS)
+    if len(compact) > _MAX_NUMBER_LENGTH:
+        raise ValueError("not a number")
+    if _PLAIN.fullmatch(compact) or _EXPONENT.fullmatch(compact):
+        return Decimal(compact)
+    if _GERMAN.fullmatch(compact) and compact.strip("+-") != ",":
+        return Decimal(compact.replace(".", "").replace(",", "."))
+    if _ENGLISH.fullmatch(compact) or _COMMA_GROUPS.fullmatch(compact):
+        return Decimal(compact.replace(",", ""))
+    if _POINT_GROUPS.fullmatch(compact):
+        return Decimal(compact.replace(".", ""))
+    raise ValueError("not a number")
+
+
+_BLANKS = {ord(blank): None for blank in " \t\r\n\u00a0\u202f\u2009"}
+
+
+def parse_whole(text: str) -> int:
+    """Return a whole number, also one spelled `2,00`. Raises: ValueError."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    number = parse_decimal(text)
+    if number != number.to_integral_value() or abs(number) >= 10**12:
+        raise ValueError("not a whole number")
+    return int(number)
+
+
+def parse_flag(text: str) -> bool:
+    """Return a switch spelled as 0/1, -1, True/False, ja/nein or yes/no. Raises: ValueError."""
+    folded = text.casefold()
+    if folded in _TRUE:
+        return True
+    if folded in _FALSE:
+        return False
+    if _WHOLE.fullmatch(folded):
+        return int(folded) != 0
+    raise ValueError("neither yes nor no")
+
+
+def parse_instant(text: str) -> datetime | None:
+    """Return the UTC instant of a wall clock in Europe/Berlin; a zero date such as 30.12.1899 is None.
+
+    An hour that occurs twice in autumn is read as its first pass (summer time), so that a window never
+    starts too late. An hour that does not occur in spring is read as an hour later, as clocks were set.
+    A date alone is its midnight. Raises: ValueError.
+    """
+    if _ZONED.fullmatch(text):
+        return datetime.fromisoformat(text).astimezone(UTC)
+    wall = _wall_clock(text)
+    if wall.year < _EARLIEST_YEAR:
+        return None
+    return wall.replace(tzinfo=BERLIN).astimezone(UTC)
+
+
+def parse_day(text: str) -> date | None:
+    """Return the day of a date with or without time; a zero date is None. Raises: ValueError."""
+    wall = _wall_clock(text)
+    return None if wall.year < _EARLIEST_YEAR else wall.date()
+
+
+def parse_utc(text: str) -> datetime:
+    """Return the instant of a clock that already runs in UTC. Raises: ValueError."""
+    return _wall_clock(text).replace(tzinfo=UTC)
+
+
+def _wall_clock(text: str) -> datetime:
+    if match := _GERMAN_DATE.fullmatch(text):
+        day, month, year, hour, minute, second = match.groups("0")
+    elif match := _ISO_DATE.fullmatch(text):
+        year, month, day, hour, minute, second = match.groups("0")
+    else:
+        raise ValueError("not a date")
+    if int(year) == 0:
+        return datetime(1, 1, 1)  # noqa: DTZ001 - a wall clock; its caller knows the zone
+    try:
+        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))  # noqa: DTZ001
+    except ValueError:
+        raise ValueError("not a date") from None
+
+
+def format_decimal(number: Decimal, places: int = 2) -> str:
+    """Spell a number with decimal comma and at least `places` places, without thousands marks or rounding."""
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, str):
+        raise TypeError("only a finite number can be sent")
+    return f"{number:.{max(places, -exponent)}f}".replace(".", ",")
+
+
+def format_instant(at: datetime) -> str:
+    """Spell an instant as Afterbuy's wall clock, `dd.MM.yyyy HH:mm:ss` in Europe/Berlin."""
+    return at.astimezone(BERLIN).strftime(_WRITTEN)
+
+
+def format_window_start(since: datetime) -> str:
+    """Spell the start of a window so that nothing changed since is missed.
+
+    A start within the hour that occurs twice moves to the beginning of that hour: what changed in its
+    second pass carries wall clocks from there on.
+    """
+    wall = since.astimezone(BERLIN)
+    if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
+        wall = wall.replace(minute=0, second=0)
+    return wall.strftime(_WRITTEN)
+
+
+def clean_text(text: str) -> str:
+    """Return the text without the characters that XML 1.0 forbids."""
+    return _FORBIDDEN.sub("", text)
+
+
+def valid_gtin(text: str) -> str:
+    """Return the text if it is a GTIN of 8, 12, 13 or 14 digits with its check digit, else ""."""
+    if len(text) not in (8, 12, 13, 14) or not (text.isascii() and text.isdigit()) or not text.strip("0"):
+        return ""
+    weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text)))
+    return text if weighted % 10 == 0 else ""
+
+
+def value_class(value: object) -> str:
+    """Describe what kind of value stands in a field without showing it, for messages."""
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, dict | list):
+        return "further elements"
+    text = str(value)
+    if text.isascii() and text.replace(",", "").replace(".", "").lstrip("+-").isdigit():
+        return f"a number of {len(text)} characters"
+    return f"text of {len(text)} characters"
