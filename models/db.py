@@ -3,17 +3,21 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
+from models.errors import RuleError
 from models.settings import get_settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 BUSY_TIMEOUT_SECONDS = 30
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -86,8 +90,58 @@ def read_scope() -> Iterator[Session]:
         session.rollback()
 
 
-def migration_config(url: str | None = None) -> Config:
+class Schema(StrEnum):
+    """How the tables of a database stand to this program."""
+
+    empty = "empty"
+    """There is no table at all, or no file yet."""
+    older = "older"
+    current = "current"
+    newer = "newer"
+    foreign = "foreign"
+    """There are tables, and they are not Warenfluss's."""
+
+
+def newest_revision() -> str:
+    """Return the last revision that this program knows; the files' names begin with theirs."""
+    return max(file.name[1:5] for file in (MIGRATIONS / "versions").glob("v[0-9]*.py"))
+
+
+def find_schema(url: str | None = None) -> Schema:
+    """Return how a database stands to this program; one that is only looked at is not created.
+
+    Raises: RuleError, if it cannot be reached.
+    """
+    address = make_url(url or get_settings().database_url)
+    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+        return Schema.empty
+    try:
+        with get_engine(url).connect().execution_options(reads_only=True) as connection:
+            tables = inspect(connection).get_table_names()
+            if "alembic_version" not in tables:
+                return Schema.foreign if tables else Schema.empty
+            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            others = bool(set(tables) - {"alembic_version"})
+    except (DBAPIError, OSError) as error:
+        raise RuleError(
+            f"The database cannot be reached ({type(error).__name__}); check WARENFLUSS_DATABASE_URL."
+        ) from None
+    newest = newest_revision()
+    if revision is None:
+        # A database that was taken back to its beginning keeps the empty table of versions.
+        return Schema.foreign if others else Schema.empty
+    if revision == newest:
+        return Schema.current
+    if not revision.isdigit():
+        return Schema.foreign
+    return Schema.older if revision < newest else Schema.newer
+
+
+def migration_config(url: str | None = None) -> "Config":
     """Return Alembic's configuration for an address, by default the one in the settings."""
+    # Imported late, as below: it takes a quarter of a second, and few commands migrate.
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url or get_settings().database_url
@@ -96,9 +150,13 @@ def migration_config(url: str | None = None) -> Config:
 
 def upgrade(url: str | None = None, revision: str = "head") -> None:
     """Bring the schema to a revision; repeating it changes nothing."""
+    from alembic import command
+
     command.upgrade(migration_config(url), revision)
 
 
 def downgrade(revision: str, url: str | None = None) -> None:
     """Take the schema back to an older revision."""
+    from alembic import command
+
     command.downgrade(migration_config(url), revision)
