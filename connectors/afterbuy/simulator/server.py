@@ -126,7 +126,7 @@ class Simulator:
         self._server = Server(("127.0.0.1", self.port), BoundHandler)
         self.port = self._server.server_address[1]
         self.stopping.clear()
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="afterbuy", daemon=True)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), name="afterbuy", daemon=True)
         self._thread.start()
         return self
 
