@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 BERLIN = ZoneInfo("Europe/Berlin")
 _WRITTEN = "%d.%m.%Y %H:%M:%S"
 
-_MAX_NUMBER_LENGTH = 32
+_MAX_NUMBER_LENGTH = 24
+_TOO_LARGE = 10**14
+_CENT = Decimal("0.01")
 _EARLIEST_YEAR = 1990
 _PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]+|[+-]?[0-9]+\.")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}")
@@ -32,9 +34,18 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def parse_decimal(text: str) -> Decimal:
     """Return the number that `112,30`, `5.9`, `1.234,56`, `1,234.56` or `1.234.567` spell.
 
-    A single point is the decimal mark: `1.234` is a little more than one.
+    A single point is the decimal mark: `1.234` is a little more than one. The result has two places, or as
+    many as it needs, so that two spellings of a number are the same record.
     Raises: ValueError, also where marks stand in no grouping that either spelling has.
     """
+    number = _number(text)
+    if abs(number) >= _TOO_LARGE:
+        raise ValueError("not a number that fits")
+    cents = number.quantize(_CENT)
+    return cents if cents == number else number.normalize()
+
+
+def _number(text: str) -> Decimal:
     compact = text.translate(_BLANKS)
     if len(compact) > _MAX_NUMBER_LENGTH:
         raise ValueError("not a number")

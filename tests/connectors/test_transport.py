@@ -1,0 +1,219 @@
+"""The transport: one host, no write in test mode, bounded answers, errors named by what follows."""
+
+import gzip
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+
+from connectors.base import WouldSend
+from connectors.errors import (
+    AccountError,
+    ConnectorError,
+    RequestRefusedError,
+    TransientError,
+    UncertainError,
+    WriteHeldBackError,
+)
+from connectors.transport import Client, Transport
+from tests.connectors.loopback import Loopback, Reply, http
+
+SECRET = "hush-hush & <quiet>"
+READ = {"reads": True, "call": "Look"}
+WRITE = {"call": "Change"}
+
+
+@contextmanager
+def opened(url: str, **options: object) -> Iterator[tuple[httpx.Client, Transport]]:
+    """A client on its transport, short of patience."""
+    settings: dict[str, object] = {
+        "test": False,
+        "redact": lambda body: body.decode(),
+        "secrets": [SECRET],
+        "connect_timeout_seconds": 1.0,
+        "read_timeout_seconds": 0.3,
+        "total_timeout_seconds": 0.8,
+    }
+    transport = Transport(url, **{**settings, **options})  # type: ignore[arg-type]
+    with Client(transport) as client:
+        yield client, transport
+
+
+def failure(reply: Reply, extensions: dict[str, object], **options: object) -> ConnectorError:
+    """Send one request to a server with this reply and return what is raised."""
+    with Loopback(reply) as server, opened(server.url, **options) as (client, _):
+        with pytest.raises(ConnectorError) as caught:
+            client.post(f"{server.url}?token={SECRET}", content=SECRET, extensions=extensions)
+        assert SECRET not in str(caught.value)
+        assert "token" not in str(caught.value)
+        return caught.value
+
+
+def test_an_answer_comes_back_whole() -> None:
+    with Loopback(http(b"<ok/>", "X-Kind: test")) as server, opened(server.url) as (client, _):
+        response = client.post(server.url, content=b"<ask/>", extensions=READ)
+    assert (response.status_code, response.content, response.headers["X-Kind"]) == (200, b"<ok/>", "test")
+    assert server.requests[0].endswith(b"\r\n\r\n<ask/>")
+
+
+def test_test_mode_keeps_every_write_back_and_shows_it_without_secrets() -> None:
+    with Loopback(http(b"ok")) as server, opened(server.url, test=True) as (client, transport):
+        for extensions in (WRITE, {**WRITE, "reads": 1}, {**WRITE, "reads": False}):
+            with pytest.raises(WriteHeldBackError):
+                client.post(
+                    server.url,
+                    content=f"a {SECRET} b hush-hush%20%26%20%3Cquiet%3E c hush-hush &amp; &lt;quiet&gt;",
+                    extensions=extensions,
+                )
+        assert server.requests == []
+        assert transport.would_send == [WouldSend(call="Change", body="a *** b *** c ***")] * 3
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"])
+def test_what_is_not_marked_as_a_read_is_a_write_whatever_its_method(method: str) -> None:
+    with Loopback(http(b"ok")) as server, opened(server.url, test=True) as (client, transport):
+        with pytest.raises(WriteHeldBackError):
+            client.request(method, server.url)
+        assert server.requests == []
+        assert [one.call for one in transport.would_send] == [f"{method} /api"]
+
+
+def test_test_mode_lets_reads_through() -> None:
+    with Loopback(http(b"ok")) as server, opened(server.url, test=True) as (client, transport):
+        assert client.get(server.url, extensions=READ).content == b"ok"
+        assert transport.would_send == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/api", "https://127.0.0.1/api", "http://localhost/api", "http://example.org/"]
+)
+def test_no_request_leaves_for_another_host(url: str) -> None:
+    with Loopback(http(b"ok")) as server, opened(server.url) as (client, _):
+        with pytest.raises(RequestRefusedError):
+            client.get(url, extensions=READ)
+        assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "extensions", "expected"),
+    [
+        ("301 Moved", READ, AccountError),
+        ("308 Moved", WRITE, AccountError),
+        ("302 Found", READ, TransientError),
+        ("302 Found", WRITE, UncertainError),
+        ("401 Unauthorized", READ, AccountError),
+        ("403 Forbidden", WRITE, AccountError),
+        ("429 Too Many", READ, TransientError),
+        ("429 Too Many", WRITE, TransientError),
+        ("500 Error", READ, TransientError),
+        ("500 Error", WRITE, UncertainError),
+        ("503 Unavailable", READ, TransientError),
+        ("503 Unavailable", WRITE, UncertainError),
+    ],
+)
+def test_a_status_names_what_follows_and_redirects_are_not_followed(
+    status: str, extensions: dict[str, object], expected: type[ConnectorError]
+) -> None:
+    assert type(failure(http(b"no", "Location: /elsewhere", status=status), extensions)) is expected
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "404 Missing", "409 Conflict", "422 Unfit"])
+def test_any_other_status_is_left_to_the_client(status: str) -> None:
+    with Loopback(http(b"why", status=status)) as server, opened(server.url) as (client, _):
+        assert client.post(server.url, extensions=WRITE).content == b"why"
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ("Retry-After: 7", 7, 7),
+        ("Retry-After: 999999", 3600, 3600),
+        (f"Retry-After: {format_datetime(datetime.now(UTC) + timedelta(seconds=300))}", 200, 300),
+        (f"Retry-After: {format_datetime(datetime.now(UTC) - timedelta(days=1))}", 0, 0),
+    ],
+)
+@pytest.mark.parametrize("status", ["429 Slow", "503 Unavailable"])
+def test_retry_after_is_read_as_seconds_or_date_and_bounded(
+    status: str, header: str, low: float, high: float
+) -> None:
+    error = failure(http(b"", header, status=status), READ)
+    assert isinstance(error, TransientError)
+    assert error.retry_after is not None
+    assert low <= error.retry_after <= high
+
+
+@pytest.mark.parametrize("header", ["X: y", "Retry-After: soon", "Retry-After: -1", "Retry-After: ٣"])
+def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
+    reply = Reply([f"HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n{header}\r\n\r\n".encode()])
+    error = failure(reply, READ)
+    assert isinstance(error, TransientError)
+    assert error.retry_after is None
+
+
+LOST = {
+    "silence": Reply(pause_seconds=0.6),
+    "closed without a word": Reply(),
+    "reset": Reply(reset=True),
+    "cut head": Reply([b"HTTP/1.1 200 OK\r\nContent-Le"]),
+    "cut body": http(b"<Afterb", length=100),
+    "cut chunk": Reply([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc"]),
+    "no HTTP": Reply([b"SSH-2.0-OpenSSH\r\n"]),
+    "damaged gzip": http(b"\x1f\x8bnonsense", "Content-Encoding: gzip"),
+    "cut gzip": http(gzip.compress(b"x" * 5000)[:30], "Content-Encoding: gzip"),
+    "unknown compression": http(b"abc", "Content-Encoding: br"),
+    "too large": http(b"x" * 2000),
+    "too large once unpacked": http(gzip.compress(b"x" * 50_000_000), "Content-Encoding: gzip"),
+}
+
+
+@pytest.mark.parametrize("case", LOST)
+def test_a_lost_answer_is_uncertain_for_a_write_and_transient_for_a_read(case: str) -> None:
+    assert type(failure(LOST[case], READ, max_body_bytes=1000)) is TransientError
+    assert type(failure(LOST[case], WRITE, max_body_bytes=1000)) is UncertainError
+
+
+def test_what_never_left_is_transient_for_a_write_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/"
+    with opened(url) as (client, _), pytest.raises(TransientError, match="could not be reached"):
+        client.post(url, content=b"x", extensions=WRITE)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n", b"HTTP/1.1 200 OK\r\n"], ids=["body", "head"]
+)
+def test_an_answer_that_trickles_ends_at_the_total_time(head: bytes) -> None:
+    pieces = [head, *[b"X: y\r\n"] * 100]
+    began = time.monotonic()
+    error = failure(Reply(pieces, pause_seconds=0.1), READ)
+    assert isinstance(error, TransientError)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_compressed_answer_is_unpacked(encoding: str) -> None:
+    import zlib
+
+    body = b"<ok/>" * 1000
+    packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    with Loopback(http(packed, f"Content-Encoding: {encoding}")) as server, opened(server.url) as (client, _):
+        assert client.get(server.url, extensions=READ).content == body
+
+
+def test_the_environment_adds_no_proxy_and_no_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    netrc = tmp_path_factory.mktemp("home") / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password leaked\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    with Loopback(http(b"ok")) as server, opened(server.url) as (client, _):
+        client.get(server.url, extensions=READ)
+    assert b"uthorization" not in server.requests[0]
