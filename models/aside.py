@@ -8,6 +8,7 @@ from sqlalchemy import UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, Text, col, select
 
 from models.columns import instant, utc_now
+from models.errors import NotFoundError, RuleError
 from models.upsert import insert_or_update
 
 RAW_LIMIT = 1_000_000
@@ -103,3 +104,19 @@ def list_asides(session: Session, account_id: int | None = None, *, settled: boo
         query = query.where(Aside.account_id == account_id)
     settled_at = col(Aside.settled_at)
     return list(session.exec(query.where(settled_at.is_not(None) if settled else settled_at.is_(None))).all())
+
+
+def find_aside(session: Session, name: str) -> Aside:
+    """Return the entry with this number, or else of the record with this external id.
+
+    Raises: NotFoundError if there is none, RuleError if several records have the id.
+    """
+    entry = session.get(Aside, int(name)) if name.isascii() and name.isdigit() and len(name) < 10 else None
+    if entry is not None:
+        return entry
+    rows = session.exec(select(Aside).where(Aside.external_id == name).limit(2)).all()
+    if not rows:
+        raise NotFoundError(f"There is no entry {name!r}; `warenfluss aside list` shows those there are.")
+    if len(rows) > 1:
+        raise RuleError(f"Several entries are of {name!r}; name one by its number in `aside list`.")
+    return rows[0]

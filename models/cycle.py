@@ -269,3 +269,20 @@ def save_cursor(session: Session, account_id: int, name: str, value: dict[str, A
         key=("account_id", "name"),
         update=("value", "updated_at"),
     )
+
+
+def list_runs(
+    session: Session, account_id: int | None = None, cycle: Cycle | None = None, limit: int | None = None
+) -> list[Run]:
+    """Return runs, the latest first."""
+    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Run.account_id == account_id)
+    if cycle is not None:
+        query = query.where(Run.cycle == cycle)
+    return list(session.exec(query).all())
+
+
+def list_rhythms(session: Session) -> list[Rhythm]:
+    """Return how often each cycle is due, as last read from Prefect."""
+    return list(session.exec(select(Rhythm).order_by(col(Rhythm.account_id), col(Rhythm.cycle))).all())

@@ -41,3 +41,19 @@ def get_tenant(session: Session, name: str) -> Tenant:
 def list_tenants(session: Session) -> list[Tenant]:
     """Return all tenants by name."""
     return list(session.exec(select(Tenant).order_by(col(Tenant.name))).all())
+
+
+def pick_tenant(session: Session, name: str | None) -> Tenant:
+    """Return the tenant of this name, or the only one if none is named.
+
+    Raises: NotFoundError, if there is none; RuleError, if there are several to choose from.
+    """
+    if name is not None:
+        return get_tenant(session, name)
+    tenants = list_tenants(session)
+    if not tenants:
+        raise NotFoundError("There is no tenant yet; `warenfluss tenant add NAME` adds one.")
+    if len(tenants) > 1:
+        names = ", ".join(tenant.name for tenant in tenants)
+        raise RuleError(f"There are several tenants ({names}); name one with --tenant.")
+    return tenants[0]

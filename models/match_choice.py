@@ -1,0 +1,101 @@
+"""What people decide about lines that no rule, or more than one article, matched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from models.account import Account, account_data
+from models.columns import need_id
+from models.errors import NotFoundError, RuleError
+from models.matching import Match, MatchRule, remember_code
+from models.order import Actor, Hold, HoldReason, Order, OrderLine, OrderLineData
+from models.order_follow import MOVABLE, Matcher, set_match
+from models.order_life import add_event
+from models.stock import allocate, release_allocation
+
+MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
+BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True)
+class UnmatchedLine:
+    """A held line; the hold names the candidates, if there are any."""
+
+    order: Order
+    line: OrderLine
+    hold: Hold
+
+    @property
+    def candidates(self) -> list[str]:
+        """SKUs among which a person must choose."""
+        return [str(sku) for sku in self.hold.detail.get("candidates", [])]
+
+
+def list_unmatched(session: Session, account_id: int | None = None) -> list[UnmatchedLine]:
+    """Return the lines that wait for an article, those of the oldest orders first."""
+    query = (
+        select(Order, OrderLine, Hold)
+        .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
+        .join(Hold, col(Hold.order_line_id) == col(OrderLine.id))
+        .where(col(Hold.released_at).is_(None), col(Hold.reason).in_(MATCH_REASONS))
+        .order_by(col(Order.placed_at), col(Order.id), col(OrderLine.position))
+    )
+    if account_id is not None:
+        query = query.where(Order.account_id == account_id)
+    return [UnmatchedLine(order, line, hold) for order, line, hold in session.exec(query).all()]
+
+
+def resolve_line(
+    session: Session,
+    account: Account,
+    order: Order,
+    line_external_id: str,
+    parts: Sequence[tuple[int, int]],
+    *,
+    remember: bool = False,
+) -> None:
+    """Let a line stand for these articles, as (id, quantity for one of it), and promise it their stock.
+
+    With `remember` the choice becomes a custom code, and matches the next line of this code by itself.
+    Raises: NotFoundError, if the order has no such line; RuleError, if its state allows no change or the
+    line carries no number to remember.
+    """
+    session.refresh(order, with_for_update=True)
+    if order.state not in MOVABLE:
+        raise RuleError(
+            f"Order {order.external_id} is {order.state}; lines can be matched while it is open or pending."
+        )
+    line = session.exec(
+        select(OrderLine).where(OrderLine.order_id == order.id, OrderLine.external_id == line_external_id)
+    ).first()
+    if line is None:
+        raise NotFoundError(f"Order {order.external_id} has no line {line_external_id!r}.")
+    release_allocation(session, [need_id(line.id)])
+    session.refresh(line)
+    set_match(session, order, line, Match(parts=list(parts), rule=BY_HAND))
+    add_event(
+        session, order, "matched", {"line": line.external_id, "remembered": remember}, actor=Actor.person
+    )
+    if remember:
+        remember_code(session, order.tenant_id, need_id(account.id), told_line(line), parts)
+    allocate(session, [need_id(order.id)])
+
+
+def rematch_lines(session: Session, account: Account, rules: Sequence[MatchRule]) -> int:
+    """Try the rules again on lines that wait for an article; return how many found theirs."""
+    waiting = [row for row in list_unmatched(session, need_id(account.id)) if row.order.state in MOVABLE]
+    matcher = Matcher(session, account_data(account), rules)
+    matcher.add([told_line(row.line) for row in waiting])
+    found = [row for row in waiting if matcher.of(told_line(row.line)).parts]
+    for row in found:
+        set_match(session, row.order, row.line, matcher.of(told_line(row.line)))
+    allocate(session, list(dict.fromkeys(need_id(row.order.id) for row in found)))
+    return len(found)
+
+
+def told_line(line: OrderLine) -> OrderLineData:
+    """Return what matching reads of a line, as the channel told it."""
+    return OrderLineData.model_validate(
+        {"external_id": line.external_id, "quantity": line.quantity, "price": line.price, **line.codes}
+    )
