@@ -2,10 +2,10 @@
 
 import logging
 import re
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from connectors.errors import (
@@ -71,7 +71,8 @@ OWN_ERRORS: tuple[type[Exception], ...] = (
 """Errors whose messages are ours and hold no secret and no buyer's data; a class before its bases."""
 
 
-class Watched(BaseModel):
+@dataclass
+class Watched:
     """What one look did."""
 
     vanished: int = 0
@@ -80,7 +81,7 @@ class Watched(BaseModel):
     """Runs that had ended badly without anybody being told."""
     overdue: int = 0
     reminders: int = 0
-    mails: Delivery = Field(default_factory=Delivery)
+    mails: Delivery = field(default_factory=Delivery)
 
 
 def safe_error(exception: BaseException) -> str:

@@ -4,9 +4,8 @@ import logging
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
-
-from pydantic import BaseModel
 
 from models.db import read_scope, session_scope
 from models.mail import (
@@ -31,7 +30,8 @@ REFUSED_FOR_GOOD = 500
 Replies = Mapping[str, tuple[int, bytes]]
 
 
-class Delivery(BaseModel):
+@dataclass
+class Delivery:
     """What one round did, counted in mails."""
 
     sent: int = 0

@@ -5,7 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect import Flow, flow
@@ -463,3 +463,27 @@ def test_prefect_calls_the_hook_in_the_runs_process(
     assert f"/runs/flow-run/{flow_run_id}" in body.get_content()
     assert "AccountError: afterbuy: code 7" in body.get_content()
     assert f"warenfluss account check {ACCOUNT}" in body.get_content()
+
+
+def test_the_worker_reports_a_run_that_was_killed(
+    sqlite_database: str, prefect_api: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a SIGKILL in the middle of the work, the worker calls the hook and the mail goes out."""
+    use_mail_server(monkeypatch, smtp_server)
+    make_account()
+    worker = subprocess.run(
+        [sys.executable, "-m", "tests.tasks.doomed", f"doomed-{uuid4().hex}", ACCOUNT],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+    flow_run_id = worker.stdout.splitlines()[0]
+    assert subjects() == ["[Warenfluss] muellers-shop: order import crashed"]
+    assert f"/runs/flow-run/{flow_run_id}" in read_mails()[0].text
+    assert len(smtp_server.messages) == 1
+    assert read_run(1).state is RunState.vanished
+    with get_client(sync_client=True) as client:
+        assert client.read_flow_run(UUID(flow_run_id)).state_name == "Crashed"

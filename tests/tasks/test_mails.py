@@ -1,15 +1,22 @@
 """Mails reach a real mail server once, however often it was away or refused."""
 
 import base64
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from models.columns import utc_now
 from models.db import session_scope
@@ -314,3 +321,67 @@ def test_a_server_without_encryption_gets_nothing_when_it_is_wanted(
         make_mails_due()
         assert deliver_due() == Delivery(delayed=1)
     assert smtp_server.messages == []
+
+
+def make_certificate(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1 with its key into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.example.test")])
+    address = x509.IPAddress(IPv4Address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(utc_now() - timedelta(days=1))
+        .not_valid_after(utc_now() + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "mail.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return file
+
+
+class EncryptingServer(SmtpServer):
+    """A mail server that speaks TLS, at once or after STARTTLS, and takes nothing in plain text."""
+
+    def __init__(self, certificate: Path, security: str) -> None:
+        super().__init__()
+        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.context.load_cert_chain(certificate)
+        self.security = security
+
+    def start(self) -> None:
+        """Listen on the port."""
+        options: dict[str, Any] = {"ssl_context": self.context}
+        if self.security == "starttls":
+            options = {"tls_context": self.context, "require_starttls": True}
+        self._controller = Controller(self, hostname=self.host, port=self.port, **options)
+        self._controller.start()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_an_encrypted_connection_needs_a_certificate_to_trust(
+    sqlite_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    """One that nobody vouches for gets nothing; once it is trusted the mail goes out."""
+    certificate = make_certificate(tmp_path)
+    server = EncryptingServer(certificate, security)
+    use_mail_server(monkeypatch, server, smtp_security=security)
+    queue("one")
+    server.start()
+    assert deliver_due() == Delivery(delayed=1)
+    assert "CERTIFICATE_VERIFY_FAILED" in read_mails()[0].error
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    make_mails_due()
+    assert deliver_due() == Delivery(sent=1)
+    server.stop()
