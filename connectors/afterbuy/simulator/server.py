@@ -6,6 +6,7 @@ Source: wire notes sections 1.1 and 5.
 import gzip
 import socket
 import struct
+import sys
 from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -179,7 +180,9 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about connections that break; bad days break them on purpose."""
+        """Stay silent about broken connections, for bad days break them on purpose; show anything else."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -389,6 +392,6 @@ class Handler(BaseHTTPRequestHandler):
         """Close so that the client sees a reset instead of an orderly end."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
-        # The streams hold the socket open; without closing it here the reset would wait for them.
+        # Closed here, before the server says goodbye in order: that would reach the client as an end of file.
         self.rfile.close()
         self.connection.close()

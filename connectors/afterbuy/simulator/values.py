@@ -10,6 +10,7 @@ INT_LIMIT = 2_147_483_647
 CENT = Decimal("0.01")
 
 _WALL_CLOCK = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2}))?)?")
+_DECIMAL = re.compile(r"[+-]?[0-9.,]{1,30}")
 _ISO_CLOCK = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2}))?)?")
 
 
@@ -30,17 +31,16 @@ def read_decimal(text: str, point: str) -> Decimal:
     Source: wire notes section 1.4 (comma, no thousands mark).
     """
     text = text.strip()
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError("not a decimal")
     if "." in text:
         if point == "refused":
             raise ValueError("a point in a decimal")
         text = text.replace(".", "") if point == "thousands" or "," in text else text
     try:
-        value = Decimal(text.replace(",", "."))
+        return Decimal(text.replace(",", "."))
     except InvalidOperation as error:
         raise ValueError("not a decimal") from error
-    if not value.is_finite():
-        raise ValueError("not a finite decimal")
-    return value
 
 
 def wall_clock(at: datetime) -> str:
@@ -73,4 +73,7 @@ def read_wall_clock(text: str, *, iso: bool) -> datetime:
         raise ValueError("not a date")
     hour, minute, second = (int(part or 0) for part in clock)
     local = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=BERLIN)
-    return local.astimezone(UTC)
+    try:
+        return local.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("a date before the calendar") from error
