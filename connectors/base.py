@@ -93,9 +93,10 @@ class ShipmentItem:
 
 @dataclass(frozen=True)
 class OrderQuery:
-    """Which orders to read: changed since an instant, or from a number on, or just those named."""
+    """Which orders to read: changed or paid since an instant, or from a number on, or just those named."""
 
     changed_since: datetime | None = None
+    paid_since: datetime | None = None
     from_number: str = ""
     external_ids: tuple[str, ...] = ()
     include_open_checkouts: bool = False

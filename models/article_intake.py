@@ -220,8 +220,7 @@ def _without_taken_skus(
     session: Session, account: AccountData, page: Mapping[str, ArticleData]
 ) -> tuple[dict[str, ArticleData], list[RejectedData]]:
     """Leave out records whose SKU is that of an article which is not theirs."""
-    owners: dict[str, str | None] = {}
-    for sku, external_id in session.execute(
+    rows = session.execute(
         select(col(Article.sku), col(Listing.external_id))
         .outerjoin(
             Listing, (col(Listing.article_id) == col(Article.id)) & (col(Listing.account_id) == account.id)
@@ -230,8 +229,8 @@ def _without_taken_skus(
             col(Article.tenant_id) == account.tenant_id,
             col(Article.sku).in_({record.sku for record in page.values()}),
         )
-    ):
-        owners[sku] = external_id
+    )
+    owners: dict[str, str | None] = dict(rows.tuples().all())
     linked = set(
         session.exec(
             select(Listing.external_id).where(

@@ -65,6 +65,11 @@ class StockLimit(SQLModel, table=True):
     maximum: int | None = None
 
 
+def get_listings(session: Session, listing_ids: Sequence[int]) -> list[Listing]:
+    """Return the listings of these ids, in no particular order."""
+    return list(session.exec(select(Listing).where(col(Listing.id).in_(listing_ids))).all())
+
+
 def sellable(available: int, buffer: int, maximum: int | None) -> int:
     """Return what a channel may sell: available less the buffer, never below zero, at most the maximum."""
     rest = max(0, available - buffer)

@@ -1,6 +1,6 @@
 """Order: what a buyer bought, its lines, holds and history."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -339,6 +339,31 @@ def find_order(session: Session, number: str, account_id: int | None = None) -> 
         if rows:
             return rows[0]
     raise NotFoundError(f"There is no order {number!r}.")
+
+
+def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) -> list[Order]:
+    """Return the orders with these external ids, locked in the order of their ids."""
+    return list(
+        session.exec(
+            select(Order)
+            .where(Order.account_id == account_id, col(Order.external_id).in_(list(external_ids)))
+            .order_by(col(Order.id))
+            .with_for_update()
+        ).all()
+    )
+
+
+def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
+    """Return the orders that the channel knows by their number; a merged one is told by its heir."""
+    return list(
+        session.exec(
+            select(Order).where(
+                col(Order.id).in_(order_ids),
+                col(Order.state) != OrderState.merged,
+                col(Order.trial).is_(False),
+            )
+        ).all()
+    )
 
 
 def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:

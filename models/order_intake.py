@@ -4,7 +4,7 @@ New orders go in with multi-row statements; orders whose content did not change 
 and left alone; changed ones are followed field by field (`models.order_follow`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -30,6 +30,7 @@ from models.order import (
     OrderLineData,
     OrderState,
     delete_orders,
+    lock_orders,
     payment_state_of,
     total_difference,
 )
@@ -64,24 +65,17 @@ def save_orders(
     records: Sequence[OrderData],
     *,
     trial: bool = False,
-    not_before: datetime | None = None,
+    is_history: Callable[[OrderData], bool] = lambda _: False,
 ) -> Intake:
     """Save one page; repeating it changes nothing.
 
     `trial` marks what is new as imported for inspection and leaves orders alone that are no trials.
-    Orders placed before `not_before` that are not known yet are skipped: they are history booked elsewhere.
+    Orders that are not known yet and for which `is_history` holds are skipped: they are booked elsewhere,
+    or not due yet.
     """
     intake = Intake(counts=Counts(read=len(records)))
     page = {record.external_id: record for record in records}
-    known = {
-        order.external_id: order
-        for order in session.exec(
-            select(Order)
-            .where(col(Order.account_id) == account.id, col(Order.external_id).in_(page))
-            .order_by(col(Order.id))
-            .with_for_update()
-        )
-    }
+    known = {order.external_id: order for order in lock_orders(session, account.id, page)}
     owners = owners_of_lines(session, account.id, page.values(), trial=trial)
     options = ChannelOptions.model_validate(account.settings)
 
@@ -102,7 +96,7 @@ def save_orders(
         line_ids = {line.external_id for line in data.lines}
         elsewhere = bool(foreign_owners(owners, data, external_id)) or not new_lines.isdisjoint(line_ids)
         if order is None and not elsewhere:
-            if not_before is not None and data.placed_at < not_before:
+            if is_history(data):
                 intake.counts.skipped += 1
             else:
                 new.append(data)

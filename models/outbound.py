@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, or_, update
+from sqlalchemy import Index, UniqueConstraint, func, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.columns import code, instant, utc_now
@@ -118,6 +118,18 @@ def list_due(session: Session, account_id: int, kind: OutboundKind, limit: int) 
             .limit(limit)
         ).all()
     )
+
+
+def count_due(session: Session, account_id: int, kind: OutboundKind) -> int:
+    """Return how many rows may be sent now."""
+    return session.exec(
+        select(func.count()).where(
+            Outbound.account_id == account_id,
+            Outbound.kind == kind,
+            Outbound.state == OutboundState.pending,
+            Outbound.next_try_at <= utc_now(),
+        )
+    ).one()
 
 
 def claim_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:

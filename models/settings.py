@@ -47,11 +47,13 @@ class Settings(BaseSettings):
 
     overdue_factor: float = Field(default=3.0, ge=1)
     """A cycle is reported when it has not succeeded for this many of its intervals."""
+    retry_delays: Annotated[list[float], NoDecode] = Field(default=[5.0, 30.0, 120.0], min_length=1)
+    """Seconds before each further try of a step that failed for a reason that may pass, with commas."""
     reminder_hours: float = Field(default=24.0, gt=0)
 
-    @field_validator("mail_to", mode="before")
+    @field_validator("mail_to", "retry_delays", mode="before")
     @classmethod
-    def _split_addresses(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value

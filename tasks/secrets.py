@@ -26,7 +26,7 @@ def load_secrets(account: str) -> dict[str, str]:
         block = cast(Secret[Any], Secret.load(block_name(account), _sync=True))  # type: ignore[call-arg]
     except ValueError:
         return {}
-    return {str(name): str(secret) for name, secret in block.get().items()}
+    return {str(name): str(secret) for name, secret in cast(dict[str, Any], block.get()).items()}
 
 
 def save_secrets(account: str, secrets: Mapping[str, str]) -> None:

@@ -15,7 +15,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "models": (set(), {"alembic", "pydantic", "pydantic_settings", "sqlalchemy", "sqlmodel"}),
     "connectors": ({"models"}, {"httpx", "lxml", "pydantic"}),
     "documents": ({"models"}, {"babel", "jinja2", "reportlab"}),
-    "tasks": ({"models", "documents", "connectors"}, {"pandas", "prefect"}),
+    "tasks": (
+        {"models", "documents", "connectors"},
+        {"pandas", "prefect", "pydantic", "sqlalchemy", "sqlmodel"},
+    ),
     "flows": ({"models", "tasks"}, {"prefect", "pydantic"}),
     "deployments": ({"models", "documents", "connectors", "tasks", "flows"}, {"prefect"}),
     "console": (

@@ -1,0 +1,33 @@
+"""The cycle `article-import`: articles, variants, bundles and categories of a channel come in."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.articles import import_article_page, import_category_page, join_members, open_article_window
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.article_import))
+def article_import(
+    account: str, test: bool = False, full: bool = False, articles: list[str] | None = None
+) -> State:
+    """Read the articles that changed since the last run.
+
+    Args:
+        account: Name of the account to read from.
+        test: Read for inspection only; no stock is taken over.
+        full: Read all articles again, not only those that changed.
+        articles: Read just these, by the channel's ids.
+    """
+    try:
+        with work_on(account, Cycle.article_import, test=test) as work:
+            window = open_article_window(work.run_id, full=full, numbers=articles or [])
+            each_page(work, lambda page: import_category_page(work.run_id, page))
+            each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
+            join_members(work.run_id)
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

@@ -1,0 +1,33 @@
+"""The cycle `order-import`: orders of a channel come in, find their articles and get their stock."""
+
+from datetime import datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.orders import import_order_page, open_order_window
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.order_import))
+def order_import(
+    account: str, test: bool = False, since: datetime | None = None, orders: list[str] | None = None
+) -> State:
+    """Take new orders and follow those that changed at the channel.
+
+    Args:
+        account: Name of the account to read from.
+        test: Read for inspection only; new orders are marked as trial and allocate nothing.
+        since: Read again what changed since this time; the cycle goes on afterwards where it was.
+        orders: Read just these orders, by the channel's numbers, whatever their age.
+    """
+    try:
+        with work_on(account, Cycle.order_import, test=test) as work:
+            window = open_order_window(work.run_id, since, orders or [])
+            each_page(work, lambda page: import_order_page(work.run_id, window, page), window.page)
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

@@ -1,0 +1,28 @@
+"""The cycle `shipping-sync`: a channel hears what has left, with carrier, tracking number and date."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, finished, stepped_aside, tell_all
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from models.outbound import OutboundKind
+from tasks.services import refresh_services
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.shipping_sync))
+def shipping_sync(account: str, test: bool = False) -> State:
+    """Tell the channel each shipment that it has not heard of yet.
+
+    Args:
+        account: Name of the account to tell.
+        test: Send nothing; the report shows what would have been sent.
+    """
+    try:
+        with work_on(account, Cycle.shipping_sync, test=test) as work:
+            refresh_services(work.run_id)
+            tell_all(work, OutboundKind.shipment)
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

@@ -1,0 +1,30 @@
+"""The cycle `stock-export`: a channel hears what it may sell."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, finished, stepped_aside, tell_all
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from models.outbound import OutboundKind
+from tasks.outbound import queue_all_listings
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.stock_export))
+def stock_export(account: str, test: bool = False, full: bool = False) -> State:
+    """Tell the channel each stock that differs from what it was last told.
+
+    Args:
+        account: Name of the account to tell.
+        test: Send nothing; the report shows what would have been sent.
+        full: Work out all listings again, not only those whose stock changed.
+    """
+    try:
+        with work_on(account, Cycle.stock_export, test=test) as work:
+            if full:
+                queue_all_listings(work.run_id)
+            tell_all(work, OutboundKind.stock)
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

@@ -1,0 +1,140 @@
+"""Read orders of a channel page by page and save each page whole."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from prefect import task
+from prefect.logging import get_run_logger
+
+from connectors.base import OrderQuery
+from models.account import TakeOrders
+from models.aside import set_aside, settle_asides
+from models.cycle import Counts, find_cursor
+from models.db import read_scope
+from models.order import OrderData, OrderState, lock_orders
+from models.order_intake import save_orders
+from models.payment import take_channel_total
+from tasks.retries import RETRY
+from tasks.windows import Window, advance, open_window
+from tasks.work import Work, work_of
+
+CURSOR = "orders"
+PAYMENT_CURSOR = "payments"
+LOCAL = ZoneInfo("Europe/Berlin")
+
+
+@task(**RETRY)
+def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
+    """Return which orders this run reads; the very first window begins where the account's settings say."""
+    work = work_of(run_id)
+    start = work.options.start
+    first = Window()
+    if start == "new":
+        now = work.channel.check()
+        first = Window(since=now, history_before=now)
+    elif start.isdigit():
+        first = Window(first_number=int(start))
+    else:
+        midnight = datetime.combine(date.fromisoformat(start), datetime.min.time(), LOCAL)
+        first = Window(since=midnight, history_before=midnight)
+    return open_window(work, CURSOR, since=since, numbers=numbers, start=first)
+
+
+@task(**RETRY)
+def import_order_page(run_id: int, window: Window, page: str | None) -> str | None:
+    """Save one page of orders, those set aside and the cursor in one commit; return the next page.
+
+    Repeating it changes nothing.
+    """
+    work = work_of(run_id)
+    query = OrderQuery(
+        changed_since=window.since,
+        from_number=str(window.first_number) if window.first_number and not window.since else "",
+        external_ids=window.numbers,
+        include_open_checkouts=work.options.take_orders is TakeOrders.sold,
+    )
+    fetched = work.channel.fetch_orders(query, page)
+    with work.transaction() as session:
+        intake = save_orders(
+            session,
+            work.account,
+            work.rules,
+            fetched.records,
+            trial=work.test,
+            is_history=_history_test(work, window),
+        )
+        set_aside(session, work.account.id, fetched.rejected)
+        settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
+        advance(session, work, CURSOR, window, fetched.next_cursor)
+    intake.counts.read += len(fetched.rejected)
+    intake.counts.set_aside += len(fetched.rejected)
+    work.counts.add(intake.counts)
+    work.note_age(intake.oldest_news_at, intake.slowest_seconds)
+    get_run_logger().info("%s", summary(intake.counts))
+    return fetched.next_cursor
+
+
+@task(**RETRY)
+def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
+    """Return which payments at the channel this run reads; the first window begins with the orders' first."""
+    work = work_of(run_id)
+    with read_scope() as session:
+        orders = find_cursor(session, work.account.id, CURSOR)
+    begin = Window.model_validate(orders).history_before or work.channel.check()
+    return open_window(work, PAYMENT_CURSOR, numbers=numbers, start=Window(since=begin))
+
+
+@task(**RETRY)
+def import_payment_page(run_id: int, window: Window, page: str | None) -> str | None:
+    """Take over what the channel says was paid, for the orders of one page that are known here."""
+    work = work_of(run_id)
+    query = OrderQuery(paid_since=window.since, external_ids=window.numbers)
+    fetched = work.channel.fetch_orders(query, page)
+    counts = Counts(read=len(fetched.records))
+    told = {data.external_id: data for data in fetched.records}
+    with work.transaction() as session:
+        for order in lock_orders(session, work.account.id, told):
+            if order.trial or order.state is OrderState.merged:
+                continue
+            data = told[order.external_id]
+            news = not work.test and take_channel_total(
+                session,
+                order,
+                data.paid_amount,
+                data.paid_at or datetime.now(UTC),
+                handled_by=work.options.payments,
+                method=data.payment_method,
+            )
+            counts.changed += news
+            counts.unchanged += not news
+        advance(session, work, PAYMENT_CURSOR, window, fetched.next_cursor)
+    counts.skipped = counts.read - counts.changed - counts.unchanged
+    work.counts.add(counts)
+    get_run_logger().info("%s", summary(counts))
+    return fetched.next_cursor
+
+
+def summary(counts: Counts) -> str:
+    """Return the figures that are not zero, for the log."""
+    shown = [f"{value} {name.replace('_', ' ')}" for name, value in counts.model_dump().items() if value]
+    return ", ".join(shown) or "nothing new"
+
+
+def _history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
+    """Return which orders not known yet are left out: unfinished checkouts, and what is older than the start.
+
+    An order sold before the start whose checkout ended after it is new business. Orders named by number
+    are taken whatever their age.
+    """
+    early = work.options.take_orders is TakeOrders.sold
+
+    def is_history(data: OrderData) -> bool:
+        if data.checkout_at is None and not early:
+            return True
+        if window.history_before is not None and (data.checkout_at or data.placed_at) < window.history_before:
+            return True
+        first = window.first_number
+        return first is not None and data.external_id.isdigit() and int(data.external_id) < first
+
+    return is_history

@@ -1,0 +1,329 @@
+"""Tell a channel what changed here: claim, build from the truth, send, note each answer.
+
+The claim and what is about to be sent are committed before anything leaves. So whatever happens
+afterwards, a row that may have gone out is known, and is looked up at the channel before it is sent again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prefect import task
+from prefect.logging import get_run_logger
+from sqlmodel import Session
+
+from connectors.base import (
+    Channel,
+    ItemResult,
+    Outcome,
+    ParcelItem,
+    PaymentItem,
+    ShipmentItem,
+    StockItem,
+)
+from connectors.errors import ConnectorError
+from models.account import Side
+from models.columns import need_id, utc_now
+from models.cycle import Counts
+from models.db import read_scope
+from models.listing import Listing, get_listings
+from models.order import lines_of, list_tellable
+from models.outbound import (
+    Outbound,
+    OutboundKind,
+    OutboundState,
+    claim_due,
+    count_due,
+    list_doubtful,
+    list_due,
+    mark_failed,
+    mark_sent,
+    mark_uncertain,
+)
+from models.payment import payments_of
+from models.shipment import contents_of, shipments_of
+from models.stock import sellable_for, touch_account
+from tasks.orders import summary
+from tasks.retries import RETRY
+from tasks.work import Work, work_of
+
+Item = StockItem | PaymentItem | ShipmentItem
+
+
+@dataclass(frozen=True)
+class _Letter:
+    """A row on its way: which version of it, and what it says."""
+
+    row_id: int
+    version: int
+    changed_at: datetime
+    item: Item
+
+
+@dataclass
+class _Batch:
+    letters: list[_Letter] = field(default_factory=list)
+    idle: int = 0
+    """Rows that had nothing to tell any more."""
+
+
+@task(**RETRY)
+def queue_all_listings(run_id: int) -> None:
+    """Queue every listing whose article is known, so that each is worked out again."""
+    work = work_of(run_id)
+    with work.transaction() as session:
+        touch_account(session, work.account.id)
+
+
+@task(**RETRY)
+def count_waiting(run_id: int, kind: OutboundKind) -> int:
+    """Return how many changes wait to be told."""
+    work = work_of(run_id)
+    with read_scope() as session:
+        return count_due(session, work.account.id, kind)
+
+
+@task(**RETRY)
+def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
+    """Look up at the channel what may have gone out without an answer; return how many were looked up.
+
+    What has arrived is closed, what has not is due again.
+    """
+    work = work_of(run_id)
+    if work.test:
+        return 0
+    with read_scope() as session:
+        rows = list_doubtful(session, work.account.id, kind, _batch_size(work, kind))
+    if not rows:
+        return 0
+    arrived = _read_back(work.channel, kind, rows)
+    with work.transaction() as session:
+        for stale in rows:
+            row = session.get_one(Outbound, stale.id)
+            if row.key in arrived:
+                _note_published(session, kind, row, row.sent_values)
+                mark_sent(session, row, stale.version)
+                work.counts.sent += 1
+            else:
+                row.state, row.next_try_at = OutboundState.pending, utc_now()
+                session.add(row)
+    get_run_logger().info("%d without an answer: %d had arrived", len(rows), len(arrived))
+    return len(rows)
+
+
+@task(**RETRY)
+def send_batch(run_id: int, kind: OutboundKind) -> int:
+    """Tell the channel one batch of changes; return how many rows were taken up, zero at the end.
+
+    Raises: TransientError and AccountError, if nothing left; then every row is due again.
+    """
+    work = work_of(run_id)
+    with work.transaction() as session:
+        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind))
+        batch = _build(session, work, kind, rows)
+        for letter in batch.letters:
+            session.get_one(Outbound, letter.row_id).sent_values = _values(letter.item)
+        to_send = {letter.row_id for letter in batch.letters}
+        for row in rows:
+            if need_id(row.id) not in to_send:
+                mark_sent(session, row, row.version)
+    counts = Counts(read=len(rows), unchanged=batch.idle)
+    if batch.letters:
+        try:
+            results = _publish(work.channel, kind, [letter.item for letter in batch.letters])
+        except ConnectorError:
+            _give_back(work, batch.letters)
+            raise
+        counts.add(_note_results(work, kind, batch.letters, results))
+    work.counts.add(counts)
+    if rows:
+        get_run_logger().info("%s", summary(counts))
+    return len(rows)
+
+
+@task(**RETRY)
+def preview_batch(run_id: int, kind: OutboundKind, offset: int) -> int:
+    """Test mode: work out one batch without claiming it; the transport keeps what would have been sent."""
+    work = work_of(run_id)
+    size = _batch_size(work, kind)
+    with read_scope() as session:
+        rows = list_due(session, work.account.id, kind, offset + size)[offset:]
+        batch = _build(session, work, kind, rows)
+    counts = Counts(read=len(rows), unchanged=batch.idle)
+    if batch.letters:
+        for result in _publish(work.channel, kind, [letter.item for letter in batch.letters]):
+            counts.would_send += result.outcome is Outcome.would_send
+            counts.failed += result.outcome is not Outcome.would_send
+            for name, value in (result.fields or {"result": result.message}).items():
+                work.would_send.append({"what": str(kind), "of": result.key, "field": name, "value": value})
+    work.counts.add(counts)
+    return len(rows)
+
+
+def _batch_size(work: Work, kind: OutboundKind) -> int:
+    return work.channel.stock_batch_size if kind is OutboundKind.stock else work.channel.status_batch_size
+
+
+def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outbound]) -> _Batch:
+    """Work out what each row has to say now; one that has nothing to say is idle."""
+    build = {
+        OutboundKind.stock: _stock_items,
+        OutboundKind.payment: _payment_items,
+        OutboundKind.shipment: _shipment_items,
+    }[kind]
+    items = build(session, work, [int(row.key) for row in rows])
+    batch = _Batch()
+    for row in rows:
+        item = items.get(int(row.key))
+        if item is None:
+            batch.idle += 1
+        else:
+            batch.letters.append(_Letter(need_id(row.id), row.version, row.changed_at, item))
+    return batch
+
+
+def _stock_items(session: Session, work: Work, listing_ids: Sequence[int]) -> dict[int, Item]:
+    listings = get_listings(session, listing_ids)
+    article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
+    quantities = sellable_for(session, work.account.id, article_ids)
+    items: dict[int, Item] = {}
+    for listing in listings:
+        quantity = quantities.get(listing.article_id) if listing.article_id is not None else None
+        if quantity is not None and quantity != listing.published_quantity:
+            listing_id = need_id(listing.id)
+            items[listing_id] = StockItem(str(listing_id), listing.external_id, quantity)
+    return items
+
+
+def _payment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+    items: dict[int, Item] = {}
+    for order in list_tellable(session, order_ids):
+        payments = payments_of(session, need_id(order.id))
+        if payments:
+            last = payments[-1]
+            items[need_id(order.id)] = PaymentItem(
+                key=str(order.id),
+                order_external_id=order.external_id,
+                paid_amount=order.paid_amount,
+                paid_at=last.paid_at,
+                method_name=order.payment_method_name,
+                reference=last.reference,
+            )
+    return items
+
+
+def _shipment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+    items: dict[int, Item] = {}
+    for order in list_tellable(session, order_ids):
+        order_id = need_id(order.id)
+        shipments = [pair for pair in shipments_of(session, order_id) if pair[0].told_by is Side.warenfluss]
+        if not shipments:
+            continue
+        parcels = [parcel for _, parcels in shipments for parcel in parcels]
+        contents = contents_of(session, [need_id(parcel.id) for parcel in parcels])
+        line_ids = {need_id(line.id): line.external_id for line in lines_of(session, [order_id])[order_id]}
+        items[order_id] = ShipmentItem(
+            key=str(order_id),
+            order_external_id=order.external_id,
+            shipped_at=shipments[-1][0].shipped_at,
+            carrier=shipments[-1][0].carrier,
+            parcels=[
+                ParcelItem(
+                    tracking_number=parcel.tracking_number,
+                    lines={
+                        line_ids[line_id]: quantity
+                        for line_id, quantity in contents[need_id(parcel.id)].items()
+                        if line_id in line_ids
+                    },
+                    weight_grams=parcel.weight_grams,
+                )
+                for parcel in parcels
+            ],
+        )
+    return items
+
+
+def _values(item: Item) -> dict[str, str]:
+    """Return what is compared when a write has to be looked up."""
+    if isinstance(item, StockItem):
+        return {"external_id": item.external_id, "quantity": str(item.quantity)}
+    if isinstance(item, PaymentItem):
+        return {"external_id": item.order_external_id, "paid_amount": str(item.paid_amount)}
+    tracking = [parcel.tracking_number for parcel in item.parcels if parcel.tracking_number]
+    return {"external_id": item.order_external_id, "tracking": "\n".join(tracking)}
+
+
+def _publish(channel: Channel, kind: OutboundKind, items: Sequence[Item]) -> list[ItemResult]:
+    if kind is OutboundKind.stock:
+        return channel.publish_stock([item for item in items if isinstance(item, StockItem)])
+    if kind is OutboundKind.payment:
+        return channel.publish_payments([item for item in items if isinstance(item, PaymentItem)])
+    return channel.publish_shipments([item for item in items if isinstance(item, ShipmentItem)])
+
+
+def _note_results(
+    work: Work, kind: OutboundKind, letters: Sequence[_Letter], results: Sequence[ItemResult]
+) -> Counts:
+    by_key = {result.key: result for result in results}
+    counts = Counts()
+    with work.transaction() as session:
+        for letter in letters:
+            row = session.get_one(Outbound, letter.row_id, populate_existing=True)
+            result = by_key.get(letter.item.key)
+            if result is None or result.outcome is Outcome.uncertain:
+                mark_uncertain(session, row, result.message if result else "no answer for this item")
+                counts.failed += 1
+            elif result.outcome is Outcome.sent:
+                _note_published(session, kind, row, _values(letter.item))
+                mark_sent(session, row, letter.version)
+                work.note_age(letter.changed_at, int((utc_now() - letter.changed_at).total_seconds()))
+                counts.sent += 1
+            else:
+                mark_failed(session, row, result.message, final=result.outcome is Outcome.refused)
+                counts.failed += 1
+    return counts
+
+
+def _note_published(session: Session, kind: OutboundKind, row: Outbound, values: dict[str, str]) -> None:
+    if kind is OutboundKind.stock:
+        listing = session.get_one(Listing, int(row.key))
+        listing.published_quantity, listing.published_at = int(values["quantity"]), utc_now()
+        session.add(listing)
+
+
+def _give_back(work: Work, letters: Sequence[_Letter]) -> None:
+    """Make rows due again of which it is known that they did not leave."""
+    with work.transaction() as session:
+        for letter in letters:
+            row = session.get_one(Outbound, letter.row_id)
+            row.state = OutboundState.pending
+            session.add(row)
+
+
+def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -> set[str]:
+    """Return the keys of the rows whose values stand at the channel; a row never filled in did not leave."""
+    told = {row.key: row.sent_values for row in rows if row.sent_values}
+    ids = sorted({values["external_id"] for values in told.values()})
+    if not ids:
+        return set()
+    if kind is OutboundKind.stock:
+        quantities = channel.fetch_stock(ids)
+        return {
+            key
+            for key, values in told.items()
+            if str(quantities.get(values["external_id"])) == values["quantity"]
+        }
+    statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)}
+    arrived = set()
+    for key, values in told.items():
+        status = statuses.get(values["external_id"])
+        if status is None:
+            continue
+        if kind is OutboundKind.payment:
+            reached = str(status.paid_amount) == values["paid_amount"]
+        else:
+            numbers = [number for number in values["tracking"].split("\n") if number]
+            reached = status.shipped_at is not None and set(numbers) <= set(status.tracking_numbers)
+        if reached:
+            arrived.add(key)
+    return arrived

@@ -1,0 +1,155 @@
+"""What a run leaves behind in the Prefect UI: its figures, what test mode held back, and the overview."""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact
+from prefect.artifacts import update_progress_artifact as update_progress
+
+from models.account import Account
+from models.cycle import Counts, Cycle, Run
+from models.db import read_scope
+from models.settings import get_settings
+from models.status import AccountStatus, status_of_accounts
+
+logger = logging.getLogger(__name__)
+
+LOCAL = ZoneInfo("Europe/Berlin")
+AREAS = {
+    "articles": (Cycle.article_import,),
+    "stock": (Cycle.stock_export,),
+    "orders": (Cycle.order_import,),
+    "payments": (Cycle.payment_sync,),
+    "shipments": (Cycle.shipping_sync,),
+}
+WOULD_SEND_LIMIT = 2000
+"""Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
+
+
+def artifact_key(*parts: str) -> str:
+    """Return a key as Prefect allows it: lower-case letters, digits and hyphens."""
+    return "-".join("".join(sign if sign.isalnum() else "-" for sign in part.lower()) for part in parts)
+
+
+def run_link(flow_run_id: str, text: str) -> str:
+    """Return a markdown link to a run in the Prefect UI, or the plain text if it has no run there."""
+    if not flow_run_id:
+        return text
+    return f"[{text}]({str(get_settings().public_url).rstrip('/')}/runs/flow-run/{flow_run_id})"
+
+
+def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
+    """Publish the figures of a finished run, what it would have sent, and the overview of all accounts.
+
+    The run's work is committed by now, so that a Prefect that does not answer costs only the picture.
+    """
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+        overview = status_of_accounts(session)
+    try:
+        create_table_artifact(
+            key=artifact_key(run.cycle, account.name),
+            table=[_run_row(run, account)],
+            description=f"Last run of {run.cycle} for {account.name}{' (test)' if run.test else ''}",
+        )
+        if run.test:
+            create_table_artifact(
+                key=artifact_key("would-send", run.cycle, account.name),
+                table=would_send[:WOULD_SEND_LIMIT],
+                description=_describe_would_send(run, account, would_send),
+            )
+        create_markdown_artifact(
+            key="status", markdown=overview_markdown(overview), description="All accounts at a glance"
+        )
+    except Exception as error:
+        logger.warning("Run %s: its report could not be published (%s)", run_id, type(error).__name__)
+
+
+def start_progress(cycle: Cycle, account: str) -> Any:
+    """Open a progress bar in the UI for work of several steps; return its id, None if Prefect is away."""
+    try:
+        return create_progress_artifact(
+            progress=0.0, key=artifact_key("progress", cycle, account), description=f"{cycle} of {account}"
+        )
+    except Exception as error:
+        logger.warning("No progress bar could be shown (%s)", type(error).__name__)
+        return None
+
+
+def show_progress(progress: Any, percent: float, text: str) -> None:
+    """Move a progress bar; `percent` is 0 while the total is not known."""
+    if progress is None:
+        return
+    try:
+        update_progress(progress, progress=percent, description=text)
+    except Exception as error:
+        logger.warning("The progress bar could not be moved (%s)", type(error).__name__)
+
+
+def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
+    """Return the overview of all accounts as a markdown table, times in local time."""
+    now = now or datetime.now(UTC)
+    lines = [
+        "| account | mode | " + " | ".join(AREAS) + " | held orders | set aside | waiting | parked |",
+        "|---" * (len(AREAS) + 6) + "|",
+    ]
+    for status in overview:
+        by_cycle = {item.cycle: item for item in status.cycles}
+        cells = []
+        for cycles in AREAS.values():
+            item = by_cycle[cycles[0]]
+            if item.last_success_at is None:
+                cells.append(run_link(item.flow_run_id, "never"))
+                continue
+            text = (
+                f"{item.last_success_at.astimezone(LOCAL):%d.%m. %H:%M}, {age(item.last_success_at, now)} ago"
+            )
+            if item.last_state is not None and item.last_state != "completed":
+                text += f" ({item.last_state})"
+            if item.slowest_seconds is not None:
+                text += f", news took {duration(item.slowest_seconds)}"
+            cells.append(run_link(item.flow_run_id, text))
+        waiting = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
+        if status.oldest_waiting_at is not None:
+            waiting += f" (oldest {age(status.oldest_waiting_at, now)})"
+        lines.append(
+            f"| {status.account.name} | {status.account.mode} | {' | '.join(cells)} | {status.held_orders} "
+            f"| {status.set_aside} | {waiting} | {status.parked} |"
+        )
+    return "\n".join(lines)
+
+
+def age(instant: datetime, now: datetime) -> str:
+    """Return how long ago an instant was, in its largest fitting unit."""
+    return duration(max(0, int((now - instant).total_seconds())))
+
+
+def duration(seconds: int) -> str:
+    """Return a length of time in words of one unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _run_row(run: Run, account: Account) -> dict[str, Any]:
+    counts = Counts.model_validate(run.counts)
+    row: dict[str, Any] = {"account": account.name, "cycle": str(run.cycle), "test": run.test}
+    row.update(counts.model_dump())
+    if run.oldest_news_at is not None:
+        row["oldest news"] = f"{run.oldest_news_at.astimezone(LOCAL):%d.%m.%Y %H:%M}"
+    if run.slowest_seconds is not None:
+        row["news took"] = duration(run.slowest_seconds)
+    row["run"] = run_link(run.flow_run_id, str(run.id))
+    for name, command in (("held", "match list"), ("set_aside", "aside list"), ("failed", "outbound list")):
+        if row[name]:
+            row[f"see {name}"] = f"warenfluss {command} --account {account.name}"
+    return row
+
+
+def _describe_would_send(run: Run, account: Account, rows: list[dict[str, str]]) -> str:
+    text = f"What {run.cycle} would have sent to {account.name}: {len(rows)} fields"
+    return f"{text}, the first {WOULD_SEND_LIMIT} shown" if len(rows) > WOULD_SEND_LIMIT else text

@@ -1,0 +1,29 @@
+"""Keep the channel's lists of payment and shipping methods up to date."""
+
+from datetime import datetime, timedelta
+
+from prefect import task
+
+from models.account import save_services
+from models.columns import utc_now
+from models.cycle import find_cursor, save_cursor
+from models.db import read_scope
+from tasks.retries import RETRY
+from tasks.work import work_of
+
+CURSOR = "services"
+EVERY = timedelta(hours=24)
+
+
+@task(**RETRY)
+def refresh_services(run_id: int) -> None:
+    """Read the lists once a day: what a method means here is mapped by people, from these."""
+    work = work_of(run_id)
+    with read_scope() as session:
+        read_at = find_cursor(session, work.account.id, CURSOR).get("at")
+    if read_at is not None and utc_now() - datetime.fromisoformat(read_at) < EVERY:
+        return
+    services = work.channel.fetch_services()
+    with work.transaction() as session:
+        save_services(session, work.account.id, services)
+        save_cursor(session, work.account.id, CURSOR, {"at": utc_now().isoformat()})
