@@ -211,7 +211,10 @@ def _report_unbegun(
         logger.error("Flow run %s failed before it named an account and a cycle", flow_run.id)
         return
     account = get_account(session, name)
-    test = account.mode is not Mode.live or flow_run.parameters.get("test") is True
+    if account.mode is Mode.draft:
+        # Nothing is expected of it, so a schedule left over harms nobody.
+        return
+    test = account.mode is Mode.test or flow_run.parameters.get("test") is True
     if test and (_is_trial(account, test) or not flow_run.auto_scheduled):
         return
     _note(session, need_id(account.id), Cycle(flow_name), kind, error=error, flow_run_id=str(flow_run.id))

@@ -277,6 +277,13 @@ def test_a_test_run_by_hand_raises_no_alarm(database: str) -> None:
     assert (read_alarms(), read_mails(), count_incidents()) == ([], [], 1)
 
 
+def test_a_draft_alarms_nobody(sqlite_database: str) -> None:
+    """A schedule that was left over fails in silence."""
+    make_account(mode=Mode.draft)
+    report_failed(import_orders, make_flow_run(), failed(NotFoundError("x")))
+    assert (read_alarms(), read_mails()) == ([], [])
+
+
 def test_a_scheduled_run_of_a_test_account_is_told(database: str) -> None:
     """Its mail says that nothing outside is affected."""
     account_id = make_account(mode=Mode.test)
