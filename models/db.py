@@ -149,14 +149,28 @@ def migration_config(url: str | None = None) -> "Config":
 
 
 def upgrade(url: str | None = None, revision: str = "head") -> None:
-    """Bring the schema to a revision; repeating it changes nothing."""
+    """Bring the schema to a revision; repeating it changes nothing. Raises: RuleError, if it is unknown."""
     from alembic import command
 
-    command.upgrade(migration_config(url), revision)
+    with _named_revision(revision):
+        command.upgrade(migration_config(url), revision)
 
 
 def downgrade(revision: str, url: str | None = None) -> None:
-    """Take the schema back to an older revision."""
+    """Take the schema back to an older revision. Raises: RuleError, if it is unknown."""
     from alembic import command
 
-    command.downgrade(migration_config(url), revision)
+    with _named_revision(revision):
+        command.downgrade(migration_config(url), revision)
+
+
+@contextmanager
+def _named_revision(revision: str) -> Iterator[None]:
+    from alembic.util import CommandError
+
+    try:
+        yield
+    except CommandError:
+        raise RuleError(
+            f"There is no way to revision {revision!r}; the newest is {newest_revision()}."
+        ) from None

@@ -1,0 +1,90 @@
+"""The command line `warenfluss`. A noun's commands are imported when they are called: starting is quick."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from console.cli_output import say
+from models.errors import RuleError
+
+COMMANDS = {
+    "demo": ("cli_start", "Run every cycle against the simulator with sample data."),
+    "up": ("cli_start", "Start everything on this machine: migrations, Prefect, schedules."),
+    "simulator": ("cli_start", "Start the stand-in server of an outside system."),
+    "tenant": ("cli_tenant", "Sellers or brands: add, list, set."),
+    "account": ("cli_account", "Connections to outside systems: add, list, set, mode, check."),
+    "sync": ("cli_sync", "Run one cycle of an account in this process."),
+    "order": ("cli_order", "Orders: list, show, release, cancel, pay, ship, export."),
+    "article": ("cli_article", "Articles: list, show, import, export."),
+    "stock": ("cli_stock", "Stock: list, set, limit, warehouse, import, export."),
+    "match": ("cli_match", "Lines that wait for an article: list, resolve, retry."),
+    "aside": ("cli_aside", "Records that could not be used: list, show, retry."),
+    "outbound": ("cli_outbound", "What channels have yet to hear: list, retry."),
+    "run": ("cli_run", "The last runs of cycles: list."),
+    "schedule": ("cli_schedule", "How often cycles run: list, set."),
+    "db": ("cli_db", "The schema of the database: upgrade, downgrade."),
+    "doctor": ("cli_doctor", "Tell what needs a person, and what to do about it."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Finds a command in the module that holds it, and turns what a rule refuses into one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"console.{COMMANDS[cmd_name][0]}")
+        command: click.Command = typer.main.get_command(module.apps[cmd_name])
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RuleError as error:
+            say(str(error))
+        except Exception as error:
+            if not _is_ours(error):
+                raise
+            say(str(error))
+        raise typer.Exit(1)
+
+
+def _is_ours(error: Exception) -> bool:
+    # A connector's error cannot have been raised before connectors were imported.
+    errors = sys.modules.get("connectors.errors")
+    return errors is not None and isinstance(error, errors.ConnectorError)
+
+
+# What a traceback with local variables would show are buyers' data and secrets.
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def warenfluss() -> None:
+    """Keep a merchant's sales channels, stock, orders, payments, shipments and books in step.
+
+    Exit codes: 0 done, 1 refused or failed, 2 a wrong option or argument.
+    """
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

@@ -1,0 +1,130 @@
+"""`warenfluss match`: lines that wait for an article."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import (
+    AccountOption,
+    AsJson,
+    need_database,
+    new_app,
+    parse_parts,
+    print_json_list,
+    print_table,
+    say,
+)
+from models.account import Account, get_account, list_accounts
+from models.article import ArticleKind, get_article
+from models.columns import need_id
+from models.db import read_scope, session_scope
+from models.errors import RuleError
+from models.match_choice import list_unmatched, rematch_lines, resolve_line
+from models.matching import read_rules
+from models.order import find_order, open_holds
+from models.tenant import Tenant
+
+app = new_app("Lines that wait for an article.")
+apps = {"match": app}
+
+
+@app.command("list")
+def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
+    """List held lines, each with how the channel names the article and the SKUs to choose from."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        rows: list[dict[str, Any]] = [
+            {
+                "account": names[found.order.account_id],
+                "order": found.order.external_id,
+                "channel_number": found.order.channel_number,
+                "platform": found.order.platform,
+                "line": found.line.external_id,
+                "title": found.line.title,
+                "quantity": found.line.quantity,
+                "price": found.line.price,
+                "currency": found.order.currency,
+                "codes": found.line.codes,
+                "reason": found.hold.reason,
+                "rule": found.hold.detail.get("rule", ""),
+                "candidates": found.candidates,
+            }
+            for found in list_unmatched(session, account_id)
+        ]
+    if as_json:
+        print_json_list(rows)
+        return
+    print_table(
+        ("order", "line", "quantity", "title", "sku there", "candidates"),
+        [
+            (
+                row["order"],
+                row["line"],
+                row["quantity"],
+                row["title"],
+                row["codes"].get("sku", ""),
+                row["candidates"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command("resolve")
+def resolve(
+    order: Annotated[str, typer.Argument(help="The order's external id, or its number at the marketplace.")],
+    line: Annotated[str, typer.Argument(help="The line's external id.")],
+    skus: Annotated[
+        list[str], typer.Option("--sku", help="SKU or SKU=QUANTITY for one of the line; repeatable.")
+    ],
+    remember: Annotated[
+        bool, typer.Option("--remember", help="Match every line of this code so from now on.")
+    ] = False,
+    account: AccountOption = None,
+) -> None:
+    """Choose the articles that a line stands for; its hold ends and stock is promised to it."""
+    need_database()
+    wanted = parse_parts(skus, "--sku")
+    with session_scope() as session:
+        account_id = get_account(session, account).id if account else None
+        row = find_order(session, order, account_id)
+        owner = session.get_one(Account, row.account_id)
+        parts = []
+        for sku, quantity in wanted.items():
+            article = get_article(session, row.tenant_id, sku)
+            if article.kind is ArticleKind.parent:
+                raise RuleError(
+                    f"{sku} groups variants and is never sold itself; choose one of its variants."
+                )
+            parts.append((need_id(article.id), quantity))
+        resolve_line(session, owner, row, line, parts, remember=remember)
+        others = 0
+        if remember:
+            rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
+            others = rematch_lines(session, owner, rules)
+        holds = open_holds(session, [need_id(row.id)]).get(need_id(row.id), [])
+    say(
+        f"Line {line} of order {row.external_id} stands for {', '.join(skus)}."
+        + (f" {others} other lines found their article by it." if others else "")
+        + (
+            f" The order is still held: {', '.join(sorted({hold.reason for hold in holds}))}."
+            if holds
+            else ""
+        )
+    )
+
+
+@app.command("retry")
+def retry(account: AccountOption = None) -> None:
+    """Try the rules again on all lines that wait, e.g. after articles were imported."""
+    need_database()
+    with read_scope() as session:
+        accounts = [get_account(session, account)] if account else list_accounts(session)
+    found = 0
+    for row in accounts:
+        with session_scope() as session:
+            rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
+            found += rematch_lines(session, row, rules)
+    say(f"{found} lines found their article.")

@@ -1,0 +1,72 @@
+"""`warenfluss run`: the last runs of cycles."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import (
+    TABLE_LIMIT,
+    AccountOption,
+    AsJson,
+    LimitOption,
+    need_database,
+    new_app,
+    print_json_list,
+    print_table,
+)
+from models.account import get_account, list_accounts
+from models.cycle import Cycle, list_runs
+from models.db import read_scope
+
+app = new_app("The last runs of cycles.")
+apps = {"run": app}
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    cycle: Annotated[Cycle | None, typer.Option(help="Only of this cycle.")] = None,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs with what they did, the latest first."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        most = limit if limit is not None else (None if as_json else TABLE_LIMIT)
+        rows: list[dict[str, Any]] = [
+            {
+                "id": run.id,
+                "account": names[run.account_id],
+                "cycle": run.cycle,
+                "test": run.test,
+                "state": run.state,
+                "started_at": run.started_at,
+                "finished_at": run.finished_at,
+                "counts": run.counts,
+                "error": run.error,
+                "oldest_news_at": run.oldest_news_at,
+                "slowest_seconds": run.slowest_seconds,
+                "flow_run_id": run.flow_run_id,
+            }
+            for run in list_runs(session, account_id, cycle, most or None)
+        ]
+    if as_json:
+        print_json_list(rows)
+        return
+    print_table(
+        ("started", "account", "cycle", "test", "state", "what", "error"),
+        [
+            (
+                row["started_at"],
+                row["account"],
+                row["cycle"],
+                row["test"],
+                row["state"],
+                ", ".join(f"{name} {count}" for name, count in row["counts"].items() if count),
+                row["error"],
+            )
+            for row in rows
+        ],
+    )

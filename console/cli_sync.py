@@ -1,0 +1,89 @@
+"""`warenfluss sync`: run one cycle of an account in this process."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import (
+    AsJson,
+    fail,
+    need_database,
+    new_command,
+    parse_time,
+    print_json,
+    print_table,
+    use_prefect,
+)
+from models.account import get_account
+from models.cycle import Counts, Cycle
+from models.db import read_scope
+
+
+def sync(
+    cycle: Annotated[Cycle, typer.Argument(help="What to do.")],
+    account: Annotated[str, typer.Option(help="For which account.")],
+    test: Annotated[
+        bool, typer.Option("--test", help="Change nothing outside; what comes in is marked.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="order-import: read again what changed since then; German time.")
+    ] = None,
+    orders: Annotated[
+        list[str] | None, typer.Option("--order", help="order-import: just this order, by its external id.")
+    ] = None,
+    articles: Annotated[
+        list[str] | None, typer.Option("--article", help="article-import: just this article, by external id.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="article-import: read all, not only what changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one cycle of an account in this process and print what it did; exit code 0 only on success."""
+    parameters: dict[str, Any] = {}
+    if cycle is Cycle.order_import:
+        parameters = {"since": parse_time(since) if since else None, "orders": orders or None}
+    elif since or orders:
+        raise typer.BadParameter("--since and --order belong to order-import.")
+    if cycle is Cycle.article_import:
+        parameters = {"full": full, "articles": articles or None}
+    elif full or articles:
+        raise typer.BadParameter("--full and --article belong to article-import.")
+    need_database(create=True)
+    with read_scope() as session:
+        get_account(session, account)
+    counts = run_cycle(account, cycle, test=test, **parameters)
+    if as_json:
+        print_json(counts.model_dump())
+    else:
+        figures = counts.model_dump()
+        print_table(list(figures), [list(figures.values())])
+
+
+def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
+    """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
+    use_prefect()
+    from models.alarm import list_attempts
+
+    name = cycle.replace("-", "_")
+    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    state = flow(account=account, test=test, **parameters, return_state=True)
+    if not state.is_completed():
+        raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
+    with read_scope() as session:
+        runs = list_attempts(session, str(state.state_details.flow_run_id))
+        return Counts.model_validate(runs[-1].counts) if runs else Counts()
+
+
+def _reason(state: Any) -> str:
+    """Return what ended a run, of unknown errors only their kind: their texts may hold buyers' data."""
+    from tasks.alarms import safe_error
+
+    data = getattr(state.data, "result", state.data)
+    if isinstance(data, BaseException):
+        return safe_error(data)
+    return state.message if state.is_cancelled() else str(state.name)
+
+
+apps = {"sync": new_command(sync)}

@@ -1,0 +1,118 @@
+"""`warenfluss tenant`: sellers or brands."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import AsJson, need_database, new_app, print_rows, say
+from models.db import read_scope, session_scope
+from models.errors import RuleError
+from models.matching import read_rules
+from models.tenant import Tenant, add_tenant, get_tenant, list_tenants
+
+app = new_app("Sellers or brands, each with its own articles and stock.")
+apps = {"tenant": app}
+
+Title = Annotated[str | None, typer.Option(help="The name that people read.")]
+Language = Annotated[str | None, typer.Option(help="Two letters, e.g. de.")]
+Country = Annotated[str | None, typer.Option(help="Two letters, e.g. DE.")]
+Currency = Annotated[str | None, typer.Option(help="Three letters, e.g. EUR.")]
+
+
+@app.command("add")
+def add(
+    name: str,
+    title: Title = None,
+    language: Language = None,
+    country: Country = None,
+    currency: Currency = None,
+) -> None:
+    """Add a tenant."""
+    need_database(create=True)
+    with session_scope() as session:
+        tenant = add_tenant(session, _checked_name(name), title or "")
+        _change(tenant, None, language, country, currency)
+        session.add(tenant)
+    say(f"Tenant {name!r} was added.")
+
+
+@app.command("list")
+def show_all(as_json: AsJson = False) -> None:
+    """List the tenants."""
+    need_database()
+    with read_scope() as session:
+        rows = [
+            {
+                "name": tenant.name,
+                "title": tenant.title,
+                "language": tenant.language,
+                "country": tenant.country,
+                "currency": tenant.currency,
+                "match_rules": tenant.match_rules,
+            }
+            for tenant in list_tenants(session)
+        ]
+    print_rows(rows, ("name", "title", "language", "country", "currency"), as_json=as_json)
+
+
+@app.command("set")
+def change(
+    name: str,
+    title: Title = None,
+    language: Language = None,
+    country: Country = None,
+    currency: Currency = None,
+    match_rules: Annotated[
+        Path | None, typer.Option(help="A JSON file: a list of rules; an empty list means the usual ones.")
+    ] = None,
+) -> None:
+    """Change a tenant, or the order in which its lines are matched with articles."""
+    need_database()
+    rules = _read_rules(match_rules) if match_rules else None
+    with session_scope() as session:
+        tenant = get_tenant(session, name)
+        _change(tenant, title, language, country, currency)
+        if rules is not None:
+            tenant.match_rules = rules
+        session.add(tenant)
+    say(f"Tenant {name!r} was changed.")
+
+
+def _change(
+    tenant: Tenant, title: str | None, language: str | None, country: str | None, currency: str | None
+) -> None:
+    if title is not None:
+        tenant.title = title
+    if language is not None:
+        tenant.language = _letters(language, 2, "--language").lower()
+    if country is not None:
+        tenant.country = _letters(country, 2, "--country").upper()
+    if currency is not None:
+        tenant.currency = _letters(currency, 3, "--currency").upper()
+
+
+def _letters(value: str, count: int, option: str) -> str:
+    if len(value) != count or not value.isascii() or not value.isalpha():
+        raise typer.BadParameter(f"{option} needs {count} letters.")
+    return value
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or name != name.strip() or len(name) > 60 or not name.isprintable():
+        raise RuleError("A tenant's name has 1 to 60 characters and no blank at either end.")
+    return name
+
+
+def _read_rules(file: Path) -> list[dict[str, Any]]:
+    try:
+        rules = json.loads(file.read_text("utf-8"))
+    except OSError:
+        raise RuleError(f"The file {file} cannot be read.") from None
+    except ValueError:
+        raise RuleError(f"The file {file} holds no JSON.") from None
+    if not isinstance(rules, list) or not all(isinstance(rule, dict) for rule in rules):
+        raise RuleError(f'The file {file} must hold a list of rules like {{"by": "sku"}}.')
+    read_rules(rules)
+    return rules
