@@ -25,9 +25,8 @@ from connectors.afterbuy.values import (
 
 AMOUNTS = st.decimals(min_value=-(10**13), max_value=10**13, places=4, allow_nan=False, allow_infinity=False)
 
-INSTANTS = st.integers(min_value=946_684_800, max_value=2_051_222_400).map(
-    lambda s: datetime.fromtimestamp(s, UTC)
-)
+_SECONDS = st.integers(min_value=946_684_800, max_value=2_051_222_400)
+INSTANTS = _SECONDS.map(lambda second: datetime.fromtimestamp(second, UTC))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Afterbuy's XML: read whatever comes, refuse what is dangerous, write nothing that is not well-formed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from connectors.afterbuy.xml import (
+    Node,
+    NotAfterbuyError,
+    build,
+    fields_of,
+    find_all,
+    parse,
+    raw_of,
+    text_at,
+    values_of,
+    without_credentials,
+)
+
+BOMB = b"""<?xml version="1.0"?>
+<!DOCTYPE Afterbuy [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;">]>
+<Afterbuy><Result x="&d;">&d;</Result></Afterbuy>"""
+
+
+def read(text: str | bytes) -> str:
+    body = text.encode() if isinstance(text, str) else text
+    return text_at(parse(body), "Result", "Name")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (BOMB, "DOCTYPE"),
+        (b'<!DOCTYPE Afterbuy SYSTEM "file:///etc/passwd"><Afterbuy/>', "DOCTYPE"),
+        (b"\xef\xbb\xbf <!-- x --><!DOCTYPE a><Afterbuy/>", "DOCTYPE"),
+        (
+            BOMB.decode().replace('version="1.0"', 'version="1.0" encoding="utf-16"').encode("utf-16"),
+            "DOCTYPE",
+        ),
+        (b"<!DOCTYPE html><html><body>Wartung</body></html>", "HTML"),
+        (b"<html><body><br>Wartung</body></html>", "HTML"),
+        (b"<html/>", "HTML"),
+        (b"", "empty"),
+        (b"  \r\n", "empty"),
+        (b"Service Unavailable", "no XML"),
+        (b"<Other/>", "root"),
+        (b"<Afterbuy><Result>", "cut"),
+        (b"<Afterbuy><Result></Afterbuy>", "cut"),
+        (b"<Afterbuy>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</Afterbuy>", "cut"),
+        (b"\xff\xfe\x00", "no XML"),
+    ],
+)
+def test_what_is_no_document_of_afterbuy_is_named(body: bytes, said: str) -> None:
+    with pytest.raises(NotAfterbuyError, match=said):
+        parse(body)
+
+
+@given(st.integers(min_value=0, max_value=118))
+def test_a_document_cut_at_any_byte_is_never_read(at: int) -> None:
+    body = (
+        b"<Afterbuy><CallStatus>Success</CallStatus><Result><Orders>"
+        b"<Order><OrderID>1</OrderID></Order></Orders></Result></Afterbuy>"
+    )
+    assert len(body) > 118
+    with pytest.raises(NotAfterbuyError):
+        parse(body[:at])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_document_or_an_error(body: bytes) -> None:
+    with pytest.raises(NotAfterbuyError):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("<afterbuy><RESULT><name>a</name></RESULT></afterbuy>", "a"),
+        ('<Afterbuy xmlns="urn:x"><Result><Name>a</Name></Result></Afterbuy>', "a"),
+        ("<Afterbuy><!-- c --><Result><?p?><Name> a\r\n</Name></Result></Afterbuy>", "a"),
+        ("<Afterbuy><Result><Name><![CDATA[a]]><![CDATA[ & b]]></Name></Result></Afterbuy>", "a & b"),
+        ("<Afterbuy><Result><Name>a\x0b\x00b</Name></Result></Afterbuy>", "ab"),
+        ("<Afterbuy><Result><Name><![CDATA[a\x01 & b]]></Name></Result></Afterbuy>", "a & b"),
+        ("<Afterbuy><Result><Name>a&#x0;&#11;b&#228;</Name></Result></Afterbuy>", "abä"),
+        ("<Afterbuy><Result><Name>A & B &amp; C</Name></Result></Afterbuy>", "A & B & C"),
+        ("<Afterbuy><Result><Name>&amp;amp;</Name></Result></Afterbuy>", "&amp;"),
+        (
+            '<?xml version="1.0" encoding="utf-8"?><Afterbuy><Result><Name>ä\x02</Name></Result></Afterbuy>',
+            "ä",
+        ),
+        ("<Afterbuy><Result><Name>ä</Name></Result></Afterbuy>".encode() + b"\r\n\r\n", "ä"),
+        ("<Afterbuy><Result><Name>ä€</Name></Result></Afterbuy>".encode("cp1252"), "ä€"),
+        (
+            b'<?xml version="1.0" encoding="iso-8859-1"?>'
+            b"<Afterbuy><Result><Name>\xe4\x01</Name></Result></Afterbuy>",
+            "ä",
+        ),
+    ],
+)
+def test_case_comments_wrong_bytes_and_forbidden_characters_do_no_harm(body: str | bytes, name: str) -> None:
+    assert read(body) == name
+
+
+def test_a_doctype_within_a_text_is_a_text() -> None:
+    assert (
+        read("<Afterbuy><Result><Name><![CDATA[<!DOCTYPE html>]]></Name></Result></Afterbuy>")
+        == "<!DOCTYPE html>"
+    )
+
+
+def test_one_or_many_empty_or_absent_become_plain_values() -> None:
+    element = etree.fromstring(
+        "<r><One>1</One><Many>1</Many><many/><MANY>3</MANY><Empty/><Blank>\n </Blank><C><![CDATA[]]></C>"
+        "<Deep><X>1</X></Deep></r>"
+    )
+    assert values_of(element) == {
+        "one": "1",
+        "many": ["1", None, "3"],
+        "empty": None,
+        "blank": None,
+        "c": None,
+        "deep": {"x": "1"},
+    }
+
+
+def test_containers_that_repeat_are_searched_all() -> None:
+    element = etree.fromstring("<r><Tags><Tag>a</Tag></Tags><tags><tag>b</tag></tags></r>")
+    assert [one.text for one in find_all(element, "Tags", "Tag")] == ["a", "b"]
+
+
+def test_a_request_is_well_formed_whatever_the_texts_hold() -> None:
+    nodes: list[Node] = [("A", "<b>&\"' ]]> \x00\x0bü"), ("Empty", ""), ("None", []), ("Hollow", [("X", "")])]
+    body = build("Request", [*nodes, ("Zero", "0")])
+    root = etree.fromstring(body)
+    assert [(one.tag, one.text) for one in root] == [("A", "<b>&\"' ]]> ü"), ("Zero", "0")]
+
+
+@given(st.text(max_size=50))
+def test_any_text_can_be_sent(text: str) -> None:
+    etree.fromstring(build("Request", [("A", text)]))
+
+
+def test_what_was_sent_is_listed_by_path_and_repeats_are_counted() -> None:
+    label: Node = ("Label", [("No", "1")])
+    assert fields_of([("A", "x"), ("Labels", [label, label])]) == {
+        "A": "x",
+        "Labels/Label/No": "1",
+        "Labels/Label/No[2]": "1",
+    }
+
+
+def test_a_request_is_shown_without_its_login() -> None:
+    head: list[Node] = [("PartnerID", "1"), ("UserPassword", "p"), ("AccountToken", "t"), ("CallName", "X")]
+    body = build("Request", [("AfterbuyGlobal", head), ("UserID", "kept")])
+    assert without_credentials(body) == (
+        "<Request><AfterbuyGlobal><CallName>X</CallName></AfterbuyGlobal><UserID>kept</UserID></Request>"
+    )
+
+
+def test_a_raw_record_shows_no_personal_link() -> None:
+    element = etree.fromstring("<Order><FeedbackLink>https://x</FeedbackLink><Memo>m</Memo></Order>")
+    assert raw_of(element) == "<Order><FeedbackLink>***</FeedbackLink><Memo>m</Memo></Order>"

@@ -1,0 +1,99 @@
+"""Settings of accounts: read from texts, refused with one sentence each."""
+
+import pytest
+
+from connectors import KINDS, check_settings, connect
+from connectors.afterbuy.settings import ENDPOINT, AfterbuySettings, login_from
+from connectors.errors import AccountError
+from models.account import AccountData, Mode
+
+TOKENS = ["partner_token", "account_token"]
+LEGACY = ["partner_id", "partner_password", "user_id", "user_password"]
+
+
+def account(kind: str = "afterbuy", **settings: object) -> AccountData:
+    return AccountData(id=1, tenant_id=1, name="shop", kind=kind, mode=Mode.live, settings=settings)
+
+
+def test_texts_of_the_command_line_become_values() -> None:
+    given = {
+        "page_size": "100",
+        "mail_buyer_payment": "false",
+        "cancelled_tags": "storno, weg ,",
+        "role": "orders",
+        "base_url": "http://127.0.0.1:8080",
+    }
+    assert check_settings("afterbuy", given, TOKENS) == {
+        "page_size": 100,
+        "mail_buyer_payment": False,
+        "cancelled_tags": ["storno", "weg"],
+        "role": "orders",
+        "base_url": "http://127.0.0.1:8080/afterbuy/ABInterface.aspx",
+    }
+
+
+def test_checked_settings_are_read_again_as_they_are() -> None:
+    checked = check_settings("afterbuy", {"cancelled_flags": "1,2"}, LEGACY)
+    assert AfterbuySettings.model_validate(checked).cancelled_flags == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("settings", "secrets", "said"),
+    [
+        ({"colour": "red"}, TOKENS, "no setting 'colour': allowed are article_detail_level"),
+        ({"page_size": "1"}, TOKENS, "'page_size' does not fit: Input should be greater than or equal to 2"),
+        ({"page_size": "many"}, TOKENS, "'page_size' does not fit"),
+        ({"stock_pool": "all"}, TOKENS, "allowed are quantity, auction, both"),
+        ({"role": "boss"}, TOKENS, "allowed are articles, orders"),
+        ({"start": "soon"}, TOKENS, "'start' does not fit"),
+        ({"mail_buyer_payment": "perhaps"}, TOKENS, "allowed are true, false"),
+        ({"base_url": "ftp://x"}, TOKENS, "must be an address like https"),
+        ({"base_url": "https://u:p@x"}, TOKENS, "must hold no user, password"),
+        ({"base_url": "https://x/?k=v"}, TOKENS, "must hold no user, password"),
+        ({"base_url": "http://api.afterbuy.de"}, TOKENS, "must be https"),
+        ({"base_url": "https://x:99999"}, TOKENS, "must be an address"),
+        ({}, [], "partner_token, account_token is missing"),
+        ({}, ["account_token"], "The secret partner_token is missing"),
+        ({}, LEGACY[:3], "The secret user_password is missing"),
+        ({}, [*TOKENS, "pin"], "no secret 'pin': allowed are partner_token"),
+    ],
+)
+def test_each_wrong_setting_has_its_sentence(settings: dict[str, str], secrets: list[str], said: str) -> None:
+    with pytest.raises(AccountError) as caught:
+        check_settings("afterbuy", settings, secrets)
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_several_faults_are_told_at_once() -> None:
+    with pytest.raises(AccountError) as caught:
+        check_settings("afterbuy", {"colour": "red", "page_size": "0"}, [])
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_an_unknown_kind_names_those_there_are() -> None:
+    with pytest.raises(AccountError, match=f"allowed are {', '.join(KINDS)}"):
+        check_settings("shopmarket", {}, [])
+    with pytest.raises(AccountError, match="allowed are"):
+        connect(account("shopmarket"), {}, test=False)
+
+
+def test_tokens_come_before_the_older_login_and_are_never_shown() -> None:
+    secrets = {name: f"{name}-value" for name in [*TOKENS, *LEGACY]}
+    login = login_from(secrets)
+    assert [name for name, _ in login.elements] == ["PartnerToken", "AccountToken"]
+    assert "value" not in repr(login)
+    older = login_from({name: secrets[name] for name in LEGACY})
+    assert [name for name, _ in older.elements] == ["PartnerID", "PartnerPassword", "UserID", "UserPassword"]
+
+
+def test_an_account_that_cannot_be_connected_says_what_is_wrong_without_the_value() -> None:
+    with pytest.raises(AccountError, match="partner_token"):
+        connect(account(), {"account_token": "x"}, test=False)
+    with pytest.raises(AccountError, match="base_url") as caught:
+        connect(account(base_url="ftp://secret"), dict.fromkeys(TOKENS, "x"), test=False)
+    assert "secret" not in str(caught.value).replace("secrets", "")
+
+
+def test_the_default_is_the_real_server() -> None:
+    assert AfterbuySettings().base_url == ENDPOINT
