@@ -1,0 +1,385 @@
+"""What runs for an account and when: one deployment with its schedule for each of its cycles.
+
+Prefect holds the schedules. What operators change there stays: deploying again brings a deployment's
+code and limits up to date and leaves its schedules, parameters, pauses and additional tags alone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+    ConcurrencyOptions,
+    DeploymentSchedule,
+    StateType,
+)
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import IntervalSchedule
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Interval, Schedule
+from prefect.types.entrypoint import EntrypointType
+
+from deployments.pool import POOL
+from models.account import Account, Mode, get_account, installation_key, list_accounts
+from models.columns import need_id
+from models.cycle import Cycle, Rhythm, save_rhythm
+from models.db import read_scope, session_scope
+from models.errors import NotFoundError, RuleError
+from models.tenant import Tenant
+
+MINUTES: dict[Cycle, int] = {
+    Cycle.article_import: 30,
+    Cycle.order_import: 5,
+    Cycle.stock_export: 5,
+    Cycle.payment_sync: 10,
+    Cycle.shipping_sync: 10,
+}
+"""How often each cycle runs until somebody changes it; in business order."""
+
+SLUG = "default"
+DRAFT_TAG = "paused-as-draft"
+"""On a deployment that was paused because its account became a draft, and by nobody else."""
+PAGE = 200
+UNPLANNED_SECONDS = 24 * 3600
+"""The interval of a calendar of which Prefect has not planned any run yet."""
+SOON = timedelta(seconds=10)
+APART = timedelta(seconds=30)
+"""Between the first runs of a new account, so that articles are there before orders."""
+
+FindFlow = Callable[[Cycle], "Flow[..., Any]"]
+
+
+def find_flow(cycle: Cycle) -> "Flow[..., Any]":
+    """Return the flow of a cycle, from the module of its name."""
+    name = cycle.replace("-", "_")
+    found: Flow[..., Any] = getattr(import_module(f"flows.{name}"), name)
+    return found
+
+
+def deploy_account(
+    name: str, *, pool: str = POOL, active: bool = True, find_flow: FindFlow = find_flow
+) -> list[str]:
+    """Bring an account's deployments up to date; return the names of those that exist now.
+
+    New ones run by their schedules unless `active` is false. A draft gets none; those it has from
+    an earlier time pause until it is a draft no more. Repeating it is harmless.
+    Raises: NotFoundError; RuleError, if another installation on this Prefect server has an account of
+    this name.
+    """
+    with read_scope() as session:
+        account = get_account(session, name)
+    with get_client(sync_client=True) as client:
+        found = {cycle: _read_deployments(client, cycle, (name,)) for cycle in MINUTES}
+        return _deploy(client, account, found, pool=pool, active=active, find_flow=find_flow)
+
+
+def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int:
+    """Do as `deploy_account` for all accounts; return how many deployments there are. Raises: RuleError."""
+    with read_scope() as session:
+        accounts = list_accounts(session)
+    count = 0
+    with get_client(sync_client=True) as client:
+        found = {cycle: _read_deployments(client, cycle) for cycle in MINUTES}
+        for account in accounts:
+            count += len(_deploy(client, account, found, pool=pool, active=True, find_flow=find_flow))
+    return count
+
+
+def expect_rhythms() -> None:
+    """Note the usual rhythm of every cycle of which none is known yet.
+
+    Needs no Prefect, so that a cycle is missed even if Prefect was never there to schedule it.
+    """
+    with read_scope() as session:
+        missing = [
+            (need_id(account.id), cycle, minutes * 60)
+            for account in list_accounts(session)
+            if account.mode is not Mode.draft
+            for cycle, minutes in MINUTES.items()
+            if session.get(Rhythm, (account.id, cycle)) is None
+        ]
+    if missing:
+        with session_scope() as session:
+            for account_id, cycle, seconds in missing:
+                save_rhythm(session, account_id, cycle, seconds, active=True)
+
+
+def read_rhythms() -> int:
+    """Copy what Prefect has scheduled into the table of rhythms; return how many cycles are scheduled.
+
+    A cycle is inactive there if its deployment or every schedule of it is paused, or it has none.
+    """
+    with read_scope() as session:
+        accounts = {account.name: need_id(account.id) for account in list_accounts(session)}
+    scheduled: dict[tuple[int, Cycle], int | None] = {}
+    with get_client(sync_client=True) as client:
+        for cycle in MINUTES:
+            for name, deployment in _read_deployments(client, cycle).items():
+                if name in accounts:
+                    scheduled[accounts[name], cycle] = _interval_of(client, deployment)
+    with read_scope() as session:
+        changed = [
+            (key, seconds)
+            for key, seconds in scheduled.items()
+            if _is_news(session.get(Rhythm, key), seconds)
+        ]
+    if changed:
+        with session_scope() as session:
+            for (account_id, cycle), seconds in changed:
+                old = session.get(Rhythm, (account_id, cycle))
+                usual = old.interval_seconds if old else MINUTES[cycle] * 60
+                save_rhythm(session, account_id, cycle, seconds or usual, active=seconds is not None)
+    return sum(seconds is not None for seconds in scheduled.values())
+
+
+def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
+    """Let a cycle of an account run every so many minutes; whether it is paused stays.
+
+    Raises: NotFoundError, if it is not deployed; RuleError, for less than a minute.
+    """
+    if minutes < 1:
+        raise RuleError("The shortest interval is one minute.")
+    interval = IntervalSchedule(interval=timedelta(minutes=minutes), timezone="UTC")
+    with get_client(sync_client=True) as client:
+        deployment = _get_deployment(client, name, cycle)
+        schedule = _main_schedule(deployment.schedules)
+        if schedule is None:
+            client.create_deployment_schedules(
+                deployment.id, [DeploymentScheduleCreate(schedule=interval, active=True, slug=SLUG)]
+            )
+        else:
+            client.update_deployment_schedule(deployment.id, schedule.id, schedule=interval)
+        active = not deployment.paused and (schedule is None or schedule.active)
+    with session_scope() as session:
+        account_id = need_id(get_account(session, name).id)
+        save_rhythm(session, account_id, cycle, minutes * 60, active=active)
+
+
+def pause(name: str, cycle: Cycle) -> None:
+    """Stop the schedule of a cycle until `resume`; it can still be started by hand. Raises: NotFoundError."""
+    with get_client(sync_client=True) as client:
+        client.pause_deployment(_get_deployment(client, name, cycle).id)
+
+
+def resume(name: str, cycle: Cycle) -> None:
+    """Let the schedule of a cycle go on. Raises: NotFoundError."""
+    with get_client(sync_client=True) as client:
+        client.resume_deployment(_get_deployment(client, name, cycle).id)
+
+
+def request_run(name: str, cycle: Cycle, parameters: Mapping[str, Any] | None = None) -> UUID:
+    """Ask Prefect to run a cycle of an account now; return the flow run's id.
+
+    `parameters` replace or add to those of the deployment. Raises: NotFoundError.
+    """
+    with get_client(sync_client=True) as client:
+        deployment = _get_deployment(client, name, cycle)
+        return client.create_flow_run_from_deployment(deployment.id, parameters=dict(parameters or {})).id
+
+
+def _deploy(
+    client: SyncPrefectClient,
+    account: Account,
+    found: Mapping[Cycle, Mapping[str, DeploymentResponse]],
+    *,
+    pool: str,
+    active: bool,
+    find_flow: FindFlow,
+) -> list[str]:
+    with read_scope() as session:
+        tenant = session.get_one(Tenant, account.tenant_id).name
+        installation = f"installation:{installation_key(session)}"
+    names = []
+    for position, cycle in enumerate(MINUTES):
+        old = found[cycle].get(account.name)
+        if old is None and account.mode is Mode.draft:
+            continue
+        wanted = _describe(
+            find_flow(cycle),
+            account.name,
+            [f"tenant:{tenant}", f"account:{account.name}", f"cycle:{cycle}", installation],
+            pool=pool,
+            schedule=Interval(
+                timedelta(minutes=MINUTES[cycle]),
+                anchor_date=datetime.now(UTC) + SOON + position * APART,
+                timezone="UTC",
+                active=True,
+                slug=SLUG,
+            ),
+        )
+        if old is None:
+            wanted.paused = not active
+            wanted.apply()
+        else:
+            _refuse_foreign(old, installation, account.name)
+            _update(client, old, wanted, draft=account.mode is Mode.draft)
+        names.append(wanted.full_name)
+    return names
+
+
+def _describe(
+    flow: "Flow[..., Any]", name: str, tags: list[str], *, pool: str, schedule: Schedule
+) -> RunnerDeployment:
+    deployment = flow.to_deployment(
+        name,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        work_pool_name=pool,
+        # Two runs of one cycle would wait for each other's lease; the later one has nothing to add.
+        concurrency_limit=ConcurrencyLimitConfig(
+            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+        ),
+        schedules=[schedule],
+        tags=tags,
+        parameters={"account": name},
+    )
+    return cast(RunnerDeployment, deployment)
+
+
+def _refuse_foreign(deployment: DeploymentResponse, installation: str, name: str) -> None:
+    others = [tag for tag in deployment.tags if tag.startswith("installation:") and tag != installation]
+    if others:
+        raise RuleError(
+            f"Another database has an account {name!r} on this Prefect server: "
+            "give each its own server, or name the accounts apart."
+        )
+
+
+def _update(
+    client: SyncPrefectClient, old: DeploymentResponse, wanted: RunnerDeployment, *, draft: bool
+) -> None:
+    """Bring a deployment's code and limits up to date, and its pause if the account's mode asks for it."""
+    schema = wanted._parameter_openapi_schema.model_dump(exclude_unset=True)
+    limit = old.global_concurrency_limit
+    is_current = (
+        old.entrypoint == wanted.entrypoint
+        and old.description == wanted.description
+        and old.parameter_openapi_schema == schema
+        and old.enforce_parameter_schema == wanted.enforce_parameter_schema
+        and old.work_pool_name == wanted.work_pool_name
+        and limit is not None
+        and limit.limit == wanted.concurrency_limit
+        and old.concurrency_options is not None
+        and wanted.concurrency_options is not None
+        and old.concurrency_options.collision_strategy == wanted.concurrency_options.collision_strategy
+    )
+    if not is_current:
+        client.update_deployment(
+            old.id,
+            DeploymentUpdate(
+                entrypoint=wanted.entrypoint,
+                description=wanted.description,
+                path=None,
+                parameter_openapi_schema=schema,
+                enforce_parameter_schema=wanted.enforce_parameter_schema,
+                work_pool_name=wanted.work_pool_name,
+                concurrency_limit=wanted.concurrency_limit,
+                concurrency_options=wanted.concurrency_options
+                or ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
+            ),
+        )
+    if draft and not old.paused:
+        client.update_deployment(old.id, DeploymentUpdate(paused=True, tags=[*old.tags, DRAFT_TAG]))
+    elif not draft and DRAFT_TAG in old.tags:
+        tags = [tag for tag in old.tags if tag != DRAFT_TAG]
+        client.update_deployment(old.id, DeploymentUpdate(paused=False, tags=tags))
+
+
+def _read_deployments(
+    client: SyncPrefectClient, cycle: Cycle, names: Sequence[str] = ()
+) -> dict[str, DeploymentResponse]:
+    """Return the deployments of a cycle by name, all of them if no names are given."""
+
+    def pages() -> Iterator[DeploymentResponse]:
+        offset = 0
+        while True:
+            page = client.read_deployments(
+                flow_filter=FlowFilter(name=FlowFilterName(any_=[cycle])),
+                deployment_filter=DeploymentFilter(name=DeploymentFilterName(any_=list(names)))
+                if names
+                else None,
+                limit=PAGE,
+                offset=offset,
+            )
+            yield from page
+            if len(page) < PAGE:
+                return
+            offset += PAGE
+
+    return {deployment.name: deployment for deployment in pages()}
+
+
+def _get_deployment(client: SyncPrefectClient, name: str, cycle: Cycle) -> DeploymentResponse:
+    with read_scope() as session:
+        account = get_account(session, name)
+    deployment = _read_deployments(client, cycle, (name,)).get(name)
+    if deployment is None:
+        raise NotFoundError(
+            f"{cycle} of account {name!r} is not deployed: "
+            + (
+                f"the account is a draft; `warenfluss account mode {name} test` ends that."
+                if account.mode is Mode.draft
+                else "`warenfluss up` deploys it."
+            )
+        )
+    return deployment
+
+
+def _main_schedule(schedules: Sequence[DeploymentSchedule]) -> DeploymentSchedule | None:
+    """Return the schedule that an interval changes: ours, or the first that is an interval, or the first."""
+    ours = [schedule for schedule in schedules if schedule.slug == SLUG]
+    intervals = [schedule for schedule in schedules if isinstance(schedule.schedule, IntervalSchedule)]
+    return next(iter([*ours, *intervals, *schedules]), None)
+
+
+def _interval_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> int | None:
+    """Return the seconds between a deployment's runs, None if no schedule of it is active.
+
+    A calendar (cron, rrule) counts with its longest pause from now over the runs that Prefect has planned.
+    """
+    active = [schedule.schedule for schedule in deployment.schedules if schedule.active]
+    if deployment.paused or not active:
+        return None
+    intervals = [
+        schedule.interval.total_seconds() for schedule in active if isinstance(schedule, IntervalSchedule)
+    ]
+    if intervals:
+        return max(1, round(min(intervals)))
+    planned = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        limit=PAGE,
+    )
+    now = datetime.now(UTC)
+    starts = [now, *(run.expected_start_time for run in planned if run.expected_start_time)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    return max(1, round(max(gaps).total_seconds())) if gaps else UNPLANNED_SECONDS
+
+
+def _is_news(rhythm: Rhythm | None, seconds: int | None) -> bool:
+    if rhythm is None:
+        return True
+    if seconds is None:
+        return rhythm.active
+    return not rhythm.active or rhythm.interval_seconds != seconds

@@ -1,0 +1,45 @@
+"""An automation that shows runs as crashed when their signs of life stop.
+
+It tidies what people see; who works on what is decided by leases in the database of Warenfluss.
+"""
+
+from datetime import timedelta
+
+from prefect.automations import Automation
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+
+NAME = "warenfluss: runs without a sign of life"
+HEARTBEAT_SECONDS = 30
+"""How often a run shows that it lives: `PREFECT_FLOWS_HEARTBEAT_FREQUENCY`, whose least value this is."""
+SILENCE_SECONDS = 75
+
+
+def ensure_automation(client: SyncPrefectClient) -> None:
+    """Make the automation if there is none of its name; one that operators changed or disabled stays."""
+    if client.read_automations_by_name(NAME):
+        return
+    ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
+    automation = Automation(
+        name=NAME,
+        description="Marks a run as crashed that has shown no sign of life for a while.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *ends},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=SILENCE_SECONDS),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                name="Crashed",
+                message=f"It showed no sign of life for {SILENCE_SECONDS} seconds.",
+            )
+        ],
+    )
+    client.create_automation(automation)
