@@ -9,7 +9,6 @@ from prefect.states import Cancelled, Completed
 from models.cycle import Counts, Cycle
 from models.outbound import OutboundKind
 from tasks.alarms import report_crashed, report_failed
-from tasks.orders import summary
 from tasks.outbound import count_waiting, preview_batch, send_batch, settle_doubtful
 from tasks.reports import show_progress, start_progress
 from tasks.work import Work
@@ -29,7 +28,7 @@ def declared(cycle: Cycle) -> dict[str, Any]:
 
 def finished(counts: Counts) -> State[Any]:
     """Return the end of a run that did its work, with its figures as the message."""
-    return Completed(message=summary(counts), data=counts.model_dump())
+    return Completed(message=counts.text(), data=counts.model_dump())
 
 
 def stepped_aside(reason: str) -> State[Any]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import PrimaryKeyConstraint, func, update
+from sqlalchemy import Index, PrimaryKeyConstraint, func, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account, Mode
@@ -48,6 +48,11 @@ class Counts(BaseModel):
     would_send: int = 0
     failed: int = 0
 
+    def text(self) -> str:
+        """Return the figures that are not zero, in words."""
+        shown = [f"{value} {name.replace('_', ' ')}" for name, value in self.model_dump().items() if value]
+        return ", ".join(shown) or "nothing new"
+
     def add(self, other: "Counts") -> None:
         """Add another count to this one, figure by figure."""
         for name in type(self).model_fields:
@@ -58,9 +63,10 @@ class Run(SQLModel, table=True):
     """One run of a cycle for one account, as this database knows it, whatever Prefect believes."""
 
     __tablename__ = "run"
+    __table_args__ = (Index("ix_run_last", "account_id", "cycle", "state", "finished_at"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    account_id: int = Field(foreign_key="account.id", index=True)
+    account_id: int = Field(foreign_key="account.id")
     cycle: Cycle = code(Cycle)
     test: bool = False
     state: RunState = code(RunState, RunState.running, index=True)
@@ -173,11 +179,12 @@ def finish_run(
     slowest_seconds: int | None = None,
 ) -> None:
     """Close a run with its figures and give its lease back, if it still holds it."""
+    # The lease before the run, as in `begin_run`: two that lock them the other way round wait for ever.
+    lease = session.exec(select(Lease).where(Lease.run_id == run_id).with_for_update()).first()
     run = session.get_one(Run, run_id)
     run.state, run.finished_at, run.counts, run.error = state, utc_now(), counts.model_dump(), error
     run.oldest_news_at, run.slowest_seconds = oldest_news_at, slowest_seconds
     session.add(run)
-    lease = session.exec(select(Lease).where(Lease.run_id == run_id)).first()
     if lease is not None:
         lease.expires_at = utc_now()
         session.add(lease)
@@ -221,6 +228,11 @@ def save_rhythm(
     row.interval_seconds, row.active = interval_seconds, active
     session.add(row)
     session.flush()
+
+
+def restart_rhythms(session: Session) -> None:
+    """Count what is overdue from now on, after nothing could run, e.g. while the machine was off."""
+    session.execute(update(Rhythm).values(since=utc_now()))
 
 
 def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:

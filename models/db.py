@@ -87,7 +87,8 @@ def read_scope() -> Iterator[Session]:
     with Session(get_engine(), expire_on_commit=False, autoflush=False) as session:
         session.connection(execution_options={"reads_only": True})
         yield session
-        session.rollback()
+        # A rollback would expire the rows that were read.
+        session.expunge_all()
 
 
 class Schema(StrEnum):

@@ -9,7 +9,6 @@ from connectors.base import ArticleQuery
 from models.account import Role
 from models.article_intake import link_members, save_articles, save_categories
 from models.aside import set_aside
-from tasks.orders import summary
 from tasks.retries import RETRY
 from tasks.windows import Window, advance, open_window
 from tasks.work import work_of
@@ -50,7 +49,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
     counts.read += len(fetched.rejected)
     counts.set_aside += len(fetched.rejected)
     work.counts.add(counts)
-    get_run_logger().info("%s", summary(counts))
+    get_run_logger().info(counts.text())
     return fetched.next_cursor
 
 

@@ -70,8 +70,9 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     intake.counts.read += len(fetched.rejected)
     intake.counts.set_aside += len(fetched.rejected)
     work.counts.add(intake.counts)
-    work.note_age(intake.oldest_news_at, intake.slowest_seconds)
-    get_run_logger().info("%s", summary(intake.counts))
+    if not window.first:
+        work.note_age(intake.oldest_news_at, intake.slowest_seconds)
+    get_run_logger().info(intake.counts.text())
     return fetched.next_cursor
 
 
@@ -111,14 +112,8 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
         advance(session, work, PAYMENT_CURSOR, window, fetched.next_cursor)
     counts.skipped = counts.read - counts.changed - counts.unchanged
     work.counts.add(counts)
-    get_run_logger().info("%s", summary(counts))
+    get_run_logger().info(counts.text())
     return fetched.next_cursor
-
-
-def summary(counts: Counts) -> str:
-    """Return the figures that are not zero, for the log."""
-    shown = [f"{value} {name.replace('_', ' ')}" for name, value in counts.model_dump().items() if value]
-    return ", ".join(shown) or "nothing new"
 
 
 def _history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:

@@ -43,7 +43,6 @@ from models.outbound import (
 from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
 from models.stock import sellable_for, touch_account
-from tasks.orders import summary
 from tasks.retries import RETRY
 from tasks.work import Work, work_of
 
@@ -137,7 +136,7 @@ def send_batch(run_id: int, kind: OutboundKind) -> int:
         counts.add(_note_results(work, kind, batch.letters, results))
     work.counts.add(counts)
     if rows:
-        get_run_logger().info("%s", summary(counts))
+        get_run_logger().info(counts.text())
     return len(rows)
 
 

@@ -24,6 +24,8 @@ class Window(BaseModel):
     history_before: AwareDatetime | None = None
     """What ended before this instant is booked elsewhere."""
     first_number: int | None = None
+    first: bool = False
+    """The very first window of the account reads history, which says nothing about how old news is."""
     keep: bool = False
     """Whether the cursor moves with each page."""
 
@@ -56,11 +58,11 @@ def open_window(
     if since is not None:
         return base.model_copy(update={"since": since, "until": now, "page": None, "keep": False})
     if saved is None:
-        return first.model_copy(update={"until": now, "keep": keep})
+        return first.model_copy(update={"until": now, "first": True, "keep": keep})
     if saved.page is not None:
         return saved.model_copy(update={"keep": keep})
     begin = saved.until - timedelta(minutes=work.options.overlap_minutes) if saved.until else None
-    return saved.model_copy(update={"since": begin, "until": now, "keep": keep})
+    return saved.model_copy(update={"since": begin, "until": now, "first": False, "keep": keep})
 
 
 def advance(session: Session, work: Work, cursor: str, window: Window, page: str | None) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Each room with the rooms below it that it may import, and the packages from outside.
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "models": (set(), {"alembic", "pydantic", "pydantic_settings", "sqlalchemy", "sqlmodel"}),
-    "connectors": ({"models"}, {"httpx", "lxml", "pydantic"}),
+    "connectors": ({"models"}, {"httpcore", "httpx", "lxml", "pydantic"}),
     "documents": ({"models"}, {"babel", "jinja2", "reportlab"}),
     "tasks": (
         {"models", "documents", "connectors"},

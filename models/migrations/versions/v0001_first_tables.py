@@ -269,8 +269,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_run_account_id"), ["account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_flow_run_id"), ["flow_run_id"], unique=False)
+        batch_op.create_index("ix_run_last", ["account_id", "cycle", "state", "finished_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_started_at"), ["started_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_run_state"), ["state"], unique=False)
 
@@ -797,8 +797,8 @@ def downgrade() -> None:
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_state"))
         batch_op.drop_index(batch_op.f("ix_run_started_at"))
+        batch_op.drop_index("ix_run_last")
         batch_op.drop_index(batch_op.f("ix_run_flow_run_id"))
-        batch_op.drop_index(batch_op.f("ix_run_account_id"))
 
     op.drop_table("run")
     op.drop_table("rhythm")
