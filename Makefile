@@ -52,7 +52,7 @@ check: install ## Format (CI=true: compare only), lint, type-check and test
 	@$(MAKE) --no-print-directory test
 
 bench: install ## Measure against the floor of the same machine
-	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## Write both lock files from pyproject.toml (ARGS=--upgrade takes newer releases); needs uv
 	@set -e; for name in requirements-dev requirements; do \

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 from sqlmodel import Session, SQLModel, col, select
 
 from models.account import AccountData, ChannelOptions, OpeningStock, Role
@@ -37,7 +37,7 @@ from models.listing import Listing
 from models.matching import MatchRule, match_lines
 from models.order import OrderLineData
 from models.stock import MovementReason, StockLevel, main_warehouse, set_on_hand, touch_listings
-from models.upsert import insert_or_update
+from models.upsert import insert_or_update, insert_returning, insert_rows
 
 ARTICLE_FIELDS = (
     "sku",
@@ -211,8 +211,7 @@ def _join(
             {"bundle_id": article_id, "part_id": part_id, "quantity": quantity}
             for part_id, quantity in sorted(quantities.items())
         ]
-        if rows_of_parts:
-            session.execute(insert(BundlePart), rows_of_parts)
+        insert_rows(session, BundlePart, rows_of_parts)
         touch_listings(session, [article_id])
 
 
@@ -287,8 +286,9 @@ def _save_masters(session: Session, account: AccountData, records: Sequence[Arti
     fresh = [
         record for record in records if record.external_id not in by_listing and record.sku not in by_sku
     ]
-    inserted = _insert_returning(
+    inserted = insert_returning(
         session,
+        Article,
         [
             {
                 **_article_values(record),
@@ -320,13 +320,6 @@ def _save_masters(session: Session, account: AccountData, records: Sequence[Arti
 
 def _article_values(record: ArticleData) -> dict[str, Any]:
     return {name: getattr(record, name) for name in ARTICLE_FIELDS}
-
-
-def _insert_returning(session: Session, rows: list[dict[str, Any]]) -> list[int]:
-    if not rows:
-        return []
-    statement = insert(Article).returning(col(Article.id), sort_by_parameter_order=True)
-    return [need_id(article_id) for article_id in session.execute(statement, rows).scalars()]
 
 
 def _replace_details(
@@ -380,8 +373,7 @@ def _replace_details(
         if table is ArticleCategory:
             statement = statement.where(col(ArticleCategory.account_id) == account.id)
         session.execute(statement)
-        if details[table]:
-            session.execute(insert(table), details[table])
+        insert_rows(session, table, details[table])
 
 
 def _link(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
@@ -37,6 +37,7 @@ from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_val
 from models.payment import Payment, take_channel_total
 from models.shipment import ParcelData, record_shipment
 from models.stock import release_allocation
+from models.upsert import insert_rows
 
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
@@ -284,7 +285,7 @@ def _follow_addresses(session: Session, order: Order, data: OrderData) -> None:
     rows = [
         {**address.model_dump(), "order_id": order.id, "role": role} for role, address in addresses_of(data)
     ]
-    session.execute(insert(OrderAddress), rows)
+    insert_rows(session, OrderAddress, rows)
 
 
 def _follow_lines(

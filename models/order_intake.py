@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
 from models.columns import need_id, utc_now
@@ -46,7 +45,7 @@ from models.order_follow import (
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
 from models.stock import allocate
-from models.upsert import insert_or_update
+from models.upsert import insert_or_update, insert_returning, insert_rows
 
 
 @dataclass
@@ -134,20 +133,12 @@ def _is_old_news(order: Order, data: OrderData, owners: Mapping[str, Order]) -> 
     )
 
 
-def _insert_returning(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
-    if not rows:
-        return []
-    column = table.id  # type: ignore[attr-defined]
-    result = session.execute(insert(table).returning(column, sort_by_parameter_order=True), rows)
-    return list(result.scalars())
-
-
 def _insert_new(
     session: Session, account: AccountData, new: Sequence[OrderData], matcher: Matcher, *, trial: bool
 ) -> list[int]:
     now = utc_now()
     customers = save_customers(session, account.id, new)
-    order_ids = _insert_returning(
+    order_ids = insert_returning(
         session,
         Order,
         [
@@ -175,7 +166,7 @@ def _insert_new(
         for order_id, data in zip(order_ids, new, strict=True)
         for position, line in enumerate(data.lines)
     ]
-    line_ids = _insert_returning(
+    line_ids = insert_returning(
         session,
         OrderLine,
         [
@@ -245,8 +236,7 @@ def _insert_new(
         (Hold, holds),
         (OrderEvent, events),
     ):
-        if rows:
-            session.execute(insert(table), rows)
+        insert_rows(session, table, rows)
     return order_ids
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, delete, func, insert, update
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, delete, func, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.article import Article, BundlePart, parts_of
@@ -30,7 +30,7 @@ from models.order import (
     lines_of,
 )
 from models.outbound import OutboundKind, queue_outbound
-from models.upsert import insert_or_update
+from models.upsert import insert_or_update, insert_rows
 
 
 class MovementReason(StrEnum):
@@ -372,20 +372,20 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
         line.shipped += units
         session.add(line)
     session.flush()
-    if moved:
-        session.execute(
-            insert(StockMovement),
-            [
-                {
-                    "level_id": level_id,
-                    "quantity": quantity,
-                    "reason": MovementReason.shipment,
-                    "reference": reference,
-                    "at": utc_now(),
-                }
-                for level_id, quantity in sorted(moved.items())
-            ],
-        )
+    insert_rows(
+        session,
+        StockMovement,
+        [
+            {
+                "level_id": level_id,
+                "quantity": quantity,
+                "reason": MovementReason.shipment,
+                "reference": reference,
+                "at": utc_now(),
+            }
+            for level_id, quantity in sorted(moved.items())
+        ],
+    )
     touch_listings(session, {levels[level_id].article_id for level_id in moved})
 
 
@@ -461,8 +461,7 @@ def _write_ledger(
         if changes.get(level.article_id)
     ]
     session.flush()
-    if rows:
-        session.execute(insert(StockMovement), rows)
+    insert_rows(session, StockMovement, rows)
 
 
 def _hold_shortages(
@@ -510,10 +509,8 @@ def _hold_shortages(
                 session.add(hold)
                 events.append(_event(order_id, "hold_released", {"reason": "stock_short"}))
     session.flush()
-    if new:
-        session.execute(insert(Hold), new)
-    if events:
-        session.execute(insert(OrderEvent), events)
+    insert_rows(session, Hold, new)
+    insert_rows(session, OrderEvent, events)
 
 
 def _event(order_id: int, kind: str, detail: dict[str, object]) -> dict[str, object]:

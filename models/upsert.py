@@ -1,18 +1,40 @@
-"""Multi-row insert-or-update, spelled the same for both databases."""
+"""Multi-row inserts, spelled the same for both databases.
+
+They go past the ORM to the tables: the ORM would build and compile a statement for each page anew.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from sqlalchemy import Table
+from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
-# SQLite allows 32,766 parameters in one statement; twenty columns stay well below.
-ROWS_PER_STATEMENT = 1000
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table behind a model."""
+    return cast(Table, model.__table__)  # type: ignore[attr-defined]
+
+
+def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows in the caller's transaction; all have the same columns, those left out their defaults."""
+    if rows:
+        session.connection().execute(plain_insert(table_of(model)), [dict(row) for row in rows])
+
+
+def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert rows like `insert_rows` and return their ids in the order of the rows."""
+    if not rows:
+        return []
+    table = table_of(model)
+    statement = plain_insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    return list(session.connection().execute(statement, [dict(row) for row in rows]).scalars())
 
 
 def insert_or_update(
     session: Session,
-    table: type[SQLModel],
+    model: type[SQLModel],
     rows: Sequence[Mapping[str, Any]],
     *,
     key: Sequence[str],
@@ -21,23 +43,20 @@ def insert_or_update(
     """Insert rows; where the unique key exists already, set the columns in `update` to the new values.
 
     `update` may instead be a function from the refused row's columns to SQL expressions; empty leaves
-    existing rows as they are.
-    All rows have the same columns. The statements run in the caller's transaction.
+    existing rows as they are. All rows have the same columns.
     """
+    if not rows:
+        return
+    table = table_of(model)
     dialect = session.get_bind().dialect.name
-    for start in range(0, len(rows), ROWS_PER_STATEMENT):
-        batch = [dict(row) for row in rows[start : start + ROWS_PER_STATEMENT]]
-        statement = (
-            postgresql.insert(table).values(batch)
-            if dialect == "postgresql"
-            else sqlite.insert(table).values(batch)
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if update:
+        values = (
+            dict(update(statement.excluded))
+            if callable(update)
+            else {name: statement.excluded[name] for name in update}
         )
-        if update:
-            values = (
-                dict(update(statement.excluded))
-                if callable(update)
-                else {name: statement.excluded[name] for name in update}
-            )
-            session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values))
-        else:
-            session.execute(statement.on_conflict_do_nothing(index_elements=list(key)))
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    session.connection().execute(statement, [dict(row) for row in rows])
