@@ -24,8 +24,8 @@ from connectors.transport import Client, Transport
 from tests.connectors.loopback import Loopback, Reply, http
 
 SECRET = "hush-hush & <quiet>"
-READ = {"reads": True, "call": "Look"}
-WRITE = {"call": "Change"}
+READ: dict[str, object] = {"reads": True, "call": "Look"}
+WRITE: dict[str, object] = {"call": "Change"}
 
 
 @contextmanager

@@ -356,7 +356,7 @@ def test_tracking_numbers_are_told_from_words(info: str, numbers: list[str], res
 
 
 def test_a_label_adds_its_number_once() -> None:
-    labels = [ParcelLabelWire(parcellabelnumber="A1"), ParcelLabelWire(parcellabelnumber="B2")]  # type: ignore[call-arg]
+    labels = [ParcelLabelWire(parcellabelnumber="A1"), ParcelLabelWire(parcellabelnumber="B2")]
     assert tracking_of("A1", labels) == (["A1", "B2"], "")
 
 
@@ -377,7 +377,7 @@ def test_a_label_adds_its_number_once() -> None:
 )
 def test_an_order_that_lacks_what_matters_names_it(swap: dict[str, str], reason: str) -> None:
     with pytest.raises(RecordError) as caught:
-        order(**swap)
+        order(SMALL, SETTINGS, **swap)
     assert (caught.value.external_id, caught.value.reason) == ("5001", reason)
 
 

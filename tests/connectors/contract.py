@@ -1,0 +1,102 @@
+"""What every channel's connector is tested with: a rig that plays the other side."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from typing import Protocol, Self
+
+from connectors import connect
+from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
+from connectors.base import Channel
+from models.account import AccountData, Mode
+
+
+class Rig(Protocol):
+    """The other side of one connector, on this machine."""
+
+    page_size: int
+    """Orders and articles in one page of the channel that `open` returns."""
+    secrets: dict[str, str]
+    """What must appear nowhere."""
+
+    def open(self, *, test: bool = False) -> Channel: ...
+    def add_article(self, sku: str, *, stock: int) -> str: ...
+    def place_order(self, article_id: str, *, quantity: int) -> str: ...
+    def stock_of(self, article_id: str) -> int: ...
+    def paid_of(self, order_id: str) -> Decimal: ...
+    def is_shipped(self, order_id: str) -> bool: ...
+    def writes(self) -> int: ...
+    def lose_next_reply(self) -> None: ...
+    def fail_next_call(self) -> None: ...
+    def refuse_next_login(self) -> None: ...
+
+
+class AfterbuyRig:
+    """Afterbuy's simulator and accounts on it; `switches` are its readings of what is unknown."""
+
+    page_size = 3
+
+    def __init__(self, **switches: object) -> None:
+        self.simulator = Simulator(State(), Switches())
+        self.simulator.switches.change(**switches)
+        known = self.simulator.switches
+        self.secrets = {"partner_token": known.partner_token, "account_token": known.account_token}
+
+    def __enter__(self) -> Self:
+        self.simulator.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.simulator.stop()
+
+    @property
+    def state(self) -> State:
+        return self.simulator.state
+
+    def open(self, *, test: bool = False, **settings: object) -> Channel:
+        account = AccountData(
+            id=1,
+            tenant_id=1,
+            name="shop",
+            kind="afterbuy",
+            mode=Mode.live,
+            settings={
+                "base_url": self.simulator.url,
+                "page_size": self.page_size,
+                "article_page_size": self.page_size,
+                "read_timeout_seconds": 2,
+                **settings,
+            },
+        )
+        return connect(account, self.secrets, test=test)
+
+    def add_article(self, sku: str, *, stock: int) -> str:
+        return str(self.state.add_product(sku, ean=sku, quantity=stock).id)
+
+    def place_order(self, article_id: str, *, quantity: int) -> str:
+        return str(self.state.place_order([(int(article_id), quantity)]).order_id)
+
+    def stock_of(self, article_id: str) -> int:
+        return self.state.products[int(article_id)].quantity
+
+    def paid_of(self, order_id: str) -> Decimal:
+        return self.state.order(int(order_id)).already_paid
+
+    def is_shipped(self, order_id: str) -> bool:
+        return self.state.order(int(order_id)).delivery_date is not None
+
+    def writes(self) -> int:
+        return len(self.simulator.writes)
+
+    def lose_next_reply(self) -> None:
+        self.simulator.faults.add(Fault.reset_after())
+
+    def fail_next_call(self) -> None:
+        self.simulator.faults.add(Fault.http_status(503))
+
+    def refuse_next_login(self) -> None:
+        self.simulator.faults.add(Fault.refuse_login())
+
+
+RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"afterbuy": AfterbuyRig}
+"""One for each connector."""
