@@ -102,6 +102,8 @@ class Up:
         self._stopping = threading.Event()
         self._hurry = threading.Event()
         self._chores: threading.Thread | None = None
+        self.deploying = threading.Lock()
+        """Held while deployments are brought up to date."""
         self._deployed: tuple[float, list[tuple[str, Mode]]] = (0.0, [])
 
     @property
@@ -115,7 +117,7 @@ class Up:
 
         From here on SIGINT and SIGTERM make `wait` raise. Raises: UpError, SettingsError, StoppedError.
         """
-        with _taken(self._settings.data_dir), self._signals():
+        with taken(self._settings.data_dir), self._signals():
             adopt_orphans()
             try:
                 self._start()
@@ -285,12 +287,13 @@ class Up:
         """Deploy what is new. What is known already is compared now and then only: it costs many requests."""
         from deployments.accounts import deploy_accounts
 
-        with db.read_scope() as session:
-            accounts = [(account.name, account.mode) for account in list_accounts(session)]
-        at, known = self._deployed
-        if accounts != known or time.monotonic() - at > ALL_DEPLOYMENTS_SECONDS:
-            deploy_accounts()
-            self._deployed = (time.monotonic(), accounts)
+        with self.deploying:
+            with db.read_scope() as session:
+                accounts = [(account.name, account.mode) for account in list_accounts(session)]
+            at, known = self._deployed
+            if accounts != known or time.monotonic() - at > ALL_DEPLOYMENTS_SECONDS:
+                deploy_accounts()
+                self._deployed = (time.monotonic(), accounts)
 
     def _trim_logs(self) -> None:
         for child in self._children():
@@ -325,8 +328,6 @@ class Up:
             logger.info("Waiting at most %d s for runs to end.", DRAIN_SECONDS)
         while runs and time.monotonic() < end and not self._hurry.wait(TICK_SECONDS):
             runs = list_descendants(pid)
-        kill(pid, signal.SIGTERM)
-        kill(pid, signal.SIGCONT)
         return runs
 
     def _release(self, runs: list[int]) -> None:
@@ -368,7 +369,7 @@ class Up:
 
 
 @contextmanager
-def _taken(data_dir: Path) -> Iterator[None]:
+def taken(data_dir: Path) -> Iterator[None]:
     """Hold the data folder for this process. Raises: UpError, if another `up` has it."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / LOCK_FILE).open("a") as lock:

@@ -5,11 +5,10 @@ It tidies what people see; who works on what is decided by leases in the databas
 
 from datetime import timedelta
 
-from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 NAME = "warenfluss: runs without a sign of life"
 HEARTBEAT_SECONDS = 30
@@ -22,7 +21,7 @@ def ensure_automation(client: SyncPrefectClient) -> None:
     if client.read_automations_by_name(NAME):
         return
     ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}
-    automation = Automation(
+    automation = AutomationCore(
         name=NAME,
         description="Marks a run as crashed that has shown no sign of life for a while.",
         trigger=EventTrigger(

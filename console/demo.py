@@ -1,0 +1,260 @@
+"""`warenfluss demo`: every cycle against a stand-in channel, in a folder of its own."""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from console.merchant import Channel, Figures, Played, look_over, play, read_figures
+from console.processes import Child
+from console.up import LOCK_FILE, StoppedError, Up, UpError, begin_log, taken
+from models import db
+from models.account import Mode, Role, Side, add_account
+from models.activation import set_mode
+from models.columns import need_id, utc_now
+from models.cycle import Counts, Cycle, Run, RunState, list_runs
+from models.db import read_scope, session_scope
+from models.errors import RuleError
+from models.settings import PREFIX, get_settings
+from models.tenant import add_tenant
+
+ACCOUNT = "afterbuy-demo"
+SECRETS = {"partner_token": "demo-partner-token", "account_token": "demo-account-token"}
+START_DAYS = 30
+SIMULATOR_SECONDS = 30
+CYCLE_SECONDS = 180
+"""For one cycle from the request to its end."""
+ARRIVAL_SECONDS = 8
+MINUTES = {
+    Cycle.article_import: 10,
+    Cycle.order_import: 1,
+    Cycle.stock_export: 1,
+    Cycle.payment_sync: 2,
+    Cycle.shipping_sync: 2,
+}
+PLAYED = {"payments": 12, "shipments": 15, "counts": 20}
+PLAYED_MEANWHILE = {"payments": 1, "shipments": 2, "counts": 0}
+MEANWHILE_SECONDS = 60
+KEPT_VARIABLES = {f"{PREFIX}LANGUAGE"}
+SIMULATE = "import sys; from connectors.afterbuy.simulator import serve; serve(int(sys.argv[1]))"
+
+
+class DemoError(Exception):
+    """What went wrong, in one sentence."""
+
+
+def run_demo(once: bool = False) -> int:
+    """Run every cycle and print what happened; return 0, or 1 with one sentence about what failed.
+
+    Without `once` everything stays up, orders keep arriving and schedules go on until SIGINT or SIGTERM.
+    """
+    began = time.monotonic()
+    begin_log()
+    try:
+        folder = get_settings().data_dir / "demo"
+        _clear(folder)
+        _use_folder(folder)
+        simulator_port = _find_port()
+        command = [sys.executable, "-c", SIMULATE, str(simulator_port)]
+        simulator = Child("The simulator", command, os.environ, folder / "logs" / "simulator.log")
+        simulator.start()
+        try:
+            up = Up(query_seconds=1)
+            with up.running():
+                channel = Channel(simulator_port)
+                _wait_for(up, channel)
+                _show_whole_round(up, channel)
+                print(f"\nAll of it took {time.monotonic() - began:.0f} s.")
+                if once:
+                    print("It worked; everything is stopped again.", flush=True)
+                    return 0
+                _go_on(up, channel)
+        finally:
+            simulator.stop(SIMULATOR_SECONDS)
+    except StoppedError:
+        print("The demo has stopped.", flush=True)
+        return 1 if once else 0
+    except httpx.HTTPError as error:
+        print(f"The simulator does not answer as it should ({type(error).__name__}).", file=sys.stderr)
+    except (DemoError, UpError, RuleError) as error:
+        print(error, file=sys.stderr, flush=True)
+    return 1
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demo left. Raises: UpError, if one is running."""
+    with taken(folder):
+        old = [path for path in folder.iterdir() if path.name != LOCK_FILE]
+        if old:
+            print(f"The data of the last demo in {folder} is removed.", flush=True)
+        for path in old:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _use_folder(folder: Path) -> None:
+    """Let this process and its children know nothing but the demo's folder, and find a port for the pages."""
+    wanted = get_settings().prefect_port
+    port = wanted if _is_free(wanted) else _find_port()
+    if port != wanted:
+        print(f"Port {wanted} is taken; the demo's pages are at port {port}.", flush=True)
+    for name in list(os.environ):
+        if name.startswith((PREFIX, "PREFECT_")) and name not in KEPT_VARIABLES:
+            del os.environ[name]
+    os.environ[f"{PREFIX}DATA_DIR"] = str(folder)
+    os.environ[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{folder / 'warenfluss.db'}"
+    # The settings of the real installation: its mail server must not hear of the demo.
+    os.environ[f"{PREFIX}ENV_FILE"] = str(folder / "none.env")
+    os.environ[f"{PREFIX}PREFECT_PORT"] = str(port)
+    get_settings.cache_clear()
+    db.dispose()
+
+
+def _wait_for(up: Up, channel: Channel) -> None:
+    end = time.monotonic() + SIMULATOR_SECONDS
+    while not channel.is_there():
+        if time.monotonic() > end:
+            raise DemoError("The simulator did not start; demo/logs/simulator.log says why.")
+        up.wait()
+
+
+def _show_whole_round(up: Up, channel: Channel) -> None:
+    """Run all cycles and print what they did. Raises: DemoError, StoppedError, httpx.HTTPError."""
+    _open_account(up, channel)
+    runs = _run_cycles(up, [Cycle.article_import])
+    runs += _run_cycles(up, [Cycle.order_import])
+    played = play(ACCOUNT, **PLAYED)
+    runs += _run_cycles(up, [Cycle.stock_export, Cycle.payment_sync, Cycle.shipping_sync])
+    _print_runs(runs)
+    told = Counts.model_validate(runs[2].counts).sent
+    _print_figures(read_figures(ACCOUNT), played, told)
+    for run in runs:
+        if run.state is not RunState.completed or Counts.model_validate(run.counts).failed:
+            raise DemoError(
+                f"The cycle {run.cycle} did not end well: {run.state} ({run.error or 'see above'})."
+            )
+    wrong = look_over(ACCOUNT, played, channel)
+    if wrong:
+        raise DemoError(f"{len(wrong)} things differ at the channel; the first: {wrong[0]}")
+    print("The channel holds what it was told: stock, payments, deliveries and tracking numbers.")
+
+
+def _open_account(up: Up, channel: Channel) -> None:
+    from deployments.accounts import deploy_account
+    from tasks.secrets import save_secrets
+
+    settings = {
+        "base_url": channel.url,
+        "role": Role.articles,
+        "payments": Side.warenfluss,
+        "start": (utc_now() - timedelta(days=START_DAYS)).date().isoformat(),
+    }
+    save_secrets(ACCOUNT, SECRETS)
+    # Schedules begin after the first round, or their runs would come between.
+    with up.deploying:
+        with session_scope() as session:
+            tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
+            account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
+            set_mode(session, account, Mode.live)
+        deploy_account(ACCOUNT, active=False)
+
+
+def _run_cycles(up: Up, cycles: Sequence[Cycle]) -> list[Run]:
+    """Run cycles through their deployments, all at once; return their runs. Raises: DemoError."""
+    from deployments.accounts import request_run
+
+    requested = {request_run(ACCOUNT, cycle): cycle for cycle in cycles}
+    return [_wait_for_run(up, run_id, cycle) for run_id, cycle in requested.items()]
+
+
+def _wait_for_run(up: Up, run_id: UUID, cycle: Cycle) -> Run:
+    from prefect.client.orchestration import get_client
+
+    end = time.monotonic() + CYCLE_SECONDS
+    with get_client(sync_client=True) as client:
+        while (state := client.read_flow_run(run_id).state) is None or not state.is_final():
+            if time.monotonic() > end:
+                raise DemoError(f"The cycle {cycle} did not end within {CYCLE_SECONDS} s.")
+            up.wait()
+    with read_scope() as session:
+        runs = [run for run in list_runs(session, cycle=cycle) if run.flow_run_id == str(run_id)]
+    if not runs:
+        raise DemoError(f"The cycle {cycle} ended as {state.name} before it began to work.")
+    if not state.is_completed():
+        reason = runs[0].error.rstrip(".") or "no reason is known"
+        raise DemoError(f"The cycle {cycle} ended as {state.name}: {reason}.")
+    return runs[0]
+
+
+def _go_on(up: Up, channel: Channel) -> None:
+    """Keep everything going. Raises: StoppedError."""
+    from deployments.accounts import resume, set_interval
+
+    for cycle, minutes in MINUTES.items():
+        set_interval(ACCOUNT, cycle, minutes)
+        resume(ACCOUNT, cycle)
+    print(f"\nPrefect's pages: {up.ui_url} (runs, artifacts, schedules). The simulator: {channel.url}")
+    print("Orders keep arriving, and schedules go on. Ctrl-C stops the demo.", flush=True)
+    next_play = time.monotonic() + MEANWHILE_SECONDS
+    while True:
+        up.wait(ARRIVAL_SECONDS)
+        channel.arrive(1)
+        if time.monotonic() > next_play:
+            play(ACCOUNT, **PLAYED_MEANWHILE)
+            next_play = time.monotonic() + MEANWHILE_SECONDS
+
+
+def _print_runs(runs: Sequence[Run]) -> None:
+    figures = ("read", "new", "changed", "unchanged", "held", "set_aside", "sent", "failed")
+    rows = [("cycle", "state", *(name.replace("_", " ") for name in figures), "seconds")]
+    for run in runs:
+        counts = Counts.model_validate(run.counts)
+        seconds = (run.finished_at - run.started_at).total_seconds() if run.finished_at else 0.0
+        rows.append(
+            (run.cycle, run.state, *(str(getattr(counts, name)) for name in figures), f"{seconds:.1f}")
+        )
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    print()
+    for row in rows:
+        texts = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
+        numbers = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        print("  ".join([*texts, *numbers]))
+
+
+def _print_figures(figures: Figures, played: Played, stock_told: int) -> None:
+    print(f"\nOrders: {figures.orders}")
+    for reason, count in figures.held.items():
+        print(f"  held because {reason.replace('_', ' ')}: {count}")
+    print(f"Lines that match no article: {figures.unmatched_lines}")
+    print(f"Articles whose stock the channel was told: {stock_told}")
+    print(
+        f"Recorded here and told: {len(played.paid)} payments, {len(played.shipped)} shipments, "
+        f"{played.counted} counts of stock",
+        flush=True,
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _find_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
