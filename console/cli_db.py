@@ -45,6 +45,6 @@ def downgrade(
 def _refuse(schema: db.Schema) -> NoReturn:
     reason = {
         db.Schema.newer: "It was made by a newer version of Warenfluss: update the program.",
-        db.Schema.foreign: "It holds tables that are not Warenfluss's: give Warenfluss a database of its own.",
+        db.Schema.foreign: "It holds tables of another program: give Warenfluss a database of its own.",
     }
     raise RuleError(reason[schema])

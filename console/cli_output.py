@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from models.errors import RuleError
+from models.sheet import SheetOutcome, SheetResult
 
 LOCAL = ZoneInfo("Europe/Berlin")
 """The wall clock of times that are given without a zone."""
@@ -123,7 +124,7 @@ def print_json_list(items: Iterable[Any]) -> None:
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print rows for people; long cells are cut with "…"."""
-    shown = [[_cell(value) for value in row] for row in rows]
+    shown = [[show_cell(value) for value in row] for row in rows]
     if not shown:
         say("None.")
         return
@@ -140,7 +141,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
         print_table(columns, [[row[column] for column in columns] for row in rows])
 
 
-def _cell(value: object) -> str:
+def show_cell(value: object) -> str:
+    """Return a value for people: times of day as in Germany, no control characters, cut if it is long."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -187,3 +189,23 @@ def parse_parts(values: Sequence[str], option: str) -> dict[str, int]:
             raise typer.BadParameter(f"{option} {value!r} needs the form SKU or SKU=QUANTITY.")
         parts[name] = parts.get(name, 0) + int(count)
     return parts
+
+
+def print_sheet_report(
+    rows: Sequence[SheetResult], ignored: Sequence[str], *, dry_run: bool, as_json: bool
+) -> None:
+    """Print what became of each row of a spreadsheet. Raises: typer.Exit, if some were refused."""
+    if ignored:
+        say(f"Columns that were not read: {', '.join(ignored)}.")
+    if as_json:
+        print_json_list([row.model_dump() for row in rows])
+    else:
+        changed = [row for row in rows if row.outcome is not SheetOutcome.unchanged]
+        print_table(
+            ("row", "sku", "outcome", "reason"),
+            [(row.row, row.sku, row.outcome, row.reason) for row in changed],
+        )
+    counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome}" for outcome in SheetOutcome)
+    say(f"{'Would be: ' if dry_run else ''}{counts} of {len(rows)} rows.")
+    if any(row.outcome is SheetOutcome.refused for row in rows):
+        raise typer.Exit(1)

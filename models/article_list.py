@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
-from models.article import Article, ArticlePrice, ArticleText
+from models.article import Article, ArticleImage, ArticlePrice, ArticleText
+from models.listing import Listing
 
 
 def list_articles(
@@ -57,6 +58,30 @@ def prices_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[Ar
     for row in rows:
         prices.setdefault(row.article_id, []).append(row)
     return prices
+
+
+def texts_of(session: Session, article_id: int) -> list[ArticleText]:
+    """Return an article's texts by language."""
+    query = select(ArticleText).where(ArticleText.article_id == article_id).order_by(ArticleText.language)
+    return list(session.exec(query).all())
+
+
+def images_of(session: Session, article_id: int) -> list[ArticleImage]:
+    """Return an article's images by position."""
+    query = (
+        select(ArticleImage).where(ArticleImage.article_id == article_id).order_by(col(ArticleImage.position))
+    )
+    return list(session.exec(query).all())
+
+
+def listings_of(session: Session, article_id: int) -> list[Listing]:
+    """Return how channels know an article."""
+    query = (
+        select(Listing)
+        .where(Listing.article_id == article_id)
+        .order_by(col(Listing.account_id), col(Listing.id))
+    )
+    return list(session.exec(query).all())
 
 
 def _conditions(tenant_id: int, search: str, *, only_active: bool) -> list[ColumnElement[bool]]:

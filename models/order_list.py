@@ -2,11 +2,27 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from models.order import AddressRole, Hold, LinePart, Order, OrderAddress, OrderState
+from models.article_list import skus_by_id
+from models.columns import need_id
+from models.order import (
+    AddressRole,
+    Hold,
+    LinePart,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    lines_of,
+    open_holds,
+)
+
+CHANNEL_CODES = ("sku", "gtin", "channel_number", "manufacturer_number", "supplier_number", "listing_id")
+"""How a channel may name an article, the most telling first."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +82,80 @@ def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[t
     for row in rows:
         parts.setdefault(row.order_line_id, []).append((row.article_id, row.quantity))
     return parts
+
+
+def describe_orders(
+    session: Session, orders: Sequence[Order], accounts: dict[int, str], tenants: dict[int, str]
+) -> list[dict[str, Any]]:
+    """Return a batch of orders with their lines and open holds; a few queries, however many there are."""
+    ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, ids), open_holds(session, ids)
+    line_ids = [need_id(line.id) for each in lines.values() for line in each]
+    parts = line_parts_of(session, line_ids)
+    skus = skus_by_id(session, [article_id for each in parts.values() for article_id, _ in each])
+    return [
+        {
+            "external_id": order.external_id,
+            "channel_number": order.channel_number,
+            "alternative_number": order.alternative_number,
+            "account": accounts[order.account_id],
+            "tenant": tenants[order.tenant_id],
+            "platform": order.platform,
+            "state": order.state,
+            "payment_state": order.payment_state,
+            "trial": order.trial,
+            "holds": list(dict.fromkeys(str(hold.reason) for hold in holds.get(order_id, ()))),
+            "holds_detail": _describe_holds(holds.get(order_id, ()), lines.get(order_id, ())),
+            "placed_at": order.placed_at,
+            "checkout_at": order.checkout_at,
+            "imported_at": order.imported_at,
+            "changed_at": order.changed_at,
+            "released_at": order.released_at,
+            "shipped_at": order.shipped_at,
+            "currency": order.currency,
+            "total": order.total,
+            "paid": order.paid_amount,
+            "shipping": order.shipping_amount,
+            "fees": order.fee_amount,
+            "payment_method": order.payment_method_name or order.payment_method,
+            "shipping_method": order.shipping_method,
+            "carrier": order.carrier,
+            "lines": [
+                _describe_line(line, parts.get(need_id(line.id), []), skus)
+                for line in lines.get(order_id, ())
+            ],
+        }
+        for order_id, order in zip(ids, orders, strict=True)
+    ]
+
+
+def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int, str]) -> dict[str, Any]:
+    told = next((str(line.codes[name]) for name in CHANNEL_CODES if line.codes.get(name)), "")
+    return {
+        "external_id": line.external_id,
+        "sku": skus.get(line.article_id or 0, told),
+        "channel_sku": told,
+        "title": line.title,
+        "quantity": line.quantity,
+        "allocated": line.allocated,
+        "shipped": line.shipped,
+        "cancelled": line.cancelled,
+        "price": line.price,
+        "tax_rate": line.tax_rate,
+        "matched_by": line.matched_by,
+        "parts": [{"sku": skus[article_id], "quantity": quantity} for article_id, quantity in parts],
+    }
+
+
+def _describe_holds(holds: Sequence[Hold], lines: Sequence[OrderLine]) -> list[dict[str, Any]]:
+    names = {line.id: line.external_id for line in lines}
+    return [
+        {
+            "reason": hold.reason,
+            "line": names.get(hold.order_line_id, ""),
+            "field": hold.field,
+            "detail": hold.detail,
+            "since": hold.created_at,
+        }
+        for hold in holds
+    ]

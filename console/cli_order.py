@@ -1,0 +1,335 @@
+"""`warenfluss order`: what buyers bought."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import (
+    TABLE_LIMIT,
+    AccountOption,
+    AsJson,
+    LimitOption,
+    need_database,
+    new_app,
+    parse_parts,
+    parse_time,
+    print_json,
+    print_json_list,
+    print_table,
+    say,
+    show_cell,
+)
+from models.account import Account, account_data, get_account, list_accounts
+from models.columns import need_id, utc_now
+from models.db import read_scope, session_scope
+from models.errors import RuleError
+from models.order import Actor, Order, OrderState, events_of, find_order, lines_of
+from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
+from models.tenant import list_tenants
+
+app = new_app("What buyers bought.")
+apps = {"order": app}
+
+Number = Annotated[str, typer.Argument(help="The external id, or the number at the marketplace.")]
+States = Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")]
+Held = Annotated[bool, typer.Option("--held", help="Only orders that wait for a person.")]
+When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    states: States = None,
+    held: Held = False,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List orders, the latest placed first."""
+    need_database()
+    with read_scope() as session:
+        wanted = _filter(session, account, states, held)
+        if as_json:
+            print_json_list(_describe(session, wanted, limit or None))
+            return
+        most = TABLE_LIMIT if limit is None else limit or None
+        rows = list(_describe(session, wanted, most))
+        count = count_orders(session, wanted)
+    columns = ("placed_at", "external_id", "platform", "channel_number", "state", "total", "currency", "paid")
+    print_table(
+        [*columns, "lines", "holds"],
+        [[*(row[name] for name in columns), len(row["lines"]), row["holds"]] for row in rows],
+    )
+    if len(rows) < count:
+        say(f"{len(rows)} of {count} orders; --limit 0 shows all.")
+
+
+@app.command("show")
+def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
+    """Show one order with addresses, lines, holds, payments, parcels and history."""
+    from models.payment import payments_of
+    from models.shipment import shipments_of
+
+    need_database()
+    with read_scope() as session:
+        order = find_order(session, number, _account_id(session, account))
+        order_id = need_id(order.id)
+        (shown,) = describe_orders(session, [order], *_names(session))
+        heir = session.get(Order, order.merged_into_id) if order.merged_into_id else None
+        shown |= {
+            "merged_into": heir.external_id if heir else None,
+            "addresses": {
+                role.value: address.model_dump(exclude={"order_id", "role"})
+                for role, address in sorted(addresses_of(session, [order_id]).get(order_id, {}).items())
+            },
+            "buyer_comment": order.buyer_comment,
+            "memo": order.memo,
+            "payments": [
+                payment.model_dump(
+                    include={"amount", "currency", "method", "reference", "paid_at", "told_by"}
+                )
+                for payment in payments_of(session, order_id)
+            ],
+            "shipments": [
+                {
+                    "carrier": shipment.carrier,
+                    "shipped_at": shipment.shipped_at,
+                    "told_by": shipment.told_by,
+                    "tracking_numbers": [parcel.tracking_number for parcel in parcels],
+                }
+                for shipment, parcels in shipments_of(session, order_id)
+            ],
+            "events": [
+                event.model_dump(include={"at", "actor", "kind", "detail"})
+                for event in events_of(session, order_id)
+            ],
+        }
+    if as_json:
+        print_json(shown)
+    else:
+        _print_order(shown)
+
+
+@app.command("release")
+def release(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    account: AccountOption = None,
+) -> None:
+    """Hand orders to the warehouse; from then on nothing in them changes silently."""
+    from models.order_life import release_order
+
+    _each(numbers, account, release_order, "released")
+
+
+@app.command("cancel")
+def cancel(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    account: AccountOption = None,
+) -> None:
+    """Cancel what has not left yet and give its stock to orders that wait; the channel is not told."""
+    from console.cli_stock import serve_waiting
+    from models.order_life import cancel_order
+
+    def step(session: Any, order: Order) -> None:
+        if order.state in (OrderState.cancelled, OrderState.shipped):
+            raise RuleError(f"Order {order.external_id} is {order.state} already.")
+        cancel_order(session, order, actor=Actor.person)
+        tenants.add(order.tenant_id)
+
+    tenants: set[int] = set()
+    try:
+        _each(numbers, account, step, "cancelled")
+    finally:
+        for tenant_id in sorted(tenants):
+            serve_waiting(tenant_id)
+
+
+@app.command("pay")
+def pay(
+    number: Number,
+    amount: Annotated[str | None, typer.Argument(help="What was received; what is open by default.")] = None,
+    method: Annotated[str, typer.Option(help="How it was paid.")] = "",
+    reference: Annotated[str, typer.Option(help="The payment's own number.")] = "",
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Record money received for an order; a negative amount takes one back."""
+    from models.payment import record_payment
+
+    paid_at = _when(at)
+    value = _amount(amount) if amount is not None else None
+    with _locked(number, account) as (session, order):
+        owner = account_data(session.get_one(Account, order.account_id))
+        due = order.total - order.paid_amount
+        if value is None and due <= 0:
+            raise RuleError(f"Order {order.external_id} is paid; name an amount to record more.")
+        record_payment(
+            session,
+            owner,
+            order,
+            due if value is None else value,
+            paid_at,
+            method=method,
+            reference=reference,
+        )
+        shown = (order.paid_amount, order.total, order.currency, order.payment_state)
+    say(f"Order {order.external_id}: {shown[0]} of {shown[1]} {shown[2]} received, {shown[3]}.")
+
+
+@app.command("ship")
+def ship(
+    number: Number,
+    carrier: Annotated[str, typer.Option(help="Who carries it, e.g. DHL.")],
+    tracking: Annotated[
+        list[str] | None, typer.Option(help="A parcel's tracking number; one option for each parcel.")
+    ] = None,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--line", help="LINE=QUANTITY, if only a part leaves; repeatable, with one parcel."),
+    ] = None,
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
+    from models.shipment import ParcelData, record_shipment
+
+    shipped_at = _when(at)
+    parts = parse_parts(lines or [], "--line")
+    numbers = tracking or [""]
+    if parts and len(numbers) > 1:
+        raise typer.BadParameter("--line goes with one parcel; book the others by commands of their own.")
+    if any(len(number) > 80 for number in numbers):
+        raise typer.BadParameter("A tracking number has at most 80 characters.")
+    with _locked(number, account) as (session, order):
+        known = {
+            line.external_id: need_id(line.id)
+            for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        }
+        unknown = [name for name in parts if name not in known]
+        if unknown:
+            raise RuleError(f"Order {order.external_id} has no line {unknown[0]!r}.")
+        content = {known[name]: quantity for name, quantity in parts.items()}
+        parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
+        record_shipment(session, order, carrier, parcels, shipped_at)
+        state = order.state
+    say(f"Order {order.external_id}: {len(parcels)} parcels booked, now {state}.")
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each line of an order.")],
+    account: AccountOption = None,
+    states: States = None,
+    held: Held = False,
+    addresses: Annotated[bool, typer.Option("--addresses", help="With where it goes.")] = False,
+    german: Annotated[
+        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
+    ] = False,
+) -> None:
+    """Write orders into a spreadsheet."""
+    need_database()
+    from tasks.spreadsheets import ORDER_ADDRESS_COLUMNS, ORDER_COLUMNS, write_sheet
+
+    with read_scope() as session:
+        wanted = _filter(session, account, states, held)
+        rows = list(_sheet_rows(session, wanted, addresses))
+    columns = (*ORDER_COLUMNS, *ORDER_ADDRESS_COLUMNS) if addresses else ORDER_COLUMNS
+    write_sheet(file, columns, rows, german=german)
+    say(f"{len(rows)} lines of orders were written to {file}.")
+
+
+def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
+    names = _names(session)
+    for batch in list_orders(session, wanted):
+        found = addresses_of(session, [need_id(order.id) for order in batch]) if addresses else {}
+        for order, row in zip(batch, describe_orders(session, batch, *names), strict=True):
+            roles = found.get(need_id(order.id), {})
+            target = next((roles[role] for role in sorted(roles, reverse=True)), None)
+            shared = {**row, **(target.model_dump(exclude={"order_id", "role"}) if target else {})}
+            for line in row["lines"]:
+                yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
+
+
+def _filter(session: Any, account: str | None, states: list[OrderState] | None, held: bool) -> OrderFilter:
+    return OrderFilter(_account_id(session, account), tuple(states or ()), held)
+
+
+def _account_id(session: Any, account: str | None) -> int | None:
+    return get_account(session, account).id if account else None
+
+
+def _names(session: Any) -> tuple[dict[int, str], dict[int, str]]:
+    return (
+        {need_id(row.id): row.name for row in list_accounts(session)},
+        {need_id(row.id): row.name for row in list_tenants(session)},
+    )
+
+
+def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[dict[str, Any]]:
+    names = _names(session)
+    for batch in list_orders(session, wanted, limit):
+        yield from describe_orders(session, batch, *names)
+
+
+@contextmanager
+def _locked(number: str, account: str | None) -> Iterator[tuple[Any, Order]]:
+    """Yield a session and the order, locked, so that two people do not count on the same figures."""
+    need_database()
+    with session_scope() as session:
+        order = find_order(session, number, _account_id(session, account))
+        session.refresh(order, with_for_update=True)
+        yield session, order
+
+
+def _each(numbers: list[str], account: str | None, step: Any, done: str) -> None:
+    """Take a step with each order by itself; one that is refused does not stop the others."""
+    refused = 0
+    for number in dict.fromkeys(numbers):
+        try:
+            with _locked(number, account) as (session, order):
+                step(session, order)
+            say(f"Order {order.external_id} was {done}.")
+        except RuleError as error:
+            refused += 1
+            say(str(error))
+    if refused:
+        raise typer.Exit(1)
+
+
+def _when(text: str | None) -> datetime:
+    return parse_time(text) if text else utc_now()
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text.replace(",", "."))
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is no amount; write 12.50.") from None
+    if not value.is_finite() or value != round(value, 4) or abs(value) >= 10**12:
+        raise typer.BadParameter(f"{text!r} is no amount of money.")
+    return value
+
+
+def _print_order(shown: dict[str, Any]) -> None:
+    for name, value in shown.items():
+        if isinstance(value, (dict, list)) and name != "holds":
+            continue
+        if value not in (None, "", []):
+            typer.echo(f"{name}: {show_cell(value)}")
+    for role, address in shown["addresses"].items():
+        typer.echo(f"{role}: " + ", ".join(str(part) for part in address.values() if part))
+    sections = {
+        "lines": ("external_id", "sku", "title", "quantity", "allocated", "shipped", "cancelled", "price"),
+        "holds_detail": ("reason", "line", "field", "detail", "since"),
+        "payments": ("paid_at", "amount", "currency", "method", "told_by"),
+        "shipments": ("shipped_at", "carrier", "tracking_numbers", "told_by"),
+        "events": ("at", "actor", "kind", "detail"),
+    }
+    for name, columns in sections.items():
+        if shown[name]:
+            typer.echo(f"\n{name.removesuffix('_detail')}")
+            print_table(columns, [[row[column] for column in columns] for row in shown[name]])
