@@ -1,7 +1,7 @@
 """Column types that mean the same on SQLite and PostgreSQL, and the helpers that tables share."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,6 +21,9 @@ SQLModel.metadata.naming_convention = {
 
 MONEY_PLACES = 4
 _MONEY_LIMIT = 10**18
+_PLACE = Decimal(1).scaleb(-MONEY_PLACES)
+# Python's default context would round a long number to 28 digits without a word.
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -46,15 +49,17 @@ class ExactDecimal(TypeDecorator[Decimal]):
 def to_ten_thousandths(value: Decimal) -> int:
     """Return the stored form. Raises: ValueError, for more than four places or too large a number."""
     try:
-        scaled = Decimal(value).scaleb(MONEY_PLACES)
-        whole = int(scaled)
-    except (InvalidOperation, OverflowError, ValueError) as error:
+        exact = Decimal(value)
+    except InvalidOperation as error:
         raise ValueError("not a finite decimal") from error
-    if whole != scaled:
-        raise ValueError("more than four decimal places")
-    if abs(whole) >= _MONEY_LIMIT:
+    if not exact.is_finite():
+        raise ValueError("not a finite decimal")
+    if exact and 10 ** min(exact.adjusted(), 20) >= _MONEY_LIMIT // 10**MONEY_PLACES:
         raise ValueError("number too large")
-    return whole
+    try:
+        return int(exact.quantize(_PLACE, context=_EXACT).scaleb(MONEY_PLACES, context=_EXACT))
+    except Inexact as error:
+        raise ValueError("more than four decimal places") from error
 
 
 def from_ten_thousandths(value: int) -> Decimal:
