@@ -1,0 +1,268 @@
+"""The migrations make what the models say, on both databases, and can be undone with data in place."""
+
+import importlib
+import pkgutil
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.util import CommandError
+from sqlalchemy import CheckConstraint, MetaData, UniqueConstraint, inspect, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, SQLModel
+
+import models
+from models import db
+from models.account import Side
+from models.alarm import Alarm, AlarmKind
+from models.article import Article, ArticleKind, ArticlePrice, BundlePart
+from models.columns import need_id
+from models.cycle import Cycle
+from models.db import Schema, get_engine, session_scope
+from models.listing import LimitScope, StockLimit
+from models.order import LinePart, Order, OrderLine, lines_of
+from models.outbound import Outbound, OutboundKind
+from models.payment import record_payment
+from models.shipment import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
+from models.stock import Allocation, StockLevel, Warehouse
+from models.tenant import Tenant
+from tests.support.builders import (
+    PLACED_AT,
+    add_article,
+    get_order,
+    make_line,
+    make_order,
+    make_shop,
+    take_in,
+)
+
+
+@pytest.fixture
+def at_empty(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database without tables, named in the settings."""
+    from models.settings import get_settings
+
+    monkeypatch.setenv("WARENFLUSS_DATABASE_URL", empty_database_url)
+    get_settings.cache_clear()
+    return empty_database_url
+
+
+def fill(session: Session) -> None:
+    """Write a life that touches every corner: variants, a merged order, a payment and a shipment."""
+    shop = make_shop(session)
+    parent = add_article(session, shop, "SHIRT", kind=ArticleKind.parent)
+    shirt = add_article(session, shop, "SHIRT-RED", on_hand=5, parent_id=parent, listed=True)
+    add_article(session, shop, "SET", parts={shirt: 2}, listed=True)
+    take_in(
+        session, shop, make_order("1", make_line("a", "SHIRT-RED")), make_order("2", make_line("b", "SET"))
+    )
+    take_in(session, shop, make_order("3", make_line("a", "SHIRT-RED"), make_line("b", "SET")))
+    record_payment(session, shop.account, get_order(session, "3"), Decimal("20.00"), PLACED_AT)
+    record_shipment(session, get_order(session, "3"), "DHL", [ParcelData(tracking_number="T1")], PLACED_AT)
+
+
+def sizes(url: str) -> dict[str, int]:
+    """Return how many rows each table has."""
+    metadata = MetaData()
+    metadata.reflect(get_engine(url))
+    with get_engine(url).connect() as connection:
+        return {table.name: len(connection.execute(select(table)).all()) for table in metadata.sorted_tables}
+
+
+def test_models_and_migrations_agree(database: str) -> None:
+    """Alembic finds nothing that the models declare and the migrations did not make."""
+    command.check(db.migration_config())
+
+
+def test_a_changed_model_is_noticed(sqlite_database: str) -> None:
+    """The comparison is not blind: a column too many is found."""
+    with get_engine().begin() as connection:
+        connection.execute(text("ALTER TABLE tenant ADD COLUMN nickname VARCHAR"))
+
+    with pytest.raises(CommandError, match="New upgrade operations detected"):
+        command.check(db.migration_config())
+
+
+def test_every_constraint_of_the_models_is_in_the_database(database: str) -> None:
+    """Alembic compares no checks, so their names are compared here, with those of unique constraints."""
+    for module in pkgutil.iter_modules(models.__path__, "models."):
+        importlib.import_module(module.name)
+    inspector = inspect(get_engine())
+    declared = {
+        (table.name, constraint.name)
+        for table in SQLModel.metadata.sorted_tables
+        for constraint in table.constraints
+        if isinstance(constraint, (CheckConstraint, UniqueConstraint))
+    }
+    made = {
+        (table, item["name"])
+        for table in inspector.get_table_names()
+        for item in [*inspector.get_check_constraints(table), *inspector.get_unique_constraints(table)]
+    }
+
+    assert declared == made
+
+
+def test_the_schema_goes_up_and_down_with_data_in_place(at_empty: str) -> None:
+    """Upgrade, fill, downgrade, upgrade: each step works, and the end is a fresh database."""
+    db.upgrade(at_empty)
+    fresh = sizes(at_empty)
+    with session_scope() as session:
+        fill(session)
+    filled = sizes(at_empty)
+
+    db.downgrade("base", at_empty)
+    assert db.find_schema(at_empty) is Schema.empty
+    db.upgrade(at_empty)
+
+    assert filled["sales_order"] == 3
+    assert sizes(at_empty) == fresh
+    assert db.find_schema(at_empty) is Schema.current
+
+
+def test_repeating_an_upgrade_changes_nothing(database: str) -> None:
+    """A second upgrade leaves every row where it is."""
+    with session_scope() as session:
+        fill(session)
+    before = sizes(database)
+
+    db.upgrade()
+
+    assert sizes(database) == before
+
+
+def test_a_database_of_another_program_is_left_alone(at_empty: str) -> None:
+    """Foreign tables are recognised before anything is written."""
+    with get_engine(at_empty).begin() as connection:
+        connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
+
+    assert db.find_schema(at_empty) is Schema.foreign
+
+
+def test_the_file_of_a_fresh_database_is_not_made_by_looking(tmp_path: Any) -> None:
+    """Asking how a missing SQLite file stands leaves it missing."""
+    file = tmp_path / "none.db"
+
+    assert db.find_schema(f"sqlite:///{file}") is Schema.empty
+    assert not file.exists()
+
+
+def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
+    """Return for each check and each unique constraint that matters a row that violates it."""
+    shop = make_shop(session)
+    mug = add_article(session, shop, "MUG", on_hand=3)
+    cup = add_article(session, shop, "CUP")
+    take_in(session, shop, make_order("1", make_line("a", "MUG")))
+    order = get_order(session, "1")
+    order_id, account_id = need_id(order.id), shop.account.id
+    line_id = need_id(lines_of(session, [order_id])[order_id][0].id)
+    shipment = Shipment(order_id=order_id, told_by=Side.channel)
+    session.add(shipment)
+    session.flush()
+    shipment_id = need_id(shipment.id)
+    parcel = Parcel(shipment_id=shipment_id, number=1)
+    session.add(parcel)
+    session.flush()
+
+    def order_line(**values: Any) -> OrderLine:
+        fields = {"quantity": 1, "price": Decimal(1), "position": 0, "external_id": "new", **values}
+        return OrderLine(order_id=order_id, account_id=account_id, **fields)
+
+    def level(**values: int) -> StockLevel:
+        return StockLevel(warehouse_id=shop.warehouse_id, article_id=cup, **values)
+
+    def limit(**values: Any) -> StockLimit:
+        return StockLimit(account_id=account_id, scope=LimitScope.account, **values)
+
+    same_order = Order(
+        tenant_id=shop.tenant_id, account_id=account_id, external_id="1", currency="EUR", total=Decimal(0)
+    )
+    level_id = session.execute(text("SELECT id FROM stock_level")).scalar_one()
+    alarm: dict[str, Any] = {"account_id": account_id, "cycle": Cycle.order_import, "kind": AlarmKind.failed}
+    session.add(Alarm(**alarm))
+    session.add(Outbound(account_id=account_id, kind=OutboundKind.stock, key="1"))
+    session.flush()
+    return [
+        ("stock_level_allocated", level(on_hand=1, allocated=2)),
+        ("stock_level_allocated", level(on_hand=1, allocated=-1)),
+        ("stock_level_allocated", level(on_hand=-1)),
+        ("stock_level.warehouse_id", StockLevel(warehouse_id=shop.warehouse_id, article_id=mug)),
+        ("order_line_quantity", order_line(cancelled=-1)),
+        ("order_line_", order_line(cancelled=2)),
+        ("order_line_", order_line(quantity=-1)),
+        ("order_line_allocated", order_line(allocated=-1)),
+        ("order_line_allocated", order_line(quantity=3, allocated=1, cancelled=1, shipped=2)),
+        ("order_line_returned", order_line(quantity=3, shipped=1, returned=2)),
+        ("order_line_returned", order_line(returned=-1)),
+        ("order_line.order_id", order_line(external_id="a")),
+        ("line_part_quantity", LinePart(order_line_id=line_id, article_id=cup, quantity=0)),
+        ("allocation_quantity", Allocation(order_line_id=line_id, level_id=level_id, quantity=0)),
+        ("bundle_part_quantity", BundlePart(bundle_id=cup, part_id=mug, quantity=0)),
+        ("parcel_line_quantity", ParcelLine(parcel_id=need_id(parcel.id), order_line_id=line_id, quantity=0)),
+        ("parcel.shipment_id", Parcel(shipment_id=shipment_id, number=1)),
+        ("stock_limit_buffer", limit(buffer=-1)),
+        ("stock_limit_maximum", limit(maximum=-1)),
+        (
+            "article_price_min_quantity",
+            ArticlePrice(article_id=mug, currency="EUR", min_quantity=0, amount=Decimal(1)),
+        ),
+        ("sales_order.account_id", same_order),
+        ("article.tenant_id", Article(tenant_id=shop.tenant_id, sku="MUG")),
+        ("tenant.name", Tenant(name="nord")),
+        ("warehouse.tenant_id", Warehouse(tenant_id=shop.tenant_id, name="main")),
+        ("outbound.account_id", Outbound(account_id=account_id, kind=OutboundKind.stock, key="1")),
+        ("alarm", Alarm(**alarm)),
+    ]
+
+
+def test_the_database_refuses_what_breaks_a_rule(database: str) -> None:
+    """Every check and every key holds in the database itself, whoever writes."""
+    accepted: list[str] = []
+    with session_scope() as session:
+        broken: Sequence[tuple[str, SQLModel]] = rows_that_break_a_rule(session)
+        for name, row in broken:
+            try:
+                with session.begin_nested():
+                    session.add(row)
+            except IntegrityError as error:
+                said = str(error.orig)
+                assert name in said or name.replace(".", "_") in said or "uq_alarm_open" in said, said
+            else:
+                accepted.append(name)
+
+    assert accepted == []
+
+
+def test_sqlite_keeps_foreign_keys(sqlite_database: str) -> None:
+    """A row that points nowhere is refused there too."""
+    with pytest.raises(IntegrityError), session_scope() as session:
+        session.add(Warehouse(tenant_id=4711, name="nowhere"))
+
+
+def test_sqlite_writes_ahead(sqlite_database: str) -> None:
+    """Readers are not stopped by a writer: the file is in WAL mode for everyone."""
+    with session_scope() as session:
+        make_shop(session)
+    with sqlite3.connect(sqlite_database.removeprefix("sqlite:///")) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.close()
+
+    assert mode == ("wal",)
+
+
+def test_an_error_of_the_database_prints_no_parameters(database: str) -> None:
+    """Parameters hold buyers' data, so the text of an error must not."""
+    now = datetime.now(UTC)
+    with pytest.raises(IntegrityError) as caught, session_scope() as session:
+        session.execute(
+            text(
+                "INSERT INTO customer (account_id, external_id, user_name, email, created_at) "
+                "VALUES (4711, :id, :name, :mail, :now)"
+            ),
+            {"id": "K-1", "name": "Änne Groß", "mail": "aenne@example.test", "now": str(now)},
+        )
+    assert "aenne" not in str(caught.value)
