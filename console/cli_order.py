@@ -131,7 +131,6 @@ def cancel(
     account: AccountOption = None,
 ) -> None:
     """Cancel what has not left yet and give its stock to orders that wait; the channel is not told."""
-    from console.cli_stock import serve_waiting
     from models.order_life import cancel_order
 
     def step(session: Any, order: Order) -> None:
@@ -145,7 +144,6 @@ def cancel(
         _each(numbers, account, step, "cancelled")
     finally:
         for tenant_id in sorted(tenants):
-            serve_waiting(tenant_id)
 
 
 @app.command("pay")

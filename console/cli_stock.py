@@ -26,7 +26,7 @@ from models.columns import MAX_COUNT, need_id
 from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.listing import LimitScope
-from models.stock import allocate, list_waiting, set_on_hand
+from models.stock import set_on_hand
 from models.stock_list import (
     countable,
     describe_stock,
@@ -41,8 +41,6 @@ from models.tenant import Tenant, pick_tenant
 
 app = new_app("What is on hand, promised to orders and available.")
 apps = {"stock": app}
-
-ORDERS_AT_ONCE = 500
 
 
 @app.command("list")
@@ -85,7 +83,6 @@ def change(
             raise RuleError(found)
         place = pick_warehouse(session, need_id(owner.id), warehouse)
         changes = set_on_hand(session, need_id(place.id), {found: quantity}, reference=reference)
-    serve_waiting(need_id(owner.id))
     change_of = changes.get(found, 0)
     say(
         f"Stock of {sku} is {quantity} ({change_of:+d})."
@@ -168,8 +165,6 @@ def import_sheet(
     from tasks.spreadsheets import import_stock
 
     report = import_stock(file, tenant, dry_run=dry_run)
-    if not dry_run:
-        serve_waiting(report.tenant_id)
     print_sheet_report(report.rows, report.ignored, dry_run=dry_run, as_json=as_json)
 
 
@@ -187,15 +182,6 @@ def export_sheet(
 
     count = export_stock(file, tenant, german=german)
     say(f"{count} rows of stock were written to {file}.")
-
-
-def serve_waiting(tenant_id: int) -> None:
-    """Promise what is free to the orders that wait for stock, the oldest first."""
-    with read_scope() as session:
-        waiting = list_waiting(session, tenant_id)
-    for start in range(0, len(waiting), ORDERS_AT_ONCE):
-        with session_scope() as session:
-            allocate(session, waiting[start : start + ORDERS_AT_ONCE])
 
 
 def _rows(session: Any, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:

@@ -54,18 +54,23 @@ class _Link:
         self._settings = settings
         self._server: smtplib.SMTP | None = None
 
-    def send(self, message: EmailMessage, recipients: Sequence[str]) -> Replies:
-        """Hand over a message; return the reply for each recipient that was refused.
-
-        Raises: _ServerAwayError.
-        """
+    def open(self) -> smtplib.SMTP:
+        """Connect and log in unless that was done; return the server. Raises: _ServerAwayError."""
         try:
             if self._server is None or self._server.sock is None:
                 self._server = self._connect()
         except (OSError, smtplib.SMTPException) as error:
             raise _ServerAwayError(_describe(error)) from None
+        return self._server
+
+    def send(self, message: EmailMessage, recipients: Sequence[str]) -> Replies:
+        """Hand over a message; return the reply for each recipient that was refused.
+
+        Raises: _ServerAwayError.
+        """
+        server = self.open()
         try:
-            return self._server.send_message(message, to_addrs=recipients)
+            return server.send_message(message, to_addrs=recipients)
         except smtplib.SMTPRecipientsRefused as error:
             return error.recipients
         except smtplib.SMTPDataError as error:
@@ -108,6 +113,18 @@ class _Link:
         except UnicodeError:
             # smtplib cannot send others, and its message would quote from the password.
             raise _ServerAwayError("WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs") from None
+
+
+def find_trouble() -> str:
+    """Return why the mail server takes nothing from us, empty if it lets us in; no mail is sent."""
+    link = _Link(get_settings())
+    try:
+        link.open()
+    except _ServerAwayError as error:
+        return str(error)
+    finally:
+        link.close()
+    return ""
 
 
 def deliver_due() -> Delivery:

@@ -1,0 +1,211 @@
+"""`warenfluss doctor`: what needs a person, and what to do about it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from console.cli_output import AsJson, new_command, print_json_list, say, show_cell
+from models import db
+from models.account import Mode, account_data, list_accounts
+from models.alarm import list_alarms
+from models.columns import utc_now
+from models.cycle import list_overdue, list_vanished
+from models.errors import RuleError
+from models.mail import explain_silence, find_backlog
+from models.settings import Settings, get_settings
+from models.status import status_of_accounts
+
+MAIL_PATIENCE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found; an `urgent` one makes the command end with exit code 1."""
+
+    urgent: bool
+    subject: str
+    message: str
+    advice: str
+
+
+def doctor(
+    logins: Annotated[bool, typer.Option("--logins", help="Try the login of every account, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what needs a person, and what to do about it; exit code 1 if anything does."""
+    findings = list(_examine(logins=logins))
+    if as_json:
+        print_json_list(asdict(finding) for finding in findings)
+    else:
+        for finding in findings:
+            typer.echo(f"{'PROBLEM' if finding.urgent else 'note'}  {finding.subject}: {finding.message}")
+            typer.echo(f"         {finding.advice}")
+        if not any(finding.urgent for finding in findings):
+            say("Nothing needs a person.")
+    if any(finding.urgent for finding in findings):
+        raise typer.Exit(1)
+
+
+def _examine(*, logins: bool) -> Iterator[Finding]:
+    try:
+        settings = get_settings()
+        schema = db.find_schema()
+    except RuleError as error:
+        yield Finding(True, "settings", str(error), "Correct it and run `warenfluss doctor` again.")
+        return
+    if schema is not db.Schema.current:
+        reason = {
+            db.Schema.empty: ("It has no tables yet.", "Run `warenfluss db upgrade`."),
+            db.Schema.older: ("It is of an older version.", "Run `warenfluss db upgrade`."),
+            db.Schema.newer: ("It was made by a newer version.", "Update the program."),
+            db.Schema.foreign: ("It holds another program's tables.", "Set WARENFLUSS_DATABASE_URL."),
+        }
+        yield Finding(True, "database", *reason[schema])
+        return
+    with db.read_scope() as session:
+        modes = {account.mode for account in list_accounts(session)}
+    yield from _examine_mail(settings, is_live=Mode.live in modes)
+    yield from _examine_prefect(is_needed=bool(modes - {Mode.draft}))
+    if not modes:
+        yield Finding(False, "accounts", "There is none.", "`warenfluss account add` connects a channel.")
+    yield from _examine_accounts()
+    yield from _examine_cycles(settings)
+    if logins:
+        yield from _examine_logins()
+
+
+def _examine_mail(settings: Settings, *, is_live: bool) -> Iterator[Finding]:
+    from tasks.mails import find_trouble
+
+    silence = explain_silence(settings)
+    if silence:
+        yield Finding(is_live, "mail", "Nobody is told of failed runs.", silence)
+    elif trouble := find_trouble():
+        yield Finding(
+            True,
+            "mail",
+            f"The mail server takes no mail: {trouble}.",
+            "Check WARENFLUSS_SMTP_HOST, _PORT, _SECURITY, _USER and _PASSWORD, and the server itself.",
+        )
+    with db.read_scope() as session:
+        backlog = find_backlog(session)
+    if backlog.oldest_at is not None and utc_now() - backlog.oldest_at > MAIL_PATIENCE:
+        yield Finding(
+            True,
+            "mail",
+            f"{backlog.waiting} mails wait, the oldest since {show_cell(backlog.oldest_at)}.",
+            backlog.error or "`warenfluss up` delivers them while it runs.",
+        )
+
+
+def _examine_prefect(*, is_needed: bool) -> Iterator[Finding]:
+    from console import prefect_home
+
+    named = os.environ.get("PREFECT_API_URL", "")
+    url = prefect_home.use_prefect()
+    if not url:
+        yield Finding(
+            is_needed,
+            "Prefect",
+            "No server runs, so no cycle runs by itself.",
+            "Start `warenfluss up`, or set PREFECT_API_URL to a server's address.",
+        )
+    elif not prefect_home.is_healthy(url):
+        advice = "Start it, or correct PREFECT_API_URL." if named else "Start `warenfluss up` again."
+        yield Finding(True, "Prefect", f"The server at {url} does not answer.", advice)
+
+
+def _examine_accounts() -> Iterator[Finding]:
+    with db.read_scope() as session:
+        statuses = status_of_accounts(session)
+    for status in statuses:
+        name = status.account.name
+        if status.account.mode is Mode.draft:
+            yield Finding(
+                False,
+                name,
+                "It is a draft: no cycle runs.",
+                f"`warenfluss account mode {name} test` ends that.",
+            )
+        if status.parked:
+            yield Finding(
+                True,
+                name,
+                f"{status.parked} changes were refused by the channel, or tried too often.",
+                "`warenfluss outbound list --state parked` says why; then `warenfluss outbound retry`.",
+            )
+        if status.set_aside:
+            yield Finding(
+                False,
+                name,
+                f"{status.set_aside} records are set aside.",
+                "`warenfluss aside list` says why; `warenfluss aside retry` fetches one again.",
+            )
+        if status.held_orders:
+            yield Finding(
+                False,
+                name,
+                f"{status.held_orders} orders are held.",
+                "`warenfluss order list --held` shows them, `warenfluss match list` those without article.",
+            )
+
+
+def _examine_cycles(settings: Settings) -> Iterator[Finding]:
+    with db.read_scope() as session:
+        names = {account.id: account.name for account in list_accounts(session)}
+        alarms, overdue = list_alarms(session), list_overdue(session, settings.overdue_factor)
+        vanished = list_vanished(session)
+    told = {(alarm.account_id, alarm.cycle) for alarm in alarms}
+    for alarm in alarms:
+        name = names[alarm.account_id]
+        error = f" ({alarm.error})" if alarm.error else ""
+        yield Finding(
+            True,
+            name,
+            f"{alarm.cycle} fails since {show_cell(alarm.since)}, {alarm.failures} times{error}.",
+            f"`warenfluss account check {name}` tries the login; `warenfluss sync {alarm.cycle} "
+            f"--account {name}` tries the cycle.",
+        )
+    for rhythm, since in overdue:
+        if (rhythm.account_id, rhythm.cycle) not in told:
+            name = names[rhythm.account_id]
+            yield Finding(
+                True,
+                name,
+                f"{rhythm.cycle} has not succeeded since {show_cell(since)}.",
+                f"Is `warenfluss up` running? `warenfluss sync {rhythm.cycle} --account {name}` runs it now.",
+            )
+    for run in vanished:
+        yield Finding(
+            True,
+            names[run.account_id],
+            f"Run {run.id} of {run.cycle} ended without a word.",
+            "Nothing is lost: the next run goes on where it stopped. See that `warenfluss up` runs.",
+        )
+
+
+def _examine_logins() -> Iterator[Finding]:
+    from connectors import connect
+    from connectors.errors import ConnectorError
+    from tasks.secrets import load_secrets
+
+    with db.read_scope() as session:
+        accounts = [account_data(account) for account in list_accounts(session)]
+    for account in accounts:
+        try:
+            with connect(account, load_secrets(account.name), test=True) as channel:
+                channel.check()
+        except ConnectorError as error:
+            yield Finding(
+                account.mode is not Mode.draft,
+                account.name,
+                str(error),
+                f"`warenfluss account set {account.name}` changes settings and secrets.",
+            )
+
+
+apps = {"doctor": new_command(doctor)}
