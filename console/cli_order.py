@@ -137,13 +137,8 @@ def cancel(
         if order.state in (OrderState.cancelled, OrderState.shipped):
             raise RuleError(f"Order {order.external_id} is {order.state} already.")
         cancel_order(session, order, actor=Actor.person)
-        tenants.add(order.tenant_id)
 
-    tenants: set[int] = set()
-    try:
-        _each(numbers, account, step, "cancelled")
-    finally:
-        for tenant_id in sorted(tenants):
+    _each(numbers, account, step, "cancelled")
 
 
 @app.command("pay")

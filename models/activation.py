@@ -6,7 +6,7 @@ from sqlmodel import Session, col
 from models.account import Account, Mode
 from models.columns import need_id, utc_now
 from models.cycle import Cursor
-from models.order import delete_trial_orders
+from models.trial import delete_trial_orders
 
 
 def set_mode(session: Session, account: Account, mode: Mode) -> int:

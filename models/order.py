@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, delete
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
 from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money
@@ -396,22 +396,3 @@ def events_of(session: Session, order_id: int) -> list[OrderEvent]:
     """Return an order's history, oldest first."""
     query = select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(col(OrderEvent.id))
     return list(session.exec(query).all())
-
-
-def delete_orders(session: Session, order_ids: Sequence[int]) -> None:
-    """Delete trial orders with all that hangs on them; they never allocated, paid or shipped."""
-    line_ids = select(OrderLine.id).where(col(OrderLine.order_id).in_(order_ids))
-    session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(line_ids)))
-    for table in (Hold, OrderEvent, OrderAddress, OrderLine):
-        session.execute(delete(table).where(col(table.order_id).in_(order_ids)))
-    session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))
-
-
-def delete_trial_orders(session: Session, account_id: int) -> int:
-    """Delete the trial orders of an account; return how many there were."""
-    ids = list(
-        session.exec(select(Order.id).where(Order.account_id == account_id, col(Order.trial).is_(True))).all()
-    )
-    for start in range(0, len(ids), 500):
-        delete_orders(session, [order_id for order_id in ids[start : start + 500] if order_id is not None])
-    return len(ids)

@@ -36,7 +36,7 @@ from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_values, order_values
 from models.payment import Payment, take_channel_total
 from models.shipment import ParcelData, record_shipment
-from models.stock import release_allocation
+from models.stock import release_allocation, serve_waiting
 from models.upsert import insert_rows
 
 HARMLESS_AFTER_RELEASE = frozenset(
@@ -233,24 +233,20 @@ def _close_absorbed(session: Session, other: Order, order: Order) -> None:
 
 
 def _difference(session: Session, order: Order, data: OrderData, blocked: set[str]) -> dict[str, list[str]]:
-    """Return what differs, as field and [ours, theirs]; of addresses and texts only that they differ.
-
-    The history is shown to operators and kept longer than a buyer's data may be.
-    """
+    """Return what differs, as field and [ours, theirs]; it holds a buyer's data and stays in the database."""
     difference: dict[str, list[str]] = {}
     for name in ORDER_FIELDS:
         ours, theirs = getattr(order, name), getattr(data, name)
         if ours != theirs:
-            private = name in ("buyer_comment", "memo")
-            difference[name] = ["…", "…"] if private else [_shown(ours), _shown(theirs)]
+            difference[name] = [_shown(ours), _shown(theirs)]
     stored = {row.role: row for row in _stored_addresses(session, order)}
     told = dict(addresses_of(data))
     for role in AddressRole:
         old, new = stored.get(role), told.get(role)
         for name in ADDRESS_FIELDS:
-            before = getattr(old, name) if old else ""
-            if before != (getattr(new, name) if new else ""):
-                difference[f"{role}.{name}"] = ["…", "…"]
+            ours, theirs = getattr(old, name, ""), getattr(new, name, "")
+            if ours != theirs:
+                difference[f"{role}.{name}"] = [ours, theirs]
     ours_by_id = {
         line.external_id: line for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     }
@@ -350,10 +346,12 @@ def _check_total(session: Session, order: Order, data: OrderData) -> None:
 
 def cancel_line(session: Session, line: OrderLine) -> None:
     """Cancel what has not left of a line and give its stock back."""
-    release_allocation(session, [need_id(line.id)])
+    free = release_allocation(session, [need_id(line.id)])
     session.refresh(line)
     line.cancelled = line.quantity - line.shipped
     session.add(line)
+    session.flush()
+    serve_waiting(session, free)
 
 
 def match_hold(match: Match, skus: Mapping[int, str]) -> tuple[HoldReason, dict[str, Any]]:

@@ -28,7 +28,6 @@ from models.order import (
     OrderLine,
     OrderLineData,
     OrderState,
-    delete_orders,
     lock_orders,
     payment_state_of,
     total_difference,
@@ -45,6 +44,7 @@ from models.order_follow import (
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
 from models.stock import allocate
+from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
 
 
@@ -84,7 +84,7 @@ def save_orders(
         if order.trial and not (trial and order.content_hash == content_hash(page[order.external_id]))
     ]
     if replaced:
-        delete_orders(session, [need_id(order.id) for order in replaced])
+        delete_trials(session, [need_id(order.id) for order in replaced])
         known = {key: order for key, order in known.items() if order not in replaced}
 
     new: list[OrderData] = []

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from models.columns import need_id, utc_now
 from models.errors import RuleError
 from models.order import Actor, Hold, HoldReason, Order, OrderEvent, OrderState, lines_of, open_holds
-from models.stock import release_allocation
+from models.stock import release_allocation, serve_waiting
 
 
 def release_order(session: Session, order: Order) -> None:
@@ -32,7 +32,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
-    release_allocation(session, [need_id(line.id) for line in lines])
+    free = release_allocation(session, [need_id(line.id) for line in lines])
     for line in lines:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
@@ -41,6 +41,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     session.add(order)
     settle_holds(session, order, tuple(HoldReason))
     add_event(session, order, "cancelled", actor=actor)
+    serve_waiting(session, free)
 
 
 def hold_order(

@@ -201,6 +201,7 @@ def set_on_hand(
             session.add(level)
     _write_ledger(session, levels, changes, reason, reference)
     touch_listings(session, list(changes))
+    serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
     return changes
 
 
@@ -306,21 +307,22 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
     touch_listings(session, touched)
 
 
-def release_allocation(session: Session, line_ids: Sequence[int]) -> None:
-    """Give back what is promised to these lines, whole."""
+def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
+    """Give back what is promised to these lines, whole; return the articles of which there is more now."""
     rows = session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))).all()
     back: dict[int, int] = defaultdict(int)
     for row in rows:
         back[row.level_id] += row.quantity
-    touched = []
+    touched = set()
     for level in _lock_levels_by_id(session, sorted(back)):
         level.allocated -= back[need_id(level.id)]
         session.add(level)
-        touched.append(level.article_id)
+        touched.add(level.article_id)
     session.flush()
     session.execute(delete(Allocation).where(col(Allocation.order_line_id).in_(line_ids)))
     session.execute(update(OrderLine).where(col(OrderLine.id).in_(line_ids)).values(allocated=0))
     touch_listings(session, touched)
+    return touched
 
 
 def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
@@ -526,18 +528,23 @@ def _batches(ids: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def list_waiting(session: Session, tenant_id: int) -> list[int]:
-    """Return the ids of the orders that are short of stock, oldest first."""
-    short = select(Hold.order_id).where(
-        Hold.reason == HoldReason.stock_short, col(Hold.released_at).is_(None)
-    )
-    rows = session.exec(
-        select(Order.id)
+def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
+    """Promise what came free of these articles to the orders that are short of it, oldest first."""
+    free = set(article_ids)
+    if not free:
+        return
+    free.update(session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(free))).all())
+    waiting = session.exec(
+        select(Order.id, Order.placed_at)
+        .join(Hold, col(Hold.order_id) == col(Order.id))
+        .join(LinePart, col(LinePart.order_line_id) == col(Hold.order_line_id))
         .where(
-            Order.tenant_id == tenant_id,
-            col(Order.id).in_(short),
+            Hold.reason == HoldReason.stock_short,
+            col(Hold.released_at).is_(None),
+            col(LinePart.article_id).in_(free),
             col(Order.state).in_([OrderState.pending, OrderState.open]),
         )
         .order_by(col(Order.placed_at), col(Order.id))
+        .distinct()
     ).all()
-    return [need_id(order_id) for order_id in rows]
+    allocate(session, [need_id(order_id) for order_id, _ in waiting])
