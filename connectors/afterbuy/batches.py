@@ -16,10 +16,10 @@ from connectors.errors import AccountError, TransientError, UncertainError, Writ
 
 @dataclass(frozen=True)
 class Batch:
-    """One item: our key, the names by which a warning may mean it, and its elements."""
+    """One item: our key, Afterbuy's id, and its elements."""
 
     key: str
-    names: tuple[str, ...]
+    external_id: str
     nodes: Sequence[Node]
 
 
@@ -73,17 +73,20 @@ def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
 
 
 def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -> list[ItemResult]:
-    """Give each item its warnings; an item without one was taken."""
+    """Give each item its warnings; an item without one was taken.
+
+    A number that is not known and names no item is a notice to all: it is logged, and nothing follows.
+    """
     told: dict[str, list[WarningWire]] = {}
     unnamed: list[WarningWire] = []
     for warning in answer.warnings:
         if warning.WarningCode in codes.WARNINGS_WITHOUT_EFFECT:
             continue
-        item = _meant(batch, warning)
-        if item is None:
+        meant = _meant(batch, warning)
+        if not meant and warning.WarningCode in codes.WARNINGS:
             unnamed.append(warning)
-        else:
-            told.setdefault(item.key, []).append(warning)
+        for key in meant:
+            told.setdefault(key, []).append(warning)
     if unnamed and len(batch) > 1:
         if splits:
             return _send_halves(batch, write)
@@ -100,19 +103,11 @@ def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -
     ]
 
 
-def _meant(batch: Sequence[Batch], warning: WarningWire) -> Batch | None:
-    """Return the item that a warning names: by our reference first, then by Afterbuy's id."""
-    for name in (
-        warning.UserProductID,
-        warning.OrderID,
-        warning.ItemID,
-        warning.ProductID,
-        warning.Key,
-    ):
-        for item in batch:
-            if name and name in item.names:
-                return item
-    return batch[0] if len(batch) == 1 else None
+def _meant(batch: Sequence[Batch], warning: WarningWire) -> set[str]:
+    """Return the keys of the items that a warning names: by our reference first, then by Afterbuy's id."""
+    ids = {warning.ProductID, warning.OrderID, warning.ItemID, warning.Key} - {""}
+    ours = {item.key for item in batch if item.key in (warning.UserProductID, warning.Key)}
+    return ours or {item.key for item in batch if item.external_id in ids}
 
 
 def _warned(item: Batch, warnings: Sequence[WarningWire]) -> ItemResult:

@@ -193,10 +193,7 @@ class AfterbuyChannel:
 
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
-        batch = [
-            Batch(item.key, (item.key, item.external_id), stock_to_wire(item, self._settings))
-            for item in items
-        ]
+        batch = [Batch(item.key, item.external_id, stock_to_wire(item, self._settings)) for item in items]
         return send(batch, self._client.update_shop_products, self.stock_batch_size, splits=True)
 
     def fetch_stock(self, external_ids: Sequence[str]) -> dict[str, int]:
@@ -219,7 +216,7 @@ class AfterbuyChannel:
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch = [
-            Batch(item.key, _order_names(item.order_external_id), payment_to_wire(item, self._settings))
+            Batch(item.key, _own_id(item.order_external_id), payment_to_wire(item, self._settings))
             for item in items
         ]
         splits = not self._settings.mail_buyer_payment
@@ -231,7 +228,7 @@ class AfterbuyChannel:
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch = [
-            Batch(item.key, _order_names(item.order_external_id), shipment_to_wire(item, self._settings))
+            Batch(item.key, _own_id(item.order_external_id), shipment_to_wire(item, self._settings))
             for item in items
         ]
         splits = not self._settings.mail_buyer_shipping
@@ -405,5 +402,5 @@ def _add_service(
         )
 
 
-def _order_names(external_id: str) -> tuple[str, ...]:
-    return (external_id.removeprefix(ITEM_PREFIX),)
+def _own_id(external_id: str) -> str:
+    return external_id.removeprefix(ITEM_PREFIX)

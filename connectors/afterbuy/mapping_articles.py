@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.afterbuy.countries import ISO, LANGUAGES
 from connectors.afterbuy.settings import AfterbuySettings, StockPool, WeightUnit
-from connectors.afterbuy.values import parse_decimal, valid_gtin
+from connectors.afterbuy.values import is_storable, parse_decimal, valid_gtin
 from connectors.afterbuy.wire import BaseProductWire, CatalogWire, ProductWire, StockWire
 from connectors.errors import RecordError
 from models.article import ArticleData, ArticleKind, CategoryData, ImageData, MemberData, PriceData, TextData
@@ -65,10 +65,10 @@ def article_from_wire(wire: ProductWire, settings: AfterbuySettings) -> ArticleD
         images=_images(wire),
         attributes=_attributes(wire),
         members=[_member(base, kind, external_id) for base in related] if is_set else [],
-        meta=_meta(wire, related, is_set, told),
+        meta=_meta(wire, related, is_set, told, content),
         active=not wire.Discontinued,
         # A set's own figure may be its own or one derived from its members: nobody knows.
-        quantity=None if is_set or told is None else max(0, told),
+        quantity=None if is_set else told,
         modified_at=wire.ModDate,
     )
 
@@ -185,9 +185,10 @@ def _unit(wire: ProductWire) -> tuple[str, Decimal | None]:
 
 def _number(text: str) -> Decimal | None:
     try:
-        return parse_decimal(text) if text else None
+        number = parse_decimal(text) if text else None
     except ValueError:
         return None
+    return number if is_storable(number) else None
 
 
 def _images(wire: ProductWire) -> list[ImageData]:
@@ -247,7 +248,11 @@ def _axes(base: BaseProductWire) -> dict[str, str]:
 
 
 def _meta(
-    wire: ProductWire, related: Sequence[BaseProductWire], is_set: bool, told: int | None
+    wire: ProductWire,
+    related: Sequence[BaseProductWire],
+    is_set: bool,
+    told: int | None,
+    unit_content: Decimal | None,
 ) -> dict[str, Any]:
     """Return what has no field of its own; undeclared elements keep their lower-case names."""
     unread = {
@@ -265,6 +270,7 @@ def _meta(
             for named in wire.AdditionalPrices.AdditionalPrice
             if named.Pretax
         ],
+        "unit_content": wire.BasepriceFactor if unit_content is None else "",
         "standard_id": " ".join(
             part
             for part in (wire.ManufacturerStandardProductIDType, wire.ManufacturerStandardProductIDValue)
@@ -275,7 +281,7 @@ def _meta(
         "parent_ids": [base.BaseProductID for base in related] if not is_set else [],
         "merge_stock": wire.MergeStock,
         "auction_quantity": wire.AuctionQuantity,
-        "quantity_told": told if is_set or (told is not None and told < 0) else None,
+        "quantity_told": told if is_set else None,
         "stock_managed": wire.Stock,
         "texts_by_country": unread,
     }

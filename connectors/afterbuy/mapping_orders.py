@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.afterbuy.countries import country_of
 from connectors.afterbuy.settings import AfterbuySettings
-from connectors.afterbuy.values import valid_gtin
+from connectors.afterbuy.values import is_storable, valid_gtin
 from connectors.afterbuy.wire import (
     AddressWire,
     ChildProductWire,
@@ -73,8 +73,8 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         shipping_amount=shipping_amount,
         shipping_tax_rate=shipping.ShippingTaxRate,
         fee_amount=_fee(wire, total - goods - shipping_amount, settings.currency),
-        exchange_rate=wire.OrderOriginalCurrency.ExchangeRate or None,
-        original_total=wire.OrderOriginalCurrency.InvoiceAmount,
+        exchange_rate=_kept(wire.OrderOriginalCurrency.ExchangeRate) or None,
+        original_total=_kept(wire.OrderOriginalCurrency.InvoiceAmount),
         original_currency=_original_currency(items),
         paid_amount=paid,
         # The date alone says nothing: it also stands at orders of which nothing is paid.
@@ -180,9 +180,9 @@ def _line(item: SoldItemWire, order_id: str, settings: AfterbuySettings) -> Orde
         channel_order_number=item.PlatformSpecificOrderId,
         attributes=_attributes(item),
         components=[_component(child, order_id, where, settings) for child in children],
-        original_price=item.ItemOriginalCurrency.ItemPrice,
+        original_price=_kept(item.ItemOriginalCurrency.ItemPrice),
         original_currency=item.ItemOriginalCurrency.ItemPriceCode,
-        eco_fee=item.EcoFee,
+        eco_fee=_kept(item.EcoFee),
     )
 
 
@@ -347,6 +347,8 @@ def _meta(wire: OrderWire, additional_info: str) -> dict[str, Any]:
         "process_info_2": wire.VorgangsInfo.VorgangsInfo2,
         "process_info_3": wire.VorgangsInfo.VorgangsInfo3,
         "payouts": wire.PaymentInfo.PayoutIds,
+        "exchange_rate": _too_fine(original.ExchangeRate),
+        "original_total": _too_fine(original.InvoiceAmount),
         "original_shipping": _plain(original.ShippingAmount),
         "original_ebay_shipping": _plain(original.EbayShippingAmount),
         "original_surcharge": _plain(original.PaymentSurcharge),
@@ -368,6 +370,8 @@ def _line_meta(item: SoldItemWire) -> dict[str, Any]:
         "platform": item.ItemPlatformName,
         "flag": item.UserDefinedFlag,
         "weight": item.ItemWeight,
+        "original_price": _too_fine(item.ItemOriginalCurrency.ItemPrice),
+        "eco_fee": _too_fine(item.EcoFee),
         "tax_reference": item.PlatformTaxReference,
         "service_level": item.FulfillmentServiceLevel,
         "amazon_business": item.IsAmazonBusiness,
@@ -382,6 +386,15 @@ def _line_meta(item: SoldItemWire) -> dict[str, Any]:
 
 def _told_country(address: AddressWire) -> str:
     return address.CountryISO or address.Country
+
+
+def _kept(number: Decimal | None) -> Decimal | None:
+    """Return a side figure that four places can hold, else None: it then stands in meta as told."""
+    return number if is_storable(number) else None
+
+
+def _too_fine(number: Decimal | None) -> str:
+    return "" if is_storable(number) else _plain(number)
 
 
 def _plain(amount: Decimal | None) -> str:

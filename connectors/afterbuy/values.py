@@ -14,6 +14,7 @@ _WRITTEN = "%d.%m.%Y %H:%M:%S"
 _MAX_NUMBER_LENGTH = 24
 _TOO_LARGE = 10**14
 _CENT = Decimal("0.01")
+_FOUR_PLACES = Decimal("0.0001")
 _EARLIEST_YEAR = 1990
 _PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]+|[+-]?[0-9]+\.")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}")
@@ -61,6 +62,11 @@ def _number(text: str) -> Decimal:
 
 
 _BLANKS = {ord(blank): None for blank in " \t\r\n\u00a0\u202f\u2009"}
+
+
+def is_storable(number: Decimal | None) -> bool:
+    """Tell whether a number fits into the four decimal places that are kept."""
+    return number is None or number == number.quantize(_FOUR_PLACES)
 
 
 def parse_whole(text: str) -> int:

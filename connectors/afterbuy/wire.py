@@ -70,6 +70,9 @@ class Wire(BaseModel):
 
     model_config = ConfigDict(extra="ignore", alias_generator=str.lower, loc_by_alias=False)
 
+    # What can be hashed is shared as a default instead of copied each time; nothing changes a read record.
+    __hash__ = object.__hash__
+
 
 class TagsWire(Wire):
     Tag: Many[Text] = []

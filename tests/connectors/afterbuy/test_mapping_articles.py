@@ -116,9 +116,9 @@ def test_a_member_of_a_variation_set_is_a_variant_and_its_sets_are_no_members() 
         kind=ArticleKind.variant,
         channel_number="711",
         texts={"de": TextData(title="Schürze M")},
-        meta={"parent_ids": ["7020", "7010"], "quantity_told": -2},
+        meta={"parent_ids": ["7020", "7010"]},
         active=False,
-        quantity=0,
+        quantity=-2,
     )
 
 

@@ -397,3 +397,14 @@ def test_the_status_of_an_order() -> None:
         carrier="DHL",
         tracking_numbers=["00340434161094000001", "00340434161094000002"],
     )
+
+
+def test_a_rate_finer_than_four_places_is_kept_as_told() -> None:
+    amounts = "<OrderOriginalCurrency><ExchangeRate>0,934567</ExchangeRate></OrderOriginalCurrency>"
+    data = order(OrderID=f"<OrderID>1</OrderID>{amounts}")
+    assert (data.exchange_rate, data.meta["exchange_rate"]) == (None, "0.934567")
+
+
+def test_a_price_finer_than_four_places_is_refused_rather_than_rounded() -> None:
+    with pytest.raises(ValidationError):
+        order(ItemPrice="<ItemPrice>8,40336</ItemPrice>")
