@@ -1,0 +1,52 @@
+"""Accounts to deploy, and a work pool of the test's own on the shared Prefect server."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+
+from deployments.pool import ensure_pool
+from models.account import Mode, add_account
+from models.activation import set_mode
+from models.columns import need_id
+from models.cycle import Cycle
+from models.db import session_scope
+from models.tenant import add_tenant
+
+
+@pytest.fixture
+def client(prefect_api: str) -> Iterator[SyncPrefectClient]:
+    """A client of the shared Prefect server."""
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def pool(client: SyncPrefectClient) -> str:
+    """A work pool that no worker of another test serves."""
+    name = f"pool-{uuid4().hex[:8]}"
+    ensure_pool(client, name)
+    return name
+
+
+@pytest.fixture
+def account(sqlite_database: str) -> str:
+    """A live account of a name that no other test uses."""
+    return make_account(Mode.live)
+
+
+def make_account(mode: Mode) -> str:
+    """Add an account with its tenant, whose name is the same."""
+    name = f"shop-{uuid4().hex[:8]}"
+    with session_scope() as session:
+        tenant = add_tenant(session, name)
+        row = add_account(session, need_id(tenant.id), name, "afterbuy", {})
+        set_mode(session, row, mode)
+    return name
+
+
+def read(client: SyncPrefectClient, account: str, cycle: Cycle) -> DeploymentResponse:
+    """Return a deployment as Prefect holds it."""
+    return client.read_deployment_by_name(f"{cycle}/{account}")

@@ -1,0 +1,252 @@
+"""Deployments of accounts: what they are, and that what operators change stays."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.exceptions import ObjectNotFound
+
+from deployments.accounts import (
+    MINUTES,
+    deploy_account,
+    deploy_accounts,
+    expect_rhythms,
+    pause,
+    read_rhythms,
+    request_run,
+    resume,
+    set_interval,
+)
+from models.account import Account, Installation, Mode, get_account
+from models.activation import set_mode
+from models.columns import need_id
+from models.cycle import Cycle, Rhythm, list_rhythms
+from models.db import read_scope, session_scope
+from models.errors import NotFoundError, RuleError
+from tests.deployments.conftest import make_account, read
+
+SCHEDULING_SECONDS = 60
+
+
+def change_mode(name: str, mode: Mode) -> None:
+    with session_scope() as session:
+        set_mode(session, get_account(session, name), mode)
+
+
+def rhythm_of(name: str, cycle: Cycle) -> Rhythm:
+    with read_scope() as session:
+        account: Account = get_account(session, name)
+        return session.get_one(Rhythm, (need_id(account.id), cycle))
+
+
+def test_a_new_account_gets_a_deployment_for_each_cycle(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """Each names its account, runs in our pool by its usual interval, and carries tags to find it by."""
+    names = deploy_account(account, pool=pool)
+
+    assert names == [f"{cycle}/{account}" for cycle in MINUTES]
+    assert set(MINUTES) == set(Cycle)
+    for cycle, minutes in MINUTES.items():
+        deployment = read(client, account, cycle)
+        module = cycle.replace("-", "_")
+        assert deployment.entrypoint == f"flows.{module}.{module}"
+        assert deployment.parameters == {"account": account}
+        assert deployment.work_pool_name == pool
+        assert {f"tenant:{account}", f"account:{account}", f"cycle:{cycle}"} < set(deployment.tags)
+        assert not deployment.paused
+        (schedule,) = deployment.schedules
+        assert isinstance(schedule.schedule, IntervalSchedule)
+        assert schedule.schedule.interval == timedelta(minutes=minutes)
+        assert schedule.active
+
+
+def test_two_runs_of_a_cycle_never_overlap(client: SyncPrefectClient, pool: str, account: str) -> None:
+    """A deployment has one slot, and a run that finds it taken is cancelled."""
+    deploy_account(account, pool=pool)
+
+    deployment = read(client, account, Cycle.order_import)
+    assert deployment.global_concurrency_limit is not None
+    assert deployment.global_concurrency_limit.limit == 1
+    assert deployment.concurrency_options is not None
+    assert deployment.concurrency_options.collision_strategy is ConcurrencyLimitStrategy.CANCEL_NEW
+
+
+def test_deploying_again_keeps_what_operators_changed(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """Interval, pause, parameters and tags stay; code and limits are brought up to date."""
+    deploy_account(account, pool=pool)
+    old = read(client, account, Cycle.order_import)
+    client.update_deployment_schedule(
+        old.id, old.schedules[0].id, schedule=IntervalSchedule(interval=timedelta(minutes=42)), active=False
+    )
+    client.update_deployment(
+        old.id,
+        DeploymentUpdate(
+            paused=True,
+            parameters={"account": account, "test": True},
+            tags=[*old.tags, "night"],
+            description="something else",
+            entrypoint="flows.elsewhere.order_import",
+            concurrency_limit=7,
+        ),
+    )
+
+    deploy_account(account, pool=pool)
+    deploy_accounts(pool=pool)
+
+    new = read(client, account, Cycle.order_import)
+    assert new.id == old.id
+    assert new.paused
+    assert new.parameters == {"account": account, "test": True}
+    assert new.tags == [*old.tags, "night"]
+    (schedule,) = new.schedules
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert (schedule.schedule.interval, schedule.active) == (timedelta(minutes=42), False)
+    assert (new.description, new.entrypoint) == (old.description, old.entrypoint)
+    assert new.global_concurrency_limit is not None
+    assert new.global_concurrency_limit.limit == 1
+
+
+def test_a_draft_is_not_deployed(client: SyncPrefectClient, pool: str, sqlite_database: str) -> None:
+    """It gets deployments with its first other mode."""
+    account = make_account(Mode.draft)
+
+    assert deploy_account(account, pool=pool) == []
+    with pytest.raises(ObjectNotFound):
+        read(client, account, Cycle.order_import)
+    with pytest.raises(NotFoundError, match="the account is a draft"):
+        request_run(account, Cycle.order_import)
+
+    change_mode(account, Mode.test)
+    assert len(deploy_account(account, pool=pool)) == len(MINUTES)
+
+
+def test_an_account_that_becomes_a_draft_pauses_until_it_is_none(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """What an operator had paused before stays paused afterwards."""
+    deploy_account(account, pool=pool)
+    pause(account, Cycle.stock_export)
+
+    change_mode(account, Mode.draft)
+    deploy_account(account, pool=pool)
+    assert all(read(client, account, cycle).paused for cycle in MINUTES)
+
+    change_mode(account, Mode.live)
+    deploy_account(account, pool=pool)
+    assert [cycle for cycle in MINUTES if read(client, account, cycle).paused] == [Cycle.stock_export]
+
+    resume(account, Cycle.stock_export)
+    assert not read(client, account, Cycle.stock_export).paused
+
+
+def test_an_interval_is_set_and_known_here_at_once(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """A command changes the schedule in Prefect and the rhythm by which the cycle is missed."""
+    deploy_account(account, pool=pool)
+
+    set_interval(account, Cycle.order_import, 3)
+
+    (schedule,) = read(client, account, Cycle.order_import).schedules
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(minutes=3)
+    assert rhythm_of(account, Cycle.order_import).interval_seconds == 180
+
+
+def test_an_interval_that_makes_no_sense_changes_nothing(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """Less than a minute is refused, and so is an account that nobody knows or deployed."""
+    with pytest.raises(NotFoundError, match="`warenfluss up` deploys it"):
+        set_interval(account, Cycle.order_import, 3)
+    deploy_account(account, pool=pool)
+
+    with pytest.raises(RuleError, match="one minute"):
+        set_interval(account, Cycle.order_import, 0)
+    with pytest.raises(NotFoundError, match="no account"):
+        set_interval("nobody", Cycle.order_import, 3)
+
+    (schedule,) = read(client, account, Cycle.order_import).schedules
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(minutes=MINUTES[Cycle.order_import])
+
+
+def test_rhythms_follow_what_operators_do_in_prefect(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """A changed interval, a pause, a schedule switched off and a calendar are all known here."""
+    deploy_account(account, pool=pool)
+    read_rhythms()
+    assert rhythm_of(account, Cycle.order_import).interval_seconds == MINUTES[Cycle.order_import] * 60
+
+    order, stock = read(client, account, Cycle.order_import), read(client, account, Cycle.stock_export)
+    client.update_deployment_schedule(
+        order.id, order.schedules[0].id, schedule=IntervalSchedule(interval=timedelta(minutes=42))
+    )
+    client.update_deployment_schedule(stock.id, stock.schedules[0].id, active=False)
+    pause(account, Cycle.payment_sync)
+    article = read(client, account, Cycle.article_import)
+    client.update_deployment_schedule(
+        article.id, article.schedules[0].id, schedule=CronSchedule(cron="0 3 * * *")
+    )
+    read_rhythms()
+
+    assert rhythm_of(account, Cycle.order_import).interval_seconds == 42 * 60
+    assert not rhythm_of(account, Cycle.stock_export).active
+    assert not rhythm_of(account, Cycle.payment_sync).active
+    assert rhythm_of(account, Cycle.article_import).interval_seconds <= 24 * 3600
+    assert rhythm_of(account, Cycle.article_import).interval_seconds > 1800
+    assert rhythm_of(account, Cycle.shipping_sync).active
+
+
+def test_a_cycle_is_expected_even_if_prefect_was_never_there(sqlite_database: str) -> None:
+    """A live account has the usual rhythm from the start; a draft has none, and what is known stays."""
+    live, draft = make_account(Mode.live), make_account(Mode.draft)
+
+    expect_rhythms()
+    expect_rhythms()
+
+    with read_scope() as session:
+        ids = {get_account(session, name).id: name for name in (live, draft)}
+        found = {(ids[row.account_id], row.cycle): row.interval_seconds for row in list_rhythms(session)}
+    assert found == {(live, cycle): minutes * 60 for cycle, minutes in MINUTES.items()}
+
+
+def test_another_database_with_the_same_account_name_is_refused(
+    client: SyncPrefectClient, pool: str, account: str
+) -> None:
+    """Two installations on one Prefect server cannot take each other's deployments over."""
+    deploy_account(account, pool=pool)
+    before = read(client, account, Cycle.order_import)
+    with session_scope() as session:
+        session.get_one(Installation, 1).key = "another"
+
+    with pytest.raises(RuleError, match="Another database has an account"):
+        deploy_account(account, pool=pool)
+
+    assert read(client, account, Cycle.order_import) == before
+
+
+def test_a_scheduled_run_really_appears(client: SyncPrefectClient, pool: str, account: str) -> None:
+    """Prefect's scheduler works with the locked packages: with SQLAlchemy 2.1 it died silently."""
+    deploy_account(account, pool=pool)
+    deployment = read(client, account, Cycle.order_import)
+
+    end = time.monotonic() + SCHEDULING_SECONDS
+    runs = []
+    while not runs and time.monotonic() < end:
+        time.sleep(0.5)
+        runs = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+        )
+
+    assert runs
+    assert all(run.auto_scheduled and run.parameters == {"account": account} for run in runs)
