@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from connectors.afterbuy import xml
 from connectors.afterbuy.batches import Batch, send
-from connectors.afterbuy.client import MAX_STOCK_PRODUCTS, AfterbuyClient, Answer, DateWindow
+from connectors.afterbuy.client import MAX_CATALOGS, MAX_STOCK_PRODUCTS, AfterbuyClient, Answer, DateWindow
 from connectors.afterbuy.mapping_articles import article_from_wire, category_from_wire, quantity_of
 from connectors.afterbuy.mapping_orders import ITEM_PREFIX, order_from_wire, order_id_of, status_from_wire
 from connectors.afterbuy.mapping_updates import payment_to_wire, shipment_to_wire, stock_to_wire
@@ -126,7 +126,7 @@ class AfterbuyChannel:
                 records += page.read(
                     [nested], CatalogWire, partial(category_from_wire, enclosing_id=parent_id)
                 )
-        return Page(records, page.rejected, _cursor(_next(answer, elements, "Catalog", 0, state)))
+        return Page(records, page.rejected, _cursor(_next(answer, elements, "Catalog", MAX_CATALOGS, state)))
 
     def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]:
         """Return one page of orders by ascending id, those without an id of their own on the last page.
@@ -146,7 +146,15 @@ class AfterbuyChannel:
         if state.get(_OPEN) or (items and not named):
             elements = self._open_checkouts([] if items else windows)
             orders = page.read(elements, OrderWire, lambda wire: order_from_wire(wire, settings))
-            return Page([one for one in orders if not items or one.external_id in items], page.rejected)
+            first = _number(query.from_number) if not items else 0
+            wanted_orders = [
+                one
+                for one in orders
+                if (one.external_id in items or not items)
+                # Items and orders are numbered alike.
+                and _number(one.external_id.removeprefix(ITEM_PREFIX)) >= first
+            ]
+            return Page(wanted_orders, page.rejected)
         if query.from_number and not query.external_ids and not state:
             # One less, in case the number itself is left out; what then comes too early is dropped.
             state = {_FROM: _number(query.from_number), _AFTER: max(0, _number(query.from_number) - 1)}

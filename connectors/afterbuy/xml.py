@@ -17,11 +17,13 @@ CREDENTIALS = frozenset(
 )
 _PRIVATE = frozenset({*CREDENTIALS, "feedbacklink"})
 _HEAD_BYTES = 4096
+# Possessive, so that a head of many comments is read once and not in every way it could be parted.
 _DOCTYPE = re.compile(
-    rb"\A(?:\s|\xef\xbb\xbf|<\?.*?\?>|<!--.*?-->)*<!doctype\s+([a-z]*)", re.DOTALL | re.IGNORECASE
+    rb"\A(?:\s|\xef\xbb\xbf|<\?(?:(?!\?>).)*+\?>|<!--(?:(?!-->).)*+-->)*+<!doctype\s+([a-z]*)",
+    re.DOTALL | re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*?\?>")
-_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _NUMERIC = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9a-fA-F]{1,8});)")
 _MAX_NAMES = 20_000
@@ -92,9 +94,16 @@ def _cleaned(body: bytes) -> str:
         text = body.decode("utf-8-sig", errors="surrogateescape")
         text = re.sub("[\udc80-\udcff]", _western, text)
     text = clean_text(_DECLARATION.sub("", text, count=1))
-    parts = _CDATA.split(text)
-    for place in range(0, len(parts), 2):
-        parts[place] = _BARE_AMPERSAND.sub("&amp;", _NUMERIC.sub(_allowed_reference, parts[place]))
+    parts: list[str] = []
+    place = 0
+    while place < len(text):
+        begin = text.find(_CDATA, place)
+        end = text.find(_CDATA_END, begin) if begin >= 0 else -1
+        if end < 0:
+            begin = end = len(text)
+        outside = _NUMERIC.sub(_allowed_reference, text[place:begin])
+        parts += [_BARE_AMPERSAND.sub("&amp;", outside), text[begin : end + len(_CDATA_END)]]
+        place = end + len(_CDATA_END)
     return "".join(parts)
 
 

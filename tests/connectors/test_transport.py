@@ -1,12 +1,15 @@
 """The transport: one host, no write in test mode, bounded answers, errors named by what follows."""
 
+import ast
 import gzip
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -198,12 +201,26 @@ def test_an_answer_that_trickles_ends_at_the_total_time(head: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_compressed_answer_is_unpacked(encoding: str) -> None:
-    import zlib
-
     body = b"<ok/>" * 1000
     packed = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
     with Loopback(http(packed, f"Content-Encoding: {encoding}")) as server, opened(server.url) as (client, _):
         assert client.get(server.url, extensions=READ).content == body
+
+
+def test_connectors_have_no_other_way_out() -> None:
+    """Law 5 has one place: no other module of a connector opens a connection, nor knows a simulator."""
+    root = Path(__file__).parents[2] / "connectors"
+    ways = {"httpx", "httpcore", "socket", "http", "requests", "aiohttp", "ftplib", "smtplib", "subprocess"}
+    for file in root.rglob("*.py"):
+        if "simulator" in file.parts or file == root / "transport.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.split(".")[0] not in ways, f"{file.name} imports {name}"
+                assert name != "urllib.request", f"{file.name} imports {name}"
+                assert "simulator" not in name, f"{file.name} imports {name}"
 
 
 def test_the_environment_adds_no_proxy_and_no_password(

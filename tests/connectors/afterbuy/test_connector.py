@@ -624,3 +624,13 @@ def test_services_come_once_each_with_their_names(rig: AfterbuyRig) -> None:
         services = channel.fetch_services()
     assert len({(one.kind, one.external_id) for one in services}) == len(services)
     assert {one.kind for one in services} == {"payment", "shipping"}
+
+
+def test_open_checkouts_before_the_number_to_begin_with_are_left_out(rig: AfterbuyRig) -> None:
+    article_id = int(rig.add_article("MUG", stock=50))
+    rig.state.place_order([article_id], process=False)
+    placed = place(rig, 2)
+    later = rig.state.place_order([article_id], process=False)
+    with rig.open() as channel:
+        records, _ = orders_of(channel, OrderQuery(from_number=placed[1], include_open_checkouts=True))
+    assert [one.external_id for one in records] == [placed[1], f"item-{later.key}"]

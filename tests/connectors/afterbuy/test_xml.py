@@ -1,5 +1,7 @@
 """Afterbuy's XML: read whatever comes, refuse what is dangerous, write nothing that is not well-formed."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,6 +103,24 @@ def test_any_bytes_are_a_document_or_an_error(body: bytes) -> None:
 )
 def test_case_comments_wrong_bytes_and_forbidden_characters_do_no_harm(body: str | bytes, name: str) -> None:
     assert read(body) == name
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!---->" * 500 + b"<Other/>",
+        b"<?x?>" * 700 + b"<Other",
+        b"<Afterbuy>" + b"<![CDATA[" * 200_000,
+        b"<Afterbuy>" + b"&" * 1_000_000,
+        b"<!--" * 1000,
+    ],
+    ids=["comments", "instructions", "open cdata", "ampersands", "open comments"],
+)
+def test_no_answer_takes_long_to_refuse(body: bytes) -> None:
+    began = time.process_time()
+    with pytest.raises(NotAfterbuyError):
+        parse(body)
+    assert time.process_time() - began < 5
 
 
 def test_a_doctype_within_a_text_is_a_text() -> None:
