@@ -15,9 +15,10 @@ from console.cli_output import (
     print_table,
     use_prefect,
 )
-from models.account import get_account
+from models.account import Mode, get_account
 from models.cycle import Counts, Cycle
 from models.db import read_scope
+from models.errors import RuleError
 
 
 def sync(
@@ -51,8 +52,6 @@ def sync(
     elif full or articles:
         raise typer.BadParameter("--full and --article belong to article-import.")
     need_database(create=True)
-    with read_scope() as session:
-        get_account(session, account)
     counts = run_cycle(account, cycle, test=test, **parameters)
     if as_json:
         print_json(counts.model_dump())
@@ -63,12 +62,24 @@ def sync(
 
 def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
     """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
+    with read_scope() as session:
+        if get_account(session, account).mode is Mode.draft:
+            # Told here already: starting Prefect only to refuse takes many seconds.
+            raise RuleError(
+                f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
+            )
     use_prefect()
     from models.alarm import list_attempts
 
     name = cycle.replace("-", "_")
     flow = getattr(importlib.import_module(f"flows.{name}"), name)
-    state = flow(account=account, test=test, **parameters, return_state=True)
+    try:
+        state = flow(account=account, test=test, **parameters, return_state=True)
+    except Exception as error:
+        # What the cycle itself raises is in the state: this is Prefect's own.
+        raise fail(
+            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells what is wrong."
+        ) from None
     if not state.is_completed():
         raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
     with read_scope() as session:

@@ -12,7 +12,7 @@ from models.matching import Match, MatchRule, remember_code
 from models.order import Actor, Hold, HoldReason, Order, OrderLine, OrderLineData
 from models.order_follow import MOVABLE, Matcher, set_match
 from models.order_life import add_event
-from models.stock import allocate, release_allocation
+from models.stock import allocate, release_allocation, serve_waiting
 
 MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
 BY_HAND = "by_hand"
@@ -71,7 +71,7 @@ def resolve_line(
     ).first()
     if line is None:
         raise NotFoundError(f"Order {order.external_id} has no line {line_external_id!r}.")
-    release_allocation(session, [need_id(line.id)])
+    free = release_allocation(session, [need_id(line.id)])
     session.refresh(line)
     set_match(session, order, line, Match(parts=list(parts), rule=BY_HAND))
     add_event(
@@ -80,6 +80,7 @@ def resolve_line(
     if remember:
         remember_code(session, order.tenant_id, need_id(account.id), told_line(line), parts)
     allocate(session, [need_id(order.id)])
+    serve_waiting(session, free)
 
 
 def rematch_lines(session: Session, account: Account, rules: Sequence[MatchRule]) -> int:
