@@ -64,9 +64,7 @@ def open_shop(simulator: Simulator, mode: Mode = Mode.live, **settings: Any) -> 
         )
         set_mode(session, account, mode)
     switches = simulator.switches
-    save_secrets(
-        name, {"partner_token": switches.partner_token, "account_token": switches.account_token}
-    )
+    save_secrets(name, {"partner_token": switches.partner_token, "account_token": switches.account_token})
     return Shop(name, simulator)
 
 

@@ -1,0 +1,200 @@
+"""Steps that the tests of the cycles share: run one, and look at what both sides hold afterwards."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import State as PrefectState
+from sqlmodel import col, select
+
+from connectors.afterbuy.simulator import Product
+from flows.article_import import article_import
+from flows.order_import import order_import
+from flows.payment_sync import payment_sync
+from flows.shipping_sync import shipping_sync
+from flows.stock_export import stock_export
+from models.account import get_account
+from models.article import Article
+from models.columns import need_id, utc_now
+from models.cycle import Counts, Cycle, Lease, Run, find_cursor
+from models.db import read_scope, session_scope
+from models.listing import Listing
+from models.order import Hold, Order, OrderAddress, OrderEvent, OrderLine, OrderState, lines_of
+from models.outbound import Outbound
+from models.stock import Allocation, StockLevel, StockMovement, main_warehouse, set_on_hand
+from tests.flows.conftest import Shop
+
+FLOWS: dict[Cycle, Callable[..., Any]] = {
+    Cycle.article_import: article_import,
+    Cycle.stock_export: stock_export,
+    Cycle.order_import: order_import,
+    Cycle.payment_sync: payment_sync,
+    Cycle.shipping_sync: shipping_sync,
+}
+
+
+def attempt(cycle: Cycle, shop: Shop, **parameters: Any) -> PrefectState[Any]:
+    """Run a cycle; return how it ended, whatever that is."""
+    state: PrefectState[Any] = FLOWS[cycle](shop.name, return_state=True, **parameters)
+    return state
+
+
+def sync(cycle: Cycle, shop: Shop, **parameters: Any) -> Counts:
+    """Run a cycle that must complete; return its figures."""
+    state = attempt(cycle, shop, **parameters)
+    assert state.is_completed(), state
+    return last_counts(shop, cycle)
+
+
+def last_run(shop: Shop, cycle: Cycle) -> Run:
+    """Return the last run of a cycle."""
+    with read_scope() as session:
+        account_id = need_id(get_account(session, shop.name).id)
+        query = select(Run).where(Run.account_id == account_id, Run.cycle == cycle)
+        return session.exec(query.order_by(col(Run.id).desc()).limit(1)).one()
+
+
+def last_counts(shop: Shop, cycle: Cycle) -> Counts:
+    """Return the figures of the last run of a cycle."""
+    return Counts.model_validate(last_run(shop, cycle).counts)
+
+
+def add_mug(shop: Shop, quantity: int = 10, sku: str = "BECHER-1", **values: Any) -> Product:
+    """Add a product at the channel."""
+    values = {"anr": "", "selling_price": Decimal("9.90"), **values}
+    return shop.channel.add_product(f"Becher {sku}", ean=sku, quantity=quantity, **values)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Stock of one article here."""
+
+    on_hand: int
+    allocated: int
+
+
+def stock_of(sku: str) -> Figures:
+    """Return the stock of an article; the ledger must sum to it."""
+    with read_scope() as session:
+        article = session.exec(select(Article).where(Article.sku == sku)).one()
+        levels = session.exec(select(StockLevel).where(StockLevel.article_id == article.id)).all()
+        ids = [level.id for level in levels]
+        moved = session.exec(select(StockMovement).where(col(StockMovement.level_id).in_(ids))).all()
+        promised = session.exec(select(Allocation).where(col(Allocation.level_id).in_(ids))).all()
+        figures = Figures(sum(row.on_hand for row in levels), sum(row.allocated for row in levels))
+        assert figures.on_hand == sum(row.quantity for row in moved)
+        assert figures.allocated == sum(row.quantity for row in promised)
+        return figures
+
+
+def set_stock(shop: Shop, **quantities: int) -> None:
+    """Count articles anew; a name's underscores stand for hyphens."""
+    with session_scope() as session:
+        tenant_id = get_account(session, shop.name).tenant_id
+        warehouse_id = need_id(main_warehouse(session, tenant_id).id)
+        ids = {
+            need_id(session.exec(select(Article).where(Article.sku == sku)).one().id): quantity
+            for sku, quantity in ((name.replace("_", "-"), number) for name, number in quantities.items())
+        }
+        set_on_hand(session, warehouse_id, ids)
+
+
+def line_rows(order: Order) -> list[OrderLine]:
+    """Return an order's lines by position."""
+    with read_scope() as session:
+        return lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+
+
+def addresses(order: Order) -> dict[str, OrderAddress]:
+    """Return an order's addresses by role."""
+    with read_scope() as session:
+        rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+        return {str(row.role): row for row in rows}
+
+
+def holds(order: Order) -> list[str]:
+    """Return the reasons for which an order waits."""
+    with read_scope() as session:
+        rows = session.exec(
+            select(Hold)
+            .where(Hold.order_id == order.id, col(Hold.released_at).is_(None))
+            .order_by(col(Hold.id))
+        ).all()
+        return [str(row.reason) for row in rows]
+
+
+def events(order: Order) -> list[str]:
+    """Return the kinds of an order's history, oldest first."""
+    with read_scope() as session:
+        query = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(col(OrderEvent.id))
+        return [row.kind for row in session.exec(query).all()]
+
+
+def numbers_here(shop: Shop, *, merged: bool = False) -> list[str]:
+    """Return the numbers of all orders of the account, sorted."""
+    with read_scope() as session:
+        account_id = get_account(session, shop.name).id
+        rows = session.exec(select(Order).where(Order.account_id == account_id)).all()
+        return sorted(row.external_id for row in rows if merged or row.state is not OrderState.merged)
+
+
+def numbers_there(shop: Shop) -> list[str]:
+    """Return the numbers of all orders at the channel, sorted."""
+    return sorted(str(order.order_id) for order in shop.channel.orders.values())
+
+
+def cursor(shop: Shop, name: str) -> dict[str, Any]:
+    """Return how far the account was read."""
+    with read_scope() as session:
+        return find_cursor(session, need_id(get_account(session, shop.name).id), name)
+
+
+def outbound(shop: Shop) -> list[tuple[str, str]]:
+    """Return kind and state of each change for the channel, oldest first."""
+    with read_scope() as session:
+        account_id = get_account(session, shop.name).id
+        rows = session.exec(
+            select(Outbound).where(Outbound.account_id == account_id).order_by(col(Outbound.id))
+        ).all()
+        return [(str(row.kind), str(row.state)) for row in rows]
+
+
+def listing_of(shop: Shop, product: Product) -> Listing:
+    """Return a product as it is known here."""
+    with read_scope() as session:
+        account_id = get_account(session, shop.name).id
+        return session.exec(
+            select(Listing).where(Listing.account_id == account_id, Listing.external_id == str(product.id))
+        ).one()
+
+
+def expire_lease(shop: Shop) -> None:
+    """Let the time pass after which a silent run is taken for dead."""
+    with session_scope() as session:
+        account_id = get_account(session, shop.name).id
+        for lease in session.exec(select(Lease).where(Lease.account_id == account_id)):
+            lease.expires_at = utc_now()
+            session.add(lease)
+
+
+def artifacts(shop: Shop, cycle: Cycle) -> dict[str, Any]:
+    """Return what the last run left in Prefect: data by key, the newest of each."""
+    wanted = ArtifactFilter(
+        flow_run_id=ArtifactFilterFlowRunId(any_=[last_run(shop, cycle).flow_run_id])  # type: ignore[list-item]
+    )
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=wanted)
+    newest = sorted(found, key=lambda one: one.created or utc_now())
+    return {str(one.key): one.data for one in newest}
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
