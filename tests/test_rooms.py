@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # Only the command line and the demo it starts run a cycle or a simulator themselves; pages ask Prefect.
-RUNNERS = re.compile(r"console\.(cli|demo)\b")
+RUNNERS = re.compile(r"console\.(cli\w*|demo)\b")
 SIMULATOR = re.compile(r"connectors\.(\w+\.)*simulators?\b")
 
 MODULES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))

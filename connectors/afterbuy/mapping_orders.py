@@ -67,7 +67,7 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         alternative_number=numbers[1] if len(numbers) > 1 else "",
         platform=_platform(wire),
         placed_at=placed_at,
-        checkout_at=wire.FeedbackDate,
+        checkout_at=wire.FeedbackDate or _settled_at(payment, shipping, paid, total),
         currency=settings.currency,
         total=total,
         shipping_amount=shipping_amount,
@@ -237,6 +237,18 @@ def _platform(wire: OrderWire) -> str:
     if wire.AmazonAccount:
         return "amazon"
     return "ebay" if wire.EbayAccount else ""
+
+
+def _settled_at(
+    payment: PaymentWire, shipping: ShippingWire, paid: Decimal, total: Decimal
+) -> datetime | None:
+    """Return when an order without FeedbackDate was settled, None if its buyer has still to do something.
+
+    One that is paid in full or has left is not "new" any more (wire notes 2.5: what NewAuctions lacks).
+    """
+    if paid and paid >= total and payment.PaymentDate is not None:
+        return payment.PaymentDate
+    return shipping.DeliveryDate
 
 
 def _shipping_amount(shipping: ShippingWire) -> Decimal:

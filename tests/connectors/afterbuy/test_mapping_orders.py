@@ -218,6 +218,25 @@ def test_a_payment_date_without_an_amount_is_no_payment(
     assert (data.paid_amount, data.paid_at) == (amount, paid_at)
 
 
+@pytest.mark.parametrize(
+    ("payment", "delivery", "checkout_at"),
+    [
+        ("<AlreadyPaid>12</AlreadyPaid>", "", datetime(2026, 1, 12, 9, 0, tzinfo=UTC)),
+        ("<AlreadyPaid>11,99</AlreadyPaid>", "", None),
+        ("", "<DeliveryDate>13.01.2026</DeliveryDate>", datetime(2026, 1, 12, 23, 0, tzinfo=UTC)),
+        ("", "<DeliveryDate/>", None),
+    ],
+)
+def test_without_feedback_date_an_order_is_done_once_it_is_paid_in_full_or_has_left(
+    payment: str, delivery: str, checkout_at: datetime | None
+) -> None:
+    data = order(
+        FullAmount=f"<FullAmount>12</FullAmount><PaymentDate>12.01.2026 10:00:00</PaymentDate>{payment}",
+        OrderID=f"<OrderID>1</OrderID><FeedbackDate/><ShippingInfo>{delivery}</ShippingInfo>",
+    )
+    assert checkout_at == data.checkout_at
+
+
 @pytest.mark.parametrize("date", ["<DeliveryDate/>", "<DeliveryDate><![CDATA[]]></DeliveryDate>", ""])
 def test_an_empty_delivery_date_is_not_shipped(date: str) -> None:
     assert order(OrderID=f"<OrderID>1</OrderID><ShippingInfo>{date}</ShippingInfo>").shipped_at is None
