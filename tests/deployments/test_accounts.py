@@ -7,7 +7,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 
@@ -241,7 +241,7 @@ def test_a_scheduled_run_really_appears(client: SyncPrefectClient, pool: str, ac
     deployment = read(client, account, Cycle.order_import)
 
     end = time.monotonic() + SCHEDULING_SECONDS
-    runs = []
+    runs: list[FlowRun] = []
     while not runs and time.monotonic() < end:
         time.sleep(0.5)
         runs = client.read_flow_runs(
