@@ -353,6 +353,12 @@ def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) 
     )
 
 
+def lock_order(session: Session, order: Order) -> None:
+    """Lock an order and read it anew, so that nobody else takes a step of its life at the same moment."""
+    session.flush()
+    session.refresh(order, with_for_update=True)
+
+
 def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
     """Return the orders that the channel knows by their number; a merged one is told by its heir."""
     return list(
@@ -372,6 +378,7 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
         select(OrderLine)
         .where(col(OrderLine.order_id).in_(order_ids))
         .order_by(col(OrderLine.order_id), col(OrderLine.position), col(OrderLine.id))
+        .execution_options(populate_existing=True)
     ).all()
     lines: dict[int, list[OrderLine]] = {}
     for row in rows:

@@ -7,12 +7,23 @@ from sqlmodel import Session, col, select
 
 from models.columns import need_id, utc_now
 from models.errors import RuleError
-from models.order import Actor, Hold, HoldReason, Order, OrderEvent, OrderState, lines_of, open_holds
+from models.order import (
+    Actor,
+    Hold,
+    HoldReason,
+    Order,
+    OrderEvent,
+    OrderState,
+    lines_of,
+    lock_order,
+    open_holds,
+)
 from models.stock import release_allocation, serve_waiting
 
 
 def release_order(session: Session, order: Order) -> None:
     """Hand an order to the warehouse. Raises: RuleError, if it is held, not open or a trial."""
+    lock_order(session, order)
     if order.trial or order.state is not OrderState.open:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
@@ -28,6 +39,7 @@ def release_order(session: Session, order: Order) -> None:
 
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     """Cancel what has not left yet and give its stock back. Raises: RuleError, if it is merged."""
+    lock_order(session, order)
     if order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
     order_id = need_id(order.id)

@@ -8,7 +8,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.account import AccountData, ChannelOptions, Side
 from models.columns import ExactDecimal, code, instant, need_id
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, OrderState, payment_state_of
+from models.order import Actor, Order, OrderEvent, OrderState, lock_order, payment_state_of
 from models.outbound import OutboundKind, queue_outbound
 
 
@@ -50,6 +50,7 @@ def record_payment(
     """
     if amount == 0:
         raise RuleError("A payment needs an amount.")
+    lock_order(session, order)
     if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
         raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.account import Side
 from models.columns import code, instant, need_id
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, OrderState, lines_of, open_holds
+from models.order import Actor, Order, OrderEvent, OrderState, lines_of, lock_order, open_holds
 from models.outbound import OutboundKind, queue_outbound
 from models.stock import take_out
 
@@ -96,6 +96,7 @@ def record_shipment(
     Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
     more than is left of a line, or nothing left; then nothing is changed.
     """
+    lock_order(session, order)
     order_id = need_id(order.id)
     lines = {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
     left = {

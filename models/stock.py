@@ -184,17 +184,14 @@ def set_on_hand(
     """
     if not quantities:
         return {}
-    levels = _lock_levels(session, list(quantities), warehouse_id, create=True)
+    # A refusal takes back the levels made on the way, also for a caller who goes on after it.
+    with session.begin_nested():
+        levels = _lock_levels(session, list(quantities), warehouse_id, create=True)
+        for level in levels:
+            _check_count(session, level, quantities[level.article_id])
     changes: dict[int, int] = {}
     for level in levels:
         quantity = quantities[level.article_id]
-        if quantity < level.allocated:
-            article = session.get_one(Article, level.article_id)
-            raise RuleError(
-                f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
-                if quantity >= 0
-                else f"Stock of {article.sku} cannot be negative."
-            )
         if quantity != level.on_hand:
             changes[level.article_id] = quantity - level.on_hand
             level.on_hand = quantity
@@ -203,6 +200,16 @@ def set_on_hand(
     touch_listings(session, list(changes))
     serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
     return changes
+
+
+def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
+    if quantity < level.allocated:
+        article = session.get_one(Article, level.article_id)
+        raise RuleError(
+            f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
+            if quantity >= 0
+            else f"Stock of {article.sku} cannot be negative."
+        )
 
 
 def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
@@ -329,23 +336,27 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
     """Book goods of order lines out of the house: from what is promised to them, then from what is free.
 
     `quantities` are units by line id. Units that no level holds are left out of the ledger, because the
-    goods have gone whatever the figures say; the line counts as shipped all the same.
+    goods have gone whatever the figures say; the line counts as shipped all the same. What was promised
+    by an older list of parts of a bundle is given back once nothing is promised to the line any more.
     """
     line_ids = sorted(quantities)
     lines = session.exec(select(OrderLine).where(col(OrderLine.id).in_(line_ids))).all()
     demand = _physical_demand(session, line_ids)
-    levels = {
-        need_id(level.id): level
-        for level in _lock_levels(session, sorted({article for each in demand.values() for article in each}))
-    }
+    allocations: dict[int, list[Allocation]] = defaultdict(list)
+    for row in session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))):
+        allocations[row.order_line_id].append(row)
+    level_ids = set(_level_ids(session, sorted({article for each in demand.values() for article in each})))
+    level_ids.update(row.level_id for rows in allocations.values() for row in rows)
+    levels = {need_id(level.id): level for level in _lock_levels_by_id(session, sorted(level_ids))}
     by_article: dict[int, list[StockLevel]] = defaultdict(list)
     for level in levels.values():
         by_article[level.article_id].append(level)
     moved: dict[int, int] = defaultdict(int)
+    given_back: set[int] = set()
     for line in lines:
         line_id = need_id(line.id)
         units = quantities[line_id]
-        promised = list(session.exec(select(Allocation).where(Allocation.order_line_id == line_id)).all())
+        promised = allocations[line_id]
         from_promised = min(units, line.allocated)
         for article, quantity in demand.get(line_id, {}).items():
             rest = from_promised * quantity
@@ -358,19 +369,22 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
                     moved[row.level_id] -= part
                     row.quantity -= part
                     rest -= part
-            rest = (units - from_promised) * quantity
+            rest += (units - from_promised) * quantity
             for level in by_article[article]:
                 part = min(rest, level.on_hand - level.allocated)
                 if part:
                     level.on_hand -= part
                     moved[need_id(level.id)] -= part
                     rest -= part
-        for row in promised:
-            if row.quantity:
-                session.add(row)
-            else:
-                session.delete(row)
         line.allocated -= from_promised
+        for row in promised:
+            if row.quantity and line.allocated:
+                session.add(row)
+                continue
+            if row.quantity:
+                levels[row.level_id].allocated -= row.quantity
+                given_back.add(levels[row.level_id].article_id)
+            session.delete(row)
         line.shipped += units
         session.add(line)
     session.flush()
@@ -388,7 +402,8 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
             for level_id, quantity in sorted(moved.items())
         ],
     )
-    touch_listings(session, {levels[level_id].article_id for level_id in moved})
+    touch_listings(session, {levels[level_id].article_id for level_id in moved} | given_back)
+    serve_waiting(session, given_back)
 
 
 def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -419,13 +434,17 @@ def _lock_levels(
             for article_id in sorted(article_ids)
         ]
         insert_or_update(session, StockLevel, rows, key=("warehouse_id", "article_id"))
+    return _lock_levels_by_id(session, sorted(_level_ids(session, article_ids, warehouse_id)))
+
+
+def _level_ids(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
     ids: list[int] = []
     for batch in _batches(article_ids):
         query = select(StockLevel.id).where(col(StockLevel.article_id).in_(batch))
         if warehouse_id is not None:
             query = query.where(StockLevel.warehouse_id == warehouse_id)
         ids.extend(need_id(level_id) for level_id in session.exec(query).all())
-    return _lock_levels_by_id(session, sorted(ids))
+    return ids
 
 
 def _lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
