@@ -167,7 +167,8 @@ def list_doubtful(session: Session, account_id: int, kind: OutboundKind, limit: 
 
 def mark_sent(session: Session, row: Outbound, version: int) -> None:
     """Close a row whose effect is known; one that changed meanwhile is due again at once."""
-    session.refresh(row)
+    # Locked, or a change that comes between this look and the commit would be closed with what was sent.
+    session.refresh(row, with_for_update=True)
     now = utc_now()
     row.sent_at, row.error, row.attempts = now, "", 0
     if row.version == version:
