@@ -6,27 +6,42 @@ The processes are forked from a clean server that has the models imported, so th
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
+
+from models.account import Account, account_data
+from models.db import dispose, session_scope
+from models.errors import RuleError
+from models.matching import DEFAULT_RULES
+from models.order import Actor, Order
+from models.order_intake import save_orders
+from models.order_life import cancel_order
+from models.payment import record_payment
+from models.settings import get_settings
+from models.shipment import ParcelData, record_shipment
+from models.stock import allocate, set_on_hand
+from tests.support.builders import PLACED_AT, get_order, make_line, make_order
+
 WAITING_SECONDS = 60
+TRIES = 10
 
 _barrier: "threading.Barrier | None" = None
 
 
 def _prepare(url: str, barrier: "threading.Barrier") -> None:
     global _barrier
-    from models.settings import get_settings
-
     os.environ["WARENFLUSS_DATABASE_URL"] = url
     get_settings.cache_clear()
     _barrier = barrier
 
 
 def _run(step: Callable[..., Any], arguments: Sequence[Any]) -> Any:
-    from models.db import dispose
-
     assert _barrier is not None
     _barrier.wait(WAITING_SECONDS)
     try:
@@ -43,10 +58,99 @@ def run_at_once(url: str, step: Callable[..., Any], arguments: Sequence[Sequence
     Returns: what each returned, or the name of the error that it raised.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["models.order_intake", "models.match_choice", "psycopg", __name__])
+    context.set_forkserver_preload([__name__, "psycopg"])
     barrier = context.Barrier(len(arguments))
     with ProcessPoolExecutor(
         len(arguments), mp_context=context, initializer=_prepare, initargs=(url, barrier)
     ) as pool:
         futures = [pool.submit(_run, step, each) for each in arguments]
         return [future.result(2 * WAITING_SECONDS) for future in futures]
+
+
+def buy(external_id: str, skus: list[str], account_name: str = "nord") -> str:
+    """Import a new order, as one process of a cycle does."""
+    with session_scope() as session:
+        account = session.exec(select(Account).where(Account.name == account_name)).one()
+        lines = [make_line(f"{external_id}-{sku}", sku) for sku in skus]
+        save_orders(session, account_data(account), DEFAULT_RULES, [make_order(external_id, *lines)])
+    return "bought"
+
+
+def allocate_again(order_id: int, rounds: int) -> str:
+    """Ask for stock over and over, while others do."""
+    for _ in range(rounds):
+        with session_scope() as session:
+            allocate(session, [order_id])
+    return "asked"
+
+
+def live(external_id: str, skus: list[str]) -> int:
+    """Buy and cancel in one transaction each, trying again after a deadlock as tasks do; return the tries."""
+    tries = 0
+    for step in range(4):
+        for attempt in range(TRIES):
+            tries += 1
+            try:
+                with session_scope() as session:
+                    account = session.exec(select(Account)).one()
+                    for sku in skus:
+                        lines = [make_line(f"{external_id}-{step}-{sku}", sku, 2)]
+                        order = make_order(f"{external_id}-{step}-{sku}", *lines)
+                        save_orders(session, account_data(account), DEFAULT_RULES, [order])
+                    if step % 2:
+                        cancel_order(
+                            session,
+                            get_order(session, f"{external_id}-{step - 1}-{skus[0]}"),
+                            actor=Actor.cycle,
+                        )
+                break
+            except OperationalError:
+                time.sleep(0.01 * (attempt + 1))
+    return tries
+
+
+def ship(external_id: str) -> str:
+    """Ship an order whole, as a person does."""
+    with session_scope() as session:
+        order = session.exec(select(Order).where(Order.external_id == external_id)).one()
+        record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
+    return "shipped"
+
+
+def cancel(external_id: str) -> str:
+    """Cancel an order, as a person does."""
+    with session_scope() as session:
+        order = session.exec(select(Order).where(Order.external_id == external_id)).one()
+        cancel_order(session, order, actor=Actor.person)
+    return "cancelled"
+
+
+def pay(external_id: str) -> str:
+    """Record one euro, as a person does."""
+    with session_scope() as session:
+        order = session.exec(select(Order).where(Order.external_id == external_id)).one()
+        account = account_data(session.get_one(Account, order.account_id))
+        record_payment(session, account, order, Decimal("1.00"), PLACED_AT)
+    return "paid"
+
+
+def count_stock(article_id: int, warehouse_id: int, quantity: int) -> str:
+    """Count an article."""
+    try:
+        with session_scope() as session:
+            set_on_hand(session, warehouse_id, {article_id: quantity})
+    except RuleError:
+        return "refused"
+    return "counted"
+
+
+def take_step(external_id: str, step: str) -> str:
+    """Ship or cancel."""
+    return ship(external_id) if step == "ship" else cancel(external_id)
+
+
+def sell_or_count(number: int, article_id: int, warehouse_id: int) -> str:
+    """Sell one with even numbers, count with odd ones."""
+    if number % 2:
+        return count_stock(article_id, warehouse_id, number)
+    return buy(f"O-{number}", ["MUG"])
