@@ -22,6 +22,7 @@ from models.errors import RuleError
 from models.match_choice import list_unmatched, rematch_lines, resolve_line
 from models.matching import read_rules
 from models.order import find_order, open_holds
+from models.order_list import CHANNEL_CODES
 from models.tenant import Tenant
 
 app = new_app("Lines that wait for an article.")
@@ -57,14 +58,14 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
         print_json_list(rows)
         return
     print_table(
-        ("order", "line", "quantity", "title", "sku there", "candidates"),
+        ("order", "line", "quantity", "title", "codes there", "candidates"),
         [
             (
                 row["order"],
                 row["line"],
                 row["quantity"],
                 row["title"],
-                row["codes"].get("sku", ""),
+                [row["codes"][name] for name in CHANNEL_CODES if row["codes"].get(name)],
                 row["candidates"],
             )
             for row in rows

@@ -242,7 +242,7 @@ def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[
         for order, row in zip(batch, describe_orders(session, batch, *names), strict=True):
             roles = found.get(need_id(order.id), {})
             target = next((roles[role] for role in sorted(roles, reverse=True)), None)
-            shared = {**row, **(target.model_dump(exclude={"order_id", "role"}) if target else {})}
+            shared = {**row, **(target.model_dump(exclude={"order_id", "role", "state"}) if target else {})}
             for line in row["lines"]:
                 yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
 

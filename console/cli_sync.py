@@ -78,7 +78,7 @@ def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: A
     except Exception as error:
         # What the cycle itself raises is in the state: this is Prefect's own.
         raise fail(
-            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells what is wrong."
+            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells more."
         ) from None
     if not state.is_completed():
         raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
