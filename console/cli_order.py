@@ -225,7 +225,8 @@ def export(
 ) -> None:
     """Write orders into a spreadsheet."""
     need_database()
-    from tasks.spreadsheets import ORDER_ADDRESS_COLUMNS, ORDER_COLUMNS, write_sheet
+    from tasks.sheet_cells import ORDER_ADDRESS_COLUMNS, ORDER_COLUMNS
+    from tasks.spreadsheets import write_sheet
 
     with read_scope() as session:
         wanted = _filter(session, account, states, held)

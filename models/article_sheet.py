@@ -175,10 +175,11 @@ def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequenc
         count = len(refused)
         taken = {sku: row for sku, row in by_sku.items() if row.row not in refused}
         kinds = _kinds(taken, states)
-        for sku, row in taken.items():
+        for sku, row in list(taken.items()):
             reason = _broken_link(row, states.get(sku), taken, kinds, states)
             if reason and changes[sku]:
                 refused[row.row] = reason
+                del taken[sku]
     results, kept = [], []
     for row in rows:
         if row.row in refused:

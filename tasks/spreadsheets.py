@@ -11,11 +11,8 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import ValidationError
@@ -29,136 +26,29 @@ from models.article_sheet import (
     read_states,
     save_sheet_articles,
 )
-from models.columns import MAX_COUNT, need_id
+from models.columns import need_id
 from models.db import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.sheet import SheetOutcome, SheetReport, SheetResult
 from models.stock import set_on_hand
 from models.stock_list import countable, describe_stock, list_warehouses, pick_warehouse
 from models.tenant import pick_tenant
+from tasks.sheet_cells import (
+    ARTICLE_COLUMNS,
+    FORMULA_SIGNS,
+    STOCK_COLUMNS,
+    WEIGHT_KG,
+    CellError,
+    Column,
+    match_headings,
+    read_cell,
+    write_cell,
+)
 
-LOCAL = ZoneInfo("Europe/Berlin")
 BATCH = 500
-SHOWN = 40
-"""Characters of a cell that a message quotes."""
 LARGEST_FILE = 500_000_000
 MOST_COLUMNS = 1000
 SEPARATORS = ";,\t"
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""A text beginning with one of these is run as a formula by a spreadsheet program."""
-PLAIN = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
-GROUPED = (
-    re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?"),
-    re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"),
-)
-AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
-"""One thousand two hundred and thirty-four, or little more than one?"""
-YES = frozenset({"1", "ja", "j", "yes", "y", "true", "wahr", "x", "aktiv", "active"})
-NO = frozenset({"0", "nein", "n", "no", "false", "falsch", "inaktiv", "inactive"})
-
-
-class Kind(StrEnum):
-    """What a column holds."""
-
-    text = "text"
-    decimal = "decimal"
-    whole = "whole"
-    yes_no = "yes_no"
-    parts = "parts"
-    """SKU=2;SKU=1"""
-    values = "values"
-    """Farbe=rot;Größe=L"""
-    time = "time"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column by its name in English and German, and others by which it is known."""
-
-    name: str
-    german: str
-    kind: Kind = Kind.text
-    others: tuple[str, ...] = ()
-
-
-ARTICLE_COLUMNS = (
-    Column("sku", "SKU", others=("Artikelnummer", "Artikel-Nr", "Art.-Nr.", "ArtNr", "Article number")),
-    Column("gtin", "GTIN", others=("EAN", "EAN-Code", "Barcode")),
-    Column("title_de", "Titel (de)"),
-    Column("title_en", "Titel (en)"),
-    Column(
-        "price", "Preis", Kind.decimal, ("Bruttopreis", "Verkaufspreis", "VK", "VK brutto", "Gross price")
-    ),
-    Column("currency", "Währung", others=("Waehrung",)),
-    Column(
-        "tax_rate",
-        "Steuersatz",
-        Kind.decimal,
-        ("MwSt", "MwSt-Satz", "USt", "Mehrwertsteuer", "Umsatzsteuer", "Steuer", "VAT", "Tax"),
-    ),
-    Column("weight_grams", "Gewicht (g)", Kind.whole, ("Weight (g)", "Gewicht in g", "Gewicht in Gramm")),
-    Column("unit", "Einheit", others=("Mengeneinheit",)),
-    Column("manufacturer", "Hersteller", others=("Brand", "Marke")),
-    Column(
-        "manufacturer_number",
-        "Herstellernummer",
-        others=("Hersteller-Nr", "Herstellerartikelnummer", "MPN"),
-    ),
-    Column("supplier", "Lieferant"),
-    Column("supplier_number", "Lieferantennummer", others=("Lieferanten-Nr", "Lieferantenartikelnummer")),
-    Column("country_of_origin", "Herkunftsland", others=("Ursprungsland",)),
-    Column("active", "Aktiv", Kind.yes_no),
-    Column("parent_sku", "Vater-SKU", others=("Parent", "Vaterartikel", "Hauptartikel")),
-    Column("variant_values", "Variante", Kind.values, ("Varianten", "Variation", "Variants", "Merkmale")),
-    Column("parts", "Stückliste", Kind.parts, ("Stueckliste", "Bestandteile", "Bundle", "Bundle parts")),
-)
-WEIGHT_KG = Column("weight_kg", "Gewicht (kg)", Kind.decimal, ("Weight (kg)", "Gewicht in kg"))
-"""Read only: grams are written."""
-STOCK_COLUMNS = (
-    ARTICLE_COLUMNS[0],
-    Column("warehouse", "Lager", others=("Lagerort", "Lagername")),
-    Column(
-        "on_hand",
-        "Bestand",
-        Kind.whole,
-        ("Lagerbestand", "Menge", "Anzahl", "Stock", "Quantity", "Qty", "Physischer Bestand"),
-    ),
-)
-ORDER_COLUMNS = (
-    Column("account", "Anbindung"),
-    Column("external_id", "Bestellung"),
-    Column("channel_number", "Bestellnummer"),
-    Column("platform", "Plattform"),
-    Column("state", "Status"),
-    Column("payment_state", "Zahlungsstatus"),
-    Column("holds", "Prüfung"),
-    Column("placed_at", "Bestellt am", Kind.time),
-    Column("currency", "Währung"),
-    Column("total", "Gesamtbetrag", Kind.decimal),
-    Column("paid", "Bezahlt", Kind.decimal),
-    Column("shipping", "Versandkosten", Kind.decimal),
-    Column("line_external_id", "Position"),
-    Column("line_sku", "SKU"),
-    Column("line_title", "Titel"),
-    Column("line_quantity", "Menge", Kind.whole),
-    Column("line_allocated", "Reserviert", Kind.whole),
-    Column("line_shipped", "Versandt", Kind.whole),
-    Column("line_cancelled", "Storniert", Kind.whole),
-    Column("line_price", "Einzelpreis", Kind.decimal),
-    Column("line_tax_rate", "Steuersatz", Kind.decimal),
-)
-ORDER_ADDRESS_COLUMNS = (
-    Column("company", "Firma"),
-    Column("first_name", "Vorname"),
-    Column("last_name", "Nachname"),
-    Column("street", "Straße"),
-    Column("street2", "Adresszusatz"),
-    Column("postcode", "PLZ"),
-    Column("city", "Ort"),
-    Column("country", "Land"),
-    Column("phone", "Telefon"),
-    Column("email", "E-Mail"),
-)
 
 
 @dataclass(frozen=True)
@@ -167,10 +57,6 @@ class Sheet:
 
     headings: list[str]
     rows: list[tuple[int, list[str]]]
-
-
-class _CellError(Exception):
-    """A cell that does not hold what its column says; the message names the column."""
 
 
 def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -182,7 +68,7 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
         tenant_id, currency, language = need_id(owner.id), owner.currency, owner.language
-    columns, ignored = _match_headings(sheet.headings, (*ARTICLE_COLUMNS, WEIGHT_KG), title_language=language)
+    columns, ignored = match_headings(sheet.headings, (*ARTICLE_COLUMNS, WEIGHT_KG), title_language=language)
     _need(columns, ("sku",))
     read, refused = _read_rows(sheet, columns, _article_from)
     with read_scope() as session:
@@ -205,7 +91,7 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     Raises: RuleError, if the file as a whole cannot be read or lacks a column.
     """
     sheet = read_sheet(file)
-    columns, ignored = _match_headings(sheet.headings, STOCK_COLUMNS)
+    columns, ignored = match_headings(sheet.headings, STOCK_COLUMNS)
     _need(columns, ("sku", "on_hand"))
     read, results = _read_rows(sheet, columns, _count_from)
     with session_scope() as session:
@@ -285,7 +171,10 @@ def write_sheet(
     is_text = ending == ".csv"
     frame = pd.DataFrame(
         [
-            [_written(row.get(column.name), column.kind, is_text, german) for column in columns]
+            [
+                write_cell(row.get(column.name), column.kind, is_text=is_text, german=german)
+                for column in columns
+            ]
             for row in rows
         ],
         columns=[column.german if german else column.name for column in columns],
@@ -405,36 +294,6 @@ def _as_text(value: object) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
 
-def _match_headings(
-    headings: Sequence[str], known: Sequence[Column], *, title_language: str = ""
-) -> tuple[dict[int, Column], list[str]]:
-    """Return the columns by position, and the headings that name none of them."""
-    names = {_bare(name): column for column in known for name in (column.name, column.german, *column.others)}
-    columns: dict[int, Column] = {}
-    ignored = []
-    for position, heading in enumerate(headings):
-        bare = _bare(heading)
-        column = names.get(bare)
-        if title_language:
-            title = re.fullmatch(
-                r"(?:title|titel|name|bezeichnung|artikelname|artikelbezeichnung)([a-z]{2})?", bare
-            )
-            if title:
-                column = Column(f"title_{title.group(1) or title_language}", heading)
-        if column is None:
-            if heading:
-                ignored.append(heading)
-        elif column.name in [each.name for each in columns.values()]:
-            raise RuleError(f"The column {heading!r} stands twice for {column.name}; remove one.")
-        else:
-            columns[position] = column
-    return columns, ignored
-
-
-def _bare(heading: str) -> str:
-    return "".join(sign for sign in heading.casefold() if sign.isalnum())
-
-
 def _need(columns: Mapping[int, Column], names: Sequence[str]) -> None:
     found = {column.name for column in columns.values()}
     missing = [name for name in names if name not in found]
@@ -453,12 +312,10 @@ def _read_rows(
     for number, cells in sheet.rows:
         try:
             if any(cell and not heading for cell, heading in _beside(cells, sheet.headings)):
-                raise _CellError("there are more cells than headings; quote texts that hold the separator")
-            values = {
-                column.name: _read_cell(column, cells[position]) for position, column in columns.items()
-            }
+                raise CellError("there are more cells than headings; quote texts that hold the separator")
+            values = {column.name: read_cell(column, cells[position]) for position, column in columns.items()}
             rows.append(read(number, values))
-        except _CellError as error:
+        except CellError as error:
             reason = str(error)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
@@ -475,66 +332,6 @@ def _beside(cells: Sequence[str], headings: Sequence[str]) -> Iterator[tuple[str
     return ((cell, headings[at] if at < len(headings) else "") for at, cell in enumerate(cells))
 
 
-def _read_cell(column: Column, cell: str) -> Any:
-    if column.kind is Kind.decimal:
-        return read_number(column.name, cell) if cell else None
-    if column.kind is Kind.whole:
-        if not cell:
-            return None
-        number = read_number(column.name, cell)
-        if number != number.to_integral_value() or abs(number) > MAX_COUNT:
-            raise _CellError(f"{column.name}: {cell[:SHOWN]!r} is no whole number up to {MAX_COUNT}")
-        return int(number)
-    if column.kind is Kind.yes_no:
-        if cell and cell.casefold() not in YES | NO:
-            raise _CellError(f"{column.name}: {cell[:SHOWN]!r} is neither yes nor no")
-        return cell.casefold() in YES if cell else None
-    if column.kind in (Kind.parts, Kind.values):
-        return _read_pairs(column, cell)
-    return cell
-
-
-def read_number(name: str, cell: str) -> Decimal:
-    """Return a number with decimal comma or point, perhaps with groups of thousands.
-
-    Raises: _CellError, naming the column; also for 1.234 and 1,234, which mean two things.
-    """
-    text = cell.strip().removesuffix("%").removesuffix("€").removesuffix("EUR")
-    text = "".join(sign for sign in text if not sign.isspace() and sign != "'")
-    if len(text) > SHOWN or not (PLAIN.fullmatch(text) or any(form.fullmatch(text) for form in GROUPED)):
-        raise _CellError(f"{name}: {cell[:SHOWN]!r} is no number")
-    if AMBIGUOUS.fullmatch(text):
-        raise _CellError(f"{name}: {cell!r} can be read in two ways; write it without groups of thousands")
-    if PLAIN.fullmatch(text):
-        return Decimal(text.replace(",", "."))
-    grouping = next(sign for sign in text if sign in ",.")
-    return Decimal(text.replace(grouping, "").replace(",", "."))
-
-
-def _read_pairs(column: Column, cell: str) -> dict[str, Any]:
-    pairs: dict[str, Any] = {}
-    for part in re.split(r"[;\n|]", cell):
-        if not part.strip():
-            continue
-        if column.kind is Kind.values:
-            name, sign, value = part.partition("=")
-            if not sign or not name.strip() or not value.strip():
-                raise _CellError(f"{column.name}: {part[:SHOWN]!r} needs the form Farbe=rot;Größe=L")
-            pairs[name.strip()] = value.strip()
-            continue
-        name, sign, count = part.rpartition("=")
-        name, count = (name, count.strip()) if sign else (part, "1")
-        if (
-            not name.strip()
-            or not count.isascii()
-            or not count.isdigit()
-            or not 1 <= int(count[:12]) <= MAX_COUNT
-        ):
-            raise _CellError(f"{column.name}: {part[:SHOWN]!r} needs the form SKU=2;SKU=1")
-        pairs[name.strip()] = pairs.get(name.strip(), 0) + int(count)
-    return pairs
-
-
 @dataclass(frozen=True)
 class _Count:
     row: int
@@ -545,27 +342,27 @@ class _Count:
 
 def _count_from(row: int, values: dict[str, Any]) -> _Count:
     if not values["sku"]:
-        raise _CellError("sku: it is empty")
+        raise CellError("sku: it is empty")
     if values["on_hand"] is None:
-        raise _CellError("on_hand: it is empty; write 0 if there is none")
+        raise CellError("on_hand: it is empty; write 0 if there is none")
     if values["on_hand"] < 0:
-        raise _CellError(f"on_hand: {values['on_hand']} is negative")
+        raise CellError(f"on_hand: {values['on_hand']} is negative")
     return _Count(row, values["sku"], values.get("warehouse", ""), values["on_hand"])
 
 
 def _article_from(row: int, values: dict[str, Any]) -> SheetArticle:
     if not values["sku"]:
-        raise _CellError("sku: it is empty")
+        raise CellError("sku: it is empty")
     for name in ("sku", "gtin"):
         if re.fullmatch(r"\d[.,]\d+E\+?\d+", values.get(name) or "", re.IGNORECASE):
-            raise _CellError(
+            raise CellError(
                 f"{name}: {values[name]!r} was rounded by a spreadsheet; format the column as text"
             )
     titles = {name[6:]: values.pop(name) for name in list(values) if name.startswith("title_")}
     kilograms = values.pop("weight_kg", None)
     if kilograms is not None:
         if "weight_grams" in values:
-            raise _CellError("weight_kg: the weight stands in grams, too; remove one of the columns")
+            raise CellError("weight_kg: the weight stands in grams, too; remove one of the columns")
         values["weight_grams"] = round(kilograms * 1000)
     if values.get("active", True) is None:
         del values["active"]
@@ -640,31 +437,6 @@ def _article_row(state: ArticleState, currency: str) -> dict[str, Any]:
         "parent_sku": state.parent_sku,
         "parts": state.parts,
     }
-
-
-def _written(value: Any, kind: Kind, is_text: bool, german: bool) -> Any:
-    if value is None or value == "":
-        return ""
-    if kind is Kind.decimal:
-        text = format(value, "f")
-        if not is_text:
-            return float(value)
-        return text.replace(".", ",") if german else text
-    if kind is Kind.whole:
-        return int(value)
-    if kind is Kind.yes_no:
-        return ("ja" if value else "nein") if german else ("yes" if value else "no")
-    if kind is Kind.time:
-        return value.astimezone(LOCAL).isoformat(timespec="seconds")
-    if isinstance(value, dict):
-        text = ";".join(f"{name}={item}" for name, item in value.items())
-    elif isinstance(value, list):
-        text = ", ".join(value)
-    else:
-        text = str(value)
-    # Excel takes no control characters, and what it would take for a formula is marked as text.
-    text = "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
-    return f"'{text}" if text.startswith(FORMULA_SIGNS) else text
 
 
 def _report(tenant_id: int, results: Sequence[SheetResult], ignored: list[str]) -> SheetReport:

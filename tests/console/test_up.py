@@ -21,6 +21,7 @@ from sqlmodel import select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
 from console.prefect_home import find_server, is_healthy, read_state
+from deployments.accounts import request_run
 from models.account import Mode, add_account
 from models.activation import set_mode
 from models.columns import need_id, utc_now
@@ -35,6 +36,8 @@ pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(240)]
 
 ACCOUNT = "shop"
 CALL = "GetShopProducts"
+PATIENCE_SECONDS = 8
+"""An answer that takes so long arrives while `up` waits for runs to end."""
 
 
 def add_live_account(simulator: Simulator) -> None:
@@ -131,7 +134,7 @@ def test_a_taken_port_is_named_with_its_setting(sqlite_database: str, data_dir: 
 def test_a_killed_run_of_an_account_that_came_later_is_told_by_mail(
     sqlite_database: str, data_dir: Path
 ) -> None:
-    """It is deployed and scheduled by itself; and when `up` is killed too, what it started ends."""
+    """It is deployed and scheduled by itself; the next run may end its work when everything is stopped."""
     with Simulator(sample_state(products=5, orders=0)) as simulator, running(data_dir) as up:
         simulator.faults.add(Fault("slow", seconds=100), call=CALL)
         save_login(simulator)
@@ -148,15 +151,21 @@ def test_a_killed_run_of_an_account_that_came_later_is_told_by_mail(
         assert str(run.id) in mail.text
         assert state_of(run) is StateType.CRASHED
 
-        processes = up.processes
-        up.stop(signal.SIGKILL)
-        up.wait_for(lambda: not any(is_alive(pid) for pid in processes))
+        simulator.faults.add(Fault("slow", seconds=PATIENCE_SECONDS), call=CALL)
+        calls = simulator.calls_by_name[CALL]
+        next_id = request_run(ACCOUNT, Cycle.article_import)
+        up.wait_for(lambda: simulator.calls_by_name[CALL] > calls)
+        assert up.stop() == 0
+        with read_scope() as session:
+            (row,) = session.exec(select(Run).where(Run.flow_run_id == str(next_id))).all()
+        assert row.state is RunState.completed
+        assert "cut off" not in up.text
 
 
 def test_a_run_whose_worker_died_with_it_is_found_and_told_by_mail(
     sqlite_database: str, data_dir: Path
 ) -> None:
-    """The watcher marks it as vanished, Prefect shows it as crashed, one mail goes out, and it runs again."""
+    """It is marked as vanished, and crashed in Prefect; `up`, killed as well, leaves nothing."""
     with Simulator(sample_state(products=5, orders=0)) as simulator:
         simulator.faults.add(Fault("slow", seconds=100), call=CALL)
         add_live_account(simulator)
@@ -180,4 +189,7 @@ def test_a_run_whose_worker_died_with_it_is_found_and_told_by_mail(
             assert str(run.id) in mail.text
             up.wait_for(lambda: is_alive(find_child(data_dir, "prefect worker start")))
             assert "The worker ended (code -9)" in up.text
-            assert up.stop() == 0
+
+            processes = up.processes
+            up.stop(signal.SIGKILL)
+            up.wait_for(lambda: not any(is_alive(pid) for pid in processes))

@@ -1,0 +1,118 @@
+"""The demo: the merchant reaches the channel, differences are found, and errors are one sentence."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.afterbuy.simulator import Simulator, sample_state
+from console.demo import ACCOUNT, MINUTES, SECRETS
+from console.merchant import Channel, look_over, play, read_figures
+from flows.article_import import article_import
+from flows.order_import import order_import
+from flows.payment_sync import payment_sync
+from flows.shipping_sync import shipping_sync
+from flows.stock_export import stock_export
+from models.account import Mode, add_account
+from models.activation import set_mode
+from models.columns import need_id
+from models.cycle import Cycle
+from models.db import session_scope
+from models.tenant import add_tenant
+from tasks.secrets import save_secrets
+from tests.console.running import ROOT
+from tests.support.prefect_server import SETTINGS, find_port
+
+DEMO = "import sys; from console.demo import run_demo; sys.exit(run_demo(True))"
+
+
+@pytest.fixture
+def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
+    """A small shop, and the account that the demo makes for it."""
+    with Simulator(sample_state(products=60, orders=40)) as simulator:
+        with session_scope() as session:
+            tenant = add_tenant(session, "Sonnenhof")
+            settings = {"base_url": simulator.url, "start": "2020-01-01", "payments": "warenfluss"}
+            account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
+            set_mode(session, account, Mode.live)
+        save_secrets(ACCOUNT, SECRETS)
+        yield simulator
+
+
+def test_what_differs_at_the_channel_is_found(simulator: Simulator) -> None:
+    """After all cycles nothing differs; each kind of change at the channel is then told in a sentence."""
+    channel = Channel(simulator.port)
+    article_import(ACCOUNT)
+    order_import(ACCOUNT)
+    played = play(ACCOUNT, payments=2, shipments=2, counts=5)
+    assert (len(played.paid), len(played.shipped), played.counted) == (2, 2, 5)
+    assert any("were not told" in sentence for sentence in look_over(ACCOUNT, played, channel))
+    stock_export(ACCOUNT)
+    payment_sync(ACCOUNT)
+    shipping_sync(ACCOUNT)
+
+    assert look_over(ACCOUNT, played, channel) == []
+    figures = read_figures(ACCOUNT)
+    assert figures.orders > 20
+    assert sum(figures.held.values()) >= figures.unmatched_lines
+
+    paid, (shipped, *_) = int(played.paid[0]), played.shipped
+    simulator.state.order(paid).already_paid += 1
+    simulator.state.order(int(shipped)).delivery_date = None
+    simulator.state.order(int(shipped)).additional_info = ""
+    simulator.state.order(int(shipped)).parcel_labels = []
+    for product in simulator.state.products.values():
+        product.quantity += 1
+    wrong = look_over(ACCOUNT, played, channel)
+    for part in (f"Order {paid} is paid", "no delivery date", "lacks tracking number", "was told to have"):
+        assert any(part in sentence for sentence in wrong), part
+
+
+def test_every_cycle_goes_on_after_the_first_round() -> None:
+    """None is forgotten."""
+    assert set(MINUTES) == set(Cycle)
+
+
+def test_an_error_is_one_sentence(data_dir: Path) -> None:
+    """A demo that cannot start says why, ends with 1 and leaves the real installation alone."""
+    (data_dir / "demo").write_text("in the way")
+
+    done = subprocess.run(
+        [sys.executable, "-c", DEMO],
+        env=dict(os.environ),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == f"{data_dir / 'demo'} is in the way: it has to be a folder.\n"
+    assert [path.name for path in data_dir.iterdir()] == ["demo"]
+
+
+@pytest.mark.timeout(300)
+def test_the_demo_runs_once(data_dir: Path) -> None:
+    """It shows all cycles, checks the channel and ends with 0; what another demo left is removed."""
+    left = data_dir / "demo" / "left" / "file"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    env |= {**SETTINGS, "WARENFLUSS_PREFECT_PORT": str(find_port())}
+    # The real installation's settings must not reach the demo.
+    env["WARENFLUSS_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    done = subprocess.run(
+        [sys.executable, "-c", DEMO], env=env, cwd=ROOT, capture_output=True, text=True, timeout=280
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not left.exists()
+    table = [line.split() for line in done.stdout.splitlines() if line.startswith(tuple(MINUTES))]
+    assert {row[0] for row in table} == set(MINUTES)
+    assert {row[1] for row in table} == {"completed"}
+    assert "The channel holds what it was told" in done.stdout
+    assert [path.name for path in data_dir.iterdir()] == ["demo"]
