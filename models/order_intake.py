@@ -43,7 +43,7 @@ from models.order_follow import (
 )
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
-from models.stock import allocate
+from models.stock import allocate, note_sold_there
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
 
@@ -118,6 +118,7 @@ def save_orders(
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
         to_serve += [need_id(order.id) for order, _ in changed if order.state in MOVABLE]
         allocate(session, to_serve)
+        note_sold_there(session, account.id, [*new_ids, *(need_id(order.id) for order, _ in changed)])
     intake.counts.new = len(new)
     intake.counts.changed = len(changed)
     intake.counts.held = _count_held(session, [*new_ids, *(need_id(order.id) for order, _ in changed)])

@@ -230,6 +230,33 @@ def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
         queue_outbound(session, account_id, OutboundKind.stock, sorted(listing_ids))
 
 
+def note_sold_there(session: Session, account_id: int, order_ids: Sequence[int]) -> None:
+    """Queue the articles of orders at the channel that sold them: its own figures moved with the sale.
+
+    What it was told last is forgotten, so that it is told again even if that is the same, e.g. because
+    there is more than its maximum, or because stock came in meanwhile.
+    """
+    touched: set[int] = set()
+    for batch in _batches(order_ids):
+        touched.update(
+            session.exec(
+                select(LinePart.article_id)
+                .join(OrderLine, col(OrderLine.id) == col(LinePart.order_line_id))
+                .where(col(OrderLine.order_id).in_(batch))
+                .distinct()
+            ).all()
+        )
+    for parts in parts_of(session, sorted(touched)).values():
+        touched.update(part_id for part_id, _ in parts)
+    for batch in _batches(sorted(touched)):
+        session.execute(
+            update(Listing)
+            .where(col(Listing.account_id) == account_id, col(Listing.article_id).in_(batch))
+            .values(published_quantity=None)
+        )
+    touch_listings(session, touched)
+
+
 def touch_account(session: Session, account_id: int) -> None:
     """Queue all listings of an account whose article is known, e.g. after a limit was changed."""
     ids = session.exec(

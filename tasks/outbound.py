@@ -4,9 +4,10 @@ The claim and what is about to be sent are committed before anything leaves. So 
 afterwards, a row that may have gone out is known, and is looked up at the channel before it is sent again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from prefect import task
 from prefect.logging import get_run_logger
@@ -100,8 +101,10 @@ def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
         for stale in rows:
             row = session.get_one(Outbound, stale.id)
             if row.key in arrived:
-                _note_published(session, kind, row, row.sent_values)
-                mark_sent(session, row, stale.version)
+                # What changed since it left is not what the channel has.
+                sent_version = row.sent_values.get("version", 0)
+                mark_sent(session, row, sent_version)
+                _note_published(session, kind, row, row.sent_values, sent_version)
                 work.counts.sent += 1
             else:
                 row.state, row.next_try_at = OutboundState.pending, utc_now()
@@ -121,7 +124,10 @@ def send_batch(run_id: int, kind: OutboundKind) -> int:
         rows = claim_due(session, work.account.id, kind, _batch_size(work, kind))
         batch = _build(session, work, kind, rows)
         for letter in batch.letters:
-            session.get_one(Outbound, letter.row_id).sent_values = _values(letter.item)
+            session.get_one(Outbound, letter.row_id).sent_values = {
+                **_values(letter.item),
+                "version": letter.version,
+            }
         to_send = {letter.row_id for letter in batch.letters}
         for row in rows:
             if need_id(row.id) not in to_send:
@@ -273,8 +279,8 @@ def _note_results(
                 mark_uncertain(session, row, result.message if result else "no answer for this item")
                 counts.failed += 1
             elif result.outcome is Outcome.sent:
-                _note_published(session, kind, row, _values(letter.item))
                 mark_sent(session, row, letter.version)
+                _note_published(session, kind, row, _values(letter.item), letter.version)
                 work.note_age(letter.changed_at, int((utc_now() - letter.changed_at).total_seconds()))
                 counts.sent += 1
             else:
@@ -283,10 +289,14 @@ def _note_results(
     return counts
 
 
-def _note_published(session: Session, kind: OutboundKind, row: Outbound, values: dict[str, str]) -> None:
+def _note_published(
+    session: Session, kind: OutboundKind, row: Outbound, values: Mapping[str, Any], version: int
+) -> None:
+    """Keep what a channel was told; not known if something happened meanwhile, e.g. a sale there."""
     if kind is OutboundKind.stock:
         listing = session.get_one(Listing, int(row.key))
-        listing.published_quantity, listing.published_at = int(values["quantity"]), utc_now()
+        listing.published_quantity = int(values["quantity"]) if row.version == version else None
+        listing.published_at = utc_now()
         session.add(listing)
 
 
