@@ -29,13 +29,14 @@ from models.order import (
     OrderLineData,
     OrderState,
     lines_of,
+    lock_order,
     payment_state_of,
     total_difference,
 )
 from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_values, order_values
 from models.payment import Payment, take_channel_total
-from models.shipment import ParcelData, record_shipment
+from models.shipment import ParcelData, Shipment, record_shipment
 from models.stock import release_allocation, serve_waiting
 from models.upsert import insert_rows
 
@@ -93,6 +94,16 @@ def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: st
     return [found[order_id] for order_id in sorted(found)]
 
 
+def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
+    """Return those of the lines that are not cancelled whole in the order that has them."""
+    query = select(OrderLine.external_id).where(
+        OrderLine.account_id == account_id,
+        col(OrderLine.external_id).in_(line_ids),
+        col(OrderLine.quantity) > col(OrderLine.cancelled),
+    )
+    return set(session.exec(query).all())
+
+
 def follow(
     session: Session,
     account: AccountData,
@@ -113,7 +124,11 @@ def follow(
         for name in (*HARMLESS_AFTER_RELEASE, "details"):
             setattr(order, name, values[name])
         _hold_changes(session, order, difference, blocked)
+    elif blocked:
+        hold_order(session, order, HoldReason.changed_after_release, _whereabouts(blocked))
     else:
+        settle_holds(session, order, (HoldReason.changed_after_release,))
+    if not fixed:
         for name, value in values.items():
             setattr(order, name, value)
         _follow_addresses(session, order, data)
@@ -127,10 +142,13 @@ def follow(
     session.flush()
     if difference and not fixed:
         add_event(session, order, "changed", {"changes": difference}, actor=Actor.channel)
+    # Money stays with the lines that stay where they are.
+    owners = {owner.external_id: owner for owner in blocked.values()}
+    kept = sum((owner.paid_amount for owner in owners.values()), Decimal(0))
     take_channel_total(
         session,
         order,
-        data.paid_amount,
+        max(Decimal(0), data.paid_amount - kept),
         data.paid_at or utc_now(),
         handled_by=options.payments,
         method=data.payment_method,
@@ -139,7 +157,7 @@ def follow(
 
 
 def _hold_changes(
-    session: Session, order: Order, difference: Mapping[str, list[str]], blocked: set[str]
+    session: Session, order: Order, difference: Mapping[str, list[str]], blocked: Mapping[str, Order]
 ) -> None:
     """Hold an order whose goods, address or price changed after its release.
 
@@ -152,10 +170,21 @@ def _hold_changes(
         changes = {
             name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
         }
-    if changes:
-        hold_order(session, order, HoldReason.changed_after_release, {"changes": changes})
-    elif not blocked:
+    if changes or blocked:
+        detail = {**({"changes": changes} if changes else {}), **_whereabouts(blocked)}
+        hold_order(session, order, HoldReason.changed_after_release, detail)
+    else:
         settle_holds(session, order, (HoldReason.changed_after_release,))
+
+
+def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
+    """Say for a hold which lines did not come along, and where they are."""
+    if not blocked:
+        return {}
+    return {
+        "lines": sorted(blocked),
+        "were_in": ", ".join(sorted({owner.external_id for owner in blocked.values()})),
+    }
 
 
 def _follow_end(session: Session, order: Order, data: OrderData) -> None:
@@ -164,7 +193,12 @@ def _follow_end(session: Session, order: Order, data: OrderData) -> None:
         cancel_order(session, order, actor=Actor.channel)
     elif data.cancelled and order.state is OrderState.released:
         hold_order(session, order, HoldReason.cancelled_after_release, {})
-    elif data.shipped_at is not None and order.state in (*MOVABLE, OrderState.released):
+    else:
+        settle_holds(session, order, (HoldReason.cancelled_after_release,))
+    if data.cancelled or _is_shipped_from_here(session, order):
+        # A channel that knows one date of shipping shows our first parcel as if all had left.
+        return
+    if data.shipped_at is not None and order.state in (*MOVABLE, OrderState.released):
         record_shipment(
             session,
             order,
@@ -176,25 +210,30 @@ def _follow_end(session: Session, order: Order, data: OrderData) -> None:
         settle_holds(session, order, (HoldReason.stock_short,))
 
 
-def _absorb(session: Session, account_id: int, order: Order, data: OrderData) -> set[str]:
+def _is_shipped_from_here(session: Session, order: Order) -> bool:
+    query = select(Shipment.id).where(Shipment.order_id == order.id, Shipment.told_by == Side.warenfluss)
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _absorb(session: Session, account_id: int, order: Order, data: OrderData) -> dict[str, Order]:
     """Move lines that the channel now tells under this order to it.
 
-    Returns: ids of the lines that stay where they are, because the order that has them was released.
+    Returns: by id the lines that stay where they are, each with the order that has it: that one was
+    released, or this one was.
     """
-    blocked: set[str] = set()
+    blocked: dict[str, Order] = {}
     owners = owners_of_lines(session, account_id, [data], trial=False)
     for other in foreign_owners(owners, data, order.external_id):
         moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
-        if other.state not in (*MOVABLE, OrderState.merged):
-            blocked.update(moving)
-            detail = {"lines": moving}
-            hold_order(
-                session, order, HoldReason.changed_after_release, {**detail, "were_in": other.external_id}
-            )
-            if other.state is OrderState.released:
-                hold_order(
-                    session, other, HoldReason.changed_after_release, {**detail, "now_in": order.external_id}
-                )
+        lock_order(session, other)
+        if order.state not in MOVABLE or other.state not in (*MOVABLE, OrderState.merged):
+            blocked.update(dict.fromkeys(moving, other))
+            if other.state in (*MOVABLE, OrderState.released):
+                detail = {"lines": moving, "now_in": order.external_id}
+                hold_order(session, other, HoldReason.changed_after_release, detail)
+                # Told once more as it was, it is not taken for unchanged, so that the hold ends.
+                other.content_hash = ""
+                session.add(other)
             continue
         session.flush()
         session.execute(
@@ -232,7 +271,9 @@ def _close_absorbed(session: Session, other: Order, order: Order) -> None:
     add_event(session, other, "merged", {"into": order.external_id}, actor=Actor.channel)
 
 
-def _difference(session: Session, order: Order, data: OrderData, blocked: set[str]) -> dict[str, list[str]]:
+def _difference(
+    session: Session, order: Order, data: OrderData, blocked: Mapping[str, Order]
+) -> dict[str, list[str]]:
     """Return what differs, as field and [ours, theirs]; it holds a buyer's data and stays in the database."""
     difference: dict[str, list[str]] = {}
     for name in ORDER_FIELDS:
@@ -285,7 +326,7 @@ def _follow_addresses(session: Session, order: Order, data: OrderData) -> None:
 
 
 def _follow_lines(
-    session: Session, order: Order, data: OrderData, matcher: Matcher, blocked: set[str]
+    session: Session, order: Order, data: OrderData, matcher: Matcher, blocked: Mapping[str, Order]
 ) -> None:
     order_id = need_id(order.id)
     ours = {line.external_id: line for line in lines_of(session, [order_id]).get(order_id, [])}

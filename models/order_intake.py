@@ -37,6 +37,7 @@ from models.order_follow import (
     Matcher,
     follow,
     foreign_owners,
+    living_lines,
     match_hold,
     owners_of_lines,
     skus_of,
@@ -104,7 +105,11 @@ def save_orders(
             intake.counts.unchanged += 1
         elif order is None:
             changed.append((_insert_shell(session, account, data), data))
-        elif order.content_hash == content_hash(data) or _is_old_news(order, data, owners):
+        elif (
+            _is_old_news(session, order, data, owners, page)
+            if order.state is OrderState.merged
+            else order.content_hash == content_hash(data)
+        ):
             intake.counts.unchanged += 1
         else:
             changed.append((order, data))
@@ -126,12 +131,26 @@ def save_orders(
     return intake
 
 
-def _is_old_news(order: Order, data: OrderData, owners: Mapping[str, Order]) -> bool:
-    """An order that was absorbed may come once more from a page read earlier."""
-    return order.state is OrderState.merged and all(
-        (owner := owners.get(line.external_id)) is not None and owner.external_id != order.external_id
-        for line in data.lines
-    )
+def _is_old_news(
+    session: Session,
+    order: Order,
+    data: OrderData,
+    owners: Mapping[str, Order],
+    page: Mapping[str, OrderData],
+) -> bool:
+    """An order that was absorbed may come once more from a page read earlier.
+
+    It was separated again if an order that had its lines is told without them now, or was before.
+    """
+    living = living_lines(session, order.account_id, [line.external_id for line in data.lines])
+    for line in data.lines:
+        owner = owners.get(line.external_id)
+        if owner is None or owner.external_id == order.external_id or line.external_id not in living:
+            return False
+        heir = page.get(owner.external_id)
+        if heir is not None and all(each.external_id != line.external_id for each in heir.lines):
+            return False
+    return True
 
 
 def _insert_new(
