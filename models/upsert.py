@@ -6,7 +6,7 @@ They go past the ORM to the tables: the ORM would build and compile a statement 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table
+from sqlalchemy import Table, func, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
@@ -28,6 +28,12 @@ def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Map
     if not rows:
         return []
     table = table_of(model)
+    if session.get_bind().dialect.name == "sqlite":
+        # There SQLAlchemy would insert row by row to learn the ids; the only writer may choose them itself.
+        first = 1 + (session.connection().execute(select(func.max(table.c.id))).scalar() or 0)
+        ids = list(range(first, first + len(rows)))
+        insert_rows(session, model, [{"id": new_id, **row} for new_id, row in zip(ids, rows, strict=True)])
+        return ids
     statement = plain_insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return list(session.connection().execute(statement, [dict(row) for row in rows]).scalars())
 
