@@ -38,7 +38,9 @@ def use_prefect() -> str:
         os.environ.setdefault(name, value)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect"))
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect")))
+    # Prefect makes the folder itself, but not those above it, and then goes on without one.
+    home.mkdir(parents=True, exist_ok=True)
     url = os.environ.get("PREFECT_API_URL") or find_server(settings.data_dir)
     if url:
         os.environ["PREFECT_API_URL"] = url
