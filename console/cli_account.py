@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli_output import AsJson, fail, need_database, new_app, parse_pairs, print_rows, say, use_prefect
+from console.cli_output import (
+    AsJson,
+    fail,
+    need_database,
+    new_app,
+    parse_pairs,
+    print_json,
+    print_rows,
+    say,
+    use_prefect,
+)
 from models.account import Account, Mode, account_data, add_account, get_account, list_accounts
 from models.activation import set_mode
 from models.db import read_scope, session_scope
@@ -36,7 +46,7 @@ def add(
 ) -> None:
     """Add an account as a draft; `account mode` lets its cycles run."""
     need_database(create=True)
-    given = _read_secrets(secrets)
+    given, wanted = _read_secrets(secrets), _pairs(settings)
     with read_scope() as session:
         known = [row.name for row in list_tenants(session)]
         names = [row.name for row in list_accounts(session)]
@@ -44,7 +54,7 @@ def add(
         raise RuleError(f"There is no tenant {tenant!r}; `warenfluss tenant add {tenant}` adds it.")
     if name in names:
         raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
-    values = _check(kind, {key: value for key, value in _pairs(settings).items() if value}, given)
+    values = _check(kind, {key: value for key, value in wanted.items() if value}, given)
     with session_scope() as session:
         owner = get_tenant(session, tenant)
         add_account(session, owner.id or 0, name, kind, values)
@@ -118,7 +128,7 @@ def check(name: str, as_json: AsJson = False) -> None:
         problem = str(error)
     if as_json:
         shown = {"account": name, "ok": not problem, "problem": problem, "clock": clock}
-        print_rows([shown], (), as_json=True)
+        print_json(shown)
         if problem:
             raise typer.Exit(1)
     elif problem:

@@ -31,7 +31,7 @@ TABLE_LIMIT = 50
 
 def new_app(help_text: str) -> typer.Typer:
     """Return the group of one noun."""
-    app = typer.Typer(help=help_text, no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(help=help_text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
     # With a callback a noun that has a single verb is a group all the same.
     @app.callback()
@@ -43,7 +43,7 @@ def new_app(help_text: str) -> typer.Typer:
 
 def new_command(function: Callable[..., None]) -> typer.Typer:
     """Return a command that stands for itself, without a noun."""
-    app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command()(function)
     return app
 

@@ -30,10 +30,11 @@ def add(
     currency: Currency = None,
 ) -> None:
     """Add a tenant."""
+    values = _read_values(title, language, country, currency)
     need_database(create=True)
     with session_scope() as session:
-        tenant = add_tenant(session, _checked_name(name), title or "")
-        _change(tenant, None, language, country, currency)
+        tenant = add_tenant(session, _checked_name(name))
+        _change(tenant, values)
         session.add(tenant)
     say(f"Tenant {name!r} was added.")
 
@@ -69,32 +70,41 @@ def change(
     ] = None,
 ) -> None:
     """Change a tenant, or the order in which its lines are matched with articles."""
+    values = _read_values(title, language, country, currency)
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
     with session_scope() as session:
         tenant = get_tenant(session, name)
-        _change(tenant, title, language, country, currency)
+        _change(tenant, values)
         if rules is not None:
             tenant.match_rules = rules
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
 
 
-def _change(
-    tenant: Tenant, title: str | None, language: str | None, country: str | None, currency: str | None
-) -> None:
-    if title is not None:
-        tenant.title = title
-    if language is not None:
-        tenant.language = _letters(language, 2, "--language").lower()
-    if country is not None:
-        tenant.country = _letters(country, 2, "--country").upper()
-    if currency is not None:
-        tenant.currency = _letters(currency, 3, "--currency").upper()
+def _read_values(
+    title: str | None, language: str | None, country: str | None, currency: str | None
+) -> dict[str, str]:
+    """Return the columns that were given. Raises: typer.BadParameter."""
+    values = {
+        "title": title,
+        "language": _letters(language.lower() if language else language, 2, "--language"),
+        "country": _letters(country, 2, "--country"),
+        "currency": _letters(currency, 3, "--currency"),
+    }
+    upper = ("country", "currency")
+    return {
+        name: value.upper() if name in upper else value for name, value in values.items() if value is not None
+    }
 
 
-def _letters(value: str, count: int, option: str) -> str:
-    if len(value) != count or not value.isascii() or not value.isalpha():
+def _change(tenant: Tenant, values: dict[str, str]) -> None:
+    for name, value in values.items():
+        setattr(tenant, name, value)
+
+
+def _letters(value: str | None, count: int, option: str) -> str | None:
+    if value is not None and (len(value) != count or not value.isascii() or not value.isalpha()):
         raise typer.BadParameter(f"{option} needs {count} letters.")
     return value
 
