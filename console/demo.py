@@ -90,6 +90,8 @@ def run_demo(once: bool = False) -> int:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier demo left. Raises: UpError, if one is running."""
+    if folder.exists() and not folder.is_dir():
+        raise DemoError(f"{folder} is in the way: it has to be a folder.")
     with taken(folder):
         old = [path for path in folder.iterdir() if path.name != LOCK_FILE]
         if old:

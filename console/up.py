@@ -96,6 +96,7 @@ class Up:
         self._settings: Settings = get_settings()
         self._has_own_server = False
         self._was_left_alone = False
+        self._next_reap = 0.0
         self._api_url = ""
         self._server: Child | None = None
         self._worker: Child | None = None
@@ -133,7 +134,9 @@ class Up:
                 raise StoppedError
             for child in self._children():
                 child.restart_if_dead()
-            reap(child.pid for child in self._children())
+            if time.monotonic() > self._next_reap:
+                reap(child.pid for child in self._children())
+                self._next_reap = time.monotonic() + RHYTHMS_SECONDS
             if time.monotonic() >= end:
                 return
 
