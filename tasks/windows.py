@@ -41,10 +41,11 @@ def open_window(
 ) -> Window:
     """Return what this run reads.
 
-    Records that were named, and what is read again from `since`, leave the cursor alone. Otherwise an
-    unfinished window goes on where it stopped; a new one begins where the last ended, less the overlap,
-    and ends at the channel's clock as it is before the first page is read, so that what changes while
-    pages are read comes in the next window. `start` is the very first; `afresh` begins with it again.
+    Records that were named, and what is read again from `since`, leave the cursor alone; only the very first
+    run begins with `since`, whatever the settings say. Otherwise an unfinished window goes on where it
+    stopped; a new one begins where the last ended, less the overlap, and ends at the channel's clock as it
+    is before the first page is read, so that what changes while pages are read comes in the next window.
+    `start` is the very first window; `afresh` begins with it again.
     """
     if numbers:
         return Window(numbers=tuple(numbers))
@@ -53,10 +54,10 @@ def open_window(
         value = find_cursor(session, work.account.id, cursor)
     first = start or Window()
     saved = Window.model_validate(value) if value and not afresh else None
-    base = saved or first
     keep = not work.is_inspection
     if since is not None:
-        return base.model_copy(update={"since": since, "until": now, "page": None, "keep": False})
+        asked = Window(since=since, history_before=since, until=now)
+        return asked if saved else asked.model_copy(update={"first": True, "keep": keep})
     if saved is None:
         return first.model_copy(update={"until": now, "first": True, "keep": keep})
     if saved.page is not None:
