@@ -24,20 +24,37 @@ PAYMENT_CURSOR = "payments"
 LOCAL = ZoneInfo("Europe/Berlin")
 
 
+def first_pass(at: datetime) -> datetime:
+    """Return an instant, or the beginning of the hour that occurs twice in autumn if it lies in that.
+
+    Within it a channel's wall clock does not tell which order came first; one too many is better than one
+    that is lost.
+    """
+    wall = at.astimezone(LOCAL)
+    if wall.utcoffset() == wall.replace(fold=1 - wall.fold).utcoffset():
+        return at
+    return wall.replace(minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
 @task(**RETRY)
 def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
-    """Return which orders this run reads; the very first window begins where the account's settings say."""
+    """Return which orders this run reads; the very first window begins where the account's settings say.
+
+    A `since` without time zone is German time.
+    """
     work = work_of(run_id)
     start = work.options.start
     first = Window()
     if start == "new":
-        now = work.channel.check()
+        now = first_pass(work.channel.check())
         first = Window(since=now, history_before=now)
     elif start.isdigit():
         first = Window(first_number=int(start))
     else:
         midnight = datetime.combine(date.fromisoformat(start), datetime.min.time(), LOCAL)
         first = Window(since=midnight, history_before=midnight)
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=LOCAL)
     return open_window(work, CURSOR, since=since, numbers=numbers, start=first)
 
 

@@ -7,6 +7,7 @@ afterwards, a row that may have gone out is known, and is looked up at the chann
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from prefect import task
@@ -44,6 +45,7 @@ from models.outbound import (
 from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
 from models.stock import sellable_for, touch_account
+from tasks.reports import LOCAL
 from tasks.retries import RETRY
 from tasks.work import Work, work_of
 
@@ -255,7 +257,11 @@ def _values(item: Item) -> dict[str, str]:
     if isinstance(item, PaymentItem):
         return {"external_id": item.order_external_id, "paid_amount": str(item.paid_amount)}
     tracking = [parcel.tracking_number for parcel in item.parcels if parcel.tracking_number]
-    return {"external_id": item.order_external_id, "tracking": "\n".join(tracking)}
+    return {
+        "external_id": item.order_external_id,
+        "tracking": "\n".join(tracking),
+        "shipped_at": item.shipped_at.isoformat(),
+    }
 
 
 def _publish(channel: Channel, kind: OutboundKind, items: Sequence[Item]) -> list[ItemResult]:
@@ -329,10 +335,21 @@ def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -
         if status is None:
             continue
         if kind is OutboundKind.payment:
-            reached = str(status.paid_amount) == values["paid_amount"]
+            reached = status.paid_amount == Decimal(values["paid_amount"])
         else:
             numbers = [number for number in values["tracking"].split("\n") if number]
-            reached = status.shipped_at is not None and set(numbers) <= set(status.tracking_numbers)
+            shipped_at = datetime.fromisoformat(values["shipped_at"])
+            reached = _is_date_of(status.shipped_at, shipped_at) and set(numbers) <= set(
+                status.tracking_numbers
+            )
         if reached:
             arrived.add(key)
     return arrived
+
+
+def _is_date_of(told: datetime | None, at: datetime) -> bool:
+    """Return whether what a channel keeps as a date is an instant of ours: its second, or its day alone."""
+    if told is None:
+        return False
+    there, here = told.astimezone(LOCAL), at.astimezone(LOCAL).replace(microsecond=0)
+    return there == here or there == here.replace(hour=0, minute=0, second=0)
