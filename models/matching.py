@@ -334,12 +334,28 @@ def _by_custom_code(
         )
         .order_by(col(CustomCode.id), col(CustomCodePart.article_id))
     ):
-        parts[rule.normal(value)].append((article_id, quantity))
+        parts[value].append((article_id, quantity))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for value in parts:
+        alike[rule.normal(value)].append(value)
     matches: list[Match | None] = []
     for numbers in wanted:
-        hit = next((rule.normal(number) for number in numbers if rule.normal(number) in parts), None)
-        matches.append(Match(parts=parts[hit], rule=rule.by) if hit is not None else None)
+        hit = next((number for number in numbers if rule.normal(number) in alike), None)
+        matches.append(_code_outcome(rule, hit, alike[rule.normal(hit)], parts) if hit is not None else None)
     return matches
+
+
+def _code_outcome(
+    rule: MatchRule,
+    number: str,
+    codes: Sequence[str],
+    parts: Mapping[str, list[tuple[int, int]]],
+) -> Match:
+    """Choose among codes that the rule takes for the same: the one spelled alike, or a person does."""
+    fitting = [parts[number]] if number in codes else [parts[code_value] for code_value in codes]
+    if all(each == fitting[0] for each in fitting):
+        return Match(parts=fitting[0], rule=rule.by)
+    return Match(candidates=sorted({article for each in fitting for article, _ in each}), rule=rule.by)
 
 
 def _by_variant(
