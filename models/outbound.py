@@ -91,16 +91,17 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
         key=("account_id", "kind", "key"),
         update=lambda _: {"version": Outbound.version + 1},
     )
-    session.execute(
-        update(Outbound)
-        .where(
-            col(Outbound.account_id) == account_id,
-            col(Outbound.kind) == kind,
-            col(Outbound.key).in_([row["key"] for row in rows]),
-            col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+    for start in range(0, len(rows), 5000):
+        session.execute(
+            update(Outbound)
+            .where(
+                col(Outbound.account_id) == account_id,
+                col(Outbound.kind) == kind,
+                col(Outbound.key).in_([row["key"] for row in rows[start : start + 5000]]),
+                col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+            )
+            .values(state=OutboundState.pending, changed_at=now, next_try_at=now, attempts=0, error="")
         )
-        .values(state=OutboundState.pending, changed_at=now, next_try_at=now, attempts=0, error="")
-    )
 
 
 def list_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
@@ -178,16 +179,27 @@ def mark_sent(session: Session, row: Outbound, version: int) -> None:
     session.add(row)
 
 
-def mark_failed(session: Session, row: Outbound, error: str, *, final: bool = False) -> None:
-    """Note a failed try: the next waits longer; after the last, or if final, a person decides."""
-    row.attempts += 1
+def mark_failed(
+    session: Session, row: Outbound, error: str, *, final: bool = False, version: int | None = None
+) -> None:
+    """Note a failed try: the next waits longer; after the last, or if final, a person decides.
+
+    If the row changed since the `version` that was refused for good, it is due at once: what changed was
+    not told yet.
+    """
+    if version is not None:
+        session.refresh(row, with_for_update=True)
     row.error = error
+    session.add(row)
+    if version is not None and row.version != version and final:
+        row.state, row.attempts, row.next_try_at = OutboundState.pending, 0, utc_now()
+        return
+    row.attempts += 1
     if final or row.attempts >= MAX_ATTEMPTS:
         row.state = OutboundState.parked
     else:
         wait = RETRY_SECONDS[min(row.attempts, len(RETRY_SECONDS)) - 1]
         row.state, row.next_try_at = OutboundState.pending, utc_now() + timedelta(seconds=wait)
-    session.add(row)
 
 
 def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
