@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import Index, PrimaryKeyConstraint, func, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account, Mode
@@ -149,7 +150,10 @@ def begin_run(
     else:
         lease.run_id, lease.expires_at = need_id(run.id), expires_at
         session.add(lease)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise LeaseHeldError(f"Another run of {cycle} of this account began at the same moment.") from None
     return run
 
 
