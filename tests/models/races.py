@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from models.account import Account, account_data
+from models.cycle import Cycle, begin_run
 from models.db import dispose, session_scope
 from models.errors import RuleError
 from models.matching import DEFAULT_RULES
@@ -154,3 +155,10 @@ def sell_or_count(number: int, article_id: int, warehouse_id: int) -> str:
     if number % 2:
         return count_stock(article_id, warehouse_id, number)
     return buy(f"O-{number}", ["MUG"])
+
+
+def begin(account_id: int) -> str:
+    """Begin a run, as a process of a cycle does."""
+    with session_scope() as session:
+        begin_run(session, account_id, Cycle.order_import)
+    return "begun"
