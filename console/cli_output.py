@@ -69,7 +69,12 @@ def need_database(*, create: bool = False) -> None:
 
     schema = db.find_schema()
     if schema is db.Schema.empty and create:
-        db.upgrade()
+        try:
+            db.upgrade()
+        except OSError as error:
+            raise RuleError(
+                f"The data folder cannot be written ({error.strerror}); set WARENFLUSS_DATA_DIR to another."
+            ) from None
     elif schema is db.Schema.empty:
         raise RuleError("The database has no tables yet: run `warenfluss db upgrade`.")
     elif schema is db.Schema.older:

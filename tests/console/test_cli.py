@@ -98,6 +98,17 @@ def test_a_database_without_tables(data_dir: Path) -> None:
     db.dispose()
 
 
+def test_a_data_folder_that_cannot_be(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file stands where the folder should be: one sentence, no traceback."""
+    from models.settings import get_settings
+
+    (data_dir / "taken").write_text("", "utf-8")
+    monkeypatch.setenv("WARENFLUSS_DATA_DIR", str(data_dir / "taken"))
+    get_settings.cache_clear()
+
+    assert "set WARENFLUSS_DATA_DIR to another" in refused("tenant", "add", "acme")
+
+
 @pytest.mark.parametrize(
     ("revision", "sentence"),
     [

@@ -9,6 +9,10 @@ import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
 from console import cli_output
+from models.account import get_account
+from models.aside import RejectedData, set_aside
+from models.columns import need_id
+from models.db import session_scope
 from tests.console.cli_steps import call, read, refused
 
 
@@ -82,6 +86,26 @@ def test_settings_are_changed_one_by_one(shop: Simulator) -> None:
     (account,) = read("account", "list")
     assert ("page_size" in account["settings"], account["settings"]["currency"]) == (False, "CHF")
     assert account["settings"]["start"] == "2020-01-01"
+
+
+def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
+    """One that is fine by now is taken in; one that the channel does not know stays, with exit code 1."""
+    call("account", "mode", "shop", "live")
+    number = str(next(iter(shop.state.orders.values())).order_id)
+    with session_scope() as session:
+        account_id = need_id(get_account(session, "shop").id)
+        for external_id in (number, "1"):
+            rejected = RejectedData(kind="order", external_id=external_id, reason="It had no lines.")
+            set_aside(session, account_id, [rejected])
+
+    assert call("aside", "retry", number).exit_code == 0
+    result = call("aside", "retry", "2")
+
+    assert result.exit_code == 1
+    assert "order 1 of account 'shop' is still set aside: It had no lines." in result.stderr
+    assert [row["external_id"] for row in read("order", "list")] == [number]
+    assert [entry["external_id"] for entry in read("aside", "list")] == ["1"]
+    assert [entry["external_id"] for entry in read("aside", "list", "--settled")] == [number]
 
 
 @pytest.mark.parametrize(
