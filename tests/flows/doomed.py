@@ -1,0 +1,60 @@
+"""A cycle whose process is killed at a chosen point, as a program: CYCLE ACCOUNT POINT NUMBER."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tasks.orders
+import tasks.outbound
+import tasks.work
+from connectors.afterbuy.connector import AfterbuyChannel
+from models.cycle import Cycle
+from tests.flows.steps import FLOWS
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kill_around(owner: Any, name: str, number: int, *, before: bool) -> None:
+    """Die before or after the call of this number."""
+    real: Callable[..., Any] = getattr(owner, name)
+    calls = 0
+
+    def call(*arguments: Any, **values: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if before and calls == number:
+            _die()
+        result = real(*arguments, **values)
+        if not before and calls == number:
+            _die()
+        return result
+
+    setattr(owner, name, call)
+
+
+def main(cycle: str, account: str, point: str, number: int) -> None:
+    """Run a cycle and die where told."""
+    match point:
+        case "before-send":
+            for name in ("publish_stock", "publish_payments", "publish_shipments"):
+                _kill_around(AfterbuyChannel, name, number, before=True)
+        case "after-send":
+            for name in ("publish_stock", "publish_payments", "publish_shipments"):
+                _kill_around(AfterbuyChannel, name, number, before=False)
+        case "before-page":
+            for name in ("fetch_orders", "fetch_articles"):
+                _kill_around(AfterbuyChannel, name, number, before=True)
+        case "before-commit":
+            # All of the page is written, nothing committed.
+            _kill_around(tasks.orders, "advance", number, before=False)
+        case _:
+            raise SystemExit(f"no point {point}")
+    FLOWS[Cycle(cycle)](account, return_state=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

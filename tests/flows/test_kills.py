@@ -1,0 +1,148 @@
+"""A process that dies by SIGKILL in the middle of a cycle or of a page: nothing is lost or doubled."""
+
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tasks.orders
+from models.cycle import Cycle, RunState
+from models.db import dispose
+from models.shipment import ParcelData
+from tests.flows.conftest import Shop
+from tests.flows.steps import (
+    Figures,
+    add_mug,
+    attempt,
+    cursor,
+    expire_lease,
+    last_run,
+    numbers_here,
+    numbers_there,
+    outbound,
+    set_stock,
+    stock_of,
+    sync,
+)
+from tests.flows.test_payment_sync import _pay
+from tests.flows.test_shipping_sync import SHIPPED_AT, ship
+
+
+def _kill(shop: Shop, cycle: Cycle, point: str, number: int) -> None:
+    """Run a cycle in a process of its own, which dies at a point."""
+    dispose()
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.flows.doomed", str(cycle), shop.name, point, str(number)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+
+
+@pytest.mark.parametrize("point", ["before-page", "before-commit"])
+def test_an_import_that_is_killed_goes_on(shop: Shop, point: str) -> None:
+    """The run after the lease has run out goes on at the page that was not saved."""
+    shop.configure(page_size=2)
+    mug = add_mug(shop, 50)
+    sync(Cycle.article_import, shop)
+    for _ in range(7):
+        shop.channel.place_order([mug])
+
+    _kill(shop, Cycle.order_import, point, 3)
+    part = numbers_here(shop)
+    dead = last_run(shop, Cycle.order_import)
+    held_off = attempt(Cycle.order_import, shop)
+    expire_lease(shop)
+    counts = sync(Cycle.order_import, shop)
+
+    assert len(part) in (4, 5)
+    assert dead.state is RunState.running
+    assert held_off.is_cancelled()
+    assert counts.new == 7 - len(part)
+    assert numbers_here(shop) == numbers_there(shop)
+    assert stock_of("BECHER-1") == Figures(50, 7)
+
+
+@pytest.mark.parametrize("point", ["before-send", "after-send"])
+def test_a_stock_export_that_is_killed_is_looked_up(shop: Shop, point: str) -> None:
+    """What may have gone out is looked up at the channel: told once, whenever the process died."""
+    _send_and_die(shop, Cycle.stock_export, point)
+
+
+@pytest.mark.parametrize("cycle", [Cycle.payment_sync, Cycle.shipping_sync])
+def test_a_status_that_was_sent_by_a_killed_process_is_looked_up(sqlite_shop: Shop, cycle: Cycle) -> None:
+    """The same for payments and shipments."""
+    _send_and_die(sqlite_shop, cycle, "after-send")
+
+
+def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
+    shop.configure(stock_batch_size=2, status_batch_size=2, payments="warenfluss")
+    mugs = [add_mug(shop, 10, f"M-{number}") for number in range(5)]
+    sync(Cycle.article_import, shop)
+    orders = [shop.channel.place_order([mug]) for mug in mugs]
+    sync(Cycle.order_import, shop)
+    for number, theirs in enumerate(orders):
+        if cycle is Cycle.payment_sync:
+            _pay(shop, theirs.order_id, "14.80")
+        elif cycle is Cycle.shipping_sync:
+            ship(shop, theirs.order_id, ParcelData(tracking_number=f"P{number}"))
+    if cycle is Cycle.stock_export:
+        set_stock(shop, **{f"M_{number}": 7 for number in range(5)})
+
+    _kill(shop, cycle, point, 2)
+    expire_lease(shop)
+    counts = sync(cycle, shop)
+
+    call = "UpdateShopProducts" if cycle is Cycle.stock_export else "UpdateSoldItems"
+    assert counts.sent == 3
+    assert shop.simulator.effects_by_name[call] == 5
+    kind = cycle.removesuffix("-export").removesuffix("-sync").replace("shipping", "shipment")
+    assert {state for name, state in outbound(shop) if name == kind} == {"sent"}
+    if cycle is Cycle.stock_export:
+        assert {shop.channel.products[mug.id].quantity for mug in mugs} == {6}
+    elif cycle is Cycle.payment_sync:
+        assert {one.already_paid for one in shop.channel.orders.values()} == {Decimal("14.80")}
+    else:
+        assert {one.delivery_date for one in shop.channel.orders.values()} == {SHIPPED_AT}
+        assert [one.additional_info for one in orders] == [f"P{number}" for number in range(5)]
+    assert shop.channel.mails_to_buyers == []
+
+
+def test_a_page_that_breaks_is_read_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error between two pages fails the run; the next resumes at the saved page."""
+    shop.configure(page_size=2)
+    mug = add_mug(shop, 50)
+    sync(Cycle.article_import, shop)
+    for _ in range(5):
+        shop.channel.place_order([mug])
+    real = tasks.orders.save_orders
+    pages = 0
+
+    def save(*arguments: Any, **values: Any) -> Any:
+        nonlocal pages
+        pages += 1
+        result = real(*arguments, **values)
+        if pages == 2:
+            raise RuntimeError("a bug")
+        return result
+
+    monkeypatch.setattr(tasks.orders, "save_orders", save)
+    state = attempt(Cycle.order_import, shop)
+    part, page = numbers_here(shop), cursor(shop, "orders").get("page")
+    error = last_run(shop, Cycle.order_import).error
+    reads = len([one for one in shop.simulator.requests if one.call == "GetSoldItems"])
+    counts = sync(Cycle.order_import, shop)
+
+    assert state.is_failed()
+    assert error == "RuntimeError"
+    assert (len(part), bool(page), pages) == (2, True, 4)
+    assert reads == 2
+    assert counts.new == 3
+    assert numbers_here(shop) == numbers_there(shop)
+    assert stock_of("BECHER-1") == Figures(50, 5)
