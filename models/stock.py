@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, delete, func, update
+from sqlalchemy import (
+    CheckConstraint,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    func,
+    update,
+)
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.article import Article, BundlePart, parts_of
@@ -27,10 +35,9 @@ from models.order import (
     OrderEvent,
     OrderLine,
     OrderState,
-    lines_of,
 )
 from models.outbound import OutboundKind, queue_outbound
-from models.upsert import insert_or_update, insert_rows
+from models.upsert import insert_or_update, insert_rows, table_of
 
 
 class MovementReason(StrEnum):
@@ -272,61 +279,108 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
     Orders are served in the order given. Demand of lines that share an article is taken from the
     same figure, one after the other. Repeating it only adds what became available.
     """
-    orders = {
-        need_id(order.id): order
-        for order in session.exec(
-            select(Order)
-            .where(col(Order.id).in_(order_ids))
-            .order_by(col(Order.id))
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
-        if order.state in (OrderState.pending, OrderState.open) and not order.trial
-    }
-    lines = lines_of(session, list(orders))
-    open_lines = [
-        line
-        for order_id in order_ids
-        for line in lines.get(order_id, ())
-        if line.quantity - line.cancelled - line.shipped - line.allocated > 0
-    ]
-    demand = _physical_demand(session, [need_id(line.id) for line in open_lines])
+    lines = _lock_lines(session, order_ids)
+    demand = _physical_demand(session, [line.id for line in lines if line.missing > 0])
     levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
-    free: dict[int, list[StockLevel]] = defaultdict(list)
-    for level in levels:
-        free[level.article_id].append(level)
     ranks = _warehouse_ranks(session)
-    for article_levels in free.values():
-        article_levels.sort(key=lambda level: ranks[level.warehouse_id])
+    places: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in sorted(levels, key=lambda level: ranks[level.warehouse_id]):
+        places[level.article_id].append(level)
+    free = {need_id(level.id): level.on_hand - level.allocated for level in levels}
 
-    taken: dict[tuple[int, int], int] = defaultdict(int)
-    touched: set[int] = set()
-    for line in open_lines:
-        per_unit = demand.get(need_id(line.id))
+    taken: dict[tuple[int, int], int] = {}
+    for line in lines:
+        per_unit = demand.get(line.id) if line.missing > 0 else None
         if not per_unit:
             continue
-        wanted = line.quantity - line.cancelled - line.shipped - line.allocated
         units = min(
-            wanted,
+            line.missing,
             *(
-                sum(level.on_hand - level.allocated for level in free[article]) // quantity
+                sum(free[need_id(level.id)] for level in places[article]) // quantity
                 for article, quantity in per_unit.items()
             ),
         )
         if units <= 0:
             continue
+        line.promised = units
         for article, quantity in per_unit.items():
             rest = units * quantity
-            for level in free[article]:
-                part = min(rest, level.on_hand - level.allocated)
+            for level in places[article]:
+                level_id = need_id(level.id)
+                part = min(rest, free[level_id])
                 if part > 0:
-                    level.allocated += part
-                    taken[need_id(line.id), need_id(level.id)] += part
+                    free[level_id] -= part
+                    taken[line.id, level_id] = part
                     rest -= part
-            touched.add(article)
-        line.allocated += units
-        session.add(line)
-    session.flush()
+    _save_promises(session, lines, taken)
+    _hold_shortages(session, lines, demand)
+    changed = {level_id for _, level_id in taken}
+    touch_listings(session, {level.article_id for level in levels if level.id in changed})
+
+
+@dataclass
+class _LineNeed:
+    """What an order line still needs, in units of the line; negative if more is promised than it asks for."""
+
+    id: int
+    order_id: int
+    quantity: int
+    missing: int
+    promised: int = 0
+
+
+def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
+    """Lock the open ones among the orders and return their lines, in the order of the orders given."""
+    lines: dict[int, list[_LineNeed]] = {}
+    for batch in _batches(sorted(set(order_ids))):
+        locked = session.exec(
+            select(Order.id)
+            .where(
+                col(Order.id).in_(batch),
+                col(Order.state).in_([OrderState.pending, OrderState.open]),
+                col(Order.trial).is_(False),
+            )
+            .order_by(col(Order.id))
+            .with_for_update()
+        ).all()
+        lines.update({need_id(order_id): [] for order_id in locked})
+        rows = session.execute(
+            select(
+                col(OrderLine.id),
+                col(OrderLine.order_id),
+                col(OrderLine.quantity),
+                col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped - OrderLine.allocated,
+            )
+            .where(col(OrderLine.order_id).in_(locked))
+            .order_by(col(OrderLine.position), col(OrderLine.id))
+        )
+        for line_id, order_id, quantity, missing in rows:
+            lines[order_id].append(_LineNeed(need_id(line_id), order_id, quantity, missing))
+    return [line for order_id in dict.fromkeys(order_ids) for line in lines.get(order_id, ())]
+
+
+def _save_promises(
+    session: Session, lines: Sequence[_LineNeed], taken: Mapping[tuple[int, int], int]
+) -> None:
+    """Write what was promised with one statement for each table."""
+    if not taken:
+        return
+    by_level: dict[int, int] = defaultdict(int)
+    for (_, level_id), quantity in taken.items():
+        by_level[level_id] += quantity
+    levels, order_lines = table_of(StockLevel), table_of(OrderLine)
+    session.connection().execute(
+        update(levels)
+        .where(levels.c.id == bindparam("level"))
+        .values(allocated=levels.c.allocated + bindparam("more")),
+        [{"level": level_id, "more": quantity} for level_id, quantity in sorted(by_level.items())],
+    )
+    session.connection().execute(
+        update(order_lines)
+        .where(order_lines.c.id == bindparam("line"))
+        .values(allocated=order_lines.c.allocated + bindparam("more")),
+        [{"line": line.id, "more": line.promised} for line in lines if line.promised],
+    )
     insert_or_update(
         session,
         Allocation,
@@ -337,8 +391,10 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
         key=("order_line_id", "level_id"),
         update=lambda new: {"quantity": Allocation.quantity + new.quantity},
     )
-    _hold_shortages(session, list(orders), lines, demand)
-    touch_listings(session, touched)
+    # What the session holds of these rows was read before.
+    for row in session.identity_map.values():
+        if isinstance(row, (StockLevel, OrderLine, Allocation)):
+            session.expire(row)
 
 
 def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
@@ -513,49 +569,45 @@ def _write_ledger(
 
 
 def _hold_shortages(
-    session: Session,
-    order_ids: Sequence[int],
-    lines: Mapping[int, Sequence[OrderLine]],
-    demand: Mapping[int, Mapping[int, int]],
+    session: Session, lines: Sequence[_LineNeed], demand: Mapping[int, Mapping[int, int]]
 ) -> None:
     now = utc_now()
-    held = {
-        hold.order_line_id: hold
-        for hold in session.exec(
+    held: dict[int | None, Hold] = {}
+    for batch in _batches(sorted({line.order_id for line in lines})):
+        rows = session.exec(
             select(Hold).where(
-                col(Hold.order_id).in_(order_ids),
+                col(Hold.order_id).in_(batch),
                 Hold.reason == HoldReason.stock_short,
                 col(Hold.released_at).is_(None),
             )
         )
-    }
+        held.update({hold.order_line_id: hold for hold in rows})
     new: list[dict[str, object]] = []
     events: list[dict[str, object]] = []
-    for order_id in order_ids:
-        for line in lines.get(order_id, ()):
-            missing = line.quantity - line.cancelled - line.shipped - line.allocated
-            hold = held.get(line.id)
-            if missing > 0 and demand.get(need_id(line.id)):
-                detail = {"missing": missing, "quantity": line.quantity}
-                if hold is None:
-                    new.append(
-                        {
-                            "order_id": order_id,
-                            "order_line_id": line.id,
-                            "reason": HoldReason.stock_short,
-                            "field": "quantity",
-                            "detail": detail,
-                            "created_at": now,
-                        }
-                    )
-                    events.append(_event(order_id, "held", {"reason": "stock_short", **detail}))
-                elif hold.detail != detail:
-                    hold.detail = detail
-                    session.add(hold)
-            elif missing <= 0 and hold is not None:
-                hold.released_at = now
+    for line in lines:
+        missing = line.missing - line.promised
+        hold = held.get(line.id)
+        if missing > 0 and demand.get(line.id):
+            detail = {"missing": missing, "quantity": line.quantity}
+            if hold is None:
+                new.append(
+                    {
+                        "order_id": line.order_id,
+                        "order_line_id": line.id,
+                        "reason": HoldReason.stock_short,
+                        "field": "quantity",
+                        "detail": detail,
+                        "created_at": now,
+                    }
+                )
+                events.append(_event(line.order_id, "held", {"reason": "stock_short", **detail}))
+            elif hold.detail != detail:
+                hold.detail = detail
                 session.add(hold)
-                events.append(_event(order_id, "hold_released", {"reason": "stock_short"}))
+        elif missing <= 0 and hold is not None:
+            hold.released_at = now
+            session.add(hold)
+            events.append(_event(line.order_id, "hold_released", {"reason": "stock_short"}))
     session.flush()
     insert_rows(session, Hold, new)
     insert_rows(session, OrderEvent, events)
