@@ -59,16 +59,15 @@ def run_demo(once: bool = False) -> int:
     begin_log()
     try:
         folder = get_settings().data_dir / "demo"
-        _clear(folder)
-        _use_folder(folder)
+        clear_folder(folder)
+        use_folder(folder)
         simulator_port = _find_port()
         command = [sys.executable, "-c", SIMULATE, str(simulator_port)]
         simulator = Child("The simulator", command, os.environ, folder / "logs" / "simulator.log")
         simulator.start()
         try:
             up = Up(query_seconds=1)
-            with up.running():
-                channel = Channel(simulator_port)
+            with up.running(), Channel(simulator_port) as channel:
                 _wait_for(up, channel)
                 _show_whole_round(up, channel)
                 print(f"\nAll of it took {time.monotonic() - began:.0f} s.")
@@ -88,7 +87,7 @@ def run_demo(once: bool = False) -> int:
     return 1
 
 
-def _clear(folder: Path) -> None:
+def clear_folder(folder: Path) -> None:
     """Remove what an earlier demo left. Raises: UpError, if one is running."""
     if folder.exists() and not folder.is_dir():
         raise DemoError(f"{folder} is in the way: it has to be a folder.")
@@ -103,7 +102,7 @@ def _clear(folder: Path) -> None:
                 path.unlink()
 
 
-def _use_folder(folder: Path) -> None:
+def use_folder(folder: Path) -> None:
     """Let this process and its children know nothing but the demo's folder, and find a port for the pages."""
     wanted = get_settings().prefect_port
     port = wanted if _is_free(wanted) else _find_port()

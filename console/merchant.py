@@ -55,6 +55,14 @@ class Channel:
             base_url=f"{self.url}/_control/", timeout=CONTROL_SECONDS, trust_env=False
         )
 
+    def __enter__(self) -> "Channel":
+        """Return it; leaving closes its connections."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close its connections."""
+        self._client.close()
+
     def is_there(self) -> bool:
         """Return whether it answers."""
         try:

@@ -1,5 +1,6 @@
 """The demo: the merchant reaches the channel, differences are found, and errors are one sentence."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from console.demo import ACCOUNT, MINUTES, SECRETS
+from console.demo import ACCOUNT, MINUTES, SECRETS, clear_folder
 from console.merchant import Channel, look_over, play, read_figures
+from console.up import LOCK_FILE, UpError, taken
 from flows.article_import import article_import
 from flows.order_import import order_import
 from flows.payment_sync import payment_sync
@@ -24,8 +26,17 @@ from models.db import session_scope
 from models.tenant import add_tenant
 from tasks.secrets import save_secrets
 from tests.console.running import ROOT
-from tests.support.prefect_server import SETTINGS, find_port
+from tests.support.prefect_server import find_port
 
+LOOK_AROUND = """
+import json, os
+from pathlib import Path
+from console.demo import use_folder
+from models.settings import get_settings
+use_folder(get_settings().data_dir / "demo")
+prefect = [name for name in os.environ if name.startswith("PREFECT_")]
+print(json.dumps({"settings": get_settings().model_dump(mode="json"), "prefect": prefect}))
+"""
 DEMO = "import sys; from console.demo import run_demo; sys.exit(run_demo(True))"
 
 
@@ -44,7 +55,11 @@ def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
 
 def test_what_differs_at_the_channel_is_found(simulator: Simulator) -> None:
     """After all cycles nothing differs; each kind of change at the channel is then told in a sentence."""
-    channel = Channel(simulator.port)
+    with Channel(simulator.port) as channel:
+        show_differences(simulator, channel)
+
+
+def show_differences(simulator: Simulator, channel: Channel) -> None:
     article_import(ACCOUNT)
     order_import(ACCOUNT)
     played = play(ACCOUNT, payments=2, shipments=2, counts=5)
@@ -94,25 +109,42 @@ def test_an_error_is_one_sentence(data_dir: Path) -> None:
     assert [path.name for path in data_dir.iterdir()] == ["demo"]
 
 
-@pytest.mark.timeout(300)
-def test_the_demo_runs_once(data_dir: Path) -> None:
-    """It shows all cycles, checks the channel and ends with 0; what another demo left is removed."""
-    left = data_dir / "demo" / "left" / "file"
-    left.parent.mkdir(parents=True)
-    left.touch()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    env |= {**SETTINGS, "WARENFLUSS_PREFECT_PORT": str(find_port())}
-    # The real installation's settings must not reach the demo.
-    env["WARENFLUSS_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+def test_the_demo_knows_nothing_of_the_real_installation(data_dir: Path) -> None:
+    """Neither its database and mail server nor its Prefect server; its language is the user's."""
+    (data_dir / "real.env").write_text("WARENFLUSS_SMTP_HOST=mail.example\n")
+    env = os.environ | {
+        "WARENFLUSS_ENV_FILE": str(data_dir / "real.env"),
+        "WARENFLUSS_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
+        "WARENFLUSS_PUBLIC_URL": "https://flow.example",
+        "WARENFLUSS_LANGUAGE": "en",
+        "WARENFLUSS_PREFECT_PORT": str(find_port()),
+    }
 
     done = subprocess.run(
-        [sys.executable, "-c", DEMO], env=env, cwd=ROOT, capture_output=True, text=True, timeout=280
+        [sys.executable, "-c", LOOK_AROUND], env=env, cwd=ROOT, capture_output=True, text=True, timeout=60
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not left.exists()
-    table = [line.split() for line in done.stdout.splitlines() if line.startswith(tuple(MINUTES))]
-    assert {row[0] for row in table} == set(MINUTES)
-    assert {row[1] for row in table} == {"completed"}
-    assert "The channel holds what it was told" in done.stdout
-    assert [path.name for path in data_dir.iterdir()] == ["demo"]
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    folder = data_dir / "demo"
+    assert seen["settings"]["data_dir"] == str(folder)
+    assert seen["settings"]["database_url"] == f"sqlite:///{folder / 'warenfluss.db'}"
+    assert seen["settings"]["smtp_host"] == ""
+    assert seen["settings"]["public_url"] == "http://127.0.0.1:4200/"
+    assert seen["settings"]["language"] == "en"
+    assert seen["prefect"] == []
+
+
+def test_a_demo_begins_with_nothing(data_dir: Path) -> None:
+    """What an earlier one left is removed; one that runs is let alone."""
+    folder = data_dir / "demo"
+    (folder / "prefect").mkdir(parents=True)
+    (folder / "prefect" / "prefect.db").touch()
+    (folder / "warenfluss.db").touch()
+    with taken(folder), pytest.raises(UpError, match="already up"):
+        clear_folder(folder)
+    assert (folder / "warenfluss.db").exists()
+
+    clear_folder(folder)
+
+    assert [path.name for path in folder.iterdir()] == [LOCK_FILE]
