@@ -38,10 +38,12 @@ def release_order(session: Session, order: Order) -> None:
 
 
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
-    """Cancel what has not left yet and give its stock back. Raises: RuleError, if it is merged."""
+    """Cancel what has not left yet and give its stock back. Raises: RuleError, if it is merged or shipped."""
     lock_order(session, order)
     if order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
+    if order.state is OrderState.shipped:
+        raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
     free = release_allocation(session, [need_id(line.id) for line in lines])
