@@ -312,10 +312,11 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
                     free[level_id] -= part
                     taken[line.id, level_id] = part
                     rest -= part
+    changed = {level_id for _, level_id in taken}
+    touched = {level.article_id for level in levels if level.id in changed}
     _save_promises(session, lines, taken)
     _hold_shortages(session, lines, demand)
-    changed = {level_id for _, level_id in taken}
-    touch_listings(session, {level.article_id for level in levels if level.id in changed})
+    touch_listings(session, touched)
 
 
 @dataclass
