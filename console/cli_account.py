@@ -15,8 +15,8 @@ from console.cli_output import (
     print_json,
     print_rows,
     say,
-    use_prefect,
 )
+from console.prefect_home import use_prefect
 from models.account import Account, Mode, account_data, add_account, get_account, list_accounts
 from models.activation import set_mode
 from models.db import read_scope, session_scope

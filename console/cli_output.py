@@ -1,7 +1,6 @@
 """What every command needs: a database that fits, tables for people, JSON for programs."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -86,15 +85,6 @@ def need_database(*, create: bool = False) -> None:
             "The database holds tables that are not Warenfluss's: "
             "set WARENFLUSS_DATABASE_URL to a database of its own."
         )
-
-
-def use_prefect() -> None:
-    """Let Prefect keep its things in this installation's folder; called before it is imported."""
-    from console import prefect_home
-
-    # Prefect gives its own server 20 seconds to start, which a busy machine exceeds.
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    prefect_home.use_prefect()
 
 
 def as_plain(value: Any) -> Any:

@@ -13,8 +13,8 @@ from console.cli_output import (
     parse_time,
     print_json,
     print_table,
-    use_prefect,
 )
+from console.prefect_home import use_prefect
 from models.account import Mode, get_account
 from models.cycle import Counts, Cycle
 from models.db import read_scope

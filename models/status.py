@@ -1,6 +1,5 @@
 """Status: for each account at a glance, when it was last in step and what waits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,14 +87,6 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
         )
         for account in accounts
     ]
-
-
-def list_runs(session: Session, account_id: int | None = None, limit: int = 50) -> Sequence[Run]:
-    """Return the last runs, newest first."""
-    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
-    if account_id is not None:
-        query = query.where(Run.account_id == account_id)
-    return session.exec(query).all()
 
 
 def _cycle_status(session: Session, account_id: int, cycle: Cycle) -> CycleStatus:
