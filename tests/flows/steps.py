@@ -183,9 +183,7 @@ def expire_lease(shop: Shop) -> None:
 
 def artifacts(shop: Shop, cycle: Cycle) -> dict[str, Any]:
     """Return what the last run left in Prefect: data by key, the newest of each."""
-    wanted = ArtifactFilter(
-        flow_run_id=ArtifactFilterFlowRunId(any_=[last_run(shop, cycle).flow_run_id])  # type: ignore[list-item]
-    )
+    wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[last_run(shop, cycle).flow_run_id]))
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=wanted)
     newest = sorted(found, key=lambda one: one.created or utc_now())

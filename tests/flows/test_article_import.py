@@ -119,8 +119,8 @@ def test_second_run_reads_only_what_changed(sqlite_shop: Shop) -> None:
     with read_scope() as session:
         article_id = need_id(session.exec(select(Article).where(Article.sku == "BECHER-1")).one().id)
         title = session.exec(select(ArticleText.title).where(ArticleText.article_id == article_id)).one()
-        price = session.exec(select(ArticlePrice.amount).where(ArticlePrice.article_id == article_id)).one()
-    assert (title, price) == ("Becher „Küste“", Decimal("11.50"))
+        price = session.exec(select(ArticlePrice).where(ArticlePrice.article_id == article_id)).one()
+    assert (title, price.amount) == ("Becher „Küste“", Decimal("11.50"))
     assert stock_of("BECHER-1") == Figures(5, 0)
     assert listing_of(shop, mug).channel_quantity == 99
     assert listing_of(shop, other).channel_quantity == 7

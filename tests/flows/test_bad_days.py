@@ -311,15 +311,15 @@ def _use_delays(monkeypatch: pytest.MonkeyPatch, delays: str) -> None:
     get_settings.cache_clear()
 
 
-def _instants(shop: Shop, call: str) -> list[float]:
+def _instants(shop: Shop, wanted: str) -> list[float]:
     """Run the order import; return when a call was received, by a clock of small steps."""
     received: list[float] = []
     take = shop.simulator.faults.take
 
-    def noting(name: str) -> Fault | None:
-        if name == call:
+    def noting(call: str) -> Fault | None:
+        if call == wanted:
             received.append(time.monotonic())
-        return take(name)
+        return take(call)
 
     shop.simulator.faults.take = noting  # type: ignore[method-assign]
     sync(Cycle.order_import, shop)

@@ -20,6 +20,8 @@ from models.columns import need_id
 from models.cycle import Cycle, RunState, begin_run
 from models.db import get_engine, read_scope, session_scope
 from models.mail import Mail
+from models.matching import read_rules
+from models.order_intake import save_orders
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
     add_mug,
@@ -50,7 +52,7 @@ def _everything_in_prefect(flow_run_id: str) -> str:
         seen += logs
         for path in ("/task_runs/filter", "/artifacts/filter"):
             body = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
-            seen.append(client.request("POST", path, json=body).text)  # type: ignore[arg-type]
+            seen.append(client.request("POST", path, json=body).text)
     assert logs
     return "\n".join(one if isinstance(one, str) else one.model_dump_json() for one in seen)
 
@@ -80,7 +82,7 @@ def test_two_at_the_same_moment(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> 
     shop.simulator.faults.add(Fault.slow(3), "GetAfterbuyTime")
     ends: list[str] = []
     together = threading.Barrier(2)
-    load = tasks.work.read_rules
+    load = read_rules
 
     def wait(rules: Any) -> Any:
         together.wait(60)
@@ -294,13 +296,13 @@ def test_a_failed_look_at_the_database_is_tried_again(
     shop = sqlite_shop
     mug = add_mug(shop, 10)
     shop.channel.place_order([mug])
-    real, calls = tasks.orders.save_orders, []
+    calls: list[int] = []
 
     def save(*arguments: Any, **values: Any) -> Any:
         calls.append(1)
         if len(calls) == 1:
             raise OperationalError("INSERT", {}, Exception("database is locked"))
-        return real(*arguments, **values)
+        return save_orders(*arguments, **values)
 
     monkeypatch.setattr(tasks.orders, "save_orders", save)
 
