@@ -5,20 +5,22 @@ from sqlmodel import Session, col
 
 from models.account import Account, Mode
 from models.columns import need_id, utc_now
-from models.cycle import Cursor
+from models.cycle import TEST_SUFFIX, Cursor
 from models.trial import delete_trial_orders
 
 
 def set_mode(session: Session, account: Account, mode: Mode) -> int:
     """Change an account's mode; return how many trial orders disappeared.
 
-    Going live removes the trial orders and forgets the cursors, so that the account is read anew from
-    the point at which its settings say it starts.
+    Going live removes the trial orders and what test mode noted of how far it had read: the account is
+    read from where its settings say it starts, or, if it was live before, from where it stopped then.
     """
     removed = 0
     if mode is Mode.live and account.mode is not Mode.live:
         removed = delete_trial_orders(session, need_id(account.id))
-        session.execute(delete(Cursor).where(col(Cursor.account_id) == account.id))
+        session.execute(
+            delete(Cursor).where(col(Cursor.account_id) == account.id, col(Cursor.name).endswith(TEST_SUFFIX))
+        )
         account.activated_at = utc_now()
     account.mode = mode
     session.add(account)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
@@ -44,7 +44,7 @@ class PriceData(BaseModel):
     """A gross unit price, valid from a quantity on, for one price group ("" is everyone)."""
 
     amount: Amount
-    currency: str
+    currency: str = RecordField(min_length=3, max_length=3)
     price_group: str = ""
     min_quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
 
@@ -86,7 +86,7 @@ class ArticleData(BaseModel):
     manufacturer_number: str = ""
     supplier: str = ""
     supplier_number: str = ""
-    texts: dict[str, TextData] = RecordField(default_factory=dict)
+    texts: dict[Annotated[str, RecordField(max_length=5)], TextData] = RecordField(default_factory=dict)
     """By language, ISO 639-1."""
     prices: list[PriceData] = RecordField(default_factory=list)
     tax_rate: Amount | None = None

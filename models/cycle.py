@@ -14,6 +14,7 @@ from models.columns import code, instant, need_id, utc_now
 from models.errors import LeaseHeldError, LeaseLostError
 from models.upsert import insert_or_update
 
+TEST_SUFFIX = ":test"
 LEASE_SECONDS = 60
 """A run that has not shown a heartbeat for this long is taken for dead."""
 
@@ -268,6 +269,11 @@ def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | 
             col(Run.test).is_(False),
         )
     ).one()
+
+
+def cursor_in_test(name: str) -> str:
+    """Return the name of the cursor that stands for another while its account is in test."""
+    return f"{name}{TEST_SUFFIX}"
 
 
 def find_cursor(session: Session, account_id: int, name: str) -> dict[str, Any]:

@@ -242,11 +242,12 @@ def save_custom_code(
 
 
 def _wanted(rule: MatchRule, lines: Sequence[OrderLineData]) -> list[list[str]]:
-    """Return for each line the numbers that the rule reads, prefix and suffix taken off."""
-    return [
-        [number for source in rule.read_sources() if (number := rule.strip(getattr(line, source.value)))]
-        for line in lines
-    ]
+    """Return for each line the numbers that the rule reads, prefix and suffix taken off.
+
+    What holds neither letter nor digit is no number: it would be like any other that has none.
+    """
+    told = [[rule.strip(getattr(line, source.value)) for source in rule.read_sources()] for line in lines]
+    return [[number for number in numbers if loose_form(number)] for numbers in told]
 
 
 def _outcome(rule: MatchRule, article_ids: Sequence[int]) -> Match | None:

@@ -10,9 +10,10 @@ from prefect.logging import get_run_logger
 from connectors.base import OrderQuery
 from models.account import TakeOrders
 from models.aside import set_aside, settle_asides
+from models.columns import need_id
 from models.cycle import Counts, find_cursor
 from models.db import read_scope
-from models.order import OrderData, OrderState, lock_orders
+from models.order import HoldReason, OrderData, OrderState, lock_orders, open_holds
 from models.order_intake import save_orders
 from models.payment import take_channel_total
 from tasks.retries import RETRY
@@ -98,7 +99,7 @@ def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
     """Return which payments at the channel this run reads; the first window begins with the orders' first."""
     work = work_of(run_id)
     with read_scope() as session:
-        orders = find_cursor(session, work.account.id, CURSOR)
+        orders = find_cursor(session, work.account.id, work.cursor(CURSOR))
     begin = Window.model_validate(orders).history_before or work.channel.check()
     return open_window(work, PAYMENT_CURSOR, numbers=numbers, start=Window(since=begin))
 
@@ -112,8 +113,15 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
     counts = Counts(read=len(fetched.records))
     told = {data.external_id: data for data in fetched.records}
     with work.transaction() as session:
-        for order in lock_orders(session, work.account.id, told):
+        orders = lock_orders(session, work.account.id, told)
+        holds = open_holds(session, [need_id(order.id) for order in orders])
+        for order in orders:
             if order.trial or order.state is OrderState.merged:
+                continue
+            if any(
+                hold.reason is HoldReason.changed_after_release for hold in holds.get(need_id(order.id), [])
+            ):
+                # Its lines may stand in another order, which has their money already.
                 continue
             data = told[order.external_id]
             news = not work.test and take_channel_total(

@@ -290,7 +290,8 @@ def _note_results(
                 work.note_age(letter.changed_at, int((utc_now() - letter.changed_at).total_seconds()))
                 counts.sent += 1
             else:
-                mark_failed(session, row, result.message, final=result.outcome is Outcome.refused)
+                final = result.outcome is Outcome.refused
+                mark_failed(session, row, result.message, final=final, version=letter.version)
                 counts.failed += 1
     return counts
 

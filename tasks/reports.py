@@ -9,20 +9,20 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
 
 from models.account import Account
-from models.cycle import Counts, Cycle, Run
+from models.cycle import Counts, Cycle, Run, RunState
 from models.db import read_scope
 from models.settings import get_settings
-from models.status import AccountStatus, status_of_accounts
+from models.status import AccountStatus, CycleStatus, status_of_accounts
 
 logger = logging.getLogger(__name__)
 
 LOCAL = ZoneInfo("Europe/Berlin")
 AREAS = {
-    "articles": (Cycle.article_import,),
-    "stock": (Cycle.stock_export,),
-    "orders": (Cycle.order_import,),
-    "payments": (Cycle.payment_sync,),
-    "shipments": (Cycle.shipping_sync,),
+    "articles": Cycle.article_import,
+    "stock": Cycle.stock_export,
+    "orders": Cycle.order_import,
+    "payments": Cycle.payment_sync,
+    "shipments": Cycle.shipping_sync,
 }
 WOULD_SEND_LIMIT = 2000
 """Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
@@ -52,7 +52,7 @@ def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
     try:
         create_table_artifact(
             key=artifact_key(run.cycle, account.name),
-            table=[_run_row(run, account)],
+            table=[{"figure": name, "value": value} for name, value in _figures(run, account).items()],
             description=f"Last run of {run.cycle} for {account.name}{' (test)' if run.test else ''}",
         )
         if run.test:
@@ -90,36 +90,43 @@ def show_progress(progress: Any, percent: float, text: str) -> None:
 
 
 def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
-    """Return the overview of all accounts as a markdown table, times in local time."""
+    """Return the overview of all accounts: when each area was last in step, what waits, how old news is."""
     now = now or datetime.now(UTC)
-    lines = [
-        "| account | mode | " + " | ".join(AREAS) + " | held orders | set aside | waiting | parked |",
-        "|---" * (len(AREAS) + 6) + "|",
-    ]
+    in_step = [["account", "mode", *AREAS]]
+    waiting = [["account", "held orders", "set aside", "waiting to be told", "parked", "news took"]]
     for status in overview:
         by_cycle = {item.cycle: item for item in status.cycles}
-        cells = []
-        for cycles in AREAS.values():
-            item = by_cycle[cycles[0]]
-            if item.last_success_at is None:
-                cells.append(run_link(item.flow_run_id, "never"))
-                continue
-            text = (
-                f"{item.last_success_at.astimezone(LOCAL):%d.%m. %H:%M}, {age(item.last_success_at, now)} ago"
-            )
-            if item.last_state is not None and item.last_state != "completed":
-                text += f" ({item.last_state})"
-            if item.slowest_seconds is not None:
-                text += f", news took {duration(item.slowest_seconds)}"
-            cells.append(run_link(item.flow_run_id, text))
-        waiting = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
-        if status.oldest_waiting_at is not None:
-            waiting += f" (oldest {age(status.oldest_waiting_at, now)})"
-        lines.append(
-            f"| {status.account.name} | {status.account.mode} | {' | '.join(cells)} | {status.held_orders} "
-            f"| {status.set_aside} | {waiting} | {status.parked} |"
+        in_step.append(
+            [
+                status.account.name,
+                status.account.mode,
+                *(_in_step(by_cycle[cycle], now) for cycle in AREAS.values()),
+            ]
         )
-    return "\n".join(lines)
+        queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
+        if status.oldest_waiting_at is not None:
+            queue += f" (oldest {age(status.oldest_waiting_at, now)})"
+        took = [
+            f"{area} {duration(by_cycle[cycle].slowest_seconds or 0)}"
+            for area, cycle in AREAS.items()
+            if by_cycle[cycle].slowest_seconds is not None
+        ]
+        figures = [str(status.held_orders), str(status.set_aside), queue, str(status.parked)]
+        waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
+    moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
+    return f"Last in step, as of {moment}:\n\n{_table(in_step)}\n\nWhat waits:\n\n{_table(waiting)}\n"
+
+
+def _in_step(item: CycleStatus, now: datetime) -> str:
+    text = "never" if item.last_success_at is None else f"{age(item.last_success_at, now)} ago"
+    if item.last_state not in (None, RunState.completed):
+        text += f" ({item.last_state})"
+    return run_link(item.flow_run_id, text)
+
+
+def _table(rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def age(instant: datetime, now: datetime) -> str:
@@ -135,7 +142,7 @@ def duration(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _run_row(run: Run, account: Account) -> dict[str, Any]:
+def _figures(run: Run, account: Account) -> dict[str, Any]:
     counts = Counts.model_validate(run.counts)
     row: dict[str, Any] = {"account": account.name, "cycle": str(run.cycle), "test": run.test}
     row.update(counts.model_dump())

@@ -51,7 +51,7 @@ def open_window(
         return Window(numbers=tuple(numbers))
     now = work.channel.check()
     with read_scope() as session:
-        value = find_cursor(session, work.account.id, cursor)
+        value = find_cursor(session, work.account.id, work.cursor(cursor))
     first = start or Window()
     saved = Window.model_validate(value) if value and not afresh else None
     keep = not work.is_inspection
@@ -72,4 +72,4 @@ def advance(session: Session, work: Work, cursor: str, window: Window, page: str
         value: dict[str, Any] = window.model_copy(update={"page": page}).model_dump(
             mode="json", exclude_none=True, exclude={"keep", "numbers"}
         )
-        save_cursor(session, work.account.id, cursor, value)
+        save_cursor(session, work.account.id, work.cursor(cursor), value)

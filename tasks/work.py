@@ -17,7 +17,17 @@ from connectors import connect
 from connectors.base import Channel
 from models.account import AccountData, ChannelOptions, Mode, account_data, get_account
 from models.columns import need_id
-from models.cycle import LEASE_SECONDS, Counts, Cycle, Run, RunState, begin_run, finish_run, keep_lease
+from models.cycle import (
+    LEASE_SECONDS,
+    Counts,
+    Cycle,
+    Run,
+    RunState,
+    begin_run,
+    cursor_in_test,
+    finish_run,
+    keep_lease,
+)
 from models.db import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.matching import MatchRule, read_rules
@@ -54,6 +64,10 @@ class Work:
     def is_inspection(self) -> bool:
         """Whether this is a test run of a live account: it moves no cursor."""
         return self.test and self.account.mode is Mode.live
+
+    def cursor(self, name: str) -> str:
+        """Return the name of a cursor; an account in test reads by cursors of its own."""
+        return cursor_in_test(name) if self.account.mode is Mode.test else name
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

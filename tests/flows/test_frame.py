@@ -146,7 +146,7 @@ def test_people_see_what_happened(sqlite_shop: Shop) -> None:
 
     run = last_run(shop, Cycle.order_import)
     found = artifacts(shop, Cycle.order_import)
-    row = json.loads(found[f"order-import-{shop.name}"])[0]
+    row = {line["figure"]: line["value"] for line in json.loads(found[f"order-import-{shop.name}"])}
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(UUID(run.flow_run_id))
     assert flow_run.name == f"order-import {shop.name}"

@@ -1,0 +1,38 @@
+"""Take the README's pictures from a running `make demo`: `.venv/bin/python docs/take_pictures.py`."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+PICTURES = Path(__file__).with_name("pictures")
+PAGES = {
+    "runs": "/runs",
+    "status": "/artifacts/key/status",
+    "report": "/artifacts/key/order-import-afterbuy-demo",
+    "deployments": "/deployments",
+}
+
+
+def main(url: str) -> None:
+    """Open each page and keep what it shows."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 1000}, color_scheme="light")
+        for name, path in PAGES.items():
+            page.goto(url + path, wait_until="networkidle")
+            page.wait_for_timeout(3000)
+            if "/key/" in path:
+                # The page lists all artifacts of a key; the newest comes first.
+                page.locator("a[href*='/artifacts/artifact/']").first.click()
+                page.wait_for_timeout(3000)
+            page.screenshot(path=PICTURES / f"{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4200")
