@@ -273,13 +273,14 @@ def touch_account(session: Session, account_id: int) -> None:
         queue_outbound(session, account_id, OutboundKind.stock, batch)
 
 
-def allocate(session: Session, order_ids: Sequence[int]) -> None:
+def allocate(session: Session, order_ids: Sequence[int], *, skip_locked: bool = False) -> None:
     """Promise stock to the lines of open orders, as far as it reaches; hold what is short.
 
     Orders are served in the order given. Demand of lines that share an article is taken from the
-    same figure, one after the other. Repeating it only adds what became available.
+    same figure, one after the other. Repeating it only adds what became available. `skip_locked` leaves
+    out orders that another transaction has in hand.
     """
-    lines = _lock_lines(session, order_ids)
+    lines = _lock_lines(session, order_ids, skip_locked)
     demand = _physical_demand(session, [line.id for line in lines if line.missing > 0])
     levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
     ranks = _warehouse_ranks(session)
@@ -330,7 +331,7 @@ class _LineNeed:
     promised: int = 0
 
 
-def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
+def _lock_lines(session: Session, order_ids: Sequence[int], skip_locked: bool) -> list[_LineNeed]:
     """Lock the open ones among the orders and return their lines, in the order of the orders given."""
     lines: dict[int, list[_LineNeed]] = {}
     for batch in _batches(sorted(set(order_ids))):
@@ -342,7 +343,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
                 col(Order.trial).is_(False),
             )
             .order_by(col(Order.id))
-            .with_for_update()
+            .with_for_update(skip_locked=skip_locked)
         ).all()
         lines.update({need_id(order_id): [] for order_id in locked})
         rows = session.execute(
@@ -646,4 +647,6 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
         .order_by(col(Order.placed_at), col(Order.id))
         .distinct()
     ).all()
-    allocate(session, [need_id(order_id) for order_id, _ in waiting])
+    # Levels are locked by now, while others lock orders first: waiting here could be for ever. Whoever has
+    # such an order in hand sees the new figures when it gets to the levels.
+    allocate(session, [need_id(order_id) for order_id, _ in waiting], skip_locked=True)

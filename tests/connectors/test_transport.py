@@ -139,6 +139,7 @@ def test_any_other_status_is_left_to_the_client(status: str) -> None:
         (f"Retry-After: {format_datetime(datetime.now(UTC) + timedelta(seconds=300))}", 200, 300),
         (f"Retry-After: {format_datetime(datetime.now(UTC) - timedelta(days=1))}", 0, 0),
     ],
+    ids=["seconds", "too long", "a date to come", "a date gone by"],
 )
 @pytest.mark.parametrize("status", ["429 Slow", "503 Unavailable"])
 def test_retry_after_is_read_as_seconds_or_date_and_bounded(

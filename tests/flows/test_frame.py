@@ -110,7 +110,7 @@ def test_a_run_that_lost_its_lease_saves_nothing_more(shop: Shop) -> None:
     for _ in range(5):
         shop.channel.place_order([mug])
     shop.simulator.faults.add(Fault.slow(0), "GetSoldItems")
-    shop.simulator.faults.add(Fault.slow(3), "GetSoldItems")
+    shop.simulator.faults.add(Fault.slow(6), "GetSoldItems")
     ends = []
     old = threading.Thread(target=lambda: ends.append(attempt(Cycle.order_import, shop)))
     old.start()
