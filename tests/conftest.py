@@ -179,12 +179,27 @@ def prefect_server_url() -> str:
 def prefect_api(prefect_server_url: str) -> Iterator[str]:
     """A Prefect server to run flows against; names in it must be the test's own, all workers share it.
 
-    Flows in the test's own thread send no heartbeat: leaving a `def` flow waits a second for it.
+    Flows in the test's own thread send no heartbeat, because leaving a `def` flow waits a second for it, and
+    no logs unless a test switches them on again.
     """
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
 
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    lean = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(lean):
         yield prefect_server_url
+
+
+@pytest.fixture
+def prefect_logs(prefect_api: str) -> Iterator[None]:
+    """Let flows send their logs to Prefect, as they do outside of tests."""
+    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -223,6 +223,7 @@ def _silent(shop: Shop, cycle: Cycle) -> None:
         assert not any(NAME in mail.text + mail.html + mail.subject for mail in session.exec(select(Mail)))
 
 
+@pytest.mark.usefixtures("prefect_logs")
 def test_a_good_run_names_no_buyer(sqlite_shop: Shop) -> None:
     """Nothing that Prefect keeps of an order's import or of a test run holds the buyer's data."""
     shop = sqlite_shop
@@ -233,6 +234,7 @@ def test_a_good_run_names_no_buyer(sqlite_shop: Shop) -> None:
     _silent(shop, Cycle.order_import)
 
 
+@pytest.mark.usefixtures("prefect_logs")
 def test_an_error_of_the_database_names_no_buyer(shop: Shop) -> None:
     """A refused row is not quoted in states, logs, run or mail."""
     _order_of_someone(shop)
@@ -257,6 +259,7 @@ def test_an_error_of_the_database_names_no_buyer(shop: Shop) -> None:
     assert numbers_here(shop) == []
 
 
+@pytest.mark.usefixtures("prefect_logs")
 def test_a_bug_that_quotes_a_record_is_not_repeated_by_us(
     sqlite_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +279,7 @@ def test_a_bug_that_quotes_a_record_is_not_repeated_by_us(
         assert not any(NAME in mail.text + mail.html for mail in session.exec(select(Mail)))
 
 
+@pytest.mark.usefixtures("prefect_logs")
 def test_a_record_set_aside_names_no_buyer(sqlite_shop: Shop) -> None:
     """The raw form is kept in our database; logs and reports hold the reason's kind alone."""
     shop = sqlite_shop

@@ -27,6 +27,14 @@ SETTINGS = {
 }
 
 
+# What no test of the shared server asks for, and what took most of its processor time.
+LEAN = {
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+}
+
+
 def prepare_environment() -> None:
     """Point Prefect at a server of this session that `get_prefect` starts later."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
@@ -54,7 +62,7 @@ def get_prefect() -> str:
     port = int(url.removesuffix("/api").rpartition(":")[2])
 
     def start() -> dict[str, str]:
-        start_prefect(Path(os.environ["PREFECT_HOME"]), port)
+        start_prefect(Path(os.environ["PREFECT_HOME"]), port, LEAN)
         return {"url": url}
 
     answer: str = session.once("prefect", start)["url"]
