@@ -210,9 +210,7 @@ def _time_floor(pages: list[bytes]) -> float:
     begin = time.perf_counter()
     for page in pages:
         elements = xml.find_all(xml.parse(page), "Result", "Orders", "Order")
-        orders = [
-            order_from_wire(OrderWire.model_validate(xml.values_of(one)), settings) for one in elements
-        ]
+        orders = [order_from_wire(OrderWire.model_validate(xml.values_of(one)), settings) for one in elements]
         with Session(get_engine()) as session:
             statement = insert(Order).returning(Order.id, sort_by_parameter_order=True)  # type: ignore[call-overload]
             ids = session.scalars(
