@@ -56,7 +56,7 @@ def main() -> int:
 
 @contextmanager
 def _stand_in(orders: int) -> Iterator[str]:
-    """Serve orders of two lines each from a process of its own, so that it does not share our processor time."""
+    """Serve orders of two lines each from a process of its own; yield its address."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.stand_in", str(orders)], stdout=subprocess.PIPE, text=True
     )
@@ -150,7 +150,7 @@ def _import_articles(account: str) -> None:
 
 
 def _time_cycle(account: str, orders: int, expected: str) -> float:
-    """Time one run of the flow, from the call to its end, without the second a `def` flow waits at its end."""
+    """Time one run of the flow, without the second for which a `def` flow waits at its end."""
     from datetime import UTC, datetime
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
@@ -162,7 +162,7 @@ def _time_cycle(account: str, orders: int, expected: str) -> float:
         begin = time.perf_counter()
         state = order_import(account, since=since, return_state=True)
         seconds = time.perf_counter() - begin
-    counts = state.result()
+    counts: Any = state.result()
     assert counts[expected] == orders, counts
     return seconds
 
@@ -259,12 +259,10 @@ def _account_table() -> Any:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'database':<12}{'figure':<12}{'orders/s':>10}{'lowest':>10}{'highest':>10}{'ratio':>8}{'MB':>8}")
+    names = list(rows[0])
+    print("".join(f"{name:<20}" for name in names))
     for row in rows:
-        print(
-            f"{row['database']:<12}{row['figure']:<12}{row['orders_per_second']:>10}{row['lowest']:>10}"
-            f"{row['highest']:>10}{row['ratio_to_floor']:>8}{row['peak_memory_mb']:>8}"
-        )
+        print("".join(f"{row[name]!s:<20}" for name in names))
 
 
 if __name__ == "__main__":

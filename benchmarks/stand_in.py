@@ -1,4 +1,4 @@
-"""An Afterbuy stand-in with many orders of two lines each; prints its address and serves until it is ended."""
+"""An Afterbuy stand-in with many orders of two lines each; prints its address and serves until ended."""
 
 import sys
 import threading

@@ -26,7 +26,6 @@ from models.columns import MAX_COUNT, need_id
 from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.listing import LimitScope
-from models.stock import set_on_hand
 from models.stock_list import (
     countable,
     describe_stock,
@@ -37,6 +36,7 @@ from models.stock_list import (
     save_warehouse,
     set_limit,
 )
+from models.stock_moves import set_on_hand
 from models.tenant import Tenant, pick_tenant
 
 app = new_app("What is on hand, promised to orders and available.")

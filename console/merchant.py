@@ -20,7 +20,8 @@ from models.order_list import OrderFilter, list_orders
 from models.outbound import OutboundKind, OutboundState, list_outbound
 from models.payment import record_payment
 from models.shipment import ParcelData, record_shipment
-from models.stock import figures_of, main_warehouse, set_on_hand
+from models.stock import figures_of, main_warehouse
+from models.stock_moves import set_on_hand
 
 CONTROL_SECONDS = 10
 

@@ -36,7 +36,8 @@ from models.cycle import Counts
 from models.listing import Listing
 from models.matching import MatchRule, match_lines
 from models.order import OrderLineData
-from models.stock import MovementReason, StockLevel, main_warehouse, set_on_hand, touch_listings
+from models.stock import MovementReason, StockLevel, main_warehouse, touch_listings
+from models.stock_moves import set_on_hand
 from models.upsert import insert_or_update, insert_returning, insert_rows
 
 ARTICLE_FIELDS = (

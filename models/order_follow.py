@@ -37,7 +37,7 @@ from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_values, order_values
 from models.payment import Payment, take_channel_total
 from models.shipment import ParcelData, Shipment, record_shipment
-from models.stock import release_allocation, serve_waiting
+from models.stock_moves import release_allocation, serve_waiting
 from models.upsert import insert_rows
 
 HARMLESS_AFTER_RELEASE = frozenset(

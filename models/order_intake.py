@@ -44,7 +44,8 @@ from models.order_follow import (
 )
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
-from models.stock import allocate, note_sold_there
+from models.stock import note_sold_there
+from models.stock_moves import allocate
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
 

@@ -18,7 +18,7 @@ from models.order import (
     lock_order,
     open_holds,
 )
-from models.stock import release_allocation, serve_waiting
+from models.stock_moves import release_allocation, serve_waiting
 
 
 def release_order(session: Session, order: Order) -> None:

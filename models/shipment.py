@@ -14,7 +14,7 @@ from models.columns import code, instant, need_id
 from models.errors import RuleError
 from models.order import Actor, Order, OrderEvent, OrderState, lines_of, lock_order, open_holds
 from models.outbound import OutboundKind, queue_outbound
-from models.stock import take_out
+from models.stock_moves import take_out
 
 
 class ParcelData(BaseModel):

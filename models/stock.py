@@ -1,12 +1,10 @@
-"""Stock: on hand, allocated, available; the ledger of movements; and allocation to order lines.
+"""Stock: on hand, allocated, available; what channels may sell of it, and that they hear of changes.
 
-Law: 0 <= allocated <= on_hand, whoever allocates at the same moment, and the ledger sums to the level.
-Every function here that changes a level locks the levels it touches first, in the order of their ids,
-and queues the listings whose stock it changed in the same transaction.
+Levels are changed in `models.stock_moves` alone.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,29 +13,20 @@ from sqlalchemy import (
     CheckConstraint,
     PrimaryKeyConstraint,
     UniqueConstraint,
-    bindparam,
-    delete,
     func,
     update,
 )
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from models.article import Article, BundlePart, parts_of
-from models.columns import code, instant, need_id, utc_now
-from models.errors import RuleError
+from models.article import BundlePart, parts_of
+from models.columns import code, instant
 from models.listing import Listing, limits_for, sellable
 from models.order import (
-    Actor,
-    Hold,
-    HoldReason,
     LinePart,
-    Order,
-    OrderEvent,
     OrderLine,
-    OrderState,
 )
 from models.outbound import OutboundKind, queue_outbound
-from models.upsert import insert_or_update, insert_rows, table_of
+from models.upsert import insert_or_update
 
 
 class MovementReason(StrEnum):
@@ -138,7 +127,7 @@ def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockF
     parts = parts_of(session, list(article_ids))
     needed = set(article_ids) | {part_id for each in parts.values() for part_id, _ in each}
     levels: dict[int, StockFigures] = {}
-    for batch in _batches(sorted(needed)):
+    for batch in in_batches(sorted(needed)):
         rows = session.execute(
             select(
                 StockLevel.article_id,
@@ -176,58 +165,15 @@ def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) 
     }
 
 
-def set_on_hand(
-    session: Session,
-    warehouse_id: int,
-    quantities: Mapping[int, int],
-    reason: MovementReason = MovementReason.counted,
-    reference: str = "",
-) -> dict[int, int]:
-    """Set what is on hand of each article and write the difference into the ledger.
-
-    Returns: the differences by article id, without those that are zero.
-    Raises: RuleError, naming the first article whose new figure is negative or below what is allocated;
-    then nothing is changed.
-    """
-    if not quantities:
-        return {}
-    # A refusal takes back the levels made on the way, also for a caller who goes on after it.
-    with session.begin_nested():
-        levels = _lock_levels(session, list(quantities), warehouse_id, create=True)
-        for level in levels:
-            _check_count(session, level, quantities[level.article_id])
-    changes: dict[int, int] = {}
-    for level in levels:
-        quantity = quantities[level.article_id]
-        if quantity != level.on_hand:
-            changes[level.article_id] = quantity - level.on_hand
-            level.on_hand = quantity
-            session.add(level)
-    _write_ledger(session, levels, changes, reason, reference)
-    touch_listings(session, list(changes))
-    serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
-    return changes
-
-
-def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
-    if quantity < level.allocated:
-        article = session.get_one(Article, level.article_id)
-        raise RuleError(
-            f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
-            if quantity >= 0
-            else f"Stock of {article.sku} cannot be negative."
-        )
-
-
 def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
     """Queue the listings of these articles, and of the bundles that contain them, for stock export."""
     touched = set(article_ids)
     listings: dict[int, list[int]] = defaultdict(list)
-    for batch in _batches(sorted(touched)):
+    for batch in in_batches(sorted(touched)):
         touched.update(
             session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(batch))).all()
         )
-    for batch in _batches(sorted(touched)):
+    for batch in in_batches(sorted(touched)):
         rows = session.execute(
             select(Listing.account_id, Listing.id).where(col(Listing.article_id).in_(batch))
         )
@@ -244,7 +190,7 @@ def note_sold_there(session: Session, account_id: int, order_ids: Sequence[int])
     there is more than its maximum, or because stock came in meanwhile.
     """
     touched: set[int] = set()
-    for batch in _batches(order_ids):
+    for batch in in_batches(order_ids):
         touched.update(
             session.exec(
                 select(LinePart.article_id)
@@ -255,7 +201,7 @@ def note_sold_there(session: Session, account_id: int, order_ids: Sequence[int])
         )
     for parts in parts_of(session, sorted(touched)).values():
         touched.update(part_id for part_id, _ in parts)
-    for batch in _batches(sorted(touched)):
+    for batch in in_batches(sorted(touched)):
         session.execute(
             update(Listing)
             .where(col(Listing.account_id) == account_id, col(Listing.article_id).in_(batch))
@@ -269,384 +215,9 @@ def touch_account(session: Session, account_id: int) -> None:
     ids = session.exec(
         select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))
     ).all()
-    for batch in _batches([listing_id for listing_id in ids if listing_id is not None]):
+    for batch in in_batches([listing_id for listing_id in ids if listing_id is not None]):
         queue_outbound(session, account_id, OutboundKind.stock, batch)
 
 
-def allocate(session: Session, order_ids: Sequence[int], *, skip_locked: bool = False) -> None:
-    """Promise stock to the lines of open orders, as far as it reaches; hold what is short.
-
-    Orders are served in the order given. Demand of lines that share an article is taken from the
-    same figure, one after the other. Repeating it only adds what became available. `skip_locked` leaves
-    out orders that another transaction has in hand.
-    """
-    lines = _lock_lines(session, order_ids, skip_locked)
-    demand = _physical_demand(session, [line.id for line in lines if line.missing > 0])
-    levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
-    ranks = _warehouse_ranks(session)
-    places: dict[int, list[StockLevel]] = defaultdict(list)
-    for level in sorted(levels, key=lambda level: ranks[level.warehouse_id]):
-        places[level.article_id].append(level)
-    free = {need_id(level.id): level.on_hand - level.allocated for level in levels}
-
-    taken: dict[tuple[int, int], int] = {}
-    for line in lines:
-        per_unit = demand.get(line.id) if line.missing > 0 else None
-        if not per_unit:
-            continue
-        units = min(
-            line.missing,
-            *(
-                sum(free[need_id(level.id)] for level in places[article]) // quantity
-                for article, quantity in per_unit.items()
-            ),
-        )
-        if units <= 0:
-            continue
-        line.promised = units
-        for article, quantity in per_unit.items():
-            rest = units * quantity
-            for level in places[article]:
-                level_id = need_id(level.id)
-                part = min(rest, free[level_id])
-                if part > 0:
-                    free[level_id] -= part
-                    taken[line.id, level_id] = part
-                    rest -= part
-    changed = {level_id for _, level_id in taken}
-    touched = {level.article_id for level in levels if level.id in changed}
-    _save_promises(session, lines, taken)
-    _hold_shortages(session, lines, demand)
-    touch_listings(session, touched)
-
-
-@dataclass
-class _LineNeed:
-    """What an order line still needs, in units of the line; negative if more is promised than it asks for."""
-
-    id: int
-    order_id: int
-    quantity: int
-    missing: int
-    promised: int = 0
-
-
-def _lock_lines(session: Session, order_ids: Sequence[int], skip_locked: bool) -> list[_LineNeed]:
-    """Lock the open ones among the orders and return their lines, in the order of the orders given."""
-    lines: dict[int, list[_LineNeed]] = {}
-    for batch in _batches(sorted(set(order_ids))):
-        locked = session.exec(
-            select(Order.id)
-            .where(
-                col(Order.id).in_(batch),
-                col(Order.state).in_([OrderState.pending, OrderState.open]),
-                col(Order.trial).is_(False),
-            )
-            .order_by(col(Order.id))
-            .with_for_update(skip_locked=skip_locked)
-        ).all()
-        lines.update({need_id(order_id): [] for order_id in locked})
-        rows = session.execute(
-            select(
-                col(OrderLine.id),
-                col(OrderLine.order_id),
-                col(OrderLine.quantity),
-                col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped - OrderLine.allocated,
-            )
-            .where(col(OrderLine.order_id).in_(locked))
-            .order_by(col(OrderLine.position), col(OrderLine.id))
-        )
-        for line_id, order_id, quantity, missing in rows:
-            lines[order_id].append(_LineNeed(need_id(line_id), order_id, quantity, missing))
-    return [line for order_id in dict.fromkeys(order_ids) for line in lines.get(order_id, ())]
-
-
-def _save_promises(
-    session: Session, lines: Sequence[_LineNeed], taken: Mapping[tuple[int, int], int]
-) -> None:
-    """Write what was promised with one statement for each table."""
-    if not taken:
-        return
-    by_level: dict[int, int] = defaultdict(int)
-    for (_, level_id), quantity in taken.items():
-        by_level[level_id] += quantity
-    levels, order_lines = table_of(StockLevel), table_of(OrderLine)
-    session.connection().execute(
-        update(levels)
-        .where(levels.c.id == bindparam("level"))
-        .values(allocated=levels.c.allocated + bindparam("more")),
-        [{"level": level_id, "more": quantity} for level_id, quantity in sorted(by_level.items())],
-    )
-    session.connection().execute(
-        update(order_lines)
-        .where(order_lines.c.id == bindparam("line"))
-        .values(allocated=order_lines.c.allocated + bindparam("more")),
-        [{"line": line.id, "more": line.promised} for line in lines if line.promised],
-    )
-    insert_or_update(
-        session,
-        Allocation,
-        [
-            {"order_line_id": line_id, "level_id": level_id, "quantity": quantity}
-            for (line_id, level_id), quantity in sorted(taken.items())
-        ],
-        key=("order_line_id", "level_id"),
-        update=lambda new: {"quantity": Allocation.quantity + new.quantity},
-    )
-    # What the session holds of these rows was read before.
-    for row in session.identity_map.values():
-        if isinstance(row, (StockLevel, OrderLine, Allocation)):
-            session.expire(row)
-
-
-def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
-    """Give back what is promised to these lines, whole; return the articles of which there is more now."""
-    rows = session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))).all()
-    back: dict[int, int] = defaultdict(int)
-    for row in rows:
-        back[row.level_id] += row.quantity
-    touched = set()
-    for level in _lock_levels_by_id(session, sorted(back)):
-        level.allocated -= back[need_id(level.id)]
-        session.add(level)
-        touched.add(level.article_id)
-    session.flush()
-    session.execute(delete(Allocation).where(col(Allocation.order_line_id).in_(line_ids)))
-    session.execute(update(OrderLine).where(col(OrderLine.id).in_(line_ids)).values(allocated=0))
-    touch_listings(session, touched)
-    return touched
-
-
-def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
-    """Book goods of order lines out of the house: from what is promised to them, then from what is free.
-
-    `quantities` are units by line id. Units that no level holds are left out of the ledger, because the
-    goods have gone whatever the figures say; the line counts as shipped all the same. What was promised
-    by an older list of parts of a bundle is given back once nothing is promised to the line any more.
-    """
-    line_ids = sorted(quantities)
-    lines = session.exec(select(OrderLine).where(col(OrderLine.id).in_(line_ids))).all()
-    demand = _physical_demand(session, line_ids)
-    allocations: dict[int, list[Allocation]] = defaultdict(list)
-    for row in session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))):
-        allocations[row.order_line_id].append(row)
-    level_ids = set(_level_ids(session, sorted({article for each in demand.values() for article in each})))
-    level_ids.update(row.level_id for rows in allocations.values() for row in rows)
-    levels = {need_id(level.id): level for level in _lock_levels_by_id(session, sorted(level_ids))}
-    by_article: dict[int, list[StockLevel]] = defaultdict(list)
-    for level in levels.values():
-        by_article[level.article_id].append(level)
-    moved: dict[int, int] = defaultdict(int)
-    given_back: set[int] = set()
-    for line in lines:
-        line_id = need_id(line.id)
-        units = quantities[line_id]
-        promised = allocations[line_id]
-        from_promised = min(units, line.allocated)
-        for article, quantity in demand.get(line_id, {}).items():
-            rest = from_promised * quantity
-            for row in promised:
-                level = levels[row.level_id]
-                part = min(rest, row.quantity) if level.article_id == article else 0
-                if part:
-                    level.allocated -= part
-                    level.on_hand -= part
-                    moved[row.level_id] -= part
-                    row.quantity -= part
-                    rest -= part
-            rest += (units - from_promised) * quantity
-            for level in by_article[article]:
-                part = min(rest, level.on_hand - level.allocated)
-                if part:
-                    level.on_hand -= part
-                    moved[need_id(level.id)] -= part
-                    rest -= part
-        line.allocated -= from_promised
-        for row in promised:
-            if row.quantity and line.allocated:
-                session.add(row)
-                continue
-            if row.quantity:
-                levels[row.level_id].allocated -= row.quantity
-                given_back.add(levels[row.level_id].article_id)
-            session.delete(row)
-        line.shipped += units
-        session.add(line)
-    session.flush()
-    insert_rows(
-        session,
-        StockMovement,
-        [
-            {
-                "level_id": level_id,
-                "quantity": quantity,
-                "reason": MovementReason.shipment,
-                "reference": reference,
-                "at": utc_now(),
-            }
-            for level_id, quantity in sorted(moved.items())
-        ],
-    )
-    touch_listings(session, {levels[level_id].article_id for level_id in moved} | given_back)
-    serve_waiting(session, given_back)
-
-
-def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return for each matched line the articles with stock of their own and how many one unit takes."""
-    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for batch in _batches(line_ids):
-        for part in session.exec(select(LinePart).where(col(LinePart.order_line_id).in_(batch))):
-            wanted[part.order_line_id].append((part.article_id, part.quantity))
-    parts: dict[int, list[tuple[int, int]]] = {}
-    for batch in _batches(sorted({article for each in wanted.values() for article, _ in each})):
-        parts.update(parts_of(session, batch))
-    demand: dict[int, dict[int, int]] = {}
-    for line_id, articles in wanted.items():
-        units: dict[int, int] = defaultdict(int)
-        for article_id, quantity in articles:
-            for part_id, of_part in parts.get(article_id, [(article_id, 1)]):
-                units[part_id] += quantity * of_part
-        demand[line_id] = dict(units)
-    return demand
-
-
-def _lock_levels(
-    session: Session, article_ids: Sequence[int], warehouse_id: int | None = None, *, create: bool = False
-) -> list[StockLevel]:
-    if create and warehouse_id is not None:
-        rows = [
-            {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": 0, "allocated": 0}
-            for article_id in sorted(article_ids)
-        ]
-        insert_or_update(session, StockLevel, rows, key=("warehouse_id", "article_id"))
-    return _lock_levels_by_id(session, sorted(_level_ids(session, article_ids, warehouse_id)))
-
-
-def _level_ids(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
-    ids: list[int] = []
-    for batch in _batches(article_ids):
-        query = select(StockLevel.id).where(col(StockLevel.article_id).in_(batch))
-        if warehouse_id is not None:
-            query = query.where(StockLevel.warehouse_id == warehouse_id)
-        ids.extend(need_id(level_id) for level_id in session.exec(query).all())
-    return ids
-
-
-def _lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
-    # One order for everyone who locks, or two that lock each other's levels wait for ever.
-    levels: list[StockLevel] = []
-    for batch in _batches(level_ids):
-        levels.extend(
-            session.exec(
-                select(StockLevel)
-                .where(col(StockLevel.id).in_(batch))
-                .order_by(col(StockLevel.id))
-                .with_for_update()
-                .execution_options(populate_existing=True)
-            ).all()
-        )
-    return levels
-
-
-def _write_ledger(
-    session: Session,
-    levels: Sequence[StockLevel],
-    changes: Mapping[int, int],
-    reason: MovementReason,
-    reference: str,
-) -> None:
-    rows = [
-        {
-            "level_id": need_id(level.id),
-            "quantity": changes[level.article_id],
-            "reason": reason,
-            "reference": reference,
-            "at": utc_now(),
-        }
-        for level in levels
-        if changes.get(level.article_id)
-    ]
-    session.flush()
-    insert_rows(session, StockMovement, rows)
-
-
-def _hold_shortages(
-    session: Session, lines: Sequence[_LineNeed], demand: Mapping[int, Mapping[int, int]]
-) -> None:
-    now = utc_now()
-    held: dict[int | None, Hold] = {}
-    for batch in _batches(sorted({line.order_id for line in lines})):
-        rows = session.exec(
-            select(Hold).where(
-                col(Hold.order_id).in_(batch),
-                Hold.reason == HoldReason.stock_short,
-                col(Hold.released_at).is_(None),
-            )
-        )
-        held.update({hold.order_line_id: hold for hold in rows})
-    new: list[dict[str, object]] = []
-    events: list[dict[str, object]] = []
-    for line in lines:
-        missing = line.missing - line.promised
-        hold = held.get(line.id)
-        if missing > 0 and demand.get(line.id):
-            detail = {"missing": missing, "quantity": line.quantity}
-            if hold is None:
-                new.append(
-                    {
-                        "order_id": line.order_id,
-                        "order_line_id": line.id,
-                        "reason": HoldReason.stock_short,
-                        "field": "quantity",
-                        "detail": detail,
-                        "created_at": now,
-                    }
-                )
-                events.append(_event(line.order_id, "held", {"reason": "stock_short", **detail}))
-            elif hold.detail != detail:
-                hold.detail = detail
-                session.add(hold)
-        elif missing <= 0 and hold is not None:
-            hold.released_at = now
-            session.add(hold)
-            events.append(_event(line.order_id, "hold_released", {"reason": "stock_short"}))
-    session.flush()
-    insert_rows(session, Hold, new)
-    insert_rows(session, OrderEvent, events)
-
-
-def _event(order_id: int, kind: str, detail: dict[str, object]) -> dict[str, object]:
-    return {"order_id": order_id, "at": utc_now(), "actor": Actor.cycle, "kind": kind, "detail": detail}
-
-
-def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
-    rows = session.exec(select(Warehouse)).all()
-    return {need_id(row.id): (row.priority, need_id(row.id)) for row in rows}
-
-
-def _batches(ids: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
+def in_batches(ids: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
-
-
-def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
-    """Promise what came free of these articles to the orders that are short of it, oldest first."""
-    free = set(article_ids)
-    if not free:
-        return
-    free.update(session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(free))).all())
-    waiting = session.exec(
-        select(Order.id, Order.placed_at)
-        .join(Hold, col(Hold.order_id) == col(Order.id))
-        .join(LinePart, col(LinePart.order_line_id) == col(Hold.order_line_id))
-        .where(
-            Hold.reason == HoldReason.stock_short,
-            col(Hold.released_at).is_(None),
-            col(LinePart.article_id).in_(free),
-            col(Order.state).in_([OrderState.pending, OrderState.open]),
-        )
-        .order_by(col(Order.placed_at), col(Order.id))
-        .distinct()
-    ).all()
-    # Levels are locked by now, while others lock orders first: waiting here could be for ever. Whoever has
-    # such an order in hand sees the new figures when it gets to the levels.
-    allocate(session, [need_id(order_id) for order_id, _ in waiting], skip_locked=True)

@@ -30,8 +30,8 @@ from models.columns import need_id
 from models.db import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.sheet import SheetOutcome, SheetReport, SheetResult
-from models.stock import set_on_hand
 from models.stock_list import countable, describe_stock, list_warehouses, pick_warehouse
+from models.stock_moves import set_on_hand
 from models.tenant import pick_tenant
 from tasks.sheet_cells import (
     ARTICLE_COLUMNS,

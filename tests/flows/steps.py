@@ -25,7 +25,8 @@ from models.db import read_scope, session_scope
 from models.listing import Listing
 from models.order import Hold, Order, OrderAddress, OrderEvent, OrderLine, OrderState, lines_of
 from models.outbound import Outbound
-from models.stock import Allocation, StockLevel, StockMovement, main_warehouse, set_on_hand
+from models.stock import Allocation, StockLevel, StockMovement, main_warehouse
+from models.stock_moves import set_on_hand
 from tests.flows.conftest import Shop
 
 FLOWS: dict[Cycle, Callable[..., Any]] = {

@@ -26,7 +26,7 @@ from models.order_life import cancel_order
 from models.payment import record_payment
 from models.settings import get_settings
 from models.shipment import ParcelData, record_shipment
-from models.stock import allocate, set_on_hand
+from models.stock_moves import allocate, set_on_hand
 from tests.support.builders import PLACED_AT, get_order, make_line, make_order
 
 WAITING_SECONDS = 60

@@ -32,7 +32,8 @@ from models.db import session_scope
 from models.listing import Listing
 from models.matching import DEFAULT_RULES
 from models.outbound import Outbound
-from models.stock import StockLevel, StockMovement, figures_of, set_on_hand
+from models.stock import StockLevel, StockMovement, figures_of
+from models.stock_moves import set_on_hand
 from tests.support.builders import (
     Shop,
     add_article,

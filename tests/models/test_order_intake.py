@@ -13,7 +13,7 @@ from sqlmodel import Session, select
 from models.account import Account, Mode
 from models.activation import set_mode
 from models.columns import utc_now
-from models.cycle import find_cursor, save_cursor
+from models.cycle import cursor_in_test, find_cursor, save_cursor
 from models.db import get_engine, session_scope
 from models.matching import DEFAULT_RULES
 from models.order import (
@@ -391,11 +391,12 @@ def test_a_test_run_leaves_live_orders_alone(database: str) -> None:
 
 
 def test_trials_vanish_when_the_account_goes_live(database: str) -> None:
-    """Their rows go whole, the cursor is forgotten; live orders and the stock stay."""
+    """Their rows go whole with the cursor of the test; live orders, their cursor and the stock stay."""
     with session_scope() as session:
         shop = trial_shop(session)
         take_in(session, shop, make_order("O-2", make_line("c", "MUG"), paid_amount=Decimal(10)))
         save_cursor(session, shop.account.id, "orders", {"page": "3"})
+        save_cursor(session, shop.account.id, cursor_in_test("orders"), {"page": "9"})
         account = session.get_one(Account, shop.account.id)
         account.mode = Mode.test
 
@@ -404,7 +405,8 @@ def test_trials_vanish_when_the_account_goes_live(database: str) -> None:
         assert removed == 1
         assert [row.external_id for row in session.exec(select(Order))] == ["O-2"]
         assert row_counts(session, OrderLine, Payment, OrderEvent) == [1, 1, 1]
-        assert find_cursor(session, shop.account.id, "orders") == {}
+        assert find_cursor(session, shop.account.id, cursor_in_test("orders")) == {}
+        assert find_cursor(session, shop.account.id, "orders") == {"page": "3"}
         assert (account.mode, account.activated_at is not None) == (Mode.live, True)
 
 

@@ -14,16 +14,8 @@ from models.matching import save_custom_code
 from models.order import Actor, Hold, OrderState, lines_of
 from models.order_life import cancel_order
 from models.shipment import ParcelData, record_shipment
-from models.stock import (
-    MovementReason,
-    StockFigures,
-    StockLevel,
-    allocate,
-    figures_of,
-    release_allocation,
-    set_on_hand,
-    take_out,
-)
+from models.stock import MovementReason, StockFigures, StockLevel, figures_of
+from models.stock_moves import allocate, release_allocation, set_on_hand, take_out
 from tests.support.builders import (
     PLACED_AT,
     add_article,

@@ -21,7 +21,7 @@ from models.order import Actor, Order, OrderData, OrderLine, OrderState, lines_o
 from models.order_life import cancel_order, release_order
 from models.payment import Payment
 from models.shipment import ParcelData, record_shipment
-from models.stock import allocate, set_on_hand
+from models.stock_moves import allocate, set_on_hand
 from tests.support.builders import (
     PLACED_AT,
     Shop,

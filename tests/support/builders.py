@@ -37,7 +37,8 @@ from models.order import (
 )
 from models.order_intake import Intake, save_orders
 from models.outbound import Outbound, OutboundKind, OutboundState
-from models.stock import Allocation, StockLevel, StockMovement, Warehouse, main_warehouse, set_on_hand
+from models.stock import Allocation, StockLevel, StockMovement, Warehouse, main_warehouse
+from models.stock_moves import set_on_hand
 from models.tenant import add_tenant
 
 PLACED_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
