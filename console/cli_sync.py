@@ -19,6 +19,7 @@ from models.account import Mode, get_account
 from models.cycle import Counts, Cycle
 from models.db import read_scope
 from models.errors import RuleError
+from models.tenant import Tenant
 
 
 def sync(
@@ -63,18 +64,24 @@ def sync(
 def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
     """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
     with read_scope() as session:
-        if get_account(session, account).mode is Mode.draft:
+        row = get_account(session, account)
+        tenant = session.get_one(Tenant, row.tenant_id).name
+        if row.mode is Mode.draft:
             # Told here already: starting Prefect only to refuse takes many seconds.
             raise RuleError(
                 f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
             )
     use_prefect()
+    from prefect import tags
+
+    from deployments.accounts import tags_of
     from models.alarm import list_attempts
 
     name = cycle.replace("-", "_")
     flow = getattr(importlib.import_module(f"flows.{name}"), name)
     try:
-        state = flow(account=account, test=test, **parameters, return_state=True)
+        with tags(*tags_of(tenant, account, cycle)):
+            state = flow(account=account, test=test, **parameters, return_state=True)
     except Exception as error:
         # What the cycle itself raises is in the state: this is Prefect's own.
         raise fail(

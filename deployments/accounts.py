@@ -151,6 +151,11 @@ def read_rhythms() -> int:
     return sum(seconds is not None for seconds in scheduled.values())
 
 
+def tags_of(tenant: str, account: str, cycle: Cycle) -> list[str]:
+    """Return the tags by which people find the runs of a cycle in Prefect."""
+    return [f"tenant:{tenant}", f"account:{account}", f"cycle:{cycle}"]
+
+
 def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
     """Let a cycle of an account run every so many minutes; whether it is paused stays.
 
@@ -216,7 +221,7 @@ def _deploy(
         wanted = _describe(
             find_flow(cycle),
             account.name,
-            [f"tenant:{tenant}", f"account:{account.name}", f"cycle:{cycle}", installation],
+            [*tags_of(tenant, account.name, cycle), installation],
             pool=pool,
             schedule=Interval(
                 timedelta(minutes=MINUTES[cycle]),

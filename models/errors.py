@@ -16,6 +16,10 @@ class SettingsError(RuleError):
     """A setting that stops the start."""
 
 
+class UnexpectedError(Exception):
+    """A bug: its kind and where it happened, without its own words, which may quote a record."""
+
+
 class LeaseHeldError(RuleError):
     """Another run works on this account and cycle."""
 

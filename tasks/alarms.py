@@ -43,7 +43,14 @@ from models.cycle import (
     mark_vanished,
 )
 from models.db import read_scope, session_scope
-from models.errors import LeaseHeldError, LeaseLostError, NotFoundError, RuleError, SettingsError
+from models.errors import (
+    LeaseHeldError,
+    LeaseLostError,
+    NotFoundError,
+    RuleError,
+    SettingsError,
+    UnexpectedError,
+)
 from models.mail import queue_mail
 from models.settings import get_settings
 from tasks.mails import Delivery, deliver_due
@@ -67,6 +74,7 @@ OWN_ERRORS: tuple[type[Exception], ...] = (
     LeaseHeldError,
     RuleError,
     LeaseLostError,
+    UnexpectedError,
 )
 """Errors whose messages are ours and hold no secret and no buyer's data; a class before its bases."""
 

@@ -2,27 +2,26 @@
 
 from collections.abc import Sequence
 
-from prefect import task
 from prefect.logging import get_run_logger
 
 from connectors.base import ArticleQuery
 from models.account import Role
 from models.article_intake import link_members, save_articles, save_categories
 from models.aside import set_aside
-from tasks.retries import RETRY
+from tasks.retries import step
 from tasks.windows import Window, advance, open_window
 from tasks.work import work_of
 
 CURSOR = "articles"
 
 
-@task(**RETRY)
+@step
 def open_article_window(run_id: int, *, full: bool, numbers: Sequence[str]) -> Window:
     """Return which articles this run reads: the first time, and if asked for in full, all of them."""
     return open_window(work_of(run_id), CURSOR, numbers=numbers, afresh=full)
 
 
-@task(**RETRY)
+@step
 def import_category_page(run_id: int, page: str | None) -> str | None:
     """Save one page of the category tree; return the next page."""
     work = work_of(run_id)
@@ -36,7 +35,7 @@ def import_category_page(run_id: int, page: str | None) -> str | None:
     return fetched.next_cursor
 
 
-@task(**RETRY)
+@step
 def import_article_page(run_id: int, window: Window, page: str | None) -> str | None:
     """Save one page of articles, those set aside and the cursor in one commit; return the next page."""
     work = work_of(run_id)
@@ -53,7 +52,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
     return fetched.next_cursor
 
 
-@task(**RETRY)
+@step
 def join_members(run_id: int) -> None:
     """Join variants and parts to their sets once all pages are saved."""
     work = work_of(run_id)

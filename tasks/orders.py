@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from prefect import task
 from prefect.logging import get_run_logger
 
 from connectors.base import OrderQuery
@@ -16,7 +15,7 @@ from models.db import read_scope
 from models.order import HoldReason, OrderData, OrderState, lock_orders, open_holds
 from models.order_intake import save_orders
 from models.payment import take_channel_total
-from tasks.retries import RETRY
+from tasks.retries import step
 from tasks.windows import Window, advance, open_window
 from tasks.work import Work, work_of
 
@@ -37,7 +36,7 @@ def first_pass(at: datetime) -> datetime:
     return wall.replace(minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
 
 
-@task(**RETRY)
+@step
 def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
     """Return which orders this run reads; the very first window begins where the account's settings say.
 
@@ -59,7 +58,7 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
     return open_window(work, CURSOR, since=since, numbers=numbers, start=first)
 
 
-@task(**RETRY)
+@step
 def import_order_page(run_id: int, window: Window, page: str | None) -> str | None:
     """Save one page of orders, those set aside and the cursor in one commit; return the next page.
 
@@ -94,7 +93,7 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     return fetched.next_cursor
 
 
-@task(**RETRY)
+@step
 def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
     """Return which payments at the channel this run reads; the first window begins with the orders' first."""
     work = work_of(run_id)
@@ -104,7 +103,7 @@ def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
     return open_window(work, PAYMENT_CURSOR, numbers=numbers, start=Window(since=begin))
 
 
-@task(**RETRY)
+@step
 def import_payment_page(run_id: int, window: Window, page: str | None) -> str | None:
     """Take over what the channel says was paid, for the orders of one page that are known here."""
     work = work_of(run_id)

@@ -10,7 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from prefect import task
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
@@ -46,7 +45,7 @@ from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
 from models.stock import sellable_for, touch_account
 from tasks.reports import LOCAL
-from tasks.retries import RETRY
+from tasks.retries import step
 from tasks.work import Work, work_of
 
 Item = StockItem | PaymentItem | ShipmentItem
@@ -69,7 +68,7 @@ class _Batch:
     """Rows that had nothing to tell any more."""
 
 
-@task(**RETRY)
+@step
 def queue_all_listings(run_id: int) -> None:
     """Queue every listing whose article is known, so that each is worked out again."""
     work = work_of(run_id)
@@ -77,7 +76,7 @@ def queue_all_listings(run_id: int) -> None:
         touch_account(session, work.account.id)
 
 
-@task(**RETRY)
+@step
 def count_waiting(run_id: int, kind: OutboundKind) -> int:
     """Return how many changes wait to be told."""
     work = work_of(run_id)
@@ -85,7 +84,7 @@ def count_waiting(run_id: int, kind: OutboundKind) -> int:
         return count_due(session, work.account.id, kind)
 
 
-@task(**RETRY)
+@step
 def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
     """Look up at the channel what may have gone out without an answer; return how many were looked up.
 
@@ -115,7 +114,7 @@ def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
     return len(rows)
 
 
-@task(**RETRY)
+@step
 def send_batch(run_id: int, kind: OutboundKind) -> int:
     """Tell the channel one batch of changes; return how many rows were taken up, zero at the end.
 
@@ -148,7 +147,7 @@ def send_batch(run_id: int, kind: OutboundKind) -> int:
     return len(rows)
 
 
-@task(**RETRY)
+@step
 def preview_batch(run_id: int, kind: OutboundKind, offset: int) -> int:
     """Test mode: work out one batch without claiming it; the transport keeps what would have been sent."""
     work = work_of(run_id)

@@ -1,15 +1,25 @@
 """The one policy by which tasks try again: only for errors that may pass, and waiting longer each time."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, ParamSpec, TypeVar
 
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from connectors.errors import TransientError
+from connectors.errors import ConnectorError, TransientError
+from models.errors import LeaseLostError, RuleError, UnexpectedError
 from models.settings import get_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RETRIES = 3
 
@@ -41,11 +51,34 @@ def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> boo
     return isinstance(error, (TransientError, OperationalError, IntegrityError))
 
 
-RETRY: dict[str, Any] = {
-    "retries": RETRIES,
-    "retry_delay_seconds": Delays([0.0] * RETRIES),
-    "retry_condition_fn": is_transient,
-    "cache_policy": NO_CACHE,
-    "persist_result": False,
-}
-"""What every task of this room is declared with."""
+def step(function: Callable[P, R]) -> Task[P, R]:
+    """Declare a task of this room: by the one policy, and without a record's content in its errors.
+
+    Prefect keeps the text of every error. Errors of ours, and those of the database as `models.db` leaves
+    them, hold no buyer's data; of any other only its kind and place go on, as UnexpectedError.
+    """
+
+    @wraps(function)
+    def careful(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (ConnectorError, RuleError, LeaseLostError, SQLAlchemyError):
+            raise
+        except Exception as error:
+            raise UnexpectedError(f"{type(error).__name__} at {_place(error)}") from None
+
+    return task(
+        retries=RETRIES,
+        retry_delay_seconds=Delays([0.0] * RETRIES),
+        retry_condition_fn=is_transient,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )(careful)
+
+
+def _place(error: BaseException) -> str:
+    """Return the innermost calls of an error, the deepest first, as file:line and function."""
+    frames = reversed(extract_tb(error.__traceback__))
+    return " < ".join(
+        f"{'/'.join(Path(f.filename).parts[-2:])}:{f.lineno} {f.name}" for f in islice(frames, 5)
+    )

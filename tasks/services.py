@@ -2,20 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from prefect import task
-
 from models.account import save_services
 from models.columns import utc_now
 from models.cycle import find_cursor, save_cursor
 from models.db import read_scope
-from tasks.retries import RETRY
+from tasks.retries import step
 from tasks.work import work_of
 
 CURSOR = "services"
 EVERY = timedelta(hours=24)
 
 
-@task(**RETRY)
+@step
 def refresh_services(run_id: int) -> None:
     """Read the lists once a day: what a method means here is mapped by people, from these."""
     work = work_of(run_id)

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.afterbuy.simulator import Address, Line
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
+from models.account import Mode
 from models.cycle import Cycle
 from models.db import session_scope
 from models.order import OrderState, PaymentState, find_order
@@ -266,6 +267,42 @@ def test_named_orders_leave_the_cursor_alone(sqlite_shop: Shop) -> None:
 
     assert (counts.read, counts.new) == (1, 1)
     assert cursor(shop, "orders") == before
+
+
+def test_the_first_run_may_be_told_where_history_ends(sqlite_shop: Shop) -> None:
+    """With `start=new` a first run with `since` takes what is newer, and the next goes on from there."""
+    shop = sqlite_shop
+    shop.configure(start="new")
+    mug = add_mug(shop)
+    old = shop.channel.place_order([mug], placed_at=datetime(2026, 1, 5, 12, tzinfo=UTC))
+    taken = shop.channel.place_order([mug], placed_at=datetime(2026, 3, 5, 12, tzinfo=UTC))
+
+    first = sync(ORDER, shop, since=datetime(2026, 2, 1, tzinfo=UTC))
+    shop.channel.pay(taken.order_id)
+    shop.channel.pay(old.order_id)
+    then = sync(ORDER, shop)
+
+    assert (first.new, then.new, then.skipped, then.changed) == (1, 0, 1, 1)
+    assert numbers_here(shop) == [str(taken.order_id)]
+    assert shop.order(taken.order_id).payment_state is PaymentState.paid
+
+
+def test_an_account_that_was_live_goes_on_where_it_stopped(sqlite_shop: Shop) -> None:
+    """Back from test mode it takes the orders that came meanwhile, although it starts with new ones only."""
+    shop = sqlite_shop
+    shop.configure(start="new")
+    mug = add_mug(shop)
+    sync(ORDER, shop)
+    shop.set_mode(Mode.test)
+    meanwhile = shop.channel.place_order([mug])
+    sync(ORDER, shop)
+    trial = shop.order(meanwhile.order_id).trial
+
+    shop.set_mode(Mode.live)
+    counts = sync(ORDER, shop)
+
+    assert (trial, counts.new) == (True, 1)
+    assert not shop.order(meanwhile.order_id).trial
 
 
 def test_since_reads_again_and_goes_on_as_before(sqlite_shop: Shop) -> None:
