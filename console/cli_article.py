@@ -20,7 +20,7 @@ from console.cli_output import (
     say,
     show_cell,
 )
-from models.account import list_accounts
+from models.account import account_data, list_accounts
 from models.article import Article, get_article, parts_of, titles_of, variants_of
 from models.article_list import (
     count_articles,
@@ -124,7 +124,7 @@ def _rematch(tenant_id: int) -> None:
         accounts = [account for account in list_accounts(session) if account.tenant_id == tenant_id]
     for account in accounts:
         with session_scope() as session:
-            found = rematch_lines(session, account, rules)
+            found = rematch_lines(session, account_data(account), rules)
         if found:
             say(f"{found} waiting lines of account {account.name!r} found their article.")
 

@@ -14,7 +14,7 @@ from console.cli_output import (
     print_table,
     say,
 )
-from models.account import Account, get_account, list_accounts
+from models.account import Account, account_data, get_account, list_accounts
 from models.article import ArticleKind, get_article
 from models.columns import need_id
 from models.db import read_scope, session_scope
@@ -104,7 +104,7 @@ def resolve(
         others = 0
         if remember:
             rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
-            others = rematch_lines(session, owner, rules)
+            others = rematch_lines(session, account_data(owner), rules)
         holds = open_holds(session, [need_id(row.id)]).get(need_id(row.id), [])
     say(
         f"Line {line} of order {row.external_id} stands for {', '.join(skus)}."
@@ -127,5 +127,5 @@ def retry(account: AccountOption = None) -> None:
     for row in accounts:
         with session_scope() as session:
             rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
-            found += rematch_lines(session, row, rules)
+            found += rematch_lines(session, account_data(row), rules)
     say(f"{found} lines found their article.")

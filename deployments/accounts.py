@@ -378,8 +378,11 @@ def _interval_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> i
     )
     now = datetime.now(UTC)
     starts = [now, *(run.expected_start_time for run in planned if run.expected_start_time)]
+    if len(starts) < 3:
+        # A single one may be left over from a schedule that was changed just now.
+        return UNPLANNED_SECONDS
     gaps = [later - earlier for earlier, later in pairwise(starts)]
-    return max(1, round(max(gaps).total_seconds())) if gaps else UNPLANNED_SECONDS
+    return max(1, round(max(gaps).total_seconds()))
 
 
 def _is_news(rhythm: Rhythm | None, seconds: int | None) -> bool:

@@ -6,7 +6,13 @@ from prefect.client.schemas.objects import State
 from flows.cycle import declared, each_page, finished, stepped_aside
 from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.articles import import_article_page, import_category_page, join_members, open_article_window
+from tasks.articles import (
+    import_article_page,
+    import_category_page,
+    join_members,
+    match_waiting_lines,
+    open_article_window,
+)
 from tasks.work import work_on
 
 
@@ -28,6 +34,7 @@ def article_import(
             each_page(work, lambda page: import_category_page(work.run_id, page))
             each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
             join_members(work.run_id)
+            match_waiting_lines(work.run_id)
     except LeaseHeldError as error:
         return stepped_aside(str(error))
     return finished(work.counts)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from models.account import Account, account_data
+from models.account import Account, AccountData
 from models.columns import need_id
 from models.errors import NotFoundError, RuleError
 from models.matching import Match, MatchRule, remember_code
@@ -83,10 +83,10 @@ def resolve_line(
     serve_waiting(session, free)
 
 
-def rematch_lines(session: Session, account: Account, rules: Sequence[MatchRule]) -> int:
+def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchRule]) -> int:
     """Try the rules again on lines that wait for an article; return how many found theirs."""
-    waiting = [row for row in list_unmatched(session, need_id(account.id)) if row.order.state in MOVABLE]
-    matcher = Matcher(session, account_data(account), rules)
+    waiting = [row for row in list_unmatched(session, account.id) if row.order.state in MOVABLE]
+    matcher = Matcher(session, account, rules)
     matcher.add([told_line(row.line) for row in waiting])
     found = [row for row in waiting if matcher.of(told_line(row.line)).parts]
     for row in found:

@@ -8,6 +8,7 @@ from connectors.base import ArticleQuery
 from models.account import Role
 from models.article_intake import link_members, save_articles, save_categories
 from models.aside import set_aside
+from models.match_choice import rematch_lines
 from tasks.retries import step
 from tasks.windows import Window, advance, open_window
 from tasks.work import work_of
@@ -58,3 +59,14 @@ def join_members(run_id: int) -> None:
     work = work_of(run_id)
     with work.transaction() as session:
         work.counts.set_aside += link_members(session, work.account.id)
+
+
+@step
+def match_waiting_lines(run_id: int) -> None:
+    """Let order lines that found no article try again, if there is anything new that they could find."""
+    work = work_of(run_id)
+    if work.test or not (work.counts.new or work.counts.changed):
+        return
+    with work.transaction() as session:
+        found = rematch_lines(session, work.account, work.rules)
+    get_run_logger().info("%d waiting order lines found their article", found)

@@ -20,7 +20,17 @@ from models.columns import need_id
 from models.cycle import Cycle
 from models.db import read_scope
 from tests.flows.conftest import Shop
-from tests.flows.steps import Figures, add_mug, listing_of, outbound, set_stock, stock_of, sync
+from tests.flows.steps import (
+    Figures,
+    add_mug,
+    holds,
+    line_rows,
+    listing_of,
+    outbound,
+    set_stock,
+    stock_of,
+    sync,
+)
 
 
 def _article(sku: str) -> Article:
@@ -226,3 +236,18 @@ def test_same_sku_twice_is_set_aside(sqlite_shop: Shop) -> None:
     set_stock(shop, ANDERER=4)
     assert stock_of("ANDERER") == Figures(4, 0)
     assert _article("ANDERER").kind is ArticleKind.single
+
+
+def test_lines_that_wait_find_articles_that_come_later(sqlite_shop: Shop) -> None:
+    """An order that came before its article is matched and served by the import that brings it."""
+    shop = sqlite_shop
+    mug = add_mug(shop, 5)
+    order = shop.channel.place_order([(mug.id, 2)])
+    sync(Cycle.order_import, shop)
+    before = holds(shop.order(order.order_id))
+
+    sync(Cycle.article_import, shop)
+
+    (line,) = line_rows(shop.order(order.order_id))
+    assert (before, holds(shop.order(order.order_id))) == (["line_unmatched"], [])
+    assert (line.matched_by, line.allocated) == ("listing", 2)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import Session
 
-from models.account import Account
+from models.account import Account, account_data
 from models.article import ArticleKind, loose_form
 from models.db import get_engine, session_scope
 from models.errors import NotFoundError, RuleError
@@ -408,7 +408,7 @@ def test_lines_that_wait_are_matched_when_the_article_comes(database: str) -> No
         add_article(session, shop, "MUG", on_hand=1)
         account = session.get_one(Account, shop.account.id)
 
-        assert rematch_lines(session, account, DEFAULT_RULES) == 1
+        assert rematch_lines(session, account_data(account), DEFAULT_RULES) == 1
         assert [hold[:2] for hold in holds_in(session, "1")] == [("line_unmatched", "b")]
         assert stock_in(session) == {"MUG": (1, 1)}
 

@@ -32,6 +32,9 @@ LEAN = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    # In a file, writers of one server lock each other out and it answers 503.
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///file::memory:"
+    "?cache=shared&uri=true&check_same_thread=false",
 }
 
 
