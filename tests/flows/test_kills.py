@@ -140,7 +140,7 @@ def test_a_page_that_breaks_is_read_again(shop: Shop, monkeypatch: pytest.Monkey
     counts = sync(Cycle.order_import, shop)
 
     assert state.is_failed()
-    assert error == "RuntimeError"
+    assert error.startswith("UnexpectedError: RuntimeError at flows/test_kills.py:")
     assert (len(part), bool(page), pages) == (2, True, 4)
     assert reads == 2
     assert counts.new == 3
