@@ -10,8 +10,6 @@ PICTURES = Path(__file__).with_name("pictures")
 PAGES = {
     "runs": "/runs",
     "status": "/artifacts/key/status",
-    "report": "/artifacts/key/order-import-afterbuy-demo",
-    "deployments": "/deployments",
 }
 
 
