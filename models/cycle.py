@@ -235,11 +235,6 @@ def save_rhythm(
     session.flush()
 
 
-def restart_rhythms(session: Session) -> None:
-    """Count what is overdue from now on, after nothing could run, e.g. while the machine was off."""
-    session.execute(update(Rhythm).values(since=utc_now()))
-
-
 def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:
     """Return live cycles without success for `factor` intervals, each with the instant of the last one.
 

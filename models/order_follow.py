@@ -34,7 +34,7 @@ from models.order import (
     total_difference,
 )
 from models.order_life import add_event, cancel_order, hold_order, settle_holds
-from models.order_rows import ORDER_FIELDS, addresses_of, content_hash, line_values, order_values
+from models.order_rows import ORDER_FIELDS, addresses_of, line_values, order_values
 from models.payment import Payment, take_channel_total
 from models.shipment import ParcelData, Shipment, record_shipment
 from models.stock_moves import release_allocation, serve_waiting
@@ -137,7 +137,7 @@ def follow(
         if order.state is OrderState.pending and data.checkout_at is not None:
             order.state = OrderState.open
             add_event(session, order, "checkout_done", actor=Actor.channel)
-    order.content_hash, order.changed_at = content_hash(data), utc_now()
+    order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
     session.flush()
     if difference and not fixed:
