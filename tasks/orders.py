@@ -46,7 +46,8 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
     start = work.options.start
     first = Window()
     if start == "new":
-        now = first_pass(work.channel.check())
+        # Channels tell whole seconds: what is sold in this very second must not look older than the start.
+        now = first_pass(work.channel.check()).replace(microsecond=0)
         first = Window(since=now, history_before=now)
     elif start.isdigit():
         first = Window(first_number=int(start))

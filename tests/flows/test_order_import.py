@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Address, Line
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
 from models.account import Mode
@@ -303,6 +304,22 @@ def test_an_account_that_was_live_goes_on_where_it_stopped(sqlite_shop: Shop) ->
 
     assert (trial, counts.new) == (True, 1)
     assert not shop.order(meanwhile.order_id).trial
+
+
+def test_what_is_sold_in_the_second_of_the_first_import_is_no_history(
+    sqlite_shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel tells its times in whole seconds, so this order's is before the instant of the start."""
+    shop = sqlite_shop
+    shop.configure(start="new")
+    mug = add_mug(shop)
+    second = datetime.now(UTC).replace(microsecond=0)
+    monkeypatch.setattr(AfterbuyChannel, "check", lambda _: second + timedelta(milliseconds=700))
+    theirs = shop.channel.place_order([mug], placed_at=second)
+
+    counts = sync(ORDER, shop)
+
+    assert (counts.new, numbers_here(shop)) == (1, [str(theirs.order_id)])
 
 
 def test_since_reads_again_and_goes_on_as_before(sqlite_shop: Shop) -> None:
