@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Literal
 
+from connectors.afterbuy.simulator.rubbish import BOMBS, ENCODINGS
+
 Kind = Literal[
     "refuse_login",
     "throttle",
@@ -22,6 +24,11 @@ Kind = Literal[
     "oversized",
     "invalid_characters",
     "entity_bomb",
+    "nul",
+    "bad_encoding",
+    "nonsense_record",
+    "repeated_record",
+    "deep_nesting",
 ]
 
 
@@ -37,6 +44,10 @@ class Fault:
     size: int = 0
     takes_effect: bool = True
     honest_length: bool = False
+    form: str = ""
+    field: str = ""
+    value: str = ""
+    times: int = 0
 
     @classmethod
     def refuse_login(cls, code: int | None = None) -> "Fault":
@@ -105,9 +116,14 @@ class Fault:
         return cls("error", code=code, status=status, takes_effect=False)
 
     @classmethod
-    def oversized(cls, size: int = 200_000_000) -> "Fault":
-        """Answer with a well-formed body of at least this many bytes. Takes effect."""
-        return cls("oversized", size=size)
+    def oversized(cls, size: int = 200_000_000, form: str = "length") -> "Fault":
+        """Answer with a well-formed body of at least this many bytes. Takes effect.
+
+        Its `form` is "length" (told before), "chunked" (not told) or "gzip" (a thousandth on the way).
+        """
+        if form not in ("length", "chunked", "gzip"):
+            raise ValueError(f"no form {form!r}")
+        return cls("oversized", size=size, form=form)
 
     @classmethod
     def invalid_characters(cls) -> "Fault":
@@ -115,9 +131,42 @@ class Fault:
         return cls("invalid_characters")
 
     @classmethod
-    def entity_bomb(cls) -> "Fault":
-        """Answer with a document whose entities grow without end. Takes effect."""
-        return cls("entity_bomb")
+    def nul(cls) -> "Fault":
+        """Put NUL into texts of the answer, as itself and by its number. Takes effect."""
+        return cls("nul")
+
+    @classmethod
+    def entity_bomb(cls, form: str = "nested") -> "Fault":
+        """Answer with a document whose entities grow without end, by a form of BOMBS. Takes effect."""
+        if form not in BOMBS:
+            raise ValueError(f"no form {form!r}")
+        return cls("entity_bomb", form=form)
+
+    @classmethod
+    def bad_encoding(cls, form: str = "broken") -> "Fault":
+        """Answer in another encoding, or in broken UTF-8, by a form of ENCODINGS. Takes effect."""
+        if form not in ENCODINGS:
+            raise ValueError(f"no form {form!r}")
+        return cls("bad_encoding", form=form)
+
+    @classmethod
+    def nonsense_record(cls, field: str = "ItemPrice", value: str = "9" * 300, place: int = 1) -> "Fault":
+        """Put a value, markup and all, into the `place`-th element of a name, if there is one. Takes effect.
+
+        NONSENSE lists what may be given; the record that holds the element has to be set aside or saved, and
+        its neighbours to be saved.
+        """
+        return cls("nonsense_record", field=field, value=value, times=place)
+
+    @classmethod
+    def repeated_record(cls, times: int = 100_000, field: str = "SoldItem") -> "Fault":
+        """Repeat the first element of a name; lines of an order get ItemIDs of their own. Takes effect."""
+        return cls("repeated_record", field=field, times=times)
+
+    @classmethod
+    def deep_nesting(cls, levels: int = 100_000) -> "Fault":
+        """Answer with elements within each other. Takes effect."""
+        return cls("deep_nesting", times=levels)
 
 
 MAKERS: dict[str, Callable[..., Fault]] = {
@@ -136,6 +185,11 @@ MAKERS: dict[str, Callable[..., Fault]] = {
     "oversized": Fault.oversized,
     "invalid_characters": Fault.invalid_characters,
     "entity_bomb": Fault.entity_bomb,
+    "nul": Fault.nul,
+    "bad_encoding": Fault.bad_encoding,
+    "nonsense_record": Fault.nonsense_record,
+    "repeated_record": Fault.repeated_record,
+    "deep_nesting": Fault.deep_nesting,
 }
 
 
@@ -184,18 +238,6 @@ class Faults:
         """Return how many are queued."""
         return len(self._queue)
 
-
-ENTITY_BOMB = "\r\n".join(
-    [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        "<!DOCTYPE Afterbuy [",
-        '<!ENTITY a0 "wachsend">',
-        *(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)),
-        "]>",
-        "<Afterbuy><CallStatus>Success</CallStatus><CallName>&a9;</CallName><VersionID>8</VersionID>",
-        "<Result>&a9;</Result></Afterbuy>",
-    ]
-)
 
 OUTAGE_PAGE = (
     "<!DOCTYPE html>\r\n<html><head><title>Wartungsarbeiten</title></head>\r\n"

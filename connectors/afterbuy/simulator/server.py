@@ -19,10 +19,10 @@ from urllib.parse import parse_qs
 
 from lxml import etree
 
-from connectors.afterbuy.simulator import calls, control
+from connectors.afterbuy.simulator import calls, control, rubbish
 from connectors.afterbuy.simulator.calls import Asked, Outcome
 from connectors.afterbuy.simulator.envelope import Element, RefusedError
-from connectors.afterbuy.simulator.faults import ENTITY_BOMB, OUTAGE_PAGE, Fault, Faults
+from connectors.afterbuy.simulator.faults import OUTAGE_PAGE, Fault, Faults
 from connectors.afterbuy.simulator.state import State
 from connectors.afterbuy.simulator.switches import Switches
 from connectors.afterbuy.simulator.values import BERLIN
@@ -32,7 +32,6 @@ XML = "text/xml; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 KEPT_REQUESTS = 20_000
 LARGEST_REQUEST = 64 * 1024 * 1024
-PADDING = b"\r\n" + b" " * 65_534
 
 
 @dataclass
@@ -319,15 +318,27 @@ class Handler(BaseHTTPRequestHandler):
             case "invalid_characters":
                 self._send_text(outcome.text.replace("<![CDATA[", "<![CDATA[\x0b\x02"))
             case "entity_bomb":
-                self._send_text(ENTITY_BOMB)
+                self._send_text(rubbish.BOMBS[fault.form])
             case "oversized":
-                self._flood(outcome.text, fault.size)
+                self._flood(outcome.text, fault)
+            case "nul":
+                self._send_text(outcome.text.replace("]]>", "\0]]>&#0;&#x00;"))
+            case "bad_encoding":
+                self._send_body(rubbish.ENCODINGS[fault.form](outcome.text))
+            case "nonsense_record":
+                self._send_text(rubbish.with_nonsense(outcome.text, fault.field, fault.value, fault.times))
+            case "repeated_record":
+                self._send_text(rubbish.with_repeats(outcome.text, fault.field, fault.times))
+            case "deep_nesting":
+                self._send_text(rubbish.deep(fault.times))
             case _:
                 self._send_text(outcome.text)
 
     def _send_text(self, text: str) -> None:
         """Send an answer as Afterbuy does: 200, chunked, with a session cookie."""
-        body = text.encode("utf-8", "surrogateescape")
+        self._send_body(text.encode("utf-8", "surrogateescape"))
+
+    def _send_body(self, body: bytes) -> None:
         headers = {"Set-Cookie": "ASP.NET_SessionId=simulator0000000000000000; path=/; HttpOnly"}
         if self.simulator.switches.compress and "gzip" in self.headers.get("Accept-Encoding", ""):
             body = gzip.compress(body, 1)
@@ -369,18 +380,19 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
-    def _flood(self, text: str, size: int) -> None:
-        """Send an answer with blanks before its last tag, until it has the size; clients may hang up."""
-        start, tag, end = text.rpartition("</Afterbuy>")
-        padding = -(-max(size - len(text), 0) // len(PADDING))
-        body_start, body_end = start.encode(), (tag + end).encode()
-        self._head(200, XML, {}, len(body_start) + padding * len(PADDING) + len(body_end))
+    def _flood(self, text: str, fault: Fault) -> None:
+        """Send an answer of a size, in the form that the fault names; clients may hang up."""
+        if fault.form == "gzip":
+            body = rubbish.zipped(rubbish.flood(text, fault.size))
+            self._send(200, body, XML, {"Content-Encoding": "gzip"})
+            return
+        chunked = fault.form == "chunked"
+        self._head(200, XML, {}, None if chunked else sum(map(len, rubbish.flood(text, fault.size))))
         self.close_connection = True
         with suppress(OSError):
-            self.wfile.write(body_start)
-            for _ in range(padding):
-                self.wfile.write(PADDING)
-            self.wfile.write(body_end)
+            for chunk in rubbish.flood(text, fault.size):
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+            self.wfile.write(b"0\r\n\r\n" if chunked else b"")
             self.wfile.flush()
 
     def _keep_silent(self, seconds: float) -> None:

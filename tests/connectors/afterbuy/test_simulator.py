@@ -34,6 +34,7 @@ from connectors.afterbuy.simulator import (
     sample_state,
 )
 from connectors.afterbuy.simulator.product_updates import valid_number
+from connectors.afterbuy.simulator.rubbish import BOMBS, ENCODINGS
 from connectors.afterbuy.simulator.state import total_of
 
 NOON = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
@@ -1582,6 +1583,50 @@ def test_poisoned_bodies(simulator: Simulator, http: httpx.Client, kettle: Any) 
     assert b"<!ENTITY" in bomb
     assert len(flood) >= 3_000_000
     assert Reply(httpx.Response(200, content=flood)).all("Product/Name") == ["Kessel"]
+
+
+@pytest.mark.parametrize("form", ["length", "chunked", "gzip"])
+def test_a_flood_has_its_size_in_each_form(simulator: Simulator, http: httpx.Client, form: str) -> None:
+    """The answer is whole and large, whether its length is told, not told, or small on the way."""
+    simulator.faults.add(Fault.oversized(3_000_000, form))
+
+    response = http.post(simulator.url, content=envelope("GetVersion"))
+
+    assert len(response.content) >= 3_000_000
+    assert Reply(response).status == "Success"
+
+
+def test_rubbish_goes_out_as_ordered(simulator: Simulator, http: httpx.Client, kettle: Any) -> None:
+    """Bombs, NUL, encodings, nonsense, repeats and depth stand in the answers; the truth stays clean."""
+    orders = simulator.state.place_order([kettle]), simulator.state.place_order([kettle])
+    faults = [
+        *(Fault.entity_bomb(form) for form in BOMBS),
+        *(Fault.bad_encoding(form) for form in ENCODINGS),
+        Fault.nul(),
+        Fault.nonsense_record("ItemPrice", "9<b/>", place=2),
+        Fault.nonsense_record("NoSuchElement", "x"),
+        Fault.repeated_record(3),
+        Fault.repeated_record(2, "Order"),
+        Fault.deep_nesting(300),
+    ]
+    for fault in faults:
+        simulator.faults.add(fault, "GetSoldItems")
+    bodies = [http.post(simulator.url, content=envelope("GetSoldItems")).content for _ in faults]
+    plain = http.post(simulator.url, content=envelope("GetSoldItems")).content
+
+    bombs, encoded = bodies[: len(BOMBS)], bodies[len(BOMBS) : len(BOMBS) + len(ENCODINGS)]
+    nul, nonsense, untouched, lines, repeated, nested = bodies[len(BOMBS) + len(ENCODINGS) :]
+    assert all(b"<!DOCTYPE Afterbuy" in bomb for bomb in bombs)
+    assert len({*encoded, plain}) == len(encoded) + 1
+    assert b"\0]]>&#0;" in nul
+    assert nonsense.count(b"<ItemPrice>9<b/></ItemPrice>") == 1
+    assert untouched == plain
+    item = orders[0].items[0].id
+    assert [b"<ItemID>%d</ItemID>" % (item + n) in lines for n in range(3)] == [True] * 3
+    assert repeated.count(b"<Order>") == 3
+    assert nested.count(b"<a>") == 300
+    assert simulator.faults.delivered.total() == len(faults)
+    assert len(simulator.state.orders) == 2
 
 
 def test_a_client_may_hang_up_in_a_flood(simulator: Simulator, http: httpx.Client, kettle: Any) -> None:
