@@ -4,7 +4,7 @@ A line keeps its row wherever the channel moves it: an order whose lines turn up
 was merged or renumbered there, not bought again. What was released here is held, never changed silently.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -288,9 +288,16 @@ def _difference(
             ours, theirs = getattr(old, name, ""), getattr(new, name, "")
             if ours != theirs:
                 difference[f"{role}.{name}"] = [ours, theirs]
-    ours_by_id = {
-        line.external_id: line for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-    }
+    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    return difference | line_difference(lines, data, blocked)
+
+
+def line_difference(
+    lines: Sequence[OrderLine], data: OrderData, blocked: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """Return by "line ID" what differs, as [ours, theirs]; lines that are blocked stay out of it."""
+    difference: dict[str, list[str]] = {}
+    ours_by_id = {line.external_id: line for line in lines}
     for line in data.lines:
         mine = ours_by_id.pop(line.external_id, None)
         if line.external_id in blocked:

@@ -107,7 +107,7 @@ def save_orders(
         elif order is None:
             changed.append((_insert_shell(session, account, data), data))
         elif (
-            _is_old_news(session, order, data, owners, page)
+            is_old_news(session, order, data, owners, page)
             if order.state is OrderState.merged
             else order.content_hash == content_hash(data)
         ):
@@ -132,7 +132,7 @@ def save_orders(
     return intake
 
 
-def _is_old_news(
+def is_old_news(
     session: Session,
     order: Order,
     data: OrderData,

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.article import BundlePart, parts_of
-from models.columns import code, instant
+from models.columns import code, instant, need_id
 from models.listing import Listing, limits_for, sellable
 from models.order import (
     LinePart,
@@ -163,6 +163,13 @@ def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) 
     return {
         article_id: sellable(figures[article_id].available, *limits[article_id]) for article_id in figures
     }
+
+
+def offer_of(session: Session, account_id: int, listings: Sequence[Listing]) -> dict[int, int]:
+    """Return by listing what its channel may sell, of those whose article and its stock are known."""
+    article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
+    quantities = sellable_for(session, account_id, article_ids)
+    return {need_id(row.id): quantities[row.article_id] for row in listings if row.article_id in quantities}
 
 
 def touch_listings(session: Session, article_ids: Iterable[int]) -> None:

@@ -80,7 +80,7 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
             work.rules,
             fetched.records,
             trial=work.test,
-            is_history=_history_test(work, window),
+            is_history=history_test(work, window),
         )
         set_aside(session, work.account.id, fetched.rejected)
         settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
@@ -141,7 +141,7 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
     return fetched.next_cursor
 
 
-def _history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
+def history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
     """Return which orders not known yet are left out: unfinished checkouts, and what is older than the start.
 
     An order sold before the start whose checkout ended after it is new business. Orders named by number

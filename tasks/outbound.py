@@ -16,6 +16,7 @@ from sqlmodel import Session
 from connectors.base import (
     Channel,
     ItemResult,
+    OrderStatus,
     Outcome,
     ParcelItem,
     PaymentItem,
@@ -43,7 +44,7 @@ from models.outbound import (
 )
 from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
-from models.stock import sellable_for, touch_account
+from models.stock import offer_of, touch_account
 from tasks.reports import LOCAL
 from tasks.retries import step
 from tasks.work import Work, work_of
@@ -126,7 +127,7 @@ def send_batch(run_id: int, kind: OutboundKind) -> int:
         batch = _build(session, work, kind, rows)
         for letter in batch.letters:
             session.get_one(Outbound, letter.row_id).sent_values = {
-                **_values(letter.item),
+                **values_of(letter.item),
                 "version": letter.version,
             }
         to_send = {letter.row_id for letter in batch.letters}
@@ -174,8 +175,8 @@ def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outb
     """Work out what each row has to say now; one that has nothing to say is idle."""
     build = {
         OutboundKind.stock: _stock_items,
-        OutboundKind.payment: _payment_items,
-        OutboundKind.shipment: _shipment_items,
+        OutboundKind.payment: payment_items,
+        OutboundKind.shipment: shipment_items,
     }[kind]
     items = build(session, work, [int(row.key) for row in rows])
     batch = _Batch()
@@ -190,18 +191,17 @@ def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outb
 
 def _stock_items(session: Session, work: Work, listing_ids: Sequence[int]) -> dict[int, Item]:
     listings = get_listings(session, listing_ids)
-    article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
-    quantities = sellable_for(session, work.account.id, article_ids)
+    quantities = offer_of(session, work.account.id, listings)
     items: dict[int, Item] = {}
     for listing in listings:
-        quantity = quantities.get(listing.article_id) if listing.article_id is not None else None
-        if quantity is not None and quantity != listing.published_quantity:
-            listing_id = need_id(listing.id)
-            items[listing_id] = StockItem(str(listing_id), listing.external_id, quantity)
+        listing_id = need_id(listing.id)
+        if listing_id in quantities and quantities[listing_id] != listing.published_quantity:
+            items[listing_id] = StockItem(str(listing_id), listing.external_id, quantities[listing_id])
     return items
 
 
-def _payment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+def payment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+    """Return by order what its channel is to know of payments; one without any is missing."""
     items: dict[int, Item] = {}
     for order in list_tellable(session, order_ids):
         payments = payments_of(session, need_id(order.id))
@@ -218,7 +218,8 @@ def _payment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> d
     return items
 
 
-def _shipment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+def shipment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
+    """Return by order what its channel is to know of shipments; one that we shipped nothing of is missing."""
     items: dict[int, Item] = {}
     for order in list_tellable(session, order_ids):
         order_id = need_id(order.id)
@@ -249,7 +250,7 @@ def _shipment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> 
     return items
 
 
-def _values(item: Item) -> dict[str, str]:
+def values_of(item: Item) -> dict[str, str]:
     """Return what is compared when a write has to be looked up."""
     if isinstance(item, StockItem):
         return {"external_id": item.external_id, "quantity": str(item.quantity)}
@@ -285,7 +286,7 @@ def _note_results(
                 counts.failed += 1
             elif result.outcome is Outcome.sent:
                 mark_sent(session, row, letter.version)
-                _note_published(session, kind, row, _values(letter.item), letter.version)
+                _note_published(session, kind, row, values_of(letter.item), letter.version)
                 work.note_age(letter.changed_at, int((utc_now() - letter.changed_at).total_seconds()))
                 counts.sent += 1
             else:
@@ -329,22 +330,20 @@ def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -
             if str(quantities.get(values["external_id"])) == values["quantity"]
         }
     statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)}
-    arrived = set()
-    for key, values in told.items():
-        status = statuses.get(values["external_id"])
-        if status is None:
-            continue
-        if kind is OutboundKind.payment:
-            reached = status.paid_amount == Decimal(values["paid_amount"])
-        else:
-            numbers = [number for number in values["tracking"].split("\n") if number]
-            shipped_at = datetime.fromisoformat(values["shipped_at"])
-            reached = _is_date_of(status.shipped_at, shipped_at) and set(numbers) <= set(
-                status.tracking_numbers
-            )
-        if reached:
-            arrived.add(key)
-    return arrived
+    return {
+        key
+        for key, values in told.items()
+        if (status := statuses.get(values["external_id"])) is not None and stands_there(kind, values, status)
+    }
+
+
+def stands_there(kind: OutboundKind, values: Mapping[str, str], status: OrderStatus) -> bool:
+    """Return whether a channel holds what it was, or is to be, told of an order; `values` of `values_of`."""
+    if kind is OutboundKind.payment:
+        return status.paid_amount == Decimal(values["paid_amount"])
+    numbers = [number for number in values["tracking"].split("\n") if number]
+    shipped_at = datetime.fromisoformat(values["shipped_at"])
+    return _is_date_of(status.shipped_at, shipped_at) and set(numbers) <= set(status.tracking_numbers)
 
 
 def _is_date_of(told: datetime | None, at: datetime) -> bool:
