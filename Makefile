@@ -42,7 +42,7 @@ $(STAMP): pyproject.toml requirements.lock requirements-dev.lock
 demo: install ## Run every cycle against the simulator and leave the Prefect UI up (ARGS=--once ends)
 	@$(BIN)/warenfluss demo $(ARGS)
 
-test: install ## Run the tests on all cores, in random order
+test: install ## Run the tests on all cores, in random order (ARGS=--whole: all of them on both databases)
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: install ## Format (CI=true: compare only), lint, type-check and test

@@ -21,6 +21,21 @@ TEMPLATE = "warenfluss_template"
 KEPT_VARIABLES = {"WARENFLUSS_REQUIRE", session.VARIABLE}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run be complete where the daily one is quick."""
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="Run the tests that the kind of database does not concern on PostgreSQL, too.",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `sqlite_database` twice if everything is to run on both kinds."""
+    if metafunc.config.getoption("whole") and "either_kind" in metafunc.fixturenames:
+        metafunc.parametrize("either_kind", ["sqlite", "postgresql"], indirect=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the session in the controller; its xdist workers inherit the environment."""
     network.block_outside()
@@ -146,9 +161,30 @@ def database(database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def sqlite_database(sqlite_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """`database` on SQLite alone, for tests that the kind of database does not concern."""
+def either_kind(request: pytest.FixtureRequest) -> str:
+    """SQLite, and with `--whole` PostgreSQL in turn."""
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+def sqlite_database(
+    request: pytest.FixtureRequest, either_kind: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """`database` for tests that its kind does not concern: on SQLite alone, unless `--whole` asks for more."""
+    url: str = request.getfixturevalue("sqlite_url" if either_kind == "sqlite" else "postgres_url")
+    yield from _name_in_settings(url, monkeypatch)
+
+
+@pytest.fixture
+def sqlite_file(sqlite_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`database` for tests of what SQLite alone has."""
     yield from _name_in_settings(sqlite_url, monkeypatch)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`database` for tests of what PostgreSQL alone has."""
+    yield from _name_in_settings(postgres_url, monkeypatch)
 
 
 def _name_in_settings(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:

@@ -237,17 +237,17 @@ def test_the_database_refuses_what_breaks_a_rule(database: str) -> None:
     assert accepted == []
 
 
-def test_sqlite_keeps_foreign_keys(sqlite_database: str) -> None:
+def test_sqlite_keeps_foreign_keys(sqlite_file: str) -> None:
     """A row that points nowhere is refused there too."""
     with pytest.raises(IntegrityError), session_scope() as session:
         session.add(Warehouse(tenant_id=4711, name="nowhere"))
 
 
-def test_sqlite_writes_ahead(sqlite_database: str) -> None:
+def test_sqlite_writes_ahead(sqlite_file: str) -> None:
     """Readers are not stopped by a writer: the file is in WAL mode for everyone."""
     with session_scope() as session:
         make_shop(session)
-    with sqlite3.connect(sqlite_database.removeprefix("sqlite:///")) as connection:
+    with sqlite3.connect(sqlite_file.removeprefix("sqlite:///")) as connection:
         mode = connection.execute("PRAGMA journal_mode").fetchone()
     connection.close()
 

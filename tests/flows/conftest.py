@@ -92,5 +92,5 @@ def shop(simulator: Simulator, database: str, prefect_api: str, quick_retries: N
 
 @pytest.fixture
 def sqlite_shop(simulator: Simulator, sqlite_database: str, prefect_api: str, quick_retries: None) -> Shop:
-    """A live account on SQLite, where the kind of database does not matter."""
+    """A live account where the kind of database does not matter; on both kinds with `--whole`."""
     return open_shop(simulator)
