@@ -19,7 +19,7 @@ from console.cli_output import (
 from console.prefect_home import use_prefect
 from models.account import Account, Mode, account_data, add_account, get_account, list_accounts
 from models.activation import set_mode
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope, session_scope
 from models.errors import RuleError
 from models.tenant import get_tenant, list_tenants
 
@@ -100,8 +100,7 @@ def show_all(as_json: AsJson = False) -> None:
 def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="[draft|test|live]")]) -> None:
     """Set the mode: draft runs nothing, test reads for inspection, live works in earnest."""
     need_database()
-    with session_scope() as session:
-        removed = set_mode(session, get_account(session, name), new_mode)
+    removed = in_transaction(lambda session: set_mode(session, get_account(session, name), new_mode))
     say(
         f"Account {name!r} is {new_mode.value}."
         + (f" {removed} trial orders were removed." if removed else "")

@@ -1,6 +1,7 @@
 """`warenfluss article`: what is sold."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +33,7 @@ from models.article_list import (
     texts_of,
 )
 from models.columns import need_id
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.stock import figures_of
 from models.tenant import Tenant, pick_tenant
 
@@ -123,8 +124,7 @@ def _rematch(tenant_id: int) -> None:
         rules = read_rules(session.get_one(Tenant, tenant_id).match_rules)
         accounts = [account for account in list_accounts(session) if account.tenant_id == tenant_id]
     for account in accounts:
-        with session_scope() as session:
-            found = rematch_lines(session, account_data(account), rules)
+        found = in_transaction(partial(rematch_lines, account=account_data(account), rules=rules))
         if found:
             say(f"{found} waiting lines of account {account.name!r} found their article.")
 

@@ -1,8 +1,10 @@
 """`warenfluss match`: lines that wait for an article."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
+from sqlmodel import Session
 
 from console.cli_output import (
     AccountOption,
@@ -17,7 +19,7 @@ from console.cli_output import (
 from models.account import Account, account_data, get_account, list_accounts
 from models.article import ArticleKind, get_article
 from models.columns import need_id
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.errors import RuleError
 from models.match_choice import list_unmatched, rematch_lines, resolve_line
 from models.matching import read_rules
@@ -88,7 +90,8 @@ def resolve(
     """Choose the articles that a line stands for; its hold ends and stock is promised to it."""
     need_database()
     wanted = parse_parts(skus, "--sku")
-    with session_scope() as session:
+
+    def step(session: Session) -> tuple[str, int, set[str]]:
         account_id = get_account(session, account).id if account else None
         row = find_order(session, order, account_id)
         owner = session.get_one(Account, row.account_id)
@@ -106,14 +109,13 @@ def resolve(
             rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
             others = rematch_lines(session, account_data(owner), rules)
         holds = open_holds(session, [need_id(row.id)]).get(need_id(row.id), [])
+        return row.external_id, others, {str(hold.reason) for hold in holds}
+
+    number, others, reasons = in_transaction(step)
     say(
-        f"Line {line} of order {row.external_id} stands for {', '.join(skus)}."
+        f"Line {line} of order {number} stands for {', '.join(skus)}."
         + (f" {others} other lines found their article by it." if others else "")
-        + (
-            f" The order is still held: {', '.join(sorted({hold.reason for hold in holds}))}."
-            if holds
-            else ""
-        )
+        + (f" The order is still held: {', '.join(sorted(reasons))}." if reasons else "")
     )
 
 
@@ -123,9 +125,9 @@ def retry(account: AccountOption = None) -> None:
     need_database()
     with read_scope() as session:
         accounts = [get_account(session, account)] if account else list_accounts(session)
-    found = 0
-    for row in accounts:
-        with session_scope() as session:
-            rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
-            found += rematch_lines(session, account_data(row), rules)
+        rules = {row.id: read_rules(session.get_one(Tenant, row.tenant_id).match_rules) for row in accounts}
+    found = sum(
+        in_transaction(partial(rematch_lines, account=account_data(row), rules=rules[row.id]))
+        for row in accounts
+    )
     say(f"{found} lines found their article.")

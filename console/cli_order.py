@@ -1,13 +1,13 @@
 """`warenfluss order`: what buyers bought."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
+from sqlmodel import Session
 
 from console.cli_output import (
     TABLE_LIMIT,
@@ -26,11 +26,13 @@ from console.cli_output import (
 )
 from models.account import Account, account_data, get_account, list_accounts
 from models.columns import need_id, utc_now
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.errors import RuleError
-from models.order import Actor, Order, OrderState, events_of, find_order, lines_of
+from models.order import Actor, Order, OrderState, events_of, find_order, lines_of, lock_order
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.tenant import list_tenants
+
+T = TypeVar("T")
 
 app = new_app("What buyers bought.")
 apps = {"order": app}
@@ -155,7 +157,8 @@ def pay(
 
     paid_at = _when(at)
     value = _amount(amount) if amount is not None else None
-    with _locked(number, account) as (session, order):
+
+    def step(session: Session, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
         due = order.total - order.paid_amount
         if value is None and due <= 0:
@@ -169,8 +172,12 @@ def pay(
             method=method,
             reference=reference,
         )
-        shown = (order.paid_amount, order.total, order.currency, order.payment_state)
-    say(f"Order {order.external_id}: {shown[0]} of {shown[1]} {shown[2]} received, {shown[3]}.")
+        return (
+            f"Order {order.external_id}: {order.paid_amount} of {order.total} {order.currency} received, "
+            f"{order.payment_state}."
+        )
+
+    say(_with_order(number, account, step))
 
 
 @app.command("ship")
@@ -197,7 +204,8 @@ def ship(
         raise typer.BadParameter("--line goes with one parcel; book the others by commands of their own.")
     if any(len(number) > 80 for number in numbers):
         raise typer.BadParameter("A tracking number has at most 80 characters.")
-    with _locked(number, account) as (session, order):
+
+    def step(session: Session, order: Order) -> str:
         known = {
             line.external_id: need_id(line.id)
             for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
@@ -208,8 +216,9 @@ def ship(
         content = {known[name]: quantity for name, quantity in parts.items()}
         parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
         record_shipment(session, order, carrier, parcels, shipped_at)
-        state = order.state
-    say(f"Order {order.external_id}: {len(parcels)} parcels booked, now {state}.")
+        return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}."
+
+    say(_with_order(number, account, step))
 
 
 @app.command("export")
@@ -269,24 +278,29 @@ def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[
         yield from describe_orders(session, batch, *names)
 
 
-@contextmanager
-def _locked(number: str, account: str | None) -> Iterator[tuple[Any, Order]]:
-    """Yield a session and the order, locked, so that two people do not count on the same figures."""
+def _with_order(number: str, account: str | None, step: Callable[[Session, Order], T]) -> T:
+    """Take a step with an order, locked, so that two people do not count on the same figures."""
     need_database()
-    with session_scope() as session:
+
+    def locked(session: Session) -> T:
         order = find_order(session, number, _account_id(session, account))
-        session.refresh(order, with_for_update=True)
-        yield session, order
+        lock_order(session, order)
+        return step(session, order)
+
+    return in_transaction(locked)
 
 
 def _each(numbers: list[str], account: str | None, step: Any, done: str) -> None:
     """Take a step with each order by itself; one that is refused does not stop the others."""
+
+    def one(session: Session, order: Order) -> str:
+        step(session, order)
+        return order.external_id
+
     refused = 0
     for number in dict.fromkeys(numbers):
         try:
-            with _locked(number, account) as (session, order):
-                step(session, order)
-            say(f"Order {order.external_id} was {done}.")
+            say(f"Order {_with_order(number, account, one)} was {done}.")
         except RuleError as error:
             refused += 1
             say(str(error))

@@ -14,7 +14,7 @@ from console.cli_output import (
     say,
 )
 from models.account import get_account, list_accounts
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.outbound import OutboundState, list_outbound, retry_parked
 
 app = new_app("What channels have yet to hear.")
@@ -68,8 +68,7 @@ def retry(
     if bool(ids) == everything:
         raise typer.BadParameter("Name the numbers of parked changes, or give --all.")
     need_database()
-    with session_scope() as session:
-        count = retry_parked(session, ids or [])
+    count = in_transaction(lambda session: retry_parked(session, ids or []))
     say(
         f"{count} of {len(ids)} named changes were parked and are due again."
         if ids

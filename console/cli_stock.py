@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlmodel import Session
 
 from console.cli_output import (
     TABLE_LIMIT,
@@ -23,7 +24,7 @@ from models.account import get_account
 from models.article import get_article
 from models.article_list import list_articles, skus_by_id
 from models.columns import MAX_COUNT, need_id
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.errors import RuleError
 from models.listing import LimitScope
 from models.stock_list import (
@@ -76,14 +77,16 @@ def change(
 ) -> None:
     """Set what is on hand of an article; channels are told with the next stock-export."""
     need_database()
-    with session_scope() as session:
+
+    def step(session: Session) -> int:
         owner = pick_tenant(session, tenant)
         found = countable(session, need_id(owner.id), [sku])[sku]
         if isinstance(found, str):
             raise RuleError(found)
         place = pick_warehouse(session, need_id(owner.id), warehouse)
-        changes = set_on_hand(session, need_id(place.id), {found: quantity}, reference=reference)
-    change_of = changes.get(found, 0)
+        return set_on_hand(session, need_id(place.id), {found: quantity}, reference=reference).get(found, 0)
+
+    change_of = in_transaction(step)
     say(
         f"Stock of {sku} is {quantity} ({change_of:+d})."
         if change_of
@@ -107,7 +110,8 @@ def limit_stock(
         raise typer.BadParameter("Give --sku or --category, not both.")
     if remove and (buffer is not None or maximum is not None):
         raise typer.BadParameter("--remove goes without figures.")
-    with session_scope() as session:
+
+    def step(session: Session) -> list[dict[str, Any]]:
         row = get_account(session, account)
         account_id = need_id(row.id)
         scope, key = LimitScope.account, ""
@@ -123,7 +127,7 @@ def limit_stock(
         skus = skus_by_id(
             session, [int(each.scope_key) for each in limits if each.scope is LimitScope.article]
         )
-        rows = [
+        return [
             {
                 "account": account,
                 "scope": each.scope,
@@ -133,6 +137,8 @@ def limit_stock(
             }
             for each in limits
         ]
+
+    rows = in_transaction(step)
     print_rows(rows, ("account", "scope", "of", "buffer", "maximum"), as_json=as_json)
 
 
@@ -145,11 +151,14 @@ def warehouse(
 ) -> None:
     """Add a warehouse or change its priority; without a name, list them."""
     need_database()
-    with session_scope() as session:
+
+    def step(session: Session) -> list[dict[str, Any]]:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         if name:
             save_warehouse(session, tenant_id, name, priority)
-        rows = [{"name": row.name, "priority": row.priority} for row in list_warehouses(session, tenant_id)]
+        return [{"name": row.name, "priority": row.priority} for row in list_warehouses(session, tenant_id)]
+
+    rows = in_transaction(step)
     print_rows(rows, ("name", "priority"), as_json=as_json)
 
 

@@ -6,6 +6,7 @@ from sqlmodel import Session, col
 from models.account import Account, Mode
 from models.columns import need_id, utc_now
 from models.cycle import TEST_SUFFIX, Cursor
+from models.tenant import lock_tenants
 from models.trial import delete_trial_orders
 
 
@@ -15,6 +16,7 @@ def set_mode(session: Session, account: Account, mode: Mode) -> int:
     Going live removes the trial orders and what test mode noted of how far it had read: the account is
     read from where its settings say it starts, or, if it was live before, from where it stopped then.
     """
+    lock_tenants(session, [account.tenant_id])
     removed = 0
     if mode is Mode.live and account.mode is not Mode.live:
         removed = delete_trial_orders(session, need_id(account.id))

@@ -38,6 +38,7 @@ from models.matching import MatchRule, match_lines
 from models.order import OrderLineData
 from models.stock import MovementReason, StockLevel, main_warehouse, touch_listings
 from models.stock_moves import set_on_hand
+from models.tenant import lock_tenants
 from models.upsert import insert_or_update, insert_returning, insert_rows
 
 ARTICLE_FIELDS = (
@@ -79,6 +80,7 @@ def save_articles(
     Two articles of one page or of one account with the same SKU: the second is set aside.
     In test mode no opening stock is taken over: it would be old by the time the account goes live.
     """
+    lock_tenants(session, [account.tenant_id])
     options = ChannelOptions.model_validate(account.settings)
     counts = Counts(read=len(records))
     page = {record.external_id: record for record in records}

@@ -27,6 +27,7 @@ from models.article_list import skus_by_id
 from models.columns import MAX_COUNT, Amount, need_id, utc_now
 from models.sheet import SheetOutcome, SheetResult
 from models.stock import StockLevel, touch_listings
+from models.tenant import lock_tenants
 
 PLAIN_FIELDS = (
     "gtin",
@@ -283,6 +284,7 @@ def save_sheet_articles(
     session: Session, tenant_id: int, currency: str, rows: Sequence[SheetArticle]
 ) -> None:
     """Save a batch of planned rows without their links to other articles; repeating it changes nothing."""
+    lock_tenants(session, [tenant_id])
     states = read_states(session, tenant_id, [row.sku for row in rows])
     articles = {}
     for row in rows:
@@ -354,6 +356,7 @@ def _save_prices(
 
 def link_sheet_articles(session: Session, tenant_id: int, rows: Sequence[SheetArticle]) -> None:
     """Join a batch of saved rows to their parents and parts; a bundle that changed is queued for channels."""
+    lock_tenants(session, [tenant_id])
     rows = [row for row in rows if row.model_fields_set & {"parent_sku", "parts"}]
     states = read_states(
         session, tenant_id, {sku for row in rows for sku in (row.sku, row.parent_sku, *row.parts) if sku}

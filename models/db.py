@@ -1,11 +1,15 @@
 """The database: one engine for each address, sessions that commit on leaving, and migrations."""
 
+import random
+import sqlite3
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -19,7 +23,13 @@ from models.settings import get_settings
 if TYPE_CHECKING:
     from alembic.config import Config
 
+T = TypeVar("T")
+
 BUSY_TIMEOUT_SECONDS = 30
+"""How long a lock is waited for, on both databases."""
+RETRY_SECONDS = (0.05, 0.2, 1.0)
+GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL: the transaction could not be serialised, was in a deadlock, or waited too long for a lock."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 _engines: dict[str, Engine] = {}
@@ -48,6 +58,7 @@ def _make_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
         event.listen(engine, "handle_error", _quote_no_row)
+        event.listen(engine, "connect", _prepare_postgres)
         return engine
     file = make_url(url).database
     if file:
@@ -63,6 +74,12 @@ def _quote_no_row(context: ExceptionContext) -> None:
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
+
+
+def _prepare_postgres(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -88,6 +105,36 @@ def session_scope() -> Iterator[Session]:
     with Session(get_engine(), expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+def in_transaction(step: Callable[[Session], T]) -> T:
+    """Take a step in a transaction of its own and return its result; the frame of a person's command.
+
+    Where the database undid the transaction because of others at work, the whole step is taken again, a few
+    times; so it changes nothing but what its session holds. Cycles need this not: their tasks try again.
+    """
+    for seconds in RETRY_SECONDS:
+        try:
+            with session_scope() as session:
+                return step(session)
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+        # Two that met must not meet again.
+        time.sleep(seconds * (0.5 + random.random()))  # noqa: S311 - no secret
+    with session_scope() as session:
+        return step(session)
+
+
+def gave_way(error: DBAPIError) -> bool:
+    """Say whether the database undid a transaction for others' sake, so that all of it can be tried again.
+
+    A lost connection is none of these: it may have broken after the commit.
+    """
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", "") in GAVE_WAY
 
 
 @contextmanager
@@ -152,7 +199,8 @@ def migration_config(url: str | None = None) -> "Config":
     # Imported late, as below: it takes a quarter of a second, and few commands migrate.
     from alembic.config import Config
 
-    config = Config()
+    # By itself it would write to what was standard output when it was imported.
+    config = Config(stdout=sys.stdout)
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url or get_settings().database_url
     return config

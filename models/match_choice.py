@@ -9,10 +9,11 @@ from models.account import Account, AccountData
 from models.columns import need_id
 from models.errors import NotFoundError, RuleError
 from models.matching import Match, MatchRule, remember_code
-from models.order import Actor, Hold, HoldReason, Order, OrderLine, OrderLineData
+from models.order import Actor, Hold, HoldReason, Order, OrderLine, OrderLineData, lock_order
 from models.order_follow import MOVABLE, Matcher, set_match
 from models.order_life import add_event
 from models.stock_moves import allocate, release_allocation, serve_waiting
+from models.tenant import lock_tenants
 
 MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
 BY_HAND = "by_hand"
@@ -61,7 +62,7 @@ def resolve_line(
     Raises: NotFoundError, if the order has no such line; RuleError, if its state allows no change or the
     line carries no number to remember.
     """
-    session.refresh(order, with_for_update=True)
+    lock_order(session, order)
     if order.state not in MOVABLE:
         raise RuleError(
             f"Order {order.external_id} is {order.state}; lines can be matched while it is open or pending."
@@ -85,6 +86,7 @@ def resolve_line(
 
 def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchRule]) -> int:
     """Try the rules again on lines that wait for an article; return how many found theirs."""
+    lock_tenants(session, [account.tenant_id])
     waiting = [row for row in list_unmatched(session, account.id) if row.order.state in MOVABLE]
     matcher = Matcher(session, account, rules)
     matcher.add([told_line(row.line) for row in waiting])

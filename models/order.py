@@ -13,6 +13,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
 from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money
 from models.errors import NotFoundError, RuleError
+from models.tenant import lock_tenants
 
 
 class OrderState(StrEnum):
@@ -342,7 +343,7 @@ def find_order(session: Session, number: str, account_id: int | None = None) -> 
 
 
 def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) -> list[Order]:
-    """Return the orders with these external ids, locked in the order of their ids."""
+    """Return the orders with these external ids, locked; the caller has the tenant's lock."""
     return list(
         session.exec(
             select(Order)
@@ -354,7 +355,8 @@ def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) 
 
 
 def lock_order(session: Session, order: Order) -> None:
-    """Lock an order and read it anew, so that nobody else takes a step of its life at the same moment."""
+    """Lock an order and its tenant and read it anew, so that nobody else takes a step at the same moment."""
+    lock_tenants(session, [order.tenant_id])
     session.flush()
     session.refresh(order, with_for_update=True)
 

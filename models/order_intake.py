@@ -46,6 +46,7 @@ from models.order_rows import addresses_of, content_hash, line_values, order_val
 from models.payment import Payment
 from models.stock import note_sold_there
 from models.stock_moves import allocate
+from models.tenant import lock_tenants
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
 
@@ -74,6 +75,7 @@ def save_orders(
     Orders that are not known yet and for which `is_history` holds are skipped: they are booked elsewhere,
     or not due yet.
     """
+    lock_tenants(session, [account.tenant_id])
     intake = Intake(counts=Counts(read=len(records)))
     page = {record.external_id: record for record in records}
     known = {order.external_id: order for order in lock_orders(session, account.id, page)}

@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Index, UniqueConstraint, func, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
+from models.account import Account
 from models.columns import code, instant, utc_now
+from models.tenant import lock_tenants
 from models.upsert import insert_or_update
 
 MAX_ATTEMPTS = 8
@@ -213,6 +215,8 @@ def retry_parked(session: Session, ids: Sequence[int]) -> int:
     query = select(Outbound).where(Outbound.state == OutboundState.parked)
     if ids:
         query = query.where(col(Outbound.id).in_(ids))
+    accounts = query.with_only_columns(col(Outbound.account_id))
+    lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
     rows = session.exec(query).all()
     for row in rows:
         row.state, row.attempts, row.error, row.next_try_at = OutboundState.pending, 0, "", utc_now()

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.account import Account
 from models.article import BundlePart, parts_of
 from models.columns import code, instant, need_id
 from models.listing import Listing, limits_for, sellable
@@ -26,6 +27,7 @@ from models.order import (
     OrderLine,
 )
 from models.outbound import OutboundKind, queue_outbound
+from models.tenant import lock_tenants
 from models.upsert import insert_or_update
 
 
@@ -219,6 +221,7 @@ def note_sold_there(session: Session, account_id: int, order_ids: Sequence[int])
 
 def touch_account(session: Session, account_id: int) -> None:
     """Queue all listings of an account whose article is known, e.g. after a limit was changed."""
+    lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
     ids = session.exec(
         select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))
     ).all()

@@ -1,8 +1,11 @@
 """Every change of a stock level: counting, promising to order lines, giving back, taking out.
 
 Law: 0 <= allocated <= on_hand, whoever allocates at the same moment, and the ledger sums to the level.
-Every function here locks the levels it touches first, in the order of their ids, and queues the listings
-whose stock it changed in the same transaction.
+Every function here queues the listings whose stock it changed in the same transaction.
+
+Locks are taken in one order by everyone: the lease of a run, the tenant (`models.tenant.lock_tenants`), then
+orders, then levels, each by id. Only `set_on_hand` locks the tenant itself; the others are called by
+those who have an order locked, and the tenant before it.
 """
 
 from collections import defaultdict
@@ -25,6 +28,7 @@ from models.stock import (
     in_batches,
     touch_listings,
 )
+from models.tenant import lock_tenants
 from models.upsert import insert_or_update, insert_rows, table_of
 
 
@@ -43,6 +47,7 @@ def set_on_hand(
     """
     if not quantities:
         return {}
+    lock_tenants(session, [session.get_one(Warehouse, warehouse_id).tenant_id])
     # A refusal takes back the levels made on the way, also for a caller who goes on after it.
     with session.begin_nested():
         levels = _lock_levels(session, list(quantities), warehouse_id, create=True)
@@ -71,14 +76,13 @@ def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
         )
 
 
-def allocate(session: Session, order_ids: Sequence[int], *, skip_locked: bool = False) -> None:
+def allocate(session: Session, order_ids: Sequence[int]) -> None:
     """Promise stock to the lines of open orders, as far as it reaches; hold what is short.
 
     Orders are served in the order given. Demand of lines that share an article is taken from the
-    same figure, one after the other. Repeating it only adds what became available. `skip_locked` leaves
-    out orders that another transaction has in hand.
+    same figure, one after the other. Repeating it only adds what became available.
     """
-    lines = _lock_lines(session, order_ids, skip_locked)
+    lines = _lock_lines(session, order_ids)
     demand = _physical_demand(session, [line.id for line in lines if line.missing > 0])
     levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
     ranks = _warehouse_ranks(session)
@@ -129,7 +133,7 @@ class _LineNeed:
     promised: int = 0
 
 
-def _lock_lines(session: Session, order_ids: Sequence[int], skip_locked: bool) -> list[_LineNeed]:
+def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
     """Lock the open ones among the orders and return their lines, in the order of the orders given."""
     lines: dict[int, list[_LineNeed]] = {}
     for batch in in_batches(sorted(set(order_ids))):
@@ -141,7 +145,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int], skip_locked: bool) -
                 col(Order.trial).is_(False),
             )
             .order_by(col(Order.id))
-            .with_for_update(skip_locked=skip_locked)
+            .with_for_update()
         ).all()
         lines.update({need_id(order_id): [] for order_id in locked})
         rows = session.execute(
@@ -308,9 +312,8 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
         .order_by(col(Order.placed_at), col(Order.id))
         .distinct()
     ).all()
-    # Levels are locked by now, while others lock orders first: waiting here could be for ever. Whoever has
-    # such an order in hand sees the new figures when it gets to the levels.
-    allocate(session, [need_id(order_id) for order_id, _ in waiting], skip_locked=True)
+    # Levels are locked by now and orders come before them; but who has one of these has the tenant first.
+    allocate(session, [need_id(order_id) for order_id, _ in waiting])
 
 
 def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -355,7 +358,6 @@ def _level_ids(session: Session, article_ids: Sequence[int], warehouse_id: int |
 
 
 def _lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
-    # One order for everyone who locks, or two that lock each other's levels wait for ever.
     levels: list[StockLevel] = []
     for batch in in_batches(level_ids):
         levels.extend(

@@ -1,10 +1,18 @@
-"""Tenant: one seller with its own articles, warehouses and order of matching rules (Mandant)."""
+"""Tenant: one seller with its own articles, warehouses and order of matching rules (Mandant).
 
+The lock that every change of a tenant's goods goes by (`lock_tenants`).
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.errors import NotFoundError, RuleError
+
+STANDSTILL_SECONDS = 60
+"""A transaction that locks a tenant and does nothing for so long is ended by PostgreSQL."""
 
 
 class Tenant(SQLModel, table=True):
@@ -41,6 +49,26 @@ def get_tenant(session: Session, name: str) -> Tenant:
 def list_tenants(session: Session) -> list[Tenant]:
     """Return all tenants by name."""
     return list(session.exec(select(Tenant).order_by(col(Tenant.name))).all())
+
+
+def lock_tenants(session: Session, tenant_ids: Iterable[int]) -> None:
+    """Wait until no other transaction changes these tenants' goods, and let none until this one ends.
+
+    Goods are orders, stock, articles, listings and outbound rows. Whoever changes any of them takes this lock
+    before any row of theirs and after a lease; several tenants at once, in the order of their ids. Repeating
+    it is harmless. SQLite lets one transaction write at a time anyway.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    # A process that was stopped in here must not stop all others for ever.
+    ended = func.set_config("idle_in_transaction_session_timeout", f"{STANDSTILL_SECONDS}s", True)
+    session.connection().execute(
+        select(col(Tenant.id), ended)
+        .where(col(Tenant.id).in_(set(tenant_ids)))
+        .order_by(col(Tenant.id))
+        # Weak enough to let others insert rows that point to the tenant.
+        .with_for_update(key_share=True)
+    )
 
 
 def pick_tenant(session: Session, name: str | None) -> Tenant:

@@ -11,11 +11,13 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
+from sqlmodel import Session
 
 from models.article_list import list_articles
 from models.article_sheet import (
@@ -27,7 +29,7 @@ from models.article_sheet import (
     save_sheet_articles,
 )
 from models.columns import need_id
-from models.db import read_scope, session_scope
+from models.db import in_transaction, read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.sheet import SheetOutcome, SheetReport, SheetResult
 from models.stock_list import countable, describe_stock, list_warehouses, pick_warehouse
@@ -76,12 +78,10 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
     if not dry_run:
         batches = [plan.rows[start : start + BATCH] for start in range(0, len(plan.rows), BATCH)]
         for batch in batches:
-            with session_scope() as session:
-                save_sheet_articles(session, tenant_id, currency, batch)
+            in_transaction(partial(save_sheet_articles, tenant_id=tenant_id, currency=currency, rows=batch))
         # Only now every parent and part is there.
         for batch in batches:
-            with session_scope() as session:
-                link_sheet_articles(session, tenant_id, batch)
+            in_transaction(partial(link_sheet_articles, tenant_id=tenant_id, rows=batch))
     return _report(tenant_id, [*plan.results, *refused], ignored)
 
 
@@ -377,7 +377,8 @@ def _set_batch(
     warehouse_id: int, batch: Sequence[tuple[_Count, int]], reference: str, *, dry_run: bool
 ) -> list[SheetResult]:
     """Set a batch at once; if a rule refuses it, row by row, so that the others are taken."""
-    with session_scope() as session:
+
+    def step(session: Session) -> tuple[dict[int, int], dict[int, str]]:
         try:
             with session.begin_nested():
                 wanted = {article_id: count.on_hand for count, article_id in batch}
@@ -395,6 +396,9 @@ def _set_batch(
                     reasons[article_id] = f"on_hand: {error}"
         if dry_run:
             session.rollback()
+        return changes, reasons
+
+    changes, reasons = in_transaction(step)
     return [
         SheetResult(
             row=count.row,

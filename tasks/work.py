@@ -31,7 +31,7 @@ from models.cycle import (
 from models.db import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.matching import MatchRule, read_rules
-from models.tenant import Tenant
+from models.tenant import Tenant, lock_tenants
 from tasks.alarms import note_run_succeeded, safe_error
 from tasks.reports import publish_report
 from tasks.secrets import load_secrets
@@ -71,9 +71,10 @@ class Work:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Yield a session whose commit is refused if another run holds the lease by now."""
+        """Yield a session that changes the tenant's goods alone; refused if another run holds the lease."""
         with session_scope() as session:
             keep_lease(session, self.run_id)
+            lock_tenants(session, [self.account.tenant_id])
             yield session
 
     def note_age(self, oldest_news_at: datetime | None, seconds: int | None) -> None:

@@ -28,12 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Run the tests that the kind of database does not concern on PostgreSQL, too.",
     )
+    parser.addoption("--storms", type=int, default=2, help="How many storms rage, each by its own seed.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what asks for `sqlite_database` twice if everything is to run on both kinds."""
+    """Run what asks for `sqlite_database` twice if everything is to run on both kinds; count the storms."""
     if metafunc.config.getoption("whole") and "either_kind" in metafunc.fixturenames:
         metafunc.parametrize("either_kind", ["sqlite", "postgresql"], indirect=True)
+    if "storm" in metafunc.fixturenames:
+        metafunc.parametrize("storm", range(metafunc.config.getoption("storms")))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -170,7 +173,7 @@ def either_kind(request: pytest.FixtureRequest) -> str:
 def sqlite_database(
     request: pytest.FixtureRequest, either_kind: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """`database` for tests that its kind does not concern: on SQLite alone, unless `--whole` asks for more."""
+    """`database` for tests that its kind does not concern: SQLite, and with `--whole` both kinds."""
     url: str = request.getfixturevalue("sqlite_url" if either_kind == "sqlite" else "postgres_url")
     yield from _name_in_settings(url, monkeypatch)
 

@@ -162,3 +162,14 @@ def begin(account_id: int) -> str:
     with session_scope() as session:
         begin_run(session, account_id, Cycle.order_import)
     return "begun"
+
+
+def sell_or_command(step: Sequence[str]) -> str | int:
+    """Buy a mug, or run the command line and return its exit code."""
+    if step[0] == "buy":
+        return buy(step[1], ["MUG"])
+    from typer.testing import CliRunner
+
+    from console.cli import app
+
+    return CliRunner().invoke(app, list(step)).exit_code
