@@ -4,7 +4,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from sqlmodel import Session
 
 from console.cli_output import (
     AccountOption,
@@ -91,7 +90,7 @@ def resolve(
     need_database()
     wanted = parse_parts(skus, "--sku")
 
-    def step(session: Session) -> tuple[str, int, set[str]]:
+    def step(session: Any) -> tuple[str, int, set[str]]:
         account_id = get_account(session, account).id if account else None
         row = find_order(session, order, account_id)
         owner = session.get_one(Account, row.account_id)

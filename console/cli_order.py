@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from sqlmodel import Session
 
 from console.cli_output import (
     TABLE_LIMIT,
@@ -158,7 +157,7 @@ def pay(
     paid_at = _when(at)
     value = _amount(amount) if amount is not None else None
 
-    def step(session: Session, order: Order) -> str:
+    def step(session: Any, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
         due = order.total - order.paid_amount
         if value is None and due <= 0:
@@ -205,7 +204,7 @@ def ship(
     if any(len(number) > 80 for number in numbers):
         raise typer.BadParameter("A tracking number has at most 80 characters.")
 
-    def step(session: Session, order: Order) -> str:
+    def step(session: Any, order: Order) -> str:
         known = {
             line.external_id: need_id(line.id)
             for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
@@ -278,11 +277,11 @@ def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[
         yield from describe_orders(session, batch, *names)
 
 
-def _with_order(number: str, account: str | None, step: Callable[[Session, Order], T]) -> T:
+def _with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
     """Take a step with an order, locked, so that two people do not count on the same figures."""
     need_database()
 
-    def locked(session: Session) -> T:
+    def locked(session: Any) -> T:
         order = find_order(session, number, _account_id(session, account))
         lock_order(session, order)
         return step(session, order)
@@ -293,7 +292,7 @@ def _with_order(number: str, account: str | None, step: Callable[[Session, Order
 def _each(numbers: list[str], account: str | None, step: Any, done: str) -> None:
     """Take a step with each order by itself; one that is refused does not stop the others."""
 
-    def one(session: Session, order: Order) -> str:
+    def one(session: Any, order: Order) -> str:
         step(session, order)
         return order.external_id
 

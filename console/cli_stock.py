@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from sqlmodel import Session
 
 from console.cli_output import (
     TABLE_LIMIT,
@@ -78,7 +77,7 @@ def change(
     """Set what is on hand of an article; channels are told with the next stock-export."""
     need_database()
 
-    def step(session: Session) -> int:
+    def step(session: Any) -> int:
         owner = pick_tenant(session, tenant)
         found = countable(session, need_id(owner.id), [sku])[sku]
         if isinstance(found, str):
@@ -111,7 +110,7 @@ def limit_stock(
     if remove and (buffer is not None or maximum is not None):
         raise typer.BadParameter("--remove goes without figures.")
 
-    def step(session: Session) -> list[dict[str, Any]]:
+    def step(session: Any) -> list[dict[str, Any]]:
         row = get_account(session, account)
         account_id = need_id(row.id)
         scope, key = LimitScope.account, ""
@@ -152,7 +151,7 @@ def warehouse(
     """Add a warehouse or change its priority; without a name, list them."""
     need_database()
 
-    def step(session: Session) -> list[dict[str, Any]]:
+    def step(session: Any) -> list[dict[str, Any]]:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         if name:
             save_warehouse(session, tenant_id, name, priority)
