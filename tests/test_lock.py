@@ -14,8 +14,10 @@ ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["dependency-groups"]["dev"]
+BENCHMARKS: list[str] = PROJECT["dependency-groups"]["bench"]
 LOCKS = {
     "requirements.lock": RUNTIME,
+    "requirements-bench.lock": [*RUNTIME, *BENCHMARKS],
     "requirements-dev.lock": [*RUNTIME, *DEVELOPMENT, *PROJECT["build-system"]["requires"]],
 }
 

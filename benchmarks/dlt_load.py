@@ -1,0 +1,89 @@
+"""For orientation: the same orders loaded by dlt into the same kind of database, merged by their number.
+
+dlt (https://dlthub.com, Apache-2.0) loads what it is given: nothing is matched, promised or followed.
+Both sides read the same pages and translate them the same way; what differs is the way into the database.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import quote
+
+from benchmarks import child
+from benchmarks.figure import MissingError, Plan, Row
+from benchmarks.surroundings import database, stand_in
+
+NAME = "dlt"
+SIZES = {"small": (60,), "default": (10_000,), "full": (10_000,)}
+
+
+def measure(plan: Plan) -> Iterator[Row]:
+    """Yield orders a second, first loaded and then merged once more.
+
+    Raises: MissingError, if dlt is not installed.
+    """
+    if find_spec("dlt") is None:
+        raise MissingError("the package dlt is not installed; `make bench` installs it")
+    for size in plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"]):
+        with stand_in(orders=size) as url:
+            for kind in plan.kinds:
+                floor: list[float] = []
+                rates: dict[str, list[float]] = {"new": [], "unchanged": []}
+                peak = 0.0
+                for _ in range(plan.runs_at(size)):
+                    with database(kind):
+                        answer = child.run("benchmarks.floor:orders", url=f"{url}/bench")
+                        floor.append(size / answer["seconds"])
+                    with database(kind) as address:
+                        for values in rates.values():
+                            answer = child.run(
+                                "benchmarks.dlt_load:load", url=f"{url}/bench", address=address, orders=size
+                            )
+                            values.append(size / answer["seconds"])
+                            peak = max(peak, answer["peak_mb"])
+                for case, values in rates.items():
+                    yield Row(NAME, case, kind, size, "orders/s", values, floor, peak)
+
+
+def load(url: str, address: str, orders: int) -> dict[str, float]:
+    """Return the seconds of one run of a pipeline that reads, normalises and merges all orders."""
+    os.environ["DLT_DATA_DIR"] = os.environ["WARENFLUSS_DATA_DIR"]
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+    os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
+
+    import dlt
+    from sqlalchemy import create_engine, text
+
+    from benchmarks.floor import read_orders
+    from benchmarks.stand_in import read_pages
+
+    def pages() -> Iterator[list[dict[str, Any]]]:
+        for page in read_pages(url, "GetSoldItems"):
+            yield [record.model_dump() for record in read_orders(page)]
+
+    engine = create_engine(address)
+    if engine.dialect.name == "postgresql":
+        # dlt wants a host and a password; libpq takes the folder of a socket for one, and this server any.
+        socket = quote(str(engine.url.query["host"]), safe="")
+        destination: Any = dlt.destinations.postgres(
+            f"postgresql://postgres:any@{socket}/{engine.url.database}"
+        )
+    else:
+        destination = dlt.destinations.sqlalchemy(engine)
+    pipeline = dlt.pipeline(
+        "orders",
+        pipelines_dir=os.environ["WARENFLUSS_DATA_DIR"],
+        destination=destination,
+        # In SQLite another schema would be another file beside it.
+        dataset_name="main" if engine.dialect.name == "sqlite" else "dlt",
+    )
+    begin = time.perf_counter()
+    pipeline.run(pages(), table_name="orders", primary_key="external_id", write_disposition="merge")
+    seconds = time.perf_counter() - begin
+    with engine.connect() as connection:
+        schema = "main" if engine.dialect.name == "sqlite" else "dlt"
+        found = connection.execute(text(f"SELECT count(*) FROM {schema}.orders")).scalar()
+        assert found == orders, found
+    return {"seconds": seconds}

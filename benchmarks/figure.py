@@ -1,0 +1,88 @@
+"""What a figure is: rows of a table, each with the floor that was measured beside it."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+KINDS = ("sqlite", "postgresql")
+
+
+@dataclass
+class Row:
+    """One measured value: the median of its runs, and the same of the floor, both in `unit`."""
+
+    figure: str
+    case: str
+    database: str
+    size: int
+    unit: str
+    values: Sequence[float]
+    floor: Sequence[float] = ()
+    peak_mb: float | None = None
+    """The most memory that a process of its own needed for it."""
+    budget: str = ""
+    reached: bool | None = None
+    note: str = ""
+
+    @property
+    def value(self) -> float:
+        """The median of all runs."""
+        return statistics.median(self.values)
+
+    @property
+    def ratio(self) -> float | None:
+        """Value by floor: of rates more is better, of seconds less."""
+        return self.value / statistics.median(self.floor) if self.floor else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the JSON file says of this row."""
+        return {
+            "figure": self.figure,
+            "case": self.case,
+            "database": self.database,
+            "size": self.size,
+            "unit": self.unit,
+            "median": self.value,
+            "lowest": min(self.values),
+            "highest": max(self.values),
+            "runs": len(self.values),
+            "floor": statistics.median(self.floor) if self.floor else None,
+            "ratio": self.ratio,
+            "peak_mb": self.peak_mb,
+            "budget": self.budget,
+            "reached": self.reached,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured: on which databases, how large, how often."""
+
+    extent: str = "default"
+    """small, default or full."""
+    kinds: Sequence[str] = KINDS
+    runs: int = 3
+    sizes: Sequence[int] = field(default_factory=tuple)
+    """Instead of the figure's own sizes."""
+
+    def sizes_of(self, small: Sequence[int], default: Sequence[int], full: Sequence[int]) -> Sequence[int]:
+        """Return the sizes to measure, ascending."""
+        by_extent = {"small": small, "default": default, "full": full}
+        return sorted(self.sizes) or by_extent[self.extent]
+
+    def runs_at(self, size: int) -> int:
+        """Return how often to measure: once where one run takes minutes, unless all was asked for."""
+        return self.runs if self.extent == "full" or size <= 20_000 else 1
+
+
+class Figure(Protocol):
+    """A module that measures one figure."""
+
+    NAME: str
+    measure: Callable[[Plan], Iterator[Row]]
+
+
+class MissingError(Exception):
+    """A figure cannot be measured here; the message says why."""

@@ -1,0 +1,177 @@
+"""Many processes allocate one article at once, an order each transaction; and whether the sum is right."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from benchmarks import child
+from benchmarks.figure import Plan, Row
+from benchmarks.surroundings import database
+
+NAME = "hot-article"
+ORDERS = {"small": 40, "default": 2_000, "full": 10_000}
+WRITERS = {"small": 2, "default": 8, "full": 8}
+STARTING_SECONDS = 6.0
+ON_HAND = 0.8
+"""Of what is ordered: the last orders find nothing left."""
+
+
+def measure(plan: Plan) -> Iterator[Row]:
+    """Yield one row for each database; the floor adds to the same row with as many commits and writers."""
+    writers = WRITERS[plan.extent]
+    for orders in plan.sizes_of(*((ORDERS[extent],) for extent in ("small", "default", "full"))):
+        for kind in plan.kinds:
+            rates, floor = [], []
+            peak, note = 0.0, ""
+            for _ in range(plan.runs_at(orders)):
+                with database(kind):
+                    child.run("benchmarks.hot_article:prepare", orders=orders)
+                    floor.append(_rate("count_up", orders, writers)[0])
+                with database(kind):
+                    child.run("benchmarks.hot_article:prepare", orders=orders)
+                    rate, peak = _rate("allocate_each", orders, writers)
+                    rates.append(rate)
+                    note = child.run("benchmarks.hot_article:check", orders=orders)["note"]
+            row = Row(NAME, f"{writers} writers", kind, orders, "orders/s", rates, floor, peak, note=note)
+            row.budget, row.reached = "the sum is right", True
+            yield row
+
+
+def _rate(function: str, orders: int, writers: int) -> tuple[float, float]:
+    """Return orders a second from the first writer's first to the last one's last, and one's peak memory."""
+    begin_at = time.time() + STARTING_SECONDS
+    answers = child.run_together(
+        f"benchmarks.hot_article:{function}",
+        [
+            {"order_ids": list(range(writer + 1, orders + 1, writers)), "begin_at": begin_at}
+            for writer in range(writers)
+        ],
+    )
+    begun = min(answer["begun"] for answer in answers)
+    ended = max(answer["ended"] for answer in answers)
+    return orders / (ended - begun), max(answer["peak_mb"] for answer in answers)
+
+
+def prepare(orders: int) -> None:
+    """Save orders of one unit each of the same listed article, none of them allocated yet."""
+    from decimal import Decimal
+
+    from models.account import add_account
+    from models.article import Article
+    from models.columns import need_id, utc_now
+    from models.db import session_scope
+    from models.listing import Listing
+    from models.order import LinePart, Order, OrderLine, OrderState, PaymentState
+    from models.stock import main_warehouse
+    from models.stock_moves import set_on_hand
+    from models.tenant import add_tenant
+    from models.upsert import insert_returning, insert_rows
+
+    with session_scope() as session:
+        tenant_id = need_id(add_tenant(session, "hot").id)
+        account_id = need_id(add_account(session, tenant_id, "hot", "afterbuy", {}).id)
+        article = Article(tenant_id=tenant_id, sku="HOT")
+        session.add(article)
+        session.flush()
+        article_id = need_id(article.id)
+        session.add(Listing(account_id=account_id, external_id="HOT", article_id=article_id))
+        set_on_hand(
+            session, need_id(main_warehouse(session, tenant_id).id), {article_id: int(orders * ON_HAND)}
+        )
+        ids = insert_returning(
+            session,
+            Order,
+            [
+                {
+                    "tenant_id": tenant_id,
+                    "account_id": account_id,
+                    "external_id": str(number),
+                    "state": OrderState.open,
+                    "payment_state": PaymentState.paid,
+                    "placed_at": utc_now(),
+                    "currency": "EUR",
+                    "total": Decimal("12.90"),
+                    "details": {},
+                }
+                for number in range(1, orders + 1)
+            ],
+        )
+        assert ids == list(range(1, orders + 1))
+        lines = insert_returning(
+            session,
+            OrderLine,
+            [
+                {
+                    "order_id": order_id,
+                    "account_id": account_id,
+                    "external_id": str(order_id),
+                    "position": 0,
+                    "quantity": 1,
+                    "price": Decimal("12.90"),
+                    "article_id": article_id,
+                    "codes": {},
+                    "details": {},
+                }
+                for order_id in ids
+            ],
+        )
+        insert_rows(
+            session,
+            LinePart,
+            [{"order_line_id": line_id, "article_id": article_id, "quantity": 1} for line_id in lines],
+        )
+
+
+def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
+    """Allocate orders one by one, each in a transaction of its own; return the clock at begin and end."""
+    from models.db import session_scope
+    from models.stock_moves import allocate
+
+    begun = _wait(begin_at)
+    for order_id in order_ids:
+        with session_scope() as session:
+            allocate(session, [order_id])
+    return {"begun": begun, "ended": time.time()}
+
+
+def count_up(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
+    """Add one to the same row for each order, if there is one left, each in a transaction of its own."""
+    from sqlalchemy import update
+    from sqlmodel import col
+
+    from models.db import session_scope
+    from models.stock import StockLevel
+
+    begun = _wait(begin_at)
+    for _ in order_ids:
+        with session_scope() as session:
+            session.execute(
+                update(StockLevel)
+                .where(col(StockLevel.allocated) < StockLevel.on_hand)
+                .values(allocated=StockLevel.allocated + 1)
+            )
+    return {"begun": begun, "ended": time.time()}
+
+
+def _wait(begin_at: float) -> float:
+    time.sleep(max(0.0, begin_at - time.time()))
+    return time.time()
+
+
+def check(orders: int) -> dict[str, str]:
+    """Return the sums in words. Raises: AssertionError, unless they are exactly what there was to promise."""
+    from sqlmodel import func, select
+
+    from models.db import read_scope
+    from models.order import Hold, OrderLine
+    from models.stock import Allocation, StockLevel, StockMovement
+
+    with read_scope() as session:
+        level = session.exec(select(StockLevel)).one()
+        promised = session.exec(select(func.sum(Allocation.quantity))).one()
+        of_lines = session.exec(select(func.sum(OrderLine.allocated))).one()
+        moved = session.exec(select(func.sum(StockMovement.quantity))).one()
+        short = session.exec(select(func.count()).select_from(Hold)).one()
+    assert level.on_hand == moved == int(orders * ON_HAND)
+    assert level.allocated == promised == of_lines == level.on_hand
+    assert short == orders - level.on_hand
+    return {"note": f"{promised} of {level.on_hand} promised, {short} held as short"}

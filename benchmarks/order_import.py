@@ -1,0 +1,102 @@
+"""Order import as a whole cycle, 250 orders a page: new ones, the same again, and each of them changed."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from benchmarks import child
+from benchmarks.figure import Plan, Row
+from benchmarks.surroundings import ACCOUNT, database, open_account, point_account, stand_in, time_flow
+
+NAME = "order-import"
+SIZES = {"small": (60,), "default": (10_000, 100_000), "full": (10_000, 100_000)}
+BUDGET = 0.5
+GROWTH_BUDGET = 10.5
+LARGE = 100_000
+
+
+def measure(plan: Plan) -> Iterator[Row]:
+    """Yield one row for each database, size and case, then how time and memory grow with the size."""
+    rows: dict[str, list[Row]] = {kind: [] for kind in plan.kinds}
+    for size in plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"]):
+        # Where one run takes minutes, only the first import is measured unless all was asked for.
+        cases = ["new"] if size >= LARGE and plan.extent != "full" else ["new", "unchanged", "changed"]
+        with stand_in(orders=size, changed="changed" in cases) as url:
+            for kind in plan.kinds:
+                for row in _measure(plan, kind, url, size, cases):
+                    rows[kind].append(row)
+                    yield row
+    for kind in plan.kinds:
+        yield from growth(rows[kind], GROWTH_BUDGET)
+
+
+def _measure(plan: Plan, kind: str, url: str, size: int, cases: list[str]) -> Iterator[Row]:
+    floor: list[float] = []
+    rates: dict[str, list[float]] = {case: [] for case in cases}
+    peaks = dict.fromkeys(cases, 0.0)
+    for _ in range(plan.runs_at(size)):
+        with database(kind):
+            answer = child.run("benchmarks.floor:orders", url=f"{url}/bench")
+            floor.append(size / answer["seconds"])
+        with database(kind):
+            child.run("benchmarks.order_import:prepare", url=f"{url}/bench")
+            for case in cases:
+                address = f"{url}/changed" if case == "changed" else f"{url}/bench"
+                answer = child.run("benchmarks.order_import:cycle", url=address, case=case, orders=size)
+                rates[case].append(size / answer["seconds"])
+                peaks[case] = max(peaks[case], answer["peak_mb"])
+    for case in cases:
+        row = Row(NAME, case, kind, size, "orders/s", rates[case], floor, peaks[case])
+        if case == "new":
+            row.budget = f"≥ {BUDGET} of the floor"
+            row.reached = row.ratio is not None and row.ratio >= BUDGET
+        yield row
+
+
+def growth(rows: list[Row], budget: float) -> Iterator[Row]:
+    """Yield how much longer ten times as many records take, and how much more memory, by rows of "new"."""
+    new = [row for row in rows if row.case == "new"]
+    for small, large in pairwise(new):
+        allowed = budget * large.size / small.size / 10
+        times = (large.size / large.value) / (small.size / small.value)
+        yield Row(
+            large.figure,
+            f"time of {large.size:,} by {small.size:,}",
+            large.database,
+            large.size,
+            "times",
+            [times],
+            budget=f"≤ {allowed:.1f}",
+            reached=times <= allowed,
+        )
+        memory = (large.peak_mb or 0) / (small.peak_mb or 1)
+        yield Row(
+            large.figure,
+            f"memory of {large.size:,} by {small.size:,}",
+            large.database,
+            large.size,
+            "times",
+            [memory],
+            budget="the same: ≤ 1.1",
+            reached=memory <= 1.1,
+        )
+
+
+def prepare(url: str) -> None:
+    """Open the account and take in the articles of the orders."""
+    from flows.article_import import article_import
+
+    open_account(url)
+    time_flow(article_import, ACCOUNT)
+
+
+def cycle(url: str, case: str, orders: int) -> dict[str, float]:
+    """Return the seconds of one run of the flow that finds each order new, unchanged or changed."""
+    from datetime import UTC, datetime
+
+    from flows.order_import import order_import
+
+    point_account(url)
+    since = None if case == "new" else datetime(2020, 1, 1, tzinfo=UTC)
+    seconds, counts = time_flow(order_import, ACCOUNT, since=since)
+    assert counts[case] == orders, counts
+    return {"seconds": seconds}

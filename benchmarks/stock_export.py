@@ -1,0 +1,229 @@
+"""Stock export: 1,000 changes among many listings that the channel has been told of before."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from sqlalchemy import Connection, Integer, String, cast, column, insert, literal, select, text
+from sqlalchemy.sql.expression import ColumnElement
+
+from benchmarks import child
+from benchmarks.figure import Plan, Row
+from benchmarks.surroundings import ACCOUNT, database, open_account, stand_in, time_flow
+
+NAME = "stock-export"
+SIZES = {"small": (1_000, 2_000), "default": (10_000, 1_000_000), "full": (10_000, 100_000, 1_000_000)}
+BUDGET = 1.2
+CHANGES = 1_000
+
+
+def measure(plan: Plan) -> Iterator[Row]:
+    """Yield the export and the noting of changes for each size, then the largest against the smallest.
+
+    The sizes are measured in turn, so that a noisy moment meets them alike.
+    """
+    sizes = plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"])
+    changes = min(CHANGES, sizes[0] // 2)
+    with stand_in() as url:
+        for kind in plan.kinds:
+            yield from _measure(plan, kind, f"{url}/idle", sizes, changes)
+
+
+def _measure(plan: Plan, kind: str, url: str, sizes: Sequence[int], changes: int) -> Iterator[Row]:
+    with ExitStack() as stack:
+        addresses = {}
+        for size in sizes:
+            addresses[size] = stack.enter_context(database(kind))
+            child.run("benchmarks.stock_export:fill", url=url, listings=size)
+        exports: dict[int, list[float]] = {size: [] for size in sizes}
+        notings: dict[int, list[float]] = {size: [] for size in sizes}
+        floors: dict[int, list[float]] = {size: [] for size in sizes}
+        peaks = dict.fromkeys(sizes, 0.0)
+        for number in range(1 if plan.extent == "small" else plan.runs + 2):
+            for size in sizes:
+                answer = child.run(
+                    "benchmarks.stock_export:cycle",
+                    database_url=addresses[size],
+                    listings=size,
+                    changes=changes,
+                    quantity=100 + number,
+                )
+                exports[size].append(answer["export"])
+                notings[size].append(answer["noting"])
+                floors[size].append(answer["floor"])
+                peaks[size] = max(peaks[size], answer["peak_mb"])
+    rows = []
+    for size in sizes:
+        case = f"{changes:,} changes"
+        rows.append(Row(NAME, case, kind, size, "s", exports[size], floors[size], peaks[size]))
+        yield rows[-1]
+        yield Row(NAME, f"noting {case}", kind, size, "s", notings[size])
+    times = rows[-1].value / rows[0].value
+    yield Row(
+        NAME,
+        f"time among {sizes[-1]:,} by {sizes[0]:,}",
+        kind,
+        sizes[-1],
+        "times",
+        [times],
+        budget="within 20 %",
+        reached=times <= BUDGET,
+    )
+
+
+def fill(url: str, listings: int) -> None:
+    """Open the account and add articles with stock, each listed and told of; the database makes the rows."""
+    from models import db
+    from models.account import get_account
+    from models.article import Article
+    from models.columns import need_id, utc_now
+    from models.listing import Listing
+    from models.outbound import Outbound, OutboundKind, OutboundState
+    from models.stock import MovementReason, StockLevel, StockMovement, main_warehouse
+
+    open_account(url)
+    with db.session_scope() as session:
+        account = get_account(session, ACCOUNT)
+        warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+        connection = session.connection()
+        number = column("number", Integer)
+        name = cast(number, String)
+        now = utc_now()
+        _generate(
+            connection, Article, listings, id=number, tenant_id=account.tenant_id, sku=name, changed_at=now
+        )
+        _generate(
+            connection,
+            Listing,
+            listings,
+            id=number,
+            account_id=account.id,
+            external_id=name,
+            article_id=number,
+            title=name,
+            content_hash="0" * 64,
+            channel_quantity=10,
+            published_quantity=10,
+            published_at=now,
+            seen_at=now,
+        )
+        _generate(
+            connection,
+            StockLevel,
+            listings,
+            id=number,
+            warehouse_id=warehouse_id,
+            article_id=number,
+            on_hand=10,
+        )
+        _generate(
+            connection,
+            StockMovement,
+            listings,
+            id=number,
+            level_id=number,
+            quantity=10,
+            reason=MovementReason.opening,
+            at=now,
+        )
+        _generate(
+            connection,
+            Outbound,
+            listings,
+            id=number,
+            account_id=account.id,
+            kind=OutboundKind.stock,
+            key=name,
+            state=OutboundState.sent,
+            changed_at=now,
+            next_try_at=now,
+            sent_at=now,
+            sent_values={"external_id": "71000001", "quantity": "10", "version": 1},
+        )
+        if connection.dialect.name == "postgresql":
+            for table in ("article", "listing", "stock_level", "stock_movement", "outbound"):
+                connection.execute(
+                    text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {listings})")
+                )
+    if connection.dialect.name == "postgresql":
+        # What the server does by itself sooner or later, were it not switched off for tests.
+        with db.get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as maintained:
+            maintained.execute(text("VACUUM ANALYZE"))
+
+
+def _generate(connection: Connection, model: Any, count: int, **values: Any) -> None:
+    """Insert `count` rows numbered from 1; values are expressions of the column `number`, or constants."""
+    table = model.__table__
+    for each in table.columns:
+        if each.name in values or each.nullable or each.primary_key:
+            continue
+        default = each.default.arg if each.default is not None else None
+        values[each.name] = default({}) if callable(default) else default
+    numbers = select(literal(1).label("number")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.number + 1).where(numbers.c.number < count))
+    chosen = [
+        value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)
+        for name, value in values.items()
+    ]
+    connection.execute(insert(table).from_select(list(values), select(*chosen).select_from(numbers)))
+
+
+def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict[str, float]:
+    """Return the seconds of noting changes spread over all listings, of the flow, and of its floor."""
+    import os
+
+    from models.settings import get_settings
+
+    os.environ["WARENFLUSS_DATABASE_URL"] = database_url
+    get_settings.cache_clear()
+
+    from flows.stock_export import stock_export
+    from models import db
+    from models.account import get_account
+    from models.stock import main_warehouse
+    from models.stock_moves import set_on_hand
+
+    step = listings // changes
+    ids = list(range(1, changes * step, step))[:changes]
+    floor = _time_floor(ids, quantity)
+    begin = time.perf_counter()
+    with db.session_scope() as session:
+        warehouse = main_warehouse(session, get_account(session, ACCOUNT).tenant_id)
+        set_on_hand(session, warehouse.id or 0, dict.fromkeys(ids, quantity))
+    noting = time.perf_counter() - begin
+    export, counts = time_flow(stock_export, ACCOUNT)
+    assert counts["sent"] == changes, counts
+    return {"export": export, "noting": noting, "floor": floor}
+
+
+def _time_floor(ids: list[int], quantity: int) -> float:
+    """Return the seconds in which the same requests are built and the same rows updated, and nothing else."""
+    from sqlalchemy import bindparam, update
+
+    from connectors.afterbuy import xml
+    from connectors.afterbuy.mapping_updates import stock_to_wire
+    from connectors.afterbuy.settings import AfterbuySettings
+    from connectors.base import StockItem
+    from models.columns import utc_now
+    from models.db import get_engine
+    from models.listing import Listing
+    from models.outbound import Outbound
+    from models.upsert import table_of
+
+    settings = AfterbuySettings()
+    begin = time.perf_counter()
+    for start in range(0, len(ids), 250):
+        batch = ids[start : start + 250]
+        items = [StockItem(str(one), str(one), quantity) for one in batch]
+        xml.build("Request", [("Products", [("Product", stock_to_wire(item, settings)) for item in items])])
+        with get_engine().begin() as connection:
+            for table, values in (
+                (table_of(Listing), {"published_at": utc_now()}),
+                (table_of(Outbound), {"sent_at": utc_now()}),
+            ):
+                connection.execute(
+                    update(table).where(table.c.id == bindparam("row")).values(**values),
+                    [{"row": one} for one in batch],
+                )
+    return time.perf_counter() - begin
