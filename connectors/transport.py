@@ -26,7 +26,7 @@ from connectors.errors import (
     WriteHeldBackError,
 )
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 3600.0
 MAX_WOULD_SEND_CHARACTERS = 1_000_000
 _MIN_SECRET_LENGTH = 6
@@ -158,7 +158,7 @@ class Transport(httpx.BaseTransport):
         for chunk in chunks:
             size += len(chunk)
             if size > self._max_body_bytes:
-                raise _UnusableBodyError(f"is larger than {self._max_body_bytes} bytes")
+                raise self._too_large()
             self._clock.check()
             yield chunk
 
@@ -172,12 +172,16 @@ class Transport(httpx.BaseTransport):
                 plain = unpack.decompress(chunk, left + 1)
                 left -= len(plain)
                 if left < 0:
-                    raise _UnusableBodyError(f"is larger than {self._max_body_bytes} bytes")
+                    raise self._too_large()
                 yield plain
         except zlib.error:
             raise _UnusableBodyError("is damaged in its compression") from None
         if received and not unpack.eof:
             raise _UnusableBodyError("ends too early")
+
+    def _too_large(self) -> "_UnusableBodyError":
+        megabytes = self._max_body_bytes / 1024 / 1024
+        return _UnusableBodyError(f"is larger than {megabytes:g} MB; set a smaller page size for the account")
 
     def _judge(self, response: httpx.Response, call: str, reads: bool) -> None:
         status = response.status_code

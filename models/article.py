@@ -11,7 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money, need_id
+from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, code, instant, money, need_id
 from models.errors import NotFoundError
 
 
@@ -45,7 +45,7 @@ class PriceData(BaseModel):
 
     amount: Amount
     currency: str = RecordField(min_length=3, max_length=3)
-    price_group: str = ""
+    price_group: Indexed = ""
     min_quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
 
 
@@ -66,26 +66,26 @@ class MemberData(BaseModel):
 
 
 class CategoryData(BaseModel):
-    external_id: str
+    external_id: ExternalId
     name: str
     parent_external_id: str = ""
-    position: int = 0
+    position: int = RecordField(default=0, ge=-MAX_COUNT, le=MAX_COUNT)
     visible: bool = True
 
 
 class ArticleData(BaseModel):
     """An article as one channel describes it."""
 
-    external_id: str
+    external_id: ExternalId
     sku: str = RecordField(min_length=1, max_length=120)
     kind: ArticleKind = ArticleKind.single
-    channel_number: str = ""
+    channel_number: Indexed = ""
     """The number by which the channel's listings show it."""
-    gtin: str = ""
+    gtin: Indexed = ""
     manufacturer: str = ""
-    manufacturer_number: str = ""
+    manufacturer_number: Indexed = ""
     supplier: str = ""
-    supplier_number: str = ""
+    supplier_number: Indexed = ""
     texts: dict[Annotated[str, RecordField(max_length=5)], TextData] = RecordField(default_factory=dict)
     """By language, ISO 639-1."""
     prices: list[PriceData] = RecordField(default_factory=list)
@@ -95,7 +95,7 @@ class ArticleData(BaseModel):
     unit: str = ""
     unit_content: Amount | None = None
     country_of_origin: str = ""
-    category_ids: list[str] = RecordField(default_factory=list)
+    category_ids: list[ExternalId] = RecordField(default_factory=list)
     images: list[ImageData] = RecordField(default_factory=list)
     attributes: dict[str, str] = RecordField(default_factory=dict)
     members: list[MemberData] = RecordField(default_factory=list)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
+from pydantic import Field as RecordField
 from sqlalchemy import BigInteger, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -115,6 +116,19 @@ Amount = Annotated[Decimal, AfterValidator(_storable)]
 
 MAX_COUNT = 10**9
 """The largest quantity that a record may name; sums of many of them still fit into a column."""
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds characters that cannot be shown")
+    return value
+
+
+ExternalId = Annotated[str, RecordField(min_length=1, max_length=80), AfterValidator(_printable)]
+"""What a record is called on the other side; it is shown, searched and sent, so it is short and plain."""
+
+Indexed = Annotated[str, RecordField(max_length=320)]
+"""A text of a record by which rows are searched: PostgreSQL refuses a row that it cannot index."""
 
 
 def utc_now() -> datetime:

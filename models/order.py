@@ -11,9 +11,12 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.columns import MAX_COUNT, Amount, ExactDecimal, code, instant, money
+from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, code, instant, money
 from models.errors import NotFoundError, RuleError
 from models.tenant import lock_tenants
+
+MAX_LINES = 10_000
+"""The most lines that an order may have."""
 
 
 class OrderState(StrEnum):
@@ -68,7 +71,7 @@ class AddressData(BaseModel):
     country: str = ""
     """ISO 3166-1 alpha-2, or empty if the channel gave none that is known."""
     phone: str = ""
-    email: str = ""
+    email: Indexed = ""
     vat_id: str = ""
 
 
@@ -84,7 +87,7 @@ class ComponentData(BaseModel):
 
 
 class OrderLineData(BaseModel):
-    external_id: str = RecordField(min_length=1, max_length=80)
+    external_id: ExternalId
     title: str = ""
     quantity: int = RecordField(ge=0, le=MAX_COUNT)
     price: Amount
@@ -112,8 +115,8 @@ class OrderLineData(BaseModel):
 class OrderData(BaseModel):
     """An order as one channel tells it; amounts are gross and in `currency` unless said otherwise."""
 
-    external_id: str = RecordField(min_length=1, max_length=80)
-    channel_number: str = ""
+    external_id: ExternalId
+    channel_number: Indexed = ""
     """The order's number where the buyer placed it."""
     alternative_number: str = ""
     platform: str = ""
@@ -141,7 +144,7 @@ class OrderData(BaseModel):
     shipped_at: AwareDatetime | None = None
     tracking_numbers: list[str] = RecordField(default_factory=list)
     cancelled: bool = False
-    customer_id: str = ""
+    customer_id: Indexed = ""
     """The channel's id of the buyer."""
     customer_name: str = ""
     """The buyer's user name there."""
@@ -155,7 +158,7 @@ class OrderData(BaseModel):
     externally_invoiced: bool = False
     tags: list[str] = RecordField(default_factory=list)
     meta: dict[str, Any] = RecordField(default_factory=dict)
-    lines: list[OrderLineData] = RecordField(min_length=1)
+    lines: list[OrderLineData] = RecordField(min_length=1, max_length=MAX_LINES)
 
 
 class Customer(SQLModel, table=True):

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import Any, Self, TypeVar
@@ -43,7 +43,7 @@ from connectors.base import (
 from connectors.errors import RecordError, RequestRefusedError
 from models.account import ServiceData, ServiceKind
 from models.article import ArticleData, CategoryData
-from models.aside import RejectedData
+from models.aside import RAW_LIMIT, RejectedData
 from models.order import OrderData
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,10 @@ log = logging.getLogger(__name__)
 Record = TypeVar("Record")
 MAX_ORDER_IDS = 100
 """OrderIDs in one filter, as live clients send."""
+
+MAX_RECORDS = 5_000
+"""The most records that one answer may hold, twenty times what is asked for at most."""
+_CLOCKS_DIFFER = timedelta(days=1)
 
 _AFTER = "after"
 _FROM = "from"
@@ -79,16 +83,19 @@ class AfterbuyChannel:
     def check(self) -> datetime:
         """Return Afterbuy's clock, in UTC. Raises: AccountError naming what is wrong with the login.
 
-        A server that lets us in but tells no time is read by our own clock; windows overlap by far more
-        than clocks differ.
+        A server that lets us in but tells no time, or one to come, is read by our own clock: windows overlap
+        by far more than clocks differ, and a cursor in the future would let no change through until then.
         """
         try:
             result = self._client.get_afterbuy_time().result
+            at = None
             if utc := xml.text_at(result, "AfterbuyUniversalTimeStamp"):
-                return parse_utc(utc)
-            if local := parse_instant(xml.text_at(result, "AfterbuyTimeStamp")):
-                return local
-            trouble = "the answer holds no time"
+                at = parse_utc(utc)
+            elif local := xml.text_at(result, "AfterbuyTimeStamp"):
+                at = parse_instant(local)
+            if at is not None and at < datetime.now(UTC) + _CLOCKS_DIFFER:
+                return at
+            trouble = "the answer holds no time" if at is None else "the answer is of a time to come"
         except (RequestRefusedError, ValueError) as error:
             trouble = type(error).__name__
         log.warning("GetAfterbuyTime: %s; going by the clock of this machine", trouble)
@@ -291,23 +298,32 @@ class _Page:
         model: type[WireRecord],
         translate: Callable[[WireRecord], Record],
     ) -> list[Record]:
+        """Return the records. Raises: RequestRefusedError, for more of them than anybody asked for."""
         records: list[Record] = []
-        for element in elements:
+        for number, element in enumerate(elements):
+            if number == MAX_RECORDS:
+                raise RequestRefusedError(
+                    f"Afterbuy sent more than {MAX_RECORDS} records of kind {self._kind} in one answer, "
+                    f"whatever page size is asked for; ask its support, or read single ones by number."
+                )
             try:
                 records.append(translate(model.model_validate(xml.values_of(element))))
             except RecordError as error:
                 self._set_aside(element, error.reason)
             except ValidationError as error:
                 self._set_aside(element, _reason(error))
+            except xml.TooDeepError as error:
+                self._set_aside(element, str(error))
         return records
 
     def _set_aside(self, element: Element, reason: str) -> None:
-        raw = xml.raw_of(element)
+        raw = xml.raw_of(element)[:RAW_LIMIT]
         item_ids = [xml.text_at(item, "ItemID") for item in xml.find_all(element, "SoldItems", "SoldItem")]
         named = xml.text_at(element, self._id_name)
-        external_id = order_id_of("" if named == "0" else named, item_ids)[:80]
-        # Without any id the content is the name, so that a repeat is the same entry.
-        external_id = external_id or f"unnamed-{sha256(raw.encode()).hexdigest()[:16]}"
+        external_id = order_id_of("" if named == "0" else named, item_ids)
+        if not external_id or len(external_id) > 80 or not external_id.isprintable():
+            # Without a usable id the content is the name, so that a repeat is the same entry.
+            external_id = f"unnamed-{sha256(raw.encode()).hexdigest()[:16]}"
         self.rejected.append(RejectedData(kind=self._kind, external_id=external_id, reason=reason, raw=raw))
 
 

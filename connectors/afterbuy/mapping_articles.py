@@ -205,14 +205,14 @@ def _images(wire: ProductWire) -> list[ImageData]:
 
 
 def _attributes(wire: ProductWire) -> dict[str, str]:
-    attributes: dict[str, str] = {}
+    attributes: dict[str, list[str]] = {}
     for one in [*wire.Attributes.Attribut, *wire.Attributes.Attribute]:
         name = one.AttributName or one.AttributeName
         # The options of a drop-down may begin with a separator.
         value = (one.AttributValue or one.AttributeValue or one.AttributWert).removeprefix(";").strip()
         if name and value:
-            attributes[name] = f"{attributes[name]}; {value}" if name in attributes else value
-    return attributes
+            attributes.setdefault(name, []).append(value)
+    return {name: "; ".join(values) for name, values in attributes.items()}
 
 
 def _member(base: BaseProductWire, kind: ArticleKind, external_id: str) -> MemberData:

@@ -1,6 +1,7 @@
 """Afterbuy's orders as ours (wire notes 2.5)."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -204,17 +205,17 @@ def _component(
 
 
 def _attributes(item: SoldItemWire) -> dict[str, str]:
-    attributes: dict[str, str] = {}
+    attributes: dict[str, list[str]] = {}
     for attribute in item.SoldItemAttributes.SoldItemAttribute:
         name, value = attribute.AttributeName, attribute.AttributeValue
         if name and value:
-            attributes[name] = f"{attributes[name]}, {value}" if name in attributes else value
-    return attributes
+            attributes.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in attributes.items()}
 
 
 def _refuse_doubles(order_id: str, item_ids: list[str]) -> None:
     if len(set(item_ids)) < len(item_ids):
-        double = next(item_id for item_id in item_ids if item_ids.count(item_id) > 1)
+        double = Counter(item_ids).most_common(1)[0][0]
         raise RecordError(order_id, f"SoldItem {double}: occurs twice")
 
 

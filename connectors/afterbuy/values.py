@@ -16,6 +16,7 @@ _TOO_LARGE = 10**14
 _CENT = Decimal("0.01")
 _FOUR_PLACES = Decimal("0.0001")
 _EARLIEST_YEAR = 1990
+_LATEST_YEAR = 2200
 _PLAIN = re.compile(r"[+-]?[0-9]*\.?[0-9]+|[+-]?[0-9]+\.")
 _EXPONENT = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE][+-]?[0-9]{1,2}")
 _GERMAN = re.compile(r"[+-]?(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]*),[0-9]*")
@@ -96,10 +97,12 @@ def parse_instant(text: str) -> datetime | None:
 
     An hour that occurs twice in autumn is read as its first pass (summer time), so that a window never
     starts too late. An hour that does not occur in spring is read as an hour later, as clocks were set.
-    A date alone is its midnight. Raises: ValueError.
+    A date alone is its midnight. Raises: ValueError, also for a date that is centuries away.
     """
     if _ZONED.fullmatch(text):
-        return datetime.fromisoformat(text).astimezone(UTC)
+        at = datetime.fromisoformat(text)
+        # At either end of the calendar the other zone has no such date.
+        return at.astimezone(UTC) if _near(at).year >= _EARLIEST_YEAR else None
     wall = _wall_clock(text)
     if wall.year < _EARLIEST_YEAR:
         return None
@@ -113,8 +116,11 @@ def parse_day(text: str) -> date | None:
 
 
 def parse_utc(text: str) -> datetime:
-    """Return the instant of a clock that already runs in UTC. Raises: ValueError."""
-    return _wall_clock(text).replace(tzinfo=UTC)
+    """Return the instant of a clock that already runs in UTC. Raises: ValueError, also for a zero date."""
+    wall = _wall_clock(text)
+    if wall.year < _EARLIEST_YEAR:
+        raise ValueError("a date too far away")
+    return wall.replace(tzinfo=UTC)
 
 
 def _wall_clock(text: str) -> datetime:
@@ -127,9 +133,16 @@ def _wall_clock(text: str) -> datetime:
     if int(year) == 0:
         return datetime(1, 1, 1)  # noqa: DTZ001 - a wall clock; its caller knows the zone
     try:
-        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))  # noqa: DTZ001
+        wall = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second))  # noqa: DTZ001
     except ValueError:
         raise ValueError("not a date") from None
+    return _near(wall)
+
+
+def _near(at: datetime) -> datetime:
+    if at.year > _LATEST_YEAR:
+        raise ValueError("a date too far away")
+    return at
 
 
 def format_decimal(number: Decimal, places: int = 2) -> str:

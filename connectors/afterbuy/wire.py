@@ -15,6 +15,9 @@ from connectors.afterbuy.values import parse_day, parse_decimal, parse_flag, par
 
 T = TypeVar("T")
 
+MAX_MANY = 10_000
+"""The most lines, tags or pictures that one record may have; above, it is set aside unread."""
+
 
 def _text(value: Any) -> str:
     if type(value) is str:
@@ -41,6 +44,8 @@ def _id(value: Any) -> str:
 
 def _many(value: Any) -> Any:
     if type(value) is list:
+        if len(value) > MAX_MANY:
+            raise ValueError(f"more than {MAX_MANY} in one record")
         return [one for one in value if one is not None]
     return [] if value is None else [value]
 

@@ -1,6 +1,7 @@
 """Afterbuy's XML: parsed without entities, DTD or network, turned into values, and built well-formed."""
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -22,15 +23,33 @@ _DOCTYPE = re.compile(
     rb"\A(?:\s|\xef\xbb\xbf|<\?(?:(?!\?>).)*+\?>|<!--(?:(?!-->).)*+-->)*+<!doctype\s+([a-z]*)",
     re.DOTALL | re.IGNORECASE,
 )
-_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*?\?>")
-_CDATA, _CDATA_END = "<![CDATA[", "]]>"
-_NUMERIC = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
-_BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9a-fA-F]{1,8});)")
-_MAX_NAMES = 20_000
+_DECLARED = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,20})[\"']")
+_EBCDIC = b"\x4c\x6f\xa7\x94"
+_DECLARATION = re.compile(rb"\A\s*<\?xml[^>]*?\?>")
+_CDATA = b"<![CDATA["
+# What never ends is taken to the end, so that a million beginnings are read once.
+_TEXTS = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
+_MENDABLE = re.compile(
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));"
+    rb"|&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,10}|#x[0-9a-fA-F]{1,8});)",
+    re.DOTALL,
+)
+_MAX_NAMES, _MAX_NAME_LENGTH = 20_000, 100
+MAX_LEVELS = 50
+"""The most levels below one record; Afterbuy has eight, and JSON cannot be written for 250."""
+MAX_MARKUP = 1_000_000
+"""The most tags, attributes and references in one answer: each takes a hundred bytes once it is parsed."""
+_CHUNK = 1 << 20
+_WESTERN = {"iso-8859-1", "iso8859-1", "latin-1", "windows-1252"}
+_ENCODINGS = {"utf-8", "utf8", "us-ascii", "utf-16", "iso-8859-15", *_WESTERN}
 
 
 class NotAfterbuyError(Exception):
     """An answer that is no document of Afterbuy; the message says what it is instead."""
+
+
+class TooDeepError(Exception):
+    """A record whose elements are nested without end."""
 
 
 def parse(body: bytes) -> Element:
@@ -46,10 +65,17 @@ def parse(body: bytes) -> Element:
         raise NotAfterbuyError("declares a DOCTYPE, which is refused")
     if not body.strip():
         raise NotAfterbuyError("is empty")
+    encoding = _encoding(body)
+    _check_markup(body)
     try:
         root = etree.fromstring(body, _parser())
-    except (etree.XMLSyntaxError, ValueError):
-        root = _parse_cleaned(body)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        if "huge" in str(error).lower():
+            raise NotAfterbuyError(
+                "holds a text above 10 MB or more than 250 levels of elements; ask for smaller pages "
+                "(page_size, article_page_size) to find the record, and shorten it in Afterbuy"
+            ) from None
+        root = _parse_cleaned(body, encoding)
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotAfterbuyError("declares a DOCTYPE, which is refused")
     name = local_name(root.tag)
@@ -74,8 +100,33 @@ def _parser() -> etree.XMLParser:
     )
 
 
-def _parse_cleaned(body: bytes) -> Element:
-    cleaned = _cleaned(body).encode("utf-8")
+def _encoding(body: bytes) -> str:
+    """Return the encoding that an answer declares. Raises: NotAfterbuyError, for one that hides markup."""
+    declared = _DECLARED.match(body[:200])
+    encoding = declared.group(1).decode("ascii").lower() if declared else "utf-8"
+    if encoding not in _ENCODINGS or body.startswith(_EBCDIC):
+        raise NotAfterbuyError("is in an encoding that is not read; Afterbuy writes UTF-8")
+    return encoding
+
+
+def _check_markup(body: bytes) -> None:
+    """Refuse an answer whose tree would take many times its own size; texts in CDATA do not count."""
+    if _markup(body) <= MAX_MARKUP:
+        return
+    pieces = body.count(_CDATA) + body.count(b"<!--") + body.count(b"<?")
+    if pieces > MAX_MARKUP or _markup(_TEXTS.sub(b"", body)) > MAX_MARKUP:
+        raise NotAfterbuyError(
+            f"holds more than {MAX_MARKUP} tags, attributes and references; ask for smaller pages "
+            "(page_size, article_page_size)"
+        )
+
+
+def _markup(body: bytes) -> int:
+    return body.count(b"<") + body.count(b"=") + body.count(b"&")
+
+
+def _parse_cleaned(body: bytes, encoding: str) -> Element:
+    cleaned = _cleaned(body, encoding)
     if b"<" not in cleaned:
         raise NotAfterbuyError("is no XML")
     try:
@@ -85,26 +136,17 @@ def _parse_cleaned(body: bytes) -> Element:
         raise NotAfterbuyError("is an HTML page" if page else "is cut or not readable as XML") from None
 
 
-def _cleaned(body: bytes) -> str:
-    declared = re.match(rb"\A\s*<\?xml[^>]*?encoding=[\"']([A-Za-z0-9_-]{1,20})[\"']", body[:200])
-    encoding = declared.group(1).decode("ascii").lower() if declared else "utf-8"
-    if encoding in ("iso-8859-1", "windows-1252", "latin-1", "iso8859-1"):
-        text = body.decode("cp1252", errors="replace")
-    else:
-        text = body.decode("utf-8-sig", errors="surrogateescape")
-        text = re.sub("[\udc80-\udcff]", _western, text)
-    text = clean_text(_DECLARATION.sub("", text, count=1))
-    parts: list[str] = []
-    place = 0
-    while place < len(text):
-        begin = text.find(_CDATA, place)
-        end = text.find(_CDATA_END, begin) if begin >= 0 else -1
-        if end < 0:
-            begin = end = len(text)
-        outside = _NUMERIC.sub(_allowed_reference, text[place:begin])
-        parts += [_BARE_AMPERSAND.sub("&amp;", outside), text[begin : end + len(_CDATA_END)]]
-        place = end + len(_CDATA_END)
-    return "".join(parts)
+def _cleaned(body: bytes, encoding: str) -> bytes:
+    """Return an answer in UTF-8 without what XML forbids, by pieces: one emoji makes a text four-fold."""
+    western = encoding in _WESTERN
+    decoder = getincrementaldecoder("cp1252" if western else "utf-8-sig")(
+        "replace" if western else "surrogateescape"
+    )
+    parts: list[bytes] = []
+    for start in range(0, len(body), _CHUNK):
+        text = decoder.decode(body[start : start + _CHUNK], start + _CHUNK >= len(body))
+        parts.append(clean_text(re.sub("[\udc80-\udcff]", _western, text)).encode())
+    return _MENDABLE.sub(_mended, _DECLARATION.sub(b"", b"".join(parts), count=1))
 
 
 def _western(match: re.Match[str]) -> str:
@@ -112,11 +154,14 @@ def _western(match: re.Match[str]) -> str:
     return bytes([ord(match.group()) - 0xDC00]).decode("cp1252", errors="replace")
 
 
-def _allowed_reference(match: re.Match[str]) -> str:
+def _mended(match: re.Match[bytes]) -> bytes:
+    """Leave a text in CDATA as it is, drop a reference to what is forbidden, escape a bare ampersand."""
+    if match.group().startswith(_CDATA):
+        return match.group()
+    if match.group() == b"&":
+        return b"&amp;"
     number = int(match.group(1), 16) if match.group(1) else int(match.group(2))
-    if number > 0x10FFFF or not clean_text(chr(number)):
-        return ""
-    return match.group()
+    return match.group() if number <= 0x10FFFF and clean_text(chr(number)) else b""
 
 
 class _Names(dict[Any, str]):
@@ -124,7 +169,7 @@ class _Names(dict[Any, str]):
 
     def __missing__(self, tag: Any) -> str:
         name = str(tag).rpartition("}")[2].lower()
-        if len(self) < _MAX_NAMES:
+        if len(self) < _MAX_NAMES and len(name) < _MAX_NAME_LENGTH:
             self[tag] = name
         return name
 
@@ -137,15 +182,17 @@ def local_name(tag: Any) -> str:
     return _names[tag]
 
 
-def values_of(element: Element) -> dict[str, Any]:
+def values_of(element: Element, levels: int = MAX_LEVELS) -> dict[str, Any]:
     """Return what stands below an element, by lower-case name: text, further values, or a list of repeats.
 
-    Absent text, blanks and an empty CDATA are None.
+    Absent text, blanks and an empty CDATA are None. Raises: TooDeepError, below so many levels.
     """
+    if not levels:
+        raise TooDeepError(f"Its elements are nested more than {MAX_LEVELS} levels deep.")
     values: dict[str, Any] = {}
     names = _names
     for child in element:
-        value: Any = values_of(child) if len(child) else ((child.text or "").strip() or None)
+        value: Any = values_of(child, levels - 1) if len(child) else ((child.text or "").strip() or None)
         name = names[child.tag]
         if name in values:
             known = values[name]

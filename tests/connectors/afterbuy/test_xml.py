@@ -50,7 +50,7 @@ def read(text: str | bytes) -> str:
         (b"<Other/>", "root"),
         (b"<Afterbuy><Result>", "cut"),
         (b"<Afterbuy><Result></Afterbuy>", "cut"),
-        (b"<Afterbuy>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</Afterbuy>", "cut"),
+        (b"<Afterbuy>" + b"<a>" * 5000 + b"</a>" * 5000 + b"</Afterbuy>", "levels"),
         (b"\xff\xfe\x00", "no XML"),
     ],
 )
