@@ -41,7 +41,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
     """Save one page of articles, those set aside and the cursor in one commit; return the next page."""
     work = work_of(run_id)
     query = ArticleQuery(changed_since=window.since, external_ids=window.numbers)
-    fetched = work.channel.fetch_articles(query, page)
+    fetched = work.pages.fetch(work.channel.fetch_articles, query, page)
     with work.transaction() as session:
         counts = save_articles(session, work.account, work.rules, fetched.records, test=work.test)
         set_aside(session, work.account.id, fetched.rejected)

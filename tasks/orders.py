@@ -72,7 +72,7 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
         external_ids=window.numbers,
         include_open_checkouts=work.options.take_orders is TakeOrders.sold,
     )
-    fetched = work.channel.fetch_orders(query, page)
+    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
     with work.transaction() as session:
         intake = save_orders(
             session,
@@ -109,7 +109,7 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
     """Take over what the channel says was paid, for the orders of one page that are known here."""
     work = work_of(run_id)
     query = OrderQuery(paid_since=window.since, external_ids=window.numbers)
-    fetched = work.channel.fetch_orders(query, page)
+    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
     counts = Counts(read=len(fetched.records))
     told = {data.external_id: data for data in fetched.records}
     with work.transaction() as session:

@@ -32,6 +32,7 @@ from models.db import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.matching import MatchRule, read_rules
 from models.tenant import Tenant, lock_tenants
+from tasks.ahead import ReadAhead
 from tasks.alarms import note_run_succeeded, safe_error
 from tasks.reports import publish_report
 from tasks.secrets import load_secrets
@@ -54,6 +55,8 @@ class Work:
     options: ChannelOptions
     rules: tuple[MatchRule, ...]
     channel: Channel
+    pages: ReadAhead = field(default_factory=ReadAhead)
+    """Through here pages of the channel are read, the next while one is saved."""
     counts: Counts = field(default_factory=Counts)
     oldest_news_at: datetime | None = None
     slowest_seconds: int | None = None
@@ -127,6 +130,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
                 yield work
             finally:
                 del _working[run_id]
+                work.pages.close()
     except BaseException as error:
         _close_failed(run_id, counts, safe_error(error))
         raise

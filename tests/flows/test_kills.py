@@ -62,7 +62,8 @@ def test_an_import_that_is_killed_goes_on(shop: Shop, point: str) -> None:
     expire_lease(shop)
     counts = sync(Cycle.order_import, shop)
 
-    assert len(part) in (4, 5)
+    # The third page is read while the second is saved.
+    assert len(part) in (2, 3, 4, 5)
     assert dead.state is RunState.running
     assert held_off.is_cancelled()
     assert counts.new == 7 - len(part)
@@ -142,7 +143,7 @@ def test_a_page_that_breaks_is_read_again(shop: Shop, monkeypatch: pytest.Monkey
     assert state.is_failed()
     assert error.startswith("UnexpectedError: RuntimeError at flows/test_kills.py:")
     assert (len(part), bool(page), pages) == (2, True, 4)
-    assert reads == 2
+    assert reads == 3, "the page after the one that broke was read ahead, and nothing more"
     assert counts.new == 3
     assert numbers_here(shop) == numbers_there(shop)
     assert stock_of("BECHER-1") == Figures(50, 5)
