@@ -70,6 +70,8 @@ class PaymentItem:
     paid_at: datetime
     method_name: str = ""
     reference: str = ""
+    repeat: bool = False
+    """The channel was told just this before: it must not mail the buyer."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ class ShipmentItem:
     shipped_at: datetime
     carrier: str
     parcels: list[ParcelItem]
+    repeat: bool = False
+    """The channel was told just this before: it must not mail the buyer."""
 
 
 @dataclass(frozen=True)

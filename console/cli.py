@@ -17,6 +17,7 @@ COMMANDS = {
     "tenant": ("cli_tenant", "Sellers or brands: add, list, set."),
     "account": ("cli_account", "Connections to outside systems: add, list, set, mode, check."),
     "sync": ("cli_sync", "Run one cycle of an account in this process."),
+    "replay": ("cli_replay", "Run one order, a day, a run or an account again; nothing is done twice."),
     "order": ("cli_order", "Orders: list, show, release, cancel, pay, ship, export."),
     "article": ("cli_article", "Articles: list, show, import, export."),
     "stock": ("cli_stock", "Stock: list, set, limit, warehouse, import, export."),

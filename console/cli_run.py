@@ -56,9 +56,10 @@ def show_all(
         print_json_list(rows)
         return
     print_table(
-        ("started", "account", "cycle", "test", "state", "what", "error"),
+        ("id", "started", "account", "cycle", "test", "state", "what", "error"),
         [
             (
+                row["id"],
                 row["started_at"],
                 row["account"],
                 row["cycle"],

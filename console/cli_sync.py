@@ -44,6 +44,8 @@ def sync(
 ) -> None:
     """Run one cycle of an account in this process and print what it did; exit code 0 only on success."""
     parameters: dict[str, Any] = {}
+    if cycle is Cycle.replay:
+        raise typer.BadParameter("`warenfluss replay` runs orders again.")
     if cycle is Cycle.order_import:
         parameters = {"since": parse_time(since) if since else None, "orders": orders or None}
     elif since or orders:
@@ -63,6 +65,16 @@ def sync(
 
 def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
     """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
+    state = run_flow(account, cycle, test=test, **parameters)
+    from models.alarm import list_attempts
+
+    with read_scope() as session:
+        runs = list_attempts(session, str(state.state_details.flow_run_id))
+        return Counts.model_validate(runs[-1].counts) if runs else Counts()
+
+
+def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Any:
+    """Run a cycle here; return the state in which it completed. Raises: typer.Exit, as `run_cycle`."""
     with read_scope() as session:
         row = get_account(session, account)
         tenant = session.get_one(Tenant, row.tenant_id).name
@@ -75,7 +87,6 @@ def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: A
     from prefect import tags
 
     from deployments.accounts import tags_of
-    from models.alarm import list_attempts
 
     name = cycle.replace("-", "_")
     flow = getattr(importlib.import_module(f"flows.{name}"), name)
@@ -89,9 +100,7 @@ def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: A
         ) from None
     if not state.is_completed():
         raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
-    with read_scope() as session:
-        runs = list_attempts(session, str(state.state_details.flow_run_id))
-        return Counts.model_validate(runs[-1].counts) if runs else Counts()
+    return state
 
 
 def _reason(state: Any) -> str:

@@ -54,6 +54,9 @@ MINUTES: dict[Cycle, int] = {
     Cycle.shipping_sync: 10,
 }
 """How often each cycle runs until somebody changes it; in business order."""
+BY_HAND = (Cycle.replay,)
+"""Cycles that people start: deployed without a schedule, and never overdue."""
+DEPLOYED = (*MINUTES, *BY_HAND)
 
 SLUG = "default"
 DRAFT_TAG = "paused-as-draft"
@@ -88,7 +91,7 @@ def deploy_account(
     with read_scope() as session:
         account = get_account(session, name)
     with get_client(sync_client=True) as client:
-        found = {cycle: _read_deployments(client, cycle, (name,)) for cycle in MINUTES}
+        found = {cycle: _read_deployments(client, cycle, (name,)) for cycle in DEPLOYED}
         return _deploy(client, account, found, pool=pool, active=active, find_flow=find_flow)
 
 
@@ -98,7 +101,7 @@ def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int
         accounts = list_accounts(session)
     count = 0
     with get_client(sync_client=True) as client:
-        found = {cycle: _read_deployments(client, cycle) for cycle in MINUTES}
+        found = {cycle: _read_deployments(client, cycle) for cycle in DEPLOYED}
         for account in accounts:
             count += len(_deploy(client, account, found, pool=pool, active=True, find_flow=find_flow))
     return count
@@ -159,10 +162,12 @@ def tags_of(tenant: str, account: str, cycle: Cycle) -> list[str]:
 def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
     """Let a cycle of an account run every so many minutes; whether it is paused stays.
 
-    Raises: NotFoundError, if it is not deployed; RuleError, for less than a minute.
+    Raises: NotFoundError, if it is not deployed; RuleError, for less than a minute or a cycle by hand.
     """
     if minutes < 1:
         raise RuleError("The shortest interval is one minute.")
+    if cycle in BY_HAND:
+        raise RuleError(f"{cycle} has no schedule: people start it.")
     interval = IntervalSchedule(interval=timedelta(minutes=minutes), timezone="UTC")
     with get_client(sync_client=True) as client:
         deployment = _get_deployment(client, name, cycle)
@@ -214,7 +219,7 @@ def _deploy(
         tenant = session.get_one(Tenant, account.tenant_id).name
         installation = f"installation:{installation_key(session)}"
     names = []
-    for position, cycle in enumerate(MINUTES):
+    for position, cycle in enumerate(DEPLOYED):
         old = found[cycle].get(account.name)
         if old is None and account.mode is Mode.draft:
             continue
@@ -223,13 +228,12 @@ def _deploy(
             account.name,
             [*tags_of(tenant, account.name, cycle), installation],
             pool=pool,
-            schedule=Interval(
-                timedelta(minutes=MINUTES[cycle]),
-                anchor_date=datetime.now(UTC) + SOON + position * APART,
-                timezone="UTC",
-                active=True,
-                slug=SLUG,
-            ),
+            schedules=[] if cycle in BY_HAND else [_usual_schedule(cycle, position)],
+            # Two runs of one cycle would wait for each other's lease, and the later one has nothing to add;
+            # of what people ask for nothing is dropped.
+            collision=ConcurrencyLimitStrategy.ENQUEUE
+            if cycle in BY_HAND
+            else ConcurrencyLimitStrategy.CANCEL_NEW,
         )
         if old is None:
             wanted.paused = not active
@@ -241,18 +245,31 @@ def _deploy(
     return names
 
 
+def _usual_schedule(cycle: Cycle, position: int) -> Schedule:
+    return Interval(
+        timedelta(minutes=MINUTES[cycle]),
+        anchor_date=datetime.now(UTC) + SOON + position * APART,
+        timezone="UTC",
+        active=True,
+        slug=SLUG,
+    )
+
+
 def _describe(
-    flow: "Flow[..., Any]", name: str, tags: list[str], *, pool: str, schedule: Schedule
+    flow: "Flow[..., Any]",
+    name: str,
+    tags: list[str],
+    *,
+    pool: str,
+    schedules: list[Schedule],
+    collision: ConcurrencyLimitStrategy,
 ) -> RunnerDeployment:
     deployment = flow.to_deployment(
         name,
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=pool,
-        # Two runs of one cycle would wait for each other's lease; the later one has nothing to add.
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-        ),
-        schedules=[schedule],
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=collision),
+        schedules=schedules,
         tags=tags,
         parameters={"account": name},
     )

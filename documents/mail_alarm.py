@@ -11,6 +11,7 @@ TITLES = {
     Cycle.order_import: mark("order import"),
     Cycle.payment_sync: mark("payment sync"),
     Cycle.shipping_sync: mark("shipping sync"),
+    Cycle.replay: mark("replay"),
 }
 
 MEANINGS = {
@@ -25,6 +26,10 @@ MEANINGS = {
     Cycle.shipping_sync: mark(
         "The channel does not learn what was shipped. Buyers get no tracking number, "
         "and the channel may count the orders as late."
+    ),
+    Cycle.replay: mark(
+        "Somebody wanted orders to be run again, and not all of them were. What was done before stays done; "
+        "starting it again repeats none of it."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from models.cycle import Counts, Cycle
-from models.outbound import OutboundKind
+from models.outbound import Keys, OutboundKind
 from tasks.alarms import report_crashed, report_failed
 from tasks.outbound import count_waiting, preview_batch, send_batch, settle_doubtful
 from tasks.reports import show_progress, start_progress
@@ -51,17 +51,20 @@ def each_page(work: Work, step: Callable[[str | None], str | None], first: str |
     show_progress(progress, 100.0, f"{work.counts.read} read")
 
 
-def tell_all(work: Work, kind: OutboundKind) -> None:
-    """Tell the channel all that waits: first what may have arrived without an answer, then the rest."""
-    waiting = count_waiting(work.run_id, kind)
+def tell_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool = False) -> None:
+    """Tell the channel all that waits: first what may have arrived without an answer, then the rest.
+
+    With keys, of these subjects alone; `again` lets test mode show those that were told before, too.
+    """
+    waiting = count_waiting(work.run_id, kind, keys)
     progress = start_progress(work.cycle, work.account.name) if waiting else None
     done = 0
     if work.test:
-        while taken := preview_batch(work.run_id, kind, done):
+        while taken := preview_batch(work.run_id, kind, done, keys, again):
             done += taken
         return
-    while settle_doubtful(work.run_id, kind):
+    while settle_doubtful(work.run_id, kind, keys):
         pass
-    while taken := send_batch(work.run_id, kind):
+    while taken := send_batch(work.run_id, kind, keys):
         done += taken
         show_progress(progress, min(100.0, 100 * done / max(waiting, done)), f"{done} of {waiting} told")

@@ -1,5 +1,6 @@
 """Cycle: a kind of sync; its runs, the lease that lets one work at a time, and cursors."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,13 @@ class Cycle(StrEnum):
     order_import = "order-import"
     payment_sync = "payment-sync"
     shipping_sync = "shipping-sync"
+    replay = "replay"
+
+
+DOES_WORK_OF: dict[Cycle, tuple[Cycle, ...]] = {
+    Cycle.replay: (Cycle.order_import, Cycle.payment_sync, Cycle.shipping_sync),
+}
+"""Cycles that do the work of others: they hold the leases of those, too."""
 
 
 class RunState(StrEnum):
@@ -81,6 +89,8 @@ class Run(SQLModel, table=True):
     """When the oldest thing that this run moved had happened, by the clock of the side it came from."""
     slowest_seconds: int | None = None
     """The longest time from a change to its arrival on the other side, of what this run moved."""
+    window: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    """Which orders it set out to read, so that a run that failed can be replayed."""
 
 
 class Lease(SQLModel, table=True):
@@ -125,31 +135,30 @@ class Rhythm(SQLModel, table=True):
 def begin_run(
     session: Session, account_id: int, cycle: Cycle, *, test: bool = False, flow_run_id: str = ""
 ) -> Run:
-    """Open a run and take the lease of its account and cycle.
+    """Open a run and take the lease of its account and cycle, and those of the cycles whose work it does.
 
     A lease that ran out is taken over, and the run that held it is marked vanished.
-    Raises: LeaseHeldError, if another run holds it; nothing is saved then.
+    Raises: LeaseHeldError, if another run holds one; nothing is saved then.
     """
     now = utc_now()
-    lease = session.exec(
-        select(Lease).where(Lease.account_id == account_id, Lease.cycle == cycle).with_for_update()
-    ).first()
-    if lease is not None and lease.expires_at > now:
-        raise LeaseHeldError(
-            f"Run {lease.run_id} works on {cycle} of this account; wait for it to end, or if its process "
-            f"has died, until {lease.expires_at:%H:%M:%S} UTC."
-        )
-    if lease is not None:
+    wanted = leases_of(cycle)
+    leases = {lease.cycle: lease for lease in _lock_leases(session, Lease.account_id == account_id, wanted)}
+    for lease in leases.values():
+        if lease.expires_at > now:
+            raise LeaseHeldError(
+                f"Run {lease.run_id} works on {lease.cycle} of this account; wait for it to end, or if its "
+                f"process has died, until {lease.expires_at:%H:%M:%S} UTC."
+            )
+    for lease in leases.values():
         mark_vanished(session, lease.run_id)
     run = Run(account_id=account_id, cycle=cycle, test=test, flow_run_id=flow_run_id)
     session.add(run)
     session.flush()
-    expires_at = now + timedelta(seconds=LEASE_SECONDS)
-    if lease is None:
+    run_id, expires_at = need_id(run.id), now + timedelta(seconds=LEASE_SECONDS)
+    for each in wanted:
         # Two first runs at once: the primary key lets one in, the other waits here and then fails.
-        session.add(Lease(account_id=account_id, cycle=cycle, run_id=need_id(run.id), expires_at=expires_at))
-    else:
-        lease.run_id, lease.expires_at = need_id(run.id), expires_at
+        lease = leases.get(each) or Lease(account_id=account_id, cycle=each, run_id=run_id)
+        lease.run_id, lease.expires_at = run_id, expires_at
         session.add(lease)
     try:
         session.flush()
@@ -158,19 +167,32 @@ def begin_run(
     return run
 
 
-def keep_lease(session: Session, run_id: int) -> None:
-    """Extend the lease of a run. Raises: LeaseLostError, if it is another's by now.
+def leases_of(cycle: Cycle) -> list[Cycle]:
+    """Return the cycles whose leases a run of this one holds, in the order in which they are taken."""
+    return sorted({cycle, *DOES_WORK_OF.get(cycle, ())})
+
+
+def keep_lease(session: Session, run_id: int, leases: int = 1) -> None:
+    """Extend the leases of a run. Raises: LeaseLostError, if one of so many is another's by now.
 
     Called in each transaction that saves a page, so that what a dead-believed run
     still does cannot mix with the work of its successor.
     """
+    if leases > 1:
+        _lock_leases(session, Lease.run_id == run_id)
     kept = session.execute(
         update(Lease)
         .where(col(Lease.run_id) == run_id)
         .values(expires_at=utc_now() + timedelta(seconds=LEASE_SECONDS))
     )
-    if kept.rowcount != 1:  # type: ignore[attr-defined]
+    if kept.rowcount != leases:  # type: ignore[attr-defined]
         raise LeaseLostError(f"Run {run_id} lost its lease.")
+
+
+def _lock_leases(session: Session, condition: Any, cycles: Sequence[Cycle] = tuple(Cycle)) -> list[Lease]:
+    # One order for everyone, or two that lock each other's leases wait for ever.
+    query = select(Lease).where(condition, col(Lease.cycle).in_(cycles)).order_by(col(Lease.cycle))
+    return list(session.exec(query.with_for_update().execution_options(populate_existing=True)).all())
 
 
 def finish_run(
@@ -183,14 +205,14 @@ def finish_run(
     oldest_news_at: datetime | None = None,
     slowest_seconds: int | None = None,
 ) -> None:
-    """Close a run with its figures and give its lease back, if it still holds it."""
-    # The lease before the run, as in `begin_run`: two that lock them the other way round wait for ever.
-    lease = session.exec(select(Lease).where(Lease.run_id == run_id).with_for_update()).first()
+    """Close a run with its figures and give its leases back, those that it still holds."""
+    # Leases before the run, as in `begin_run`: two that lock them the other way round wait for ever.
+    leases = _lock_leases(session, Lease.run_id == run_id)
     run = session.get_one(Run, run_id)
     run.state, run.finished_at, run.counts, run.error = state, utc_now(), counts.model_dump(), error
     run.oldest_news_at, run.slowest_seconds = oldest_news_at, slowest_seconds
     session.add(run)
-    if lease is not None:
+    for lease in leases:
         lease.expires_at = utc_now()
         session.add(lease)
     session.flush()
@@ -298,6 +320,13 @@ def list_runs(
     if cycle is not None:
         query = query.where(Run.cycle == cycle)
     return list(session.exec(query).all())
+
+
+def note_window(session: Session, run_id: int, window: dict[str, Any]) -> None:
+    """Keep which orders a run set out to read."""
+    run = session.get_one(Run, run_id)
+    run.window = window
+    session.add(run)
 
 
 def list_rhythms(session: Session) -> list[Rhythm]:

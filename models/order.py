@@ -11,7 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, code, instant, money
+from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, by_run, code, instant, money
 from models.errors import NotFoundError, RuleError
 from models.tenant import lock_tenants
 
@@ -311,6 +311,7 @@ class OrderEvent(SQLModel, table=True):
     actor: Actor = code(Actor, Actor.cycle)
     kind: str = Field(max_length=40)
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    run_id: int | None = by_run()
 
 
 def payment_state_of(total: Decimal, paid: Decimal) -> PaymentState:

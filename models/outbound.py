@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, func, or_, update
+from sqlalchemy import ColumnElement, Index, UniqueConstraint, func, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account
@@ -19,6 +19,8 @@ from models.tenant import lock_tenants
 from models.upsert import insert_or_update
 
 MAX_ATTEMPTS = 8
+Keys = Sequence[str | int] | None
+"""Subjects by their ids here; None is all of them."""
 RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
 
 
@@ -62,6 +64,8 @@ class Outbound(SQLModel, table=True):
     sent_values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What was last handed over, field by field, without a buyer's data."""
     error: str = ""
+    repeat_version: int | None = None
+    """The version that repeats what was told before, because a person asked: no buyer is mailed of it."""
 
 
 def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
@@ -106,14 +110,51 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
         )
 
 
-def list_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
-    """Return rows that may be sent now, oldest change first."""
+def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects to be told once more as they are, although nothing changed; no buyer is mailed of it.
+
+    What waits or is in flight is left as it is: it is told anyway, or may hold news.
+    """
+    rows = session.exec(
+        select(Outbound)
+        .where(
+            *_of(account_id, kind, keys),
+            col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+            col(Outbound.sent_at).is_not(None),
+        )
+        .order_by(col(Outbound.id))
+        .with_for_update()
+    ).all()
+    queue_outbound(session, account_id, kind, [row.key for row in rows])
+    for row in rows:
+        session.refresh(row)
+        row.repeat_version = row.version
+        session.add(row)
+    session.flush()
+
+
+def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Make subjects that wait for their next try due at once."""
+    session.execute(
+        update(Outbound)
+        .where(
+            *_of(account_id, kind, keys),
+            col(Outbound.state) != OutboundState.sent,
+            col(Outbound.next_try_at) > utc_now(),
+        )
+        .values(next_try_at=utc_now())
+    )
+
+
+def list_due(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+) -> list[Outbound]:
+    """Return rows that may be sent now, oldest change first; with keys, those of these subjects alone."""
     return list(
         session.exec(
             select(Outbound)
             .where(
-                Outbound.account_id == account_id,
-                Outbound.kind == kind,
+                *_of(account_id, kind, keys),
                 Outbound.state == OutboundState.pending,
                 Outbound.next_try_at <= utc_now(),
             )
@@ -123,21 +164,22 @@ def list_due(session: Session, account_id: int, kind: OutboundKind, limit: int) 
     )
 
 
-def count_due(session: Session, account_id: int, kind: OutboundKind) -> int:
+def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Return how many rows may be sent now."""
     return session.exec(
         select(func.count()).where(
-            Outbound.account_id == account_id,
-            Outbound.kind == kind,
+            *_of(account_id, kind, keys),
             Outbound.state == OutboundState.pending,
             Outbound.next_try_at <= utc_now(),
         )
     ).one()
 
 
-def claim_due(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
+def claim_due(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+) -> list[Outbound]:
     """Mark rows that may be sent now as being sent and return them; the caller holds the cycle's lease."""
-    rows = list_due(session, account_id, kind, limit)
+    rows = list_due(session, account_id, kind, limit, keys)
     for row in rows:
         row.state = OutboundState.sending
         session.add(row)
@@ -145,7 +187,9 @@ def claim_due(session: Session, account_id: int, kind: OutboundKind, limit: int)
     return rows
 
 
-def list_doubtful(session: Session, account_id: int, kind: OutboundKind, limit: int) -> list[Outbound]:
+def list_doubtful(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+) -> list[Outbound]:
     """Return rows of which nobody knows whether they went out.
 
     Rows still being sent count, because the caller holds the cycle's lease: whoever sent them is gone.
@@ -154,8 +198,7 @@ def list_doubtful(session: Session, account_id: int, kind: OutboundKind, limit: 
         session.exec(
             select(Outbound)
             .where(
-                Outbound.account_id == account_id,
-                Outbound.kind == kind,
+                *_of(account_id, kind, keys),
                 or_(
                     col(Outbound.state) == OutboundState.sending,
                     col(Outbound.state) == OutboundState.uncertain,
@@ -223,6 +266,17 @@ def retry_parked(session: Session, ids: Sequence[int]) -> int:
         session.add(row)
     session.flush()
     return len(rows)
+
+
+def list_named(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
+    """Return the rows of these subjects, in whatever state, by id."""
+    query = select(Outbound).where(*_of(account_id, kind, keys)).order_by(col(Outbound.id))
+    return list(session.exec(query).all())
+
+
+def _of(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+    named = [] if keys is None else [col(Outbound.key).in_([str(key) for key in keys])]
+    return [col(Outbound.account_id) == account_id, col(Outbound.kind) == kind, *named]
 
 
 def list_outbound(session: Session, states: Sequence[OutboundState]) -> list[Outbound]:

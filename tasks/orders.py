@@ -10,7 +10,7 @@ from connectors.base import OrderQuery
 from models.account import TakeOrders
 from models.aside import set_aside, settle_asides
 from models.columns import need_id
-from models.cycle import Counts, find_cursor
+from models.cycle import Counts, find_cursor, note_window
 from models.db import read_scope
 from models.order import HoldReason, OrderData, OrderState, lock_orders, open_holds
 from models.order_intake import save_orders
@@ -56,7 +56,20 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
         first = Window(since=midnight, history_before=midnight)
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=LOCAL)
-    return open_window(work, CURSOR, since=since, numbers=numbers, start=first)
+    window = open_window(work, CURSOR, since=since, numbers=numbers, start=first)
+    with work.transaction() as session:
+        note_window(session, run_id, window.model_dump(mode="json", exclude_none=True))
+    return window
+
+
+def order_query(work: Work, window: Window) -> OrderQuery:
+    """Return how a channel is asked for the orders of a window."""
+    return OrderQuery(
+        changed_since=window.since,
+        from_number=str(window.first_number) if window.first_number and not window.since else "",
+        external_ids=window.numbers,
+        include_open_checkouts=work.options.take_orders is TakeOrders.sold,
+    )
 
 
 @step
@@ -66,13 +79,7 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     Repeating it changes nothing.
     """
     work = work_of(run_id)
-    query = OrderQuery(
-        changed_since=window.since,
-        from_number=str(window.first_number) if window.first_number and not window.since else "",
-        external_ids=window.numbers,
-        include_open_checkouts=work.options.take_orders is TakeOrders.sold,
-    )
-    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
+    fetched = work.pages.fetch(work.channel.fetch_orders, order_query(work, window), page)
     with work.transaction() as session:
         intake = save_orders(
             session,
@@ -88,6 +95,8 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     intake.counts.read += len(fetched.rejected)
     intake.counts.set_aside += len(fetched.rejected)
     work.counts.add(intake.counts)
+    if window.numbers:
+        work.note_known(fetched.records, fetched.rejected)
     if not window.first:
         work.note_age(intake.oldest_news_at, intake.slowest_seconds)
     get_run_logger().info(intake.counts.text())

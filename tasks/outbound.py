@@ -5,7 +5,7 @@ afterwards, a row that may have gone out is known, and is looked up at the chann
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,16 +31,20 @@ from models.db import read_scope
 from models.listing import Listing, get_listings
 from models.order import lines_of, list_tellable
 from models.outbound import (
+    Keys,
     Outbound,
     OutboundKind,
     OutboundState,
     claim_due,
     count_due,
+    hurry,
     list_doubtful,
     list_due,
+    list_named,
     mark_failed,
     mark_sent,
     mark_uncertain,
+    queue_again,
 )
 from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
@@ -78,15 +82,25 @@ def queue_all_listings(run_id: int) -> None:
 
 
 @step
-def count_waiting(run_id: int, kind: OutboundKind) -> int:
-    """Return how many changes wait to be told."""
+def count_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
+    """Return how many changes wait to be told; with keys, of these subjects alone, as everywhere below."""
     work = work_of(run_id)
     with read_scope() as session:
-        return count_due(session, work.account.id, kind)
+        return count_due(session, work.account.id, kind, keys)
 
 
 @step
-def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
+def ask_anew(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: bool) -> None:
+    """Make what these subjects have to tell due at once, `again` with what the channel was told before."""
+    work = work_of(run_id)
+    with work.transaction() as session:
+        hurry(session, work.account.id, kind, keys)
+        if again:
+            queue_again(session, work.account.id, kind, keys)
+
+
+@step
+def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Look up at the channel what may have gone out without an answer; return how many were looked up.
 
     What has arrived is closed, what has not is due again.
@@ -95,7 +109,7 @@ def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
     if work.test:
         return 0
     with read_scope() as session:
-        rows = list_doubtful(session, work.account.id, kind, _batch_size(work, kind))
+        rows = list_doubtful(session, work.account.id, kind, _batch_size(work, kind), keys)
     if not rows:
         return 0
     arrived = _read_back(work.channel, kind, rows)
@@ -116,14 +130,14 @@ def settle_doubtful(run_id: int, kind: OutboundKind) -> int:
 
 
 @step
-def send_batch(run_id: int, kind: OutboundKind) -> int:
+def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Tell the channel one batch of changes; return how many rows were taken up, zero at the end.
 
     Raises: TransientError and AccountError, if nothing left; then every row is due again.
     """
     work = work_of(run_id)
     with work.transaction() as session:
-        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind))
+        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind), keys)
         batch = _build(session, work, kind, rows)
         for letter in batch.letters:
             session.get_one(Outbound, letter.row_id).sent_values = {
@@ -149,12 +163,21 @@ def send_batch(run_id: int, kind: OutboundKind) -> int:
 
 
 @step
-def preview_batch(run_id: int, kind: OutboundKind, offset: int) -> int:
-    """Test mode: work out one batch without claiming it; the transport keeps what would have been sent."""
+def preview_batch(
+    run_id: int, kind: OutboundKind, offset: int, keys: Keys = None, again: bool = False
+) -> int:
+    """Test mode: work out one batch without claiming it; the transport keeps what would have been sent.
+
+    Subjects that are named count as due at once, `again` also if the channel was told before.
+    """
     work = work_of(run_id)
     size = _batch_size(work, kind)
     with read_scope() as session:
-        rows = list_due(session, work.account.id, kind, offset + size)[offset:]
+        if keys is None:
+            due = list_due(session, work.account.id, kind, offset + size)
+        else:
+            due = _due_if_asked(session, work, kind, keys, again=again)
+        rows = due[offset : offset + size]
         batch = _build(session, work, kind, rows)
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.letters:
@@ -165,6 +188,21 @@ def preview_batch(run_id: int, kind: OutboundKind, offset: int) -> int:
                 work.would_send.append({"what": str(kind), "of": result.key, "field": name, "value": value})
     work.counts.add(counts)
     return len(rows)
+
+
+def _due_if_asked(
+    session: Session, work: Work, kind: OutboundKind, keys: Keys, *, again: bool
+) -> list[Outbound]:
+    """Return what `ask_anew` would make due, without making it so."""
+    due = []
+    for row in list_named(session, work.account.id, kind, keys):
+        if row.state in (OutboundState.sent, OutboundState.parked):
+            if not again or row.sent_at is None:
+                continue
+            row.repeat_version = row.version
+        if row.state in (OutboundState.pending, OutboundState.sent, OutboundState.parked):
+            due.append(row)
+    return due
 
 
 def _batch_size(work: Work, kind: OutboundKind) -> int:
@@ -185,6 +223,8 @@ def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outb
         if item is None:
             batch.idle += 1
         else:
+            if not isinstance(item, StockItem):
+                item = replace(item, repeat=row.repeat_version == row.version)
             batch.letters.append(_Letter(need_id(row.id), row.version, row.changed_at, item))
     return batch
 

@@ -1,6 +1,7 @@
 """What a run leaves behind in the Prefect UI: its figures, what test mode held back, and the overview."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,6 +67,28 @@ def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
         )
     except Exception as error:
         logger.warning("Run %s: its report could not be published (%s)", run_id, type(error).__name__)
+
+
+def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -> None:
+    """Publish the table of a replay: which effects were had before, and which are new."""
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+    table = []
+    for row in rows:
+        at = f" at {row['at'].astimezone(LOCAL):%d.%m.%Y %H:%M:%S}" if row["at"] else ""
+        table.append(
+            {name: row[name] for name in ("order", "effect", "of", "value")}
+            | {"outcome": f"{row['outcome']}{at}"}
+        )
+    try:
+        create_table_artifact(
+            key=artifact_key("effects", account.name),
+            table=table,
+            description=f"{run.cycle} for {account.name}{' (test)' if run.test else ''}: {text}",
+        )
+    except Exception as error:
+        logger.warning("Run %s: its table could not be published (%s)", run_id, type(error).__name__)
 
 
 def start_progress(cycle: Cycle, account: str) -> Any:

@@ -3,7 +3,7 @@
 import gc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,8 @@ from sqlmodel import Session
 from connectors import connect
 from connectors.base import Channel
 from models.account import AccountData, ChannelOptions, Mode, account_data, get_account
-from models.columns import need_id
+from models.aside import RejectedData
+from models.columns import acting, need_id
 from models.cycle import (
     LEASE_SECONDS,
     Counts,
@@ -27,10 +28,12 @@ from models.cycle import (
     cursor_in_test,
     finish_run,
     keep_lease,
+    leases_of,
 )
 from models.db import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.matching import MatchRule, read_rules
+from models.order import OrderData
 from models.tenant import Tenant, lock_tenants
 from tasks.ahead import ReadAhead
 from tasks.alarms import note_run_succeeded, safe_error
@@ -62,6 +65,8 @@ class Work:
     slowest_seconds: int | None = None
     would_send: list[dict[str, str]] = field(default_factory=list)
     """What test mode held back, one row for each field."""
+    known_there: set[str] = field(default_factory=set)
+    """Of the orders that were named, those that the channel knows."""
 
     @property
     def is_inspection(self) -> bool:
@@ -75,10 +80,15 @@ class Work:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Yield a session that changes the tenant's goods alone; refused if another run holds the lease."""
-        with session_scope() as session:
-            keep_lease(session, self.run_id)
+        with acting(self.run_id), session_scope() as session:
+            keep_lease(session, self.run_id, len(leases_of(self.cycle)))
             lock_tenants(session, [self.account.tenant_id])
             yield session
+
+    def note_known(self, records: Sequence[OrderData], rejected: Sequence[RejectedData]) -> None:
+        """Note which of the orders that were named the channel knows, usable or not."""
+        self.known_there.update(data.external_id for data in records)
+        self.known_there.update(one.external_id for one in rejected)
 
     def note_age(self, oldest_news_at: datetime | None, seconds: int | None) -> None:
         """Keep the oldest news and the longest way that any of it took."""
@@ -114,7 +124,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
     run_id = _begin(data, cycle, test=test)
     counts = Counts()
     try:
-        with _heartbeat(run_id), connect(data, load_secrets(account), test=test) as channel:
+        with _heartbeat(run_id, cycle), connect(data, load_secrets(account), test=test) as channel:
             work = Work(
                 run_id=run_id,
                 account=data,
@@ -177,7 +187,7 @@ def _close_failed(run_id: int, counts: Counts, error: str) -> None:
 
 
 @contextmanager
-def _heartbeat(run_id: int) -> Iterator[None]:
+def _heartbeat(run_id: int, cycle: Cycle) -> Iterator[None]:
     """Keep the lease of a run alive from a thread of its own."""
     stop = threading.Event()
 
@@ -185,7 +195,7 @@ def _heartbeat(run_id: int) -> Iterator[None]:
         while not stop.wait(LEASE_SECONDS / 4):
             try:
                 with session_scope() as session:
-                    keep_lease(session, run_id)
+                    keep_lease(session, run_id, len(leases_of(cycle)))
             except LeaseLostError:
                 return
             except Exception as trouble:

@@ -33,7 +33,7 @@ def payment_to_wire(item: PaymentItem, settings: AfterbuySettings) -> list[Node]
         ("PaymentTransactionID", item.reference),
         ("AlreadyPaid", format_decimal(item.paid_amount)),
     ]
-    if settings.mail_buyer_payment:
+    if settings.mail_buyer_payment and not item.repeat:
         payment.append(("SendPaymentMail", "1"))
     return [_identity(item.order_external_id), ("PaymentInfo", _set(payment))]
 
@@ -47,7 +47,7 @@ def shipment_to_wire(item: ShipmentItem, settings: AfterbuySettings) -> list[Nod
         ("DeliveryDate", format_instant(item.shipped_at)),
         ("DeliveryService", item.carrier),
     ]
-    if settings.mail_buyer_shipping:
+    if settings.mail_buyer_shipping and not item.repeat:
         shipping.append(("SendShippingMail", "1"))
     if len(item.parcels) > 1:
         shipping.append(("ParcelLabels", _labels(item.parcels)))

@@ -12,6 +12,8 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 
 from deployments.accounts import (
+    BY_HAND,
+    DEPLOYED,
     MINUTES,
     deploy_account,
     deploy_accounts,
@@ -50,8 +52,8 @@ def test_a_new_account_gets_a_deployment_for_each_cycle(
     """Each names its account, runs in our pool by its usual interval, and carries tags to find it by."""
     names = deploy_account(account, pool=pool)
 
-    assert names == [f"{cycle}/{account}" for cycle in MINUTES]
-    assert set(MINUTES) == set(Cycle)
+    assert names == [f"{cycle}/{account}" for cycle in DEPLOYED]
+    assert set(DEPLOYED) == set(Cycle)
     for cycle, minutes in MINUTES.items():
         deployment = read(client, account, cycle)
         module = cycle.replace("-", "_")
@@ -75,6 +77,26 @@ def test_two_runs_of_a_cycle_never_overlap(client: SyncPrefectClient, pool: str,
     assert deployment.global_concurrency_limit.limit == 1
     assert deployment.concurrency_options is not None
     assert deployment.concurrency_options.collision_strategy is ConcurrencyLimitStrategy.CANCEL_NEW
+
+
+def test_what_people_start_has_no_schedule(client: SyncPrefectClient, pool: str, account: str) -> None:
+    """It waits for a run of its own, has a form that explains itself, and is never expected."""
+    deploy_account(account, pool=pool)
+    read_rhythms()
+    expect_rhythms()
+
+    for cycle in BY_HAND:
+        deployment = read(client, account, cycle)
+        assert deployment.schedules == []
+        assert deployment.concurrency_options is not None
+        assert deployment.concurrency_options.collision_strategy is ConcurrencyLimitStrategy.ENQUEUE
+        schema = deployment.parameter_openapi_schema or {}
+        assert all("description" in form for form in schema["properties"].values())
+        assert schema["required"] == ["account"]
+        with pytest.raises(RuleError, match="has no schedule"):
+            set_interval(account, cycle, 5)
+    with read_scope() as session:
+        assert {rhythm.cycle for rhythm in list_rhythms(session)} == set(MINUTES)
 
 
 def test_deploying_again_keeps_what_operators_changed(
@@ -125,7 +147,7 @@ def test_a_draft_is_not_deployed(client: SyncPrefectClient, pool: str, sqlite_da
         request_run(account, Cycle.order_import)
 
     change_mode(account, Mode.test)
-    assert len(deploy_account(account, pool=pool)) == len(MINUTES)
+    assert len(deploy_account(account, pool=pool)) == len(DEPLOYED)
 
 
 def test_an_account_that_becomes_a_draft_pauses_until_it_is_none(

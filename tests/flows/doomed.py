@@ -1,5 +1,6 @@
-"""A cycle whose process is killed at a chosen point, as a program: CYCLE ACCOUNT POINT NUMBER."""
+"""A cycle whose process is killed at a chosen point, as a program: CYCLE ACCOUNT POINT NUMBER WISHES."""
 
+import json
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ import tasks.orders
 import tasks.outbound
 import tasks.work
 from connectors.afterbuy.connector import AfterbuyChannel
+from flows.replay import replay
 from models.cycle import Cycle
 from tests.flows.steps import FLOWS
 
@@ -36,7 +38,7 @@ def _kill_around(owner: Any, name: str, number: int, *, before: bool) -> None:
     setattr(owner, name, call)
 
 
-def main(cycle: str, account: str, point: str, number: int) -> None:
+def main(cycle: str, account: str, point: str, number: int, wishes: str) -> None:
     """Run a cycle and die where told."""
     match point:
         case "before-send":
@@ -53,8 +55,9 @@ def main(cycle: str, account: str, point: str, number: int) -> None:
             _kill_around(tasks.orders, "advance", number, before=False)
         case _:
             raise SystemExit(f"no point {point}")
-    FLOWS[Cycle(cycle)](account, return_state=True)
+    flow = replay if cycle == Cycle.replay else FLOWS[Cycle(cycle)]
+    flow(account, return_state=True, **json.loads(wishes))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])

@@ -36,6 +36,7 @@ FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.payment_sync: payment_sync,
     Cycle.shipping_sync: shipping_sync,
 }
+"""Those that run by themselves and need no more than an account."""
 
 
 def attempt(cycle: Cycle, shop: Shop, **parameters: Any) -> PrefectState[Any]:

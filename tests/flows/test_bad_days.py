@@ -18,6 +18,7 @@ from models.order import find_order
 from models.shipment import ParcelData, record_shipment
 from tests.flows.conftest import Shop, open_shop
 from tests.flows.steps import (
+    FLOWS,
     Figures,
     add_mug,
     attempt,
@@ -165,7 +166,7 @@ def test_a_lost_answer_is_looked_up(sqlite_shop: Shop, cycle: Cycle, fault: Faul
     assert shop.channel.mails_to_buyers == []
 
 
-@pytest.mark.parametrize("cycle", list(Cycle))
+@pytest.mark.parametrize("cycle", list(FLOWS))
 def test_a_refused_login_stops_this_account_alone(
     simulator: Simulator, sqlite_database: str, prefect_api: str, quick_retries: None, cycle: Cycle
 ) -> None:

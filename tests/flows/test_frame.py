@@ -24,6 +24,7 @@ from models.matching import read_rules
 from models.order_intake import save_orders
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
+    FLOWS,
     add_mug,
     artifacts,
     attempt,
@@ -57,7 +58,7 @@ def _everything_in_prefect(flow_run_id: str) -> str:
     return "\n".join(one if isinstance(one, str) else one.model_dump_json() for one in seen)
 
 
-@pytest.mark.parametrize("cycle", list(Cycle))
+@pytest.mark.parametrize("cycle", list(FLOWS))
 def test_a_second_run_does_nothing(shop: Shop, cycle: Cycle) -> None:
     """While a run holds the lease another ends as cancelled, asks the channel nothing and notes no run."""
     with session_scope() as session:

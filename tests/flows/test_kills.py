@@ -1,5 +1,6 @@
 """A process that dies by SIGKILL in the middle of a cycle or of a page: nothing is lost or doubled."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -33,11 +34,20 @@ from tests.flows.test_payment_sync import _pay
 from tests.flows.test_shipping_sync import SHIPPED_AT, ship
 
 
-def _kill(shop: Shop, cycle: Cycle, point: str, number: int) -> None:
+def kill(shop: Shop, cycle: Cycle, point: str, number: int, **wishes: Any) -> None:
     """Run a cycle in a process of its own, which dies at a point."""
     dispose()
     done = subprocess.run(
-        [sys.executable, "-m", "tests.flows.doomed", str(cycle), shop.name, point, str(number)],
+        [
+            sys.executable,
+            "-m",
+            "tests.flows.doomed",
+            str(cycle),
+            shop.name,
+            point,
+            str(number),
+            json.dumps(wishes),
+        ],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         timeout=120,
@@ -55,7 +65,7 @@ def test_an_import_that_is_killed_goes_on(shop: Shop, point: str) -> None:
     for _ in range(7):
         shop.channel.place_order([mug])
 
-    _kill(shop, Cycle.order_import, point, 3)
+    kill(shop, Cycle.order_import, point, 3)
     part = numbers_here(shop)
     dead = last_run(shop, Cycle.order_import)
     held_off = attempt(Cycle.order_import, shop)
@@ -97,7 +107,7 @@ def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
     if cycle is Cycle.stock_export:
         set_stock(shop, **{f"M_{number}": 7 for number in range(5)})
 
-    _kill(shop, cycle, point, 2)
+    kill(shop, cycle, point, 2)
     expire_lease(shop)
     counts = sync(cycle, shop)
 

@@ -16,6 +16,7 @@ from models.order import Order, OrderState
 from models.shipment import ParcelData
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
+    FLOWS,
     Figures,
     add_mug,
     artifacts,
@@ -74,7 +75,7 @@ def test_a_whole_account_in_test(shop: Shop) -> None:
     mug = add_mug(shop, 10)
     theirs = shop.channel.place_order([(mug.id, 2)], paid=True)
 
-    for cycle in (*Cycle, *Cycle):
+    for cycle in (*FLOWS, *FLOWS):
         sync(cycle, shop)
     trial = shop.order(theirs.order_id)
     trial_lines = line_rows(trial)
@@ -109,7 +110,7 @@ def test_a_test_run_of_a_live_account_moves_no_cursor(sqlite_shop: Shop, cycle: 
     shop = sqlite_shop
     mug = add_mug(shop, 10)
     shop.channel.place_order([mug])
-    for each in Cycle:
+    for each in FLOWS:
         sync(each, shop)
     names = ("orders", "articles", "payments")
     before = [cursor(shop, name) for name in names]
