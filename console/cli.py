@@ -13,6 +13,7 @@ from models.errors import RuleError
 COMMANDS = {
     "demo": ("cli_start", "Run every cycle against the simulator with sample data."),
     "up": ("cli_start", "Start everything on this machine: migrations, Prefect, schedules."),
+    "worker": ("cli_start", "Run cycles for a server of Prefect on another machine."),
     "simulator": ("cli_start", "Start the stand-in server of an outside system."),
     "tenant": ("cli_tenant", "Sellers or brands: add, list, set."),
     "account": ("cli_account", "Connections to outside systems: add, list, set, mode, check."),

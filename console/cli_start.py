@@ -1,6 +1,8 @@
-"""`warenfluss up`, `demo` and `simulator`: what keeps running."""
+"""`warenfluss up`, `worker`, `demo` and `simulator`: what keeps running."""
 
 import json
+import os
+import platform
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,6 +12,8 @@ from console.cli_output import new_command, parse_pairs
 from models.errors import RuleError
 
 DEFAULT_PORT = 8765
+# A run waits for the network most of its time.
+RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
 
 
 class System(StrEnum):
@@ -23,6 +27,21 @@ def up() -> None:
     from console.up import run_up
 
     raise typer.Exit(run_up())
+
+
+def worker(
+    name: Annotated[str, typer.Option(help="How Prefect shows it; each worker needs its own.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Most runs at once.")] = RUNS_AT_ONCE,
+) -> None:
+    """Run cycles here for the Prefect server that PREFECT_API_URL names; `up` has a worker of its own."""
+    from console.prefect_home import use_prefect
+
+    if not use_prefect():
+        raise RuleError("There is no Prefect server: set PREFECT_API_URL to the address of the one to serve.")
+    # Reads the environment when it is first imported.
+    from deployments.worker import run_worker
+
+    run_worker(name=name or f"warenfluss at {platform.node()} {os.getpid()}", limit=limit)
 
 
 def demo(
@@ -73,4 +92,9 @@ def _read_switches(values: list[str]) -> dict[str, Any]:
     return read
 
 
-apps = {"up": new_command(up), "demo": new_command(demo), "simulator": new_command(simulator)}
+apps = {
+    "up": new_command(up),
+    "worker": new_command(worker),
+    "demo": new_command(demo),
+    "simulator": new_command(simulator),
+}

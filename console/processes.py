@@ -86,8 +86,6 @@ class Child:
             return
         below = list_descendants(process.pid)
         process.terminate()
-        # One that was made to stand still hears it only when it goes on.
-        kill(process.pid, signal.SIGCONT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
         for pid in [process.pid, *below] if process.poll() is None else below:

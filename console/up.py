@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from console.cli_start import RUNS_AT_ONCE
 from console.prefect_home import (
     clear_state,
     env_file,
@@ -41,10 +42,7 @@ CHORES_SECONDS = 15
 RHYTHMS_SECONDS = 60
 ALL_DEPLOYMENTS_SECONDS = 300
 """How often deployments are compared in full; new accounts and changed modes are seen with each round."""
-DRAIN_SECONDS = 20
 STOPPING_SECONDS = 15
-# A run waits for the network most of its time.
-RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
 ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
 
@@ -253,11 +251,8 @@ class Up:
                 return
 
     def _start_worker(self) -> None:
-        from deployments.pool import POOL
-
-        command = [*PREFECT, "worker", "start", "--pool", POOL, "--type", "process"]
+        command = [sys.executable, "-m", "console", "worker"]
         command += ["--name", f"warenfluss at {platform.node()}", "--limit", str(self._runs_at_once)]
-        command += ["--install-policy", "never"]
         env = {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": str(self._query_seconds)}
         self._worker = Child("The worker", command, env, self._log("worker"))
         self._worker.start()
@@ -319,19 +314,21 @@ class Up:
         clear_state(self._settings.data_dir)
 
     def _drain(self) -> list[int]:
-        """Let the worker take no more runs and wait a while for those that it has; return those left."""
+        """Let the worker end its runs and then itself; return the processes that it had."""
+        from deployments.worker import DRAIN_SECONDS, ENDING_SECONDS
+
         pid = self._worker.pid if self._worker is not None else None
-        if pid is None:
+        if self._worker is None or pid is None:
             return []
-        # Asked to end, a worker kills its runs at once; one that stands still leaves them alone.
-        kill(pid, signal.SIGSTOP)
-        end = time.monotonic() + DRAIN_SECONDS
-        runs = list_descendants(pid)
-        if runs:
+        processes = list_descendants(pid)
+        kill(pid, signal.SIGTERM)
+        # The worker itself is one of them.
+        if len(processes) > 1:
             logger.info("Waiting at most %d s for runs to end.", DRAIN_SECONDS)
-        while runs and time.monotonic() < end and not self._hurry.wait(TICK_SECONDS):
-            runs = list_descendants(pid)
-        return runs
+        end = time.monotonic() + DRAIN_SECONDS + ENDING_SECONDS
+        while self._worker.pid is not None and time.monotonic() < end and not self._hurry.wait(TICK_SECONDS):
+            pass
+        return processes
 
     def _release(self, runs: list[int]) -> None:
         """Tell Prefect which runs were cut off, so that their cycles can start again at once."""
@@ -342,7 +339,8 @@ class Up:
         except Exception as error:
             logger.warning("Runs that were cut off could not be noted in Prefect (%s).", type(error).__name__)
         else:
-            logger.info("%d runs were cut off; they are repeated with the next of their cycle.", count)
+            if count:
+                logger.info("%d runs were cut off; they are repeated with the next of their cycle.", count)
 
     def _children(self) -> list[Child]:
         return [child for child in (self._server, self._worker) if child is not None]

@@ -106,7 +106,15 @@ def find_child(folder: Path, words: str) -> int:
     pid = read_state(folder)["pid"]
     assert isinstance(pid, int)
     for child in list_descendants(pid):
+        # What a worker has forked bears the worker's name.
+        if parent_of(child) != pid:
+            continue
         command = (Path("/proc") / str(child) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         if words in command:
             return child
     raise AssertionError(f"{pid} has no child {words!r}")
+
+
+def parent_of(pid: int) -> int:
+    """Return the process that started another, or has adopted it."""
+    return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])

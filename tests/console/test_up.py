@@ -170,7 +170,7 @@ def test_a_run_whose_worker_died_with_it_is_found_and_told_by_mail(
             save_login(simulator)
             run = hang(up, simulator)
 
-            kill_hard(find_child(data_dir, "prefect worker start"))
+            kill_hard(find_child(data_dir, "console worker"))
             kill_hard(int(run.infrastructure_pid or 0))
             assert state_of(run) is StateType.RUNNING
             with session_scope() as session:
@@ -184,7 +184,7 @@ def test_a_run_whose_worker_died_with_it_is_found_and_told_by_mail(
                 assert session.get_one(Run, row.id).state is RunState.vanished
             (mail,) = list_mails()
             assert str(run.id) in mail.text
-            up.wait_for(lambda: is_alive(find_child(data_dir, "prefect worker start")))
+            up.wait_for(lambda: is_alive(find_child(data_dir, "console worker")))
             assert "The worker ended (code -9)" in up.text
 
             processes = up.processes

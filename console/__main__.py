@@ -1,0 +1,5 @@
+"""`python -m console` is `warenfluss`."""
+
+from console.cli import main
+
+main()

@@ -1,0 +1,199 @@
+"""Processes forked from one that has imported everything: they begin at once and cost no import.
+
+`serve` makes its caller the parent of all. It has one thread and no open connection, so that whatever it
+forks starts clean; the worker, whose event loop has both, is its first child. Fork is safe on Linux only.
+"""
+
+import asyncio
+import gc
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from typing import Any, NoReturn
+
+Call = Callable[..., int]
+"""What a process does; a function of a module, with plain arguments. It returns the exit code."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A process that somebody asks for."""
+
+    number: int
+    call: Call
+    arguments: tuple[Any, ...]
+    env: Mapping[str, str]
+    folder: Path
+    quiet: bool
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process began, or could not, for a reason."""
+
+    number: int
+    pid: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process is gone; a negative code is the signal that ended it."""
+
+    number: int
+    code: int
+
+
+@dataclass
+class Forked:
+    """A process as the worker sees it."""
+
+    pid: int
+    returncode: int | None = None
+    _gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self) -> None:
+        """Return when it is gone and `returncode` is known."""
+        await self._gone.wait()
+
+    def note_end(self, code: int) -> None:
+        """Let those who wait go on."""
+        self.returncode = code
+        self._gone.set()
+
+
+class Forks:
+    """The worker's end: asks for processes, and hears how they ended."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection to the parent; `listen` begins."""
+        self._connection = connection
+        self._numbers = itertools.count()
+        self._starting: dict[int, asyncio.Future[Forked]] = {}
+        self._running: dict[int, Forked] = {}
+
+    def listen(self) -> None:
+        """Hear the parent in the running event loop."""
+        asyncio.get_running_loop().add_reader(self._connection.fileno(), self._hear)
+
+    async def start(
+        self, call: Call, *arguments: Any, env: Mapping[str, str], folder: Path, quiet: bool = False
+    ) -> Forked:
+        """Start a process with just this environment; a `quiet` one's output is thrown away.
+
+        Raises: OSError, if there is no room for another.
+        """
+        number = next(self._numbers)
+        future = self._starting[number] = asyncio.get_running_loop().create_future()
+        self._connection.send(Job(number, call, arguments, env, folder, quiet))
+        # Somebody who stops waiting must not lose sight of the process.
+        return await asyncio.shield(future)
+
+    def _hear(self) -> None:
+        try:
+            message = self._connection.recv()
+        except (EOFError, OSError):
+            # The parent was killed. Runs go on without us, as without a worker that was killed.
+            os._exit(1)
+        if isinstance(message, Ended):
+            self._running.pop(message.number).note_end(message.code)
+            return
+        future = self._starting.pop(message.number)
+        if message.error:
+            future.set_exception(OSError(message.error))
+            return
+        self._running[message.number] = Forked(message.pid)
+        future.set_result(self._running[message.number])
+
+
+def serve(work: Callable[[Forks], int]) -> NoReturn:
+    """Fork a worker that does `work`, and what it asks for, until it ends; then leave with its exit code.
+
+    SIGINT and SIGTERM are handed on to the worker. What it asked for goes on if it ends first.
+    """
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    # What everybody shares is neither looked at nor copied when children collect garbage.
+    gc.collect()
+    gc.freeze()
+    worker = context.Process(target=_work, args=(work, here, there), name="worker")
+    _fork(worker)
+    there.close()
+
+    def hand_on(number: int, _frame: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid or 0, number)
+
+    signal.signal(signal.SIGINT, hand_on)
+    signal.signal(signal.SIGTERM, hand_on)
+    running: dict[int, tuple[int, ForkProcess]] = {}
+    while worker.exitcode is None:
+        for ready in wait([here, worker.sentinel, *running]):
+            # A worker that is gone is noticed by its own end.
+            with suppress(OSError, EOFError):
+                if ready is here:
+                    job: Job = here.recv()
+                    process = context.Process(target=_become, args=(job, here), name=f"run {job.number}")
+                    try:
+                        _fork(process)
+                    except OSError as error:
+                        here.send(Started(job.number, error=f"No process: {error.strerror}."))
+                        continue
+                    running[process.sentinel] = (job.number, process)
+                    here.send(Started(job.number, process.pid or 0))
+                elif isinstance(ready, int) and ready in running:
+                    number, process = running.pop(ready)
+                    process.join()
+                    code = process.exitcode or 0
+                    process.close()
+                    here.send(Ended(number, code))
+    # Not the usual way out, which would wait for every child.
+    os._exit(worker.exitcode if worker.exitcode >= 0 else 1)
+
+
+def _fork(process: ForkProcess) -> None:
+    """Start a process; what a signal does to this one must not happen in a child that is not ready yet."""
+    if threading.active_count() > 1:
+        raise RuntimeError("A process with threads must not be forked.")
+    signals = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _be_a_child(connection: Connection) -> None:
+    connection.close()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+
+
+def _work(work: Callable[[Forks], int], here: Connection, there: Connection) -> None:
+    _be_a_child(here)
+    sys.exit(work(Forks(there)))
+
+
+def _become(job: Job, here: Connection) -> None:
+    # A session of its own: the worker ends a run with all that it has started.
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(job.env)
+    os.chdir(job.folder)
+    _be_a_child(here)
+    if job.quiet:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.dup2(sink, sys.stderr.fileno())
+        os.close(sink)
+    sys.exit(job.call(*job.arguments))
