@@ -1,0 +1,158 @@
+"""Workers of our own: they share work, die without loss, and hear of cancellations."""
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelling
+from sqlmodel import col, select
+
+from connectors.afterbuy.simulator import Fault, Simulator, sample_state
+from deployments.accounts import deploy_account, request_run
+from deployments.tidy import tidy
+from models.article import Article
+from models.cycle import LEASE_SECONDS, Cycle, Run, RunState
+from models.db import read_scope, session_scope
+from models.mail import Mail
+from tasks.alarms import watch
+from tests.console.running import is_alive
+from tests.flows.conftest import Shop, open_shop
+from tests.flows.steps import expire_lease
+from tests.support.worker import serving, wait_for
+
+pytestmark = pytest.mark.timeout(300)
+
+CALL = "GetShopProducts"
+LONG = 600
+MOMENT = 8
+"""Seconds of an answer during which another worker comes by."""
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A channel with a few articles."""
+    with Simulator(sample_state(products=5, orders=0)) as simulator:
+        yield simulator
+
+
+def open_deployed(simulator: Simulator, pool: str) -> Shop:
+    """Return a live account whose cycles run when they are asked for."""
+    shop = open_shop(simulator)
+    deploy_account(shop.name, pool=pool, active=False)
+    return shop
+
+
+def deploy_twin(client: SyncPrefectClient, shop: Shop, pool: str) -> UUID:
+    """Return another deployment of the same cycle and account, as operators may make one."""
+    original = client.read_deployment_by_name(f"{Cycle.article_import}/{shop.name}")
+    return client.create_deployment(
+        flow_id=original.flow_id,
+        name=f"{shop.name}-twin",
+        entrypoint=original.entrypoint,
+        work_pool_name=pool,
+        parameters={"account": shop.name},
+    )
+
+
+def at_work(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
+    """Return a run once its cycle works, with its process and its worker."""
+    run = client.read_flow_run(run_id)
+    if run.state_type is not StateType.RUNNING or not run.infrastructure_pid or not worker_of(run):
+        return None
+    with read_scope() as session:
+        rows = session.exec(select(Run).where(Run.flow_run_id == str(run_id))).all()
+    return run if rows else None
+
+
+def worker_of(run: FlowRun) -> Any:
+    return run.labels.get("prefect.worker.name")
+
+
+def ended(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
+    run = client.read_flow_run(run_id)
+    return run if run.state is not None and run.state.is_final() else None
+
+
+def message_of(run: FlowRun) -> str:
+    return (run.state.message or "") if run.state is not None else ""
+
+
+def row_of(run_id: UUID) -> Run:
+    with read_scope() as session:
+        return session.exec(select(Run).where(Run.flow_run_id == str(run_id))).one()
+
+
+def test_two_workers_share_and_one_may_die(
+    database: str, client: SyncPrefectClient, pool: str, simulator: Simulator
+) -> None:
+    """A killed one's run is told by mail once its lease is over; nothing is lost, the other goes on."""
+    first, second = open_deployed(simulator, pool), open_deployed(simulator, pool)
+    with serving(pool, "left") as left, serving(pool, "right") as right:
+        simulator.faults.add(Fault.slow(LONG), call=CALL)
+        simulator.faults.add(Fault.slow(MOMENT), call=CALL)
+        lost = request_run(first.name, Cycle.article_import)
+        run = wait_for(lambda: at_work(client, lost))
+        kept = request_run(second.name, Cycle.article_import)
+        other = wait_for(lambda: at_work(client, kept))
+        assert {worker_of(run), worker_of(other)} == {"left", "right"}
+
+        # As when a machine loses power: the worker, what it forked, and the run.
+        dead = left if worker_of(run) == "left" else right
+        os.killpg(dead.pid, signal.SIGKILL)
+        os.kill(int(run.infrastructure_pid or 0), signal.SIGKILL)
+        assert message_of(wait_for(lambda: ended(client, kept))) == "5 read, 5 new"
+        assert client.read_flow_run(lost).state_type is StateType.RUNNING
+        assert row_of(lost).state is RunState.running
+
+        expire_lease(first)
+        with session_scope() as session:
+            session.get_one(Run, row_of(lost).id).started_at -= timedelta(seconds=2 * LEASE_SECONDS)
+        watch()
+        assert row_of(lost).state is RunState.vanished
+        assert tidy(pool=pool) == 1
+        assert client.read_flow_run(lost).state_type is StateType.CRASHED
+        with read_scope() as session:
+            (mail,) = session.exec(select(Mail)).all()
+        assert str(lost) in mail.text
+
+        repeated = request_run(first.name, Cycle.article_import)
+        again = wait_for(lambda: ended(client, repeated))
+        assert again.state_type is StateType.COMPLETED
+        assert worker_of(again) == worker_of(other)
+    with read_scope() as session:
+        tenants = session.exec(select(Article.tenant_id).order_by(col(Article.id))).all()
+    assert len(tenants) == 10
+    assert len(set(tenants)) == 2
+
+
+def test_two_workers_never_run_one_cycle_of_an_account_at_once(
+    sqlite_database: str, client: SyncPrefectClient, pool: str, simulator: Simulator
+) -> None:
+    """Prefect's limit holds off the same deployment, our lease any other; a cancelled run ends at once."""
+    shop = open_deployed(simulator, pool)
+    twin_id = deploy_twin(client, shop, pool)
+    with serving(pool, "left") as left, serving(pool, "right"):
+        simulator.faults.add(Fault.slow(LONG), call=CALL)
+        working = request_run(shop.name, Cycle.article_import)
+        run = wait_for(lambda: at_work(client, working))
+        limited = request_run(shop.name, Cycle.article_import)
+        assert wait_for(lambda: ended(client, limited)).state_type is StateType.CANCELLED
+        doubled = client.create_flow_run_from_deployment(twin_id).id
+        aside = wait_for(lambda: ended(client, doubled))
+        assert aside.state_type is StateType.CANCELLED
+        assert "works on article-import" in message_of(aside)
+        assert worker_of(aside) != worker_of(run)
+        assert simulator.calls_by_name[CALL] == 1
+
+        client.set_flow_run_state(working, Cancelling())
+        assert wait_for(lambda: ended(client, working)).state_type is StateType.CANCELLED
+        wait_for(lambda: not is_alive(int(run.infrastructure_pid or 0)))
+        assert left.poll() is None
+        done = request_run(shop.name, Cycle.article_import)
+        assert wait_for(lambda: ended(client, done)).state_type is StateType.COMPLETED

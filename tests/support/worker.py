@@ -1,0 +1,58 @@
+"""A worker of Warenfluss for tests, as a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from prefect.settings import PREFECT_API_URL
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 120
+PROGRAM = """
+import sys
+from console.prefect_home import use_prefect
+use_prefect()
+from deployments.worker import run_worker
+run_worker(name=sys.argv[2], limit=int(sys.argv[3]), pool=sys.argv[1])
+"""
+
+Found = TypeVar("Found")
+
+
+@contextmanager
+def serving(pool: str, name: str, *, limit: int = 1) -> "Iterator[subprocess.Popen[bytes]]":
+    """Yield a worker that serves a pool of the server that this process talks to; it ends on leaving."""
+    env = {
+        **os.environ,
+        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, pool, name, str(limit)], cwd=ROOT, env=env, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        # Twice is the wish not to wait for runs.
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            process.send_signal(number)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+
+
+def wait_for(look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS) -> Found:
+    """Return what `look` finds. Raises: AssertionError, if it finds nothing in time."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
+    return found
