@@ -20,7 +20,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pandas", "prefect", "pydantic", "sqlalchemy", "sqlmodel"},
     ),
     "flows": ({"models", "tasks"}, {"prefect", "pydantic"}),
-    "deployments": ({"models", "documents", "connectors", "tasks", "flows"}, {"prefect"}),
+    "deployments": ({"models", "documents", "connectors", "tasks", "flows"}, {"anyio", "prefect"}),
     "console": (
         {"models", "documents", "connectors", "tasks", "flows", "deployments"},
         {
