@@ -125,10 +125,12 @@ def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]
     """Allocate orders one by one, each in a transaction of its own; return the clock at begin and end."""
     from models.db import session_scope
     from models.stock_moves import allocate
+    from models.tenant import lock_tenants
 
     begun = _wait(begin_at)
     for order_id in order_ids:
         with session_scope() as session:
+            lock_tenants(session, [1])
             allocate(session, [order_id])
     return {"begun": begun, "ended": time.time()}
 

@@ -232,7 +232,7 @@ def loose_form(value: str) -> str:
     return kept.lstrip("0") or kept[:1]
 
 
-def numbers_of(article: Article) -> list[tuple[NumberKind, str]]:
+def numbers_of(article: Article | ArticleData) -> list[tuple[NumberKind, str]]:
     """Return the numbers by which an article is found, none empty."""
     pairs = [
         (NumberKind.sku, article.sku),

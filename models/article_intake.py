@@ -7,10 +7,12 @@ articles that are here already, by the tenant's rules of matching, and change no
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, or_
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, SQLModel, col, select
 
 from models.account import AccountData, ChannelOptions, OpeningStock, Role
@@ -36,10 +38,10 @@ from models.cycle import Counts
 from models.listing import Listing
 from models.matching import MatchRule, match_lines
 from models.order import OrderLineData
-from models.stock import MovementReason, StockLevel, main_warehouse, touch_listings
-from models.stock_moves import set_on_hand
+from models.stock import StockLevel, main_warehouse, touch_listings
+from models.stock_moves import open_levels
 from models.tenant import lock_tenants
-from models.upsert import insert_or_update, insert_returning, insert_rows
+from models.upsert import insert_or_update, insert_returning, insert_rows, update_rows
 
 ARTICLE_FIELDS = (
     "sku",
@@ -84,24 +86,17 @@ def save_articles(
     options = ChannelOptions.model_validate(account.settings)
     counts = Counts(read=len(records))
     page = {record.external_id: record for record in records}
-    listings = {
-        listing.external_id: listing
-        for listing in session.exec(
-            select(Listing)
-            .where(Listing.account_id == account.id, col(Listing.external_id).in_(page))
-            .order_by(col(Listing.id))
-            .with_for_update()
-        )
-    }
+    known = _known_listings(session, account.id, page)
     rejected: list[RejectedData] = []
     if options.role is Role.articles:
-        page, rejected = _without_taken_skus(session, account, page)
+        page, rejected = _without_taken_skus(session, account, page, known)
+    hashes = {external_id: content_hash(data) for external_id, data in page.items()}
     unchanged, new, changed = [], [], []
     for external_id, data in page.items():
-        listing = listings.get(external_id)
+        listing = known.get(external_id)
         if listing is None:
             new.append(data)
-        elif listing.content_hash == content_hash(data) and (
+        elif listing.content_hash == hashes[external_id] and (
             listing.article_id is not None or options.role is Role.articles
         ):
             unchanged.append(data)
@@ -109,19 +104,49 @@ def save_articles(
             changed.append(data)
 
     article_ids = (
-        _save_masters(session, account, [*new, *changed])
+        _save_masters(session, account, [*new, *changed], known)
         if options.role is Role.articles
         else _link(session, account, rules, [*new, *changed])
     )
-    _save_listings(session, account.id, [*new, *changed], article_ids)
-    _note_quantities(session, account.id, page.values())
+    _save_listings(session, account.id, [*new, *changed], article_ids, hashes)
+    _note_quantities(session, page.values(), known)
     if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
-        _take_opening_stock(session, account, page)
+        stocked = {data.external_id: known[data.external_id].article_id for data in unchanged}
+        _take_opening_stock(session, account, page, {**stocked, **article_ids})
     set_aside(session, account.id, rejected)
     settle_asides(session, account.id, "article", list(page))
     counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
     counts.set_aside = len(rejected)
     return counts
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is here already of one listing."""
+
+    id: int
+    article_id: int | None
+    content_hash: str
+    channel_quantity: int | None
+    published_quantity: int | None
+
+
+def _known_listings(session: Session, account_id: int, external_ids: Iterable[str]) -> dict[str, _Known]:
+    """Lock the listings of a page that are here already and return them by external id."""
+    rows = session.execute(
+        sqlalchemy_select(
+            col(Listing.external_id),
+            col(Listing.id),
+            col(Listing.article_id),
+            col(Listing.content_hash),
+            col(Listing.channel_quantity),
+            col(Listing.published_quantity),
+        )
+        .where(col(Listing.account_id) == account_id, col(Listing.external_id).in_(external_ids))
+        .order_by(col(Listing.id))
+        .with_for_update()
+    )
+    return {external_id: _Known(*values) for external_id, *values in rows.tuples()}
 
 
 def save_categories(session: Session, account_id: int, records: Sequence[CategoryData]) -> None:
@@ -219,7 +244,7 @@ def _join(
 
 
 def _without_taken_skus(
-    session: Session, account: AccountData, page: Mapping[str, ArticleData]
+    session: Session, account: AccountData, page: Mapping[str, ArticleData], known: Mapping[str, _Known]
 ) -> tuple[dict[str, ArticleData], list[RejectedData]]:
     """Leave out records whose SKU is that of an article which is not theirs."""
     rows = session.execute(
@@ -233,15 +258,7 @@ def _without_taken_skus(
         )
     )
     owners: dict[str, str | None] = dict(rows.tuples().all())
-    linked = set(
-        session.exec(
-            select(Listing.external_id).where(
-                Listing.account_id == account.id,
-                col(Listing.external_id).in_(page),
-                col(Listing.article_id).is_not(None),
-            )
-        ).all()
-    )
+    linked = {external_id for external_id, listing in known.items() if listing.article_id is not None}
     claimed: dict[str, str] = {}
     kept: dict[str, ArticleData] = {}
     rejected = []
@@ -264,60 +281,51 @@ def _without_taken_skus(
     return kept, rejected
 
 
-def _save_masters(session: Session, account: AccountData, records: Sequence[ArticleData]) -> dict[str, int]:
+def _save_masters(
+    session: Session, account: AccountData, records: Sequence[ArticleData], known: Mapping[str, _Known]
+) -> dict[str, int]:
     """Write articles with texts, prices, images, numbers and categories; return ids by external id."""
     if not records:
         return {}
-    by_sku = {
-        article.sku: article
-        for article in session.exec(
-            select(Article).where(
-                Article.tenant_id == account.tenant_id,
-                col(Article.sku).in_({record.sku for record in records}),
-            )
-        )
+    linked = {
+        record.external_id: article_id
+        for record in records
+        if record.external_id in known and (article_id := known[record.external_id].article_id) is not None
     }
     rows = session.execute(
-        select(col(Listing.external_id), Article)
-        .join(Article, col(Article.id) == col(Listing.article_id))
-        .where(
-            col(Listing.account_id) == account.id,
-            col(Listing.external_id).in_({record.external_id for record in records}),
+        sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind)).where(
+            or_(
+                and_(
+                    col(Article.tenant_id) == account.tenant_id,
+                    col(Article.sku).in_({record.sku for record in records}),
+                ),
+                col(Article.id).in_(linked.values()),
+            )
         )
-    )
-    by_listing = dict(rows.tuples().all())
-    fresh = [
-        record for record in records if record.external_id not in by_listing and record.sku not in by_sku
-    ]
-    inserted = insert_returning(
-        session,
-        Article,
-        [
-            {
-                **_article_values(record),
-                "tenant_id": account.tenant_id,
-                "source_account_id": account.id,
-                "variant_values": {},
-                "changed_at": utc_now(),
-            }
-            for record in fresh
-        ],
-    )
-    ids = dict(zip((record.external_id for record in fresh), inserted, strict=True))
+    ).all()
+    by_sku = {sku: need_id(article_id) for article_id, sku, _ in rows}
+    kinds = {article_id: kind for article_id, _, kind in rows}
+    now = utc_now()
+    fresh: list[dict[str, Any]] = []
+    standing: list[dict[str, Any]] = []
+    ids: dict[str, int] = {}
     for record in records:
-        if record.external_id in ids:
+        values = {**_article_values(record), "source_account_id": account.id, "changed_at": now}
+        article_id = linked.get(record.external_id, by_sku.get(record.sku))
+        if article_id is None:
+            fresh.append({**values, "tenant_id": account.tenant_id, "variant_values": {}})
             continue
-        article = by_listing.get(record.external_id) or by_sku[record.sku]
-        ids[record.external_id] = need_id(article.id)
-        values = _article_values(record)
-        if article.kind is ArticleKind.variant and record.kind is ArticleKind.single:
+        ids[record.external_id] = article_id
+        if kinds[article_id] is ArticleKind.variant and record.kind is ArticleKind.single:
             values["kind"] = ArticleKind.variant
-        for name, value in values.items():
-            setattr(article, name, value)
-        article.source_account_id, article.changed_at = account.id, utc_now()
-        session.add(article)
-    session.flush()
-    _replace_details(session, account, records, ids)
+        standing.append({**values, "row_id": article_id})
+    update_rows(session, Article, standing)
+    inserted = iter(insert_returning(session, Article, fresh))
+    old_ids = list(ids.values())
+    for record in records:
+        if record.external_id not in ids:
+            ids[record.external_id] = next(inserted)
+    _replace_details(session, account, records, ids, old_ids)
     return ids
 
 
@@ -326,15 +334,18 @@ def _article_values(record: ArticleData) -> dict[str, Any]:
 
 
 def _replace_details(
-    session: Session, account: AccountData, records: Sequence[ArticleData], ids: Mapping[str, int]
+    session: Session,
+    account: AccountData,
+    records: Sequence[ArticleData],
+    ids: Mapping[str, int],
+    old_ids: Sequence[int],
 ) -> None:
     """Write what hangs on articles anew, whole: it is short, and told whole by every channel."""
-    article_ids = list(ids.values())
     details: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         article_id = ids[record.external_id]
         for language, text in record.texts.items():
-            details[ArticleText].append({**text.model_dump(), "article_id": article_id, "language": language})
+            details[ArticleText].append({**dict(text), "article_id": article_id, "language": language})
         prices: dict[tuple[str, str, int], Decimal] = {
             (price.price_group, price.currency, price.min_quantity): price.amount for price in record.prices
         }
@@ -349,9 +360,7 @@ def _replace_details(
                 }
             )
         for position, image in enumerate(record.images):
-            details[ArticleImage].append(
-                {**image.model_dump(), "article_id": article_id, "position": position}
-            )
+            details[ArticleImage].append({**dict(image), "article_id": article_id, "position": position})
         for category_id in dict.fromkeys(record.category_ids):
             details[ArticleCategory].append(
                 {
@@ -360,8 +369,7 @@ def _replace_details(
                     "category_external_id": category_id,
                 }
             )
-        article = Article(tenant_id=account.tenant_id, **_article_values(record))
-        for kind, value in numbers_of(article):
+        for kind, value in numbers_of(record):
             details[ArticleNumber].append(
                 {
                     "tenant_id": account.tenant_id,
@@ -372,10 +380,11 @@ def _replace_details(
                 }
             )
     for table in (ArticleText, ArticlePrice, ArticleImage, ArticleNumber, ArticleCategory):
-        statement = delete(table).where(col(table.article_id).in_(article_ids))
-        if table is ArticleCategory:
-            statement = statement.where(col(ArticleCategory.account_id) == account.id)
-        session.execute(statement)
+        if old_ids:
+            statement = delete(table).where(col(table.article_id).in_(old_ids))
+            if table is ArticleCategory:
+                statement = statement.where(col(ArticleCategory.account_id) == account.id)
+            session.execute(statement)
         insert_rows(session, table, details[table])
 
 
@@ -405,7 +414,11 @@ def _link(
 
 
 def _save_listings(
-    session: Session, account_id: int, records: Sequence[ArticleData], article_ids: Mapping[str, int]
+    session: Session,
+    account_id: int,
+    records: Sequence[ArticleData],
+    article_ids: Mapping[str, int],
+    hashes: Mapping[str, str],
 ) -> None:
     now = utc_now()
     rows = [
@@ -416,7 +429,10 @@ def _save_listings(
             "channel_number": record.channel_number,
             "loose_number": loose_form(record.channel_number),
             "title": next((text.title for text in record.texts.values()), ""),
-            "content_hash": content_hash(record),
+            "content_hash": hashes[record.external_id],
+            # Until it was told anything, what the channel holds counts as published.
+            "channel_quantity": record.quantity,
+            "published_quantity": record.quantity,
             "members": [member.model_dump() for member in record.members],
             "members_open": bool(record.members),
             "seen_at": now,
@@ -441,40 +457,45 @@ def _save_listings(
     )
 
 
-def _note_quantities(session: Session, account_id: int, records: Iterable[ArticleData]) -> None:
-    """Keep what the channel says it holds; until it was told anything, that counts as published."""
-    quantities = {record.external_id: record.quantity for record in records if record.quantity is not None}
-    for listing in session.exec(
-        select(Listing)
-        .where(Listing.account_id == account_id, col(Listing.external_id).in_(quantities))
-        .execution_options(populate_existing=True)
-    ):
-        quantity = quantities[listing.external_id]
-        if listing.channel_quantity != quantity:
-            listing.channel_quantity = quantity
-            session.add(listing)
-        if listing.published_quantity is None:
-            listing.published_quantity = quantity
-            session.add(listing)
-    session.flush()
+def _note_quantities(session: Session, records: Iterable[ArticleData], known: Mapping[str, _Known]) -> None:
+    """Keep what the channel says it holds of listings that were here before."""
+    rows = []
+    for record in records:
+        listing = known.get(record.external_id)
+        if listing is None or record.quantity is None:
+            continue
+        published = listing.published_quantity
+        values = {
+            "channel_quantity": record.quantity,
+            "published_quantity": record.quantity if published is None else published,
+        }
+        if published is None or listing.channel_quantity != record.quantity:
+            rows.append({**values, "row_id": listing.id})
+    update_rows(session, Listing, rows)
 
 
-def _take_opening_stock(session: Session, account: AccountData, page: Mapping[str, ArticleData]) -> None:
+def _take_opening_stock(
+    session: Session,
+    account: AccountData,
+    page: Mapping[str, ArticleData],
+    article_ids: Mapping[str, int | None],
+) -> None:
     """Take the channel's quantity as on hand for articles whose stock was never counted here."""
-    warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
-    rows = session.execute(
-        select(col(Listing.external_id), col(Listing.article_id))
-        .join(Article, col(Article.id) == col(Listing.article_id))
-        .where(
-            col(Listing.account_id) == account.id,
-            col(Listing.external_id).in_(page),
-            col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
-            col(Article.id).not_in(select(StockLevel.article_id)),
-        )
-    )
-    opening = {
-        need_id(article_id): max(0, page[external_id].quantity or 0)
-        for external_id, article_id in rows
-        if page[external_id].quantity is not None
+    told = {
+        article_id: max(0, quantity)
+        for external_id, article_id in article_ids.items()
+        if article_id is not None and (quantity := page[external_id].quantity) is not None
     }
-    set_on_hand(session, warehouse_id, opening, MovementReason.opening, f"account {account.name}")
+    counted = session.exec(select(StockLevel.article_id).where(col(StockLevel.article_id).in_(told))).all()
+    uncounted = told.keys() - set(counted)
+    if not uncounted:
+        return
+    physical = session.exec(
+        select(Article.id).where(
+            col(Article.id).in_(uncounted),
+            col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
+        )
+    ).all()
+    warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+    opening = {article_id: told[article_id] for article_id in sorted(map(need_id, physical))}
+    open_levels(session, warehouse_id, opening, f"account {account.name}")

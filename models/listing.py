@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.article import ArticleCategory
@@ -17,12 +17,20 @@ class Listing(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
         Index("ix_listing_loose_number", "account_id", "loose_number"),
+        # With the account in it, or SQLite takes the index of the account and walks all of its listings.
+        Index("ix_listing_article", "article_id", "account_id"),
+        Index(
+            "ix_listing_members_open",
+            "account_id",
+            sqlite_where=text("members_open IS 1"),
+            postgresql_where=text("members_open IS true"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     external_id: str
-    article_id: int | None = Field(default=None, foreign_key="article.id", index=True)
+    article_id: int | None = Field(default=None, foreign_key="article.id")
     channel_number: str = ""
     loose_number: str = ""
     title: str = ""
@@ -34,7 +42,7 @@ class Listing(SQLModel, table=True):
     published_at: datetime | None = instant(nullable=True)
     members: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     """Its variants or parts by the channel's ids, until all of them are known here."""
-    members_open: bool = Field(default=False, index=True)
+    members_open: bool = False
     seen_at: datetime = instant()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
 from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, by_run, code, instant, money
@@ -289,6 +289,15 @@ class Hold(SQLModel, table=True):
     """A named reason why an order waits for a person (Prüfung)."""
 
     __tablename__ = "hold"
+    __table_args__ = (
+        Index(
+            "ix_hold_open",
+            "reason",
+            "order_id",
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)

@@ -45,7 +45,8 @@ class Outbound(SQLModel, table=True):
     __tablename__ = "outbound"
     __table_args__ = (
         UniqueConstraint("account_id", "kind", "key"),
-        Index("ix_outbound_due", "account_id", "kind", "state", "next_try_at"),
+        # In the order of sending, so that a batch of many that wait is read without sorting them all.
+        Index("ix_outbound_due", "account_id", "kind", "state", "changed_at", "id"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

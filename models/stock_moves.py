@@ -29,7 +29,7 @@ from models.stock import (
     touch_listings,
 )
 from models.tenant import lock_tenants
-from models.upsert import insert_or_update, insert_rows, table_of
+from models.upsert import insert_or_update, insert_returning, insert_rows, table_of
 
 
 def set_on_hand(
@@ -64,6 +64,37 @@ def set_on_hand(
     touch_listings(session, list(changes))
     serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
     return changes
+
+
+def open_levels(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
+    """Take over what is on hand of articles that have no level yet; the caller has the tenant locked."""
+    ids = insert_returning(
+        session,
+        StockLevel,
+        [
+            {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": quantity, "allocated": 0}
+            for article_id, quantity in quantities.items()
+        ],
+    )
+    now = utc_now()
+    insert_rows(
+        session,
+        StockMovement,
+        [
+            {
+                "level_id": level_id,
+                "quantity": quantity,
+                "reason": MovementReason.opening,
+                "reference": reference,
+                "at": now,
+            }
+            for level_id, quantity in zip(ids, quantities.values(), strict=True)
+            if quantity
+        ],
+    )
+    there = [article_id for article_id, quantity in quantities.items() if quantity]
+    touch_listings(session, there)
+    serve_waiting(session, there)
 
 
 def _check_count(session: Session, level: StockLevel, quantity: int) -> None:

@@ -6,8 +6,9 @@ They go past the ORM to the tables: the ORM would build and compile a statement 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy import insert as plain_insert
+from sqlalchemy import update as plain_update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel
 
@@ -36,6 +37,20 @@ def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Map
         return ids
     statement = plain_insert(table).returning(table.c.id, sort_by_parameter_order=True)
     return list(session.connection().execute(statement, [dict(row) for row in rows]).scalars())
+
+
+def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set columns of rows in the caller's transaction; `row_id` names each row, all have the same columns."""
+    if not rows:
+        return
+    table = table_of(model)
+    session.flush()
+    statement = plain_update(table).where(table.c.id == bindparam("row_id"))
+    session.connection().execute(statement, [dict(row) for row in rows])
+    # What the session holds of these rows was read before.
+    for row in session.identity_map.values():
+        if isinstance(row, model):
+            session.expire(row)
 
 
 def insert_or_update(
