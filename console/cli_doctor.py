@@ -13,7 +13,7 @@ from models import db
 from models.account import Mode, account_data, list_accounts
 from models.alarm import list_alarms
 from models.columns import utc_now
-from models.cycle import list_overdue, list_vanished
+from models.cycle import Cycle, list_overdue, list_vanished
 from models.errors import RuleError
 from models.mail import explain_silence, find_backlog
 from models.settings import Settings, get_settings
@@ -167,8 +167,7 @@ def _examine_cycles(settings: Settings) -> Iterator[Finding]:
             True,
             name,
             f"{alarm.cycle} fails since {show_cell(alarm.since)}, {alarm.failures} times{error}.",
-            f"`warenfluss account check {name}` tries the login; `warenfluss sync {alarm.cycle} "
-            f"--account {name}` tries the cycle.",
+            f"`warenfluss account check {name}` tries the login; {_how_to_run(alarm.cycle, name)}",
         )
     for rhythm, since in overdue:
         if (rhythm.account_id, rhythm.cycle) not in told:
@@ -184,8 +183,16 @@ def _examine_cycles(settings: Settings) -> Iterator[Finding]:
             True,
             names[run.account_id],
             f"Run {run.id} of {run.cycle} ended without a word.",
-            "Nothing is lost: the next run goes on where it stopped. See that `warenfluss up` runs.",
+            _how_to_run(run.cycle, names[run.account_id], run.id)
+            if run.cycle is Cycle.replay
+            else "Nothing is lost: the next run goes on where it stopped. See that `warenfluss up` runs.",
         )
+
+
+def _how_to_run(cycle: Cycle, account: str, run_id: int | None = None) -> str:
+    if cycle is Cycle.replay:
+        return f"`warenfluss replay --account {account} --run {run_id or 'ID'}` starts it again."
+    return f"`warenfluss sync {cycle} --account {account}` tries the cycle."
 
 
 def _examine_logins() -> Iterator[Finding]:

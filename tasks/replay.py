@@ -96,7 +96,8 @@ def choose(
     account: str, orders: Sequence[str], day: date | None, run: str, everything: bool, again: Sequence[str]
 ) -> Selection:
     """Return which orders are meant. Raises: RuleError, saying what has to be named instead."""
-    named = [bool(orders), day is not None, bool(run), everything]
+    numbers = tuple(dict.fromkeys(number.strip() for number in orders if number.strip()))
+    named = [bool(numbers), day is not None, bool(run.strip()), everything]
     if sum(named) != 1:
         raise RuleError("Name what is to be run again: orders, a day, a run or everything, one of these.")
     if everything and again:
@@ -107,13 +108,8 @@ def choose(
         cursor = cursor_in_test(CURSOR) if row.mode is Mode.test else CURSOR
         if (everything or day) and not find_cursor(session, account_id, cursor):
             raise RuleError(f"No order-import of account {account!r} has run yet; it takes the orders in.")
-        found = _find_run(session, account_id, run.strip()) if run else None
-    return Selection(
-        orders=tuple(dict.fromkeys(number.strip() for number in orders if number.strip())),
-        day=day,
-        run_id=found,
-        everything=everything,
-    )
+        found = _find_run(session, account_id, run.strip()) if run.strip() else None
+    return Selection(orders=numbers, day=day, run_id=found, everything=everything)
 
 
 def _find_run(session: Session, account_id: int, name: str) -> int:

@@ -108,6 +108,25 @@ def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
     assert [entry["external_id"] for entry in read("aside", "list", "--settled")] == [number]
 
 
+def test_an_order_is_run_again(shop: Simulator) -> None:
+    """The table says what is new; a second time all of it was had; a wrong wish is one sentence."""
+    call("account", "mode", "shop", "live")
+    number = str(next(iter(shop.state.orders.values())).order_id)
+
+    preview = read("replay", "--account", "shop", "--order", number, "--test")
+    assert read("order", "list") == []
+    first = read("replay", "--account", "shop", "--order", number)
+    second = read("replay", "--account", "shop", "--order", number)
+
+    assert {row["outcome"] for row in preview} == {"would be new"}
+    assert {row["outcome"] for row in first} == {"new now"}
+    assert {row["outcome"] for row in second} == {"had before"}
+    assert [row["external_id"] for row in read("order", "list")] == [number]
+    assert "one of these" in refused("replay", "--account", "shop")
+    assert call("replay", "--account", "shop", "--day", "yesterday").exit_code == 2
+    assert call("sync", "replay", "--account", "shop").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [

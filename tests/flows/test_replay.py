@@ -468,6 +468,7 @@ def test_it_waits_for_the_cycle_whose_work_it_does(
     [
         ({}, "one of these"),
         ({"orders": ["1"], "run": "1"}, "one of these"),
+        ({"orders": [" "], "run": " "}, "one of these"),
         ({"run": "4711"}, "has no run '4711'"),
         ({"day": date(2026, 11, 1)}, "No order-import of account"),
         ({"everything": True, "again": ["shipment"]}, "Not everything can be told again"),

@@ -17,6 +17,7 @@ from models.cycle import (
     find_cursor,
     finish_run,
     keep_lease,
+    leases_of,
     list_vanished,
     mark_vanished,
     save_cursor,
@@ -108,6 +109,41 @@ def test_an_expired_lease_is_taken_over(account_id: int) -> None:
         save_page(account_id, dead)
     with session_scope() as session:
         assert find_cursor(session, account_id, "orders") == {}
+
+
+def test_a_replay_holds_the_leases_of_those_whose_work_it_does(account_id: int) -> None:
+    """None of them begins meanwhile, others do; it does not begin while one of them works."""
+    replay = open_run(account_id, Cycle.replay)
+    for cycle in (Cycle.order_import, Cycle.payment_sync, Cycle.shipping_sync, Cycle.replay):
+        with pytest.raises(LeaseHeldError, match=f"Run {replay} works on"):
+            open_run(account_id, cycle)
+    open_run(account_id, Cycle.stock_export)
+    with session_scope() as session:
+        keep_lease(session, replay, len(leases_of(Cycle.replay)))
+        finish_run(session, replay, RunState.completed, Counts())
+
+    sync = open_run(account_id, Cycle.shipping_sync)
+    with pytest.raises(LeaseHeldError, match=f"Run {sync} works on shipping-sync"):
+        open_run(account_id, Cycle.replay)
+    open_run(account_id, Cycle.order_import)
+
+
+def test_a_replay_that_lost_one_lease_lost_all(account_id: int) -> None:
+    """What a replay that is believed dead still does is refused as soon as one of its cycles goes on."""
+    dead = open_run(account_id, Cycle.replay)
+    with session_scope() as session:
+        for lease in session.exec(select(Lease).where(Lease.run_id == dead)):
+            lease.expires_at = utc_now() - timedelta(seconds=1)
+    heir = open_run(account_id, Cycle.payment_sync)
+
+    with pytest.raises(LeaseLostError, match=f"Run {dead} lost"), session_scope() as session:
+        keep_lease(session, dead, len(leases_of(Cycle.replay)))
+
+    with session_scope() as session:
+        assert session.get_one(Run, dead).state is RunState.vanished
+        keep_lease(session, heir)
+    # The cycles whose leases it still has in its name go on, too.
+    open_run(account_id, Cycle.order_import)
 
 
 def test_a_heartbeat_keeps_the_lease(account_id: int) -> None:
