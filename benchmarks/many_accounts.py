@@ -32,6 +32,15 @@ from deployments import accounts
 accounts.MINUTES.update(dict.fromkeys(accounts.MINUTES, {minutes}))
 sys.exit(run_up())
 """
+# A shop that reads the windows it is asked for, as the one with rendered pages does not.
+SHOP = """
+import threading
+from benchmarks.stand_in import fill
+from connectors.afterbuy.simulator import Simulator
+with Simulator(fill(orders=3, articles=0)) as simulator:
+    print(simulator.url, flush=True)
+    threading.Event().wait()
+"""
 
 
 def main() -> int:
@@ -59,8 +68,7 @@ def main() -> int:
 
 @contextmanager
 def _stand_in() -> Iterator[str]:
-    command = [sys.executable, "-m", "benchmarks.stand_in", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", SHOP], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.terminate()
