@@ -153,6 +153,9 @@ class ReadsOrders(Connection, Protocol):
     def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]: ...
     def fetch_order_statuses(self, external_ids: Sequence[str]) -> list[OrderStatus]: ...
 
+    def is_provisional(self, order_external_id: str) -> bool:
+        """Return whether an order's number holds only until its checkout ends: it may be gone by itself."""
+
 
 class PublishesStock(Connection, Protocol):
     stock_batch_size: int

@@ -25,6 +25,7 @@ COMMANDS = {
     "match": ("cli_match", "Lines that wait for an article: list, resolve, retry."),
     "aside": ("cli_aside", "Records that could not be used: list, show, retry."),
     "outbound": ("cli_outbound", "What channels have yet to hear: list, retry."),
+    "reconcile": ("cli_reconcile", "What channels hold otherwise than they should: list, mend."),
     "run": ("cli_run", "The last runs of cycles: list."),
     "schedule": ("cli_schedule", "How often cycles run: list, set."),
     "db": ("cli_db", "The schema of the database: upgrade, downgrade."),

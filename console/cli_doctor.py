@@ -138,6 +138,13 @@ def _examine_accounts() -> Iterator[Finding]:
                 f"{status.parked} changes were refused by the channel, or tried too often.",
                 "`warenfluss outbound list --state parked` says why; then `warenfluss outbound retry`.",
             )
+        if status.differences:
+            yield Finding(
+                True,
+                name,
+                f"{status.differences} differences stand between the channel and this database.",
+                f"`warenfluss reconcile list --account {name}` shows them, each with what mends it.",
+            )
         if status.set_aside:
             yield Finding(
                 False,

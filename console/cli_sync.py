@@ -29,7 +29,7 @@ def sync(
         bool, typer.Option("--test", help="Change nothing outside; what comes in is marked.")
     ] = False,
     since: Annotated[
-        str | None, typer.Option(help="order-import: read again what changed since then; German time.")
+        str | None, typer.Option(help="order-import, reconcile: what changed since then; German time.")
     ] = None,
     orders: Annotated[
         list[str] | None, typer.Option("--order", help="order-import: just this order, by its external id.")
@@ -48,8 +48,12 @@ def sync(
         raise typer.BadParameter("`warenfluss replay` runs orders again.")
     if cycle is Cycle.order_import:
         parameters = {"since": parse_time(since) if since else None, "orders": orders or None}
-    elif since or orders:
-        raise typer.BadParameter("--since and --order belong to order-import.")
+    elif cycle is Cycle.reconcile:
+        parameters = {"since": parse_time(since) if since else None}
+    elif since:
+        raise typer.BadParameter("--since belongs to order-import and reconcile.")
+    if orders and cycle is not Cycle.order_import:
+        raise typer.BadParameter("--order belongs to order-import.")
     if cycle is Cycle.article_import:
         parameters = {"full": full, "articles": articles or None}
     elif full or articles:

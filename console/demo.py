@@ -38,6 +38,7 @@ MINUTES = {
     Cycle.stock_export: 1,
     Cycle.payment_sync: 2,
     Cycle.shipping_sync: 2,
+    Cycle.reconcile: 5,
 }
 PLAYED = {"payments": 12, "shipments": 15, "counts": 20}
 PLAYED_MEANWHILE = {"payments": 1, "shipments": 2, "counts": 0}
@@ -135,6 +136,7 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
     runs += _run_cycles(up, [Cycle.order_import])
     played = play(ACCOUNT, **PLAYED)
     runs += _run_cycles(up, [Cycle.stock_export, Cycle.payment_sync, Cycle.shipping_sync])
+    runs += _run_cycles(up, [Cycle.reconcile])
     _print_runs(runs)
     told = Counts.model_validate(runs[2].counts).sent
     _print_figures(read_figures(ACCOUNT), played, told)
@@ -146,6 +148,10 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
     wrong = look_over(ACCOUNT, played, channel)
     if wrong:
         raise DemoError(f"{len(wrong)} things differ at the channel; the first: {wrong[0]}")
+    compared = Counts.model_validate(runs[-1].counts)
+    if compared.different:
+        raise DemoError(f"Reconciliation found {compared.different} differences.")
+    print(f"Reconciliation compared {compared.read} orders and listings with the channel: nothing differs.")
     print("The channel holds what it was told: stock, payments, deliveries and tracking numbers.")
 
 

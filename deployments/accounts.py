@@ -52,6 +52,7 @@ MINUTES: dict[Cycle, int] = {
     Cycle.stock_export: 5,
     Cycle.payment_sync: 10,
     Cycle.shipping_sync: 10,
+    Cycle.reconcile: 1440,
 }
 """How often each cycle runs until somebody changes it; in business order."""
 BY_HAND = (Cycle.replay,)
@@ -65,6 +66,9 @@ PAGE = 200
 UNPLANNED_SECONDS = 24 * 3600
 """The interval of a calendar of which Prefect has not planned any run yet."""
 SOON = timedelta(seconds=10)
+DAY_MINUTES = 1440
+NIGHT_MINUTES = 180
+"""From one o'clock on, by UTC."""
 APART = timedelta(seconds=30)
 """Between the first runs of a new account, so that articles are there before orders."""
 
@@ -228,7 +232,7 @@ def _deploy(
             account.name,
             [*tags_of(tenant, account.name, cycle), installation],
             pool=pool,
-            schedules=[] if cycle in BY_HAND else [_usual_schedule(cycle, position)],
+            schedules=[] if cycle in BY_HAND else [_usual_schedule(cycle, account, position)],
             # Two runs of one cycle would wait for each other's lease, and the later one has nothing to add;
             # of what people ask for nothing is dropped.
             collision=ConcurrencyLimitStrategy.ENQUEUE
@@ -245,14 +249,23 @@ def _deploy(
     return names
 
 
-def _usual_schedule(cycle: Cycle, position: int) -> Schedule:
+def _usual_schedule(cycle: Cycle, account: Account, position: int) -> Schedule:
     return Interval(
         timedelta(minutes=MINUTES[cycle]),
-        anchor_date=datetime.now(UTC) + SOON + position * APART,
+        anchor_date=_first_at(cycle, account, position),
         timezone="UTC",
         active=True,
         slug=SLUG,
     )
+
+
+def _first_at(cycle: Cycle, account: Account, position: int) -> datetime:
+    """Return when a cycle first runs: soon, in business order; one a day at night, accounts apart."""
+    soon = datetime.now(UTC) + SOON + position * APART
+    if MINUTES[cycle] < DAY_MINUTES:
+        return soon
+    night = soon.replace(hour=1, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return night + timedelta(minutes=7 * need_id(account.id) % NIGHT_MINUTES)
 
 
 def _describe(

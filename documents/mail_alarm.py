@@ -12,6 +12,7 @@ TITLES = {
     Cycle.payment_sync: mark("payment sync"),
     Cycle.shipping_sync: mark("shipping sync"),
     Cycle.replay: mark("replay"),
+    Cycle.reconcile: mark("reconciliation"),
 }
 
 MEANINGS = {
@@ -30,6 +31,9 @@ MEANINGS = {
     Cycle.replay: mark(
         "Somebody wanted orders to be run again, and not all of them were. What was done before stays done; "
         "starting it again repeats none of it."
+    ),
+    Cycle.reconcile: mark(
+        "Nobody compares the channel with this database. What was lost or changed unseen stays so."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")

@@ -1,6 +1,6 @@
 """Aside: a record that could not be used, kept in its raw form with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -95,6 +95,17 @@ def settle_asides(session: Session, account_id: int, kind: str, external_ids: Se
         )
         .values(settled_at=utc_now())
     )
+
+
+def open_asides(session: Session, account_id: int, kind: str, external_ids: Collection[str]) -> set[str]:
+    """Return those of the records that are set aside."""
+    query = select(Aside.external_id).where(
+        Aside.account_id == account_id,
+        Aside.kind == kind,
+        col(Aside.external_id).in_(external_ids),
+        col(Aside.settled_at).is_(None),
+    )
+    return set(session.exec(query).all())
 
 
 def list_asides(session: Session, account_id: int | None = None, *, settled: bool = False) -> list[Aside]:

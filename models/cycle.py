@@ -26,6 +26,7 @@ class Cycle(StrEnum):
     order_import = "order-import"
     payment_sync = "payment-sync"
     shipping_sync = "shipping-sync"
+    reconcile = "reconcile"
     replay = "replay"
 
 
@@ -57,6 +58,10 @@ class Counts(BaseModel):
     sent: int = 0
     would_send: int = 0
     failed: int = 0
+    different: int = 0
+    """Differences that are open after a reconciliation."""
+    on_the_way: int = 0
+    """What differs because its news has not been carried over yet."""
 
     def text(self) -> str:
         """Return the figures that are not zero, in words."""

@@ -74,6 +74,15 @@ def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[P
     return [(shipment, parcels[need_id(shipment.id)]) for shipment in shipments]
 
 
+def shipped_by(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side]]:
+    """Return by order who told of its shipments; one without any is missing."""
+    sides: dict[int, set[Side]] = defaultdict(set)
+    query = select(col(Shipment.order_id), col(Shipment.told_by)).where(col(Shipment.order_id).in_(order_ids))
+    for order_id, side in session.execute(query.distinct()):
+        sides[order_id].add(side)
+    return sides
+
+
 def contents_of(session: Session, parcel_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return for each parcel its units by line id."""
     contents: dict[int, dict[int, int]] = defaultdict(dict)

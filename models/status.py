@@ -13,6 +13,7 @@ from models.columns import need_id
 from models.cycle import Cycle, Run, RunState
 from models.order import Hold, Order, OrderState
 from models.outbound import Outbound, OutboundKind, OutboundState
+from models.reconciliation import Difference
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class AccountStatus:
     set_aside: int
     waiting: dict[OutboundKind, int]
     parked: int
+    differences: int
+    """Those that reconciliation found and that are still open."""
     oldest_waiting_at: datetime | None
     """When the oldest change happened that this channel has not been told yet."""
 
@@ -54,6 +57,12 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
         sqlalchemy_select(col(Aside.account_id), func.count())
         .where(col(Aside.settled_at).is_(None))
         .group_by(col(Aside.account_id)),
+    )
+    differences = _counts(
+        session,
+        sqlalchemy_select(col(Difference.account_id), func.count())
+        .where(col(Difference.settled_at).is_(None))
+        .group_by(col(Difference.account_id)),
     )
     waiting: dict[int, dict[OutboundKind, int]] = {}
     oldest: dict[int, datetime] = {}
@@ -88,6 +97,7 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
             set_aside=asides.get(need_id(account.id), 0),
             waiting=waiting.get(need_id(account.id), {}),
             parked=parked.get(need_id(account.id), 0),
+            differences=differences.get(need_id(account.id), 0),
             oldest_waiting_at=oldest.get(need_id(account.id)),
         )
         for account in accounts

@@ -12,6 +12,7 @@ from prefect.artifacts import update_progress_artifact as update_progress
 from models.account import Account
 from models.cycle import Counts, Cycle, Run, RunState
 from models.db import read_scope
+from models.reconciliation import Finding, count_differences, list_differences, shown
 from models.settings import get_settings
 from models.status import AccountStatus, CycleStatus, status_of_accounts
 
@@ -24,6 +25,7 @@ AREAS = {
     "orders": Cycle.order_import,
     "payments": Cycle.payment_sync,
     "shipments": Cycle.shipping_sync,
+    "compared": Cycle.reconcile,
 }
 WOULD_SEND_LIMIT = 2000
 """Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
@@ -91,6 +93,36 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
         logger.warning("Run %s: its table could not be published (%s)", run_id, type(error).__name__)
 
 
+def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
+    """Publish what differs between an account and this database; of a test run, what it found."""
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+        known = list_differences(session, run.account_id, limit=WOULD_SEND_LIMIT)
+        count = len(found) if run.test else count_differences(session, run.account_id)
+    rows: list[dict[str, str]]
+    if run.test:
+        rows = [shown(finding, account.name) for finding in found[:WOULD_SEND_LIMIT]]
+    else:
+        rows = [
+            {
+                **shown(row, account.name),
+                "since": f"{row.first_seen_at.astimezone(LOCAL):%d.%m.%Y %H:%M}",
+                "mending": f"{row.mended_at.astimezone(LOCAL):%d.%m.%Y %H:%M}" if row.mended_at else "",
+            }
+            for row in known
+        ]
+    text = f"{count} differences between {account.name} and this database{' (test)' if run.test else ''}"
+    try:
+        create_table_artifact(
+            key=artifact_key("differences", account.name),
+            table=rows,
+            description=f"{text}, the first {WOULD_SEND_LIMIT} shown" if count > WOULD_SEND_LIMIT else text,
+        )
+    except Exception as error:
+        logger.warning("Run %s: what differs could not be published (%s)", run_id, type(error).__name__)
+
+
 def start_progress(cycle: Cycle, account: str) -> Any:
     """Open a progress bar in the UI for work of several steps; return its id, None if Prefect is away."""
     try:
@@ -116,7 +148,9 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
     """Return the overview of all accounts: when each area was last in step, what waits, how old news is."""
     now = now or datetime.now(UTC)
     in_step = [["account", "mode", *AREAS]]
-    waiting = [["account", "held orders", "set aside", "waiting to be told", "parked", "news took"]]
+    waiting = [
+        ["account", "held orders", "set aside", "waiting to be told", "parked", "differences", "news took"]
+    ]
     for status in overview:
         by_cycle = {item.cycle: item for item in status.cycles}
         in_step.append(
@@ -134,7 +168,8 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
             for area, cycle in AREAS.items()
             if by_cycle[cycle].slowest_seconds is not None
         ]
-        figures = [str(status.held_orders), str(status.set_aside), queue, str(status.parked)]
+        figures = [str(status.held_orders), str(status.set_aside), queue]
+        figures += [str(status.parked), str(status.differences)]
         waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
     moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
     return f"Last in step, as of {moment}:\n\n{_table(in_step)}\n\nWhat waits:\n\n{_table(waiting)}\n"
@@ -174,7 +209,12 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
     if run.slowest_seconds is not None:
         row["news took"] = duration(run.slowest_seconds)
     row["run"] = run_link(run.flow_run_id, str(run.id))
-    for name, command in (("held", "match list"), ("set_aside", "aside list"), ("failed", "outbound list")):
+    for name, command in (
+        ("held", "match list"),
+        ("set_aside", "aside list"),
+        ("failed", "outbound list"),
+        ("different", "reconcile list"),
+    ):
         if row[name]:
             row[f"see {name}"] = f"warenfluss {command} --account {account.name}"
     return row

@@ -34,6 +34,7 @@ from models.db import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.matching import MatchRule, read_rules
 from models.order import OrderData
+from models.reconciliation import Seen
 from models.tenant import Tenant, lock_tenants
 from tasks.ahead import ReadAhead
 from tasks.alarms import note_run_succeeded, safe_error
@@ -67,6 +68,8 @@ class Work:
     """What test mode held back, one row for each field."""
     known_there: set[str] = field(default_factory=set)
     """Of the orders that were named, those that the channel knows."""
+    seen: Seen = field(default_factory=Seen)
+    """What reconciliation keeps in mind from one page to the next."""
 
     @property
     def is_inspection(self) -> bool:

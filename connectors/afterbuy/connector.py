@@ -212,6 +212,10 @@ class AfterbuyChannel:
         statuses = _Page("order", "OrderID").read(elements, OrderStatusWire, status_from_wire)
         return [one for one in statuses if one.external_id in wanted]
 
+    def is_provisional(self, order_external_id: str) -> bool:
+        """Return whether a number is an item's: of open checkouts only the newest can be read."""
+        return order_external_id.startswith(ITEM_PREFIX)
+
     def publish_stock(self, items: Sequence[StockItem]) -> list[ItemResult]:
         """Set quantities; one result for each item, in their order. Safe to repeat.
 

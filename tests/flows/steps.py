@@ -15,6 +15,7 @@ from connectors.afterbuy.simulator import Product
 from flows.article_import import article_import
 from flows.order_import import order_import
 from flows.payment_sync import payment_sync
+from flows.reconcile import reconcile
 from flows.shipping_sync import shipping_sync
 from flows.stock_export import stock_export
 from models.account import get_account
@@ -35,6 +36,7 @@ FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.order_import: order_import,
     Cycle.payment_sync: payment_sync,
     Cycle.shipping_sync: shipping_sync,
+    Cycle.reconcile: reconcile,
 }
 """Those that run by themselves and need no more than an account."""
 

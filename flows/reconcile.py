@@ -1,0 +1,46 @@
+"""The cycle `reconcile`: what a channel holds is compared with what it should hold."""
+
+from datetime import datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.reconcile import (
+    compare_orders_here,
+    compare_orders_there,
+    compare_stock,
+    open_reconcile_window,
+    recheck_known,
+    tell_differences,
+)
+from tasks.reports import publish_differences
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.reconcile))
+def reconcile(account: str, test: bool = False, days: int = 7, since: datetime | None = None) -> State:
+    """Read orders, payments, shipments and stock back from the channel and list what differs.
+
+    Args:
+        account: Name of the account to compare.
+        test: Only show what differs; nothing is kept, and nobody gets a mail.
+        days: Compare orders that changed there or here within so many days.
+        since: Compare those that changed since this time instead.
+    """
+    try:
+        with work_on(account, Cycle.reconcile, test=test) as work:
+            run_id = work.run_id
+            window = open_reconcile_window(run_id, days, since)
+            if window is not None:
+                each_page(work, lambda page: compare_orders_there(run_id, window, page))
+                each_page(work, lambda page: compare_orders_here(run_id, window, page))
+                each_page(work, lambda page: compare_stock(run_id, page))
+                each_page(work, lambda page: recheck_known(run_id, window, page))
+            tell_differences(run_id)
+            publish_differences(run_id, list(work.seen.findings.values()))
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)
