@@ -28,7 +28,7 @@ COMMANDS = {
     "reconcile": ("cli_reconcile", "What channels hold otherwise than they should: list, mend."),
     "run": ("cli_run", "The last runs of cycles: list."),
     "schedule": ("cli_schedule", "How often cycles run: list, set."),
-    "db": ("cli_db", "The schema of the database: upgrade, downgrade."),
+    "db": ("cli_db", "The database: upgrade, downgrade, backup, restore."),
     "doctor": ("cli_doctor", "Tell what needs a person, and what to do about it."),
 }
 

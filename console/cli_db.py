@@ -1,14 +1,15 @@
-"""`warenfluss db`: the schema of the database."""
+"""`warenfluss db`: the database as a whole."""
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from console.cli_output import new_app, say
+from console.cli_output import fail, new_app, say
 from models import db
 from models.errors import RuleError
 
-app = new_app("The schema of the database.")
+app = new_app("The database: its schema, backup and restore.")
 apps = {"db": app}
 
 
@@ -40,6 +41,42 @@ def downgrade(
         typer.confirm("What only the newer schema holds will be lost. Go on?", abort=True, err=True)
     db.downgrade(revision)
     say(f"The database was taken back to revision {revision}.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; an older one of this name is replaced.")],
+) -> None:
+    """Copy the database into a file, as of one moment, while everything goes on."""
+    from models.backup import back_up
+
+    back_up(file)
+    say(f"The database was backed up to {file}.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `db backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Move the present database aside.")] = False,
+) -> None:
+    """Put a backup in the database's place; channels are told nothing until orders were read again."""
+    from console.up import UpError, taken
+    from models.backup import restore as put_back
+    from models.restored import mark_restored
+    from models.settings import get_settings
+
+    try:
+        with taken(get_settings().data_dir):
+            aside = put_back(file, replace=replace)
+            accounts = db.in_transaction(mark_restored)
+    except UpError as error:
+        raise fail(str(error)) from None
+    say(f"The database was restored from {file}.")
+    if aside:
+        say(f"What was there before is kept: {aside}.")
+    if accounts:
+        say(f"Until its next order-import has completed, nothing is told to: {', '.join(accounts)}.")
+    say("docs/backup.md says what a person must look after now.")
 
 
 def _refuse(schema: db.Schema) -> NoReturn:

@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed
 from models.cycle import Counts, Cycle
 from models.outbound import Keys, OutboundKind
 from tasks.alarms import report_crashed, report_failed
-from tasks.outbound import count_waiting, preview_batch, send_batch, settle_doubtful
+from tasks.outbound import count_waiting, may_tell, preview_batch, send_batch, settle_doubtful
 from tasks.reports import show_progress, start_progress
 from tasks.work import Work
 
@@ -56,6 +56,8 @@ def tell_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool =
 
     With keys, of these subjects alone; `again` lets test mode show those that were told before, too.
     """
+    if not may_tell(work.run_id, kind):
+        return
     waiting = count_waiting(work.run_id, kind, keys)
     progress = start_progress(work.cycle, work.account.name) if waiting else None
     done = 0

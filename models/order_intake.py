@@ -45,7 +45,7 @@ from models.order_follow import (
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
 from models.stock import note_sold_there
-from models.stock_moves import allocate
+from models.stock_moves import allocate, take_out_departed
 from models.tenant import lock_tenants
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
@@ -123,6 +123,7 @@ def save_orders(
     for order, data in changed:
         follow(session, account, options, order, data, matcher)
     if not trial:
+        take_out_departed(session, _departed(new_ids, new))
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
         to_serve += [need_id(order.id) for order, _ in changed if order.state in MOVABLE]
         allocate(session, to_serve)
@@ -132,6 +133,19 @@ def save_orders(
     intake.counts.held = _count_held(session, [*new_ids, *(need_id(order.id) for order, _ in changed)])
     _note_age(intake, new)
     return intake
+
+
+def _departed(order_ids: Sequence[int], new: Sequence[OrderData]) -> dict[int, tuple[datetime, datetime]]:
+    """Return for each new order that has been shipped when it was sold, and when it left at the earliest.
+
+    A channel may know the day of shipping alone; nothing leaves before it is sold.
+    """
+    departed = {}
+    for order_id, data in zip(order_ids, new, strict=True):
+        if data.shipped_at is not None and state_of(data) is OrderState.shipped:
+            sold_at = data.checkout_at or data.placed_at
+            departed[order_id] = (sold_at, max(sold_at, data.shipped_at))
+    return departed
 
 
 def is_old_news(

@@ -11,8 +11,9 @@ those who have an order locked, and the tenant before it.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import Session, col, select
 
 from models.article import Article, BundlePart, parts_of
@@ -322,6 +323,75 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
     )
     touch_listings(session, {levels[level_id].article_id for level_id in moved} | given_back)
     serve_waiting(session, given_back)
+
+
+def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
+    """Book goods out of the house that left before their order was known here.
+
+    `departed` has for each order when it was sold and when it left. What left before its article was last
+    counted is missing in that count already; an opening figure of the channel is short of all that was sold
+    by then. Units that no level has free are left out of the ledger.
+    """
+    lines = [
+        (need_id(line_id), order_id, units, number)
+        for batch in in_batches(sorted(departed))
+        for line_id, order_id, units, number in session.execute(
+            select(col(OrderLine.id), col(OrderLine.order_id), col(OrderLine.shipped), col(Order.external_id))
+            .join(Order, col(Order.id) == col(OrderLine.order_id))
+            .where(col(OrderLine.order_id).in_(batch), col(OrderLine.shipped) > 0)
+            .order_by(col(OrderLine.id))
+        )
+    ]
+    demand = _physical_demand(session, [line_id for line_id, _, _, _ in lines])
+    known = _last_counts(session, sorted({article for each in demand.values() for article in each}))
+    wanted = [
+        (article, units * quantity, number)
+        for line_id, order_id, units, number in lines
+        for article, quantity in demand.get(line_id, {}).items()
+        if article in known and departed[order_id][known[article][1]] > known[article][0]
+    ]
+    levels: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in _lock_levels(session, sorted({article for article, _, _ in wanted})):
+        levels[level.article_id].append(level)
+    rows: list[dict[str, object]] = []
+    for article, rest, number in wanted:
+        for level in levels[article]:
+            part = min(rest, level.on_hand - level.allocated)
+            if part:
+                level.on_hand -= part
+                rest -= part
+                rows.append(
+                    {
+                        "level_id": need_id(level.id),
+                        "quantity": -part,
+                        "reason": MovementReason.shipment,
+                        "reference": f"order {number}",
+                        "at": utc_now(),
+                    }
+                )
+    session.flush()
+    insert_rows(session, StockMovement, rows)
+    touch_listings(session, {article for article, _, _ in wanted})
+
+
+def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tuple[datetime, bool]]:
+    """Return by article when it was last counted, and True; or when its opening was taken, and False."""
+    counts: dict[int, tuple[datetime, bool]] = {}
+    for batch in in_batches(article_ids):
+        rows = session.execute(
+            select(col(StockLevel.article_id), col(StockMovement.reason), func.max(col(StockMovement.at)))
+            .join(StockMovement, col(StockMovement.level_id) == col(StockLevel.id))
+            .where(
+                col(StockLevel.article_id).in_(batch),
+                col(StockMovement.reason).in_([MovementReason.opening, MovementReason.counted]),
+            )
+            .group_by(col(StockLevel.article_id), col(StockMovement.reason))
+        )
+        for article, reason, at in rows:
+            by_us = reason is MovementReason.counted
+            if by_us or article not in counts:
+                counts[article] = (at, by_us)
+    return counts
 
 
 def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:

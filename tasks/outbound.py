@@ -47,12 +47,14 @@ from models.outbound import (
     queue_again,
 )
 from models.payment import payments_of
+from models.restored import end_doubt, forget_published, has_caught_up, list_waiting, restored_at
 from models.shipment import contents_of, shipments_of
 from models.stock import offer_of, touch_account
 from tasks.reports import LOCAL
 from tasks.retries import step
 from tasks.work import Work, work_of
 
+DOUBTS_AT_ONCE = 1000
 Item = StockItem | PaymentItem | ShipmentItem
 
 
@@ -127,6 +129,41 @@ def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
                 session.add(row)
     get_run_logger().info("%d without an answer: %d had arrived", len(rows), len(arrived))
     return len(rows)
+
+
+@step
+def may_tell(run_id: int, kind: OutboundKind) -> bool:
+    """Return whether the channel may be told anything; after a restore, only once orders were read again.
+
+    Then all that it may have been told before is marked to be looked up. Repeating it is harmless.
+    """
+    work = work_of(run_id)
+    account_id = work.account.id
+    with read_scope() as session:
+        since = restored_at(session, account_id, kind)
+        caught_up = since is None or has_caught_up(session, account_id, since)
+    if since is None or work.test:
+        return True
+    if not caught_up:
+        get_run_logger().warning("Restored: nothing is told until an order-import has completed")
+        return False
+    if kind is OutboundKind.stock:
+        with work.transaction() as session:
+            forget_published(session, account_id)
+    last = 0
+    while True:
+        with work.transaction() as session:
+            rows = list_waiting(session, account_id, kind, last, DOUBTS_AT_ONCE)
+            letters = {letter.row_id: letter for letter in _build(session, work, kind, rows).letters}
+            for row in rows:
+                last = need_id(row.id)
+                if last in letters:
+                    row.sent_values = {**values_of(letters[last].item), "version": row.version}
+                    row.next_try_at = utc_now()
+                    mark_uncertain(session, row, "the database was restored")
+            if not rows:
+                end_doubt(session, account_id, kind)
+                return True
 
 
 @step

@@ -173,3 +173,12 @@ def sell_or_command(step: Sequence[str]) -> str | int:
     from console.cli import app
 
     return CliRunner().invoke(app, list(step)).exit_code
+
+
+def buy_many(stop: "threading.Event") -> int:
+    """Import one order after the other until told to stop; return how many."""
+    number = 0
+    while not stop.is_set():
+        number += 1
+        buy(f"B-{number}", ["MUG"])
+    return number

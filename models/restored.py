@@ -1,0 +1,86 @@
+"""After a restore: what a database of yesterday does not know, and what waits until it has caught up."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
+
+from models.account import Account, Mode
+from models.columns import need_id, utc_now
+from models.cycle import (
+    Cursor,
+    Cycle,
+    Lease,
+    Run,
+    RunState,
+    find_cursor,
+    mark_vanished,
+    save_cursor,
+)
+from models.listing import Listing
+from models.outbound import Outbound, OutboundKind, OutboundState
+from models.stock import touch_account
+
+CURSOR = "restored:"
+
+
+def mark_restored(session: Session) -> list[str]:
+    """Let every live account catch up before it is told anything; return the names of these accounts.
+
+    Runs that were open in the copy are over, and their leases free.
+    """
+    for run_id in session.exec(select(Run.id).where(Run.state == RunState.running)).all():
+        mark_vanished(session, need_id(run_id))
+    session.execute(update(Lease).values(expires_at=utc_now()))
+    accounts = session.exec(
+        select(Account).where(Account.mode == Mode.live).order_by(col(Account.name))
+    ).all()
+    for account in accounts:
+        for kind in OutboundKind:
+            save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
+    return [account.name for account in accounts]
+
+
+def restored_at(session: Session, account_id: int, kind: OutboundKind) -> datetime | None:
+    """Return when the database was restored, if this account was not told anything of this kind since."""
+    value = find_cursor(session, account_id, f"{CURSOR}{kind}")
+    return datetime.fromisoformat(value["at"]) if value else None
+
+
+def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
+    """Return whether the account's orders were read to the end since an instant."""
+    query = select(Run.id).where(
+        Run.account_id == account_id,
+        Run.cycle == Cycle.order_import,
+        Run.state == RunState.completed,
+        Run.started_at > since,
+        col(Run.test).is_(False),
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def forget_published(session: Session, account_id: int) -> None:
+    """Queue each listing of an account, and take what it was last told for unknown."""
+    session.execute(
+        update(Listing).where(col(Listing.account_id) == account_id).values(published_quantity=None)
+    )
+    touch_account(session, account_id)
+
+
+def list_waiting(
+    session: Session, account_id: int, kind: OutboundKind, after: int, limit: int
+) -> list[Outbound]:
+    """Return the rows that wait to be told with ids above `after`, whenever they are due."""
+    query = select(Outbound).where(
+        Outbound.account_id == account_id,
+        Outbound.kind == kind,
+        Outbound.state == OutboundState.pending,
+        col(Outbound.id) > after,
+    )
+    return list(session.exec(query.order_by(col(Outbound.id)).limit(limit)).all())
+
+
+def end_doubt(session: Session, account_id: int, kind: OutboundKind) -> None:
+    """Note that everything of this kind is marked to be looked up."""
+    name = f"{CURSOR}{kind}"
+    session.execute(delete(Cursor).where(col(Cursor.account_id) == account_id, col(Cursor.name) == name))
