@@ -31,14 +31,16 @@ def upgrade(
 @app.command()
 def downgrade(
     revision: Annotated[str, typer.Argument(help="The revision to go back to; `base` removes every table.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Although data is lost.")] = False,
 ) -> None:
-    """Take the database back to an older schema; what only the newer one holds is lost."""
+    """Take the database back to an older schema; refused if that loses data, unless told so."""
     schema = db.find_schema()
     if schema in (db.Schema.newer, db.Schema.foreign):
         _refuse(schema)
-    if not yes:
-        typer.confirm("What only the newer schema holds will be lost. Go on?", abort=True, err=True)
+    losses = db.find_losses(revision)
+    if losses and not yes:
+        named = ", ".join(f"{name} ({count} rows)" for name, count in sorted(losses.items()))
+        raise RuleError(f"This would be lost: {named}. Make a backup, then --yes takes it back all the same.")
     db.downgrade(revision)
     say(f"The database was taken back to revision {revision}.")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
@@ -28,6 +29,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_SECONDS = 30
 """How long a lock is waited for, on both databases."""
 RETRY_SECONDS = (0.05, 0.2, 1.0)
+MIGRATION_TRIES = 30
 GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: the transaction could not be serialised, was in a deadlock, or waited too long for a lock."""
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -207,19 +209,64 @@ def migration_config(url: str | None = None) -> "Config":
 
 
 def upgrade(url: str | None = None, revision: str = "head") -> None:
-    """Bring the schema to a revision; repeating it changes nothing. Raises: RuleError, if it is unknown."""
+    """Bring the schema to a revision; repeating it changes nothing, and of several at once one does it.
+
+    A revision that does not get its locks within seconds lets those pass that wait behind it, and is tried
+    again. Raises: RuleError, if the revision is unknown, or is not let in for long.
+    """
     from alembic import command
 
     with _named_revision(revision):
-        command.upgrade(migration_config(url), revision)
+        _insist(lambda: command.upgrade(migration_config(url), revision))
 
 
 def downgrade(revision: str, url: str | None = None) -> None:
-    """Take the schema back to an older revision. Raises: RuleError, if it is unknown."""
+    """Take the schema back to an older revision. Raises: RuleError, like `upgrade`."""
     from alembic import command
 
     with _named_revision(revision):
-        command.downgrade(migration_config(url), revision)
+        _insist(lambda: command.downgrade(migration_config(url), revision))
+
+
+def find_losses(revision: str) -> dict[str, int]:
+    """Return what taking the schema back to a revision would lose: rows by `table` or `table.column`."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/older.db"
+        if revision != "base":
+            upgrade(url, revision)
+        older = _columns(url)
+        with _engines_lock:
+            _engines.pop(url).dispose()
+    losses: dict[str, int] = {}
+    with get_engine().connect().execution_options(reads_only=True) as connection:
+        for table, columns in _columns().items():
+            gone = [table] if table not in older else [f"{table}.{name}" for name in columns - older[table]]
+            count = connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar_one() if gone else 0  # noqa: S608
+            losses.update({name: count for name in gone if count})
+    return losses
+
+
+def _columns(url: str | None = None) -> dict[str, set[str]]:
+    inspector = inspect(get_engine(url))
+    return {
+        table: {column["name"] for column in inspector.get_columns(table)}
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def _insist(migrate: Callable[[], None]) -> None:
+    for _ in range(MIGRATION_TRIES):
+        try:
+            return migrate()
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+        time.sleep(1 + random.random())  # noqa: S311 - no secret
+    raise RuleError(
+        "The change gets no lock, because others have the tables in use all the time: try again at a quiet "
+        "hour, or stop the workers meanwhile. What was done stays, and the next try goes on from there."
+    )
 
 
 @contextmanager

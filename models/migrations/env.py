@@ -1,24 +1,56 @@
-"""Alembic's entry: one transaction for each revision, on the connection of the given address."""
+"""Alembic's entry, on the connection of the given address: on PostgreSQL one transaction for each revision.
+
+There a statement that waits for a lock holds up all who come after it, so it gives up after a few seconds.
+"""
 
 import importlib
 import pkgutil
+import time
 
 from alembic import context
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import models
 from models.db import get_engine
 
+LOCK_TIMEOUT_SECONDS = 3
+ONE_AT_A_TIME = 7_236_114
+"""The number of the advisory lock that lets one upgrade run."""
+WAITING_SECONDS = 600
+
 for module in pkgutil.iter_modules(models.__path__):
     if module.name != "migrations":
         importlib.import_module(f"models.{module.name}")
 
+
+def _prepare_postgres(connection: Connection) -> None:
+    connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
+    # Who waits within the database has a snapshot, for whose end CREATE INDEX CONCURRENTLY waits.
+    end = time.monotonic() + WAITING_SECONDS
+    while not connection.execute(text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")).scalar_one():
+        connection.commit()
+        if time.monotonic() > end:
+            raise TimeoutError("another upgrade of this database does not end")
+        time.sleep(0.2)
+    connection.commit()
+
+
 with get_engine(context.config.attributes["url"]).connect() as connection:
-    context.configure(
-        connection=connection,
-        target_metadata=SQLModel.metadata,
-        render_as_batch=True,
-        compare_type=True,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres:
+        _prepare_postgres(connection)
+    try:
+        context.configure(
+            connection=connection,
+            target_metadata=SQLModel.metadata,
+            render_as_batch=True,
+            compare_type=True,
+            transaction_per_migration=is_postgres,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+    finally:
+        if is_postgres:
+            # Closed for good, and with it the lock and the setting end.
+            connection.invalidate()

@@ -1,0 +1,208 @@
+"""Revisions after the first lock nobody out for long: what a test can tell of docs/migrations.md."""
+
+import importlib.util
+import io
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+from alembic import op
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.util import CommandError
+from sqlalchemy import inspect, text
+
+from console import cli_db
+from models import db, schema_change
+from models.db import get_engine, session_scope
+from models.errors import RuleError
+from models.order import Order
+from tests.models.races import migrate, run_at_once
+from tests.support.builders import make_line, make_order, make_shop, row_counts, take_in
+
+SMALL = frozenset(
+    {
+        "installation",
+        "tenant",
+        "account",
+        "warehouse",
+        "stock_limit",
+        "lease",
+        "cursor",
+        "rhythm",
+        "alarm",
+        "service",
+    }
+)
+"""Tables that stay so small that nobody notices when one is copied or locked."""
+BREAKS = {
+    r"CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)\S+ ON (?P<table>\w+)": "use schema_change.create_index",
+    r"DROP INDEX (?!CONCURRENTLY)(?P<table>)": "use schema_change.drop_index",
+    r"ALTER TABLE (?P<table>\w+) ADD CONSTRAINT (?!.*NOT VALID)": "NOT VALID, then VALIDATE",
+    r"ALTER TABLE (?P<table>\w+) ADD COLUMN \S+ [^,]*NOT NULL(?!.*DEFAULT)(?<!DEFAULT)": "add it nullable",
+    r"ALTER TABLE (?P<table>\w+) ALTER COLUMN \S+ (SET NOT NULL|TYPE)": "add a new column instead",
+    r"ALTER TABLE (?P<table>\w+) RENAME": "old code still asks for the old name",
+    r"(UPDATE|DELETE FROM) (?P<table>\w+) ": "use schema_change.fill, or leave it to a cycle",
+}
+FIRST = "v0001_first_tables.py"
+
+
+def find_breaches(upgrade: Callable[[], None]) -> list[str]:
+    """Return what a revision does to tables of any size that would hold others up, on either database."""
+    breaches = []
+    for dialect in ("postgresql", "sqlite"):
+        written = io.StringIO()
+        options = {"as_sql": True, "output_buffer": written, "transaction_per_migration": True}
+        context = MigrationContext.configure(dialect_name=dialect, opts=options)
+        try:
+            with Operations.context(context), context.begin_transaction(_per_migration=True):
+                upgrade()
+        except (CommandError, NotImplementedError):
+            breaches.append("sqlite: copies a whole table")
+        if dialect == "sqlite":
+            continue
+        said = " ".join(written.getvalue().split())
+        made = set(re.findall(r"CREATE TABLE (\w+)", said))
+        for statement in said.split(";"):
+            for pattern, advice in BREAKS.items():
+                found = re.match(pattern, statement.strip())
+                if found and found["table"] not in made | SMALL:
+                    breaches.append(f"{statement.strip()[:90]}: {advice}")
+    return breaches
+
+
+def load(file: Path) -> ModuleType:
+    """Return a revision as a module."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_revision_keeps_the_rules() -> None:
+    """Nothing in them holds up a writer for longer than it takes to change a catalogue."""
+    files = sorted((db.MIGRATIONS / "versions").glob("v[0-9]*.py"))
+
+    breaches = {file.name: find_breaches(load(file).upgrade) for file in files if file.name != FIRST}
+
+    assert not any(breaches.values()), breaches
+
+
+@pytest.mark.parametrize(
+    "breach",
+    [
+        lambda: op.create_index("ix_new", "sales_order", ["memo"]),
+        lambda: op.drop_index("ix_sales_order_state_placed", "sales_order"),
+        lambda: op.add_column("sales_order", sa.Column("new", sa.Integer(), nullable=False)),
+        lambda: op.alter_column("sales_order", "memo", nullable=False),
+        lambda: op.alter_column("sales_order", "memo", type_=sa.Integer()),
+        lambda: op.alter_column("sales_order", "memo", new_column_name="note"),
+        lambda: op.create_check_constraint("ck_sales_order_new", "sales_order", "total > 0"),
+        lambda: op.create_foreign_key("fk_new", "hold", "sales_order", ["order_id"], ["id"]),
+        lambda: op.execute("UPDATE sales_order SET memo = ''"),
+    ],
+)
+def test_a_revision_that_breaks_a_rule_is_noticed(breach: Callable[[], None]) -> None:
+    """The check is not blind."""
+    assert find_breaches(breach)
+
+
+def test_safe_steps_are_let_pass() -> None:
+    """A new table with its indexes, a column that may be null, and the steps of `schema_change`."""
+
+    def upgrade() -> None:
+        op.create_table(
+            "fresh", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("a", sa.Integer())
+        )
+        op.create_index("ix_fresh_a", "fresh", ["a"])
+        op.add_column("sales_order", sa.Column("new", sa.Integer(), nullable=True))
+        schema_change.create_index("ix_sales_order_new", "sales_order", ["new"])
+
+    assert find_breaches(upgrade) == []
+
+
+def change(step: Callable[[], None]) -> None:
+    """Take a step on the living database as a revision does."""
+    with get_engine().connect() as connection:
+        is_postgres = connection.dialect.name == "postgresql"
+        context = MigrationContext.configure(connection, opts={"transaction_per_migration": is_postgres})
+        with Operations.context(context), context.begin_transaction(_per_migration=True):
+            step()
+
+
+def test_the_steps_do_what_they_say_and_can_be_repeated(database: str) -> None:
+    """An index, and a column filled in steps."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        take_in(
+            session, shop, *(make_order(f"O-{number}", make_line(f"{number}", "MUG")) for number in range(5))
+        )
+
+    change(lambda: op.add_column("sales_order", sa.Column("note", sa.Integer(), nullable=True)))
+    for _ in range(2):
+        change(lambda: schema_change.fill("sales_order", "note = id * 2", "note IS NULL"))
+    change(lambda: schema_change.create_index("ix_sales_order_note", "sales_order", ["note"]))
+    if database.startswith("postgresql"):
+        change(lambda: schema_change.create_index("ix_sales_order_note", "sales_order", ["note"]))
+
+    inspector = inspect(get_engine())
+    assert "ix_sales_order_note" in {index["name"] for index in inspector.get_indexes("sales_order")}
+    with get_engine().connect() as connection:
+        rows = connection.execute(text("SELECT id, note FROM sales_order ORDER BY id")).all()
+    assert [row.note for row in rows] == [row.id * 2 for row in rows]
+    change(lambda: schema_change.drop_index("ix_sales_order_note", "sales_order"))
+    assert "ix_sales_order_note" not in {
+        index["name"] for index in inspect(get_engine()).get_indexes("sales_order")
+    }
+
+
+def test_an_upgrade_waits_for_no_lock_for_long(
+    postgres_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody has the tables in use it lets others pass, and gets through once they are free."""
+    db.downgrade("base")
+    db.upgrade(revision="0001")
+    with session_scope() as session:
+        make_shop(session)
+    holder = get_engine().connect()
+    holder.execute(text("LOCK TABLE tenant IN ACCESS SHARE MODE"))
+    thread = threading.Thread(target=db.downgrade, args=("base",))
+    thread.start()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+        while not watcher.execute(text(waits)).scalar():
+            assert thread.is_alive()
+        # Who comes after it waits behind it, but not for longer than it does.
+        assert watcher.execute(text("SELECT count(*) FROM tenant")).scalar() == 1
+    holder.close()
+    thread.join()
+
+    assert db.find_schema() is db.Schema.empty
+
+
+def test_two_upgrades_at_once_are_one(empty_database_url: str) -> None:
+    """Machines that start together: one migrates, the others find it done."""
+    done = run_at_once(empty_database_url, migrate, [(empty_database_url,)] * 3)
+
+    assert done == ["migrated"] * 3
+    assert db.find_schema(empty_database_url) is db.Schema.current
+
+
+def test_a_downgrade_says_what_it_would_lose(database: str) -> None:
+    """With rows in place it is refused and changes nothing; an empty database goes back at once."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        take_in(session, shop, make_order("O-1", make_line("1", "MUG")))
+
+    with pytest.raises(RuleError, match=r"sales_order \(1 rows\)"):
+        cli_db.downgrade("base", yes=False)
+
+    with session_scope() as session:
+        assert row_counts(session, Order) == [1]
+    assert db.find_losses(db.newest_revision()) == {}
