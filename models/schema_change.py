@@ -18,14 +18,17 @@ def _is_postgres() -> bool:
     return op.get_context().dialect.name == "postgresql"
 
 
-def create_index(name: str, table: str, columns: Sequence[Any], *, unique: bool = False) -> None:
-    """Index a table with rows in it while others write; what an earlier try left behind is made anew."""
+def create_index(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:
+    """Index a table with rows in it while others write; what an earlier try left behind is made anew.
+
+    `options` are those of `op.create_index`.
+    """
     if not _is_postgres():
-        op.create_index(name, table, columns, unique=unique)
+        op.create_index(name, table, columns, **options)
         return
     with op.get_context().autocommit_block():
         op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
-        op.create_index(name, table, columns, unique=unique, postgresql_concurrently=True)
+        op.create_index(name, table, columns, postgresql_concurrently=True, **options)
 
 
 def drop_index(name: str, table: str) -> None:

@@ -1,7 +1,8 @@
 """Indexes for what is asked of tables with a million rows, nearly all of them done with."""
 
 import sqlalchemy as sa
-from alembic import op
+
+from models.schema_change import create_index, drop_index
 
 revision = "0003"
 down_revision = "0002"
@@ -10,19 +11,19 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_listing_article", "listing", ["article_id", "account_id"])
-    op.drop_index("ix_listing_article_id", "listing")
-    op.drop_index("ix_listing_members_open", "listing")
-    op.create_index(
+    create_index("ix_listing_article", "listing", ["article_id", "account_id"])
+    drop_index("ix_listing_article_id", "listing")
+    drop_index("ix_listing_members_open", "listing")
+    create_index(
         "ix_listing_members_open",
         "listing",
         ["account_id"],
         sqlite_where=sa.text("members_open IS 1"),
         postgresql_where=sa.text("members_open IS true"),
     )
-    op.drop_index("ix_outbound_due", "outbound")
-    op.create_index("ix_outbound_due", "outbound", ["account_id", "kind", "state", "changed_at", "id"])
-    op.create_index(
+    drop_index("ix_outbound_due", "outbound")
+    create_index("ix_outbound_due", "outbound", ["account_id", "kind", "state", "changed_at", "id"])
+    create_index(
         "ix_hold_open",
         "hold",
         ["reason", "order_id"],
@@ -32,10 +33,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_hold_open", "hold")
-    op.drop_index("ix_outbound_due", "outbound")
-    op.create_index("ix_outbound_due", "outbound", ["account_id", "kind", "state", "next_try_at"])
-    op.drop_index("ix_listing_members_open", "listing")
-    op.create_index("ix_listing_members_open", "listing", ["members_open"])
-    op.create_index("ix_listing_article_id", "listing", ["article_id"])
-    op.drop_index("ix_listing_article", "listing")
+    drop_index("ix_hold_open", "hold")
+    drop_index("ix_outbound_due", "outbound")
+    create_index("ix_outbound_due", "outbound", ["account_id", "kind", "state", "next_try_at"])
+    drop_index("ix_listing_members_open", "listing")
+    create_index("ix_listing_members_open", "listing", ["members_open"])
+    create_index("ix_listing_article_id", "listing", ["article_id"])
+    drop_index("ix_listing_article", "listing")
