@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from prefect.runner._process_manager import ProcessHandle, create_isolated_termi
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from deployments.accounts import MINUTES, find_flow
+import flows
 from deployments.pool import POOL
 from deployments.prefork import Forked, Forks, serve
 from models.settings import get_settings
@@ -46,8 +47,6 @@ DRAIN_SECONDS = 20
 ENDING_SECONDS = 5
 """Time for a run to end after it was told to, before it is killed."""
 LOOK_SECONDS = 0.2
-LATE = ("prefect.engine",)
-"""What a run imports only while it runs."""
 OURS = "flows."
 """How the entrypoint of a flow that is here already begins."""
 
@@ -310,9 +309,8 @@ def run_worker(*, name: str, limit: int, pool: str = POOL) -> NoReturn:
     if sys.platform != "linux":
         # Elsewhere a fork is not safe, or not there.
         sys.exit(asyncio.run(_serve_pool(None, name, limit, pool)))
-    for cycle in MINUTES:
-        find_flow(cycle)
-    for module in LATE:
+    modules = [f"flows.{module.name}" for module in iter_modules(flows.__path__)]
+    for module in ("prefect.engine", *modules):
         import_module(module)
     serve(lambda forks: asyncio.run(_serve_pool(forks, name, limit, pool)))
 
