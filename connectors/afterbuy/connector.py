@@ -40,7 +40,7 @@ from connectors.base import (
     StockItem,
     WouldSend,
 )
-from connectors.errors import RecordError, RequestRefusedError
+from connectors.errors import RecordError, RequestRefusedError, TransientError
 from models.account import ServiceData, ServiceKind
 from models.article import ArticleData, CategoryData
 from models.aside import RAW_LIMIT, RejectedData
@@ -374,8 +374,10 @@ def _next(
 ) -> dict[str, Any] | None:
     """Return the state of the next page, None at the end.
 
-    The cursor must rise and the page must hold something new, whatever Afterbuy says: otherwise the same
-    page would come for ever. A missing LastOrderID gives way to the highest id of the page.
+    A LastOrderID that is missing, or above every id of the page, gives way to the highest of these: nothing
+    is skipped that was not seen.
+    Raises: TransientError, where Afterbuy says that there is more and the cursor does not rise: the same page
+    would come for ever, and to end there would lose the rest.
     """
     more = xml.text_at(answer.result, _MORE[record])
     has_more = len(elements) >= page_size > 0 if more == "" else more.lower() not in ("0", "false")
@@ -384,9 +386,14 @@ def _next(
     id_name = f"{record}ID"
     after = int(state.get(_AFTER, 0))
     last = _number(xml.text_at(answer.result, f"Last{id_name}"))
-    last = last or max(_id_of(one, id_name) for one in elements)
-    if last <= after or not _new(elements, id_name, after):
-        return None
+    highest = max(_id_of(one, id_name) for one in elements)
+    last = min(last, highest) if last and highest else last or highest
+    if last <= after:
+        if more == "":
+            return None
+        raise TransientError(
+            f"Afterbuy says that more {record.lower()}s follow {after} and sends none of them."
+        )
     return {**state, _AFTER: last}
 
 
