@@ -72,7 +72,7 @@ def restore(file: Path, *, replace: bool = False) -> str:
             raise RuleError("There is a database already; --replace moves it aside and puts the copy there.")
         _refuse_while_at_work()
     db.dispose()
-    stamp = f"{utc_now():%Y%m%d%H%M%S}"
+    stamp = f"{utc_now():%Y%m%d%H%M%S%f}"
     if is_sqlite:
         aside = _restore_sqlite(file, Path(str(url.database)), stamp)
     else:

@@ -204,7 +204,7 @@ def test_a_restore_waits_for_runs_and_keeps_what_was_there(database: str, tmp_pa
         assert session.connection().exec_driver_sql("SELECT count(*) FROM article").scalar() == 0
         assert session.connection().exec_driver_sql("SELECT state FROM run").scalar() == "vanished"
     if database.startswith("sqlite"):
-        (kept,) = tmp_path.glob("warenfluss.db.before-??????????????")
+        (kept,) = tmp_path.glob("warenfluss.db.before-????????????????????")
         with sqlite3.connect(kept) as old:
             assert old.execute("SELECT sku FROM article").fetchall() == [("MUG",)]
         old.close()
