@@ -3,12 +3,14 @@
 Nothing here retries or waits. No message holds a query, a body or a token.
 """
 
+import ssl
 import threading
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
@@ -76,7 +78,7 @@ class Transport(httpx.BaseTransport):
         self._max_body_bytes = max_body_bytes
         self._clock = _Deadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=_certificates() if self._origin[0] == "https" else None,
             max_connections=4,
             keepalive_expiry=15.0,
             network_backend=_BoundedBackend(self._clock),
@@ -288,6 +290,12 @@ class Client(httpx.Client):
             follow_redirects=False,
             headers={"User-Agent": "warenfluss", "Accept-Encoding": "gzip"},
         )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Return whom to trust; reading it takes longer than a run that finds nothing new."""
+    return httpx.create_ssl_context()
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

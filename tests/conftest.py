@@ -29,6 +29,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the tests that the kind of database does not concern on PostgreSQL, too.",
     )
     parser.addoption("--storms", type=int, default=2, help="How many storms rage, each by its own seed.")
+    parser.addoption("--schedules", type=int, default=8, help="How many stories the fault machine tells.")
+    parser.addoption("--first-seed", type=int, default=1, help="The seed of the first of them.")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,210 @@
+"""Builds broken on purpose, each with a short story by which the machine must find it out."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
+
+import connectors.afterbuy.client
+import connectors.afterbuy.connector
+import connectors.afterbuy.values
+import connectors.transport
+import models.columns
+import models.order_follow
+import models.order_intake
+import models.shipment
+import models.stock_moves
+import tasks.alarms
+import tasks.orders
+import tasks.work
+from connectors import connect
+from connectors.errors import TransientError
+from models.cycle import Cycle
+from models.order_intake import save_orders
+from tasks.windows import advance
+from tests.faults.moments import REQUEST
+from tests.faults.schedule import Luck, Schedule, Step
+from tests.faults.world import SUMMER
+
+
+@dataclass(frozen=True)
+class BrokenBuild:
+    """What was broken, which law that breaks, and the story that shows it."""
+
+    name: str
+    law: int
+    broken: Callable[[], Any]
+    """A context in which the build is broken."""
+    steps: tuple[Step, ...]
+
+    @property
+    def schedule(self) -> Schedule:
+        """Return the story."""
+        return Schedule(seed=0, start=SUMMER, readings={}, quantity=9, steps=self.steps)
+
+
+def _buy(side: int = 0, *, paid: bool = False) -> Step:
+    return Step("buy", {"side": side, "lines": [(0, 1)], "paid": paid, "done": True})
+
+
+def _run(cycle: Cycle, side: int = 0, luck: Luck | None = None) -> Step:
+    return Step("run", {"side": side, "cycle": cycle}, luck)
+
+
+_SHIP = Step("ship_here", {"side": 0, "number": 0, "whole": True})
+_SPOIL = Step("spoil", {"side": 0, "number": 0})
+_ANSWER_LOST = Luck("reset_after", number=1, call="UpdateSoldItems")
+_SHIPPED = (_buy(), _run(Cycle.order_import), _SHIP)
+
+
+@contextmanager
+def _all(*patches: Any) -> Iterator[None]:
+    with ExitStack() as stack:
+        for one in patches:
+            stack.enter_context(one)
+        yield
+
+
+def _read_too_far(
+    session: Any, work: Any, cursor: str, window: Any, page: str | None, real: Any = advance
+) -> None:
+    from datetime import timedelta
+
+    until = window.until and window.until + timedelta(days=30)
+    real(session, work, cursor, window.model_copy(update={"until": until}), page)
+
+
+def _talkative(session: Any, account: Any, rules: Any, records: Any, *, real: Any, **values: Any) -> Any:
+    logging.getLogger("warenfluss").warning("saving %s", records)
+    return real(session, account, rules, records, **values)
+
+
+def _keep_few(self: Any, elements: Any, *arguments: Any, real: Any) -> Any:
+    records = real(self, elements, *arguments)
+    return [] if self.rejected else records
+
+
+def builds() -> list[BrokenBuild]:
+    """Return the broken builds, at least one for each law that can be looked at."""
+    read = connectors.afterbuy.connector._Page.read
+    return [
+        BrokenBuild(
+            "an order under another number is taken for a new one",
+            1,
+            lambda: _all(
+                patch.object(models.order_intake, "owners_of_lines", lambda *_, **__: {}),
+                patch.object(models.order_follow, "owners_of_lines", lambda *_, **__: {}),
+            ),
+            (
+                _buy(),
+                _buy(),
+                _run(Cycle.order_import),
+                Step("merge", {"side": 0, "one": 0, "other": 1}),
+                _run(Cycle.order_import),
+            ),
+        ),
+        BrokenBuild(
+            "the next window begins after what happens meanwhile",
+            1,
+            lambda: patch.object(tasks.orders, "advance", _read_too_far),
+            (_run(Cycle.order_import), _buy()),
+        ),
+        BrokenBuild(
+            "a look-up that finds nothing, so that what arrived is sent again",
+            2,
+            lambda: patch.object(
+                connectors.afterbuy.connector.AfterbuyChannel, "fetch_order_statuses", lambda *_: []
+            ),
+            (*_SHIPPED, _run(Cycle.shipping_sync, luck=_ANSWER_LOST)),
+        ),
+        BrokenBuild(
+            "a lost answer is taken for a refusal, and the write repeated blindly",
+            2,
+            lambda: _all(
+                *(
+                    patch.object(module, "lost", lambda call, _reads, what: TransientError(f"{call}: {what}"))
+                    for module in (connectors.transport, connectors.afterbuy.client)
+                )
+            ),
+            (*_SHIPPED, _run(Cycle.shipping_sync, luck=_ANSWER_LOST)),
+        ),
+        BrokenBuild(
+            "a shipment that nobody is told of",
+            2,
+            lambda: patch.object(models.shipment, "queue_outbound", lambda *_: None),
+            _SHIPPED,
+        ),
+        BrokenBuild(
+            "money as whole euros",
+            3,
+            lambda: patch.object(models.columns, "to_ten_thousandths", lambda value: int(value) * 10_000),
+            (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "stock that changes beside its ledger",
+            4,
+            lambda: patch.object(models.stock_moves, "_write_ledger", lambda *_: None),
+            (Step("count", {"product": 0, "quantity": 20}),),
+        ),
+        BrokenBuild(
+            "a test run with a connection in earnest",
+            5,
+            lambda: patch.object(
+                tasks.work,
+                "connect",
+                lambda *arguments, **values: connect(*arguments, **{**values, "test": False}),
+            ),
+            (*_SHIPPED, _run(Cycle.shipping_sync, luck=Luck("test"))),
+        ),
+        BrokenBuild(
+            "bad records that are dropped without a trace",
+            6,
+            lambda: patch.object(connectors.afterbuy.connector._Page, "_set_aside", lambda *_: None),
+            (_buy(), _SPOIL),
+        ),
+        BrokenBuild(
+            "a bad record that takes its neighbours along",
+            6,
+            lambda: patch.object(
+                connectors.afterbuy.connector._Page, "read", lambda *all_: _keep_few(*all_, real=read)
+            ),
+            (_buy(), _buy(), _SPOIL),
+        ),
+        BrokenBuild(
+            "the channel's wall clock read as UTC",
+            7,
+            lambda: patch.object(connectors.afterbuy.values, "BERLIN", ZoneInfo("UTC")),
+            (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "a log of whole orders",
+            9,
+            lambda: patch.object(
+                tasks.orders,
+                "save_orders",
+                lambda *all_, **named: _talkative(*all_, real=save_orders, **named),
+            ),
+            (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "failures that nobody is told of",
+            10,
+            lambda: _all(
+                patch.object(tasks.alarms, "_report", lambda *_: None),
+                patch.object(tasks.alarms, "list_unreported", lambda _: []),
+            ),
+            (_run(Cycle.order_import, luck=Luck("refuse_login", number=1)),),
+        ),
+        BrokenBuild(
+            "dead runs that nobody looks for",
+            10,
+            lambda: _all(
+                patch.object(tasks.alarms, "list_vanished", lambda _: []),
+                patch.object(tasks.alarms, "list_unreported", lambda _: []),
+            ),
+            (_run(Cycle.order_import, luck=Luck("killed", REQUEST, 1)),),
+        ),
+    ]

@@ -1,0 +1,478 @@
+"""The laws, looked at from outside: the channels' own records, the mail box, and plain rows of ours.
+
+Law 8 (issued documents) has nothing to look at yet: no paper is issued.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from connectors.afterbuy.simulator import Order as TheirOrder
+from connectors.afterbuy.simulator.envelope import Element
+from models.account import Account, get_account
+from models.account import Side as Teller
+from models.alarm import Incident
+from models.article import Article
+from models.aside import Aside
+from models.columns import need_id
+from models.cycle import Run, RunState
+from models.db import read_scope
+from models.listing import Listing
+from models.mail import Mail
+from models.order import (
+    Hold,
+    HoldReason,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    lines_of,
+    open_holds,
+)
+from models.outbound import Outbound, OutboundState
+from models.reconciliation import Difference
+from models.shipment import Parcel, Shipment
+from models.stock import StockLevel, sellable_for
+from tests.faults.world import SKUS, Side, World
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIXED = (OrderState.released, OrderState.shipped)
+
+
+class BrokenLawError(AssertionError):
+    """A law does not hold."""
+
+    def __init__(self, law: int, message: str) -> None:
+        super().__init__(f"law {law}: {message}")
+        self.law = law
+
+
+def check_always(world: World, checked: Counter[str]) -> None:
+    """Look at what must be true at any moment, in the middle of the worst day."""
+    with read_scope() as session:
+        _check_orders_once(session)
+        _check_totals(session)
+        _check_stock(session)
+    checked.update(("1", "3", "4"))
+    _check_secrecy(world)
+    checked["9"] += 1
+
+
+def check_at_rest(world: World, checked: Counter[str]) -> None:
+    """Look at what must be true once all is well again and every cycle has come to rest."""
+    with read_scope() as session:
+        for number, side in enumerate(world.sides):
+            account_id = need_id(get_account(session, side.name).id)
+            orders = _by_line(session, account_id)
+            for theirs in side.state.orders.values():
+                _check_order(session, side, theirs, orders)
+            _check_nothing_invented(session, side, account_id, number)
+            _check_told(session, side, account_id)
+            _check_told_once(side)
+            _check_asides(session, account_id)
+            _check_reconciled(session, side, account_id)
+        _check_on_hand(session, world)
+        _check_parcels(session, world)
+        _check_runs(session, world)
+    checked.update(("1", "2", "3", "4", "6", "7", "10"))
+    _check_secrecy(world)
+
+
+def picture(world: World) -> dict[str, list[str]]:
+    """Return what may not move at rest: our rows without their times, and the channels' records."""
+    with read_scope() as session:
+        seen = {
+            name: sorted(str(tuple(row)) for row in session.connection().execute(text(query)))
+            for name, query in _PICTURED.items()
+        }
+    for number, side in enumerate(world.sides):
+        seen[f"orders there {number}"] = [repr(order) for _, order in sorted(side.state.orders.items())]
+        seen[f"stock there {number}"] = [
+            f"{key}: {product.quantity}" for key, product in sorted(side.state.products.items())
+        ]
+    return seen
+
+
+def moved(before: dict[str, list[str]], after: dict[str, list[str]]) -> str:
+    """Return what differs between two pictures, empty if nothing does."""
+    return "; ".join(
+        f"{name}: {sorted(set(before[name]) - set(after[name]))} became "
+        f"{sorted(set(after[name]) - set(before[name]))}"
+        for name in before
+        if before[name] != after[name]
+    )
+
+
+_PICTURED = {
+    "orders": "SELECT account_id, external_id, state, payment_state, total, paid_amount FROM sales_order "
+    "WHERE NOT trial",
+    "lines": "SELECT l.external_id, l.quantity, l.allocated, l.shipped, l.cancelled, l.article_id "
+    "FROM order_line l JOIN sales_order o ON o.id = l.order_id WHERE NOT o.trial",
+    "holds": "SELECT order_id, reason FROM hold h JOIN sales_order o ON o.id = h.order_id "
+    "WHERE NOT o.trial AND h.released_at IS NULL",
+    "payments": "SELECT order_id, amount FROM payment p JOIN sales_order o ON o.id = p.order_id "
+    "WHERE NOT o.trial",
+    "parcels": "SELECT shipment_id, tracking_number FROM parcel",
+    "stock": "SELECT article_id, on_hand, allocated FROM stock_level",
+    "ledger": "SELECT level_id, quantity FROM stock_movement",
+    "outbound": "SELECT kind, key, state, version FROM outbound",
+    "cursors": "SELECT account_id, name FROM cursor WHERE name NOT LIKE '%test'",
+}
+
+
+def check_test_left_no_trace(world: World, before: dict[str, list[str]]) -> None:
+    """Compare with a picture from before a test run of a live account.
+
+    Raises: BrokenLawError.
+    """
+    if trace := moved(before, picture(world)):
+        raise BrokenLawError(5, f"a test run changed {trace}")
+
+
+# --- law 1: an order exists once -------------------------------------------------------------------
+
+
+def _check_orders_once(session: Session) -> None:
+    rows = session.exec(
+        select(OrderLine.account_id, OrderLine.external_id, Order.external_id)
+        .join(Order, col(Order.id) == col(OrderLine.order_id))
+        .where(
+            col(Order.trial).is_(False),
+            col(Order.state) != OrderState.merged,
+            col(OrderLine.quantity) > col(OrderLine.cancelled),
+        )
+    ).all()
+    places: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for account_id, line, order in rows:
+        places[account_id, line].append(order)
+    for (_, line), orders in places.items():
+        if len(orders) > 1:
+            raise BrokenLawError(1, f"item {line} stands in the orders {orders}")
+
+
+def _by_line(session: Session, account_id: int) -> dict[str, Order]:
+    """Return by line the living order that has it; a cancelled line only if no other order has it."""
+    rows = session.exec(
+        select(OrderLine, Order)
+        .join(Order, col(Order.id) == col(OrderLine.order_id))
+        .where(OrderLine.account_id == account_id, col(Order.trial).is_(False))
+        .order_by(col(OrderLine.quantity) > col(OrderLine.cancelled), col(OrderLine.id))
+    ).all()
+    return {line.external_id: order for line, order in rows}
+
+
+def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[str, Order]) -> None:
+    """Compare one order with the channel's."""
+    if theirs.order_id == 0 or theirs.feedback_date is None:
+        return
+    name = f"order {theirs.order_id} of {side.name}"
+    mine = orders.get(str(theirs.key)) or next(
+        (orders[str(item.id)] for item in theirs.items if str(item.id) in orders), None
+    )
+    if mine is None:
+        raise BrokenLawError(1, f"{name} is missing")
+    holds = {hold.reason for hold in open_holds(session, [need_id(mine.id)]).get(need_id(mine.id), [])}
+    if theirs.cancelled_at is not None:
+        if mine.state not in (OrderState.cancelled, OrderState.shipped) and not (
+            holds & {HoldReason.cancelled_after_release, HoldReason.changed_after_release}
+        ):
+            raise BrokenLawError(2, f"{name} was cancelled there and is {mine.state} here")
+        return
+    if HoldReason.changed_after_release in holds or theirs.key in side.cancelled_here:
+        return
+    if mine.state is OrderState.cancelled:
+        raise BrokenLawError(2, f"{name} is cancelled here and not there")
+    _check_content(session, name, theirs, mine, orders)
+    _check_times(name, theirs, mine)
+    if theirs.already_paid != mine.paid_amount:
+        raise BrokenLawError(2, f"{name}: paid {theirs.already_paid} there and {mine.paid_amount} here")
+
+
+def _check_content(
+    session: Session, name: str, theirs: TheirOrder, mine: Order, orders: dict[str, Order]
+) -> None:
+    if mine.external_id != str(theirs.order_id):
+        raise BrokenLawError(1, f"{name} is {mine.external_id} here")
+    elsewhere = {item.id for item in theirs.items if orders.get(str(item.id), mine).id != mine.id}
+    if elsewhere:
+        raise BrokenLawError(1, f"{name}: items {elsewhere} are in another order here, and nothing holds it")
+    if mine.total != theirs.full_amount:
+        raise BrokenLawError(3, f"{name}: {theirs.full_amount} there and {mine.total} here")
+    told = {str(item.id): (item.quantity, item.price) for item in theirs.items}
+    lines = lines_of(session, [need_id(mine.id)]).get(need_id(mine.id), [])
+    kept = {line.external_id: (line.quantity - line.cancelled, line.price) for line in lines}
+    if {key: value for key, value in kept.items() if value[0]} != told:
+        raise BrokenLawError(1, f"{name}: lines {told} there and {kept} here")
+    streets = session.exec(select(OrderAddress.street).where(OrderAddress.order_id == mine.id)).all()
+    if mine.state not in FIXED and theirs.billing.street not in streets:
+        raise BrokenLawError(1, f"{name} has another address here")
+
+
+def _check_nothing_invented(session: Session, side: Side, account_id: int, number: int) -> None:
+    there = {str(item.id) for order in side.state.orders.values() for item in order.items}
+    here = session.exec(select(OrderLine.external_id).where(OrderLine.account_id == account_id)).all()
+    if invented := set(here) - there:
+        raise BrokenLawError(1, f"items {sorted(invented)} of account {number} were never sold")
+
+
+# --- law 2: what a channel must hear ---------------------------------------------------------------
+
+
+def _check_told(session: Session, side: Side, account_id: int) -> None:
+    """Compare what left, was paid and may be sold here with what the channel knows of it."""
+    by_item = {item.id: order for order in side.state.orders.values() for item in order.items}
+    for key, numbers in side.shipped.items():
+        theirs = by_item[key]
+        known = {theirs.additional_info, *(label.label_number for label in theirs.parcel_labels)}
+        if theirs.delivery_date is None or not set(numbers) <= known:
+            raise BrokenLawError(2, f"parcels {numbers} left, order {theirs.order_id} there knows {known}")
+    for key, amount in side.paid.items():
+        theirs = by_item[key]
+        if theirs.already_paid != amount and not _is_held(session, account_id, theirs):
+            raise BrokenLawError(
+                2, f"{amount} came in, order {theirs.order_id} there has {theirs.already_paid}"
+            )
+    listings = session.exec(select(Listing).where(Listing.account_id == account_id)).all()
+    articles = [row.article_id for row in listings if row.article_id is not None]
+    sellable = sellable_for(session, account_id, articles)
+    for listing in listings:
+        if listing.article_id in sellable:
+            there = side.state.products[int(listing.external_id)].quantity
+            if there != sellable[listing.article_id]:
+                raise BrokenLawError(
+                    2, f"product {listing.external_id}: {there} there, {sellable[listing.article_id]} to sell"
+                )
+    waiting = session.exec(
+        select(Outbound).where(Outbound.account_id == account_id, Outbound.state != OutboundState.sent)
+    ).all()
+    if waiting:
+        raise BrokenLawError(2, f"still waiting: {[(row.kind, row.state, row.error) for row in waiting]}")
+    if side.state.mails_to_buyers:
+        raise BrokenLawError(2, "the channel mailed a buyer")
+
+
+def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
+    """The reconciliation found nothing, orders apart that were cancelled here alone."""
+    known = {
+        str(order.order_id)
+        for order in side.state.orders.values()
+        if any(item.id in side.cancelled_here for item in order.items)
+    }
+    rows = session.exec(
+        select(Difference).where(Difference.account_id == account_id, col(Difference.settled_at).is_(None))
+    ).all()
+    found = [
+        (row.kind, row.subject, row.field, row.here, row.there) for row in rows if row.subject not in known
+    ]
+    if found:
+        raise BrokenLawError(2, f"the reconciliation found {found}")
+
+
+def _is_held(session: Session, account_id: int, theirs: TheirOrder) -> bool:
+    ids = [str(item.id) for item in theirs.items]
+    return bool(
+        session.exec(
+            select(Hold.id)
+            .join(OrderLine, col(OrderLine.order_id) == col(Hold.order_id))
+            .where(
+                OrderLine.account_id == account_id,
+                col(OrderLine.external_id).in_(ids),
+                Hold.reason == HoldReason.changed_after_release,
+                col(Hold.released_at).is_(None),
+            )
+        ).first()
+    )
+
+
+def _check_told_once(side: Side) -> None:
+    """Look for a payment or shipment that took effect twice in a row with the same content."""
+    last: dict[tuple[str, str], str] = {}
+    for received in side.simulator.written("UpdateSoldItems"):
+        if received.body is None:
+            continue
+        for element in received.body.iter("Order"):
+            number = element.findtext("OrderID") or ""
+            for part in ("PaymentInfo", "ShippingInfo"):
+                content = _content(element.find(part))
+                if content and last.get((number, part)) == content:
+                    raise BrokenLawError(2, f"order {number} was told the same {part} twice")
+                if content:
+                    last[number, part] = content
+
+
+def _content(element: Element | None) -> str:
+    return "" if element is None else "|".join(f"{one.tag}={one.text}" for one in element.iter())
+
+
+# --- law 3 and 4: money and stock ------------------------------------------------------------------
+
+
+def _check_totals(session: Session) -> None:
+    orders = session.exec(
+        select(Order).where(col(Order.trial).is_(False), col(Order.state).in_([OrderState.open, *FIXED]))
+    ).all()
+    ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, ids), open_holds(session, ids)
+    for order in orders:
+        order_id = need_id(order.id)
+        told = sum(
+            (line.price * (line.quantity - line.cancelled) for line in lines.get(order_id, [])), Decimal(0)
+        )
+        if told + order.shipping_amount + order.fee_amount != order.total and not holds.get(order_id):
+            raise BrokenLawError(3, f"order {order.external_id} does not add up, and nothing holds it")
+
+
+def _check_stock(session: Session) -> None:
+    connection = session.connection()
+    for query, trouble in _STOCK_TROUBLE.items():
+        rows = connection.execute(text(query)).all()
+        if rows:
+            raise BrokenLawError(4, f"{trouble}: {[tuple(row) for row in rows]}")
+
+
+_STOCK_TROUBLE = {
+    "SELECT id, on_hand, allocated FROM stock_level WHERE allocated < 0 OR allocated > on_hand": "levels",
+    "SELECT s.id, s.on_hand, SUM(m.quantity) FROM stock_level s "
+    "LEFT JOIN stock_movement m ON m.level_id = s.id "
+    "GROUP BY s.id, s.on_hand HAVING COALESCE(SUM(m.quantity), 0) <> s.on_hand": "the ledger",
+    "SELECT s.id, s.allocated, SUM(a.quantity) FROM stock_level s "
+    "LEFT JOIN allocation a ON a.level_id = s.id "
+    "GROUP BY s.id, s.allocated HAVING COALESCE(SUM(a.quantity), 0) <> s.allocated": "promises",
+    "SELECT l.id FROM order_line l JOIN sales_order o ON o.id = l.order_id "
+    "WHERE l.allocated > 0 AND (o.trial OR o.state IN ('cancelled', 'merged', 'shipped'))": "the dead",
+    "SELECT l.id FROM order_line l JOIN allocation a ON a.order_line_id = l.id "
+    "WHERE l.allocated = 0": "promised without a line",
+}
+
+
+def _check_on_hand(session: Session, world: World) -> None:
+    """Compare the warehouse with what was counted and what left since, by the merchant's own notes."""
+    here = dict(
+        session.exec(
+            select(Article.sku, StockLevel.on_hand)
+            .join(StockLevel, col(StockLevel.article_id) == col(Article.id))
+            .where(col(Article.sku).in_(SKUS))
+        ).all()
+    )
+    left_there = session.exec(select(Shipment.id).where(Shipment.told_by == Teller.channel)).first()
+    for sku, quantity in world.counted.items():
+        # What the channel says has left was taken out, too, as far as it was there.
+        if here[sku] > quantity or (here[sku] < quantity and left_there is None):
+            raise BrokenLawError(4, f"{here[sku]} of {sku} are here, {quantity} were counted less what left")
+
+
+def _check_parcels(session: Session, world: World) -> None:
+    """Every parcel that left was booked, and booked once."""
+    booked = Counter(session.exec(select(Parcel.tracking_number)).all())
+    for side in world.sides:
+        for number in (number for numbers in side.shipped.values() for number in numbers):
+            if booked[number] != 1:
+                raise BrokenLawError(4, f"parcel {number} is booked {booked[number]} times")
+
+
+# --- law 6: bad records -----------------------------------------------------------------------------
+
+
+def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[str]) -> None:
+    """After a good run: what cannot be read is set aside, and everything beside it is here.
+
+    Raises: BrokenLawError.
+    """
+    with read_scope() as session:
+        account_id = need_id(get_account(session, side.name).id)
+        aside = session.exec(
+            select(Aside.external_id).where(Aside.account_id == account_id, col(Aside.settled_at).is_(None))
+        ).all()
+        here = _by_line(session, account_id)
+    numbers = {str(order.order_id) for order in spoilt}
+    if lost := numbers - set(aside):
+        raise BrokenLawError(6, f"orders {sorted(lost)} cannot be read and are not set aside")
+    for order in side.state.orders.values():
+        known = any(str(item.id) in here for item in order.items)
+        if order.feedback_date is not None and not known and str(order.order_id) not in numbers:
+            raise BrokenLawError(6, f"order {order.order_id} is kept away by {sorted(numbers)}")
+    checked["6"] += 1
+
+
+def _check_asides(session: Session, account_id: int) -> None:
+    """All records are good by now, so nothing may still be set aside."""
+    rows = session.exec(
+        select(Aside).where(Aside.account_id == account_id, col(Aside.settled_at).is_(None))
+    ).all()
+    if rows:
+        raise BrokenLawError(6, f"still set aside: {[(row.external_id, row.reason) for row in rows]}")
+
+
+# --- law 7: times -----------------------------------------------------------------------------------
+
+
+def _check_times(name: str, theirs: TheirOrder, mine: Order) -> None:
+    wall = theirs.placed_at.astimezone(BERLIN)
+    expected: Iterable[datetime] = (theirs.placed_at,)
+    if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
+        expected = (theirs.placed_at, wall.replace(fold=0).astimezone(UTC))
+    if mine.placed_at not in expected:
+        raise BrokenLawError(7, f"{name} was placed at {theirs.placed_at} and here at {mine.placed_at}")
+
+
+# --- law 9 and 10: secrecy and visible ends ----------------------------------------------------------
+
+_BUYER = ("Verborgen", "Verschwiegene", "buyer.example")
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    texts: list[str]
+
+
+def _check_secrecy(world: World) -> None:
+    secrets = {
+        secret
+        for side in world.sides
+        for secret in (side.simulator.switches.partner_token, side.simulator.switches.account_token)
+    }
+    with read_scope() as session:
+        places = [
+            _Place("a log", world.listener.take()),
+            _Place("a run's end", world.seen_states),
+            _Place("a run", [row.error for row in session.exec(select(Run))]),
+            _Place("an incident", [row.error for row in session.exec(select(Incident))]),
+            _Place("an outbound row", [row.error for row in session.exec(select(Outbound))]),
+            _Place("a reason", [row.reason for row in session.exec(select(Aside))]),
+            _Place("a mail", [message.as_string() for message in world.smtp.messages]),
+        ]
+    for place in places:
+        for line in place.texts:
+            for word in (*_BUYER, *secrets):
+                if word in line:
+                    raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
+
+
+def _check_runs(session: Session, world: World) -> None:
+    """Every run has ended, and of each that ended badly somebody was told, by mail."""
+    runs = session.exec(select(Run)).all()
+    open_runs = [row.id for row in runs if row.state is RunState.running]
+    if open_runs:
+        raise BrokenLawError(10, f"runs {open_runs} never ended")
+    bad = {need_id(row.id) for row in runs if row.state in (RunState.failed, RunState.vanished)}
+    noted = {row.run_id: row for row in session.exec(select(Incident))}
+    if silent := bad - set(noted):
+        raise BrokenLawError(10, f"of the runs {sorted(silent)} nobody was told")
+    accounts = {need_id(row.id): row.name for row in session.exec(select(Account))}
+    mails = [str(message.get_body(("plain",))) for message in world.smtp.messages]
+    for row in runs:
+        if need_id(row.id) in bad and not row.test:
+            words = (accounts[row.account_id], str(row.cycle))
+            if not any(all(word in mail for word in words) for mail in mails):
+                raise BrokenLawError(10, f"no mail tells of {words[1]} of {words[0]}")
+    box = Counter(str(message["Message-ID"]) for message in world.smtp.messages)
+    for mail in session.exec(select(Mail)):
+        if mail.message_id not in box:
+            raise BrokenLawError(10, f"the mail {mail.key!r} never arrived")

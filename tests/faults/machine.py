@@ -1,0 +1,306 @@
+"""The fault machine: tells a story with its bad luck, and looks at every law after each step."""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    temporary_settings,
+)
+from sqlalchemy.exc import OperationalError
+
+from connectors.afterbuy.simulator import Fault
+from connectors.afterbuy.simulator.faults import make_fault
+from models.cycle import LEASE_SECONDS, Cycle
+from models.db import get_engine
+from tasks.mails import _ServerAwayError
+from tests.faults import laws
+from tests.faults.doomed import run_and_die
+from tests.faults.laws import BrokenLawError
+from tests.faults.moments import COMMIT, COMMITTED, Moments, watched
+from tests.faults.proxy import Proxy
+from tests.faults.schedule import Luck, Schedule, Step
+from tests.faults.world import World, opened
+from tests.support.smtp import SmtpServer
+
+CALM_ROUNDS = 8
+SETTLING = (
+    Cycle.article_import,
+    Cycle.order_import,
+    Cycle.payment_sync,
+    Cycle.shipping_sync,
+    Cycle.stock_export,
+)
+"""Every cycle in the order in which news takes its way."""
+
+
+@dataclass
+class Story:
+    """What came of a schedule."""
+
+    seed: int
+    delivered: Counter[str] = field(default_factory=Counter)
+    """Bad luck that struck; what was drawn and found nothing to strike does not count."""
+    checked: Counter[str] = field(default_factory=Counter)
+    """How often each law was looked at."""
+    broken: BrokenLawError | None = None
+    told: list[str] = field(default_factory=list)
+    """The steps so far, the last one is where a law broke."""
+
+
+def tell(schedule: Schedule, smtp: SmtpServer) -> Story:
+    """Let a schedule happen on the database that the settings name; return how it went."""
+    story = Story(schedule.seed)
+    with opened(smtp, schedule.start, switches=schedule.readings, quantity=schedule.quantity) as world:
+        machine = Machine(world, story)
+        try:
+            for step in schedule.steps:
+                story.told.append(str(step))
+                machine.take(step)
+                laws.check_always(world, story.checked)
+            story.told.append("calm")
+            machine.calm()
+            laws.check_at_rest(world, story.checked)
+        except BrokenLawError as error:
+            story.broken = error
+    story.delivered.update(world.delivered)
+    return story
+
+
+class Machine:
+    """Lets steps happen, with their luck."""
+
+    def __init__(self, world: World, story: Story) -> None:
+        self.world = world
+        self.story = story
+
+    def take(self, step: Step) -> None:
+        """Take one step."""
+        if step.luck is None:
+            getattr(self.world, step.what)(**step.values)
+            return
+        side, cycle = int(step.values["side"]), Cycle(step.values["cycle"])
+        run = getattr(self, f"_{step.luck.kind}", self._channel)
+        if run(side, cycle, step.luck):
+            self.world.delivered[step.luck.kind] += 1
+
+    def calm(self) -> None:
+        """Let everything be well, and all cycles run until nothing moves any more.
+
+        Raises: BrokenLawError, if a run fails although all is well, or something moves for ever.
+        """
+        world = self.world
+        world.clocks.skew = timedelta(0)
+        for side in world.sides:
+            side.simulator.faults.clear()
+        # Longer than any lease.
+        world.clocks.advance(hours=1)
+        for number, side in enumerate(world.sides):
+            world.check_out_all(number)
+            if spoilt := world.spoilt(number):
+                self._run_well(number, Cycle.order_import)
+                laws.check_neighbours(side, spoilt, self.story.checked)
+                world.heal(number)
+        for round_number in range(CALM_ROUNDS):
+            # Longer than any wait after a failed try, and any claim of a mail.
+            world.clocks.advance(hours=13)
+            before = laws.picture(world)
+            for cycle in SETTLING if round_number == 0 else SETTLING[1:]:
+                for number in range(len(world.sides)):
+                    self._run_well(number, cycle)
+            world.watch()
+            trace = laws.moved(before, laws.picture(world))
+            if round_number and not trace:
+                return self._look_back()
+        raise BrokenLawError(2, f"all is well, and yet the cycles never come to rest: {trace}")
+
+    def _look_back(self) -> None:
+        """Let the reconciliation find nothing, and a replay of everything do nothing."""
+        before = laws.picture(self.world)
+        for number in range(len(self.world.sides)):
+            self._run_well(number, Cycle.reconcile)
+            self._run_well(number, Cycle.replay)
+        self.world.watch()
+        if trace := laws.moved(before, laws.picture(self.world)):
+            raise BrokenLawError(2, f"looking back changed {trace}")
+
+    def _run_well(self, side: int, cycle: Cycle) -> None:
+        if self.world.run(side, cycle) != "COMPLETED":
+            raise BrokenLawError(10, f"in calm {cycle} ended as {self.world.seen_states[-1]}")
+
+    # --- what befalls a run; each returns whether it struck ------------------------------------------
+
+    def _channel(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """A bad day of the channel, from one call of the run on."""
+        faults = self.world.sides[side].simulator.faults
+        before = faults.delivered.total()
+        fault = _fault(luck)
+        moments = Moments("request", luck.number, lambda: faults.add(fault, luck.call, luck.times))
+        with watched(moments):
+            self.world.run(side, cycle)
+        struck = faults.delivered.total() > before
+        faults.clear()
+        return struck
+
+    def _killed(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """The run's process dies; for a minute its lease keeps others away."""
+        return run_and_die(
+            dict(os.environ),
+            self.world.clocks.here,
+            cycle,
+            self.world.sides[side].name,
+            luck.moment,
+            luck.number,
+        )
+
+    def _locked(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        return self._database(side, cycle, luck, "database is locked")
+
+    def _disk_full(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        return self._database(side, cycle, luck, "database or disk is full")
+
+    def _connection_lost(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """The connection breaks; on PostgreSQL the server ends it, and after a commit its receipt is lost."""
+        if get_engine().dialect.name == "postgresql" and luck.moment != COMMITTED:
+            moments = Moments(luck.moment, luck.number, _terminate_connections)
+            with watched(moments):
+                self.world.run(side, cycle)
+            return moments.struck > 0
+        return self._database(side, cycle, luck, "the connection was lost")
+
+    def _database(self, side: int, cycle: Cycle, luck: Luck, message: str) -> bool:
+        dialect = get_engine().dialect
+        error = dialect.loaded_dbapi.OperationalError(message)
+
+        def strike() -> None:
+            if luck.moment in (COMMIT, COMMITTED):
+                raise error
+            raise OperationalError("", {}, error, hide_parameters=True)
+
+        moments = Moments(luck.moment, luck.number, strike, times=luck.times)
+        with watched(moments):
+            self.world.run(side, cycle)
+        return moments.struck > 0
+
+    def _overtaken(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """The run hangs until its lease has run out, another does the work, and then it goes on."""
+
+        def strike() -> None:
+            self.world.clocks.advance(seconds=LEASE_SECONDS + 1)
+            _elsewhere(lambda: self.world.run(side, cycle))
+
+        return self._interrupted(side, cycle, luck, strike)
+
+    def _twice(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """A second worker begins the same; it must step aside."""
+        ended: list[str] = []
+
+        def strike() -> None:
+            _elsewhere(lambda: ended.append(self.world.run(side, cycle)))
+
+        struck = self._interrupted(side, cycle, luck, strike)
+        if struck and ended != ["CANCELLED"]:
+            raise BrokenLawError(2, f"two runs of {cycle} worked at once: the second ended as {ended}")
+        return struck
+
+    def _changed_meanwhile(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """While pages are read, buyers buy, pay and move, and orders are merged."""
+        world, number = self.world, luck.number
+
+        def strike() -> None:
+            world.clocks.advance(seconds=2)
+            world.buy(side, [(number, 1)], paid=False, done=True)
+            world.merge(side, number, number + 1)
+            world.pay_there(side, number + 2, 1)
+            world.move(side, number + 3)
+
+        return self._interrupted(side, cycle, luck, strike)
+
+    def _interrupted(self, side: int, cycle: Cycle, luck: Luck, strike: Callable[[], None]) -> bool:
+        moments = Moments(luck.moment, luck.number, strike)
+        with watched(moments):
+            self.world.run(side, cycle)
+        return moments.struck > 0
+
+    def _test(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """Somebody tries a cycle out: nothing leaves, and nothing here changes but the notes of the run."""
+        before = laws.picture(self.world)
+        writes = [len(one.simulator.writes) for one in self.world.sides]
+        self.world.run(side, cycle, test=True)
+        if [len(one.simulator.writes) for one in self.world.sides] != writes:
+            raise BrokenLawError(5, f"a test run of {cycle} wrote to the channel")
+        if cycle is not Cycle.article_import:
+            laws.check_test_left_no_trace(self.world, before)
+        self.story.checked["5"] += 1
+        return True
+
+    def _prefect_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """Prefect's server is gone from one moment of the run on."""
+        proxy = Proxy(os.environ["PREFECT_API_URL"])
+        moments = Moments(luck.moment, luck.number, proxy.cut)
+        settings: dict[Any, Any] = {PREFECT_API_URL: proxy.url, PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(settings), watched(moments):
+            self.world.run(side, cycle)
+        proxy.close()
+        return moments.struck > 0
+
+    def _mail_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """The run fails for good while the mail server is away."""
+        self.world.smtp.stop()
+        try:
+            return self._channel(side, cycle, Luck("refuse_login", number=1, times=1))
+        finally:
+            self.world.smtp.start()
+
+    def _mail_lost(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """The connection to the mail server breaks before or after it took the mail."""
+
+        def strike() -> None:
+            raise _ServerAwayError("the connection was reset")
+
+        faults = self.world.sides[side].simulator.faults
+        faults.add(Fault.refuse_login())
+        moments = Moments(luck.moment, luck.number, strike)
+        with watched(moments):
+            self.world.run(side, cycle)
+            self.world.watch()
+        faults.clear()
+        return moments.struck > 0
+
+
+def _fault(luck: Luck) -> Fault:
+    return make_fault(luck.kind.partition("-")[0], **luck.fault)
+
+
+def _elsewhere(work: Callable[[], Any]) -> None:
+    """Do something in a thread of its own, which knows nothing of the run that waits for it."""
+    raised: list[BaseException] = []
+
+    def catch() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=catch)
+    thread.start()
+    thread.join()
+    if raised:
+        raise raised[0]
+
+
+def _terminate_connections() -> None:
+    """Let PostgreSQL end every connection to this database but the one that asks."""
+    address = get_engine().url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

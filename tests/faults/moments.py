@@ -1,0 +1,82 @@
+"""The moments of a run at which bad luck may strike: each statement, commit, call and mail.
+
+A moment is named by its kind and its number within the run. What strikes there may raise, kill the
+process, or let something else happen first.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import Engine, event
+
+import tasks.mails
+from connectors.transport import Transport
+from models.db import get_engine
+
+STATEMENT, COMMIT, COMMITTED = "statement", "commit", "committed"
+REQUEST, ANSWER = "request", "answer"
+MAIL, MAILED = "mail", "mailed"
+
+Strike = Callable[[], None]
+
+
+class Moments:
+    """Counts the moments of a run; strikes at the chosen one, and at some of its kind after it."""
+
+    def __init__(self, kind: str, number: int, strike: Strike, *, times: int = 1) -> None:
+        self.seen: Counter[str] = Counter()
+        self.struck = 0
+        self._kind, self._chosen, self._strike = kind, range(number, number + times), strike
+        self._lock = threading.Lock()
+
+    def reach(self, kind: str) -> None:
+        """Note that a moment has come."""
+        with self._lock:
+            self.seen[kind] += 1
+            due = kind == self._kind and self.seen[kind] in self._chosen
+            self.struck += due
+        if due:
+            self._strike()
+
+
+@contextmanager
+def watched(moments: Moments) -> Iterator[None]:
+    """Let a run in this process reach its moments."""
+    engine = get_engine()
+    commit, exchange, send = engine.dialect.do_commit, Transport._exchange, tasks.mails._Link.send
+
+    def do_commit(connection: Any) -> None:
+        moments.reach(COMMIT)
+        commit(connection)
+        moments.reach(COMMITTED)
+
+    def do_exchange(self: Transport, *arguments: Any) -> Any:
+        moments.reach(REQUEST)
+        answer = exchange(self, *arguments)
+        moments.reach(ANSWER)
+        return answer
+
+    def do_send(self: Any, *arguments: Any) -> Any:
+        moments.reach(MAIL)
+        replies = send(self, *arguments)
+        moments.reach(MAILED)
+        return replies
+
+    def do_statement(connection: Any, *_: Any) -> None:
+        if connection.engine is engine:
+            moments.reach(STATEMENT)
+
+    event.listen(Engine, "before_cursor_execute", do_statement)
+    try:
+        with (
+            patch.object(engine.dialect, "do_commit", do_commit),
+            patch.object(Transport, "_exchange", do_exchange),
+            patch.object(tasks.mails._Link, "send", do_send),
+        ):
+            yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", do_statement)

@@ -1,0 +1,202 @@
+"""Schedules: what happens in one story, drawn from a seed alone, so that it can be told again."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any
+
+from models.cycle import Cycle
+from tests.faults.moments import ANSWER, COMMIT, COMMITTED, MAIL, MAILED, REQUEST, STATEMENT
+from tests.faults.world import START, SUMMER
+
+PASSING_FAULTS: dict[str, dict[str, Any]] = {
+    "throttle": {},
+    "throttle-with-wait": {"retry_after": 0},
+    "status": {"code": 503},
+    "html_page": {},
+    "reset_before": {},
+    "reset_after": {},
+    "timeout": {"seconds": 2.0},
+    "timeout-after-effect": {"seconds": 2.0, "after_effect": True},
+    "same_page": {},
+    "out_of_order": {},
+    "invalid_characters": {},
+    "entity_bomb": {},
+    "refuse_login": {},
+}
+"""Bad days of the channel, by the simulator's names, some in two readings."""
+
+READINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {"merge_survivor": "highest"},
+    {"merge_survivor": "new"},
+    {"order_id_from": "new_number"},
+    {"range_from": "inclusive", "range_to": "inclusive"},
+    {"ugly": True, "attribute_spelling": "mixed"},
+    {"compress": True, "chunked": False},
+)
+"""Facts about the channel that nobody could settle; a story goes by one reading."""
+
+
+@dataclass(frozen=True)
+class Luck:
+    """What befalls one run: `kind`, and where it strikes."""
+
+    kind: str
+    moment: str = ""
+    number: int = 0
+    fault: dict[str, Any] = field(default_factory=dict)
+    call: str | None = None
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that somebody does, by the name of a method of `World`; a run may have bad luck."""
+
+    what: str
+    values: dict[str, Any] = field(default_factory=dict)
+    luck: Luck | None = None
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        luck = {name: value for name, value in asdict(self.luck).items() if value} if self.luck else ""
+        return f"{self.what} {self.values or ''} {luck}".rstrip()
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One story."""
+
+    seed: int
+    start: datetime
+    readings: dict[str, Any]
+    quantity: int
+    steps: tuple[Step, ...]
+
+
+def draw(seed: int) -> Schedule:
+    """Return the story of a seed."""
+    chance = Random(seed)
+    steps = [_buy(chance), _buy(chance)]
+    for _ in range(chance.randint(9, 14)):
+        steps.extend(_people(chance) for _ in range(chance.randint(0, 2)))
+        steps.append(_run(chance))
+    return Schedule(
+        seed=seed,
+        start=chance.choice((START, SUMMER)),
+        readings=chance.choice(READINGS),
+        quantity=chance.choice((3, 9, 50)),
+        steps=tuple(steps),
+    )
+
+
+def _buy(chance: Random) -> Step:
+    products = chance.sample(range(5), chance.choice((1, 1, 2, 3)))
+    lines = [(product, chance.choice((1, 1, 1, 2))) for product in products]
+    values = {"side": chance.randrange(2), "lines": lines, "paid": chance.random() < 0.5}
+    return Step("buy", {**values, "done": chance.random() < 0.85})
+
+
+def _people(chance: Random) -> Step:
+    side, number = chance.randrange(2), chance.randrange(12)
+    at = {"side": side, "number": number}
+    options: list[tuple[int, Step]] = [
+        (14, _buy(chance)),
+        (3, Step("check_out", at)),
+        (4, Step("pay_there", {**at, "share": chance.choice((1, 2, 3))})),
+        (3, Step("alter", {**at, "quantity": chance.randint(1, 4)})),
+        (3, Step("move", at)),
+        (4, Step("merge", {"side": side, "one": number, "other": chance.randrange(12)})),
+        (2, Step("cancel_there", at)),
+        (1, Step("ship_there", at)),
+        (2, Step("spoil", at)),
+        (2, Step("heal", {"side": side})),
+        (4, Step("count", {"product": chance.randrange(4), "quantity": chance.randint(0, 30)})),
+        (8, Step("ship_here", {**at, "whole": chance.random() < 0.7})),
+        (6, Step("pay_here", {**at, "cents": chance.choice((500, 990, 1480))})),
+        (2, Step("cancel_here", at)),
+        (2, Step("release", at)),
+        (2, Step("wait", {"seconds": chance.choice((5, 70, 400, 4000))})),
+        (2, Step("turn_clock", {"minutes": chance.choice((-90, -20, -1, 20))})),
+        (1, Step("watch")),
+    ]
+    return chance.choices([step for _, step in options], [weight for weight, _ in options])[0]
+
+
+def _run(chance: Random) -> Step:
+    cycle = chance.choices(list(RUN_WEIGHTS), list(RUN_WEIGHTS.values()))[0]
+    values = {"side": chance.randrange(2), "cycle": cycle}
+    return Step("run", values, _luck(chance) if chance.random() < 0.75 else None)
+
+
+RUN_WEIGHTS = {
+    Cycle.order_import: 8,
+    Cycle.stock_export: 5,
+    Cycle.shipping_sync: 4,
+    Cycle.payment_sync: 4,
+    Cycle.article_import: 1,
+    Cycle.reconcile: 2,
+    Cycle.replay: 2,
+}
+
+
+def _luck(chance: Random) -> Luck:
+    kind = chance.choices(list(LUCK_WEIGHTS), list(LUCK_WEIGHTS.values()))[0]
+    match kind:
+        case "channel":
+            name = chance.choice(list(PASSING_FAULTS))
+            return Luck(
+                name, fault=PASSING_FAULTS[name], times=chance.choice((1, 1, 2, 5)), number=_few(chance)
+            )
+        case "cut":
+            fault = {"at_byte": chance.randrange(0, 3000), "honest_length": chance.random() < 0.5}
+            return Luck("cut_body", fault=fault, times=chance.choice((1, 1, 2)), number=_few(chance))
+        case "killed":
+            moment = chance.choice((STATEMENT, STATEMENT, COMMIT, COMMITTED, REQUEST, ANSWER, ANSWER))
+            return Luck(kind, moment, _where(chance, moment))
+        case "locked" | "disk_full":
+            moment = chance.choice((STATEMENT, COMMIT))
+            return Luck(kind, moment, _where(chance, moment), times=chance.choice((1, 1, 9)))
+        case "connection_lost":
+            moment = chance.choice((STATEMENT, COMMIT, COMMITTED))
+            return Luck(kind, moment, _where(chance, moment))
+        case "mail_lost":
+            return Luck(kind, chance.choice((MAIL, MAILED)), 1)
+        case "prefect_gone":
+            moment = chance.choice((STATEMENT, REQUEST, COMMITTED))
+            return Luck(kind, moment, _where(chance, moment))
+        case _:
+            moment = chance.choice((REQUEST, ANSWER))
+            return Luck(kind, moment, chance.randint(1, 4))
+
+
+def _few(chance: Random) -> int:
+    """Return before which call of the run a bad day begins: seldom before the first."""
+    return chance.choice((1, 2, 2, 3, 3, 4))
+
+
+def _where(chance: Random, moment: str) -> int:
+    """Return a moment's number within a run, small ones more often, because most runs are short."""
+    if moment == STATEMENT:
+        return int(chance.triangular(1, 120, 15))
+    return chance.randint(1, 8 if moment in (COMMIT, COMMITTED) else 4)
+
+
+LUCK_WEIGHTS = {
+    "channel": 30,
+    "cut": 8,
+    "killed": 14,
+    "locked": 7,
+    "disk_full": 5,
+    "connection_lost": 10,
+    "overtaken": 8,
+    "twice": 4,
+    "changed_meanwhile": 8,
+    "test": 4,
+    "prefect_gone": 3,
+    "mail_gone": 3,
+    "mail_lost": 2,
+}
+"""What befalls runs, and how often; see `machine.Machine` for what each of them does."""

@@ -1,0 +1,26 @@
+"""Stories drawn by seed: whatever befalls the cycles, every law holds."""
+
+import pytest
+
+from tests.faults.conftest import note
+from tests.faults.machine import tell
+from tests.faults.schedule import draw
+from tests.support.smtp import SmtpServer
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each seed, on SQLite and PostgreSQL in turn."""
+    if "seed" in metafunc.fixturenames:
+        first, count = (metafunc.config.getoption(name) for name in ("--first-seed", "--schedules"))
+        seeds = range(first, first + count)
+        kinds = [(seed, "postgres" if seed % 2 else "sqlite") for seed in seeds]
+        metafunc.parametrize(("seed", "mail_box"), kinds, indirect=["mail_box"])
+
+
+@pytest.mark.timeout(600)
+def test_every_law_holds(seed: int, mail_box: SmtpServer) -> None:
+    """A story with bad luck ends with both sides agreeing and everybody told."""
+    story = tell(draw(seed), mail_box)
+    note(story)
+
+    assert not story.broken, "\n  ".join(["", *story.told, str(story.broken)])
