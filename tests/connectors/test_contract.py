@@ -77,6 +77,7 @@ def test_orders_are_found_by_their_ids(rig: Rig) -> None:
     wanted = OrderQuery(external_ids=(*placed[1:5], "2147480000"))
     with rig.open() as channel:
         assert sorted(order.external_id for order in all_orders(channel, wanted)) == sorted(placed[1:5])
+        assert not any(channel.is_provisional(number) for number in placed)
 
 
 def test_orders_from_a_number_on_include_it(rig: Rig) -> None:

@@ -380,7 +380,7 @@ def _shipment_waits(shop: Shop) -> None:
 
 
 def _stock_waits(shop: Shop) -> None:
-    set_stock(shop, TELLER=3)
+    set_stock(shop, TELLER=9)
 
 
 def _unfinished_checkout(shop: Shop) -> None:
