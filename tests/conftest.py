@@ -41,6 +41,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("storm", range(metafunc.config.getoption("storms")))
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of the night to runs that are to be whole."""
+    if config.getoption("whole"):
+        return
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    config.hook.pytest_deselected(items=nightly)
+    items[:] = [item for item in items if item not in set(nightly)]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the session in the controller; its xdist workers inherit the environment."""
     network.block_outside()

@@ -21,6 +21,7 @@ from benchmarks import (
 )
 from benchmarks.figure import MissingError, Plan, Row
 
+NIGHTLY = pytest.mark.nightly
 TINY = Plan(extent="small", kinds=("sqlite",), runs=1)
 
 
@@ -39,12 +40,16 @@ def cases_of(figure: ModuleType, plan: Plan = TINY) -> set[str]:
     return {row.case for row in rows}
 
 
-@pytest.mark.parametrize("figure", [order_import, article_import], ids=["orders", "articles"])
+@pytest.mark.parametrize(
+    "figure",
+    [pytest.param(order_import, id="orders"), pytest.param(article_import, id="articles", marks=NIGHTLY)],
+)
 def test_an_import_is_measured_new_unchanged_and_changed(figure: ModuleType) -> None:
     """Each case counts its records by the flow's own figures, or the measurement fails."""
     assert cases_of(figure) == {"new", "unchanged", "changed"}
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_stock_export_is_measured_among_few_and_many(kind: str) -> None:
     """The rows that the database makes itself fit its tables, and every change is told."""
@@ -56,6 +61,7 @@ def test_stock_export_is_measured_among_few_and_many(kind: str) -> None:
     }
 
 
+@pytest.mark.nightly
 def test_an_idle_cycle_of_each_kind_is_measured() -> None:
     """All five cycles run against a shop where nothing happened."""
     assert cases_of(idle_cycle) == {
@@ -67,6 +73,7 @@ def test_an_idle_cycle_of_each_kind_is_measured() -> None:
     }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_many_writers_promise_no_more_than_there_is(kind: str) -> None:
     """The benchmark proves its own sums; of 40 orders 32 find stock."""
@@ -74,12 +81,14 @@ def test_many_writers_promise_no_more_than_there_is(kind: str) -> None:
     assert row.note == "32 of 32 promised, 8 held as short"
 
 
+@pytest.mark.nightly
 def test_the_start_of_a_run_and_the_obvious_way_are_measured() -> None:
     """They have no database of ours, or no code of ours, in them."""
     assert len(cases_of(flow_start)) == 6
     assert cases_of(obvious_way) == {"a task and a commit each"}
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(find_spec("dlt") is None, reason="dlt is installed by `make bench` alone")
 def test_dlt_is_measured() -> None:
     """Each order is there once, loaded twice."""
