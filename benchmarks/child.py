@@ -41,7 +41,8 @@ def run_together(function: str, calls: Sequence[dict[str, Any]]) -> list[dict[st
         return [json.loads(answer.read_text()) for _, answer, _ in started]
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Return the most memory that this process has held so far, in MB."""
     # The peak that getrusage tells begins with that of the process that started this one.
     status = Path("/proc/self/status")
     if status.exists():
@@ -56,7 +57,7 @@ def main() -> None:
     function, arguments, answer = sys.argv[1:]
     module, _, name = function.partition(":")
     result = getattr(import_module(module), name)(**json.loads(arguments)) or {}
-    Path(answer).write_text(json.dumps({**result, "peak_mb": _peak_mb()}))
+    Path(answer).write_text(json.dumps({**result, "peak_mb": peak_mb()}))
     sys.stdout.flush()
     # Threads of Prefect would be waited for.
     os._exit(0)

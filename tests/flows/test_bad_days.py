@@ -173,7 +173,7 @@ def test_a_refused_login_stops_this_account_alone(
     """The run fails at once and is reported; another account goes on."""
     with Simulator(State(), Switches()) as other_simulator:
         bad = open_shop(simulator)
-        if cycle in (Cycle.stock_export, Cycle.shipping_sync):
+        if cycle in (Cycle.stock_export, Cycle.shipping_sync, Cycle.reconcile):
             _something_to_tell(bad, cycle)
         good = open_shop(other_simulator)
         simulator.switches.account_token = "changed-meanwhile"
