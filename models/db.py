@@ -106,7 +106,12 @@ def session_scope() -> Iterator[Session]:
     """Yield a session that commits on leaving and rolls back on an error; rows stay readable after it."""
     with Session(get_engine(), expire_on_commit=False) as session:
         yield session
-        session.commit()
+        try:
+            session.commit()
+        except BaseException:
+            # Its transaction may still be open, and SQLAlchemy would hand it to the next one as it is.
+            session.invalidate()
+            raise
 
 
 def in_transaction(step: Callable[[Session], T]) -> T:
