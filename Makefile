@@ -54,6 +54,13 @@ check: install ## Format (CI=true: compare only), lint, type-check and test
 	@$(BIN)/mypy
 	@$(MAKE) --no-print-directory test
 
+faults: install ## Tell N stories of bad luck from SEED on and look at every law (N=300 SEED=1)
+	@$(BIN)/python -m pytest tests/faults -n auto --dist worksteal --schedules $(N) --first-seed $(SEED) $(ARGS)
+
+nightly: install ## Everything on both databases, and 10,000 stories of bad luck
+	@$(BIN)/python -m pytest -n auto --dist worksteal --whole --schedules 0 $(ARGS)
+	@$(MAKE) --no-print-directory faults N=10000
+
 bench: $(BENCH_STAMP) ## Measure every budget against a floor of the same run (ARGS=--help lists the choices)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
