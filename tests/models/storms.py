@@ -23,7 +23,7 @@ from tests.support.builders import PLACED_AT, get_order, make_line, make_order
 
 SKUS = ("CUP", "MUG", "POT", "SET")
 ORDERS = 8
-WEIGHTS = {"tell": 6, "count": 3, "cancel": 2, "ship": 2, "pay": 2, "export": 2, "touch": 1}
+WEIGHTS = {"tell": 6, "count": 3, "cancel": 2, "ship": 2, "pay": 4, "export": 2, "touch": 1}
 
 
 def told(number: int, dice: random.Random) -> OrderData:

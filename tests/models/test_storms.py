@@ -61,7 +61,7 @@ def test_a_storm_breaks_no_law(database: str, storm: int) -> None:
         numbers = session.exec(select(Order.external_id)).all()
         assert len(set(numbers)) == len(numbers)
         paid = select(func.count()).where(Payment.told_by == Side.warenfluss)
-        assert session.exec(paid).one() == total["pay"] > 0
+        assert session.exec(paid).one() == total["pay"]
         received = sum((row.paid_amount for row in session.exec(select(Order))), Decimal(0))
         assert received == sum((row.amount for row in session.exec(select(Payment))), Decimal(0))
         assert not left_lying(session)

@@ -378,7 +378,8 @@ class Handler(BaseHTTPRequestHandler):
         self._head(200, XML, {}, len(part) if fault.honest_length else len(body))
         self.wfile.write(part)
         self.wfile.flush()
-        self.close_connection = True
+        # To HTTP an honest answer is whole: whoever sent it keeps the connection.
+        self.close_connection = not fault.honest_length
 
     def _flood(self, text: str, fault: Fault) -> None:
         """Send an answer of a size, in the form that the fault names; clients may hang up."""
