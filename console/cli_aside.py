@@ -11,8 +11,7 @@ from console.cli_output import (
     need_database,
     new_app,
     print_json,
-    print_json_list,
-    print_table,
+    print_rows,
     say,
 )
 from console.cli_sync import run_cycle
@@ -42,11 +41,8 @@ def show_all(
             _shown(entry, names[entry.account_id])
             for entry in list_asides(session, account_id, settled=settled)
         ]
-    if as_json:
-        print_json_list(rows)
-        return
     columns = ("id", "account", "kind", "external_id", "times", "last_seen_at", "reason")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_rows(rows, columns, as_json=as_json)
 
 
 @app.command("show")

@@ -9,8 +9,7 @@ from console.cli_output import (
     AsJson,
     need_database,
     new_app,
-    print_json_list,
-    print_table,
+    print_rows,
     say,
 )
 from models.account import get_account, list_accounts
@@ -52,11 +51,8 @@ def show_all(
             for row in list_outbound(session, wanted)
             if only is None or row.account_id == only
         ]
-    if as_json:
-        print_json_list(rows)
-        return
     columns = ("id", "account", "kind", "key", "state", "changed_at", "attempts", "error")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_rows(rows, columns, as_json=as_json)
 
 
 @app.command("retry")

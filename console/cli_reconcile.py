@@ -9,8 +9,7 @@ from console.cli_output import (
     AsJson,
     need_database,
     new_app,
-    print_json_list,
-    print_table,
+    print_rows,
     say,
 )
 from console.cli_sync import run_cycle
@@ -18,6 +17,7 @@ from models.account import Mode, get_account, list_accounts
 from models.cycle import Cycle
 from models.db import read_scope, session_scope
 from models.errors import RuleError
+from models.outbound import TOLD_IN, OutboundKind
 from models.reconciliation import (
     Difference,
     Remedy,
@@ -30,8 +30,6 @@ from models.reconciliation import (
 
 app = new_app("What a channel holds otherwise than it should.")
 apps = {"reconcile": app}
-
-TOLD_BY = {"stock": "stock-export", "payment": "payment-sync", "shipment": "shipping-sync"}
 
 
 @app.command("list")
@@ -62,11 +60,8 @@ def show_all(
             }
             for row in list_differences(session, account_id, settled=settled)
         ]
-    if as_json:
-        print_json_list(rows)
-        return
     columns = ("id", "account", "kind", "subject", "field", "here", "there", "first_seen_at", "command")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_rows(rows, columns, as_json=as_json)
 
 
 @app.command("mend")
@@ -107,7 +102,7 @@ def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
     for row in rows:
         with session_scope() as session:
             known = tell_again(session, session.get_one(Difference, row.id))
-        cycle = TOLD_BY[row.kind]
+        cycle = TOLD_IN[OutboundKind(row.kind)]
         say(
             f"{row.kind} of {row.subject} is told again with the next {cycle} of account "
             f"{names[row.account_id]!r}."

@@ -15,6 +15,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account
 from models.columns import code, instant, utc_now
+from models.cycle import Cycle
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update
 
@@ -28,6 +29,14 @@ class OutboundKind(StrEnum):
     stock = "stock"
     payment = "payment"
     shipment = "shipment"
+
+
+TOLD_IN = {
+    OutboundKind.stock: Cycle.stock_export,
+    OutboundKind.payment: Cycle.payment_sync,
+    OutboundKind.shipment: Cycle.shipping_sync,
+}
+"""The cycle that tells of each."""
 
 
 class OutboundState(StrEnum):

@@ -5,15 +5,16 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from prefect.logging import get_run_logger
+from sqlmodel import Session
 
-from connectors.base import OrderQuery
+from connectors.base import OrderQuery, Page
 from models.account import TakeOrders
 from models.aside import set_aside, settle_asides
 from models.columns import need_id
 from models.cycle import Counts, find_cursor, note_window
 from models.db import read_scope
 from models.order import HoldReason, OrderData, OrderState, lock_orders, open_holds
-from models.order_intake import save_orders
+from models.order_intake import Intake, save_orders
 from models.payment import take_channel_total
 from tasks.retries import step
 from tasks.windows import Window, advance, open_window
@@ -72,6 +73,33 @@ def order_query(work: Work, window: Window) -> OrderQuery:
     )
 
 
+def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
+    """Return all that a channel answers to a query in one page; for few orders, such as named ones."""
+    whole: Page[OrderData] = Page([])
+    cursor: str | None = None
+    while True:
+        page = work.channel.fetch_orders(query, cursor)
+        whole.records.extend(page.records)
+        whole.rejected.extend(page.rejected)
+        cursor = page.next_cursor
+        if cursor is None:
+            return whole
+
+
+def save_page(
+    session: Session, work: Work, window: Window, fetched: Page[OrderData], *, trial: bool
+) -> Intake:
+    """Save the orders of a page and those set aside; the figures count both."""
+    intake = save_orders(
+        session, work.account, work.rules, fetched.records, trial=trial, is_history=history_test(work, window)
+    )
+    set_aside(session, work.account.id, fetched.rejected)
+    settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
+    intake.counts.read += len(fetched.rejected)
+    intake.counts.set_aside += len(fetched.rejected)
+    return intake
+
+
 @step
 def import_order_page(run_id: int, window: Window, page: str | None) -> str | None:
     """Save one page of orders, those set aside and the cursor in one commit; return the next page.
@@ -81,19 +109,8 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     work = work_of(run_id)
     fetched = work.pages.fetch(work.channel.fetch_orders, order_query(work, window), page)
     with work.transaction() as session:
-        intake = save_orders(
-            session,
-            work.account,
-            work.rules,
-            fetched.records,
-            trial=work.test,
-            is_history=history_test(work, window),
-        )
-        set_aside(session, work.account.id, fetched.rejected)
-        settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
+        intake = save_page(session, work, window, fetched, trial=work.test)
         advance(session, work, CURSOR, window, fetched.next_cursor)
-    intake.counts.read += len(fetched.rejected)
-    intake.counts.set_aside += len(fetched.rejected)
     work.counts.add(intake.counts)
     if window.numbers:
         work.note_known(fetched.records, fetched.rejected)

@@ -48,7 +48,7 @@ from models.reconciliation import (
 from models.settings import get_settings
 from models.shipment import shipped_by
 from models.stock import offer_of
-from tasks.orders import CURSOR, LOCAL, PAYMENT_CURSOR, history_test
+from tasks.orders import CURSOR, LOCAL, PAYMENT_CURSOR, fetch_whole, history_test
 from tasks.outbound import shipment_items, stands_there, values_of
 from tasks.retries import step
 from tasks.windows import Window
@@ -189,16 +189,7 @@ def _keep(work: Work, findings: Sequence[Finding]) -> None:
 
 def _fetch_named(work: Work, numbers: Sequence[str]) -> Page[OrderData]:
     """Return the orders with these numbers in one page."""
-    whole: Page[OrderData] = Page([])
-    cursor: str | None = None
-    while numbers:
-        page = work.channel.fetch_orders(OrderQuery(external_ids=tuple(numbers)), cursor)
-        whole.records.extend(page.records)
-        whole.rejected.extend(page.rejected)
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return whole
+    return fetch_whole(work, OrderQuery(external_ids=tuple(numbers))) if numbers else Page([])
 
 
 def _look_at_orders(

@@ -12,19 +12,18 @@ from sqlmodel import Session, col, select
 
 from models.account import Mode, get_account
 from models.alarm import list_attempts
-from models.aside import Aside, RejectedData, set_aside, settle_asides
+from models.aside import Aside
 from models.columns import need_id, utc_now
 from models.cycle import Cycle, Run, cursor_in_test, find_cursor, note_window
 from models.db import read_scope, session_scope
 from models.effects import TOLD, TOLD_KINDS, WAITS, Effect, EffectKind, Finding, Outcome, compare, effects_of
 from models.errors import NotFoundError, RuleError
 from models.order import Order, OrderData, OrderEvent
-from models.order_intake import save_orders
 from models.order_rows import content_hash
-from models.outbound import Outbound, OutboundKind, OutboundState
+from models.outbound import TOLD_IN, Outbound, OutboundKind, OutboundState
 from models.payment import Payment
 from models.tenant import lock_tenants
-from tasks.orders import CURSOR, LOCAL, history_test, order_query
+from tasks.orders import CURSOR, LOCAL, fetch_whole, history_test, order_query, save_page
 from tasks.retries import step
 from tasks.windows import Window
 from tasks.work import Work, work_of
@@ -33,7 +32,6 @@ CHUNK = 100
 """Orders that are run again together: as many as one request to a channel may name."""
 TABLE_LIMIT = 2000
 """Rows of the table of effects; Prefect keeps an artifact as one text."""
-TOLD_BY = {Cycle.payment_sync: [OutboundKind.payment], Cycle.shipping_sync: [OutboundKind.shipment]}
 
 
 class Selection(BaseModel):
@@ -188,7 +186,7 @@ def _of_run(session: Session, account_id: int, run: Run) -> Iterator[str]:
         .where(Order.account_id == account_id, col(Order.id).in_(touched))
         .order_by(col(Order.id))
     )
-    kinds = TOLD_BY.get(run.cycle, TOLD_KINDS if run.cycle is Cycle.replay else ())
+    kinds = [kind for kind in TOLD_KINDS if run.cycle in (Cycle.replay, TOLD_IN[kind])]
     told = and_(col(Outbound.sent_at) >= run.started_at, col(Outbound.sent_at) <= end)
     left = and_(col(Outbound.state) != OutboundState.sent, col(Outbound.changed_at) <= end)
     yield from _of_outbound(session, account_id, kinds, or_(told, left))
@@ -329,29 +327,14 @@ def rehearse(run_id: int, numbers: Sequence[str]) -> list[Effect]:
     """Test mode: read orders again and return the effects they would have then; all of it is rolled back."""
     work = work_of(run_id)
     window = Window(numbers=tuple(numbers))
-    records: list[OrderData] = []
-    rejected: list[RejectedData] = []
-    page = None
-    while True:
-        fetched = work.channel.fetch_orders(order_query(work, window), page)
-        records += fetched.records
-        rejected += fetched.rejected
-        page = fetched.next_cursor
-        if page is None:
-            break
+    fetched = fetch_whole(work, order_query(work, window))
     with session_scope() as session:
         lock_tenants(session, [work.account.tenant_id])
-        intake = save_orders(
-            session, work.account, work.rules, records, is_history=history_test(work, window)
-        )
-        set_aside(session, work.account.id, rejected)
-        settle_asides(session, work.account.id, "order", [data.external_id for data in records])
+        intake = save_page(session, work, window, fetched, trial=False)
         effects = effects_of(session, work.account.id, numbers)
         session.rollback()
-    intake.counts.read += len(rejected)
-    intake.counts.set_aside += len(rejected)
     work.counts.add(intake.counts)
-    work.note_known(records, rejected)
+    work.note_known(fetched.records, fetched.rejected)
     return effects
 
 

@@ -83,14 +83,8 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
             {name: row[name] for name in ("order", "effect", "of", "value")}
             | {"outcome": f"{row['outcome']}{at}"}
         )
-    try:
-        create_table_artifact(
-            key=artifact_key("effects", account.name),
-            table=table,
-            description=f"{run.cycle} for {account.name}{' (test)' if run.test else ''}: {text}",
-        )
-    except Exception as error:
-        logger.warning("Run %s: its table could not be published (%s)", run_id, type(error).__name__)
+    description = f"{run.cycle} for {account.name}{' (test)' if run.test else ''}: {text}"
+    _publish_table(run_id, artifact_key("effects", account.name), table, description)
 
 
 def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
@@ -100,7 +94,7 @@ def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
         account = session.get_one(Account, run.account_id)
         known = list_differences(session, run.account_id, limit=WOULD_SEND_LIMIT)
         count = len(found) if run.test else count_differences(session, run.account_id)
-    rows: list[dict[str, str]]
+    rows: list[dict[str, Any]]
     if run.test:
         rows = [shown(finding, account.name) for finding in found[:WOULD_SEND_LIMIT]]
     else:
@@ -113,14 +107,17 @@ def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
             for row in known
         ]
     text = f"{count} differences between {account.name} and this database{' (test)' if run.test else ''}"
+    if count > WOULD_SEND_LIMIT:
+        text += f", the first {WOULD_SEND_LIMIT} shown"
+    _publish_table(run_id, artifact_key("differences", account.name), rows, text)
+
+
+def _publish_table(run_id: int, key: str, table: list[dict[str, Any]], description: str) -> None:
+    """Publish a table; a Prefect that does not answer costs only the picture."""
     try:
-        create_table_artifact(
-            key=artifact_key("differences", account.name),
-            table=rows,
-            description=f"{text}, the first {WOULD_SEND_LIMIT} shown" if count > WOULD_SEND_LIMIT else text,
-        )
+        create_table_artifact(key=key, table=table, description=description)
     except Exception as error:
-        logger.warning("Run %s: what differs could not be published (%s)", run_id, type(error).__name__)
+        logger.warning("Run %s: its table could not be published (%s)", run_id, type(error).__name__)
 
 
 def start_progress(cycle: Cycle, account: str) -> Any:
