@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Literal
 
 from benchmarks import child
 from benchmarks.figure import Plan, Row
@@ -16,40 +17,48 @@ LARGE = 100_000
 
 def measure(plan: Plan) -> Iterator[Row]:
     """Yield one row for each database, size and case, then how time and memory grow with the size."""
+    for row in measure_import(plan, "orders", __name__):
+        if row.case == "new":
+            row.budget = f"≥ {BUDGET} of the floor"
+            row.reached = row.ratio is not None and row.ratio >= BUDGET
+        yield row
+
+
+def measure_import(plan: Plan, what: Literal["orders", "articles"], module: str) -> Iterator[Row]:
+    """Yield the rows of one import; the module's `prepare` and `cycle` are what its processes do."""
     rows: dict[str, list[Row]] = {kind: [] for kind in plan.kinds}
     for size in plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"]):
         # Where one run takes minutes, only the first import is measured unless all was asked for.
         cases = ["new"] if size >= LARGE and plan.extent != "full" else ["new", "unchanged", "changed"]
-        with stand_in(orders=size, changed="changed" in cases) as url:
+        amounts = {what: size}
+        with stand_in(**amounts, changed="changed" in cases) as url:
             for kind in plan.kinds:
-                for row in _measure(plan, kind, url, size, cases):
+                for row in _measure(plan, what, module, kind, url, size, cases):
                     rows[kind].append(row)
                     yield row
     for kind in plan.kinds:
         yield from growth(rows[kind], GROWTH_BUDGET)
 
 
-def _measure(plan: Plan, kind: str, url: str, size: int, cases: list[str]) -> Iterator[Row]:
+def _measure(
+    plan: Plan, what: str, module: str, kind: str, url: str, size: int, cases: list[str]
+) -> Iterator[Row]:
     floor: list[float] = []
     rates: dict[str, list[float]] = {case: [] for case in cases}
     peaks = dict.fromkeys(cases, 0.0)
     for _ in range(plan.runs_at(size)):
         with database(kind):
-            answer = child.run("benchmarks.floor:orders", url=f"{url}/bench")
+            answer = child.run(f"benchmarks.floor:{what}", url=f"{url}/bench")
             floor.append(size / answer["seconds"])
         with database(kind):
-            child.run("benchmarks.order_import:prepare", url=f"{url}/bench")
+            child.run(f"{module}:prepare", url=f"{url}/bench")
             for case in cases:
                 address = f"{url}/changed" if case == "changed" else f"{url}/bench"
-                answer = child.run("benchmarks.order_import:cycle", url=address, case=case, orders=size)
+                answer = child.run(f"{module}:cycle", url=address, case=case, size=size)
                 rates[case].append(size / answer["seconds"])
                 peaks[case] = max(peaks[case], answer["peak_mb"])
     for case in cases:
-        row = Row(NAME, case, kind, size, "orders/s", rates[case], floor, peaks[case])
-        if case == "new":
-            row.budget = f"≥ {BUDGET} of the floor"
-            row.reached = row.ratio is not None and row.ratio >= BUDGET
-        yield row
+        yield Row(f"{what[:-1]}-import", case, kind, size, f"{what}/s", rates[case], floor, peaks[case])
 
 
 def growth(rows: list[Row], budget: float) -> Iterator[Row]:
@@ -89,7 +98,7 @@ def prepare(url: str) -> None:
     time_flow(article_import, ACCOUNT)
 
 
-def cycle(url: str, case: str, orders: int) -> dict[str, float]:
+def cycle(url: str, case: str, size: int) -> dict[str, float]:
     """Return the seconds of one run of the flow that finds each order new, unchanged or changed."""
     from datetime import UTC, datetime
 
@@ -98,5 +107,5 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     point_account(url)
     since = None if case == "new" else datetime(2020, 1, 1, tzinfo=UTC)
     seconds, counts = time_flow(order_import, ACCOUNT, since=since)
-    assert counts[case] == orders, counts
+    assert counts[case] == size, counts
     return {"seconds": seconds}

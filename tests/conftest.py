@@ -232,14 +232,7 @@ def prefect_api(prefect_server_url: str) -> Iterator[str]:
     Flows in the test's own thread send no heartbeat, because leaving a `def` flow waits a second for it, and
     no logs unless a test switches them on again.
     """
-    from prefect.settings import (
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        PREFECT_LOGGING_TO_API_ENABLED,
-        temporary_settings,
-    )
-
-    lean = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(lean):
+    with prefect_server.lean_runs():
         yield prefect_server_url
 
 

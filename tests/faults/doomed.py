@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 from datetime import datetime
-from typing import Any
 
 from models.cycle import Cycle
 
@@ -38,21 +37,15 @@ def _run(
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    from prefect.settings import (
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        PREFECT_LOGGING_TO_API_ENABLED,
-        temporary_settings,
-    )
-
     from models.settings import get_settings
     from tests.faults.clocks import Clocks, ruled_by
     from tests.faults.moments import Moments, watched
     from tests.faults.world import start
+    from tests.support.prefect_server import lean_runs
 
     get_settings.cache_clear()
-    lean: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
     moments = Moments(kind, number, lambda: os.kill(os.getpid(), signal.SIGKILL))
-    with temporary_settings(lean), ruled_by(Clocks(at)), watched(moments):
+    with lean_runs(), ruled_by(Clocks(at)), watched(moments):
         start(cycle, account)
     # Prefect's threads would be waited for.
     os._exit(0)

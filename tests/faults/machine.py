@@ -174,10 +174,7 @@ class Machine:
     def _connection_lost(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         """The connection breaks; on PostgreSQL the server ends it, and after a commit its receipt is lost."""
         if get_engine().dialect.name == "postgresql" and luck.moment != COMMITTED:
-            moments = Moments(luck.moment, luck.number, _terminate_connections)
-            with watched(moments):
-                self.world.run(side, cycle)
-            return moments.struck > 0
+            return self._interrupted(side, cycle, luck, _terminate_connections)
         return self._database(side, cycle, luck, "the connection was lost")
 
     def _database(self, side: int, cycle: Cycle, luck: Luck, message: str) -> bool:
@@ -189,10 +186,7 @@ class Machine:
                 raise error
             raise OperationalError("", {}, error, hide_parameters=True)
 
-        moments = Moments(luck.moment, luck.number, strike, times=luck.times)
-        with watched(moments):
-            self.world.run(side, cycle)
-        return moments.struck > 0
+        return self._interrupted(side, cycle, luck, strike)
 
     def _overtaken(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         """The run hangs until its lease has run out, another does the work, and then it goes on."""
@@ -229,7 +223,8 @@ class Machine:
         return self._interrupted(side, cycle, luck, strike)
 
     def _interrupted(self, side: int, cycle: Cycle, luck: Luck, strike: Callable[[], None]) -> bool:
-        moments = Moments(luck.moment, luck.number, strike)
+        """Run a cycle and let something strike at its chosen moments; return whether it did."""
+        moments = Moments(luck.moment, luck.number, strike, times=luck.times)
         with watched(moments):
             self.world.run(side, cycle)
         return moments.struck > 0
@@ -249,12 +244,11 @@ class Machine:
     def _prefect_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         """Prefect's server is gone from one moment of the run on."""
         proxy = Proxy(os.environ["PREFECT_API_URL"])
-        moments = Moments(luck.moment, luck.number, proxy.cut)
         settings: dict[Any, Any] = {PREFECT_API_URL: proxy.url, PREFECT_CLIENT_MAX_RETRIES: 0}
-        with temporary_settings(settings), watched(moments):
-            self.world.run(side, cycle)
+        with temporary_settings(settings):
+            struck = self._interrupted(side, cycle, luck, proxy.cut)
         proxy.close()
-        return moments.struck > 0
+        return struck
 
     def _mail_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         """The run fails for good while the mail server is away."""

@@ -8,8 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support import session
 
@@ -57,6 +59,20 @@ def find_port() -> int:
             except OSError:
                 continue
             return port
+
+
+@contextmanager
+def lean_runs() -> Iterator[None]:
+    """Let flows of this process send no heartbeat, which leaving a `def` flow waits for, and no logs."""
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
+
+    lean: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(lean):
+        yield
 
 
 def get_prefect() -> str:
