@@ -102,6 +102,9 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
         raise fail(
             f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells more."
         ) from None
+    from tasks.reports import publish_overview
+
+    publish_overview()
     if not state.is_completed():
         raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
     return state

@@ -131,12 +131,15 @@ def _wait_for(up: Up, channel: Channel) -> None:
 
 def _show_whole_round(up: Up, channel: Channel) -> None:
     """Run all cycles and print what they did. Raises: DemoError, StoppedError, httpx.HTTPError."""
+    from tasks.reports import publish_overview
+
     _open_account(up, channel)
     runs = _run_cycles(up, [Cycle.article_import])
     runs += _run_cycles(up, [Cycle.order_import])
     played = play(ACCOUNT, **PLAYED)
     runs += _run_cycles(up, [Cycle.stock_export, Cycle.payment_sync, Cycle.shipping_sync])
     runs += _run_cycles(up, [Cycle.reconcile])
+    publish_overview()
     _print_runs(runs)
     told = Counts.model_validate(runs[2].counts).sent
     _print_figures(read_figures(ACCOUNT), played, told)

@@ -265,12 +265,14 @@ class Up:
         from deployments.accounts import expect_rhythms, read_rhythms
         from deployments.tidy import tidy
         from tasks.alarms import watch
+        from tasks.reports import publish_overview
 
         # First what needs no Prefect: a mail must go out also while Prefect is gone.
         chores = [
             Chore("Status mails", watch, CHORES_SECONDS),
             Chore("Expected cycles", expect_rhythms, CHORES_SECONDS),
             Chore("Deployments", self._deploy, CHORES_SECONDS),
+            Chore("Overview", publish_overview, RHYTHMS_SECONDS),
             Chore("Schedules", read_rhythms, RHYTHMS_SECONDS),
             Chore("Ended runs", tidy, CHORES_SECONDS),
             Chore("Logs", self._trim_logs, RHYTHMS_SECONDS),

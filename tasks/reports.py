@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, create_table_artifact
+from prefect.artifacts import create_progress_artifact, create_table_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 
 from models.account import Account
 from models.cycle import Counts, Cycle, Run, RunState
@@ -44,31 +46,41 @@ def run_link(flow_run_id: str, text: str) -> str:
 
 
 def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
-    """Publish the figures of a finished run, what it would have sent, and the overview of all accounts.
+    """Publish the figures of a finished run, and what it would have sent.
 
     The run's work is committed by now, so that a Prefect that does not answer costs only the picture.
     """
     with read_scope() as session:
         run = session.get_one(Run, run_id)
         account = session.get_one(Account, run.account_id)
+    figures = [{"figure": name, "value": value} for name, value in _figures(run, account).items()]
+    description = f"Last run of {run.cycle} for {account.name}{' (test)' if run.test else ''}"
+    _publish_table(artifact_key(run.cycle, account.name), figures, description)
+    if run.test:
+        key = artifact_key("would-send", run.cycle, account.name)
+        description = _describe_would_send(run, account, would_send)
+        _publish_table(key, list(would_send[:WOULD_SEND_LIMIT]), description)
+
+
+def publish_overview() -> None:
+    """Publish how all accounts stand: after a run by hand, and every minute while `warenfluss up` runs.
+
+    Not after each run: with many accounts everybody would draw the others' figures again and again.
+    """
+    with read_scope() as session:
         overview = status_of_accounts(session)
+    artifact = ArtifactCreate(
+        type="markdown",
+        key="status",
+        data=overview_markdown(overview),
+        description="All accounts at a glance",
+    )
     try:
-        create_table_artifact(
-            key=artifact_key(run.cycle, account.name),
-            table=[{"figure": name, "value": value} for name, value in _figures(run, account).items()],
-            description=f"Last run of {run.cycle} for {account.name}{' (test)' if run.test else ''}",
-        )
-        if run.test:
-            create_table_artifact(
-                key=artifact_key("would-send", run.cycle, account.name),
-                table=would_send[:WOULD_SEND_LIMIT],
-                description=_describe_would_send(run, account, would_send),
-            )
-        create_markdown_artifact(
-            key="status", markdown=overview_markdown(overview), description="All accounts at a glance"
-        )
+        # The function for artifacts wants a run, and this belongs to none.
+        with get_client(sync_client=True) as client:
+            client.create_artifact(artifact)
     except Exception as error:
-        logger.warning("Run %s: its report could not be published (%s)", run_id, type(error).__name__)
+        logger.warning("The overview could not be published (%s)", type(error).__name__)
 
 
 def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -> None:
@@ -84,7 +96,7 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
             | {"outcome": f"{row['outcome']}{at}"}
         )
     description = f"{run.cycle} for {account.name}{' (test)' if run.test else ''}: {text}"
-    _publish_table(run_id, artifact_key("effects", account.name), table, description)
+    _publish_table(artifact_key("effects", account.name), table, description)
 
 
 def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
@@ -109,15 +121,15 @@ def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
     text = f"{count} differences between {account.name} and this database{' (test)' if run.test else ''}"
     if count > WOULD_SEND_LIMIT:
         text += f", the first {WOULD_SEND_LIMIT} shown"
-    _publish_table(run_id, artifact_key("differences", account.name), rows, text)
+    _publish_table(artifact_key("differences", account.name), rows, text)
 
 
-def _publish_table(run_id: int, key: str, table: list[dict[str, Any]], description: str) -> None:
+def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> None:
     """Publish a table; a Prefect that does not answer costs only the picture."""
     try:
         create_table_artifact(key=key, table=table, description=description)
     except Exception as error:
-        logger.warning("Run %s: its table could not be published (%s)", run_id, type(error).__name__)
+        logger.warning("The table %s could not be published (%s)", key, type(error).__name__)
 
 
 def start_progress(cycle: Cycle, account: str) -> Any:

@@ -230,18 +230,16 @@ def prefect_api(prefect_server_url: str) -> Iterator[str]:
     """A Prefect server to run flows against; names in it must be the test's own, all workers share it.
 
     Flows in the test's own thread send no heartbeat, because leaving a `def` flow waits a second for it, and
-    no logs unless a test switches them on again.
+    neither logs nor events unless a test switches them on again.
     """
     with prefect_server.lean_runs():
         yield prefect_server_url
 
 
 @pytest.fixture
-def prefect_logs(prefect_api: str) -> Iterator[None]:
-    """Let flows send their logs to Prefect, as they do outside of tests."""
-    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
-
-    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+def told_runs(prefect_api: str) -> Iterator[None]:
+    """Let flows tell Prefect of their tasks and send their logs, as they do outside of tests."""
+    with prefect_server.told_runs():
         yield
 
 

@@ -22,6 +22,7 @@ from models.db import get_engine, read_scope, session_scope
 from models.mail import Mail
 from models.matching import read_rules
 from models.order_intake import save_orders
+from tasks.reports import publish_overview
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
     FLOWS,
@@ -135,7 +136,7 @@ def test_a_run_that_lost_its_lease_saves_nothing_more(shop: Shop) -> None:
 
 
 def test_people_see_what_happened(sqlite_shop: Shop) -> None:
-    """Run name, figures with links, overview and message say what a run did."""
+    """Run name, figures with links and message say what a run did, the overview how the account stands."""
     shop = sqlite_shop
     mug = add_mug(shop, 1)
     sync(Cycle.article_import, shop)
@@ -157,8 +158,11 @@ def test_people_see_what_happened(sqlite_shop: Shop) -> None:
     assert row["run"].endswith(f"/runs/flow-run/{run.flow_run_id})")
     assert (run.state, run.counts["new"], run.error) == (RunState.completed, 2, "")
     assert run.finished_at is not None
-    assert f"| {shop.name} | live |" in found["status"]
-    assert f"/runs/flow-run/{run.flow_run_id})" in found["status"]
+    publish_overview()
+    with get_client(sync_client=True) as client:
+        latest = client.request("GET", "/artifacts/{key}/latest", path_params={"key": "status"}).json()
+    assert f"| {shop.name} | live |" in latest["data"]
+    assert f"/runs/flow-run/{run.flow_run_id})" in latest["data"]
 
 
 def test_long_work_shows_progress(sqlite_shop: Shop) -> None:
@@ -223,7 +227,7 @@ def _silent(shop: Shop, cycle: Cycle) -> None:
         assert not any(NAME in mail.text + mail.html + mail.subject for mail in session.exec(select(Mail)))
 
 
-@pytest.mark.usefixtures("prefect_logs")
+@pytest.mark.usefixtures("told_runs")
 def test_a_good_run_names_no_buyer(sqlite_shop: Shop) -> None:
     """Nothing that Prefect keeps of an order's import or of a test run holds the buyer's data."""
     shop = sqlite_shop
@@ -234,7 +238,7 @@ def test_a_good_run_names_no_buyer(sqlite_shop: Shop) -> None:
     _silent(shop, Cycle.order_import)
 
 
-@pytest.mark.usefixtures("prefect_logs")
+@pytest.mark.usefixtures("told_runs")
 def test_an_error_of_the_database_names_no_buyer(shop: Shop) -> None:
     """A refused row is not quoted in states, logs, run or mail."""
     _order_of_someone(shop)
@@ -259,7 +263,7 @@ def test_an_error_of_the_database_names_no_buyer(shop: Shop) -> None:
     assert numbers_here(shop) == []
 
 
-@pytest.mark.usefixtures("prefect_logs")
+@pytest.mark.usefixtures("told_runs")
 def test_a_bug_that_quotes_a_record_is_not_repeated_by_us(
     sqlite_shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,7 +285,7 @@ def test_a_bug_that_quotes_a_record_is_not_repeated_by_us(
         assert not any(NAME in mail.text + mail.html for mail in session.exec(select(Mail)))
 
 
-@pytest.mark.usefixtures("prefect_logs")
+@pytest.mark.usefixtures("told_runs")
 def test_a_record_set_aside_names_no_buyer(sqlite_shop: Shop) -> None:
     """The raw form is kept in our database; logs and reports hold the reason's kind alone."""
     shop = sqlite_shop
