@@ -28,6 +28,7 @@ from tests.faults.moments import COMMIT, COMMITTED, Moments, watched
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Luck, Schedule, Step
 from tests.faults.world import World, opened
+from tests.support.prefect_server import lean_runs
 from tests.support.smtp import SmtpServer
 
 CALM_ROUNDS = 8
@@ -137,7 +138,7 @@ class Machine:
             raise BrokenLawError(2, f"looking back changed {trace}")
 
     def _run_well(self, side: int, cycle: Cycle) -> None:
-        if self.world.run(side, cycle) != "COMPLETED":
+        if self.world.run(side, cycle, plainly=True) != "COMPLETED":
             raise BrokenLawError(10, f"in calm {cycle} ended as {self.world.seen_states[-1]}")
 
     # --- what befalls a run; each returns whether it struck ------------------------------------------
@@ -284,7 +285,8 @@ def _elsewhere(work: Callable[[], Any]) -> None:
 
     def catch() -> None:
         try:
-            work()
+            with lean_runs():
+                work()
         except BaseException as error:
             raised.append(error)
 

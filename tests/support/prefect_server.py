@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import certifi
 
 from tests.support import session
 
@@ -26,8 +29,11 @@ SETTINGS = {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_LOGGING_COLORS": "false",
     "PREFECT_CLI_COLORS": "false",
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
 }
 
+
+EMITS_EVENTS = "prefect.events.utilities.should_emit_events"
 
 # What no test of the shared server asks for, and what took most of its processor time.
 LEAN = {
@@ -46,7 +52,25 @@ def prepare_environment() -> None:
         del os.environ[name]
     os.environ.update(SETTINGS)
     os.environ["PREFECT_HOME"] = str(session.get_memory() / "prefect")
+    os.environ["PREFECT_API_SSL_CERT_FILE"] = str(_write_one_authority())
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{find_port()}/api"
+    if "prefect" in sys.modules:
+        # A folder's conftest is imported before, and Prefect reads its settings on import.
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
+def _write_one_authority() -> Path:
+    """Return a file with one authority's certificate.
+
+    Each client of Prefect loads those that it trusts, also to speak plain HTTP; all of them take 20 ms.
+    """
+    file = session.get_folder() / "authority.pem"
+    everyone = Path(certifi.where()).read_text()
+    end = "-----END CERTIFICATE-----\n"
+    file.write_text(everyone[everyone.index("-----BEGIN") : everyone.index(end) + len(end)])
+    return file
 
 
 def find_port() -> int:
@@ -63,7 +87,10 @@ def find_port() -> int:
 
 @contextmanager
 def lean_runs() -> Iterator[None]:
-    """Let flows of this process send no heartbeat, which leaving a `def` flow waits for, and no logs."""
+    """Let flows of this process send no heartbeat, which leaving a `def` flow waits for.
+
+    Nor logs and events: half of what a run costs the server, which learns of tasks by them.
+    """
     from prefect.settings import (
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_LOGGING_TO_API_ENABLED,
@@ -71,7 +98,16 @@ def lean_runs() -> Iterator[None]:
     )
 
     lean: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with temporary_settings(lean):
+    with temporary_settings(lean), patch(EMITS_EVENTS, return_value=False):
+        yield
+
+
+@contextmanager
+def told_runs() -> Iterator[None]:
+    """Let flows of this process send their logs and events again, as they do outside of tests."""
+    from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}), patch(EMITS_EVENTS, return_value=True):
         yield
 
 
