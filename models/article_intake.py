@@ -110,9 +110,16 @@ def save_articles(
     )
     _save_listings(session, account.id, [*new, *changed], article_ids, hashes)
     _note_quantities(session, page.values(), known)
+    # Of what was here before it was listed there, the channel may hold another quantity than there is.
+    linked = {
+        article_id
+        for external_id, article_id in article_ids.items()
+        if external_id not in known or known[external_id].article_id != article_id
+    }
     if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
         stocked = {data.external_id: known[data.external_id].article_id for data in unchanged}
-        _take_opening_stock(session, account, page, {**stocked, **article_ids})
+        linked -= _take_opening_stock(session, account, page, {**stocked, **article_ids})
+    touch_listings(session, linked)
     set_aside(session, account.id, rejected)
     settle_asides(session, account.id, "article", list(page))
     counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
@@ -128,7 +135,6 @@ class _Known:
     article_id: int | None
     content_hash: str
     channel_quantity: int | None
-    published_quantity: int | None
 
 
 def _known_listings(session: Session, account_id: int, external_ids: Iterable[str]) -> dict[str, _Known]:
@@ -140,7 +146,6 @@ def _known_listings(session: Session, account_id: int, external_ids: Iterable[st
             col(Listing.article_id),
             col(Listing.content_hash),
             col(Listing.channel_quantity),
-            col(Listing.published_quantity),
         )
         .where(col(Listing.account_id) == account_id, col(Listing.external_id).in_(external_ids))
         .order_by(col(Listing.id))
@@ -458,19 +463,17 @@ def _save_listings(
 
 
 def _note_quantities(session: Session, records: Iterable[ArticleData], known: Mapping[str, _Known]) -> None:
-    """Keep what the channel says it holds of listings that were here before."""
-    rows = []
-    for record in records:
-        listing = known.get(record.external_id)
-        if listing is None or record.quantity is None:
-            continue
-        published = listing.published_quantity
-        values = {
-            "channel_quantity": record.quantity,
-            "published_quantity": record.quantity if published is None else published,
-        }
-        if published is None or listing.channel_quantity != record.quantity:
-            rows.append({**values, "row_id": listing.id})
+    """Keep what the channel says it holds of listings that were here before.
+
+    It never counts as told: the page may be older than a sale after which the listing has to be told anew.
+    """
+    rows = [
+        {"row_id": listing.id, "channel_quantity": record.quantity}
+        for record in records
+        if record.quantity is not None
+        and (listing := known.get(record.external_id)) is not None
+        and listing.channel_quantity != record.quantity
+    ]
     update_rows(session, Listing, rows)
 
 
@@ -479,8 +482,8 @@ def _take_opening_stock(
     account: AccountData,
     page: Mapping[str, ArticleData],
     article_ids: Mapping[str, int | None],
-) -> None:
-    """Take the channel's quantity as on hand for articles whose stock was never counted here."""
+) -> set[int]:
+    """Take the channel's quantity as on hand for articles never counted here; return these articles."""
     told = {
         article_id: max(0, quantity)
         for external_id, article_id in article_ids.items()
@@ -489,7 +492,7 @@ def _take_opening_stock(
     counted = session.exec(select(StockLevel.article_id).where(col(StockLevel.article_id).in_(told))).all()
     uncounted = told.keys() - set(counted)
     if not uncounted:
-        return
+        return set()
     physical = session.exec(
         select(Article.id).where(
             col(Article.id).in_(uncounted),
@@ -499,3 +502,4 @@ def _take_opening_stock(
     warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
     opening = {article_id: told[article_id] for article_id in sorted(map(need_id, physical))}
     open_levels(session, warehouse_id, opening, f"account {account.name}")
+    return set(opening)

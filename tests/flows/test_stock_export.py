@@ -7,13 +7,15 @@ import pytest
 
 from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Member
-from connectors.base import ItemResult, StockItem
+from connectors.base import ArticleQuery, ItemResult, StockItem
 from models.account import get_account
+from models.article import Article
 from models.columns import need_id
 from models.cycle import Cycle
 from models.db import session_scope
 from models.listing import LimitScope, StockLimit
-from models.stock import touch_account
+from models.stock import main_warehouse, touch_account
+from models.stock_moves import set_on_hand
 from tests.flows.conftest import Shop
 from tests.flows.steps import add_mug, last_run, listing_of, outbound, set_stock, sync
 
@@ -95,6 +97,48 @@ def test_a_sale_below_the_maximum_is_made_up(shop: Shop) -> None:
     sync(STOCK, shop)
 
     assert sold_down == 1
+    assert shop.channel.products[mug.id].quantity == 4
+
+
+def test_a_page_read_before_a_sale_hides_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its figure is older than the sale: taken for what the channel holds, nobody would fill it up again."""
+    mug = add_mug(shop, 10)
+    sync(Cycle.article_import, shop)
+    _limit(shop, maximum=4)
+    sync(STOCK, shop)
+    real = AfterbuyChannel.fetch_articles
+
+    def fetch(self: AfterbuyChannel, query: ArticleQuery, page: str | None) -> Any:
+        read = real(self, query, page)
+        shop.channel.place_order([(mug.id, 3)])
+        sync(Cycle.order_import, shop)
+        return read
+
+    monkeypatch.setattr(AfterbuyChannel, "fetch_articles", fetch)
+    sync(Cycle.article_import, shop, full=True)
+    sold_down = shop.channel.products[mug.id].quantity
+    sync(STOCK, shop)
+
+    assert (listing_of(shop, mug).channel_quantity, sold_down) == (4, 1)
+    assert shop.channel.products[mug.id].quantity == 4
+
+
+def test_a_listing_of_an_article_with_stock_is_told_of_it(sqlite_shop: Shop) -> None:
+    """An article that was here first: what the channel holds of it is not what there is."""
+    shop = sqlite_shop
+    with session_scope() as session:
+        account = get_account(session, shop.name)
+        article = Article(tenant_id=account.tenant_id, sku="BECHER-1")
+        session.add(article)
+        session.flush()
+        warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+        set_on_hand(session, warehouse_id, {need_id(article.id): 4})
+    mug, _ = add_mug(shop, 10), add_mug(shop, 5, "BECHER-2")
+    sync(Cycle.article_import, shop)
+
+    counts = sync(STOCK, shop)
+
+    assert counts.sent == 1
     assert shop.channel.products[mug.id].quantity == 4
 
 
