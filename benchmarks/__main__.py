@@ -23,6 +23,7 @@ from benchmarks import (
     order_import,
     stock_export,
     table,
+    upgrade,
 )
 from benchmarks.figure import KINDS, MissingError, Plan, Row
 from tests.support import prefect_server, session
@@ -36,6 +37,7 @@ FIGURES: dict[str, ModuleType] = {
         idle_cycle,
         hot_article,
         flow_start,
+        upgrade,
         dlt_load,
         obvious_way,
     )

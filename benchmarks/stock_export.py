@@ -3,14 +3,12 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
 
-from sqlalchemy import Connection, Integer, String, cast, column, insert, literal, select, text
-from sqlalchemy.sql.expression import ColumnElement
+from sqlalchemy import Integer, String, cast, column
 
 from benchmarks import child
 from benchmarks.figure import Plan, Row
-from benchmarks.surroundings import ACCOUNT, database, open_account, stand_in, time_flow
+from benchmarks.surroundings import ACCOUNT, database, generate, open_account, settle, stand_in, time_flow
 
 NAME = "stock-export"
 SIZES = {"small": (1_000, 2_000), "default": (10_000, 1_000_000), "full": (10_000, 100_000, 1_000_000)}
@@ -90,10 +88,10 @@ def fill(url: str, listings: int) -> None:
         number = column("number", Integer)
         name = cast(number, String)
         now = utc_now()
-        _generate(
+        generate(
             connection, Article, listings, id=number, tenant_id=account.tenant_id, sku=name, changed_at=now
         )
-        _generate(
+        generate(
             connection,
             Listing,
             listings,
@@ -108,7 +106,7 @@ def fill(url: str, listings: int) -> None:
             published_at=now,
             seen_at=now,
         )
-        _generate(
+        generate(
             connection,
             StockLevel,
             listings,
@@ -117,7 +115,7 @@ def fill(url: str, listings: int) -> None:
             article_id=number,
             on_hand=10,
         )
-        _generate(
+        generate(
             connection,
             StockMovement,
             listings,
@@ -127,7 +125,7 @@ def fill(url: str, listings: int) -> None:
             reason=MovementReason.opening,
             at=now,
         )
-        _generate(
+        generate(
             connection,
             Outbound,
             listings,
@@ -141,32 +139,7 @@ def fill(url: str, listings: int) -> None:
             sent_at=now,
             sent_values={"external_id": "71000001", "quantity": "10", "version": 1},
         )
-        if connection.dialect.name == "postgresql":
-            for table in ("article", "listing", "stock_level", "stock_movement", "outbound"):
-                connection.execute(
-                    text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {listings})")
-                )
-    if connection.dialect.name == "postgresql":
-        # What the server does by itself sooner or later, were it not switched off for tests.
-        with db.get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as maintained:
-            maintained.execute(text("VACUUM ANALYZE"))
-
-
-def _generate(connection: Connection, model: Any, count: int, **values: Any) -> None:
-    """Insert `count` rows numbered from 1; values are expressions of the column `number`, or constants."""
-    table = model.__table__
-    for each in table.columns:
-        if each.name in values or each.nullable or each.primary_key:
-            continue
-        default = each.default.arg if each.default is not None else None
-        values[each.name] = default({}) if callable(default) else default
-    numbers = select(literal(1).label("number")).cte("numbers", recursive=True)
-    numbers = numbers.union_all(select(numbers.c.number + 1).where(numbers.c.number < count))
-    chosen = [
-        value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)
-        for name, value in values.items()
-    ]
-    connection.execute(insert(table).from_select(list(values), select(*chosen).select_from(numbers)))
+    settle()
 
 
 def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict[str, float]:

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Connection, insert, inspect, literal, select, text
+from sqlalchemy.sql.expression import ColumnElement
+
 ACCOUNT = "bench"
 
 
 @contextmanager
-def database(kind: str) -> Iterator[str]:
-    """Yield the address of a fresh, migrated database, named in the environment for child processes.
+def database(kind: str, revision: str = "head") -> Iterator[str]:
+    """Yield the address of a fresh database at a revision, named in the environment for child processes.
 
     PostgreSQL is that of the tests: in memory if there is enough of it, and without waiting for a disk.
     """
@@ -34,7 +37,7 @@ def database(kind: str) -> Iterator[str]:
         os.environ["WARENFLUSS_DATABASE_URL"] = url
         os.environ["WARENFLUSS_DATA_DIR"] = folder
         get_settings.cache_clear()
-        db.upgrade(url)
+        db.upgrade(url, revision)
         try:
             yield url
         finally:
@@ -111,3 +114,36 @@ def time_flow(flow: Any, *args: Any, **parameters: Any) -> tuple[float, dict[str
         seconds = time.perf_counter() - begin
     assert state.is_completed(), state
     return seconds, state.result() or {}
+
+
+def generate(connection: Connection, model: Any, count: int, **values: Any) -> None:
+    """Let the database make `count` rows; columns that it has not got yet are left out.
+
+    Values are expressions of the column `number`, which counts from 1, or constants.
+    """
+    table = model.__table__
+    there = {each["name"] for each in inspect(connection).get_columns(table.name)}
+    for each in table.columns:
+        if each.name not in there or each.name in values or each.nullable or each.primary_key:
+            continue
+        default = each.default.arg if each.default is not None else None
+        values[each.name] = default({}) if callable(default) else default
+    numbers = select(literal(1).label("number")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.number + 1).where(numbers.c.number < count))
+    chosen = [
+        value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)
+        for name, value in values.items()
+    ]
+    rows = select(*chosen).select_from(numbers)
+    connection.execute(insert(table).from_select(list(values), rows, include_defaults=False))
+    if "id" in values and connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {count})"))
+
+
+def settle() -> None:
+    """Let PostgreSQL do what it does by itself sooner or later, were it not switched off for tests."""
+    from models import db
+
+    if db.get_engine().dialect.name == "postgresql":
+        with db.get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as maintained:
+            maintained.execute(text("VACUUM ANALYZE"))

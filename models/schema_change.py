@@ -9,13 +9,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic import op
-from sqlalchemy import text
+from sqlalchemy import Column, text
 
 ROWS_AT_ONCE = 10_000
 
 
 def _is_postgres() -> bool:
     return op.get_context().dialect.name == "postgresql"
+
+
+def add_column(table: str, column: "Column[Any]") -> None:
+    """Add a column to a table that others use, while no other lock is held.
+
+    Who holds one table and waits for a second is in a deadlock with a worker that took them the other way
+    round, and PostgreSQL may end the worker's transaction for it.
+    """
+    if not _is_postgres():
+        op.add_column(table, column)
+        return
+    with op.get_context().autocommit_block():
+        op.add_column(table, column, if_not_exists=True)
 
 
 def create_index(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:

@@ -4,7 +4,7 @@ import importlib.util
 import io
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from types import ModuleType
 
@@ -67,11 +67,28 @@ def find_breaches(upgrade: Callable[[], None]) -> list[str]:
             continue
         said = " ".join(written.getvalue().split())
         made = set(re.findall(r"CREATE TABLE (\w+)", said))
+        breaches += find_chains(said.split(";"), made | SMALL)
         for statement in said.split(";"):
             for pattern, advice in BREAKS.items():
                 found = re.match(pattern, statement.strip())
                 if found and found["table"] not in made | SMALL:
                     breaches.append(f"{statement.strip()[:90]}: {advice}")
+    return breaches
+
+
+def find_chains(statements: Sequence[str], unused: Set[str]) -> list[str]:
+    """Return where a transaction holds one table that cycles write and asks for a second."""
+    breaches = []
+    held: set[str] = set()
+    outside = False
+    for statement in (each.strip() for each in statements):
+        if statement in ("BEGIN", "COMMIT"):
+            outside = statement == "COMMIT"
+        if outside or statement == "BEGIN":
+            held.clear()
+        held |= set(re.findall(r"(?:ALTER TABLE|REFERENCES) (\w+)", statement)) - unused
+        if len(held) > 1:
+            breaches.append(f"{statement[:90]}: use schema_change.add_column, or another revision")
     return breaches
 
 
@@ -94,6 +111,11 @@ def test_every_revision_keeps_the_rules() -> None:
     assert not any(breaches.values()), breaches
 
 
+def _change_two_tables() -> None:
+    for table in ("run", "outbound"):
+        op.add_column(table, sa.Column("new", sa.Integer(), nullable=True))
+
+
 @pytest.mark.parametrize(
     "breach",
     [
@@ -106,6 +128,7 @@ def test_every_revision_keeps_the_rules() -> None:
         lambda: op.create_check_constraint("ck_sales_order_new", "sales_order", "total > 0"),
         lambda: op.create_foreign_key("fk_new", "hold", "sales_order", ["order_id"], ["id"]),
         lambda: op.execute("UPDATE sales_order SET memo = ''"),
+        _change_two_tables,
     ],
 )
 def test_a_revision_that_breaks_a_rule_is_noticed(breach: Callable[[], None]) -> None:
@@ -122,6 +145,8 @@ def test_safe_steps_are_let_pass() -> None:
         )
         op.create_index("ix_fresh_a", "fresh", ["a"])
         op.add_column("sales_order", sa.Column("new", sa.Integer(), nullable=True))
+        schema_change.add_column("run", sa.Column("new", sa.Integer(), nullable=True))
+        schema_change.add_column("outbound", sa.Column("new", sa.Integer(), nullable=True))
         schema_change.create_index("ix_sales_order_new", "sales_order", ["new"])
 
     assert find_breaches(upgrade) == []
@@ -137,14 +162,17 @@ def change(step: Callable[[], None]) -> None:
 
 
 def test_the_steps_do_what_they_say_and_can_be_repeated(database: str) -> None:
-    """An index, and a column filled in steps."""
+    """A column, filled in steps, and an index."""
     with session_scope() as session:
         shop = make_shop(session)
         take_in(
             session, shop, *(make_order(f"O-{number}", make_line(f"{number}", "MUG")) for number in range(5))
         )
 
-    change(lambda: op.add_column("sales_order", sa.Column("note", sa.Integer(), nullable=True)))
+    for _ in range(2 if database.startswith("postgresql") else 1):
+        change(
+            lambda: schema_change.add_column("sales_order", sa.Column("note", sa.Integer(), nullable=True))
+        )
     for _ in range(2):
         change(lambda: schema_change.fill("sales_order", "note = id * 2", "note IS NULL"))
     change(lambda: schema_change.create_index("ix_sales_order_note", "sales_order", ["note"]))
@@ -184,6 +212,27 @@ def test_an_upgrade_waits_for_no_lock_for_long(
     thread.join()
 
     assert db.find_schema() is db.Schema.empty
+
+
+def test_a_worker_is_not_caught_between_two_tables(postgres_database: str) -> None:
+    """While an upgrade waits for a table that a worker has, the worker gets every other one."""
+    db.downgrade("base")
+    db.upgrade(revision="0001")
+    worker = get_engine().connect()
+    worker.execute(text("LOCK TABLE run IN ROW EXCLUSIVE MODE"))
+    thread = threading.Thread(target=db.upgrade)
+    thread.start()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'run'::regclass"
+    with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+        while not watcher.execute(text(waits)).scalar():
+            assert thread.is_alive()
+    worker.execute(text("SET LOCAL lock_timeout = '300ms'"))
+    for table in ("order_event", "outbound", "sales_order"):
+        worker.execute(text(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE"))
+    worker.close()
+    thread.join()
+
+    assert db.find_schema() is db.Schema.current
 
 
 def test_two_upgrades_at_once_are_one(empty_database_url: str) -> None:

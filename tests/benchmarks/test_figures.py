@@ -18,6 +18,7 @@ from benchmarks import (
     order_import,
     stock_export,
     table,
+    upgrade,
 )
 from benchmarks.figure import MissingError, Plan, Row
 
@@ -79,6 +80,14 @@ def test_many_writers_promise_no_more_than_there_is(kind: str) -> None:
     """The benchmark proves its own sums; of 40 orders 32 find stock."""
     (row,) = hot_article.measure(Plan(extent="small", kinds=(kind,), runs=1))
     assert row.note == "32 of 32 promised, 8 held as short"
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_an_upgrade_is_measured_while_others_work(kind: str) -> None:
+    """The benchmark proves that nobody failed and no order is missing, or it fails."""
+    plan = Plan(extent="small", kinds=(kind,), runs=1)
+    assert cases_of(upgrade, plan) == {"whole upgrade", "longest write", "longest read"}
 
 
 @pytest.mark.nightly

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from models.schema_change import add_column
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -10,9 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("order_event", sa.Column("run_id", sa.Integer(), nullable=True))
-    op.add_column("run", sa.Column("window", sa.JSON(), nullable=True))
-    op.add_column("outbound", sa.Column("repeat_version", sa.Integer(), nullable=True))
+    add_column("order_event", sa.Column("run_id", sa.Integer(), nullable=True))
+    add_column("run", sa.Column("window", sa.JSON(), nullable=True))
+    add_column("outbound", sa.Column("repeat_version", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
