@@ -178,14 +178,19 @@ def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
 
 def parse_parts(values: Sequence[str], option: str) -> dict[str, int]:
     """Return options of the form SKU or SKU=QUANTITY, the same SKU added up. Raises: typer.BadParameter."""
+    from models.columns import MAX_COUNT
+
     parts: dict[str, int] = {}
     for value in values:
         name, sign, count = value.rpartition("=")
         if not sign:
             name, count = value, "1"
-        if not name or not count.isascii() or not count.isdigit() or not 1 <= int(count[:12]) <= 10**9:
+        is_number = count.isascii() and count.isdigit() and len(count) <= 12
+        if not name or not is_number or int(count) < 1:
             raise typer.BadParameter(f"{option} {value!r} needs the form SKU or SKU=QUANTITY.")
         parts[name] = parts.get(name, 0) + int(count)
+        if parts[name] > MAX_COUNT:
+            raise typer.BadParameter(f"{option}: more than {MAX_COUNT} of {name!r}.")
     return parts
 
 

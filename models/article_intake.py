@@ -33,12 +33,12 @@ from models.article import (
     numbers_of,
 )
 from models.aside import RejectedData, set_aside, settle_asides
-from models.columns import need_id, utc_now
+from models.columns import MAX_COUNT, need_id, utc_now
 from models.cycle import Counts
 from models.listing import Listing
 from models.matching import MatchRule, match_lines
 from models.order import OrderLineData
-from models.stock import StockLevel, main_warehouse, touch_listings
+from models.stock import StockLevel, figures_of, main_warehouse, touch_listings
 from models.stock_moves import open_levels
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update, insert_returning, insert_rows, update_rows
@@ -119,7 +119,7 @@ def save_articles(
     if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
         stocked = {data.external_id: known[data.external_id].article_id for data in unchanged}
         linked -= _take_opening_stock(session, account, page, {**stocked, **article_ids})
-    touch_listings(session, linked)
+    touch_listings(session, figures_of(session, sorted(linked)))
     set_aside(session, account.id, rejected)
     settle_asides(session, account.id, "article", list(page))
     counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
@@ -172,7 +172,7 @@ def save_categories(session: Session, account_id: int, records: Sequence[Categor
 def link_members(session: Session, account_id: int) -> int:
     """Join variants to parents and parts to bundles, now that all pages are here.
 
-    Returns: how many sets still lack a member; they are set aside until it comes.
+    Returns: how many sets still lack a member or cannot be; they are set aside until they are told anew.
     """
     waiting = session.exec(
         select(Listing).where(
@@ -200,7 +200,10 @@ def link_members(session: Session, account_id: int) -> int:
         if missing:
             incomplete.append(_incomplete(listing, missing))
             continue
-        _join(session, session.get_one(Article, listing.article_id), members, article_ids)
+        article = session.get_one(Article, listing.article_id)
+        if not _join(session, article, members, article_ids):
+            incomplete.append(_too_many(listing))
+            continue
         listing.members_open = False
         session.add(listing)
     session.flush()
@@ -221,9 +224,18 @@ def _incomplete(listing: Listing, missing: Sequence[str]) -> RejectedData:
     )
 
 
+def _too_many(listing: Listing) -> RejectedData:
+    return RejectedData(
+        kind="set",
+        external_id=listing.external_id,
+        reason=f"It holds more than {MAX_COUNT} of one article; correct the quantities of its members.",
+    )
+
+
 def _join(
     session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
-) -> None:
+) -> bool:
+    """Join members to their set; return False and change nothing if it would hold too many of one."""
     article_id = need_id(article.id)
     ids = [article_ids[member.external_id] for member in members]
     if article.kind is ArticleKind.parent:
@@ -239,6 +251,8 @@ def _join(
         for member in members:
             quantities[article_ids[member.external_id]] += member.quantity
         quantities.pop(article_id, None)
+        if max(quantities.values(), default=0) > MAX_COUNT:
+            return False
         session.execute(delete(BundlePart).where(col(BundlePart.bundle_id) == article_id))
         rows_of_parts = [
             {"bundle_id": article_id, "part_id": part_id, "quantity": quantity}
@@ -246,6 +260,7 @@ def _join(
         ]
         insert_rows(session, BundlePart, rows_of_parts)
         touch_listings(session, [article_id])
+    return True
 
 
 def _without_taken_skus(

@@ -109,13 +109,18 @@ class Code(TypeDecorator[StrEnum]):
         return None if value is None else self.codes(value)
 
 
+_LARGEST_AMOUNT = 10**12
+
+
 def _storable(value: Decimal) -> Decimal:
     to_ten_thousandths(value)
+    if abs(value) >= _LARGEST_AMOUNT:
+        raise ValueError("number too large")
     return value
 
 
 Amount = Annotated[Decimal, AfterValidator(_storable)]
-"""A decimal of a plain record that `ExactDecimal` can store; another one makes its record invalid."""
+"""A decimal of a plain record that `ExactDecimal` can store, and sums of many; others make it invalid."""
 
 MAX_COUNT = 10**9
 """The largest quantity that a record may name; sums of many of them still fit into a column."""

@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.article import ArticleCategory
-from models.columns import code, instant
+from models.columns import MAX_COUNT, code, instant
 
 
 class Listing(SQLModel, table=True):
@@ -79,9 +79,11 @@ def get_listings(session: Session, listing_ids: Sequence[int]) -> list[Listing]:
 
 
 def sellable(available: int, buffer: int, maximum: int | None) -> int:
-    """Return what a channel may sell: available less the buffer, never below zero, at most the maximum."""
-    rest = max(0, available - buffer)
-    return rest if maximum is None else min(rest, maximum)
+    """Return what a channel may sell: available less the buffer, never below zero, at most the maximum.
+
+    Several full warehouses hold more than a column does; nobody is told of more than `MAX_COUNT`.
+    """
+    return min(max(0, available - buffer), MAX_COUNT if maximum is None else maximum)
 
 
 def limits_for(

@@ -215,14 +215,12 @@ def _read_pairs(column: Column, cell: str) -> dict[str, Any]:
             continue
         name, sign, count = part.rpartition("=")
         name, count = (name, count.strip()) if sign else (part, "1")
-        if (
-            not name.strip()
-            or not count.isascii()
-            or not count.isdigit()
-            or not 1 <= int(count[:12]) <= MAX_COUNT
-        ):
+        is_number = count.isascii() and count.isdigit() and len(count) <= 12
+        if not name.strip() or not is_number or int(count) < 1:
             raise CellError(f"{column.name}: {part[:SHOWN]!r} needs the form SKU=2;SKU=1")
         pairs[name.strip()] = pairs.get(name.strip(), 0) + int(count)
+        if pairs[name.strip()] > MAX_COUNT:
+            raise CellError(f"{column.name}: more than {MAX_COUNT} of {name.strip()[:SHOWN]!r}")
     return pairs
 
 

@@ -88,6 +88,14 @@ def test_what_is_refused_changes_nothing(shop: None, arguments: list[str], sente
     assert len(read("match", "list")) == 3
 
 
+def test_more_than_can_be_counted_is_refused(shop: None) -> None:
+    """The same SKU is added up, and the sum has to fit, too."""
+    result = call("match", "resolve", "1", "1-1", "--sku", "MUG=1000000000", "--sku", "MUG")
+
+    assert (result.exit_code, "more than 1000000000 of 'MUG'" in result.stderr) == (2, True)
+    assert len(read("match", "list")) == 3
+
+
 def test_new_articles_are_found_on_request(shop: None) -> None:
     """`retry` tries the rules again."""
     take_articles(article("3PACK", 5))

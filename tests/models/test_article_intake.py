@@ -27,7 +27,7 @@ from models.article import (
 )
 from models.article_intake import link_members, save_articles, save_categories
 from models.aside import list_asides
-from models.columns import need_id
+from models.columns import MAX_COUNT, need_id
 from models.db import session_scope
 from models.listing import Listing
 from models.matching import DEFAULT_RULES
@@ -302,6 +302,26 @@ def test_a_set_may_change_its_parts(database: str) -> None:
         set_id, b = (need_id(article_in(session, shop, sku).id) for sku in ("SET", "B"))
         assert parts_of(session, [set_id]) == {set_id: [(b, 2)]}
         assert row_counts(session, BundlePart) == [1]
+
+
+def test_a_set_of_more_than_can_be_counted_is_set_aside(database: str) -> None:
+    """The quantities of a part told several times are added up; its neighbours are joined."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        huge = members("1", "1", "1", quantity=MAX_COUNT)
+        save(
+            session,
+            shop,
+            make_article("1", "A"),
+            make_article("8", "HUGE", kind=ArticleKind.bundle, members=huge),
+            make_article("9", "SET", kind=ArticleKind.bundle, members=members("1", quantity=MAX_COUNT)),
+        )
+
+        assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "8")])
+        assert "more than 1000000000 of one article" in list_asides(session)[0].reason
+        assert [row.quantity for row in session.exec(select(BundlePart))] == [MAX_COUNT]
+        save(session, shop, make_article("8", "HUGE", kind=ArticleKind.bundle, members=members("1")))
+        assert (link_members(session, shop.account.id), asides(session)) == (0, [])
 
 
 def test_variants_are_joined_to_their_parent(database: str) -> None:

@@ -92,6 +92,15 @@ def test_an_amount_that_cannot_be_kept_is_refused(value: Decimal) -> None:
         Priced(price=value)
 
 
+def test_sums_of_the_largest_amounts_can_be_kept() -> None:
+    """What is paid of orders that are merged is added up, and must not fail the page then."""
+    with pytest.raises(ValidationError, match="number too large"):
+        Priced(price=Decimal(10**12))
+    largest = Priced(price=Decimal(10**12) - Decimal("0.0001")).price
+
+    assert from_ten_thousandths(to_ten_thousandths(99 * largest)) == 99 * largest
+
+
 def test_a_refused_amount_saves_nothing(database: str) -> None:
     """The database column refuses what a record would have refused."""
     with session_scope() as session:

@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from models.account import Account, Mode
 from models.activation import set_mode
-from models.columns import utc_now
+from models.columns import MAX_COUNT, utc_now
 from models.cycle import cursor_in_test, find_cursor, save_cursor
 from models.db import get_engine, session_scope
 from models.matching import DEFAULT_RULES
@@ -34,12 +34,14 @@ from models.order_intake import save_orders
 from models.outbound import Outbound
 from models.payment import Payment
 from models.shipment import Shipment
-from models.stock import Allocation, StockMovement
+from models.stock import Allocation, StockMovement, sellable_for
+from models.stock_moves import set_on_hand
 from tests.support.builders import (
     BILLING,
     PLACED_AT,
     Shop,
     add_article,
+    add_warehouse,
     check_laws,
     counts_of,
     events_in,
@@ -223,6 +225,31 @@ def test_an_order_may_have_a_thousand_lines(database: str) -> None:
         take_in(session, shop, make_order("O-1", *lines, cancelled=True))
 
         assert stock_in(session) == {"MUG": (5000, 0)}
+        check_laws(session)
+
+
+def test_the_largest_quantities_are_promised_and_shipped(database: str) -> None:
+    """Their sums are larger than a column: of lines, of warehouses, of the parts of many bundles."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        mug = add_article(session, shop, "MUG", on_hand=MAX_COUNT, listed=True)
+        full = add_article(session, shop, "FULL", on_hand=MAX_COUNT, listed=True)
+        for name in ("second", "third"):
+            warehouse_id = add_warehouse(session, shop, name, 1)
+            set_on_hand(session, warehouse_id, {mug: MAX_COUNT, full: MAX_COUNT})
+        add_article(session, shop, "SET", parts={mug: MAX_COUNT}, listed=True)
+        lines = [make_line(name, "MUG", MAX_COUNT) for name in "abcd"]
+        take_in(session, shop, make_order("1", *lines), make_order("2", make_line("e", "SET", MAX_COUNT)))
+
+        assert stock_in(session)["MUG"] == (3 * MAX_COUNT, 3 * MAX_COUNT)
+        assert [allocated for _, allocated, _, _ in lines_in(session, "1").values()] == [MAX_COUNT] * 3 + [0]
+        assert [hold[:2] for hold in holds_in(session, "2")] == [("stock_short", "e")]
+        assert sellable_for(session, shop.account.id, [full]) == {full: MAX_COUNT}
+        check_laws(session)
+
+        shipped = make_order("3", make_line("f", "SET", MAX_COUNT), shipped_at=utc_now())
+        take_in(session, shop, make_order("1", *lines, shipped_at=utc_now()), shipped)
+        assert stock_in(session)["MUG"] == (0, 0)
         check_laws(session)
 
 

@@ -183,14 +183,15 @@ def test_rows_that_are_refused_do_not_stop_the_others(tenant: None, tmp_path: Pa
         "L;1;19;1;ja;;;L;\n"
         "M;1;19;1;ja;;G;;\n"
         f"{'X' * 121};1;19;1;ja;;;;\n"
-        "N;1;19;1;ja;;;GOOD=0;\n",
+        "N;1;19;1;ja;;;GOOD=0;\n"
+        "O;1;19;1;ja;;;GOOD=1000000000|GOOD=1;\n",
         "utf-8",
     )
 
     report = import_articles(file, None, dry_run=False)
 
-    assert [row.row for row in report.rows] == list(range(2, 20))
-    assert [row.outcome for row in report.rows] == [SheetOutcome.new, *[SheetOutcome.refused] * 17]
+    assert [row.row for row in report.rows] == list(range(2, 21))
+    assert [row.outcome for row in report.rows] == [SheetOutcome.new, *[SheetOutcome.refused] * 18]
     starts = [
         "",
         "sku: it is empty",
@@ -210,6 +211,7 @@ def test_rows_that_are_refused_do_not_stop_the_others(tenant: None, tmp_path: Pa
         "parent_sku: there is no article 'G'",
         "sku: String should have at most 120 characters",
         "parts: 'GOOD=0' needs the form",
+        "parts: more than 1000000000 of 'GOOD'",
     ]
     assert [row.reason[: len(start)] for row, start in zip(report.rows, starts, strict=True)] == starts
     with read_scope() as session:
