@@ -12,6 +12,7 @@ from connectors import afterbuy
 from connectors.afterbuy.settings import AfterbuySettings, missing_secrets
 from connectors.base import Channel
 from connectors.errors import AccountError
+from connectors.transport import Recorder
 from models.account import AccountData, ChannelOptions
 
 
@@ -32,12 +33,16 @@ KINDS: tuple[str, ...] = tuple(_PACKAGES)
 """The kinds of account that can be connected."""
 
 
-def connect(account: AccountData, secrets: Mapping[str, str], *, test: bool) -> Channel:
+def connect(
+    account: AccountData, secrets: Mapping[str, str], *, test: bool, record: Recorder | None = None
+) -> Channel:
     """Return an open connection to an account; in test mode its writes are kept back.
+
+    `record` is told of every exchange; `tasks.calls.CallLog` keeps them in the database.
 
     Raises: AccountError, if the kind is unknown, or settings or secrets do not suffice.
     """
-    return _package(account.kind).connect(account.settings, secrets, test=test)
+    return _package(account.kind).connect(account.settings, secrets, test=test, record=record)
 
 
 def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collection[str]) -> dict[str, Any]:

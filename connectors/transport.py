@@ -7,7 +7,8 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -27,6 +28,7 @@ from connectors.errors import (
     UncertainError,
     WriteHeldBackError,
 )
+from models.call import HELD_BACK, OK, CallData
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 3600.0
@@ -36,11 +38,20 @@ _CONNECTION_STEPS = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.Po
 _GZIP_OR_ZLIB = 47
 
 
+Recorder = Callable[[CallData], None]
+"""Is told of an exchange; when told of the same object again, more is known of it."""
+
+
+def _forget(_data: CallData) -> None: ...
+
+
 class Transport(httpx.BaseTransport):
     """Send requests to one host.
 
     A request is a read only if its client says so with `extensions={"reads": True}`; any other counts as a
     write. In test mode a write never leaves: it is kept in `would_send`, named by the extension "call".
+    `record` is told of every exchange, and of a write also before it leaves; what it raises then stops the
+    write. The extension "order_keys" holds the keys of the orders that a write tells of.
 
     Raises, from `handle_request`:
     TransientError: no connection (also for writes: nothing left), 429, and for reads no usable answer or 5xx.
@@ -62,6 +73,7 @@ class Transport(httpx.BaseTransport):
         read_timeout_seconds: float = 60.0,
         total_timeout_seconds: float = 300.0,
         max_body_bytes: int = MAX_BODY_BYTES,
+        record: Recorder | None = None,
     ) -> None:
         """Prepare; `redact` gives a body without credentials, `secrets` are blotted out of what is left."""
         self._origin = _origin(httpx.URL(base_url))
@@ -83,26 +95,59 @@ class Transport(httpx.BaseTransport):
             keepalive_expiry=15.0,
             network_backend=_BoundedBackend(self._clock),
         )
+        self._record = record or _forget
+        self._last = threading.local()
         self.would_send: list[WouldSend] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return its whole, decoded answer."""
-        host = request.url.host
-        if _origin(request.url) != self._origin:
-            raise RequestRefusedError(f"A request for {host} was stopped: it is not the configured server.")
-        reads = request.extensions.get("reads") is True
-        call = str(request.extensions.get("call") or f"{request.method} {request.url.path}")
-        if self._test and not reads:
-            body = self._blot(self._redact(request.read()))[:MAX_WOULD_SEND_CHARACTERS]
-            self.would_send.append(WouldSend(call=call, body=body))
-            raise WriteHeldBackError(f"{call} was not sent: test mode.")
-        response = self._exchange(request, call, reads)
-        self._judge(response, call, reads)
+        data = CallData(
+            call=str(request.extensions.get("call") or f"{request.method} {request.url.path}"),
+            reads=request.extensions.get("reads") is True,
+            order_keys=tuple(request.extensions.get("order_keys") or ()),
+        )
+        began = time.monotonic()
+        try:
+            response = self._send(request, data)
+            data.ending = OK
+        except BaseException as error:
+            data.ending = HELD_BACK if isinstance(error, WriteHeldBackError) else type(error).__name__
+            raise
+        finally:
+            data.milliseconds = round((time.monotonic() - began) * 1000)
+            self._record(data)
+        self._last.data = data
         return response
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """Add to the record of this thread's last exchange which error its content turns out to mean."""
+        try:
+            yield
+        except ConnectorError as error:
+            self._last.data.ending = type(error).__name__
+            self._record(self._last.data)
+            raise
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+    def _send(self, request: httpx.Request, data: CallData) -> httpx.Response:
+        host = request.url.host
+        call, reads = data.call, data.reads
+        if _origin(request.url) != self._origin:
+            raise RequestRefusedError(f"A request for {host} was stopped: it is not the configured server.")
+        if self._test and not reads:
+            body = self._blot(self._redact(request.read()))[:MAX_WOULD_SEND_CHARACTERS]
+            self.would_send.append(WouldSend(call=call, body=body))
+            raise WriteHeldBackError(f"{call} was not sent: test mode.")
+        if not reads:
+            self._record(data)
+        response = self._exchange(request, call, reads)
+        data.status, data.size_bytes = response.status_code, len(response.content)
+        self._judge(response, call, reads)
+        return response
 
     def _exchange(self, request: httpx.Request, call: str, reads: bool) -> httpx.Response:
         host = request.url.host

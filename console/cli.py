@@ -26,6 +26,7 @@ COMMANDS = {
     "aside": ("cli_aside", "Records that could not be used: list, show, retry."),
     "outbound": ("cli_outbound", "What channels have yet to hear: list, retry."),
     "reconcile": ("cli_reconcile", "What channels hold otherwise than they should: list, mend."),
+    "call": ("cli_call", "What was exchanged with the outside, and how it ended: list."),
     "run": ("cli_run", "The last runs of cycles: list."),
     "schedule": ("cli_schedule", "How often cycles run: list, set."),
     "db": ("cli_db", "The database: upgrade, downgrade, backup, restore."),

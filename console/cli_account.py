@@ -117,11 +117,12 @@ def check(name: str, as_json: AsJson = False) -> None:
     secrets = _load_secrets(name)
     from connectors import connect
     from connectors.errors import ConnectorError
+    from tasks.calls import CallLog
 
     problem, clock = "", None
     try:
         _check(account.kind, account.settings, secrets)
-        with connect(account, secrets, test=True) as channel:
+        with CallLog(account.id) as calls, connect(account, secrets, test=True, record=calls) as channel:
             clock = channel.check()
     except ConnectorError as error:
         problem = str(error)

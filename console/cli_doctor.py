@@ -205,13 +205,15 @@ def _how_to_run(cycle: Cycle, account: str, run_id: int | None = None) -> str:
 def _examine_logins() -> Iterator[Finding]:
     from connectors import connect
     from connectors.errors import ConnectorError
+    from tasks.calls import CallLog
     from tasks.secrets import load_secrets
 
     with db.read_scope() as session:
         accounts = [account_data(account) for account in list_accounts(session)]
     for account in accounts:
         try:
-            with connect(account, load_secrets(account.name), test=True) as channel:
+            secrets = load_secrets(account.name)
+            with CallLog(account.id) as calls, connect(account, secrets, test=True, record=calls) as channel:
                 channel.check()
         except ConnectorError as error:
             yield Finding(

@@ -71,7 +71,8 @@ def show_all(
 
 @app.command("show")
 def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
-    """Show one order with addresses, lines, holds, payments, parcels and history."""
+    """Show one order with addresses, lines, holds, payments, parcels, history and what was sent of it."""
+    from models.call import list_calls
     from models.payment import payments_of
     from models.shipment import shipments_of
 
@@ -107,6 +108,10 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
             "events": [
                 event.model_dump(include={"at", "actor", "kind", "detail"})
                 for event in events_of(session, order_id)
+            ],
+            "calls": [
+                call.model_dump(include={"started_at", "call", "ending", "status", "milliseconds", "run_id"})
+                for call in reversed(list_calls(session, order_id=order_id))
             ],
         }
     if as_json:
@@ -335,6 +340,7 @@ def _print_order(shown: dict[str, Any]) -> None:
         "payments": ("paid_at", "amount", "currency", "method", "told_by"),
         "shipments": ("shipped_at", "carrier", "tracking_numbers", "told_by"),
         "events": ("at", "actor", "kind", "detail"),
+        "calls": ("started_at", "call", "ending", "status", "milliseconds"),
     }
     for name, columns in sections.items():
         if shown[name]:

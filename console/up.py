@@ -28,6 +28,7 @@ from console.prefect_home import (
 from console.processes import Child, adopt_orphans, end_orphans, kill, list_descendants, reap
 from models import db
 from models.account import Mode, list_accounts
+from models.cycle import restart_rhythms
 from models.errors import RuleError, SettingsError
 from models.mail import explain_silence
 from models.settings import PREFIX, Settings, get_settings
@@ -40,6 +41,7 @@ STARTING_SECONDS = 120
 TICK_SECONDS = 0.5
 CHORES_SECONDS = 15
 RHYTHMS_SECONDS = 60
+PRUNING_SECONDS = 600
 ALL_DEPLOYMENTS_SECONDS = 300
 """How often deployments are compared in full; new accounts and changed modes are seen with each round."""
 STOPPING_SECONDS = 15
@@ -143,6 +145,8 @@ class Up:
         if self._has_own_server:
             self._need_free_port()
         db.upgrade()
+        with db.session_scope() as session:
+            restart_rhythms(session)
         if self._has_own_server:
             self._start_server()
         self._prepare_prefect()
@@ -263,6 +267,7 @@ class Up:
 
     def _do_chores(self) -> None:
         from deployments.accounts import expect_rhythms, read_rhythms
+        from deployments.pruning import prune
         from deployments.tidy import tidy
         from tasks.alarms import watch
         from tasks.reports import publish_overview
@@ -276,6 +281,7 @@ class Up:
             Chore("Schedules", read_rhythms, RHYTHMS_SECONDS),
             Chore("Ended runs", tidy, CHORES_SECONDS),
             Chore("Logs", self._trim_logs, RHYTHMS_SECONDS),
+            Chore("Old records", prune, PRUNING_SECONDS),
         ]
         while not self._stopping.is_set():
             for chore in chores:

@@ -62,6 +62,8 @@ class Counts(BaseModel):
     """Differences that are open after a reconciliation."""
     on_the_way: int = 0
     """What differs because its news has not been carried over yet."""
+    parked: int = 0
+    """Changes that the channel refused or that were tried too often: a person decides."""
 
     def text(self) -> str:
         """Return the figures that are not zero, in words."""
@@ -260,6 +262,24 @@ def save_rhythm(
     row.interval_seconds, row.active = interval_seconds, active
     session.add(row)
     session.flush()
+
+
+def restart_rhythms(session: Session) -> None:
+    """Let what is overdue count from now, because nothing ran while everything was switched off.
+
+    A cycle that has not begun since it last counted anew goes on counting, or one that never begins would be
+    missed by nobody while the program is started again and again.
+    """
+    begun = (
+        select(Run.id)
+        .where(
+            Run.account_id == Rhythm.account_id,
+            Run.cycle == Rhythm.cycle,
+            Run.started_at > Rhythm.since,
+        )
+        .exists()
+    )
+    session.execute(update(Rhythm).where(begun).values(since=utc_now()))
 
 
 def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:

@@ -5,21 +5,25 @@ sending, so a row that waited long never tells old news. One row stands for one 
 (a listing's stock, an order's payment, a shipment): changing it again before it was sent adds nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, UniqueConstraint, func, or_, update
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Index, UniqueConstraint, case, func, literal, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account
-from models.columns import code, instant, utc_now
-from models.cycle import Cycle
+from models.columns import Code, code, instant, need_id, utc_now
+from models.cycle import Cycle, Lease
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update
 
 MAX_ATTEMPTS = 8
+ALONE_ATTEMPTS = 6
+"""After so many attempts a row is sent by itself: perhaps it is a neighbour that fails."""
+
 Keys = Sequence[str | int] | None
 """Subjects by their ids here; None is all of them."""
 RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
@@ -42,7 +46,7 @@ TOLD_IN = {
 class OutboundState(StrEnum):
     pending = "pending"
     sending = "sending"
-    """Handed to a run; if that run died, nobody knows whether it went out."""
+    """Claimed by a run; if that run died, nobody knows whether it went out."""
     uncertain = "uncertain"
     """It left and no answer came: it is looked up before anything is sent again."""
     sent = "sent"
@@ -70,12 +74,27 @@ class Outbound(SQLModel, table=True):
     """When the oldest change that is not yet told happened."""
     next_try_at: datetime = instant()
     attempts: int = 0
+    run_id: int | None = None
+    """The run that sends or looks it up right now, or that parked it. No foreign key: runs are forgotten."""
+    in_doubt: bool = False
+    """Parked although it may have arrived: it is looked up before it is sent again."""
+    reported_at: datetime | None = instant(nullable=True)
+    """When people were told that it is parked."""
     sent_at: datetime | None = instant(nullable=True)
     sent_values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """What was last handed over, field by field, without a buyer's data."""
     error: str = ""
     repeat_version: int | None = None
     """The version that repeats what was told before, because a person asked: no buyer is mailed of it."""
+
+
+class ParkedNotice(BaseModel, frozen=True):
+    """What people are to be told of parked changes, in numbers; reasons hold no buyer's data."""
+
+    account: str
+    tenant: str
+    kinds: Mapping[OutboundKind, int]
+    reasons: Mapping[str, int]
 
 
 def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
@@ -95,6 +114,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
             "changed_at": now,
             "next_try_at": now,
             "attempts": 0,
+            "in_doubt": False,
             "sent_values": {},
             "error": "",
         }
@@ -116,7 +136,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
                 col(Outbound.key).in_([row["key"] for row in rows[start : start + 5000]]),
                 col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             )
-            .values(state=OutboundState.pending, changed_at=now, next_try_at=now, attempts=0, error="")
+            .values(changed_at=now, **_due_again(now))
         )
 
 
@@ -186,39 +206,100 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
 
 
 def claim_due(
-    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+    session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Mark rows that may be sent now as being sent and return them; the caller holds the cycle's lease."""
-    rows = list_due(session, account_id, kind, limit, keys)
+    """Claim rows that may be sent now for a run and return them; what another run claims is left out.
+
+    One that failed often comes alone.
+    """
+    rows = _claim(
+        session, account_id, kind, limit, run_id, keys, [OutboundState.pending], col(Outbound.changed_at)
+    )
+    if len(rows) > 1 and any(row.attempts >= ALONE_ATTEMPTS for row in rows):
+        often = next(row for row in rows if row.attempts >= ALONE_ATTEMPTS)
+        rows = [row for row in rows if row.attempts < ALONE_ATTEMPTS] or [often]
     for row in rows:
-        row.state = OutboundState.sending
+        row.state, row.run_id = OutboundState.sending, run_id
         session.add(row)
     session.flush()
     return rows
 
 
-def list_doubtful(
-    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+def claim_doubtful(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Return rows of which nobody knows whether they went out.
+    """Claim rows of which nobody knows whether they went out, to look them up, and return them.
 
-    Rows still being sent count, because the caller holds the cycle's lease: whoever sent them is gone.
+    Rows being sent count if their run holds no living lease any more, or is this one, whose step broke off;
+    such a one counts as a further attempt.
     """
+    rows = _claim(
+        session,
+        account_id,
+        kind,
+        limit,
+        run_id,
+        keys,
+        [OutboundState.sending, OutboundState.uncertain],
+        col(Outbound.id),
+    )
+    for row in rows:
+        if row.state is OutboundState.sending:
+            row.attempts += 1
+            row.error = row.error or "its run broke off"
+        row.state, row.run_id = OutboundState.uncertain, run_id
+        session.add(row)
+    session.flush()
+    return rows
+
+
+def _claim(
+    session: Session,
+    account_id: int,
+    kind: OutboundKind,
+    limit: int,
+    run_id: int,
+    keys: Keys,
+    states: Sequence[OutboundState],
+    order: Any,
+) -> list[Outbound]:
+    """Return due rows that no other living run has claimed, locked; those locked by others are passed by."""
+    living = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    claim = col(Outbound.run_id)
     return list(
         session.exec(
             select(Outbound)
             .where(
                 *_of(account_id, kind, keys),
-                or_(
-                    col(Outbound.state) == OutboundState.sending,
-                    col(Outbound.state) == OutboundState.uncertain,
-                ),
+                col(Outbound.state).in_(states),
                 Outbound.next_try_at <= utc_now(),
+                or_(claim.is_(None), claim == run_id, claim.not_in(living)),
             )
-            .order_by(col(Outbound.id))
+            .order_by(order, col(Outbound.id))
             .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
         ).all()
     )
+
+
+def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int, Outbound]:
+    """Return those of the rows whose claim this run still holds, locked, by id.
+
+    What it learnt of the others does not count: another run took them over.
+    """
+    rows = session.exec(
+        select(Outbound)
+        .where(
+            col(Outbound.id).in_(ids),
+            Outbound.run_id == run_id,
+            col(Outbound.state).in_([OutboundState.sending, OutboundState.uncertain]),
+        )
+        .order_by(col(Outbound.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    return {need_id(row.id): row for row in rows}
 
 
 def mark_sent(session: Session, row: Outbound, version: int) -> None:
@@ -226,7 +307,7 @@ def mark_sent(session: Session, row: Outbound, version: int) -> None:
     # Locked, or a change that comes between this look and the commit would be closed with what was sent.
     session.refresh(row, with_for_update=True)
     now = utc_now()
-    row.sent_at, row.error, row.attempts = now, "", 0
+    row.sent_at, row.error, row.attempts, row.run_id = now, "", 0, None
     if row.version == version:
         row.state = OutboundState.sent
     else:
@@ -247,35 +328,132 @@ def mark_failed(
     row.error = error
     session.add(row)
     if version is not None and row.version != version and final:
-        row.state, row.attempts, row.next_try_at = OutboundState.pending, 0, utc_now()
+        release_claim(session, row)
+        row.attempts, row.next_try_at = 0, utc_now()
         return
     row.attempts += 1
     if final or row.attempts >= MAX_ATTEMPTS:
-        row.state = OutboundState.parked
+        _park(row)
     else:
-        wait = RETRY_SECONDS[min(row.attempts, len(RETRY_SECONDS)) - 1]
-        row.state, row.next_try_at = OutboundState.pending, utc_now() + timedelta(seconds=wait)
+        release_claim(session, row)
+        row.next_try_at = utc_now() + _wait(row.attempts)
 
 
 def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
-    """Note that a row left and no answer came."""
-    row.state, row.error = OutboundState.uncertain, error
+    """Note that a row left and no answer came; it is looked up with the next run of its cycle."""
+    row.state, row.error, row.run_id = OutboundState.uncertain, error, None
+    row.attempts += 1
+    row.next_try_at = utc_now()
     session.add(row)
 
 
-def retry_parked(session: Session, ids: Sequence[int]) -> int:
-    """Make parked rows due again, all of them if no ids are given; return how many."""
-    query = select(Outbound).where(Outbound.state == OutboundState.parked)
-    if ids:
-        query = query.where(col(Outbound.id).in_(ids))
-    accounts = query.with_only_columns(col(Outbound.account_id))
-    lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
-    rows = session.exec(query).all()
+def mark_missing(session: Session, row: Outbound) -> None:
+    """Note that what was in doubt is known not to have arrived.
+
+    It is due at once after its first attempt, later after a longer wait each time; a person decides after
+    the last.
+    """
+    if row.attempts >= MAX_ATTEMPTS:
+        _park(row)
+        session.add(row)
+        return
+    release_claim(session, row)
+    row.next_try_at = utc_now() + (_wait(row.attempts - 1) if row.attempts > 1 else timedelta())
+
+
+def mark_unknown(session: Session, row: Outbound, error: str) -> None:
+    """Note that the channel could not say whether a row arrived: it is asked again after a longer wait.
+
+    After the last attempt a person decides; a retry then asks first, too.
+    """
+    row.error = error
+    row.attempts += 1
+    if row.attempts >= MAX_ATTEMPTS:
+        _park(row, in_doubt=True)
+    else:
+        row.state, row.run_id, row.next_try_at = (
+            OutboundState.uncertain,
+            None,
+            utc_now() + _wait(row.attempts),
+        )
+    session.add(row)
+
+
+def release_claim(session: Session, row: Outbound) -> None:
+    """Make a row due again of which it is known that it did not leave."""
+    row.state, row.run_id = OutboundState.pending, None
+    session.add(row)
+
+
+def _park(row: Outbound, *, in_doubt: bool = False) -> None:
+    row.state, row.in_doubt, row.reported_at = OutboundState.parked, in_doubt, None
+
+
+def _wait(attempts: int) -> timedelta:
+    return timedelta(seconds=RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1])
+
+
+def _due_again(now: datetime) -> dict[str, Any]:
+    """Return what makes a sent or parked row due again: one in doubt is looked up first."""
+    return {
+        "state": case(
+            (col(Outbound.in_doubt).is_(True), literal(OutboundState.uncertain, Code(OutboundState))),
+            else_=literal(OutboundState.pending, Code(OutboundState)),
+        ),
+        "next_try_at": now,
+        "attempts": 0,
+        "run_id": None,
+        "in_doubt": False,
+        "reported_at": None,
+        "error": "",
+    }
+
+
+def take_unreported(session: Session) -> list[Outbound]:
+    """Return parked rows of which nobody was told yet, and note that they are told of in this transaction.
+
+    Those of a run that is still at work wait, so that one mail tells of all that it parked.
+    """
+    claim = col(Outbound.run_id)
+    at_work = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    rows = session.exec(
+        select(Outbound)
+        .where(*_unreported(), or_(claim.is_(None), claim.not_in(at_work)))
+        .order_by(col(Outbound.id))
+        .with_for_update(skip_locked=True)
+    ).all()
     for row in rows:
-        row.state, row.attempts, row.error, row.next_try_at = OutboundState.pending, 0, "", utc_now()
+        row.reported_at = utc_now()
         session.add(row)
     session.flush()
-    return len(rows)
+    return list(rows)
+
+
+def has_unreported(session: Session) -> bool:
+    """Return whether `take_unreported` may find something; it locks nothing."""
+    return session.exec(select(Outbound.id).where(*_unreported()).limit(1)).first() is not None
+
+
+def _unreported() -> tuple[ColumnElement[bool], ...]:
+    return (
+        # Account and kind stand in the index, so that not every row has to be looked at.
+        col(Outbound.account_id).in_(select(Account.id)),
+        col(Outbound.kind).in_(list(OutboundKind)),
+        col(Outbound.state) == OutboundState.parked,
+        col(Outbound.reported_at).is_(None),
+    )
+
+
+def retry_parked(session: Session, ids: Sequence[int]) -> int:
+    """Make parked rows due again, all of them if no ids are given; return how many.
+
+    One that may have arrived is looked up before it is sent again.
+    """
+    parked = [col(Outbound.state) == OutboundState.parked, *([col(Outbound.id).in_(ids)] if ids else [])]
+    accounts = select(Outbound.account_id).where(*parked)
+    lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
+    done = session.execute(update(Outbound).where(*parked).values(**_due_again(utc_now())))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 def list_named(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:

@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     """A cycle is reported when it has not succeeded for this many of its intervals."""
     retry_delays: Annotated[list[float], NoDecode] = Field(default=[5.0, 30.0, 120.0], min_length=1)
     """Seconds before each further try of a step that failed for a reason that may pass, with commas."""
+    keep_calls_days: int = Field(default=30, ge=1)
+    """How long the record of calls to the outside is kept."""
+    keep_history_days: int = Field(default=90, ge=15)
+    """How long ended runs, closed alarms, delivered mails and settled records are kept.
+
+    Failed runs are looked for in the last fourteen days.
+    """
     reminder_hours: float = Field(default=24.0, gt=0)
 
     @field_validator("mail_to", "retry_delays", mode="before")

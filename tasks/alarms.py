@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from connectors.errors import (
     UncertainError,
 )
 from documents.mail_alarm import render_alarm
+from documents.mail_parked import render_parked
 from models.account import Account, Mode, get_account
 from models.alarm import (
     AlarmKind,
@@ -52,7 +54,9 @@ from models.errors import (
     UnexpectedError,
 )
 from models.mail import queue_mail
+from models.outbound import Outbound, ParkedNotice, has_unreported, take_unreported
 from models.settings import get_settings
+from models.tenant import Tenant
 from tasks.mails import Delivery, deliver_due
 
 if TYPE_CHECKING:
@@ -89,6 +93,8 @@ class Watched:
     """Runs that had ended badly without anybody being told."""
     overdue: int = 0
     reminders: int = 0
+    parked: int = 0
+    """Mails about parked changes that no run reported."""
     mails: Delivery = field(default_factory=Delivery)
 
 
@@ -145,6 +151,33 @@ def note_run_failed(
     )
 
 
+def report_parked(session: Session) -> int:
+    """Queue one mail for each account about all changes that runs parked; return how many mails.
+
+    For the commit that closes a run. Changes of a run that is still at work wait for its end.
+    """
+    if not has_unreported(session):
+        return 0
+    parked: dict[int, list[Outbound]] = {}
+    for row in take_unreported(session):
+        parked.setdefault(row.account_id, []).append(row)
+    settings = get_settings()
+    for account_id, rows in parked.items():
+        account = session.get_one(Account, account_id)
+        tenant = session.get_one(Tenant, account.tenant_id)
+        notice = ParkedNotice(
+            account=account.name,
+            tenant=tenant.title or tenant.name,
+            kinds=Counter(row.kind for row in rows),
+            reasons=Counter(row.error for row in rows),
+        )
+        logger.warning("Account %s: %d changes were parked", account.name, len(rows))
+        content = render_parked(notice, language=settings.language)
+        first = rows[0]
+        queue_mail(session, f"parked {first.id} version {first.version} at {first.reported_at}", content)
+    return len(parked)
+
+
 def watch() -> Watched:
     """Find what nobody reported, remind of what lasts, and send what waits; safe in several processes.
 
@@ -162,6 +195,7 @@ def watch() -> Watched:
             if (rhythm.account_id, rhythm.cycle) not in known
         ]
         reminders = list_reminders(session, settings.reminder_hours)
+        parked = has_unreported(session)
     for run_id in vanished:
         with session_scope() as session:
             done.vanished += _close_vanished(session, run_id)
@@ -175,6 +209,9 @@ def watch() -> Watched:
     for alarm_id in reminders:
         with session_scope() as session:
             done.reminders += _queue(session, remind(session, alarm_id, settings.reminder_hours))
+    if parked:
+        with session_scope() as session:
+            done.parked = report_parked(session)
     done.mails = deliver_due()
     return done
 

@@ -23,11 +23,12 @@ from connectors.base import (
     ShipmentItem,
     StockItem,
 )
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, RecordError, RequestRefusedError
 from models.account import Side
 from models.columns import need_id, utc_now
 from models.cycle import Counts
-from models.db import read_scope
+from models.db import read_scope, session_scope
+from models.errors import LeaseLostError
 from models.listing import Listing, get_listings
 from models.order import lines_of, list_tellable
 from models.outbound import (
@@ -35,21 +36,27 @@ from models.outbound import (
     Outbound,
     OutboundKind,
     OutboundState,
+    claim_doubtful,
     claim_due,
     count_due,
     hurry,
-    list_doubtful,
     list_due,
     list_named,
+    lock_claimed,
     mark_failed,
+    mark_missing,
     mark_sent,
     mark_uncertain,
+    mark_unknown,
     queue_again,
+    queue_outbound,
+    release_claim,
 )
 from models.payment import payments_of
 from models.restored import end_doubt, forget_published, has_caught_up, list_waiting, restored_at
 from models.shipment import contents_of, shipments_of
 from models.stock import offer_of, touch_account
+from models.tenant import lock_tenants
 from tasks.reports import LOCAL
 from tasks.retries import step
 from tasks.work import Work, work_of
@@ -105,29 +112,37 @@ def ask_anew(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: boo
 def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Look up at the channel what may have gone out without an answer; return how many were looked up.
 
-    What has arrived is closed, what has not is due again.
+    What has arrived is closed, what has not is due again, and what the channel does not know is asked for
+    again later.
     """
     work = work_of(run_id)
     if work.test:
         return 0
-    with read_scope() as session:
-        rows = list_doubtful(session, work.account.id, kind, _batch_size(work, kind), keys)
+    with work.transaction() as session:
+        rows = claim_doubtful(session, work.account.id, kind, _batch_size(work, kind), run_id, keys)
     if not rows:
         return 0
-    arrived = _read_back(work.channel, kind, rows)
+    why = "the channel does not know it, so that nobody can tell whether it arrived"
+    try:
+        arrived, unknown = _read_back(work.channel, kind, rows)
+    except (RequestRefusedError, RecordError) as error:
+        arrived, unknown, why = set(), {row.key for row in rows}, str(error)
     with work.transaction() as session:
-        for stale in rows:
-            row = session.get_one(Outbound, stale.id)
+        for row in lock_claimed(session, [need_id(row.id) for row in rows], run_id).values():
             if row.key in arrived:
                 # What changed since it left is not what the channel has.
                 sent_version = row.sent_values.get("version", 0)
                 mark_sent(session, row, sent_version)
                 _note_published(session, kind, row, row.sent_values, sent_version)
                 work.counts.sent += 1
+            elif row.key in unknown:
+                mark_unknown(session, row, why)
             else:
-                row.state, row.next_try_at = OutboundState.pending, utc_now()
-                session.add(row)
-    get_run_logger().info("%d without an answer: %d had arrived", len(rows), len(arrived))
+                mark_missing(session, row)
+            work.counts.parked += row.state is OutboundState.parked
+    get_run_logger().info(
+        "%d without an answer: %d had arrived, %d are not known there", len(rows), len(arrived), len(unknown)
+    )
     return len(rows)
 
 
@@ -159,7 +174,7 @@ def may_tell(run_id: int, kind: OutboundKind) -> bool:
                 last = need_id(row.id)
                 if last in letters:
                     row.sent_values = {**values_of(letters[last].item), "version": row.version}
-                    row.next_try_at = utc_now()
+                    row.attempts = 0
                     mark_uncertain(session, row, "the database was restored")
             if not rows:
                 end_doubt(session, account_id, kind)
@@ -174,7 +189,7 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """
     work = work_of(run_id)
     with work.transaction() as session:
-        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind), keys)
+        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind), run_id, keys)
         batch = _build(session, work, kind, rows)
         for letter in batch.letters:
             session.get_one(Outbound, letter.row_id).sent_values = {
@@ -192,7 +207,15 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
         except ConnectorError:
             _give_back(work, batch.letters)
             raise
-        counts.add(_note_results(work, kind, batch.letters, results))
+        finally:
+            work.calls.flush()
+        try:
+            counts.add(_note_results(work, kind, batch.letters, results))
+        except LeaseLostError:
+            with session_scope() as session:
+                lock_tenants(session, [work.account.tenant_id])
+                _tell_again(session, work, kind, batch.letters)
+            raise
     work.counts.add(counts)
     if rows:
         get_run_logger().info(counts.text())
@@ -355,8 +378,12 @@ def _note_results(
     by_key = {result.key: result for result in results}
     counts = Counts()
     with work.transaction() as session:
+        held = lock_claimed(session, [letter.row_id for letter in letters], work.run_id)
+        _tell_again(session, work, kind, [letter for letter in letters if letter.row_id not in held])
         for letter in letters:
-            row = session.get_one(Outbound, letter.row_id, populate_existing=True)
+            row = held.get(letter.row_id)
+            if row is None:
+                continue
             result = by_key.get(letter.item.key)
             if result is None or result.outcome is Outcome.uncertain:
                 mark_uncertain(session, row, result.message if result else "no answer for this item")
@@ -370,7 +397,24 @@ def _note_results(
                 final = result.outcome is Outcome.refused
                 mark_failed(session, row, result.message, final=final, version=letter.version)
                 counts.failed += 1
+            counts.parked += row.state is OutboundState.parked
     return counts
+
+
+def _tell_again(session: Session, work: Work, kind: OutboundKind, letters: Sequence[_Letter]) -> None:
+    """Queue what another run took over while this one, taken for dead, sent it all the same.
+
+    Where there was newer news meanwhile, the older that this run sent may have arrived after it.
+    """
+    for letter in letters:
+        row = session.get_one(Outbound, letter.row_id, populate_existing=True)
+        if row.run_id == work.run_id or row.version == letter.version:
+            continue
+        queue_outbound(session, row.account_id, kind, [row.key])
+        if kind is OutboundKind.stock:
+            listing = session.get_one(Listing, int(row.key))
+            listing.published_quantity = None
+            session.add(listing)
 
 
 def _note_published(
@@ -387,31 +431,34 @@ def _note_published(
 def _give_back(work: Work, letters: Sequence[_Letter]) -> None:
     """Make rows due again of which it is known that they did not leave."""
     with work.transaction() as session:
-        for letter in letters:
-            row = session.get_one(Outbound, letter.row_id)
-            row.state = OutboundState.pending
-            session.add(row)
+        for row in lock_claimed(session, [letter.row_id for letter in letters], work.run_id).values():
+            release_claim(session, row)
 
 
-def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -> set[str]:
-    """Return the keys of the rows whose values stand at the channel; a row never filled in did not leave."""
+def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -> tuple[set[str], set[str]]:
+    """Return the keys of the rows whose values stand at the channel, and of those it does not know.
+
+    A row never filled in did not leave. Stock of a listing that is unknown there may be sent again: the
+    refusal then says so.
+    """
     told = {row.key: row.sent_values for row in rows if row.sent_values}
     ids = sorted({values["external_id"] for values in told.values()})
     if not ids:
-        return set()
+        return set(), set()
     if kind is OutboundKind.stock:
         quantities = channel.fetch_stock(ids)
-        return {
+        arrived = {
             key
             for key, values in told.items()
             if str(quantities.get(values["external_id"])) == values["quantity"]
         }
+        return arrived, set()
     statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)}
-    return {
-        key
-        for key, values in told.items()
-        if (status := statuses.get(values["external_id"])) is not None and stands_there(kind, values, status)
+    known = {key: values for key, values in told.items() if values["external_id"] in statuses}
+    arrived = {
+        key for key, values in known.items() if stands_there(kind, values, statuses[values["external_id"]])
     }
+    return arrived, told.keys() - known.keys()
 
 
 def stands_there(kind: OutboundKind, values: Mapping[str, str], status: OrderStatus) -> bool:

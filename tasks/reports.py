@@ -223,6 +223,7 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
         ("set_aside", "aside list"),
         ("failed", "outbound list"),
         ("different", "reconcile list"),
+        ("parked", "outbound list --state parked"),
     ):
         if row[name]:
             row[f"see {name}"] = f"warenfluss {command} --account {account.name}"

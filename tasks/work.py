@@ -37,7 +37,8 @@ from models.order import OrderData
 from models.reconciliation import Seen
 from models.tenant import Tenant, lock_tenants
 from tasks.ahead import ReadAhead
-from tasks.alarms import note_run_succeeded, safe_error
+from tasks.alarms import note_run_succeeded, report_parked, safe_error
+from tasks.calls import CallLog
 from tasks.reports import publish_report
 from tasks.secrets import load_secrets
 
@@ -59,6 +60,7 @@ class Work:
     options: ChannelOptions
     rules: tuple[MatchRule, ...]
     channel: Channel
+    calls: CallLog
     pages: ReadAhead = field(default_factory=ReadAhead)
     """Through here pages of the channel are read, the next while one is saved."""
     counts: Counts = field(default_factory=Counts)
@@ -127,7 +129,11 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
     run_id = _begin(data, cycle, test=test)
     counts = Counts()
     try:
-        with _heartbeat(run_id, cycle), connect(data, load_secrets(account), test=test) as channel:
+        with (
+            CallLog(data.id, run_id, len(leases_of(cycle))) as calls,
+            _heartbeat(run_id, cycle, calls),
+            connect(data, load_secrets(account), test=test, record=calls) as channel,
+        ):
             work = Work(
                 run_id=run_id,
                 account=data,
@@ -136,6 +142,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
                 options=ChannelOptions.model_validate(data.settings),
                 rules=rules,
                 channel=channel,
+                calls=calls,
                 counts=counts,
             )
             _working[run_id] = work
@@ -157,6 +164,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
             slowest_seconds=work.slowest_seconds,
         )
         note_run_succeeded(session, session.get_one(Run, run_id))
+        report_parked(session)
     publish_report(run_id, work.would_send)
 
 
@@ -184,14 +192,15 @@ def _close_failed(run_id: int, counts: Counts, error: str) -> None:
     try:
         with session_scope() as session:
             finish_run(session, run_id, RunState.failed, counts, error=error)
+            report_parked(session)
     except Exception as trouble:
         # The watcher finds the run by its lease; what made it fail must not be hidden by this.
         logger.error("Run %s: its failure could not be noted (%s)", run_id, safe_error(trouble))
 
 
 @contextmanager
-def _heartbeat(run_id: int, cycle: Cycle) -> Iterator[None]:
-    """Keep the lease of a run alive from a thread of its own."""
+def _heartbeat(run_id: int, cycle: Cycle, calls: CallLog) -> Iterator[None]:
+    """Keep the lease of a run alive, and save its calls now and then, from a thread of its own."""
     stop = threading.Event()
 
     def beat() -> None:
@@ -203,6 +212,7 @@ def _heartbeat(run_id: int, cycle: Cycle) -> Iterator[None]:
                 return
             except Exception as trouble:
                 logger.warning("Run %s: a heartbeat failed (%s)", run_id, safe_error(trouble))
+            calls.flush()
 
     thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
     thread.start()

@@ -23,7 +23,7 @@ class Batch:
     nodes: Sequence[Node]
 
 
-Write = Callable[[Sequence[Sequence[Node]]], Answer]
+Write = Callable[[Sequence[Batch]], Answer]
 
 
 def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> list[ItemResult]:
@@ -48,7 +48,7 @@ def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> li
 
 def _send(batch: Sequence[Batch], write: Write, splits: bool) -> list[ItemResult]:
     try:
-        answer = write([item.nodes for item in batch])
+        answer = write(batch)
     except WriteHeldBackError as error:
         return [_result(item, Outcome.would_send, str(error)) for item in batch]
     except UncertainError as error:

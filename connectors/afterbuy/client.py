@@ -14,7 +14,7 @@ from connectors.afterbuy.settings import AfterbuySettings, Login
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.xml import Element, Node
 from connectors.base import WouldSend
-from connectors.transport import Client, Transport, lost
+from connectors.transport import Client, Recorder, Transport, lost
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ class AfterbuyClient:
     UncertainError for a reply that is not Afterbuy's. An error that means "nothing there" is an empty answer.
     """
 
-    def __init__(self, settings: AfterbuySettings, login: Login, *, test: bool) -> None:
+    def __init__(
+        self, settings: AfterbuySettings, login: Login, *, test: bool, record: Recorder | None = None
+    ) -> None:
         self._url = settings.base_url
         self._login = login
         self._transport = Transport(
@@ -57,6 +59,7 @@ class AfterbuyClient:
             secrets=login.values,
             read_timeout_seconds=settings.read_timeout_seconds,
             total_timeout_seconds=settings.total_timeout_seconds,
+            record=record,
         )
         self._http = Client(self._transport)
 
@@ -154,12 +157,20 @@ class AfterbuyClient:
         nodes: list[Node] = [("Product", product) for product in products]
         return self._call("UpdateShopProducts", [("Products", nodes)], reads=False)
 
-    def update_sold_items(self, orders: Sequence[Sequence[Node]]) -> Answer:
-        """Write orders, at most 150; those without a warning were taken."""
+    def update_sold_items(self, orders: Sequence[Sequence[Node]], keys: Sequence[str] = ()) -> Answer:
+        """Write orders, at most 150; those without a warning were taken. Our keys are for the record."""
         nodes: list[Node] = [("Order", order) for order in orders]
-        return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False)
+        return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False, order_keys=keys)
 
-    def _call(self, call: str, nodes: Sequence[Node], *, reads: bool, detail_level: int = 0) -> Answer:
+    def _call(
+        self,
+        call: str,
+        nodes: Sequence[Node],
+        *,
+        reads: bool,
+        detail_level: int = 0,
+        order_keys: Sequence[str] = (),
+    ) -> Answer:
         head: list[Node] = [
             *self._login.elements,
             ("CallName", call),
@@ -170,15 +181,16 @@ class AfterbuyClient:
             self._url,
             content=xml.build("Request", [("AfterbuyGlobal", head), *nodes]),
             headers={"Content-Type": "text/xml; charset=utf-8"},
-            extensions={"reads": reads, "call": call},
+            extensions={"reads": reads, "call": call, "order_keys": order_keys},
         )
-        if response.status_code != 200:
-            raise lost(call, reads, f"Afterbuy answered with HTTP {response.status_code}; check base_url")
-        try:
-            root = xml.parse(response.content)
-        except xml.NotAfterbuyError as error:
-            raise lost(call, reads, f"the answer {error}") from None
-        return _answer(call, root, reads)
+        with self._transport.judging():
+            if response.status_code != 200:
+                raise lost(call, reads, f"Afterbuy answered with HTTP {response.status_code}; check base_url")
+            try:
+                root = xml.parse(response.content)
+            except xml.NotAfterbuyError as error:
+                raise lost(call, reads, f"the answer {error}") from None
+            return _answer(call, root, reads)
 
 
 def _answer(call: str, root: Element, reads: bool) -> Answer:

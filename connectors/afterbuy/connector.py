@@ -41,6 +41,7 @@ from connectors.base import (
     WouldSend,
 )
 from connectors.errors import RecordError, RequestRefusedError, TransientError
+from connectors.transport import Recorder
 from models.account import ServiceData, ServiceKind
 from models.article import ArticleData, CategoryData
 from models.aside import RAW_LIMIT, RejectedData
@@ -66,9 +67,11 @@ _MORE = {"Order": "HasMoreItems", "Product": "HasMoreProducts", "Catalog": "HasM
 class AfterbuyChannel:
     """One Afterbuy account; see `connectors.base.Channel`. Raises: the errors of `AfterbuyClient`."""
 
-    def __init__(self, settings: AfterbuySettings, login: Login, *, test: bool) -> None:
+    def __init__(
+        self, settings: AfterbuySettings, login: Login, *, test: bool, record: Recorder | None = None
+    ) -> None:
         self._settings = settings
-        self._client = AfterbuyClient(settings, login, test=test)
+        self._client = AfterbuyClient(settings, login, test=test, record=record)
         self.would_send: list[WouldSend] = self._client.would_send
         """The writes that test mode kept back, without credentials."""
         self.stock_batch_size = settings.stock_batch_size
@@ -222,7 +225,7 @@ class AfterbuyChannel:
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch = [Batch(item.key, item.external_id, stock_to_wire(item, self._settings)) for item in items]
-        return send(batch, self._client.update_shop_products, self.stock_batch_size, splits=True)
+        return send(batch, self._write_products, self.stock_batch_size, splits=True)
 
     def fetch_stock(self, external_ids: Sequence[str]) -> dict[str, int]:
         """Return what Afterbuy holds of each product; one that it does not know is missing."""
@@ -248,7 +251,7 @@ class AfterbuyChannel:
             for item in items
         ]
         splits = not self._settings.mail_buyer_payment
-        return send(batch, self._client.update_sold_items, self.status_batch_size, splits=splits)
+        return send(batch, self._write_orders, self.status_batch_size, splits=splits)
 
     def publish_shipments(self, items: Sequence[ShipmentItem]) -> list[ItemResult]:
         """Tell that orders were shipped; one result for each, in their order. Safe to repeat.
@@ -260,7 +263,13 @@ class AfterbuyChannel:
             for item in items
         ]
         splits = not self._settings.mail_buyer_shipping
-        return send(batch, self._client.update_sold_items, self.status_batch_size, splits=splits)
+        return send(batch, self._write_orders, self.status_batch_size, splits=splits)
+
+    def _write_products(self, batch: Sequence[Batch]) -> Answer:
+        return self._client.update_shop_products([item.nodes for item in batch])
+
+    def _write_orders(self, batch: Sequence[Batch]) -> Answer:
+        return self._client.update_sold_items([item.nodes for item in batch], [item.key for item in batch])
 
     def fetch_services(self) -> list[ServiceData]:
         """Return payment and shipping methods, each id once."""

@@ -6,7 +6,7 @@ import socket
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from connectors.errors import (
     WriteHeldBackError,
 )
 from connectors.transport import Client, Transport
+from models.call import CallData
 from tests.connectors.loopback import Loopback, Reply, http
 
 SECRET = "hush-hush & <quiet>"
@@ -158,6 +159,66 @@ def test_a_retry_after_that_says_nothing_is_none(header: str) -> None:
     error = failure(reply, READ)
     assert isinstance(error, TransientError)
     assert error.retry_after is None
+
+
+def seen(reply: Reply, extensions: dict[str, object], **options: object) -> list[tuple[object, ...]]:
+    """Send one request; return what its recorder was told, each time as it was then."""
+    told: list[tuple[object, ...]] = []
+
+    def record(data: CallData) -> None:
+        timed = data.milliseconds is not None
+        told.append((data.call, data.reads, data.ending, data.status, data.size_bytes, timed))
+
+    with (
+        Loopback(reply) as server,
+        opened(server.url, record=record, **options) as (client, _),
+        suppress(ConnectorError),
+    ):
+        client.post(f"{server.url}?token={SECRET}", content=SECRET, extensions=extensions)
+    return told
+
+
+def test_every_exchange_is_recorded_and_a_write_before_it_leaves() -> None:
+    """How it ended, never what was said: the query, the body and the answer stay out."""
+    assert seen(http(b"12345"), READ) == [("Look", True, "ok", 200, 5, True)]
+    assert seen(http(b"12345"), WRITE) == [
+        ("Change", False, "open", None, None, False),
+        ("Change", False, "ok", 200, 5, True),
+    ]
+    assert seen(http(b"no", status="401 Unauthorized"), READ) == [
+        ("Look", True, "AccountError", 401, 2, True)
+    ]
+    assert seen(Reply(reset=True), WRITE)[1:] == [("Change", False, "UncertainError", None, None, True)]
+    assert seen(http(b"ok"), WRITE, test=True) == [("Change", False, "held back", None, None, True)]
+    assert seen(http(b"ok"), {})[0][0] == "POST /api"
+
+
+def test_a_write_that_cannot_be_recorded_does_not_leave() -> None:
+    """The recorder stops what its run may not send any more; a read goes on."""
+
+    def record(data: CallData) -> None:
+        if data.ending == "open":
+            raise RuntimeError("lost")
+
+    with Loopback(http(b"ok")) as server, opened(server.url, record=record) as (client, _):
+        with pytest.raises(RuntimeError, match="lost"):
+            client.post(server.url, content=b"x", extensions=WRITE)
+        assert server.requests == []
+        assert client.get(server.url, extensions=READ).content == b"ok"
+
+
+def test_what_an_answer_means_is_added_to_its_record() -> None:
+    """The client that reads an answer knows better than its status."""
+    told: list[CallData] = []
+    with (
+        Loopback(http(b"<html/>")) as server,
+        opened(server.url, record=told.append) as (client, transport),
+    ):
+        client.get(server.url, extensions=READ)
+        with pytest.raises(TransientError), transport.judging():
+            raise TransientError("this is no answer")
+    assert [data.ending for data in told] == ["TransientError"] * 2
+    assert told[0] is told[1]
 
 
 LOST = {

@@ -47,6 +47,8 @@ def main(cycle: str, account: str, point: str, number: int, wishes: str) -> None
         case "after-send":
             for name in ("publish_stock", "publish_payments", "publish_shipments"):
                 _kill_around(AfterbuyChannel, name, number, before=False)
+        case "before-note":
+            _kill_around(AfterbuyChannel, "_write_orders", number, before=False)
         case "before-page":
             for name in ("fetch_orders", "fetch_articles"):
                 _kill_around(AfterbuyChannel, name, number, before=True)

@@ -20,6 +20,7 @@ from flows.shipping_sync import shipping_sync
 from flows.stock_export import stock_export
 from models.account import get_account
 from models.article import Article
+from models.call import list_calls, orders_of_calls
 from models.columns import need_id, utc_now
 from models.cycle import Counts, Cycle, Lease, Run, find_cursor
 from models.db import read_scope, session_scope
@@ -165,6 +166,15 @@ def outbound(shop: Shop) -> list[tuple[str, str]]:
             select(Outbound).where(Outbound.account_id == account_id).order_by(col(Outbound.id))
         ).all()
         return [(str(row.kind), str(row.state)) for row in rows]
+
+
+def calls(shop: Shop, **wanted: Any) -> list[tuple[str, str, list[str]]]:
+    """Return the calls on record, oldest first: what for, how each ended, and the orders it told of."""
+    with read_scope() as session:
+        account_id = get_account(session, shop.name).id
+        rows = list_calls(session, account_id=account_id, **wanted)[::-1]
+        orders = orders_of_calls(session, [need_id(row.id) for row in rows])
+        return [(row.call, row.ending, orders.get(need_id(row.id), [])) for row in rows]
 
 
 def listing_of(shop: Shop, product: Product) -> Listing:

@@ -20,6 +20,7 @@ from tests.flows.steps import (
     Figures,
     add_mug,
     attempt,
+    calls,
     cursor,
     expire_lease,
     last_run,
@@ -108,6 +109,8 @@ def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
         set_stock(shop, **{f"M_{number}": 7 for number in range(5)})
 
     kill(shop, cycle, point, 2)
+    cut_off = [ending for _, ending, _ in calls(shop, failed=True)]
+    assert cut_off == (["open"] if point == "after-send" else [])
     expire_lease(shop)
     counts = sync(cycle, shop)
 
@@ -124,6 +127,24 @@ def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
         assert {one.delivery_date for one in shop.channel.orders.values()} == {SHIPPED_AT}
         assert [one.additional_info for one in orders] == [f"P{number}" for number in range(5)]
     assert shop.channel.mails_to_buyers == []
+
+
+def test_a_write_of_a_process_that_died_before_its_note_is_seen(shop: Shop) -> None:
+    """Its row was saved before it left, with its orders, and stays open for people to see."""
+    mug = add_mug(shop, 10)
+    sync(Cycle.article_import, shop)
+    theirs = shop.channel.place_order([mug])
+    sync(Cycle.order_import, shop)
+    ship(shop, theirs.order_id, ParcelData(tracking_number="P1"))
+
+    kill(shop, Cycle.shipping_sync, "before-note", 1)
+    run_id = last_run(shop, Cycle.shipping_sync).id
+
+    assert calls(shop, failed=True) == [("UpdateSoldItems", "open", [str(theirs.order_id)])]
+    assert calls(shop, run_id=run_id) == calls(shop, failed=True)
+    expire_lease(shop)
+    sync(Cycle.shipping_sync, shop)
+    assert shop.simulator.effects_by_name["UpdateSoldItems"] == 1
 
 
 def test_a_page_that_breaks_is_read_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from models.account import Account, account_data
+from models.columns import need_id
 from models.cycle import Cycle, begin_run
 from models.db import dispose, session_scope, upgrade
 from models.errors import RuleError
@@ -23,6 +24,7 @@ from models.matching import DEFAULT_RULES
 from models.order import Actor, Order
 from models.order_intake import save_orders
 from models.order_life import cancel_order
+from models.outbound import OutboundKind, claim_due, lock_claimed, mark_sent
 from models.payment import record_payment
 from models.settings import get_settings
 from models.shipment import ParcelData, record_shipment
@@ -188,3 +190,18 @@ def migrate(url: str) -> str:
     """Bring a database to the newest schema, as each machine does when it starts."""
     upgrade(url)
     return "migrated"
+
+
+def claim_all(account_id: int, run_id: int) -> list[str]:
+    """Claim outbound rows and close them until none is left, as runs without a lease; return their keys."""
+    keys: list[str] = []
+    while True:
+        with session_scope() as session:
+            rows = claim_due(session, account_id, OutboundKind.stock, 7, run_id)
+            ids = [need_id(row.id) for row in rows]
+        if not ids:
+            return keys
+        with session_scope() as session:
+            for row in lock_claimed(session, ids, run_id).values():
+                keys.append(row.key)
+                mark_sent(session, row, row.version)

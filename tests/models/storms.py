@@ -1,5 +1,6 @@
 """What one process of a storm does: steps drawn by a seed, each in a transaction of its own."""
 
+import os
 import random
 from collections import Counter
 from decimal import Decimal
@@ -55,7 +56,7 @@ def take(session: Session, dice: random.Random, kind: str, articles: list[int], 
         set_on_hand(session, warehouse_id, counted)
     elif kind == "export":
         lock_tenants(session, [account.tenant_id])
-        for row in claim_due(session, account.id or 0, OutboundKind.stock, 3):
+        for row in claim_due(session, account.id or 0, OutboundKind.stock, 3, os.getpid()):
             mark_sent(session, row, row.version)
     elif kind == "touch":
         touch_account(session, account.id or 0)

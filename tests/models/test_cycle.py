@@ -11,6 +11,7 @@ from models.cycle import (
     Counts,
     Cycle,
     Lease,
+    Rhythm,
     Run,
     RunState,
     begin_run,
@@ -18,9 +19,12 @@ from models.cycle import (
     finish_run,
     keep_lease,
     leases_of,
+    list_overdue,
     list_vanished,
     mark_vanished,
+    restart_rhythms,
     save_cursor,
+    save_rhythm,
 )
 from models.db import session_scope
 from models.errors import LeaseHeldError, LeaseLostError
@@ -205,3 +209,27 @@ def test_figures_add_up() -> None:
     total.add(Counts(read=3, failed=4))
 
     assert total == Counts(read=5, held=1, failed=4)
+
+
+def test_rhythms_count_anew_after_a_long_pause(database: str) -> None:
+    """Nothing is overdue that could not run; but what has not begun since then goes on being missed."""
+    with session_scope() as session:
+        account_id = make_shop(session).account.id
+        for cycle in (Cycle.order_import, Cycle.stock_export):
+            save_rhythm(session, account_id, cycle, 300, active=True)
+            session.get_one(Rhythm, (account_id, cycle)).since = utc_now() - timedelta(days=9)
+        ran = begin_run(session, account_id, Cycle.order_import)
+        ran.started_at = utc_now() - timedelta(days=2)
+        session.flush()
+        assert len(list_overdue(session, 3)) == 2
+
+        restart_rhythms(session)
+        session.expire_all()
+        assert [rhythm.cycle for rhythm, _ in list_overdue(session, 3)] == [Cycle.stock_export]
+
+        since = utc_now() - timedelta(hours=1)
+        session.get_one(Rhythm, (account_id, Cycle.order_import)).since = since
+        session.flush()
+        restart_rhythms(session)
+        session.expire_all()
+        assert len(list_overdue(session, 3)) == 2, "it never began since"

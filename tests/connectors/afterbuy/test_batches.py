@@ -7,7 +7,6 @@ import pytest
 from connectors.afterbuy.batches import Batch, send
 from connectors.afterbuy.client import Answer
 from connectors.afterbuy.wire import WarningWire
-from connectors.afterbuy.xml import Node
 from connectors.base import Outcome
 
 
@@ -27,9 +26,9 @@ class Server:
         self.bad = bad
         self.sizes: list[int] = []
 
-    def write(self, items: Sequence[Sequence[Node]]) -> Answer:
-        self.sizes.append(len(items))
-        ids = [content for item in items for _, content in item]
+    def write(self, batch: Sequence[Batch]) -> Answer:
+        self.sizes.append(len(batch))
+        ids = [content for item in batch for _, content in item.nodes]
         found = [warning(12)] if self.bad in ids else []
         return Answer(result=None, warnings=self.warnings + found)
 

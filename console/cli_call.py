@@ -1,0 +1,71 @@
+"""`warenfluss call`: what was exchanged with outside systems."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli_output import (
+    TABLE_LIMIT,
+    AccountOption,
+    AsJson,
+    LimitOption,
+    need_database,
+    new_app,
+    print_json_list,
+    print_table,
+)
+from models.account import get_account, list_accounts
+from models.call import list_calls, orders_of_calls
+from models.columns import need_id
+from models.db import read_scope
+from models.order import find_order
+
+app = new_app("What was exchanged with the outside, and how it ended.")
+apps = {"call": app}
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    order: Annotated[str | None, typer.Option(help="Only writes that told of this order.")] = None,
+    run: Annotated[int | None, typer.Option(help="Only of this run.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that did not end well.")] = False,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List calls, the latest first; `open` is a write that left in a process that died."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        most = limit if limit is not None else (None if as_json else TABLE_LIMIT)
+        calls = list_calls(
+            session,
+            account_id=account_id,
+            order_id=find_order(session, order, account_id).id if order else None,
+            run_id=run,
+            failed=failed,
+            limit=most or None,
+        )
+        orders = orders_of_calls(session, [need_id(call.id) for call in calls])
+        rows: list[dict[str, Any]] = [
+            {
+                "id": call.id,
+                "started_at": call.started_at,
+                "account": names[call.account_id],
+                "run": call.run_id,
+                "call": call.call,
+                "kind": "read" if call.reads else "write",
+                "ending": call.ending,
+                "status": call.status,
+                "milliseconds": call.milliseconds,
+                "size_bytes": call.size_bytes,
+                "orders": orders.get(need_id(call.id), []),
+            }
+            for call in calls
+        ]
+    if as_json:
+        print_json_list(rows)
+        return
+    columns = ("started_at", "account", "run", "call", "kind", "ending", "status", "milliseconds", "orders")
+    print_table(columns, [[row[column] for column in columns] for row in rows])

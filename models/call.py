@@ -1,0 +1,154 @@
+"""Call: one exchange with an outside system, without what was said in it, kept for a set time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Index, PrimaryKeyConstraint, text, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.columns import instant, utc_now
+from models.order import Order
+from models.upsert import insert_or_update, insert_returning
+
+OK = "ok"
+HELD_BACK = "held back"
+"""Test mode: it never left."""
+OPEN = "open"
+"""A write that is leaving; one that stays so was cut off, and nobody knows what came of it."""
+
+
+@dataclass(eq=False)
+class CallData:
+    """One exchange while it goes on: the transport fills it in, and its recorder keeps it."""
+
+    call: str
+    """The connector's name of the call; never a query or a body."""
+    reads: bool
+    order_keys: tuple[str, ...] = ()
+    """Of a write that tells of orders: its items' keys, which are the ids of the orders here."""
+    started_at: datetime = field(default_factory=utc_now)
+    milliseconds: int | None = None
+    ending: str = OPEN
+    """`ok`, `held back`, `open`, or the class of the error."""
+    status: int | None = None
+    size_bytes: int | None = None
+    row_id: int | None = None
+    """Of what is saved of it already, once that is committed."""
+
+
+class Call(SQLModel, table=True):
+    __tablename__ = "call"
+    __table_args__ = (
+        Index("ix_call_account", "account_id", "id"),
+        # Written as the query below is, or SQLite would not use it.
+        Index(
+            "ix_call_failed",
+            "id",
+            sqlite_where=text("failed IS 1"),
+            postgresql_where=text("failed IS true"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    run_id: int | None = None
+    """The run that made it; none if a person tried a login. No foreign key: runs may be forgotten first."""
+    call: str = Field(max_length=200)
+    reads: bool
+    started_at: datetime = instant()
+    milliseconds: int | None = None
+    """Until the whole answer was there."""
+    ending: str = Field(max_length=60)
+    """`ok`, `held back`, `open`, or the class of the error."""
+    failed: bool = False
+    """Neither `ok` nor `held back`."""
+    status: int | None = None
+    """The HTTP status, if an answer came."""
+    size_bytes: int | None = None
+    """Of the answer, unpacked."""
+
+
+class CallOrder(SQLModel, table=True):
+    """A write and an order that it told of."""
+
+    __tablename__ = "call_order"
+    __table_args__ = (PrimaryKeyConstraint("order_id", "call_id"),)
+
+    order_id: int = Field(foreign_key="sales_order.id", ondelete="CASCADE")
+    call_id: int = Field(foreign_key="call.id", ondelete="CASCADE", index=True)
+
+
+def save_calls(
+    session: Session, account_id: int, run_id: int | None, calls: Sequence[CallData]
+) -> dict[CallData, int]:
+    """Insert calls, each with its orders, or add what came of those saved before; return ids of new ones."""
+    new = [call for call in calls if call.row_id is None]
+    rows = [
+        {
+            "account_id": account_id,
+            "run_id": run_id,
+            "call": call.call[:200],
+            "reads": call.reads,
+            "started_at": call.started_at,
+            **_end_of(call),
+        }
+        for call in new
+    ]
+    ids = insert_returning(session, Call, rows)
+    links = [
+        {"order_id": int(key), "call_id": call_id}
+        for call_id, call in zip(ids, new, strict=True)
+        for key in call.order_keys
+    ]
+    insert_or_update(session, CallOrder, links, key=("order_id", "call_id"))
+    for call in calls:
+        if call.row_id is not None:
+            session.execute(update(Call).where(col(Call.id) == call.row_id).values(**_end_of(call)))
+    return dict(zip(new, ids, strict=True))
+
+
+def list_calls(
+    session: Session,
+    *,
+    account_id: int | None = None,
+    order_id: int | None = None,
+    run_id: int | None = None,
+    failed: bool = False,
+    limit: int | None = None,
+) -> list[Call]:
+    """Return calls, the latest first."""
+    query = select(Call).order_by(col(Call.id).desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Call.account_id == account_id)
+    if run_id is not None:
+        query = query.where(Call.run_id == run_id)
+    if order_id is not None:
+        query = query.where(col(Call.id).in_(select(CallOrder.call_id).where(CallOrder.order_id == order_id)))
+    if failed:
+        query = query.where(col(Call.failed).is_(True))
+    return list(session.exec(query).all())
+
+
+def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the external ids of the orders that writes told of, by call."""
+    found: dict[int, list[str]] = {}
+    for start in range(0, len(call_ids), 5000):
+        for call_id, external_id in session.exec(
+            select(CallOrder.call_id, Order.external_id)
+            .join(Order, col(Order.id) == col(CallOrder.order_id))
+            .where(col(CallOrder.call_id).in_(call_ids[start : start + 5000]))
+            .order_by(col(CallOrder.call_id), col(Order.id))
+        ):
+            found.setdefault(call_id, []).append(external_id)
+    return found
+
+
+def _end_of(call: CallData) -> dict[str, object]:
+    return {
+        "milliseconds": call.milliseconds,
+        "ending": call.ending[:60],
+        "failed": call.ending not in (OK, HELD_BACK),
+        "status": call.status,
+        "size_bytes": call.size_bytes,
+    }

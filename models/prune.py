@@ -1,0 +1,92 @@
+"""Forget what is over: calls, runs, alarms, mails and settled records, after a set number of days."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select
+
+from models.alarm import Alarm, Incident
+from models.aside import Aside
+from models.call import Call
+from models.cycle import Lease, Run, RunState
+from models.mail import Mail
+
+
+@dataclass(frozen=True)
+class Forgettable:
+    """A table whose rows go after a while; `find` returns the ids of the oldest that may, at most so many."""
+
+    table: Any
+    find: Callable[[Session, datetime, int], Sequence[int | None]]
+
+
+def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], before: datetime) -> None:
+    """Delete rows that were found; a record set aside again meanwhile stays."""
+    query = delete(kind.table).where(kind.table.id.in_(ids))
+    if kind.table is Aside:
+        query = query.where(col(Aside.settled_at) < before)
+    session.execute(query)
+
+
+def _calls(session: Session, before: datetime, limit: int) -> list[int | None]:
+    # By id, which rises with time: an index on the time would cost each call something.
+    rows = session.exec(select(Call.id, Call.started_at).order_by(col(Call.id)).limit(limit)).all()
+    return [row_id for row_id, started_at in rows if started_at < before]
+
+
+def _incidents(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    closed = select(Alarm.id).where(col(Alarm.closed_at).is_not(None))
+    over = col(Incident.alarm_id).is_(None) | col(Incident.alarm_id).in_(closed)
+    return _first(session, select(Incident.id).where(Incident.noted_at < before, over), limit)
+
+
+def _alarms(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    named = select(Incident.alarm_id).where(col(Incident.alarm_id).is_not(None))
+    # Keys of mails name alarms, and SQLite would give the last one's number away again.
+    last = select(func.max(Alarm.id))
+    query = select(Alarm.id).where(
+        col(Alarm.closed_at) < before, col(Alarm.id).not_in(named), col(Alarm.id).not_in(last)
+    )
+    return _first(session, query, limit)
+
+
+def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    # The last of each kind says since when a cycle stands still, and keeps its number from coming again.
+    last = select(func.max(Run.id)).group_by(
+        col(Run.account_id), col(Run.cycle), col(Run.test), col(Run.state)
+    )
+    query = select(Run.id).where(
+        Run.started_at < before,
+        Run.state != RunState.running,
+        col(Run.id).not_in(last),
+        col(Run.id).not_in(select(Lease.run_id)),
+    )
+    return _first(session, query, limit)
+
+
+def _mails(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    return _first(session, select(Mail.id).where(col(Mail.sent_at) < before), limit)
+
+
+def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    return _first(session, select(Aside.id).where(col(Aside.settled_at) < before), limit)
+
+
+def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
+    ids: Sequence[int | None] = session.exec(query.limit(limit)).all()
+    return ids
+
+
+CALLS = Forgettable(Call, _calls)
+"""With their links to orders."""
+HISTORY = (
+    Forgettable(Mail, _mails),
+    Forgettable(Incident, _incidents),
+    Forgettable(Alarm, _alarms),
+    Forgettable(Run, _runs),
+    Forgettable(Aside, _asides),
+)
+"""Delivered mails, incidents and closed alarms, ended runs, and records that could be used after all."""

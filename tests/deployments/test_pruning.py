@@ -1,0 +1,125 @@
+"""What is over is forgotten after its days; what is open, last or still needed stays."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import SQLModel, col, func, select
+
+from deployments.pruning import prune
+from models.alarm import Alarm, Incident
+from models.aside import Aside, RejectedData, set_aside, settle_asides
+from models.call import Call, CallData, CallOrder, save_calls
+from models.columns import need_id, utc_now
+from models.cycle import Cycle, Run, last_success
+from models.db import read_scope, session_scope
+from models.mail import Mail
+from models.order import Order
+from models.settings import get_settings
+from tests.support.builders import make_line, make_order, make_shop, take_in
+from tests.tasks.alarm_steps import fail, make_account, succeed
+
+OLD = timedelta(days=100)
+
+
+def count(table: type[SQLModel]) -> int:
+    with read_scope() as session:
+        return session.exec(select(func.count()).select_from(table)).one()
+
+
+def age(**columns: Any) -> None:
+    """Let all rows of tables be a hundred days older: TABLE_COLUMN=table."""
+    with session_scope() as session:
+        for name, table in columns.items():
+            column = getattr(table, name.partition("__")[2])
+            rows = session.execute(select(table.id, column).where(column.is_not(None))).all()
+            for row_id, value in rows:
+                session.execute(update(table).where(table.id == row_id).values({column: value - OLD}))
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deployments.pruning.BATCH", 2)
+    monkeypatch.setattr("deployments.pruning.PAUSE_SECONDS", 0.0)
+
+
+def test_old_calls_go_with_their_links(database: str, small_batches: None) -> None:
+    """In batches, and no further than their days; the orders stay."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        take_in(session, shop, make_order("1", make_line("a", "MUG")))
+        key = str(session.exec(select(Order.id)).one())
+        for days in (40, 35, 31, 31, 31, 29, 0):
+            call = CallData("Change", reads=False, ending="ok", order_keys=(key,))
+            call.started_at = utc_now() - timedelta(days=days)
+            save_calls(session, shop.account.id, None, [call])
+
+    assert prune() == 5
+    assert (count(Call), count(CallOrder), count(Order)) == (2, 2, 1)
+    assert prune() == 0
+
+
+def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batches: None) -> None:
+    """The last success of a cycle is known for ever; an open alarm keeps its incidents."""
+    account_id = make_account()
+    for _ in range(3):
+        fail(account_id)
+        succeed(account_id)
+    fail(account_id, Cycle.stock_export)
+    with session_scope() as session:
+        session.execute(update(Mail).where(col(Mail.id) < 3).values(sent_at=utc_now()))
+        rejected = [RejectedData(kind="order", external_id=one, reason="?") for one in ("1", "2")]
+        set_aside(session, account_id, rejected)
+        settle_asides(session, account_id, "order", ["1"])
+    age(
+        run__started_at=Run,
+        run__finished_at=Run,
+        alarm__closed_at=Alarm,
+        incident__noted_at=Incident,
+        mail__sent_at=Mail,
+        aside__settled_at=Aside,
+    )
+
+    prune()
+
+    with read_scope() as session:
+        kept = [(str(run.cycle), str(run.state)) for run in session.exec(select(Run).order_by(col(Run.id)))]
+        assert kept == [
+            ("order-import", "failed"),
+            ("order-import", "completed"),
+            ("stock-export", "failed"),
+        ]
+        assert last_success(session, account_id, Cycle.order_import) is not None
+        (alarm,) = session.exec(select(Alarm)).all()
+        assert (alarm.cycle, alarm.closed_at) == (Cycle.stock_export, None)
+        assert session.exec(select(Incident.alarm_id)).all() == [need_id(alarm.id)]
+    assert (count(Mail), count(Aside)) == (5, 1)
+
+
+def test_a_fresh_alarm_never_takes_the_number_of_a_forgotten_one(database: str) -> None:
+    """Keys of mails name alarms: one whose number came again would be told to nobody."""
+    account_id = make_account()
+    fail(account_id)
+    succeed(account_id)
+    age(alarm__closed_at=Alarm, incident__noted_at=Incident)
+    prune()
+    mails = count(Mail)
+
+    fail(account_id)
+
+    assert count(Mail) == mails + 1
+
+
+def test_settings_say_how_long(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of both kinds."""
+    account_id = make_account()
+    for _ in range(2):
+        succeed(account_id)
+    age(run__started_at=Run)
+    monkeypatch.setenv("WARENFLUSS_KEEP_HISTORY_DAYS", "200")
+    get_settings.cache_clear()
+    assert prune() == 0
+    monkeypatch.setenv("WARENFLUSS_KEEP_HISTORY_DAYS", "20")
+    get_settings.cache_clear()
+    assert prune() == 1
