@@ -141,7 +141,7 @@ def test_a_write_of_a_process_that_died_before_its_note_is_seen(shop: Shop) -> N
     run_id = last_run(shop, Cycle.shipping_sync).id
 
     assert calls(shop, failed=True) == [("UpdateSoldItems", "open", [str(theirs.order_id)])]
-    assert calls(shop, run_id=run_id) == calls(shop, failed=True)
+    assert calls(shop, run_id=run_id)[-1:] == calls(shop, failed=True)
     expire_lease(shop)
     sync(Cycle.shipping_sync, shop)
     assert shop.simulator.effects_by_name["UpdateSoldItems"] == 1
