@@ -120,11 +120,12 @@ def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
         return 0
     with work.transaction() as session:
         rows = claim_doubtful(session, work.account.id, kind, _batch_size(work, kind), run_id, keys)
+        numbers = {} if kind is OutboundKind.stock else _numbers_of(session, rows)
     if not rows:
         return 0
     why = "the channel does not know it, so that nobody can tell whether it arrived"
     try:
-        arrived, unknown = _read_back(work.channel, kind, rows)
+        arrived, unknown = _read_back(work.channel, kind, rows, numbers)
     except (RequestRefusedError, RecordError) as error:
         arrived, unknown, why = set(), {row.key for row in rows}, str(error)
     with work.transaction() as session:
@@ -435,30 +436,40 @@ def _give_back(work: Work, letters: Sequence[_Letter]) -> None:
             release_claim(session, row)
 
 
-def _read_back(channel: Channel, kind: OutboundKind, rows: Sequence[Outbound]) -> tuple[set[str], set[str]]:
+def _numbers_of(session: Session, rows: Sequence[Outbound]) -> dict[str, str]:
+    """Return the number by which the channel knows the order of each row now; a merged one has none."""
+    orders = list_tellable(session, [int(row.key) for row in rows])
+    return {str(order.id): order.external_id for order in orders}
+
+
+def _read_back(
+    channel: Channel, kind: OutboundKind, rows: Sequence[Outbound], numbers: Mapping[str, str]
+) -> tuple[set[str], set[str]]:
     """Return the keys of the rows whose values stand at the channel, and of those it does not know.
 
     A row never filled in did not leave. Stock of a listing that is unknown there may be sent again: the
-    refusal then says so.
+    refusal then says so. An order may have another number by now, or be part of another, which is told.
     """
     told = {row.key: row.sent_values for row in rows if row.sent_values}
-    ids = sorted({values["external_id"] for values in told.values()})
-    if not ids:
-        return set(), set()
     if kind is OutboundKind.stock:
-        quantities = channel.fetch_stock(ids)
+        ids = sorted({values["external_id"] for values in told.values()})
+        quantities = channel.fetch_stock(ids) if ids else {}
         arrived = {
             key
             for key, values in told.items()
             if str(quantities.get(values["external_id"])) == values["quantity"]
         }
         return arrived, set()
-    statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)}
-    known = {key: values for key, values in told.items() if values["external_id"] in statuses}
-    arrived = {
-        key for key, values in known.items() if stands_there(kind, values, statuses[values["external_id"]])
+    told = {key: values for key, values in told.items() if key in numbers}
+    ids = sorted({number for key, values in told.items() for number in (values["external_id"], numbers[key])})
+    statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)} if ids else {}
+    found = {
+        key: statuses.get(numbers[key]) or statuses.get(values["external_id"]) for key, values in told.items()
     }
-    return arrived, told.keys() - known.keys()
+    arrived = {
+        key for key, status in found.items() if status is not None and stands_there(kind, told[key], status)
+    }
+    return arrived, {key for key, status in found.items() if status is None}
 
 
 def stands_there(kind: OutboundKind, values: Mapping[str, str], status: OrderStatus) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from contextvars import copy_context
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from tests.flows.steps import (
     set_stock,
     sync,
 )
+from tests.flows.test_payment_sync import _pay
 from tests.flows.test_shipping_sync import ship
 
 STOCK, SHIPPING = Cycle.stock_export, Cycle.shipping_sync
@@ -93,6 +95,28 @@ def test_an_order_that_the_channel_forgot_is_parked_at_last(sqlite_shop: Shop) -
     assert writes == [[str(lost.order_id)], [str(other.order_id)]]
     (mail,) = _mails()
     assert str(lost.order_id) not in mail
+
+
+def test_orders_merged_before_the_look_up_wait_for_nobody(sqlite_shop: Shop) -> None:
+    """The old numbers are unknown there by then: what they became is told, and nothing is in doubt."""
+    shop = sqlite_shop
+    shop.configure(payments="warenfluss")
+    mug = add_mug(shop, 10)
+    sync(Cycle.article_import, shop)
+    both = [shop.channel.place_order([mug]).order_id for _ in range(2)]
+    sync(Cycle.order_import, shop)
+    for number in both:
+        _pay(shop, number, "14.80")
+    shop.simulator.faults.add(Fault.reset_before(), "UpdateSoldItems")
+    sync(Cycle.payment_sync, shop)
+    assert outbound(shop).count(("payment", "uncertain")) == 2
+
+    heir = shop.channel.merge(both)
+    sync(Cycle.order_import, shop)
+    sync(Cycle.payment_sync, shop)
+
+    assert set(outbound(shop)) - set(_stock(shop)) == {("payment", "sent")}
+    assert shop.channel.order(heir.order_id).already_paid == Decimal("29.60")
 
 
 def _stock(shop: Shop) -> list[tuple[str, str]]:
