@@ -43,7 +43,7 @@ BREAKS = {
     r"CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)\S+ ON (?P<table>\w+)": "use schema_change.create_index",
     r"DROP INDEX (?!CONCURRENTLY)(?P<table>)": "use schema_change.drop_index",
     r"ALTER TABLE (?P<table>\w+) ADD CONSTRAINT (?!.*NOT VALID)": "NOT VALID, then VALIDATE",
-    r"ALTER TABLE (?P<table>\w+) ADD COLUMN \S+ [^,]*NOT NULL(?!.*DEFAULT)(?<!DEFAULT)": "add it nullable",
+    r"ALTER TABLE (?P<table>\w+) ADD COLUMN (?!.* DEFAULT ).* NOT NULL": "add it nullable",
     r"ALTER TABLE (?P<table>\w+) ALTER COLUMN \S+ (SET NOT NULL|TYPE)": "add a new column instead",
     r"ALTER TABLE (?P<table>\w+) RENAME": "old code still asks for the old name",
     r"(UPDATE|DELETE FROM) (?P<table>\w+) ": "use schema_change.fill, or leave it to a cycle",
@@ -137,7 +137,7 @@ def test_a_revision_that_breaks_a_rule_is_noticed(breach: Callable[[], None]) ->
 
 
 def test_safe_steps_are_let_pass() -> None:
-    """A new table with its indexes, a column that may be null, and the steps of `schema_change`."""
+    """A new table with its indexes, a column null or with a constant, and the steps of `schema_change`."""
 
     def upgrade() -> None:
         op.create_table(
@@ -145,6 +145,9 @@ def test_safe_steps_are_let_pass() -> None:
         )
         op.create_index("ix_fresh_a", "fresh", ["a"])
         op.add_column("sales_order", sa.Column("new", sa.Integer(), nullable=True))
+        op.add_column(
+            "sales_order", sa.Column("asked", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
         schema_change.add_column("run", sa.Column("new", sa.Integer(), nullable=True))
         schema_change.add_column("outbound", sa.Column("new", sa.Integer(), nullable=True))
         schema_change.create_index("ix_sales_order_new", "sales_order", ["new"])
