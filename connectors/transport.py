@@ -51,7 +51,7 @@ class Transport(httpx.BaseTransport):
     A request is a read only if its client says so with `extensions={"reads": True}`; any other counts as a
     write. In test mode a write never leaves: it is kept in `would_send`, named by the extension "call".
     `record` is told of every exchange, and of a write also before it leaves; what it raises then stops the
-    write. The extension "order_keys" holds the keys of the orders that a write tells of.
+    write. The extension "order_numbers" holds those of the orders that a request names.
 
     Raises, from `handle_request`:
     TransientError: no connection (also for writes: nothing left), 429, and for reads no usable answer or 5xx.
@@ -102,9 +102,9 @@ class Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request and return its whole, decoded answer."""
         data = CallData(
-            call=str(request.extensions.get("call") or f"{request.method} {request.url.path}"),
+            call=self._blot(str(request.extensions.get("call") or f"{request.method} {request.url.path}")),
             reads=request.extensions.get("reads") is True,
-            order_keys=tuple(request.extensions.get("order_keys") or ()),
+            order_numbers=tuple(request.extensions.get("order_numbers") or ()),
         )
         began = time.monotonic()
         try:

@@ -27,7 +27,7 @@ apps = {"call": app}
 @app.command("list")
 def show_all(
     account: AccountOption = None,
-    order: Annotated[str | None, typer.Option(help="Only writes that told of this order.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only calls that named this order.")] = None,
     run: Annotated[int | None, typer.Option(help="Only of this run.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only those that did not end well.")] = False,
     limit: LimitOption = None,

@@ -71,7 +71,7 @@ def show_all(
 
 @app.command("show")
 def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
-    """Show one order with addresses, lines, holds, payments, parcels, history and what was sent of it."""
+    """Show one order with addresses, lines, holds, payments, parcels, history and the calls that named it."""
     from models.call import list_calls
     from models.payment import payments_of
     from models.shipment import shipments_of

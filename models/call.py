@@ -1,15 +1,15 @@
 """Call: one exchange with an outside system, without what was said in it, kept for a set time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Index, PrimaryKeyConstraint, text, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from models.columns import instant, utc_now
+from models.columns import instant, need_id, utc_now
 from models.order import Order
-from models.upsert import insert_or_update, insert_returning
+from models.upsert import insert_returning, insert_rows
 
 OK = "ok"
 HELD_BACK = "held back"
@@ -25,8 +25,8 @@ class CallData:
     call: str
     """The connector's name of the call; never a query or a body."""
     reads: bool
-    order_keys: tuple[str, ...] = ()
-    """Of a write that tells of orders: its items' keys, which are the ids of the orders here."""
+    order_numbers: tuple[str, ...] = ()
+    """Of a call that names orders: their numbers at the channel."""
     started_at: datetime = field(default_factory=utc_now)
     milliseconds: int | None = None
     ending: str = OPEN
@@ -70,7 +70,7 @@ class Call(SQLModel, table=True):
 
 
 class CallOrder(SQLModel, table=True):
-    """A write and an order that it told of."""
+    """A call and an order that it named: told of it, or asked for it by its number."""
 
     __tablename__ = "call_order"
     __table_args__ = (PrimaryKeyConstraint("order_id", "call_id"),)
@@ -82,7 +82,10 @@ class CallOrder(SQLModel, table=True):
 def save_calls(
     session: Session, account_id: int, run_id: int | None, calls: Sequence[CallData]
 ) -> dict[CallData, int]:
-    """Insert calls, each with its orders, or add what came of those saved before; return ids of new ones."""
+    """Insert calls, or add what came of those saved before; return ids of new ones.
+
+    A new one is linked to the orders that it names, as far as they are known here by now.
+    """
     new = [call for call in calls if call.row_id is None]
     rows = [
         {
@@ -96,12 +99,14 @@ def save_calls(
         for call in new
     ]
     ids = insert_returning(session, Call, rows)
+    order_ids = _ids_by_number(session, account_id, {one for call in new for one in call.order_numbers})
     links = [
-        {"order_id": int(key), "call_id": call_id}
+        {"order_id": order_ids[number], "call_id": call_id}
         for call_id, call in zip(ids, new, strict=True)
-        for key in call.order_keys
+        for number in dict.fromkeys(call.order_numbers)
+        if number in order_ids
     ]
-    insert_or_update(session, CallOrder, links, key=("order_id", "call_id"))
+    insert_rows(session, CallOrder, links)
     for call in calls:
         if call.row_id is not None:
             session.execute(update(Call).where(col(Call.id) == call.row_id).values(**_end_of(call)))
@@ -131,7 +136,7 @@ def list_calls(
 
 
 def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return the external ids of the orders that writes told of, by call."""
+    """Return the external ids of the orders that calls named, by call."""
     found: dict[int, list[str]] = {}
     for start in range(0, len(call_ids), 5000):
         for call_id, external_id in session.exec(
@@ -141,6 +146,19 @@ def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list
             .order_by(col(CallOrder.call_id), col(Order.id))
         ):
             found.setdefault(call_id, []).append(external_id)
+    return found
+
+
+def _ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
+    asked = sorted(numbers)
+    found: dict[str, int] = {}
+    for start in range(0, len(asked), 5000):
+        for number, order_id in session.exec(
+            select(Order.external_id, Order.id).where(
+                Order.account_id == account_id, col(Order.external_id).in_(asked[start : start + 5000])
+            )
+        ):
+            found[number] = need_id(order_id)
     return found
 
 

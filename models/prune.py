@@ -13,6 +13,7 @@ from models.aside import Aside
 from models.call import Call
 from models.cycle import Lease, Run, RunState
 from models.mail import Mail
+from models.reconciliation import Difference
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Forgettable:
 
 
 def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], before: datetime) -> None:
-    """Delete rows that were found; a record set aside again meanwhile stays."""
+    """Delete rows that were found; what was settled and came again meanwhile stays."""
     query = delete(kind.table).where(kind.table.id.in_(ids))
-    if kind.table is Aside:
-        query = query.where(col(Aside.settled_at) < before)
+    if kind in SETTLED:
+        query = query.where(kind.table.settled_at < before)
     session.execute(query)
 
 
@@ -75,6 +76,10 @@ def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | No
     return _first(session, select(Aside.id).where(col(Aside.settled_at) < before), limit)
 
 
+def _differences(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    return _first(session, select(Difference.id).where(col(Difference.settled_at) < before), limit)
+
+
 def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
     ids: Sequence[int | None] = session.exec(query.limit(limit)).all()
     return ids
@@ -82,11 +87,13 @@ def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
 
 CALLS = Forgettable(Call, _calls)
 """With their links to orders."""
+SETTLED = (Forgettable(Aside, _asides), Forgettable(Difference, _differences))
+"""Records that could be used after all, and differences that are none any more."""
 HISTORY = (
     Forgettable(Mail, _mails),
     Forgettable(Incident, _incidents),
     Forgettable(Alarm, _alarms),
     Forgettable(Run, _runs),
-    Forgettable(Aside, _asides),
+    *SETTLED,
 )
-"""Delivered mails, incidents and closed alarms, ended runs, and records that could be used after all."""
+"""What has ended: delivered mails, incidents and closed alarms, runs, and what is settled."""

@@ -142,6 +142,7 @@ class AfterbuyClient:
             ],
             reads=True,
             detail_level=detail_level,
+            order_numbers=() if open_checkouts else order_ids,
         )
 
     def get_payment_services(self) -> Answer:
@@ -157,10 +158,10 @@ class AfterbuyClient:
         nodes: list[Node] = [("Product", product) for product in products]
         return self._call("UpdateShopProducts", [("Products", nodes)], reads=False)
 
-    def update_sold_items(self, orders: Sequence[Sequence[Node]], keys: Sequence[str] = ()) -> Answer:
-        """Write orders, at most 150; those without a warning were taken. Our keys are for the record."""
+    def update_sold_items(self, orders: Sequence[Sequence[Node]], numbers: Sequence[str]) -> Answer:
+        """Write orders, at most 150; those without a warning were taken. Their numbers are for the record."""
         nodes: list[Node] = [("Order", order) for order in orders]
-        return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False, order_keys=keys)
+        return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False, order_numbers=numbers)
 
     def _call(
         self,
@@ -169,7 +170,7 @@ class AfterbuyClient:
         *,
         reads: bool,
         detail_level: int = 0,
-        order_keys: Sequence[str] = (),
+        order_numbers: Sequence[str] = (),
     ) -> Answer:
         head: list[Node] = [
             *self._login.elements,
@@ -181,7 +182,7 @@ class AfterbuyClient:
             self._url,
             content=xml.build("Request", [("AfterbuyGlobal", head), *nodes]),
             headers={"Content-Type": "text/xml; charset=utf-8"},
-            extensions={"reads": reads, "call": call, "order_keys": order_keys},
+            extensions={"reads": reads, "call": call, "order_numbers": order_numbers},
         )
         with self._transport.judging():
             if response.status_code != 200:

@@ -269,7 +269,8 @@ class AfterbuyChannel:
         return self._client.update_shop_products([item.nodes for item in batch])
 
     def _write_orders(self, batch: Sequence[Batch]) -> Answer:
-        return self._client.update_sold_items([item.nodes for item in batch], [item.key for item in batch])
+        numbers = [item.external_id for item in batch]
+        return self._client.update_sold_items([item.nodes for item in batch], numbers)
 
     def fetch_services(self) -> list[ServiceData]:
         """Return payment and shipping methods, each id once."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -191,6 +192,14 @@ def test_every_exchange_is_recorded_and_a_write_before_it_leaves() -> None:
     assert seen(Reply(reset=True), WRITE)[1:] == [("Change", False, "UncertainError", None, None, True)]
     assert seen(http(b"ok"), WRITE, test=True) == [("Change", False, "held back", None, None, True)]
     assert seen(http(b"ok"), {})[0][0] == "POST /api"
+
+
+def test_the_record_of_a_call_without_a_name_holds_no_secret_of_its_path() -> None:
+    """Some systems want their key there."""
+    told: list[CallData] = []
+    with Loopback(http(b"ok")) as server, opened(server.url, record=told.append) as (client, _):
+        client.get(f"{server.url}/{quote(SECRET)}/orders?of=somebody", extensions={"reads": True})
+    assert [data.call for data in told] == ["GET /api/***/orders"]
 
 
 def test_a_write_that_cannot_be_recorded_does_not_leave() -> None:

@@ -16,6 +16,16 @@ from models.cycle import Cycle, Run, last_success
 from models.db import read_scope, session_scope
 from models.mail import Mail
 from models.order import Order
+from models.prune import SETTLED, forget
+from models.reconciliation import (
+    Difference,
+    DifferenceKind,
+    Finding,
+    Remedy,
+    list_differences,
+    save_findings,
+    settle_differences,
+)
 from models.settings import get_settings
 from tests.support.builders import make_line, make_order, make_shop, take_in
 from tests.tasks.alarm_steps import fail, make_account, succeed
@@ -38,6 +48,10 @@ def age(**columns: Any) -> None:
                 session.execute(update(table).where(table.id == row_id).values({column: value - OLD}))
 
 
+def missing(number: str) -> Finding:
+    return Finding(DifferenceKind.order_not_here, number, "", "", "1.00 EUR", Remedy.read)
+
+
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("deployments.pruning.BATCH", 2)
@@ -49,9 +63,8 @@ def test_old_calls_go_with_their_links(database: str, small_batches: None) -> No
     with session_scope() as session:
         shop = make_shop(session)
         take_in(session, shop, make_order("1", make_line("a", "MUG")))
-        key = str(session.exec(select(Order.id)).one())
         for days in (40, 35, 31, 31, 31, 29, 0):
-            call = CallData("Change", reads=False, ending="ok", order_keys=(key,))
+            call = CallData("Change", reads=False, ending="ok", order_numbers=("1",))
             call.started_at = utc_now() - timedelta(days=days)
             save_calls(session, shop.account.id, None, [call])
 
@@ -72,6 +85,8 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         rejected = [RejectedData(kind="order", external_id=one, reason="?") for one in ("1", "2")]
         set_aside(session, account_id, rejected)
         settle_asides(session, account_id, "order", ["1"])
+        save_findings(session, account_id, 1, [missing("1"), missing("2")])
+        settle_differences(session, [1])
     age(
         run__started_at=Run,
         run__finished_at=Run,
@@ -79,6 +94,8 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         incident__noted_at=Incident,
         mail__sent_at=Mail,
         aside__settled_at=Aside,
+        difference__settled_at=Difference,
+        difference__first_seen_at=Difference,
     )
 
     prune()
@@ -94,7 +111,27 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         (alarm,) = session.exec(select(Alarm)).all()
         assert (alarm.cycle, alarm.closed_at) == (Cycle.stock_export, None)
         assert session.exec(select(Incident.alarm_id)).all() == [need_id(alarm.id)]
+        assert [row.subject for row in session.exec(select(Difference)).all()] == ["2"]
     assert (count(Mail), count(Aside)) == (5, 1)
+
+
+def test_what_comes_again_before_it_is_forgotten_stays(database: str) -> None:
+    """A difference that was settled long ago, and that a run finds again while old ones are looked for."""
+    account_id = make_account()
+    with session_scope() as session:
+        save_findings(session, account_id, 1, [missing("1"), missing("2")])
+        settle_differences(session, [1, 2])
+    age(difference__settled_at=Difference)
+    (kind,) = [one for one in SETTLED if one.table is Difference]
+    with session_scope() as session:
+        found = kind.find(session, utc_now(), 10)
+        save_findings(session, account_id, 2, [missing("1")])
+        forget(session, kind, found, utc_now())
+
+    assert len(found) == 2
+    with read_scope() as session:
+        assert [row.subject for row in list_differences(session)] == ["1"]
+    assert count(Difference) == 1
 
 
 def test_a_fresh_alarm_never_takes_the_number_of_a_forgotten_one(database: str) -> None:

@@ -75,9 +75,15 @@ def test_an_uncertain_write_and_its_look_up_are_shown(sqlite_shop: Shop) -> None
         "size_bytes": None,
         "orders": [str(theirs.order_id)],
     }
-    assert read("call", "list", "--order", str(theirs.order_id)) == read("call", "list", "--failed")
-    (shown,) = read("order", "show", str(theirs.order_id))["calls"]
-    assert (shown["call"], shown["ending"]) == ("UpdateSoldItems", "UncertainError")
+    of_order = read("call", "list", "--order", str(theirs.order_id))
+    assert [(row["call"], row["ending"]) for row in of_order] == [
+        ("GetSoldItems", "ok"),
+        ("UpdateSoldItems", "UncertainError"),
+    ]
+    shown = read("order", "show", str(theirs.order_id))["calls"]
+    assert [(row["call"], row["run_id"]) for row in shown[::-1]] == [
+        (row["call"], row["run"]) for row in of_order
+    ]
     assert "UncertainError" in call("order", "show", str(theirs.order_id)).stdout
     assert "UpdateSoldItems" in call("call", "list", "--account", shop.name).stdout
 

@@ -58,7 +58,7 @@ def read(one: AfterbuyClient) -> Answer:
 
 
 def write(one: AfterbuyClient) -> Answer:
-    return one.update_sold_items([[("OrderID", "1")]])
+    return one.update_sold_items([[("OrderID", "1")]], ["1"])
 
 
 def answer(reply: Reply, call: Callable[[AfterbuyClient], Answer] = read) -> Answer:
