@@ -10,22 +10,24 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import CheckConstraint, MetaData, UniqueConstraint, inspect, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 import models
 from models import db
 from models.account import Side
 from models.alarm import Alarm, AlarmKind
 from models.article import Article, ArticleKind, ArticlePrice, BundlePart
+from models.call import CallData, save_calls
 from models.columns import need_id
-from models.cycle import Cycle
+from models.cycle import Cycle, begin_run
 from models.db import Schema, get_engine, session_scope
 from models.listing import LimitScope, StockLimit
 from models.order import LinePart, Order, OrderLine, lines_of
-from models.outbound import Outbound, OutboundKind
+from models.outbound import Outbound, OutboundKind, claim_due
 from models.payment import record_payment
 from models.shipment import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
 from models.stock import Allocation, StockLevel, Warehouse
@@ -52,7 +54,7 @@ def at_empty(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def fill(session: Session) -> None:
-    """Write a life that touches every corner: variants, a merged order, a payment and a shipment."""
+    """Write a life that touches every corner: variants, a merged order, a payment, a shipment, its call."""
     shop = make_shop(session)
     parent = add_article(session, shop, "SHIRT", kind=ArticleKind.parent)
     shirt = add_article(session, shop, "SHIRT-RED", on_hand=5, parent_id=parent, listed=True)
@@ -63,6 +65,10 @@ def fill(session: Session) -> None:
     take_in(session, shop, make_order("3", make_line("a", "SHIRT-RED"), make_line("b", "SET")))
     record_payment(session, shop.account, get_order(session, "3"), Decimal("20.00"), PLACED_AT)
     record_shipment(session, get_order(session, "3"), "DHL", [ParcelData(tracking_number="T1")], PLACED_AT)
+    account_id = need_id(shop.account.id)
+    run_id = need_id(begin_run(session, account_id, Cycle.shipping_sync).id)
+    assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
+    save_calls(session, account_id, run_id, [CallData("UpdateSoldItems", reads=False, order_numbers=("3",))])
 
 
 def sizes(url: str) -> dict[str, int]:
@@ -122,6 +128,26 @@ def test_the_schema_goes_up_and_down_with_data_in_place(at_empty: str) -> None:
     assert filled["sales_order"] == 3
     assert sizes(at_empty) == fresh
     assert db.find_schema(at_empty) is Schema.current
+
+
+def test_what_stays_of_an_older_schema_keeps_its_rows(at_empty: str) -> None:
+    """Down by one revision after the other and up again, with data in place."""
+    db.upgrade(at_empty)
+    with session_scope() as session:
+        fill(session)
+    filled = sizes(at_empty)
+    scripts = ScriptDirectory.from_config(db.migration_config())
+
+    for script in list(scripts.walk_revisions())[1:]:
+        db.downgrade(script.revision, at_empty)
+        left = sizes(at_empty)
+        assert {table: filled[table] for table in left} == left
+    db.upgrade(at_empty)
+
+    assert {table: filled[table] for table in left} == {table: sizes(at_empty)[table] for table in left}
+    with session_scope() as session:
+        (told,) = session.scalars(select(Outbound).where(col(Outbound.kind) == OutboundKind.shipment))
+        assert (told.run_id, told.in_doubt, told.reported_at) == (None, False, None)
 
 
 def test_repeating_an_upgrade_changes_nothing(database: str) -> None:

@@ -60,8 +60,8 @@ def outcomes(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def both_sides(shop: Shop) -> Any:
-    """Return every row here, but for what tells of runs, and what the channel has and was told."""
-    apart = {"run", "lease"}
+    """Return every row here, but for what tells of runs and their calls, and what the channel has."""
+    apart = {"run", "lease", "call", "call_order"}
     with read_scope() as session:
         here = {
             table.name: sorted(map(repr, session.execute(select_all(table)).all()))
