@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from models.schema_change import add_column
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -10,10 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("outbound", sa.Column("run_id", sa.Integer(), nullable=True))
+    add_column("outbound", sa.Column("run_id", sa.Integer(), nullable=True))
     # A default, so that no row of a table in use has to be written anew.
-    op.add_column("outbound", sa.Column("in_doubt", sa.Boolean(), nullable=False, server_default=sa.false()))
-    op.add_column("outbound", sa.Column("reported_at", sa.DateTime(timezone=True), nullable=True))
+    add_column("outbound", sa.Column("in_doubt", sa.Boolean(), nullable=False, server_default=sa.false()))
+    add_column("outbound", sa.Column("reported_at", sa.DateTime(timezone=True), nullable=True))
 
 
 def downgrade() -> None:
