@@ -191,7 +191,7 @@ def test_prefect_without_artifacts_costs_only_the_picture(
     def refuse(**_: Any) -> None:
         raise ConnectionError("no")
 
-    for name in ("create_table_artifact", "create_markdown_artifact", "create_progress_artifact"):
+    for name in ("create_table_artifact", "create_progress_artifact"):
         monkeypatch.setattr(tasks.reports, name, refuse)
     shop = sqlite_shop
     shop.configure(page_size=2)
