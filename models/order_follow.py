@@ -123,7 +123,10 @@ def follow(
     if fixed:
         for name in (*HARMLESS_AFTER_RELEASE, "details"):
             setattr(order, name, values[name])
-        _hold_changes(session, order, difference, blocked)
+        if order.state is OrderState.cancelled:
+            _hold_bought_anew(session, order, data, blocked)
+        else:
+            _hold_changes(session, order, difference, blocked)
     elif blocked:
         hold_order(session, order, HoldReason.changed_after_release, _whereabouts(blocked))
     else:
@@ -163,8 +166,6 @@ def _hold_changes(
 
     Of an order that has left only goods and price count: addresses are made anonymous there in time.
     """
-    if order.state is OrderState.cancelled:
-        return
     changes = {name: pair for name, pair in difference.items() if name not in HARMLESS_AFTER_RELEASE}
     if order.state is OrderState.shipped:
         changes = {
@@ -173,6 +174,22 @@ def _hold_changes(
     if changes or blocked:
         detail = {**({"changes": changes} if changes else {}), **_whereabouts(blocked)}
         hold_order(session, order, HoldReason.changed_after_release, detail)
+    else:
+        settle_holds(session, order, (HoldReason.changed_after_release,))
+
+
+def _hold_bought_anew(session: Session, order: Order, data: OrderData, blocked: Collection[str]) -> None:
+    """Hold an order that was cancelled here if more is bought in it than it had: nobody would send that."""
+    had = {
+        line.external_id: line.quantity for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
+    }
+    more = {
+        f"line {line.external_id}": [_shown(had.get(line.external_id)), f"{line.quantity} × {line.price}"]
+        for line in data.lines
+        if line.external_id not in blocked and line.quantity > had.get(line.external_id, 0)
+    }
+    if more and not data.cancelled:
+        hold_order(session, order, HoldReason.changed_after_release, {"changes": more})
     else:
         settle_holds(session, order, (HoldReason.changed_after_release,))
 

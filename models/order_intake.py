@@ -127,7 +127,13 @@ def save_orders(
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
         to_serve += [need_id(order.id) for order, _ in changed if order.state in MOVABLE]
         allocate(session, to_serve)
-        note_sold_there(session, account.id, [*new_ids, *(need_id(order.id) for order, _ in changed)])
+        fixed = [data for order, data in changed if order.state not in MOVABLE]
+        note_sold_there(
+            session,
+            account.id,
+            [*new_ids, *(need_id(order.id) for order, _ in changed)],
+            {line.listing_id for data in fixed for line in data.lines},
+        )
     intake.counts.new = len(new)
     intake.counts.changed = len(changed)
     intake.counts.held = _count_held(session, [*new_ids, *(need_id(order.id) for order, _ in changed)])

@@ -12,7 +12,7 @@ from models.account import Account, list_accounts
 from models.aside import Aside
 from models.columns import need_id
 from models.cycle import Cycle, Run, RunState
-from models.order import Hold, Order, OrderState
+from models.order import Hold, Order
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.reconciliation import Difference
 
@@ -51,7 +51,7 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
         session,
         sqlalchemy_select(col(Order.account_id), func.count(func.distinct(Order.id)))
         .join(Hold, col(Hold.order_id) == col(Order.id))
-        .where(col(Hold.released_at).is_(None), col(Order.state) != OrderState.cancelled)
+        .where(col(Hold.released_at).is_(None))
         .group_by(col(Order.account_id)),
     )
     asides = _counts(

@@ -4,10 +4,11 @@ Levels are changed in `models.stock_moves` alone.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import (
     CheckConstraint,
@@ -29,6 +30,8 @@ from models.order import (
 from models.outbound import OutboundKind, queue_outbound
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update
+
+Key = TypeVar("Key", int, str)
 
 
 class MovementReason(StrEnum):
@@ -192,13 +195,21 @@ def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
         queue_outbound(session, account_id, OutboundKind.stock, sorted(listing_ids))
 
 
-def note_sold_there(session: Session, account_id: int, order_ids: Sequence[int]) -> None:
+def note_sold_there(
+    session: Session, account_id: int, order_ids: Sequence[int], listings: Collection[str] = ()
+) -> None:
     """Queue the articles of orders at the channel that sold them: its own figures moved with the sale.
 
     What it was told last is forgotten, so that it is told again even if that is the same, e.g. because
-    there is more than its maximum, or because stock came in meanwhile.
+    there is more than its maximum, or because stock came in meanwhile. `listings` are the channel's
+    numbers of what was sold in lines that those orders could not take in.
     """
     touched: set[int] = set()
+    for numbers in in_batches(sorted(listings)):
+        sold = select(Listing.article_id).where(
+            Listing.account_id == account_id, col(Listing.external_id).in_(numbers)
+        )
+        touched.update(article_id for article_id in session.exec(sold) if article_id is not None)
     for batch in in_batches(order_ids):
         touched.update(
             session.exec(
@@ -229,5 +240,5 @@ def touch_account(session: Session, account_id: int) -> None:
         queue_outbound(session, account_id, OutboundKind.stock, batch)
 
 
-def in_batches(ids: Sequence[int], size: int = 5000) -> Iterable[Sequence[int]]:
+def in_batches(ids: Sequence[Key], size: int = 5000) -> Iterable[Sequence[Key]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))

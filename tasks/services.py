@@ -15,8 +15,13 @@ EVERY = timedelta(hours=24)
 
 @step
 def refresh_services(run_id: int) -> None:
-    """Read the lists once a day: what a method means here is mapped by people, from these."""
+    """Read the lists once a day: what a method means here is mapped by people, from these.
+
+    A test run of a live account leaves them as they are.
+    """
     work = work_of(run_id)
+    if work.is_inspection:
+        return
     with read_scope() as session:
         read_at = find_cursor(session, work.account.id, CURSOR).get("at")
     if read_at is not None and utc_now() - datetime.fromisoformat(read_at) < EVERY:

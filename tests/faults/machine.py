@@ -5,7 +5,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -100,9 +99,9 @@ class Machine:
         Raises: BrokenLawError, if a run fails although all is well, or something moves for ever.
         """
         world = self.world
-        world.clocks.skew = timedelta(0)
         for side in world.sides:
             side.simulator.faults.clear()
+        world.put_clock_right()
         # Longer than any lease.
         world.clocks.advance(hours=1)
         for number, side in enumerate(world.sides):

@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models.db import session_scope
-from models.order import Order, OrderAddress, OrderLine, OrderState, PaymentState
-from models.order_life import release_order
+from models.order import Actor, Order, OrderAddress, OrderLine, OrderState, PaymentState
+from models.order_life import cancel_order, release_order
 from models.outbound import Outbound, OutboundKind
 from models.payment import Payment, record_payment
 from models.shipment import ParcelData, Shipment, record_shipment
@@ -28,7 +28,9 @@ from tests.support.builders import (
     make_line,
     make_order,
     make_shop,
+    queued_listings,
     row_counts,
+    settle_outbound,
     stock_in,
     take_in,
 )
@@ -307,6 +309,33 @@ def test_a_cancellation_after_release_is_held_until_it_is_taken_back(database: s
         assert held == [("cancelled_after_release", "", {})]
         assert (holds_in(session, "1"), states(session)) == ([], {"1": "released"})
         assert stock_in(session)["MUG"] == (10, 1)
+
+
+def test_what_is_bought_in_an_order_that_was_cancelled_here_is_held(database: str) -> None:
+    """A new line, or more of one, waits for a person; what was there and is told again does not."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        for sku in ("MUG", "CUP"):
+            add_article(session, shop, sku, on_hand=10, listed=True)
+        take_in(session, shop, make_order("1", make_line("a", "MUG", 2)))
+        cancel_order(session, get_order(session, "1"), actor=Actor.person)
+        settle_outbound(session)
+        told_again = make_order("1", make_line("a", "MUG", 2), memo="eilt")
+        take_in(session, shop, told_again)
+        held = [holds_in(session, "1")]
+        settle_outbound(session)
+        cup = make_line("b", "CUP", listing_id="L-CUP")
+        take_in(session, shop, make_order("1", make_line("a", "MUG", 3), cup))
+        held.append(holds_in(session, "1"))
+        queued = queued_listings(session)
+        take_in(session, shop, told_again)
+        held.append(holds_in(session, "1"))
+
+        more = {"line a": ["2", "3 × 10.00"], "line b": ["", "1 × 10.00"]}
+        assert held == [[], [("changed_after_release", "", {"changes": more})], []]
+        assert set(queued) == {"L-CUP", "L-MUG"}
+        assert states(session) == {"1": "cancelled"}
+        assert stock_in(session) == {"CUP": (10, 0), "MUG": (10, 0)}
 
 
 def two_orders(session: Session, shop: Shop) -> None:
