@@ -1,27 +1,30 @@
 """Prefect's server on PostgreSQL with Redis, and an `up` that uses it instead of one of its own."""
 
+import os
+import signal
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from redis import Redis
 from sqlmodel import SQLModel, func, select
 
 from connectors.afterbuy.simulator import Simulator, sample_state
 from console.prefect_home import read_state
-from deployments.accounts import request_run
-from deployments.pool import POOL
-from models.article import Article
+from deployments.accounts import deploy_account, request_run
+from deployments.pool import POOL, ensure_pool
 from models.cycle import Cycle
 from models.db import read_scope
 from models.order import Order
-from tests.console.running import running
+from tests.console.running import find_child, running
 from tests.flows.conftest import open_shop
 from tests.support.debian import start_postgres, start_redis
 from tests.support.prefect_server import find_port, start_prefect
-from tests.support.worker import serving, wait_for
+from tests.support.worker import ended, serving, wait_for, worker_of
 
 pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.timeout(300)]
 
@@ -49,7 +52,7 @@ def count(table: type[SQLModel]) -> int:
 def test_cycles_run_by_a_server_on_postgresql_and_redis(
     sqlite_database: str, data_dir: Path, tmp_path: Path
 ) -> None:
-    """`up` uses the server it is told of; its worker and another serve it; events pass through Redis."""
+    """`up` uses the server that it is told of; both its worker and another take runs; events go by Redis."""
     address, redis_port = start_postgres(), start_redis()
     port = find_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -59,18 +62,30 @@ def test_cycles_run_by_a_server_on_postgresql_and_redis(
         temporary_settings({PREFECT_API_URL: url}),
     ):
         shops = [open_shop(simulator), open_shop(simulator)]
+        with get_client(sync_client=True) as client:
+            ensure_pool(client)
+        for shop in shops:
+            # No schedule starts a run of its own in between.
+            deploy_account(shop.name, active=False)
         with (
             running(data_dir, PREFECT_API_URL=url),
             temporary_settings({PREFECT_API_URL: url}),
             get_client(sync_client=True) as client,
-            serving(POOL, "another"),
+            serving(POOL, "another") as another,
         ):
             assert "api_url" not in read_state(data_dir)
-            for shop in shops:
-                request_run(shop.name, Cycle.order_import)
-            wait_for(lambda: count(Article) == 10 and count(Order) == 6)
-            workers = client._client.post(f"/work_pools/{POOL}/workers/filter", json={}).json()
-            assert {one["name"].partition(" at ")[0] for one in workers} == {"another", "warenfluss"}
+            wait_for(
+                lambda: len(client._client.post(f"/work_pools/{POOL}/workers/filter", json={}).json()) == 2
+            )
+            # Each in turn stands still, so that the other has to take what there is.
+            turns = ((find_child(data_dir, "worker"), "another"), (another.pid, "warenfluss"))
+            for shop, (stopped, taker) in zip(shops, turns, strict=True):
+                os.kill(stopped, signal.SIGSTOP)
+                run_id = request_run(shop.name, Cycle.order_import)
+                run = wait_for(partial(ended, client, run_id))
+                os.kill(stopped, signal.SIGCONT)
+                assert (run.state_type, worker_of(run).partition(" at ")[0]) == (StateType.COMPLETED, taker)
+            assert count(Order) == 6
             with psycopg.connect(f"postgresql://{address}", autocommit=True) as connection:
                 wait_for(lambda: connection.execute("SELECT 1 FROM events LIMIT 1").fetchone())
             assert Redis(port=redis_port).dbsize() > 0

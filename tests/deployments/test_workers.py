@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -24,7 +23,7 @@ from tasks.alarms import watch
 from tests.console.running import is_alive
 from tests.flows.conftest import Shop, open_shop
 from tests.flows.steps import expire_lease
-from tests.support.worker import serving, wait_for
+from tests.support.worker import ended, serving, wait_for, worker_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -68,15 +67,6 @@ def at_work(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
     with read_scope() as session:
         rows = session.exec(select(Run).where(Run.flow_run_id == str(run_id))).all()
     return run if rows else None
-
-
-def worker_of(run: FlowRun) -> Any:
-    return run.labels.get("prefect.worker.name")
-
-
-def ended(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
-    run = client.read_flow_run(run_id)
-    return run if run.state is not None and run.state.is_final() else None
 
 
 def message_of(run: FlowRun) -> str:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL
 
 ROOT = Path(__file__).parents[2]
@@ -56,3 +59,14 @@ def wait_for(look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.2)
     return found
+
+
+def worker_of(run: FlowRun) -> str:
+    """Return the name of the worker that took a run, empty while none has."""
+    return str(run.labels.get("prefect.worker.name", ""))
+
+
+def ended(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
+    """Return a run once it is over."""
+    run = client.read_flow_run(run_id)
+    return run if run.state is not None and run.state.is_final() else None
