@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +19,9 @@ from models.errors import RuleError
 from models.mail import explain_silence, find_backlog
 from models.settings import Settings, get_settings
 from models.status import status_of_accounts
+
+if TYPE_CHECKING:
+    from deployments.pool import PoolService
 
 MAIL_PATIENCE = timedelta(minutes=15)
 
@@ -117,6 +121,58 @@ def _examine_prefect(*, is_needed: bool) -> Iterator[Finding]:
     elif not prefect_home.is_healthy(url):
         advice = "Start it, or correct PREFECT_API_URL." if named else "Start `warenfluss up` again."
         yield Finding(True, "Prefect", f"The server at {url} does not answer.", advice)
+    elif is_needed:
+        yield from _examine_workers()
+
+
+def _examine_workers() -> Iterator[Finding]:
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    from deployments.pool import find_service
+
+    try:
+        with get_client(sync_client=True) as client:
+            service = find_service(client)
+    except PrefectHTTPStatusError as error:
+        status = error.response.status_code
+        advice = "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY."
+        if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            advice = "See the server's own log."
+        yield Finding(True, "Prefect", f"The server refuses to tell of its workers ({status}).", advice)
+    except httpx.HTTPError as error:
+        message = f"The server does not tell of its workers ({type(error).__name__})."
+        yield Finding(True, "Prefect", message, "Try again; then see the server's own log.")
+    else:
+        yield from explain_service(service)
+
+
+def explain_service(service: "PoolService | None") -> Iterator[Finding]:
+    """Yield what keeps runs from being taken."""
+    if service is None:
+        yield Finding(
+            True,
+            "workers",
+            "Prefect knows no work pool of Warenfluss, so no cycle runs by itself.",
+            "`warenfluss up` makes it with the deployments and serves it.",
+        )
+        return
+    if service.is_paused:
+        yield Finding(
+            True,
+            "workers",
+            "The work pool is paused, so no cycle begins.",
+            "Resume it on the page Work Pools in the Prefect UI.",
+        )
+    if not service.online:
+        seen = show_cell(service.last_seen_at) if service.last_seen_at else "never"
+        yield Finding(
+            True,
+            "workers",
+            f"No worker takes runs; the last sign of one: {seen}.",
+            "Start `warenfluss up`, or `warenfluss worker` on any machine that reaches both servers.",
+        )
 
 
 def _examine_accounts() -> Iterator[Finding]:

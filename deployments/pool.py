@@ -1,7 +1,11 @@
 """The work pool from which workers on any machine take their runs."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import WorkerStatus
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 
@@ -23,3 +27,33 @@ def ensure_pool(client: SyncPrefectClient, name: str = POOL) -> None:
             client.create_work_pool(pool)
         except ObjectAlreadyExists:
             return
+
+
+@dataclass(frozen=True)
+class PoolService:
+    """Whether runs of a work pool find somebody who takes them."""
+
+    is_paused: bool = False
+    online: int = 0
+    """Workers that Prefect's server has heard of within their last few heartbeats."""
+    last_seen_at: datetime | None = None
+    """When any worker was last heard of, by the clock of Prefect's server; None if none is known."""
+
+
+def find_service(client: SyncPrefectClient, name: str = POOL) -> PoolService | None:
+    """Return who serves a work pool, None if there is no such pool.
+
+    Raises: PrefectHTTPStatusError or httpx.HTTPError, if the server refuses or cannot be reached.
+    """
+    try:
+        pool = client.read_work_pool(name)
+    except ObjectNotFound:
+        return None
+    workers = client.read_workers_for_work_pool(name)
+    return PoolService(
+        is_paused=bool(pool.is_paused),
+        online=sum(worker.status is WorkerStatus.ONLINE for worker in workers),
+        last_seen_at=max(
+            (worker.last_heartbeat_time for worker in workers if worker.last_heartbeat_time), default=None
+        ),
+    )

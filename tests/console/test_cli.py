@@ -4,13 +4,20 @@ import json
 import socket
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from console.cli import COMMANDS, app
+from console.cli_doctor import explain_service
+from deployments.pool import PoolService
 from models import db
 from models.account import Mode
 from models.aside import RejectedData, set_aside
@@ -21,6 +28,7 @@ from tests.console.cli_steps import article, bundle, call, open_shop, read, refu
 from tests.support.smtp import SmtpServer
 
 ROOT = Path(__file__).parents[2]
+SEEN_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 READING = [
     ("tenant", "list"),
     ("account", "list"),
@@ -407,3 +415,62 @@ def test_doctor_likes_a_mail_server_that_answers(
     get_settings.cache_clear()
 
     assert "mail" not in _subjects()[1]
+
+
+@pytest.mark.parametrize(
+    ("service", "said"),
+    [
+        (None, ["Prefect knows no work pool of Warenfluss, so no cycle runs by itself."]),
+        (PoolService(online=1, last_seen_at=SEEN_AT), []),
+        (
+            PoolService(last_seen_at=SEEN_AT),
+            ["No worker takes runs; the last sign of one: 2026-03-02 10:30."],
+        ),
+        (
+            PoolService(is_paused=True),
+            [
+                "The work pool is paused, so no cycle begins.",
+                "No worker takes runs; the last sign of one: never.",
+            ],
+        ),
+    ],
+)
+def test_doctor_knows_who_takes_runs(service: PoolService | None, said: list[str]) -> None:
+    """A server alone runs nothing; what is missing is urgent and has its advice."""
+    findings = list(explain_service(service))
+    assert [finding.message for finding in findings] == said
+    assert all(finding.urgent and finding.advice for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (HTTPStatus.UNAUTHORIZED, "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY."),
+        (HTTPStatus.NOT_FOUND, "Prefect knows no work pool of Warenfluss"),
+    ],
+)
+def test_doctor_asks_the_server_of_prefect_for_workers(
+    sqlite_database: str, monkeypatch: pytest.MonkeyPatch, status: HTTPStatus, said: str
+) -> None:
+    """A server that answers is asked who serves it, if any account needs one; no answer is no traceback."""
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(HTTPStatus.OK if self.path.endswith("/health") else status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None: ...
+
+    open_shop()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        with temporary_settings({PREFECT_API_URL: url}):
+            result = call("doctor")
+        server.shutdown()
+
+    assert result.exit_code == 1
+    assert said in result.stdout

@@ -13,7 +13,8 @@ from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 
 from deployments.automation import HEARTBEAT_SECONDS, NAME, SILENCE_SECONDS, ensure_automation
-from deployments.pool import POOL, ensure_pool
+from deployments.pool import POOL, PoolService, ensure_pool, find_service
+from models.columns import utc_now
 from tests.support import session
 
 PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
@@ -30,6 +31,22 @@ def test_a_pool_is_made_once_and_stays_as_operators_left_it(client: SyncPrefectC
     pool = client.read_work_pool(name)
     assert (pool.type, pool.concurrency_limit) == ("process", 3)
     assert "env" in pool.base_job_template["variables"]["properties"]
+
+
+def test_a_pool_says_who_serves_it(client: SyncPrefectClient, pool: str) -> None:
+    """Nobody at first; a worker from its first sign of life on; and whether operators paused it."""
+    assert find_service(client, f"{pool}-missing") is None
+    assert find_service(client, pool) == PoolService()
+    before = utc_now()
+
+    client.send_worker_heartbeat(pool, "left", heartbeat_interval_seconds=30)
+    client.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
+
+    service = find_service(client, pool)
+    assert service is not None
+    assert (service.is_paused, service.online) == (True, 1)
+    assert service.last_seen_at is not None
+    assert service.last_seen_at >= before
 
 
 def test_the_automation_is_made_once(client: SyncPrefectClient) -> None:
