@@ -19,6 +19,7 @@ from models.account import Account, get_account
 from models.alarm import Incident
 from models.article import Article
 from models.aside import Aside
+from models.call import Call
 from models.columns import need_id
 from models.cycle import Run, RunState
 from models.db import read_scope
@@ -463,6 +464,7 @@ def _check_secrecy(world: World) -> None:
             _Place("a run", [row.error for row in session.exec(select(Run))]),
             _Place("an incident", [row.error for row in session.exec(select(Incident))]),
             _Place("an outbound row", [row.error for row in session.exec(select(Outbound))]),
+            _Place("a call", [f"{row.call} {row.ending}" for row in session.exec(select(Call))]),
             _Place("a reason", [row.reason for row in session.exec(select(Aside))]),
             _Place("a mail", [message.as_string() for message in world.smtp.messages]),
         ]
@@ -471,6 +473,21 @@ def _check_secrecy(world: World) -> None:
             for word in (*_BUYER, *secrets):
                 if word in line:
                     raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
+
+
+def check_parked() -> None:
+    """After a look of the watcher: of every change that no cycle tries any more somebody was told.
+
+    Raises: BrokenLawError.
+    """
+    with read_scope() as session:
+        silent = session.exec(
+            select(Outbound.kind, Outbound.key).where(
+                Outbound.state == OutboundState.parked, col(Outbound.reported_at).is_(None)
+            )
+        ).all()
+    if silent:
+        raise BrokenLawError(10, f"{silent} are parked, and nobody was told")
 
 
 def _check_runs(session: Session, world: World) -> None:

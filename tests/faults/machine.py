@@ -118,6 +118,9 @@ class Machine:
                 for number in range(len(world.sides)):
                     self._run_well(number, cycle)
             world.watch()
+            if round_number == 0:
+                laws.check_parked()
+                world.retry_parked()
             trace = laws.moved(before, laws.picture(world))
             if round_number and not trace:
                 return

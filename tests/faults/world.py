@@ -35,6 +35,7 @@ from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.order import Actor, LinePart, Order, OrderLine, lines_of
 from models.order_life import cancel_order, release_order
+from models.outbound import retry_parked
 from models.payment import record_payment
 from models.shipment import ParcelData, record_shipment
 from models.stock import main_warehouse
@@ -378,6 +379,11 @@ class World:
     def watch(self) -> None:
         """Let the watcher look, which `warenfluss up` does every minute."""
         watch()
+
+    def retry_parked(self) -> None:
+        """Let the operator do what the mail about changes that were not taken says."""
+        with session_scope() as session:
+            retry_parked(session, [])
 
     # --- looking ------------------------------------------------------------------------------------
 
