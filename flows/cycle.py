@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed
 from models.cycle import Counts, Cycle
 from models.outbound import Keys, OutboundKind
 from tasks.alarms import report_crashed, report_failed
-from tasks.outbound import count_waiting, may_tell, preview_batch, send_batch, settle_doubtful
+from tasks.outbound import find_waiting, preview_batch, send_batch, settle_doubtful
 from tasks.reports import show_progress, start_progress
 from tasks.work import Work
 
@@ -56,17 +56,18 @@ def tell_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool =
 
     With keys, of these subjects alone; `again` lets test mode show those that were told before, too.
     """
-    if not may_tell(work.run_id, kind):
-        return
-    waiting = count_waiting(work.run_id, kind, keys)
-    progress = start_progress(work.cycle, work.account.name) if waiting else None
+    waiting = find_waiting(work.run_id, kind, keys)
     done = 0
     if work.test:
         while taken := preview_batch(work.run_id, kind, done, keys, again):
             done += taken
         return
-    while settle_doubtful(work.run_id, kind, keys):
+    while waiting.doubtful and settle_doubtful(work.run_id, kind, keys):
         pass
+    if not waiting.due and not waiting.doubtful:
+        return
+    progress = start_progress(work.cycle, work.account.name) if waiting.due else None
     while taken := send_batch(work.run_id, kind, keys):
         done += taken
-        show_progress(progress, min(100.0, 100 * done / max(waiting, done)), f"{done} of {waiting} told")
+        percent = min(100.0, 100 * done / max(waiting.due, done))
+        show_progress(progress, percent, f"{done} of {max(waiting.due, done)} told")

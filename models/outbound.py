@@ -54,6 +54,10 @@ class OutboundState(StrEnum):
     """Refused or tried too often: a person decides."""
 
 
+DOUBTFUL = (OutboundState.sending, OutboundState.uncertain)
+"""States in which a row may have arrived at the channel."""
+
+
 class Outbound(SQLModel, table=True):
     __tablename__ = "outbound"
     __table_args__ = (
@@ -205,6 +209,12 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
     ).one()
 
 
+def has_doubtful(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
+    """Return whether there are rows that may have gone out without an answer, due to be looked up or not."""
+    query = select(Outbound.id).where(*_of(account_id, kind, keys), col(Outbound.state).in_(DOUBTFUL))
+    return session.exec(query.limit(1)).first() is not None
+
+
 def claim_due(
     session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
@@ -233,16 +243,7 @@ def claim_doubtful(
     Rows being sent count if their run holds no living lease any more, or is this one, whose step broke off;
     such a one counts as a further attempt.
     """
-    rows = _claim(
-        session,
-        account_id,
-        kind,
-        limit,
-        run_id,
-        keys,
-        [OutboundState.sending, OutboundState.uncertain],
-        col(Outbound.id),
-    )
+    rows = _claim(session, account_id, kind, limit, run_id, keys, DOUBTFUL, col(Outbound.id))
     for row in rows:
         if row.state is OutboundState.sending:
             row.attempts += 1
@@ -293,7 +294,7 @@ def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int,
         .where(
             col(Outbound.id).in_(ids),
             Outbound.run_id == run_id,
-            col(Outbound.state).in_([OutboundState.sending, OutboundState.uncertain]),
+            col(Outbound.state).in_(DOUBTFUL),
         )
         .order_by(col(Outbound.id))
         .with_for_update()

@@ -39,6 +39,7 @@ from models.outbound import (
     claim_doubtful,
     claim_due,
     count_due,
+    has_doubtful,
     hurry,
     list_due,
     list_named,
@@ -63,6 +64,16 @@ from tasks.work import Work, work_of
 
 DOUBTS_AT_ONCE = 1000
 Item = StockItem | PaymentItem | ShipmentItem
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What a run finds to do before it tells anything."""
+
+    due: int = 0
+    """Changes to be told."""
+    doubtful: bool = False
+    """Whether any may have gone out without an answer."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +102,20 @@ def queue_all_listings(run_id: int) -> None:
 
 
 @step
-def count_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
-    """Return how many changes wait to be told; with keys, of these subjects alone, as everywhere below."""
+def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
+    """Return what waits to be told; with keys, of these subjects alone, as everywhere below.
+
+    After a restore nothing, until orders were read again; then all that the channel may have been told
+    before is marked to be looked up. Repeating it is harmless.
+    """
     work = work_of(run_id)
+    if not _may_tell(work, kind):
+        return Waiting()
     with read_scope() as session:
-        return count_due(session, work.account.id, kind, keys)
+        return Waiting(
+            due=count_due(session, work.account.id, kind, keys),
+            doubtful=has_doubtful(session, work.account.id, kind, keys),
+        )
 
 
 @step
@@ -145,41 +165,6 @@ def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
         "%d without an answer: %d had arrived, %d are not known there", len(rows), len(arrived), len(unknown)
     )
     return len(rows)
-
-
-@step
-def may_tell(run_id: int, kind: OutboundKind) -> bool:
-    """Return whether the channel may be told anything; after a restore, only once orders were read again.
-
-    Then all that it may have been told before is marked to be looked up. Repeating it is harmless.
-    """
-    work = work_of(run_id)
-    account_id = work.account.id
-    with read_scope() as session:
-        since = restored_at(session, account_id, kind)
-        caught_up = since is None or has_caught_up(session, account_id, since)
-    if since is None or work.test:
-        return True
-    if not caught_up:
-        get_run_logger().warning("Restored: nothing is told until an order-import has completed")
-        return False
-    if kind is OutboundKind.stock:
-        with work.transaction() as session:
-            forget_published(session, account_id)
-    last = 0
-    while True:
-        with work.transaction() as session:
-            rows = list_waiting(session, account_id, kind, last, DOUBTS_AT_ONCE)
-            letters = {letter.row_id: letter for letter in _build(session, work, kind, rows).letters}
-            for row in rows:
-                last = need_id(row.id)
-                if last in letters:
-                    row.sent_values = {**values_of(letters[last].item), "version": row.version}
-                    row.attempts = 0
-                    mark_uncertain(session, row, "the database was restored")
-            if not rows:
-                end_doubt(session, account_id, kind)
-                return True
 
 
 @step
@@ -249,6 +234,35 @@ def preview_batch(
                 work.would_send.append({"what": str(kind), "of": result.key, "field": name, "value": value})
     work.counts.add(counts)
     return len(rows)
+
+
+def _may_tell(work: Work, kind: OutboundKind) -> bool:
+    account_id = work.account.id
+    with read_scope() as session:
+        since = restored_at(session, account_id, kind)
+        caught_up = since is None or has_caught_up(session, account_id, since)
+    if since is None or work.test:
+        return True
+    if not caught_up:
+        get_run_logger().warning("Restored: nothing is told until an order-import has completed")
+        return False
+    if kind is OutboundKind.stock:
+        with work.transaction() as session:
+            forget_published(session, account_id)
+    last = 0
+    while True:
+        with work.transaction() as session:
+            rows = list_waiting(session, account_id, kind, last, DOUBTS_AT_ONCE)
+            letters = {letter.row_id: letter for letter in _build(session, work, kind, rows).letters}
+            for row in rows:
+                last = need_id(row.id)
+                if last in letters:
+                    row.sent_values = {**values_of(letters[last].item), "version": row.version}
+                    row.attempts = 0
+                    mark_uncertain(session, row, "the database was restored")
+            if not rows:
+                end_doubt(session, account_id, kind)
+                return True
 
 
 def _due_if_asked(
