@@ -11,6 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
+from models.among import among
 from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, code, instant, money, need_id
 from models.errors import NotFoundError
 
@@ -253,7 +254,7 @@ def get_article(session: Session, tenant_id: int, sku: str) -> Article:
 
 def titles_of(session: Session, article_ids: Sequence[int], language: str = "de") -> dict[int, str]:
     """Return the title of each article in a language, or in any if it has none there."""
-    rows = session.exec(select(ArticleText).where(col(ArticleText.article_id).in_(article_ids))).all()
+    rows = session.exec(select(ArticleText).where(among(col(ArticleText.article_id), article_ids))).all()
     titles: dict[int, str] = {}
     for row in rows:
         if row.language == language or row.article_id not in titles:
@@ -265,7 +266,9 @@ def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tup
     """Return for each bundle among the articles its parts as (article id, quantity)."""
     parts: dict[int, list[tuple[int, int]]] = {}
     rows = session.exec(
-        select(BundlePart).where(col(BundlePart.bundle_id).in_(article_ids)).order_by(col(BundlePart.part_id))
+        select(BundlePart)
+        .where(among(col(BundlePart.bundle_id), article_ids))
+        .order_by(col(BundlePart.part_id))
     )
     for row in rows:
         parts.setdefault(row.bundle_id, []).append((row.part_id, row.quantity))

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from sqlalchemy import UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, Text, col, select
 
+from models.among import among
 from models.columns import instant, utc_now
 from models.errors import NotFoundError, RuleError
 from models.upsert import insert_or_update
@@ -73,7 +74,7 @@ def set_aside(session: Session, account_id: int, rejected: Sequence[RejectedData
         update(Aside)
         .where(
             col(Aside.account_id) == account_id,
-            col(Aside.external_id).in_(keys),
+            among(col(Aside.external_id), keys),
             col(Aside.last_seen_at) == now,
             col(Aside.first_seen_at) != now,
         )
@@ -90,7 +91,7 @@ def settle_asides(session: Session, account_id: int, kind: str, external_ids: Se
         .where(
             col(Aside.account_id) == account_id,
             col(Aside.kind) == kind,
-            col(Aside.external_id).in_(external_ids),
+            among(col(Aside.external_id), external_ids),
             col(Aside.settled_at).is_(None),
         )
         .values(settled_at=utc_now())

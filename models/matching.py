@@ -14,6 +14,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, delete
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.among import among
 from models.article import Article, ArticleKind, ArticleNumber, NumberKind, loose_form
 from models.columns import code, need_id
 from models.errors import RuleError
@@ -280,7 +281,7 @@ def _by_listing(
     for value, article_id in session.execute(
         select(shown, col(Listing.article_id))
         .join(Article, col(Article.id) == col(Listing.article_id))
-        .where(col(Listing.account_id) == account_id, column.in_(keys), Article.kind != ArticleKind.parent)
+        .where(col(Listing.account_id) == account_id, among(column, keys), Article.kind != ArticleKind.parent)
     ):
         found[rule.normal(value)].append(article_id)
     return [_first_hit(rule, numbers, found) for numbers in wanted]
@@ -311,7 +312,7 @@ def _find_numbers(
         .where(
             col(ArticleNumber.tenant_id) == tenant_id,
             col(ArticleNumber.kind) == NUMBER_KINDS[rule.by],
-            col(ArticleNumber.loose).in_(keys),
+            among(col(ArticleNumber.loose), keys),
             is_parent if parents else ~is_parent,
         )
     ):
@@ -331,7 +332,7 @@ def _by_custom_code(
         .where(
             col(CustomCode.tenant_id) == tenant_id,
             col(CustomCode.account_id) == account_id,
-            col(CustomCode.loose).in_(keys),
+            among(col(CustomCode.loose), keys),
         )
         .order_by(col(CustomCode.id), col(CustomCodePart.article_id))
     ):
@@ -370,7 +371,7 @@ def _by_variant(
     parent_ids = sorted({article_id for ids in parents.values() for article_id in ids})
     variants: dict[int, list[Article]] = defaultdict(list)
     if parent_ids:
-        for article in session.exec(select(Article).where(col(Article.parent_id).in_(parent_ids))):
+        for article in session.exec(select(Article).where(among(col(Article.parent_id), parent_ids))):
             variants[article.parent_id or 0].append(article)
     matches: list[Match | None] = []
     for numbers, line in zip(wanted, lines, strict=True):

@@ -11,6 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
+from models.among import among
 from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, by_run, code, instant, money
 from models.errors import NotFoundError, RuleError
 from models.tenant import lock_tenants
@@ -360,7 +361,7 @@ def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) 
     return list(
         session.exec(
             select(Order)
-            .where(Order.account_id == account_id, col(Order.external_id).in_(list(external_ids)))
+            .where(Order.account_id == account_id, among(col(Order.external_id), external_ids))
             .order_by(col(Order.id))
             .with_for_update()
         ).all()
@@ -379,7 +380,7 @@ def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
     return list(
         session.exec(
             select(Order).where(
-                col(Order.id).in_(order_ids),
+                among(col(Order.id), order_ids),
                 col(Order.state) != OrderState.merged,
                 col(Order.trial).is_(False),
             )
@@ -391,7 +392,7 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
     """Return the lines of each order by position."""
     rows = session.exec(
         select(OrderLine)
-        .where(col(OrderLine.order_id).in_(order_ids))
+        .where(among(col(OrderLine.order_id), order_ids))
         .order_by(col(OrderLine.order_id), col(OrderLine.position), col(OrderLine.id))
         .execution_options(populate_existing=True)
     ).all()
@@ -405,7 +406,7 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
     """Return the holds of each order that nobody has released yet."""
     rows = session.exec(
         select(Hold)
-        .where(col(Hold.order_id).in_(order_ids), col(Hold.released_at).is_(None))
+        .where(among(col(Hold.order_id), order_ids), col(Hold.released_at).is_(None))
         .order_by(col(Hold.id))
     ).all()
     holds: dict[int, list[Hold]] = {}

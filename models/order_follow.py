@@ -12,6 +12,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
+from models.among import among
 from models.article import Article
 from models.columns import need_id, utc_now
 from models.matching import Match, MatchRule, match_lines
@@ -77,7 +78,7 @@ def owners_of_lines(
             .join(Order, col(Order.id) == col(OrderLine.order_id))
             .where(
                 col(OrderLine.account_id) == account_id,
-                col(OrderLine.external_id).in_(line_ids[start : start + 5000]),
+                among(col(OrderLine.external_id), line_ids[start : start + 5000]),
                 col(Order.trial).is_(trial),
             )
         )
@@ -98,7 +99,7 @@ def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> 
     """Return those of the lines that are not cancelled whole in the order that has them."""
     query = select(OrderLine.external_id).where(
         OrderLine.account_id == account_id,
-        col(OrderLine.external_id).in_(line_ids),
+        among(col(OrderLine.external_id), line_ids),
         col(OrderLine.quantity) > col(OrderLine.cancelled),
     )
     return set(session.exec(query).all())
@@ -258,12 +259,12 @@ def _absorb(session: Session, account_id: int, order: Order, data: OrderData) ->
             .where(
                 col(OrderLine.account_id) == account_id,
                 col(OrderLine.order_id) == other.id,
-                col(OrderLine.external_id).in_(moving),
+                among(col(OrderLine.external_id), moving),
             )
             .values(order_id=order.id)
         )
         moved_ids = select(OrderLine.id).where(
-            col(OrderLine.order_id) == order.id, col(OrderLine.external_id).in_(moving)
+            col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
         )
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
         session.expire_all()
@@ -432,5 +433,5 @@ def skus_of(session: Session, matches: Sequence[Match]) -> dict[int, str]:
     ids = {article_id for match in matches for article_id in match.candidates}
     if not ids:
         return {}
-    rows = session.execute(select(col(Article.id), col(Article.sku)).where(col(Article.id).in_(ids)))
+    rows = session.execute(select(col(Article.id), col(Article.sku)).where(among(col(Article.id), ids)))
     return dict(rows.tuples().all())

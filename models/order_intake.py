@@ -12,6 +12,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
+from models.among import among
 from models.columns import need_id, utc_now
 from models.cycle import Counts
 from models.matching import MatchRule
@@ -346,7 +347,7 @@ def save_customers(session: Session, account_id: int, records: Sequence[OrderDat
     )
     found = session.execute(
         select(col(Customer.external_id), col(Customer.id)).where(
-            col(Customer.account_id) == account_id, col(Customer.external_id).in_(rows)
+            col(Customer.account_id) == account_id, among(col(Customer.external_id), rows)
         )
     )
     return dict(found.tuples().all())
@@ -372,7 +373,7 @@ def _insert_shell(session: Session, account: AccountData, data: OrderData) -> Or
 def _count_held(session: Session, order_ids: Sequence[int]) -> int:
     held = session.exec(
         select(Hold.order_id)
-        .where(col(Hold.order_id).in_(order_ids), col(Hold.released_at).is_(None))
+        .where(among(col(Hold.order_id), order_ids), col(Hold.released_at).is_(None))
         .distinct()
     ).all()
     return len(held)

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import Account
+from models.among import among
 from models.article import BundlePart, parts_of
 from models.columns import code, instant, need_id
 from models.listing import Listing, limits_for, sellable
@@ -139,7 +140,7 @@ def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockF
                 func.sum(StockLevel.on_hand),
                 func.sum(StockLevel.allocated),
             )
-            .where(col(StockLevel.article_id).in_(batch))
+            .where(among(col(StockLevel.article_id), batch))
             .group_by(col(StockLevel.article_id))
         )
         for article_id, on_hand, allocated in rows:
@@ -183,11 +184,11 @@ def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
     listings: dict[int, list[int]] = defaultdict(list)
     for batch in in_batches(sorted(touched)):
         touched.update(
-            session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(batch))).all()
+            session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), batch))).all()
         )
     for batch in in_batches(sorted(touched)):
         rows = session.execute(
-            select(Listing.account_id, Listing.id).where(col(Listing.article_id).in_(batch))
+            select(Listing.account_id, Listing.id).where(among(col(Listing.article_id), batch))
         )
         for account_id, listing_id in rows:
             listings[account_id].append(listing_id)
@@ -215,7 +216,7 @@ def note_sold_there(
             session.exec(
                 select(LinePart.article_id)
                 .join(OrderLine, col(OrderLine.id) == col(LinePart.order_line_id))
-                .where(col(OrderLine.order_id).in_(batch))
+                .where(among(col(OrderLine.order_id), batch))
                 .distinct()
             ).all()
         )
@@ -224,7 +225,7 @@ def note_sold_there(
     for batch in in_batches(sorted(touched)):
         session.execute(
             update(Listing)
-            .where(col(Listing.account_id) == account_id, col(Listing.article_id).in_(batch))
+            .where(col(Listing.account_id) == account_id, among(col(Listing.article_id), batch))
             .values(published_quantity=None)
         )
     touch_listings(session, touched)

@@ -16,6 +16,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import Session, col, select
 
+from models.among import among
 from models.article import Article, BundlePart, parts_of
 from models.columns import need_id, utc_now
 from models.errors import RuleError
@@ -172,7 +173,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
         locked = session.exec(
             select(Order.id)
             .where(
-                col(Order.id).in_(batch),
+                among(col(Order.id), batch),
                 col(Order.state).in_([OrderState.pending, OrderState.open]),
                 col(Order.trial).is_(False),
             )
@@ -187,7 +188,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
                 col(OrderLine.quantity),
                 col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped - OrderLine.allocated,
             )
-            .where(col(OrderLine.order_id).in_(locked))
+            .where(among(col(OrderLine.order_id), locked))
             .order_by(col(OrderLine.position), col(OrderLine.id))
         )
         for line_id, order_id, quantity, missing in rows:
@@ -235,7 +236,7 @@ def _save_promises(
 
 def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
     """Give back what is promised to these lines, whole; return the articles of which there is more now."""
-    rows = session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))).all()
+    rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
     back: dict[int, int] = defaultdict(int)
     for row in rows:
         back[row.level_id] += row.quantity
@@ -245,8 +246,8 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
         session.add(level)
         touched.add(level.article_id)
     session.flush()
-    session.execute(delete(Allocation).where(col(Allocation.order_line_id).in_(line_ids)))
-    session.execute(update(OrderLine).where(col(OrderLine.id).in_(line_ids)).values(allocated=0))
+    session.execute(delete(Allocation).where(among(col(Allocation.order_line_id), line_ids)))
+    session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0))
     touch_listings(session, touched)
     return touched
 
@@ -259,10 +260,10 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
     by an older list of parts of a bundle is given back once nothing is promised to the line any more.
     """
     line_ids = sorted(quantities)
-    lines = session.exec(select(OrderLine).where(col(OrderLine.id).in_(line_ids))).all()
+    lines = session.exec(select(OrderLine).where(among(col(OrderLine.id), line_ids))).all()
     demand = _physical_demand(session, line_ids)
     allocations: dict[int, list[Allocation]] = defaultdict(list)
-    for row in session.exec(select(Allocation).where(col(Allocation.order_line_id).in_(line_ids))):
+    for row in session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))):
         allocations[row.order_line_id].append(row)
     level_ids = set(_level_ids(session, sorted({article for each in demand.values() for article in each})))
     level_ids.update(row.level_id for rows in allocations.values() for row in rows)
@@ -399,7 +400,7 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
     free = set(article_ids)
     if not free:
         return
-    free.update(session.exec(select(BundlePart.bundle_id).where(col(BundlePart.part_id).in_(free))).all())
+    free.update(session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), free))).all())
     waiting = session.exec(
         select(Order.id, Order.placed_at)
         .join(Hold, col(Hold.order_id) == col(Order.id))
@@ -407,7 +408,7 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
         .where(
             Hold.reason == HoldReason.stock_short,
             col(Hold.released_at).is_(None),
-            col(LinePart.article_id).in_(free),
+            among(col(LinePart.article_id), free),
             col(Order.state).in_([OrderState.pending, OrderState.open]),
         )
         .order_by(col(Order.placed_at), col(Order.id))
@@ -421,7 +422,7 @@ def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dic
     """Return for each matched line the articles with stock of their own and how many one unit takes."""
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for batch in in_batches(line_ids):
-        for part in session.exec(select(LinePart).where(col(LinePart.order_line_id).in_(batch))):
+        for part in session.exec(select(LinePart).where(among(col(LinePart.order_line_id), batch))):
             wanted[part.order_line_id].append((part.article_id, part.quantity))
     parts: dict[int, list[tuple[int, int]]] = {}
     for batch in in_batches(sorted({article for each in wanted.values() for article, _ in each})):
@@ -451,7 +452,7 @@ def _lock_levels(
 def _level_ids(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
     ids: list[int] = []
     for batch in in_batches(article_ids):
-        query = select(StockLevel.id).where(col(StockLevel.article_id).in_(batch))
+        query = select(StockLevel.id).where(among(col(StockLevel.article_id), batch))
         if warehouse_id is not None:
             query = query.where(StockLevel.warehouse_id == warehouse_id)
         ids.extend(need_id(level_id) for level_id in session.exec(query).all())
@@ -464,7 +465,7 @@ def _lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[Stock
         levels.extend(
             session.exec(
                 select(StockLevel)
-                .where(col(StockLevel.id).in_(batch))
+                .where(among(col(StockLevel.id), batch))
                 .order_by(col(StockLevel.id))
                 .with_for_update()
                 .execution_options(populate_existing=True)
@@ -503,7 +504,7 @@ def _hold_shortages(
     for batch in in_batches(sorted({line.order_id for line in lines})):
         rows = session.exec(
             select(Hold).where(
-                col(Hold.order_id).in_(batch),
+                among(col(Hold.order_id), batch),
                 Hold.reason == HoldReason.stock_short,
                 col(Hold.released_at).is_(None),
             )
