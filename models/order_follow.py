@@ -31,6 +31,7 @@ from models.order import (
     OrderState,
     lines_of,
     lock_order,
+    open_holds,
     payment_state_of,
     total_difference,
 )
@@ -39,7 +40,6 @@ from models.order_rows import ORDER_FIELDS, addresses_of, line_values, order_val
 from models.payment import Payment, take_channel_total
 from models.shipment import ParcelData, Shipment, record_shipment
 from models.stock_moves import release_allocation, serve_waiting
-from models.upsert import insert_rows
 
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
@@ -105,6 +105,37 @@ def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> 
     return set(session.exec(query).all())
 
 
+class Known:
+    """What is known here of the orders of a page that changed, read at once and kept up to date."""
+
+    def __init__(self, session: Session, owners: dict[str, Order], orders: Sequence[Order]) -> None:
+        """Read; `owners` has the order of each line by the line's id."""
+        self._session, self.owners = session, owners
+        ids = [need_id(order.id) for order in orders]
+        self._lines = lines_of(session, ids)
+        self.held = set(open_holds(session, ids))
+        """Those with open holds; the others have none to settle."""
+        self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
+        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
+            self._addresses[row.order_id][row.role] = row
+
+    def lines(self, order: Order) -> list[OrderLine]:
+        """Return the lines of an order by position."""
+        order_id = need_id(order.id)
+        if order_id not in self._lines:
+            self._lines.update(lines_of(self._session, [order_id]))
+        return self._lines.get(order_id, [])
+
+    def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
+        """Return the addresses of an order by role; what is put in or taken out is to be saved, too."""
+        return self._addresses[need_id(order.id)]
+
+    def forget_lines(self, *orders: Order) -> None:
+        """Read the lines of these orders anew when they are next asked for."""
+        for order in orders:
+            self._lines.pop(need_id(order.id), None)
+
+
 def follow(
     session: Session,
     account: AccountData,
@@ -112,38 +143,38 @@ def follow(
     order: Order,
     data: OrderData,
     matcher: Matcher,
+    known: Known,
 ) -> None:
     """Take over what changed at the channel; hold what must not change any more."""
     if order.state is OrderState.merged:
         order.state, order.merged_into_id = OrderState.open, None
         add_event(session, order, "separated", actor=Actor.channel)
-    blocked = _absorb(session, account.id, order, data)
-    difference = _difference(session, order, data, blocked)
+    blocked = _absorb(session, account.id, order, data, known)
+    difference = _difference(order, data, blocked, known)
     fixed = order.state not in MOVABLE
     values = order_values(data)
     if fixed:
         for name in (*HARMLESS_AFTER_RELEASE, "details"):
             setattr(order, name, values[name])
         if order.state is OrderState.cancelled:
-            _hold_bought_anew(session, order, data, blocked)
+            _hold_bought_anew(session, order, data, blocked, known)
         else:
-            _hold_changes(session, order, difference, blocked)
+            _hold_changes(session, order, difference, blocked, known)
     elif blocked:
         hold_order(session, order, HoldReason.changed_after_release, _whereabouts(blocked))
     else:
-        settle_holds(session, order, (HoldReason.changed_after_release,))
+        _settle(session, order, HoldReason.changed_after_release, known)
     if not fixed:
         for name, value in values.items():
             setattr(order, name, value)
-        _follow_addresses(session, order, data)
-        _follow_lines(session, order, data, matcher, blocked)
-        _check_total(session, order, data)
+        _follow_addresses(session, order, data, known)
+        _follow_lines(session, order, data, matcher, blocked, known)
+        _check_total(session, order, data, known)
         if order.state is OrderState.pending and data.checkout_at is not None:
             order.state = OrderState.open
             add_event(session, order, "checkout_done", actor=Actor.channel)
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
-    session.flush()
     if difference and not fixed:
         add_event(session, order, "changed", {"changes": difference}, actor=Actor.channel)
     # Money stays with the lines that stay where they are.
@@ -157,11 +188,20 @@ def follow(
         handled_by=options.payments,
         method=data.payment_method,
     )
-    _follow_end(session, order, data)
+    _follow_end(session, order, data, known)
+
+
+def _settle(session: Session, order: Order, reason: HoldReason, known: Known) -> None:
+    if order.id in known.held:
+        settle_holds(session, order, (reason,))
 
 
 def _hold_changes(
-    session: Session, order: Order, difference: Mapping[str, list[str]], blocked: Mapping[str, Order]
+    session: Session,
+    order: Order,
+    difference: Mapping[str, list[str]],
+    blocked: Mapping[str, Order],
+    known: Known,
 ) -> None:
     """Hold an order whose goods, address or price changed after its release.
 
@@ -176,14 +216,14 @@ def _hold_changes(
         detail = {**({"changes": changes} if changes else {}), **_whereabouts(blocked)}
         hold_order(session, order, HoldReason.changed_after_release, detail)
     else:
-        settle_holds(session, order, (HoldReason.changed_after_release,))
+        _settle(session, order, HoldReason.changed_after_release, known)
 
 
-def _hold_bought_anew(session: Session, order: Order, data: OrderData, blocked: Collection[str]) -> None:
+def _hold_bought_anew(
+    session: Session, order: Order, data: OrderData, blocked: Collection[str], known: Known
+) -> None:
     """Hold an order that was cancelled here if more is bought in it than it had: nobody would send that."""
-    had = {
-        line.external_id: line.quantity for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
-    }
+    had = {line.external_id: line.quantity for line in known.lines(order)}
     more = {
         f"line {line.external_id}": [_shown(had.get(line.external_id)), f"{line.quantity} × {line.price}"]
         for line in data.lines
@@ -192,7 +232,7 @@ def _hold_bought_anew(session: Session, order: Order, data: OrderData, blocked: 
     if more and not data.cancelled:
         hold_order(session, order, HoldReason.changed_after_release, {"changes": more})
     else:
-        settle_holds(session, order, (HoldReason.changed_after_release,))
+        _settle(session, order, HoldReason.changed_after_release, known)
 
 
 def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
@@ -205,18 +245,18 @@ def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
     }
 
 
-def _follow_end(session: Session, order: Order, data: OrderData) -> None:
+def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -> None:
     """Take over that the channel cancelled or shipped the order."""
     if data.cancelled and order.state in MOVABLE:
         cancel_order(session, order, actor=Actor.channel)
     elif data.cancelled and order.state is OrderState.released:
         hold_order(session, order, HoldReason.cancelled_after_release, {})
     else:
-        settle_holds(session, order, (HoldReason.cancelled_after_release,))
-    if data.cancelled or _is_shipped_from_here(session, order):
+        _settle(session, order, HoldReason.cancelled_after_release, known)
+    if data.cancelled or data.shipped_at is None or _is_shipped_from_here(session, order):
         # A channel that knows one date of shipping shows our first parcel as if all had left.
         return
-    if data.shipped_at is not None and order.state in (*MOVABLE, OrderState.released):
+    if order.state in (*MOVABLE, OrderState.released):
         record_shipment(
             session,
             order,
@@ -233,16 +273,19 @@ def _is_shipped_from_here(session: Session, order: Order) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def _absorb(session: Session, account_id: int, order: Order, data: OrderData) -> dict[str, Order]:
+def _absorb(
+    session: Session, account_id: int, order: Order, data: OrderData, known: Known
+) -> dict[str, Order]:
     """Move lines that the channel now tells under this order to it.
 
     Returns: by id the lines that stay where they are, each with the order that has it: that one was
     released, or this one was.
     """
     blocked: dict[str, Order] = {}
-    owners = owners_of_lines(session, account_id, [data], trial=False)
+    owners = known.owners
     for other in foreign_owners(owners, data, order.external_id):
         moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
+        known.held.update((need_id(order.id), need_id(other.id)))
         lock_order(session, other)
         if order.state not in MOVABLE or other.state not in (*MOVABLE, OrderState.merged):
             blocked.update(dict.fromkeys(moving, other))
@@ -268,6 +311,8 @@ def _absorb(session: Session, account_id: int, order: Order, data: OrderData) ->
         )
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
         session.expire_all()
+        known.forget_lines(order, other)
+        owners.update(dict.fromkeys(moving, order))
         rest = lines_of(session, [need_id(other.id)]).get(need_id(other.id), [])
         if not any(line.quantity > line.cancelled for line in rest):
             _close_absorbed(session, other, order)
@@ -290,7 +335,7 @@ def _close_absorbed(session: Session, other: Order, order: Order) -> None:
 
 
 def _difference(
-    session: Session, order: Order, data: OrderData, blocked: Mapping[str, Order]
+    order: Order, data: OrderData, blocked: Mapping[str, Order], known: Known
 ) -> dict[str, list[str]]:
     """Return what differs, as field and [ours, theirs]; it holds a buyer's data and stays in the database."""
     difference: dict[str, list[str]] = {}
@@ -298,7 +343,7 @@ def _difference(
         ours, theirs = getattr(order, name), getattr(data, name)
         if ours != theirs:
             difference[name] = [_shown(ours), _shown(theirs)]
-    stored = {row.role: row for row in _stored_addresses(session, order)}
+    stored = known.addresses(order)
     told = dict(addresses_of(data))
     for role in AddressRole:
         old, new = stored.get(role), told.get(role)
@@ -306,8 +351,7 @@ def _difference(
             ours, theirs = getattr(old, name, ""), getattr(new, name, "")
             if ours != theirs:
                 difference[f"{role}.{name}"] = [ours, theirs]
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-    return difference | line_difference(lines, data, blocked)
+    return difference | line_difference(known.lines(order), data, blocked)
 
 
 def line_difference(
@@ -338,23 +382,31 @@ def _shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _stored_addresses(session: Session, order: Order) -> Sequence[OrderAddress]:
-    return session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-
-
-def _follow_addresses(session: Session, order: Order, data: OrderData) -> None:
-    session.execute(delete(OrderAddress).where(col(OrderAddress.order_id) == order.id))
-    rows = [
-        {**address.model_dump(), "order_id": order.id, "role": role} for role, address in addresses_of(data)
-    ]
-    insert_rows(session, OrderAddress, rows)
+def _follow_addresses(session: Session, order: Order, data: OrderData, known: Known) -> None:
+    stored, told = known.addresses(order), dict(addresses_of(data))
+    for role in AddressRole:
+        row, address = stored.get(role), told.get(role)
+        if address is None:
+            if row is not None:
+                session.delete(stored.pop(role))
+            continue
+        if row is None:
+            row = stored[role] = OrderAddress(order_id=need_id(order.id), role=role)
+        for name in ADDRESS_FIELDS:
+            setattr(row, name, getattr(address, name))
+        session.add(row)
 
 
 def _follow_lines(
-    session: Session, order: Order, data: OrderData, matcher: Matcher, blocked: Mapping[str, Order]
+    session: Session,
+    order: Order,
+    data: OrderData,
+    matcher: Matcher,
+    blocked: Mapping[str, Order],
+    known: Known,
 ) -> None:
     order_id = need_id(order.id)
-    ours = {line.external_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
+    ours = {line.external_id: line for line in known.lines(order)}
     told = [line for line in data.lines if line.external_id not in blocked]
     for position, line in enumerate(told):
         row = ours.pop(line.external_id, None)
@@ -377,14 +429,17 @@ def _follow_lines(
             for name, value in values.items():
                 setattr(row, name, value)
         session.add(row)
-        session.flush()
         if rematch:
+            session.flush()
+            known.owners[line.external_id] = order
+            known.held.add(order_id)
             matcher.add([line])
             set_match(session, order, row, matcher.of(line))
     for row in ours.values():
         if row.quantity > row.cancelled:
             cancel_line(session, row)
-            settle_holds(session, order, tuple(HoldReason), row.id)
+            if order_id in known.held:
+                settle_holds(session, order, tuple(HoldReason), row.id)
 
 
 def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> None:
@@ -401,12 +456,12 @@ def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> N
         hold_order(session, order, reason, detail, field="article", line_id=row.id)
 
 
-def _check_total(session: Session, order: Order, data: OrderData) -> None:
+def _check_total(session: Session, order: Order, data: OrderData, known: Known) -> None:
     difference = total_difference(data)
     if difference:
         hold_order(session, order, HoldReason.total_mismatch, {"difference": str(difference)}, field="total")
     else:
-        settle_holds(session, order, (HoldReason.total_mismatch,))
+        _settle(session, order, HoldReason.total_mismatch, known)
     order.payment_state = payment_state_of(order.total, order.paid_amount)
 
 

@@ -35,6 +35,7 @@ from models.order import (
 )
 from models.order_follow import (
     MOVABLE,
+    Known,
     Matcher,
     follow,
     foreign_owners,
@@ -121,8 +122,10 @@ def save_orders(
     matcher = Matcher(session, account, rules)
     matcher.add([line for data in new for line in data.lines])
     new_ids = _insert_new(session, account, new, matcher, trial=trial)
-    for order, data in changed:
-        follow(session, account, options, order, data, matcher)
+    if changed:
+        known_here = Known(session, owners, [order for order, _ in changed])
+        for order, data in changed:
+            follow(session, account, options, order, data, matcher, known_here)
     if not trial:
         take_out_departed(session, _departed(new_ids, new))
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]

@@ -109,4 +109,3 @@ def add_event(
 ) -> None:
     """Write one step into an order's history."""
     session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind=kind, detail=detail or {}))
-    session.flush()

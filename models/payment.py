@@ -54,6 +54,7 @@ def record_payment(
     if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
         raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
+    session.flush()
     if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
         queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
     return payment
@@ -103,7 +104,6 @@ def _add(
             detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
         )
     )
-    session.flush()
     return payment
 
 
