@@ -123,6 +123,8 @@ def save_orders(
     matcher.add([line for data in new for line in data.lines])
     new_ids = _insert_new(session, account, new, matcher, trial=trial)
     if changed:
+        # The owners are read anew: a new order of this page may have lines of one that changed.
+        owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
         known_here = Known(session, owners, [order for order, _ in changed])
         for order, data in changed:
             follow(session, account, options, order, data, matcher, known_here)

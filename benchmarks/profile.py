@@ -1,0 +1,97 @@
+"""Where an order import spends its CPU: `python -m benchmarks.profile [sqlite|postgresql] [orders]`.
+
+CPU by thread, so that other work on the machine and waiting do not count; each part without those within it.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks import child
+from benchmarks.surroundings import database, stand_in
+from tests.support import prefect_server, session
+
+REST = "Prefect, commit, lease, cursor"
+
+
+class Clock(threading.local):
+    """CPU seconds by part; a part within another counts for itself alone."""
+
+    spent: dict[str, float] = {}  # noqa: RUF012 - shared by all threads on purpose
+
+    def __init__(self) -> None:
+        self.within = [0.0]
+
+    def watch(self, owner: Any, name: str, part: str) -> None:
+        """Count the calls of a function as a part."""
+        real: Callable[..., Any] = getattr(owner, name)
+
+        def call(*arguments: Any, **values: Any) -> Any:
+            begin = time.thread_time()
+            self.within.append(0.0)
+            try:
+                return real(*arguments, **values)
+            finally:
+                whole = time.thread_time() - begin
+                self.spent[part] = self.spent.get(part, 0.0) + whole - self.within.pop()
+                self.within[-1] += whole
+
+        setattr(owner, name, call)
+
+
+def cycle(url: str, case: str, orders: int) -> dict[str, float]:
+    """Run the cycle and return the CPU seconds of each part."""
+    import tasks.orders
+    from benchmarks import order_import
+    from connectors.afterbuy import connector, xml
+    from connectors.transport import Transport
+    from models import order_follow, order_intake
+
+    clock = Clock()
+    for owner, name, part in (
+        (Transport, "handle_request", "read: HTTP"),
+        (xml, "parse", "read: parse XML"),
+        (xml, "values_of", "read: XML to values"),
+        (connector.AfterbuyChannel, "fetch_orders", "read: validate and map"),
+        (order_intake, "lock_orders", "save: find what is known"),
+        (order_intake, "owners_of_lines", "save: find what is known"),
+        (order_follow.Matcher, "add", "save: match articles"),
+        (order_intake, "_insert_new", "save: insert rows"),
+        (order_intake, "Known", "save: follow changes"),
+        (order_intake, "follow", "save: follow changes"),
+        (order_intake, "allocate", "save: promise stock"),
+        (order_intake, "note_sold_there", "save: queue for the channel"),
+        (tasks.orders, "save_orders", "save: hash, decide, count"),
+    ):
+        clock.watch(owner, name, part)
+    begin = time.process_time()
+    answer = order_import.cycle(url, case, orders)
+    whole = time.process_time() - begin
+    return {**clock.spent, REST: whole - sum(clock.spent.values()), "CPU": whole, "time": answer["seconds"]}
+
+
+def main(kind: str = "sqlite", number: str = "5000") -> None:
+    """Print microseconds for each order, by part, for new, unchanged and changed ones."""
+    session.begin()
+    prefect_server.prepare_environment()
+    orders, cases = int(number), ("new", "unchanged", "changed")
+    found: dict[str, dict[str, float]] = {}
+    try:
+        prefect_server.get_prefect()
+        with stand_in(orders=orders, changed=True) as url, database(kind):
+            child.run("benchmarks.order_import:prepare", url=f"{url}/bench")
+            for case in cases:
+                address = f"{url}/changed" if case == "changed" else f"{url}/bench"
+                found[case] = child.run("benchmarks.profile:cycle", url=address, case=case, orders=orders)
+    finally:
+        session.end()
+    print(f"{kind}, {orders} orders, µs for each".ljust(40), *(f"{case:>10}" for case in cases))
+    for part in dict.fromkeys(part for answer in found.values() for part in answer if part != "peak_mb"):
+        figures = (found[case].get(part, 0.0) / orders * 1e6 for case in cases)
+        print(part.ljust(40), *(f"{figure:10.0f}" for figure in figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
