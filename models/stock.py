@@ -208,7 +208,7 @@ def note_sold_there(
     touched: set[int] = set()
     for numbers in in_batches(sorted(listings)):
         sold = select(Listing.article_id).where(
-            Listing.account_id == account_id, col(Listing.external_id).in_(numbers)
+            Listing.account_id == account_id, among(col(Listing.external_id), numbers)
         )
         touched.update(article_id for article_id in session.exec(sold) if article_id is not None)
     for batch in in_batches(order_ids):
