@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Index, UniqueConstraint, case, func, liter
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account
+from models.among import among
 from models.columns import Code, code, instant, need_id, utc_now
 from models.cycle import Cycle, Lease
 from models.tenant import lock_tenants
@@ -108,11 +109,12 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
     that there is newer news than it carried.
     """
     now = utc_now()
+    names = [str(key) for key in keys]
     rows = [
         {
             "account_id": account_id,
             "kind": kind,
-            "key": str(key),
+            "key": name,
             "version": 1,
             "state": OutboundState.pending,
             "changed_at": now,
@@ -122,7 +124,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
             "sent_values": {},
             "error": "",
         }
-        for key in keys
+        for name in names
     ]
     insert_or_update(
         session,
@@ -137,7 +139,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
             .where(
                 col(Outbound.account_id) == account_id,
                 col(Outbound.kind) == kind,
-                col(Outbound.key).in_([row["key"] for row in rows[start : start + 5000]]),
+                among(col(Outbound.key), names[start : start + 5000]),
                 col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             )
             .values(changed_at=now, **_due_again(now))
