@@ -21,6 +21,7 @@ from sqlmodel import select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
 from console.prefect_home import find_server, is_healthy, read_state
+from deployments.accounts import request_run
 from models.account import Mode, add_account
 from models.activation import set_mode
 from models.columns import need_id, utc_now
@@ -151,6 +152,8 @@ def test_a_killed_run_of_an_account_that_came_later_is_told_by_mail(
         assert str(run.id) in mail.text
         assert state_of(run) is StateType.CRASHED
 
+        # Its own time comes half a minute later.
+        request_run(ACCOUNT, Cycle.order_import)
         up.wait_for(lambda: simulator.calls_by_name["GetSoldItems"])
         assert up.stop() == 0
         with read_scope() as session:
