@@ -35,7 +35,7 @@ from models.order import (
     lines_of,
     open_holds,
 )
-from models.outbound import Outbound, OutboundState
+from models.outbound import Outbound, OutboundKind, OutboundState
 from models.reconciliation import Difference
 from models.shipment import Parcel
 from models.stock import StockLevel, sellable_for
@@ -188,7 +188,13 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     )
     if mine is None:
         raise BrokenLawError(1, f"{name} is missing")
-    holds = {hold.reason for hold in open_holds(session, [need_id(mine.id)]).get(need_id(mine.id), [])}
+    involved = {need_id(orders[str(item.id)].id) for item in theirs.items if str(item.id) in orders}
+    # What was merged into it there after it had left from here is shown at the order of the new number.
+    named = select(Order.id).where(
+        Order.account_id == mine.account_id, Order.external_id == str(theirs.order_id)
+    )
+    involved |= {need_id(order_id) for order_id in session.exec(named)}
+    holds = {hold.reason for each in open_holds(session, sorted(involved)).values() for hold in each}
     if theirs.cancelled_at is not None:
         if mine.state not in (OrderState.cancelled, OrderState.shipped) and not (
             holds & {HoldReason.cancelled_after_release, HoldReason.changed_after_release}
@@ -242,14 +248,18 @@ def _check_nothing_invented(session: Session, side: Side, account_id: int, numbe
 def _check_told(session: Session, side: Side, account_id: int) -> None:
     """Compare what left, was paid and may be sold here with what the channel knows of it."""
     by_item = {item.id: order for order in side.state.orders.values() for item in order.items}
+    # A person was shown that parts of them are in orders which cannot follow, such as one that has left.
+    held = [order for order in side.state.orders.values() if _is_held(session, account_id, order)]
     for key, numbers in side.shipped.items():
         theirs = by_item[key]
+        if theirs in held:
+            continue
         known = {theirs.additional_info, *(label.label_number for label in theirs.parcel_labels)}
         if theirs.delivery_date is None or not set(numbers) <= known:
             raise BrokenLawError(2, f"parcels {numbers} left, order {theirs.order_id} there knows {known}")
     for key, amount in side.paid.items():
         theirs = by_item[key]
-        if theirs.already_paid != amount and not _is_held(session, account_id, theirs):
+        if theirs.already_paid != amount and theirs not in held:
             raise BrokenLawError(
                 2, f"{amount} came in, order {theirs.order_id} there has {theirs.already_paid}"
             )
@@ -263,22 +273,30 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
                 raise BrokenLawError(
                     2, f"product {listing.external_id}: {there} there, {sellable[listing.article_id]} to sell"
                 )
-    waiting = session.exec(
-        select(Outbound).where(Outbound.account_id == account_id, Outbound.state != OutboundState.sent)
-    ).all()
+    excused = {need_id(order.id) for order in _torn(session, side, account_id)}
+    waiting = [
+        (row.kind, row.state, row.error)
+        for row in session.exec(
+            select(Outbound).where(Outbound.account_id == account_id, Outbound.state != OutboundState.sent)
+        )
+        if row.state is not OutboundState.parked
+        or row.kind is OutboundKind.stock
+        or int(row.key) not in excused
+    ]
     if waiting:
-        raise BrokenLawError(2, f"still waiting: {[(row.kind, row.state, row.error) for row in waiting]}")
+        raise BrokenLawError(2, f"still waiting: {waiting}")
     if side.state.mails_to_buyers:
         raise BrokenLawError(2, "the channel mailed a buyer")
 
 
 def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
-    """The reconciliation found nothing, orders apart that were cancelled here alone."""
+    """The reconciliation found nothing but what people did or were shown already."""
     known = {
         str(order.order_id)
         for order in side.state.orders.values()
         if any(item.id in side.cancelled_here for item in order.items)
     }
+    known |= {order.external_id for order in _torn(session, side, account_id)}
     rows = session.exec(
         select(Difference).where(Difference.account_id == account_id, col(Difference.settled_at).is_(None))
     ).all()
@@ -287,6 +305,21 @@ def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
     ]
     if found:
         raise BrokenLawError(2, f"the reconciliation found {found}")
+
+
+def _torn(session: Session, side: Side, account_id: int) -> Sequence[Order]:
+    """Return our orders that have items of an order there which is held over where its items are."""
+    items = [
+        str(item.id)
+        for order in side.state.orders.values()
+        if _is_held(session, account_id, order)
+        for item in order.items
+    ]
+    return session.exec(
+        select(Order)
+        .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
+        .where(OrderLine.account_id == account_id, col(OrderLine.external_id).in_(items))
+    ).all()
 
 
 def _is_held(session: Session, account_id: int, theirs: TheirOrder) -> bool:

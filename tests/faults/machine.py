@@ -101,6 +101,7 @@ class Machine:
         world = self.world
         for side in world.sides:
             side.simulator.faults.clear()
+        world.be_patient()
         world.put_clock_right()
         # Longer than any lease.
         world.clocks.advance(hours=1)

@@ -51,6 +51,9 @@ SKUS = ("M-0", "M-1", "M-2", "M-3")
 SET_SKU = "SET-1"
 SET_PARTS = {"M-0": 2, "M-1": 1}
 OVERLAP = timedelta(minutes=ChannelOptions().overlap_minutes)
+TIMEOUT_SECONDS = 1.0
+"""Half of what a silent channel takes, and long enough for one that answers on a busy machine."""
+PATIENT_SECONDS = 30.0
 OPERATOR = "operator@merchant.example"
 CANCELLED = str(CANCELLED_FLAG)
 
@@ -352,6 +355,14 @@ class World:
         self.seen_states.append(f"{state.type} {state.message}")
         return str(state.type.value)
 
+    def be_patient(self) -> None:
+        """Let every account wait long for an answer: a busy machine is no bad luck."""
+        with session_scope() as session:
+            for side in self.sides:
+                account = get_account(session, side.name)
+                account.settings = {**account.settings, "read_timeout_seconds": PATIENT_SECONDS}
+                session.add(account)
+
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.clocks.advance(seconds=seconds)
@@ -469,7 +480,7 @@ def opened(
                     "article_page_size": 2,
                     "stock_batch_size": 2,
                     "status_batch_size": 2,
-                    "read_timeout_seconds": 0.3,
+                    "read_timeout_seconds": TIMEOUT_SECONDS,
                     "cancelled_flags": CANCELLED,
                     "payments": "warenfluss" if pays_here else "channel",
                     "role": "articles" if number == 0 else "orders",
