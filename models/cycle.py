@@ -80,7 +80,10 @@ class Run(SQLModel, table=True):
     """One run of a cycle for one account, as this database knows it, whatever Prefect believes."""
 
     __tablename__ = "run"
-    __table_args__ = (Index("ix_run_last", "account_id", "cycle", "state", "finished_at"),)
+    __table_args__ = (
+        Index("ix_run_last", "account_id", "cycle", "state", "finished_at"),
+        Index("ix_run_latest", "account_id", "cycle", "id"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
