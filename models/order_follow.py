@@ -37,8 +37,9 @@ from models.order import (
 )
 from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, line_values, order_values
+from models.outbound import hand_on
 from models.payment import Payment, take_channel_total
-from models.shipment import ParcelData, Shipment, record_shipment
+from models.shipment import ParcelData, Shipment, move_shipments, record_shipment
 from models.stock_moves import release_allocation, serve_waiting
 
 HARMLESS_AFTER_RELEASE = frozenset(
@@ -310,6 +311,8 @@ def _absorb(
             col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
         )
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
+        move_shipments(session, need_id(other.id), need_id(order.id))
+        hand_on(session, account_id, need_id(other.id), need_id(order.id))
         session.expire_all()
         known.forget_lines(order, other)
         owners.update(dict.fromkeys(moving, order))
@@ -323,7 +326,7 @@ def _absorb(
 
 
 def _close_absorbed(session: Session, other: Order, order: Order) -> None:
-    """Close an order whose last line has moved; its money moves along."""
+    """Close an order whose last line has moved; its money moves along, as its shipments did."""
     session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
     order.paid_amount += other.paid_amount
     other.paid_amount = Decimal(0)

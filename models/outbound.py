@@ -169,6 +169,14 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
     session.flush()
 
 
+def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+    """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
+    for kind in (OutboundKind.payment, OutboundKind.shipment):
+        rows = list_named(session, account_id, kind, [order_id])
+        if any(row.state is not OutboundState.sent for row in rows):
+            queue_outbound(session, account_id, kind, [heir_id])
+
+
 def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
     """Make subjects that wait for their next try due at once."""
     session.execute(

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import Side
 from models.columns import code, instant, need_id
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, OrderState, lines_of, lock_order, open_holds
+from models.order import Actor, Order, OrderEvent, OrderLine, OrderState, lines_of, lock_order, open_holds
 from models.outbound import OutboundKind, queue_outbound
 from models.stock_moves import take_out
 
@@ -72,6 +72,22 @@ def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[P
     ):
         parcels[parcel.shipment_id].append(parcel)
     return [(shipment, parcels[need_id(shipment.id)]) for shipment in shipments]
+
+
+def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
+    """Move an order's shipments to the one that took over its lines; those with goods of others stay."""
+    kept = (
+        select(Parcel.shipment_id)
+        .join(ParcelLine, col(ParcelLine.parcel_id) == col(Parcel.id))
+        .join(OrderLine, col(OrderLine.id) == col(ParcelLine.order_line_id))
+        .where(OrderLine.order_id == order_id)
+    )
+    session.execute(
+        update(Shipment)
+        .where(col(Shipment.order_id) == order_id, col(Shipment.id).not_in(kept))
+        .values(order_id=heir_id)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def shipped_by(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side]]:

@@ -9,11 +9,12 @@ import os
 import signal
 from datetime import datetime
 
+from deployments.worker import ON_THE_WAY
 from models.cycle import Cycle
 
 STARTING_SECONDS = 120
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.faults.doomed", "tests.faults.world"])
+_context.set_forkserver_preload([*ON_THE_WAY, "tests.faults.doomed", "tests.faults.world"])
 
 
 def run_and_die(

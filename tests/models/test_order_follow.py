@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from models.db import session_scope
 from models.order import Actor, Order, OrderAddress, OrderLine, OrderState, PaymentState
 from models.order_life import cancel_order, release_order
-from models.outbound import Outbound, OutboundKind
+from models.outbound import Outbound, OutboundKind, OutboundState
 from models.payment import Payment, record_payment
 from models.shipment import ParcelData, Shipment, record_shipment
 from tests.support.builders import (
@@ -369,6 +369,37 @@ def test_merged_orders_become_one(database: str, heir: str) -> None:
         assert (holds_in(session, heir), row_counts(session, OrderLine)) == ([], [2])
         assert {get_order(session, name).merged_into_id for name in others} == {get_order(session, heir).id}
         check_laws(session)
+
+
+@pytest.mark.parametrize("heir", ["B", "C"])
+def test_what_was_not_told_of_a_merged_order_is_told_of_its_heir(database: str, heir: str) -> None:
+    """Money received and parcels that left before the merge was known here; nothing is told twice."""
+    with session_scope() as session:
+        shop = make_stock(session, payments="warenfluss")
+        lines = [make_line("a", "MUG", 2), make_line("b", "CUP", 3)]
+        take_in(session, shop, make_order("A", lines[0]), make_order("B", lines[1]))
+        first, second = get_order(session, "A"), get_order(session, "B")
+        record_payment(session, shop.account, first, Decimal("5.00"), PLACED_AT)
+        record_payment(session, shop.account, second, Decimal("7.00"), PLACED_AT)
+        settle_outbound(session)
+        record_payment(session, shop.account, first, Decimal("4.90"), PLACED_AT)
+        line_id = session.exec(select(OrderLine.id).where(OrderLine.external_id == "a")).one() or 0
+        record_shipment(session, first, "DHL", [ParcelData(lines={line_id: 1})], PLACED_AT)
+        take_in(session, shop, make_order(heir, *lines))
+
+        order = get_order(session, heir)
+        pending = select(Outbound.kind).where(Outbound.state == OutboundState.pending)
+        waiting = session.exec(pending.where(Outbound.key == str(order.id))).all()
+        assert set(waiting) == {OutboundKind.payment, OutboundKind.shipment}
+        assert paid(session)[heir] == "16.90"
+        assert session.exec(select(Shipment.order_id)).all() == [order.id]
+        assert lines_in(session, heir) == {"a": (2, 1, 1, 0), "b": (3, 3, 0, 0)}
+        check_laws(session)
+
+        settle_outbound(session)
+        take_in(session, shop, make_order("A", lines[0]), make_order(heir, lines[1]))
+        assert session.exec(select(Shipment.order_id)).all() == [get_order(session, "A").id]
+        assert session.exec(pending).all() == []
 
 
 @pytest.mark.parametrize("heir", ["A", "C"])
