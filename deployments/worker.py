@@ -33,11 +33,11 @@ from prefect.runner._hook_runner import HookRunner
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
-from sqlalchemy.orm import configure_mappers
 
 import flows
 from deployments.pool import POOL
 from deployments.prefork import Forked, Forks, serve
+from models.db import prepare_mappers
 from models.settings import get_settings
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def run_worker(*, name: str, limit: int, pool: str = POOL) -> NoReturn:
         sys.exit(asyncio.run(_serve_pool(None, name, limit, pool)))
     for module in (*ON_THE_WAY, *(f"flows.{module.name}" for module in iter_modules(flows.__path__))):
         import_module(module)
-    configure_mappers()
+    prepare_mappers()
     serve(lambda forks: asyncio.run(_serve_pool(forks, name, limit, pool)))
 
 

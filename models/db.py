@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -45,6 +46,11 @@ def get_engine(url: str | None = None) -> Engine:
         if url not in _engines:
             _engines[url] = _make_engine(url)
         return _engines[url]
+
+
+def prepare_mappers() -> None:
+    """Work out now how the tables hang together, which the first question would wait for."""
+    configure_mappers()
 
 
 def dispose() -> None:
