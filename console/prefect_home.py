@@ -21,12 +21,11 @@ QUIET = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     # Prefect gives a server of its own 20 seconds to start, which a busy machine exceeds.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # Without `flow_runs` old runs stay for ever.
     # Runs are planned ten minutes ahead, of a few deployments at once: an hour of five hundred schedules is
     # thousands of rows in one transaction, and on SQLite nobody else writes meanwhile.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
     "PREFECT_SERVER_SERVICES_SCHEDULER_DEPLOYMENT_BATCH_SIZE": "20",
-    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+    # Without `flow_runs` old runs stay for ever.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     # The automation of `deployments.automation` counts on a sign of life every half minute.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
