@@ -11,8 +11,7 @@ from console.cli_output import (
     LimitOption,
     need_database,
     new_app,
-    print_json_list,
-    print_table,
+    print_rows,
 )
 from models.account import get_account, list_accounts
 from models.call import list_calls, orders_of_calls
@@ -64,8 +63,5 @@ def show_all(
             }
             for call in calls
         ]
-    if as_json:
-        print_json_list(rows)
-        return
     columns = ("started_at", "account", "run", "call", "kind", "ending", "status", "milliseconds", "orders")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_rows(rows, columns, as_json=as_json)

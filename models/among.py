@@ -1,12 +1,14 @@
 """Conditions on many values, in the form in which each database takes them with the least work."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, Boolean, ColumnElement, any_, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+Key = TypeVar("Key", int, str)
 
 
 class _Among(FunctionElement[bool]):
@@ -37,3 +39,8 @@ def among(column: Any, values: Iterable[str | int | None]) -> ColumnElement[bool
     listed = list(values)
     array = bindparam("among", listed, type_=ARRAY(column.type), unique=True)
     return _Among(column.in_(listed), column == any_(array))
+
+
+def in_batches(values: Sequence[Key], size: int = 5000) -> Iterable[Sequence[Key]]:
+    """Yield values in parts that one statement takes: SQLite allows some thirty thousand."""
+    return (values[start : start + size] for start in range(0, len(values), size))

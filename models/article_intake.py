@@ -16,6 +16,7 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, SQLModel, col, select
 
 from models.account import AccountData, ChannelOptions, OpeningStock, Role
+from models.among import in_batches
 from models.article import (
     Article,
     ArticleCategory,
@@ -183,12 +184,11 @@ def link_members(session: Session, account_id: int) -> int:
     ).all()
     wanted = {member["external_id"] for listing in waiting for member in listing.members}
     article_ids: dict[str, int] = {}
-    keys = sorted(wanted)
-    for start in range(0, len(keys), 5000):
+    for batch in in_batches(sorted(wanted)):
         rows = session.execute(
             select(col(Listing.external_id), col(Listing.article_id)).where(
                 col(Listing.account_id) == account_id,
-                col(Listing.external_id).in_(keys[start : start + 5000]),
+                col(Listing.external_id).in_(batch),
                 col(Listing.article_id).is_not(None),
             )
         )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
+from models.among import in_batches
 from models.article import Article, ArticleImage, ArticlePrice, ArticleText
 from models.listing import Listing
 
@@ -39,10 +40,8 @@ def skus_by_id(session: Session, article_ids: Sequence[int]) -> dict[int, str]:
     """Return the SKU of each article."""
     ids = sorted(set(article_ids))
     skus: dict[int, str] = {}
-    for start in range(0, len(ids), 5000):
-        rows = session.execute(
-            select(col(Article.id), col(Article.sku)).where(col(Article.id).in_(ids[start : start + 5000]))
-        )
+    for batch in in_batches(ids):
+        rows = session.execute(select(col(Article.id), col(Article.sku)).where(col(Article.id).in_(batch)))
         skus.update(rows.tuples().all())
     return skus
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, PrimaryKeyConstraint, text, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from models.among import among, in_batches
 from models.columns import instant, need_id, utc_now
 from models.order import Order
 from models.upsert import insert_returning, insert_rows
@@ -138,11 +139,11 @@ def list_calls(
 def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
     """Return the external ids of the orders that calls named, by call."""
     found: dict[int, list[str]] = {}
-    for start in range(0, len(call_ids), 5000):
+    for batch in in_batches(call_ids):
         for call_id, external_id in session.exec(
             select(CallOrder.call_id, Order.external_id)
             .join(Order, col(Order.id) == col(CallOrder.order_id))
-            .where(col(CallOrder.call_id).in_(call_ids[start : start + 5000]))
+            .where(among(col(CallOrder.call_id), batch))
             .order_by(col(CallOrder.call_id), col(Order.id))
         ):
             found.setdefault(call_id, []).append(external_id)
@@ -150,12 +151,11 @@ def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list
 
 
 def _ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
-    asked = sorted(numbers)
     found: dict[str, int] = {}
-    for start in range(0, len(asked), 5000):
+    for batch in in_batches(sorted(numbers)):
         for number, order_id in session.exec(
             select(Order.external_id, Order.id).where(
-                Order.account_id == account_id, col(Order.external_id).in_(asked[start : start + 5000])
+                Order.account_id == account_id, among(col(Order.external_id), batch)
             )
         ):
             found[number] = need_id(order_id)

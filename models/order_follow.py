@@ -12,7 +12,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
-from models.among import among
+from models.among import among, in_batches
 from models.article import Article
 from models.columns import need_id, utc_now
 from models.matching import Match, MatchRule, match_lines
@@ -73,13 +73,13 @@ def owners_of_lines(
     """Return by line id the order that has the line now."""
     line_ids = [line.external_id for data in records for line in data.lines]
     owners: dict[str, Order] = {}
-    for start in range(0, len(line_ids), 5000):
+    for batch in in_batches(line_ids):
         rows = session.execute(
             select(col(OrderLine.external_id), Order)
             .join(Order, col(Order.id) == col(OrderLine.order_id))
             .where(
                 col(OrderLine.account_id) == account_id,
-                among(col(OrderLine.external_id), line_ids[start : start + 5000]),
+                among(col(OrderLine.external_id), batch),
                 col(Order.trial).is_(trial),
             )
         )

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeVar
 
 from sqlalchemy import (
     CheckConstraint,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import Account
-from models.among import among
+from models.among import among, in_batches
 from models.article import BundlePart, parts_of
 from models.columns import code, instant, need_id
 from models.listing import Listing, limits_for, sellable
@@ -31,8 +30,6 @@ from models.order import (
 from models.outbound import OutboundKind, queue_outbound
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update
-
-Key = TypeVar("Key", int, str)
 
 
 class MovementReason(StrEnum):
@@ -239,7 +236,3 @@ def touch_account(session: Session, account_id: int) -> None:
     ).all()
     for batch in in_batches([listing_id for listing_id in ids if listing_id is not None]):
         queue_outbound(session, account_id, OutboundKind.stock, batch)
-
-
-def in_batches(ids: Sequence[Key], size: int = 5000) -> Iterable[Sequence[Key]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from models.among import in_batches
 from models.article import Article, ArticleKind, titles_of
 from models.columns import MAX_COUNT, need_id
 from models.errors import NotFoundError, RuleError
@@ -52,11 +53,9 @@ def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str
     """Return for each SKU the id of its article, or why no stock can be set for it."""
     found: dict[str, int | str] = {}
     wanted = sorted(set(skus))
-    for start in range(0, len(wanted), 5000):
+    for batch in in_batches(wanted):
         rows = session.exec(
-            select(Article).where(
-                Article.tenant_id == tenant_id, col(Article.sku).in_(wanted[start : start + 5000])
-            )
+            select(Article).where(Article.tenant_id == tenant_id, col(Article.sku).in_(batch))
         )
         for article in rows:
             if article.kind is ArticleKind.bundle:

@@ -16,7 +16,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import Session, col, select
 
-from models.among import among
+from models.among import among, in_batches
 from models.article import Article, BundlePart, parts_of
 from models.columns import need_id, utc_now
 from models.errors import RuleError
@@ -27,7 +27,6 @@ from models.stock import (
     StockLevel,
     StockMovement,
     Warehouse,
-    in_batches,
     touch_listings,
 )
 from models.tenant import lock_tenants
