@@ -29,15 +29,23 @@ import sys
 from datetime import timedelta
 from console.up import run_up
 from deployments import accounts
-accounts.MINUTES.update(dict.fromkeys(accounts.MINUTES, {minutes}))
+accounts.MINUTES.update(dict.fromkeys(list(accounts.MINUTES)[:{cycles}], {minutes}))
 sys.exit(run_up())
 """
-# A shop that reads the windows it is asked for, as the one with rendered pages does not.
+# A shop that reads the windows it is asked for, as the one with rendered pages does not. All in it is older
+# than a window's overlap.
 SHOP = """
 import threading
-from benchmarks.stand_in import fill
-from connectors.afterbuy.simulator import Simulator
-with Simulator(fill(orders=3, articles=0)) as simulator:
+from datetime import timedelta
+from connectors.afterbuy.simulator import Simulator, State
+state = State()
+now = state.now
+state.now = lambda: now() - timedelta(days=1)
+product = state.add_product("Kaffeebecher", ean="BECHER-0001", quantity=100)
+for number in range(3):
+    state.place_order([product], paid=True)
+state.now = now
+with Simulator(state) as simulator:
     print(simulator.url, flush=True)
     threading.Event().wait()
 """
@@ -70,8 +78,10 @@ def main() -> int:
 def _stand_in() -> Iterator[str]:
     with subprocess.Popen([sys.executable, "-c", SHOP], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -93,7 +103,10 @@ def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, A
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     with (folder / "up.txt").open("w") as log:
         up = subprocess.Popen(
-            [sys.executable, "-c", UP.format(minutes=options.minutes)], env=env, stdout=log, stderr=log
+            [sys.executable, "-c", UP.format(minutes=options.minutes, cycles=CYCLES)],
+            env=env,
+            stdout=log,
+            stderr=log,
         )
     try:
         _wait(lambda: "is up" in (folder / "up.txt").read_text(), 120)

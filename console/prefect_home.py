@@ -14,6 +14,10 @@ from models.settings import PREFIX, get_settings, project_folder
 
 STATE_FILE = "up.json"
 HEALTH_SECONDS = 2.0
+DATABASE = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
+"""How settings begin that say where Prefect's server keeps its data."""
+ONE_CONNECTION = "one-connection"
+"""The plugin of `deployments.one_connection`; SQLAlchemy finds it by this name."""
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -47,6 +51,10 @@ def use_prefect() -> str:
     home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect")))
     # Prefect makes the folder itself, but not those above it, and then goes on without one.
     home.mkdir(parents=True, exist_ok=True)
+    if not any(name.startswith(DATABASE) for name in os.environ):
+        os.environ[f"{DATABASE[0]}CONNECTION_URL"] = (
+            f"sqlite+aiosqlite:///{home / 'prefect.db'}?plugin={ONE_CONNECTION}"
+        )
     url = os.environ.get("PREFECT_API_URL") or find_server(settings.data_dir)
     if url:
         os.environ["PREFECT_API_URL"] = url

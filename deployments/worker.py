@@ -31,7 +31,7 @@ from prefect.logging.configuration import setup_logging
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._hook_runner import HookRunner
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
-from prefect.settings import get_current_settings
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 import flows
@@ -201,8 +201,19 @@ class Worker(ProcessWorker, abc.ABC):
         self._is_draining = True
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Take what is due, as long as runs are wanted."""
-        return [] if self._is_draining else await super().get_and_submit_flow_runs()
+        """Take what is due, as long as runs are wanted.
+
+        With as many runs as it may have, it goes on when one of them has ended, not when it is time to ask
+        again: otherwise no more runs begin in an interval than run at once, however short they are.
+        """
+        taken: list[FlowRun] = []
+        while not self._is_draining:
+            taken += await super().get_and_submit_flow_runs()
+            if not self._limiter or self._limiter.available_tokens > 0:
+                break
+            while self._limiter.available_tokens <= 0 and not self._is_draining:
+                await anyio.sleep(LOOK_SECONDS)
+        return taken
 
     async def __aenter__(self) -> "Worker":
         if self._forks is not None:
@@ -292,7 +303,10 @@ def run_engine() -> int:
     _read_environment()
     sys.argv = ["prefect.engine"]
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
-    runpy.run_module("prefect.engine", run_name="__main__")
+    # A run that is gone is missed by its worker and by its lease. Prefect's sign of life holds up each end by
+    # a second, and that of a short run arrives when Prefect knows the end already, which then alarms it.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        runpy.run_module("prefect.engine", run_name="__main__")
     return 0
 
 
@@ -326,7 +340,8 @@ def run_worker(*, name: str, limit: int, pool: str = POOL) -> NoReturn:
 
 
 async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> int:
-    worker = Worker(work_pool_name=pool, name=name, limit=limit, forks=forks)
+    # A fork needs no head start: a run taken before its time would have a slot and only wait.
+    worker = Worker(work_pool_name=pool, name=name, limit=limit, prefetch_seconds=0, forks=forks)
     wishes = 0
 
     def note() -> None:

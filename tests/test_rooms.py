@@ -20,7 +20,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pandas", "prefect", "pydantic", "sqlalchemy", "sqlmodel"},
     ),
     "flows": ({"models", "tasks"}, {"prefect", "pydantic"}),
-    "deployments": ({"models", "documents", "connectors", "tasks", "flows"}, {"anyio", "prefect"}),
+    "deployments": (
+        {"models", "documents", "connectors", "tasks", "flows"},
+        {"anyio", "prefect", "sqlalchemy"},
+    ),
     "console": (
         {"models", "documents", "connectors", "tasks", "flows", "deployments"},
         {

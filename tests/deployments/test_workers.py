@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -23,7 +24,7 @@ from tasks.alarms import watch
 from tests.console.running import is_alive
 from tests.flows.conftest import Shop, open_shop
 from tests.flows.steps import expire_lease
-from tests.support.worker import ended, serving, wait_for, worker_of
+from tests.support.worker import PATIENCE_SECONDS, ended, serving, wait_for, worker_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -146,3 +147,15 @@ def test_two_workers_never_run_one_cycle_of_an_account_at_once(
         assert left.poll() is None
         done = request_run(shop.name, Cycle.article_import)
         assert wait_for(lambda: ended(client, done)).state_type is StateType.COMPLETED
+
+
+def test_a_full_worker_goes_on_when_a_run_has_ended(
+    sqlite_database: str, client: SyncPrefectClient, pool: str, simulator: Simulator
+) -> None:
+    """Waiting runs begin one after the other, though it is not time to ask for runs again."""
+    shop = open_deployed(simulator, pool)
+    cycles = (Cycle.article_import, Cycle.stock_export, Cycle.payment_sync)
+    asked = [request_run(shop.name, cycle) for cycle in cycles]
+    with serving(pool, "only", limit=1, query_seconds=10 * PATIENCE_SECONDS):
+        for run_id in asked:
+            assert wait_for(partial(ended, client, run_id)).state_type is StateType.COMPLETED

@@ -29,12 +29,17 @@ Found = TypeVar("Found")
 
 
 @contextmanager
-def serving(pool: str, name: str, *, limit: int = 1) -> "Iterator[subprocess.Popen[bytes]]":
-    """Yield a worker that serves a pool of the server that this process talks to; it ends on leaving."""
+def serving(
+    pool: str, name: str, *, limit: int = 1, query_seconds: int = 1
+) -> "Iterator[subprocess.Popen[bytes]]":
+    """Yield a worker that serves a pool of the server that this process talks to; it ends on leaving.
+
+    It asks for runs each `query_seconds`, and has at most `limit` at once.
+    """
     env = {
         **os.environ,
         "PREFECT_API_URL": PREFECT_API_URL.value() or "",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": str(query_seconds),
     }
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, pool, name, str(limit)], cwd=ROOT, env=env, start_new_session=True
