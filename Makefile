@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml requirements.lock requirements-dev.lock
 		echo "Warenfluss needs Python 3.11 or newer: name one, as in 'make install PYTHON=python3.12'." >&2; exit 1; }
 	@set -e; if command -v uv >/dev/null 2>&1; then \
 		[ -x $(BIN)/python ] || uv venv --quiet --python "$(PYTHON)" $(VENV); \
-		uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock; \
+		uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock; \
 		uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .; \
 	else \
 		[ -x $(BIN)/python ] || "$(PYTHON)" -m venv $(VENV); \

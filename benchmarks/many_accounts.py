@@ -209,7 +209,9 @@ def _lateness(since: datetime) -> dict[str, Any]:
             runs += page
             if len(page) < PAGE:
                 break
-    late = sorted((run.start_time - run.expected_start_time).total_seconds() for run in runs)
+    late = sorted(
+        (run.start_time - run.expected_start_time).total_seconds() for run in runs if run.start_time
+    )
     return {
         "seconds late (median)": round(statistics.median(late), 1),
         "seconds late (95 of 100)": round(late[int(len(late) * 0.95)], 1),

@@ -61,7 +61,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
         (order_intake, "_insert_new", "save: insert rows"),
         (order_intake, "Known", "save: follow changes"),
         (order_intake, "follow", "save: follow changes"),
-        (order_intake, "allocate", "save: promise stock"),
+        (order_intake, "promise", "save: promise stock"),
         (order_intake, "note_sold_there", "save: queue for the channel"),
         (tasks.orders, "save_orders", "save: hash, decide, count"),
     ):

@@ -44,6 +44,8 @@ RHYTHMS_SECONDS = 60
 PRUNING_SECONDS = 600
 ALL_DEPLOYMENTS_SECONDS = 300
 """How often deployments are compared in full; new accounts and changed modes are seen with each round."""
+PAUSES = 30
+"""For how many times as long as it took a chore is left alone at least."""
 STOPPING_SECONDS = 15
 ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
@@ -68,7 +70,8 @@ class Chore:
 
     def do_if_due(self) -> None:
         """Do it, and tell of a failure once, until it works again; never raises."""
-        if time.monotonic() < self.due_at:
+        began = time.monotonic()
+        if began < self.due_at:
             return
         try:
             self.action()
@@ -83,7 +86,10 @@ class Chore:
         elif self.trouble and not trouble:
             logger.info("%s: works again.", self.name)
         self.trouble = trouble
-        self.due_at = time.monotonic() + (CHORES_SECONDS if trouble else self.every_seconds)
+        ended = time.monotonic()
+        # With many accounts a look at all of them takes seconds, half of them the server's.
+        pause = max(self.every_seconds, PAUSES * (ended - began))
+        self.due_at = ended + (CHORES_SECONDS if trouble else pause)
 
 
 class Up:

@@ -41,7 +41,7 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.pool import POOL
 from models.account import Account, Mode, get_account, installation_key, list_accounts
 from models.columns import need_id
-from models.cycle import Cycle, Rhythm, save_rhythm
+from models.cycle import Cycle, Rhythm, list_rhythms, save_rhythm
 from models.db import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.tenant import Tenant
@@ -117,12 +117,13 @@ def expect_rhythms() -> None:
     Needs no Prefect, so that a cycle is missed even if Prefect was never there to schedule it.
     """
     with read_scope() as session:
+        known = {(row.account_id, row.cycle) for row in list_rhythms(session)}
         missing = [
             (need_id(account.id), cycle, minutes * 60)
             for account in list_accounts(session)
             if account.mode is not Mode.draft
             for cycle, minutes in MINUTES.items()
-            if session.get(Rhythm, (account.id, cycle)) is None
+            if (account.id, cycle) not in known
         ]
     if missing:
         with session_scope() as session:
@@ -144,15 +145,12 @@ def read_rhythms() -> int:
                 if name in accounts:
                     scheduled[accounts[name], cycle] = _interval_of(client, deployment)
     with read_scope() as session:
-        changed = [
-            (key, seconds)
-            for key, seconds in scheduled.items()
-            if _is_news(session.get(Rhythm, key), seconds)
-        ]
+        known = {(row.account_id, row.cycle): row for row in list_rhythms(session)}
+    changed = [(key, seconds) for key, seconds in scheduled.items() if _is_news(known.get(key), seconds)]
     if changed:
         with session_scope() as session:
             for (account_id, cycle), seconds in changed:
-                old = session.get(Rhythm, (account_id, cycle))
+                old = known.get((account_id, cycle))
                 usual = old.interval_seconds if old else MINUTES[cycle] * 60
                 save_rhythm(session, account_id, cycle, seconds or usual, active=seconds is not None)
     return sum(seconds is not None for seconds in scheduled.values())

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel
@@ -224,6 +225,8 @@ class ArticleCategory(SQLModel, table=True):
     category_external_id: str
 
 
+# A page asks for the same numbers rule after rule.
+@lru_cache(maxsize=10_000)
 def loose_form(value: str) -> str:
     """Return the form in which numbers are searched: letters and digits only, folded, no leading zeros.
 

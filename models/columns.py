@@ -24,8 +24,7 @@ SQLModel.metadata.naming_convention = {
 }
 
 MONEY_PLACES = 4
-_MONEY_LIMIT = 10**18
-_PLACE = Decimal(1).scaleb(-MONEY_PLACES)
+_MONEY_DIGITS = 18
 # Python's default context would round a long number to 28 digits without a word.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 
@@ -53,17 +52,20 @@ class ExactDecimal(TypeDecorator[Decimal]):
 def to_ten_thousandths(value: Decimal) -> int:
     """Return the stored form. Raises: ValueError, for more than four places or too large a number."""
     try:
-        exact = Decimal(value)
+        scaled = Decimal(value).scaleb(MONEY_PLACES, context=_EXACT)
+        if not scaled.is_finite():
+            raise ValueError("not a finite decimal")
+        # Before it becomes a whole number, which may have a million digits.
+        if scaled and scaled.adjusted() >= _MONEY_DIGITS:
+            raise ValueError("number too large")
+        whole = int(scaled)
     except InvalidOperation as error:
         raise ValueError("not a finite decimal") from error
-    if not exact.is_finite():
-        raise ValueError("not a finite decimal")
-    if exact and 10 ** min(exact.adjusted(), 20) >= _MONEY_LIMIT // 10**MONEY_PLACES:
-        raise ValueError("number too large")
-    try:
-        return int(exact.quantize(_PLACE, context=_EXACT).scaleb(MONEY_PLACES, context=_EXACT))
     except Inexact as error:
         raise ValueError("more than four decimal places") from error
+    if whole != scaled:
+        raise ValueError("more than four decimal places")
+    return whole
 
 
 def from_ten_thousandths(value: int) -> Decimal:

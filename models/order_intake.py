@@ -47,7 +47,7 @@ from models.order_follow import (
 from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
 from models.payment import Payment
 from models.stock import note_sold_there
-from models.stock_moves import allocate, take_out_departed
+from models.stock_moves import promise, take_out_departed
 from models.tenant import lock_tenants
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows
@@ -132,7 +132,8 @@ def save_orders(
         take_out_departed(session, _departed(new_ids, new))
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
         to_serve += [need_id(order.id) for order, _ in changed if order.state in MOVABLE]
-        allocate(session, to_serve)
+        # Whatever is promised here was sold here, so its listings are queued below.
+        promise(session, to_serve)
         fixed = [data for order, data in changed if order.state not in MOVABLE]
         note_sold_there(
             session,

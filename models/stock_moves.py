@@ -1,7 +1,7 @@
 """Every change of a stock level: counting, promising to order lines, giving back, taking out.
 
 Law: 0 <= allocated <= on_hand, whoever allocates at the same moment, and the ledger sums to the level.
-Every function here queues the listings whose stock it changed in the same transaction.
+Every function here but `promise` queues the listings whose stock it changed in the same transaction.
 
 Locks are taken in one order by everyone: the lease of a run, the tenant (`models.tenant.lock_tenants`), then
 orders, then levels, each by id. Only `set_on_hand` locks the tenant itself; the others are called by
@@ -114,6 +114,11 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
     Orders are served in the order given. Demand of lines that share an article is taken from the
     same figure, one after the other. Repeating it only adds what became available.
     """
+    touch_listings(session, promise(session, order_ids))
+
+
+def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
+    """Do what `allocate` does, and return the articles concerned: the caller queues their listings."""
     lines = _lock_lines(session, order_ids)
     demand = _physical_demand(session, [line.id for line in lines if line.missing > 0])
     levels = _lock_levels(session, sorted({article for each in demand.values() for article in each}))
@@ -151,7 +156,7 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
     touched = {level.article_id for level in levels if level.id in changed}
     _save_promises(session, lines, taken)
     _hold_shortages(session, lines, demand)
-    touch_listings(session, touched)
+    return touched
 
 
 @dataclass

@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"models", "documents", "connectors", "tasks", "flows", "deployments"},
         {
             *("click", "fastapi", "jinja2", "pandas", "prefect", "pydantic", "rich", "starlette", "typer"),
-            *("httpx", "uvicorn"),
+            *("certifi", "httpx", "uvicorn"),
         },
     ),
 }

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import certifi
-
+from console.prefect_home import write_one_authority
 from tests.support import session
 
 STARTING_SECONDS = 90
@@ -52,25 +51,13 @@ def prepare_environment() -> None:
         del os.environ[name]
     os.environ.update(SETTINGS)
     os.environ["PREFECT_HOME"] = str(session.get_memory() / "prefect")
-    os.environ["PREFECT_API_SSL_CERT_FILE"] = str(_write_one_authority())
+    os.environ["PREFECT_API_SSL_CERT_FILE"] = str(write_one_authority(session.get_folder()))
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{find_port()}/api"
     if "prefect" in sys.modules:
         # A folder's conftest is imported before, and Prefect reads its settings on import.
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
-
-
-def _write_one_authority() -> Path:
-    """Return a file with one authority's certificate.
-
-    Each client of Prefect loads those that it trusts, also to speak plain HTTP; all of them take 20 ms.
-    """
-    file = session.get_folder() / "authority.pem"
-    everyone = Path(certifi.where()).read_text()
-    end = "-----END CERTIFICATE-----\n"
-    file.write_text(everyone[everyone.index("-----BEGIN") : everyone.index(end) + len(end)])
-    return file
 
 
 def find_port() -> int:
