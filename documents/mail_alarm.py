@@ -13,6 +13,7 @@ TITLES = {
     Cycle.shipping_sync: mark("shipping sync"),
     Cycle.replay: mark("replay"),
     Cycle.reconcile: mark("reconciliation"),
+    Cycle.invoicing: mark("invoicing"),
 }
 
 MEANINGS = {
@@ -34,6 +35,9 @@ MEANINGS = {
     ),
     Cycle.reconcile: mark(
         "Nobody compares the channel with this database. What was lost or changed unseen stays so."
+    ),
+    Cycle.invoicing: mark(
+        "What was shipped is not invoiced. Buyers wait for their invoices, and bookkeeping for its figures."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")

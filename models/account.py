@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, ValidationInfo, field_validator
 from pydantic import Field as RecordField
 from sqlalchemy import UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
@@ -98,6 +98,10 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel."""
     overlap_minutes: int = RecordField(default=30, ge=0)
     """How far each window reaches back into the one before."""
+    invoices: Side = Side.channel
+    """Who makes the invoices."""
+    invoices_from: date | None = RecordField(default=None, validate_default=True)
+    """Of invoices made here: by themselves only for orders placed from this German day on."""
 
     @field_validator("start")
     @classmethod
@@ -108,6 +112,13 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
             date.fromisoformat(value)
         except ValueError:
             raise ValueError('start must be "new", a date like 2026-11-01 or an order number') from None
+        return value
+
+    @field_validator("invoices_from")
+    @classmethod
+    def _invoices_begin_somewhere(cls, value: date | None, info: ValidationInfo) -> date | None:
+        if value is None and info.data.get("invoices") is Side.warenfluss:
+            raise ValueError("invoices=warenfluss needs a day, e.g. invoices_from=2026-12-01")
         return value
 
 

@@ -27,6 +27,7 @@ class Cycle(StrEnum):
     payment_sync = "payment-sync"
     shipping_sync = "shipping-sync"
     reconcile = "reconcile"
+    invoicing = "invoicing"
     replay = "replay"
 
 
@@ -57,6 +58,8 @@ class Counts(BaseModel):
     set_aside: int = 0
     sent: int = 0
     would_send: int = 0
+    issued: int = 0
+    """Documents."""
     failed: int = 0
     different: int = 0
     """Differences that are open after a reconciliation."""

@@ -51,6 +51,8 @@ class HoldReason(StrEnum):
     stock_short = "stock_short"
     changed_after_release = "changed_after_release"
     cancelled_after_release = "cancelled_after_release"
+    invoice_refused = "invoice_refused"
+    """Its goods have left and no invoice can be made; that keeps no further goods back."""
 
 
 class Actor(StrEnum):
@@ -246,7 +248,15 @@ class OrderLine(SQLModel, table=True):
         CheckConstraint("quantity >= 0 AND cancelled >= 0 AND cancelled <= quantity", name="quantity"),
         CheckConstraint("allocated >= 0 AND allocated + cancelled + shipped <= quantity", name="allocated"),
         CheckConstraint("returned >= 0 AND returned <= shipped", name="returned"),
+        CheckConstraint("invoiced >= 0 AND invoiced <= shipped", name="invoiced"),
         Index("ix_order_line_account_external", "account_id", "external_id"),
+        Index(
+            "ix_order_line_to_invoice",
+            "account_id",
+            "order_id",
+            sqlite_where=text("shipped > invoiced"),
+            postgresql_where=text("shipped > invoiced"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -261,6 +271,8 @@ class OrderLine(SQLModel, table=True):
     shipped: int = 0
     cancelled: int = 0
     returned: int = 0
+    invoiced: int = 0
+    """By documents of this program, less what they corrected."""
     price: Decimal = Field(sa_type=ExactDecimal)
     tax_rate: Decimal | None = money(nullable=True)
     tax_collected_by_channel: bool = False
@@ -413,6 +425,12 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
     for row in rows:
         holds.setdefault(row.order_id, []).append(row)
     return holds
+
+
+def blocking_holds(session: Session, order_id: int) -> list[Hold]:
+    """Return the open holds for which an order may not leave; papers come after the goods."""
+    holds = open_holds(session, [order_id]).get(order_id, [])
+    return [hold for hold in holds if hold.reason is not HoldReason.invoice_refused]
 
 
 def events_of(session: Session, order_id: int) -> list[OrderEvent]:

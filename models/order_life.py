@@ -14,9 +14,9 @@ from models.order import (
     Order,
     OrderEvent,
     OrderState,
+    blocking_holds,
     lines_of,
     lock_order,
-    open_holds,
 )
 from models.stock_moves import release_allocation, serve_waiting
 
@@ -28,7 +28,7 @@ def release_order(session: Session, order: Order) -> None:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
         )
-    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    holds = blocking_holds(session, need_id(order.id))
     if holds:
         reasons = ", ".join(sorted({hold.reason for hold in holds}))
         raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models.account import Account, Mode
+from models.account import Account, ChannelOptions, Mode, Side
 from models.columns import need_id, utc_now
 from models.cycle import (
     Cursor,
@@ -17,9 +17,11 @@ from models.cycle import (
     mark_vanished,
     save_cursor,
 )
+from models.document import DocumentSeries
 from models.listing import Listing
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.stock import touch_account
+from models.tenant import Tenant
 
 CURSOR = "restored:"
 
@@ -27,7 +29,8 @@ CURSOR = "restored:"
 def mark_restored(session: Session) -> list[str]:
     """Let every live account catch up before it is told anything; return the names of these accounts.
 
-    Runs that were open in the copy are over, and their leases free.
+    Runs that were open in the copy are over, and their leases free. Tenants that issue documents wait until a
+    person says which numbers were given last.
     """
     for run_id in session.exec(select(Run.id).where(Run.state == RunState.running)).all():
         mark_vanished(session, need_id(run_id))
@@ -38,7 +41,18 @@ def mark_restored(session: Session) -> list[str]:
     for account in accounts:
         for kind in OutboundKind:
             save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
+    issuing = {
+        account.tenant_id
+        for account in session.exec(select(Account))
+        if ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
+    } | set(session.exec(select(DocumentSeries.tenant_id)).all())
+    session.execute(update(Tenant).where(col(Tenant.id).in_(issuing)).values(numbers_in_doubt=True))
     return [account.name for account in accounts]
+
+
+def list_in_doubt(session: Session) -> list[str]:
+    """Return the names of tenants that issue nothing until `resume_numbers`."""
+    return list(session.exec(select(Tenant.name).where(col(Tenant.numbers_in_doubt).is_(True))).all())
 
 
 def restored_at(session: Session, account_id: int, kind: OutboundKind) -> datetime | None:

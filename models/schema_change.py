@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from alembic import op
-from sqlalchemy import Column, text
+from sqlalchemy import Column, Integer, text
 
 ROWS_AT_ONCE = 10_000
+FROZEN = "what was issued never changes"
 
 
 def _is_postgres() -> bool:
@@ -68,3 +69,49 @@ def fill(table: str, assignment: str, condition: str = "true") -> None:
         last = bind.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()  # noqa: S608
         for low in range(0, last, ROWS_AT_ONCE):
             bind.execute(text(statement), {"low": low, "high": low + ROWS_AT_ONCE})
+
+
+def add_check(table: str, name: str, condition: str) -> None:
+    """Add a check to a table with rows in it; on SQLite nothing, where it can only come with its column."""
+    if not _is_postgres():
+        return
+    with op.get_context().autocommit_block():
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({condition}) NOT VALID")
+        op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name}")
+
+
+def add_checked_count(table: str, column: str, name: str, condition: str) -> None:
+    """Add a whole number, 0 in all rows, with a check that may name other columns."""
+    if _is_postgres():
+        add_column(table, Column(column, Integer, nullable=False, server_default="0"))
+        add_check(table, name, condition)
+        return
+    op.execute(
+        f"ALTER TABLE {table} ADD COLUMN {column} INTEGER DEFAULT 0 NOT NULL "
+        f"CONSTRAINT {name} CHECK ({condition})"
+    )
+
+
+def freeze(table: str) -> None:
+    """Let the database refuse every change and deletion of a row; repeating it is harmless."""
+    if _is_postgres():
+        op.execute(
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{FROZEN}' USING ERRCODE = 'integrity_constraint_violation', "
+            "TABLE = TG_TABLE_NAME; END $$"
+        )
+        op.execute(
+            f"CREATE OR REPLACE TRIGGER {table}_stays BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+        op.execute(
+            f"CREATE OR REPLACE TRIGGER {table}_stays_whole BEFORE TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_stays_{change.lower()} BEFORE {change} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{FROZEN}'); END"
+        )

@@ -12,7 +12,16 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.account import Side
 from models.columns import code, instant, need_id
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, OrderLine, OrderState, lines_of, lock_order, open_holds
+from models.order import (
+    Actor,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderState,
+    blocking_holds,
+    lines_of,
+    lock_order,
+)
 from models.outbound import OutboundKind, queue_outbound
 from models.stock_moves import take_out
 
@@ -192,7 +201,7 @@ def _check_may_ship(session: Session, order: Order, left: dict[int, int]) -> Non
         raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
     if order.state not in (OrderState.open, OrderState.released):
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
-    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    holds = blocking_holds(session, need_id(order.id))
     if holds:
         reasons = ", ".join(sorted({hold.reason for hold in holds}))
         raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")

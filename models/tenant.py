@@ -4,8 +4,10 @@ The lock that every change of a tenant's goods goes by (`lock_tenants`).
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, StringConstraints
+from pydantic import Field as RecordField
 from sqlalchemy import func
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
@@ -13,6 +15,24 @@ from models.errors import NotFoundError, RuleError
 
 STANDSTILL_SECONDS = 60
 """A transaction that locks a tenant and does nothing for so long is ended by PostgreSQL."""
+
+PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""One line of a paper."""
+
+
+class SellerData(BaseModel):
+    """Who issues a tenant's papers, in the words that are printed."""
+
+    name: str = RecordField(default="", max_length=100)
+    """The legal name, e.g. of the company."""
+    address: list[PrintedLine] = RecordField(default_factory=list, max_length=4)
+    """Street, then postcode and city."""
+    tax_number: str = RecordField(default="", max_length=40)
+    vat_id: str = RecordField(default="", max_length=20)
+    small_business: bool = False
+    """Tax is not charged (§ 19 UStG) and must not be shown."""
+    footer: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
+    """Bank, register, managing directors …"""
 
 
 class Tenant(SQLModel, table=True):
@@ -24,6 +44,10 @@ class Tenant(SQLModel, table=True):
     language: str = "de"
     country: str = "DE"
     currency: str = "EUR"
+    seller: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `SellerData`."""
+    numbers_in_doubt: bool = False
+    """The database was restored, and documents may have been issued that it does not know."""
     match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     """Rules of `models.matching` in the order in which they are tried; empty means the default order."""
 

@@ -25,8 +25,10 @@ from models.call import CallData, save_calls
 from models.columns import need_id
 from models.cycle import Cycle, begin_run
 from models.db import Schema, get_engine, session_scope
+from models.document import save_files
+from models.invoicing import issue_invoice
 from models.listing import LimitScope, StockLimit
-from models.order import LinePart, Order, OrderLine, lines_of
+from models.order import Actor, LinePart, Order, OrderLine, lines_of
 from models.outbound import Outbound, OutboundKind, claim_due
 from models.payment import record_payment
 from models.shipment import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
@@ -36,6 +38,7 @@ from tests.support.builders import (
     PLACED_AT,
     add_article,
     get_order,
+    make_invoicing_shop,
     make_line,
     make_order,
     make_shop,
@@ -54,8 +57,8 @@ def at_empty(empty_database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def fill(session: Session) -> None:
-    """Write a life that touches every corner: variants, a merged order, a payment, a shipment, its call."""
-    shop = make_shop(session)
+    """Write a life that touches every corner: variants, a merged order, payment, shipment, call, invoice."""
+    shop = make_invoicing_shop(session, small_business=True)
     parent = add_article(session, shop, "SHIRT", kind=ArticleKind.parent)
     shirt = add_article(session, shop, "SHIRT-RED", on_hand=5, parent_id=parent, listed=True)
     add_article(session, shop, "SET", parts={shirt: 2}, listed=True)
@@ -69,6 +72,8 @@ def fill(session: Session) -> None:
     run_id = need_id(begin_run(session, account_id, Cycle.shipping_sync).id)
     assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
     save_calls(session, account_id, run_id, [CallData("UpdateSoldItems", reads=False, order_numbers=("3",))])
+    document = issue_invoice(session, get_order(session, "3"), actor=Actor.person)
+    save_files(session, {need_id(document.id): b"%PDF"})
 
 
 def sizes(url: str) -> dict[str, int]:
@@ -224,6 +229,8 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
         ("order_line_allocated", order_line(quantity=3, allocated=1, cancelled=1, shipped=2)),
         ("order_line_returned", order_line(quantity=3, shipped=1, returned=2)),
         ("order_line_returned", order_line(returned=-1)),
+        ("order_line_invoiced", order_line(quantity=3, shipped=1, invoiced=2)),
+        ("order_line_invoiced", order_line(invoiced=-1)),
         ("order_line.order_id", order_line(external_id="a")),
         ("line_part_quantity", LinePart(order_line_id=line_id, article_id=cup, quantity=0)),
         ("allocation_quantity", Allocation(order_line_id=line_id, level_id=level_id, quantity=0)),

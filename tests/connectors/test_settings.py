@@ -46,6 +46,8 @@ def test_checked_settings_are_read_again_as_they_are() -> None:
         ({"stock_pool": "all"}, TOKENS, "allowed are quantity, auction, both"),
         ({"role": "boss"}, TOKENS, "allowed are articles, orders"),
         ({"start": "soon"}, TOKENS, "'start' does not fit"),
+        ({"invoices": "warenfluss"}, TOKENS, "'invoices_from' does not fit: invoices=warenfluss needs a day"),
+        ({"invoices_from": "soon"}, TOKENS, "'invoices_from' does not fit"),
         ({"mail_buyer_payment": "perhaps"}, TOKENS, "allowed are true, false"),
         ({"base_url": "ftp://x"}, TOKENS, "must be an address like https"),
         ({"base_url": "https://u:p@x"}, TOKENS, "must hold no user, password"),

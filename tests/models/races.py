@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
@@ -19,7 +20,9 @@ from models.account import Account, account_data
 from models.columns import need_id
 from models.cycle import Cycle, begin_run
 from models.db import dispose, session_scope, upgrade
+from models.document import DocumentKind, list_documents
 from models.errors import RuleError
+from models.invoicing import correct_invoice, issue_invoice
 from models.matching import DEFAULT_RULES
 from models.order import Actor, Order
 from models.order_intake import save_orders
@@ -184,6 +187,39 @@ def buy_many(stop: "threading.Event") -> int:
         number += 1
         buy(f"B-{number}", ["MUG"])
     return number
+
+
+def invoice_all(worker: int, external_ids: Sequence[str]) -> Counter[str]:
+    """Invoice orders that others invoice, too; abort some, and take some back at the end to issue anew."""
+    done: Counter[str] = Counter()
+
+    def invoice(external_id: str, *, abort: bool) -> None:
+        try:
+            with session_scope() as session:
+                issue_invoice(session, get_order(session, external_id), actor=Actor.cycle)
+                if abort:
+                    raise InterruptedError
+            done["issued"] += 1
+        except InterruptedError:
+            done["aborted"] += 1
+        except RuleError:
+            done["refused"] += 1
+
+    turned = [*external_ids[worker:], *external_ids[:worker]]
+    for number, external_id in enumerate(turned):
+        invoice(external_id, abort=number % 3 == 0)
+    for external_id in turned[:2]:
+        try:
+            with session_scope() as session:
+                order = get_order(session, external_id)
+                document = list_documents(session, order_id=need_id(order.id), kind=DocumentKind.invoice)[0]
+                correct_invoice(session, document, "a mistake")
+            done["corrected"] += 1
+        except (RuleError, IndexError):
+            done["refused"] += 1
+    for external_id in turned:
+        invoice(external_id, abort=False)
+    return done
 
 
 def migrate(url: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import event
@@ -10,12 +11,24 @@ from sqlmodel import Session
 
 from models.article_intake import link_members, save_articles
 from models.db import get_engine, session_scope
+from models.invoicing import issue_invoice, list_to_invoice
 from models.matching import DEFAULT_RULES
+from models.order import Actor
 from models.outbound import OutboundKind, count_due, list_due
 from models.status import status_of_accounts
 from models.stock import note_sold_there
 from models.stock_moves import set_on_hand
-from tests.support.builders import make_article, make_line, make_order, make_shop, take_in
+from tests.support.builders import (
+    add_article,
+    get_order,
+    make_article,
+    make_invoicing_shop,
+    make_line,
+    make_order,
+    make_shop,
+    ship_units,
+    take_in,
+)
 
 GROWING = "listing|article|article_number|outbound|hold|stock_level|stock_movement|sales_order|order_line"
 WALK = re.compile(rf"SCAN ({GROWING})\b")
@@ -89,3 +102,19 @@ def test_imports_and_exports_walk_no_growing_table(sqlite_database: str) -> None
             status_of_accounts(session)
         assert len(plans) > 30
         assert bad(plans) == []
+
+
+def test_looking_for_what_to_invoice_walks_nothing(sqlite_file: str) -> None:
+    """Its index holds what was shipped and not invoiced, and each order is found by its own."""
+    with session_scope() as session:
+        shop = make_invoicing_shop(session)
+        add_article(session, shop, "MUG", on_hand=1)
+        take_in(session, shop, make_order("1", make_line("a", "MUG", tax_rate=Decimal(19))))
+        ship_units(session, "1")
+        with plans_of(session) as plans:
+            assert len(list_to_invoice(session, shop.account.id, 0, 10)) == 1
+            issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
+
+    assert any("ix_order_line_to_invoice" in step for step in plans)
+    # The order itself is asked for by its number, by the test.
+    assert [step for step in bad(plans) if "sales_order.external_id = ?" not in step] == []

@@ -37,11 +37,14 @@ from models.order import (
 )
 from models.order_intake import Intake, save_orders
 from models.outbound import Outbound, OutboundKind, OutboundState
+from models.shipment import ParcelData, record_shipment
 from models.stock import Allocation, StockLevel, StockMovement, Warehouse, main_warehouse
 from models.stock_moves import set_on_hand
-from models.tenant import add_tenant
+from models.tenant import Tenant, add_tenant
 
 PLACED_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+SHIPPED_AT = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
+"""Already the fourth in Germany."""
 BILLING = AddressData(
     first_name="Änne", last_name="Groß", street="Am Ölberg 3", postcode="04109", city="Leipzig", country="DE"
 )
@@ -311,3 +314,29 @@ def check_laws(session: Session) -> None:
                 expected[article_id] += line.allocated * part.quantity * quantity
         told = dict(by_line[need_id(line.id)])
         assert told == {article_id: units for article_id, units in expected.items() if units}
+
+
+SELLER = {
+    "name": "Nord Handels GmbH",
+    "address": ["Am Kai 1", "20457 Hamburg"],
+    "tax_number": "12/345/67890",
+    "vat_id": "DE123456789",
+    "footer": ["IBAN DE02 1203 0000 0000 2020 51"],
+}
+
+
+def make_invoicing_shop(session: Session, **seller: Any) -> Shop:
+    """Add a tenant that has told what invoices must name, with an account whose invoices are made here."""
+    shop = make_shop(session, invoices="warenfluss", invoices_from="2026-01-01")
+    tenant = session.get_one(Tenant, shop.tenant_id)
+    tenant.seller = {**SELLER, **seller}
+    session.add(tenant)
+    return shop
+
+
+def ship_units(session: Session, external_id: str, **units: int) -> None:
+    """Book units of lines out of the house in one parcel, all that is left if none are named."""
+    order = get_order(session, external_id)
+    lines = session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
+    content = {need_id(line.id): units[line.external_id] for line in lines if line.external_id in units}
+    record_shipment(session, order, "DHL", [ParcelData(lines=content)], SHIPPED_AT)

@@ -1,0 +1,337 @@
+"""Document: what was issued under a number and never changes; a correction is a document of its own.
+
+The migrations let the database itself refuse every change of these tables but that of the series.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+from pydantic import Field as RecordField
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import select as sqlalchemy_select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.among import among
+from models.columns import by_run, code, instant, money, need_id, utc_now
+from models.errors import NotFoundError, RuleError
+from models.tenant import SellerData, Tenant, lock_tenants
+from models.upsert import insert_or_update, table_of
+
+ISSUE_ZONE = ZoneInfo("Europe/Berlin")
+"""By whose calendar documents are dated and series begin anew."""
+
+
+class DocumentKind(StrEnum):
+    """A kind has a series of numbers of its own."""
+
+    invoice = "invoice"
+    credit_note = "credit_note"
+    """Takes a whole invoice back (Rechnungskorrektur)."""
+
+
+_LABEL = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>[0-9]{4})-(?P<number>[0-9]{5,9})")
+PREFIXES = {DocumentKind.invoice: "RE", DocumentKind.credit_note: "RK"}
+
+
+class PaperLine(BaseModel):
+    """Goods on a paper; amounts are gross."""
+
+    number: str = ""
+    """The SKU."""
+    title: str
+    quantity: int
+    price: Decimal
+    amount: Decimal
+    tax_rate: Decimal | None = None
+    """In percent; None of a small business."""
+
+
+class TaxSum(BaseModel):
+    """What of a paper's amount falls to one rate; rounded once, and `net + tax == gross`."""
+
+    rate: Decimal
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+
+
+class PaperContent(BaseModel):
+    """Everything that stands on an invoice or credit note, of which amounts are negative."""
+
+    kind: DocumentKind
+    label: str
+    issued_on: date
+    language: str
+    currency: str
+    seller: SellerData
+    buyer: list[str]
+    """Name and address, one line each."""
+    order_number: str
+    ordered_on: date
+    delivered_from: date
+    delivered_until: date
+    lines: list[PaperLine]
+    shipping_amount: Decimal
+    fee_amount: Decimal
+    taxes: list[TaxSum] = RecordField(default_factory=list)
+    """The highest rate first; none of a small business."""
+    net: Decimal
+    tax: Decimal
+    gross: Decimal
+    corrects: str = ""
+    """The label of the document that this one takes back."""
+    corrected_on: date | None = None
+    """When that one was issued."""
+    reason: str = ""
+
+
+class DocumentSeries(SQLModel, table=True):
+    """The last number that was given, of a tenant, kind and year."""
+
+    __tablename__ = "document_series"
+    __table_args__ = (PrimaryKeyConstraint("tenant_id", "kind", "year"),)
+
+    tenant_id: int = Field(foreign_key="tenant.id")
+    kind: DocumentKind = code(DocumentKind)
+    year: int
+    last: int
+
+
+class Document(SQLModel, table=True):
+    __tablename__ = "document"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "kind", "year", "number"),
+        UniqueConstraint("corrects_id"),
+        Index("ix_document_account", "account_id", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    account_id: int = Field(foreign_key="account.id")
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    kind: DocumentKind = code(DocumentKind)
+    year: int
+    number: int
+    label: str = Field(max_length=40, index=True)
+    issued_at: datetime = instant()
+    issued_on: date
+    language: str
+    currency: str = Field(max_length=3)
+    net: Decimal = money()
+    tax: Decimal = money()
+    gross: Decimal = money()
+    shipping_amount: Decimal = money()
+    fee_amount: Decimal = money()
+    corrects_id: int | None = Field(default=None, foreign_key="document.id")
+    content: dict[str, Any] = Field(sa_type=JSON)
+    """The fields of `PaperContent`."""
+    sha256: str = Field(max_length=64)
+    """Of the content, see `content_hash`."""
+    run_id: int | None = by_run()
+
+
+class DocumentLine(SQLModel, table=True):
+    """Of which order line a document holds how many; negative in a credit note."""
+
+    __tablename__ = "document_line"
+    __table_args__ = (PrimaryKeyConstraint("document_id", "order_line_id"),)
+
+    document_id: int = Field(foreign_key="document.id")
+    # No foreign key: a migration may lock one table in use, and such lines are never deleted.
+    order_line_id: int = Field(index=True)
+    quantity: int
+
+
+class DocumentFile(SQLModel, table=True):
+    """A document as it was first drawn."""
+
+    __tablename__ = "document_file"
+
+    document_id: int = Field(primary_key=True, foreign_key="document.id")
+    pdf: bytes
+    sha256: str = Field(max_length=64)
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """Return the hash of a content as it is kept: of its JSON with sorted keys and nothing between."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def take_number(session: Session, tenant_id: int, kind: DocumentKind, year: int) -> int:
+    """Return the next number of a series, taken in the caller's transaction: undone with it, no gap is left.
+
+    Whoever asks for one of the same series meanwhile waits until that transaction has ended.
+    """
+    table = table_of(DocumentSeries)
+    dialect = session.get_bind().dialect.name
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    counted = statement.values(tenant_id=tenant_id, kind=kind, year=year, last=1).on_conflict_do_update(
+        index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + 1}
+    )
+    return int(session.connection().execute(counted.returning(table.c.last)).scalar_one())
+
+
+def check_numbers(tenant: Tenant) -> None:
+    """Make sure that no number can be given a second time. Raises: RuleError, after a restore."""
+    if tenant.numbers_in_doubt:
+        raise RuleError(
+            f"The database was restored, and numbers of tenant {tenant.name!r} may have been given since the "
+            f"copy was made: `warenfluss document resume {tenant.name}` with the last ones, e.g. --last "
+            f"{PREFIXES[DocumentKind.invoice]}-2026-00042, goes on after them."
+        )
+
+
+def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> None:
+    """Let a tenant's series go on after the last labels that were given; none means what is known here.
+
+    Raises: RuleError, for a label of another form, or one below what is known here; nothing is changed.
+    """
+    kinds = {prefix: kind for kind, prefix in PREFIXES.items()}
+    lock_tenants(session, [need_id(tenant.id)])
+    for label in labels:
+        found = _LABEL.fullmatch(label.strip().upper())
+        if found is None or found["prefix"] not in kinds:
+            raise RuleError(f"{label!r} is no number of a document, such as RE-2026-00042.")
+        key = (need_id(tenant.id), kinds[found["prefix"]], int(found["year"]))
+        series = session.get(DocumentSeries, key) or DocumentSeries(
+            tenant_id=key[0], kind=key[1], year=key[2], last=0
+        )
+        if int(found["number"]) < series.last:
+            raise RuleError(f"{label}: {series.last} was given in {series.year} already, as is known here.")
+        series.last = int(found["number"])
+        session.add(series)
+    tenant.numbers_in_doubt = False
+    session.add(tenant)
+    session.flush()
+
+
+def issue(
+    session: Session,
+    content: PaperContent,
+    quantities: Mapping[int, int],
+    *,
+    tenant_id: int,
+    account_id: int,
+    order_id: int,
+    corrects_id: int | None = None,
+) -> Document:
+    """Issue a paper under the next number; its date and label are filled in here.
+
+    `quantities` are units by order line. The caller has the tenant's lock and the lines' figures.
+    """
+    now = utc_now()
+    issued_on = now.astimezone(ISSUE_ZONE).date()
+    number = take_number(session, tenant_id, content.kind, issued_on.year)
+    label = f"{PREFIXES[content.kind]}-{issued_on.year}-{number:05}"
+    content = content.model_copy(update={"label": label, "issued_on": issued_on})
+    kept = content.model_dump(mode="json")
+    document = Document(
+        tenant_id=tenant_id,
+        account_id=account_id,
+        order_id=order_id,
+        kind=content.kind,
+        year=issued_on.year,
+        number=number,
+        label=label,
+        issued_at=now,
+        issued_on=issued_on,
+        language=content.language,
+        currency=content.currency,
+        net=content.net,
+        tax=content.tax,
+        gross=content.gross,
+        shipping_amount=content.shipping_amount,
+        fee_amount=content.fee_amount,
+        corrects_id=corrects_id,
+        content=kept,
+        sha256=content_hash(kept),
+    )
+    session.add(document)
+    session.flush()
+    document_id = need_id(document.id)
+    for line_id, quantity in quantities.items():
+        session.add(DocumentLine(document_id=document_id, order_line_id=line_id, quantity=quantity))
+    session.flush()
+    return document
+
+
+def save_files(session: Session, files: Mapping[int, bytes]) -> None:
+    """Keep the drawn PDF of each document by its id; one that is there already stays."""
+    rows = [
+        {"document_id": document_id, "pdf": pdf, "sha256": hashlib.sha256(pdf).hexdigest()}
+        for document_id, pdf in files.items()
+    ]
+    insert_or_update(session, DocumentFile, rows, key=("document_id",))
+
+
+def find_document(session: Session, label: str, tenant_id: int | None = None) -> Document:
+    """Return the document with this number as it is printed.
+
+    Raises: NotFoundError if there is none, RuleError if several tenants have one.
+    """
+    query = select(Document).where(Document.label == label.strip().upper())
+    if tenant_id is not None:
+        query = query.where(Document.tenant_id == tenant_id)
+    rows = session.exec(query.limit(2)).all()
+    if len(rows) > 1:
+        raise RuleError(f"Several tenants have a document {label!r}; name the tenant too.")
+    if not rows:
+        raise NotFoundError(f"There is no document {label!r}; `warenfluss document list` shows all.")
+    return rows[0]
+
+
+def list_documents(
+    session: Session,
+    *,
+    account_id: int | None = None,
+    order_id: int | None = None,
+    kind: DocumentKind | None = None,
+    limit: int | None = None,
+) -> list[Document]:
+    """Return documents, the latest first."""
+    query = select(Document).order_by(col(Document.id).desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Document.account_id == account_id)
+    if order_id is not None:
+        query = query.where(Document.order_id == order_id)
+    if kind is not None:
+        query = query.where(Document.kind == kind)
+    return list(session.exec(query).all())
+
+
+def list_issued_after(session: Session, account_id: int, last: int, limit: int) -> list[Document]:
+    """Return an account's documents with ids above `last`, the oldest first."""
+    query = select(Document).where(Document.account_id == account_id, col(Document.id) > last)
+    return list(session.exec(query.order_by(col(Document.id)).limit(limit)).all())
+
+
+def list_undrawn(session: Session, documents: Sequence[Document]) -> list[Document]:
+    """Return those of the documents that have no PDF yet."""
+    query = select(DocumentFile.document_id).where(
+        among(col(DocumentFile.document_id), [document.id for document in documents])
+    )
+    drawn = set(session.exec(query).all())
+    return [document for document in documents if document.id not in drawn]
+
+
+def find_pdf(session: Session, document_id: int) -> bytes | None:
+    """Return a document's PDF, None as long as it has not been drawn."""
+    return session.exec(select(DocumentFile.pdf).where(DocumentFile.document_id == document_id)).first()
+
+
+def corrections_of(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
+    """Return by document the label of the one that takes it back; one that stands is missing."""
+    query = sqlalchemy_select(col(Document.corrects_id), col(Document.label)).where(
+        among(col(Document.corrects_id), document_ids)
+    )
+    return {need_id(corrected): label for corrected, label in session.execute(query)}

@@ -1,0 +1,490 @@
+"""Invoicing: what was shipped and not invoiced yet becomes an invoice; a credit note takes one back whole.
+
+German law alone (§ 14 UStG). Prices are gross. Tax is worked out of each rate's sum, rounded half up once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from sqlmodel import Session, col, func, select
+
+from models.account import Account, ChannelOptions, Mode, Side
+from models.among import among
+from models.columns import need_id, utc_now
+from models.document import (
+    ISSUE_ZONE,
+    Document,
+    DocumentKind,
+    DocumentLine,
+    PaperContent,
+    PaperLine,
+    TaxSum,
+    check_numbers,
+    corrections_of,
+    issue,
+)
+from models.errors import RuleError
+from models.order import (
+    Actor,
+    AddressRole,
+    HoldReason,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    lines_of,
+    lock_order,
+    open_holds,
+)
+from models.order_life import add_event, hold_order, settle_holds
+from models.shipment import Parcel, ParcelLine, Shipment
+from models.tenant import SellerData, Tenant
+
+CENT = Decimal("0.01")
+COUNTRY = "DE"
+LONGEST_TITLE = 300
+"""Characters of a title that are printed."""
+IN_QUESTION = frozenset(
+    {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
+)
+"""Holds that leave open what the buyer owes."""
+INVOICED = (OrderState.open, OrderState.released, OrderState.shipped, OrderState.cancelled)
+"""Of an order that was cancelled what had left before."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An invoice before it has a number."""
+
+    content: PaperContent
+    quantities: dict[int, int]
+    """Units by order line."""
+
+
+def half_up(amount: Decimal) -> Decimal:
+    """Return an amount in whole cents."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
+    """Return net and tax of each rate's gross sum, the highest rate first."""
+    sums = []
+    for rate, gross in sorted(gross_by_rate.items(), reverse=True):
+        tax = half_up(gross * rate / (100 + rate))
+        sums.append(TaxSum(rate=rate, net=gross - tax, tax=tax, gross=gross))
+    return sums
+
+
+def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
+    """Return an amount by the rates of the goods that it goes with, in proportion to their value.
+
+    Transport and the like share the tax of what they go with (Umsatzsteuer-Anwendungserlass, section 3.10
+    paragraph 5). Whole cents; what rounding leaves falls to the rate with the greatest value.
+    Raises: RuleError, if the goods are worth nothing at several rates.
+    """
+    if len(goods) == 1:
+        return dict.fromkeys(goods, amount)
+    total = sum(goods.values(), Decimal(0))
+    if total <= 0 or min(goods.values()) < 0:
+        raise RuleError("The tax rate of shipping and fees cannot be told from goods without value.")
+    shares = {rate: half_up(amount * value / total) for rate, value in goods.items()}
+    largest = max(goods, key=lambda rate: (goods[rate], rate))
+    shares[largest] += amount - sum(shares.values(), Decimal(0))
+    return shares
+
+
+def seller_of(tenant: Tenant) -> SellerData:
+    """Return what a tenant's papers say of it.
+
+    Raises: RuleError, if something is missing that an invoice must name (§ 14 (4) UStG), or its numbers are
+    in doubt, with what to do.
+    """
+    if tenant.country != COUNTRY:
+        raise RuleError(
+            f"Tenant {tenant.name!r} is in {tenant.country}: invoices are made by German law alone. Let the "
+            "channel make them (`warenfluss account set … --set invoices=channel`)."
+        )
+    check_numbers(tenant)
+    seller = SellerData.model_validate(tenant.seller)
+    missing = [
+        option
+        for option, given in (
+            ("--legal-name", seller.name),
+            ("--address", len(seller.address) > 1),
+            ("--tax-number or --vat-id", seller.tax_number or seller.vat_id),
+        )
+        if not given
+    ]
+    if missing:
+        raise RuleError(
+            f"An invoice must name who issues it (§ 14 (4) UStG), and of tenant {tenant.name!r} that is not "
+            f"known: `warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+        )
+    return seller
+
+
+def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draft:
+    """Return the invoice of what was shipped of an order, is not invoiced and did not come back.
+
+    The first invoice has the order's shipping and fees, a later one what came on top. `test` is for one
+    that is only looked at, whatever the account's mode.
+    Raises: RuleError, if there is nothing to invoice, or it cannot be invoiced, with what to do.
+    """
+    account = session.get_one(Account, order.account_id)
+    tenant = session.get_one(Tenant, order.tenant_id)
+    _check_may_invoice(session, order, account, test=test)
+    seller = seller_of(tenant)
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    quantities = {
+        need_id(line.id): line.shipped - line.returned - line.invoiced
+        for line in lines
+        if line.shipped - line.returned > line.invoiced
+    }
+    if not quantities:
+        raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
+    _check_adds_up(order, lines)
+    if order.currency != tenant.currency:
+        raise RuleError(
+            f"Order {order.external_id} is in {order.currency}: tax must be stated in {tenant.currency}, and "
+            "no rate of exchange is known here."
+        )
+    chosen = [line for line in lines if line.id in quantities]
+    printed = [_print_line(line, quantities[need_id(line.id)], seller) for line in chosen]
+    shipping, fee = _left_of_extras(session, order, lines)
+    gross = sum((line.amount for line in printed), shipping + fee)
+    if gross < 0:
+        raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
+    taxes = [] if seller.small_business else _taxes(order, printed, shipping, fee)
+    if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
+        raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    delivered = _delivered_on(session, order, quantities)
+    content = PaperContent(
+        kind=DocumentKind.invoice,
+        label="",
+        issued_on=utc_now().astimezone(ISSUE_ZONE).date(),
+        language=tenant.language if tenant.language in ("de", "en") else "de",
+        currency=order.currency,
+        seller=seller,
+        buyer=_buyer(session, order),
+        order_number=order.channel_number or order.external_id,
+        ordered_on=order.placed_at.astimezone(ISSUE_ZONE).date(),
+        delivered_from=min(delivered),
+        delivered_until=max(delivered),
+        lines=printed,
+        shipping_amount=shipping,
+        fee_amount=fee,
+        taxes=taxes,
+        net=gross - tax,
+        tax=tax,
+        gross=gross,
+    )
+    return Draft(content, quantities)
+
+
+def issue_invoice(session: Session, order: Order, *, actor: Actor) -> Document:
+    """Issue the invoice of `draft_invoice` and count its units as invoiced. Raises: RuleError, as there."""
+    lock_order(session, order)
+    draft = draft_invoice(session, order)
+    document = issue(
+        session,
+        draft.content,
+        draft.quantities,
+        tenant_id=order.tenant_id,
+        account_id=order.account_id,
+        order_id=need_id(order.id),
+    )
+    _count(session, draft.quantities)
+    settle_holds(session, order, (HoldReason.invoice_refused,))
+    detail = {
+        "document": document.label,
+        "gross": str(document.gross),
+        "units": sum(draft.quantities.values()),
+    }
+    add_event(session, order, "invoiced", detail, actor=actor)
+    session.flush()
+    return document
+
+
+def issue_or_hold(session: Session, order: Order) -> Document | None:
+    """Issue an order's invoice, or hold the order with the reason why there can be none."""
+    try:
+        return issue_invoice(session, order, actor=Actor.cycle)
+    except RuleError as error:
+        hold_order(session, order, HoldReason.invoice_refused, {"reason": str(error)})
+        return None
+
+
+def correct_invoice(session: Session, document: Document, reason: str) -> Document:
+    """Take an invoice back whole by a credit note; its goods, as far as not returned, can be invoiced anew.
+
+    Raises: RuleError, for another kind of document, one that was taken back before, or no reason.
+    """
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > LONGEST_TITLE:
+        raise RuleError(f"A correction needs a reason of at most {LONGEST_TITLE} characters.")
+    order = session.get_one(Order, document.order_id)
+    lock_order(session, order)
+    check_numbers(session.get_one(Tenant, document.tenant_id))
+    if document.kind is not DocumentKind.invoice:
+        raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
+    if earlier := corrections_of(session, [need_id(document.id)]):
+        raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
+    invoice = PaperContent.model_validate(document.content)
+    content = invoice.model_copy(
+        update={
+            "kind": DocumentKind.credit_note,
+            "corrects": document.label,
+            "corrected_on": document.issued_on,
+            "reason": reason,
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in invoice.lines],
+            "taxes": [
+                part.model_copy(update={"net": -part.net, "tax": -part.tax, "gross": -part.gross})
+                for part in invoice.taxes
+            ],
+            **{
+                name: -getattr(invoice, name)
+                for name in ("shipping_amount", "fee_amount", "net", "tax", "gross")
+            },
+        }
+    )
+    rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
+    quantities = {row.order_line_id: -row.quantity for row in rows}
+    note = issue(
+        session,
+        content,
+        quantities,
+        tenant_id=document.tenant_id,
+        account_id=document.account_id,
+        order_id=document.order_id,
+        corrects_id=document.id,
+    )
+    _count(session, quantities)
+    detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
+    add_event(session, order, "invoice_corrected", detail, actor=Actor.person)
+    session.flush()
+    return note
+
+
+def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
+    """Return the lowest id among an account's orders placed from a German day on, None if there is none."""
+    query = select(func.min(Order.id)).where(
+        Order.account_id == account_id, Order.placed_at >= _midnight(placed_from)
+    )
+    return session.exec(query).one()
+
+
+def list_to_invoice(session: Session, account_id: int, after: int, limit: int) -> list[int]:
+    """Return ids of orders above `after` with goods shipped, not invoiced and not returned, ascending."""
+    query = (
+        select(OrderLine.order_id)
+        .where(
+            OrderLine.account_id == account_id,
+            OrderLine.order_id > after,
+            # Spelled as in the index.
+            col(OrderLine.shipped) > col(OrderLine.invoiced),
+            col(OrderLine.shipped) - col(OrderLine.returned) > col(OrderLine.invoiced),
+        )
+        .distinct()
+        .order_by(col(OrderLine.order_id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def invoiceable(
+    session: Session,
+    order_ids: Sequence[int],
+    placed_from: date,
+    *,
+    lock: bool = False,
+    trials: bool = False,
+) -> list[Order]:
+    """Return those of the orders that are invoiced without being asked for, by their ids."""
+    query = (
+        select(Order)
+        .where(among(col(Order.id), order_ids), Order.placed_at >= _midnight(placed_from))
+        .order_by(col(Order.id))
+    )
+    if not trials:
+        query = query.where(col(Order.trial).is_(False))
+    return list(session.exec(query.with_for_update() if lock else query).all())
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), ISSUE_ZONE)
+
+
+def _check_may_invoice(session: Session, order: Order, account: Account, *, test: bool) -> None:
+    if ChannelOptions.model_validate(account.settings).invoices is not Side.warenfluss:
+        raise RuleError(
+            f"Invoices of account {account.name!r} are made by its channel; `warenfluss account set "
+            f"{account.name} --set invoices=warenfluss --set invoices_from=DATE` has them made here."
+        )
+    if not test and (account.mode is not Mode.live or order.trial):
+        raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
+    if order.state not in INVOICED:
+        raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
+    if order.details.get("externally_invoiced") or order.details.get("invoice_number", "0") not in ("", "0"):
+        raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
+    order_id = need_id(order.id)
+    reasons = {hold.reason for hold in open_holds(session, [order_id]).get(order_id, [])} & IN_QUESTION
+    if reasons:
+        raise RuleError(
+            f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
+        )
+
+
+def _check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
+    told = sum(
+        (line.price * (line.quantity - line.cancelled) for line in lines),
+        order.shipping_amount + order.fee_amount,
+    )
+    if order.state is not OrderState.cancelled and told != order.total:
+        raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
+
+
+def _print_line(line: OrderLine, quantity: int, seller: SellerData) -> PaperLine:
+    what = f"Line {line.external_id}"
+    if line.tax_collected_by_channel:
+        raise RuleError(f"{what}: the marketplace collects its tax, and such invoices are not made here yet.")
+    if not seller.small_business and (line.tax_rate is None or not 0 < line.tax_rate < 100):
+        raise RuleError(
+            f"{what}: the channel gives no tax rate, or one of {line.tax_rate or 0} %, and goods without tax "
+            "are not invoiced here yet. Correct the rate at the channel."
+        )
+    amount = line.price * quantity
+    if amount != half_up(amount):
+        raise RuleError(f"{what}: {quantity} × {line.price} is {amount}, no whole number of cents.")
+    title = " ".join(line.title.split())
+    return PaperLine(
+        number=str(line.codes.get("sku", ""))[:40],
+        title=title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…",
+        quantity=quantity,
+        price=line.price,
+        amount=half_up(amount),
+        tax_rate=None if seller.small_business else line.tax_rate,
+    )
+
+
+def _left_of_extras(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[Decimal, Decimal]:
+    """Return shipping and fees that no standing document has, of this order or one merged into it."""
+    order_id = need_id(order.id)
+    of_lines = select(DocumentLine.document_id).where(
+        among(col(DocumentLine.order_line_id), [line.id for line in lines])
+    )
+    documents = session.exec(
+        select(Document).where((col(Document.order_id) == order_id) | col(Document.id).in_(of_lines))
+    ).all()
+    own = [document for document in documents if _heir(session, document.order_id) == order_id]
+    left = []
+    for name, value in (("shipping_amount", order.shipping_amount), ("fee_amount", order.fee_amount)):
+        rest = value - sum((getattr(document, name) for document in own), Decimal(0))
+        # A fee may be below zero: a discount.
+        if rest < 0 and name == "shipping_amount":
+            raise RuleError(
+                f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
+                "invoice back (`warenfluss document correct`): all is invoiced anew then."
+            )
+        if rest != half_up(rest):
+            raise RuleError(f"Order {order.external_id}: {rest} is no whole number of cents.")
+        left.append(half_up(rest))
+    return left[0], left[1]
+
+
+def _heir(session: Session, order_id: int) -> int:
+    """Return the order that an order ended in, itself if it was not merged."""
+    while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
+        order_id = heir
+    return order_id
+
+
+def _taxes(order: Order, lines: Iterable[PaperLine], shipping: Decimal, fee: Decimal) -> list[TaxSum]:
+    goods: dict[Decimal, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.tax_rate is not None:
+            goods[line.tax_rate] += line.amount
+    gross = dict(goods)
+    for amount, rate in ((shipping, order.shipping_tax_rate), (fee, None)):
+        # A rate of nothing is what channels tell if they do not know.
+        shares = {rate: amount} if rate else share_out(amount, goods) if amount else {}
+        for each, share in shares.items():
+            if share:
+                gross[each] = gross.get(each, Decimal(0)) + share
+    return tax_sums(gross)
+
+
+def _delivered_on(session: Session, order: Order, quantities: Mapping[int, int]) -> list[date]:
+    """Return on which German days these units left, the last parcels of each line first."""
+    rows = session.exec(
+        select(ParcelLine, Shipment.shipped_at)
+        .join(Parcel, col(Parcel.id) == col(ParcelLine.parcel_id))
+        .join(Shipment, col(Shipment.id) == col(Parcel.shipment_id))
+        .where(among(col(ParcelLine.order_line_id), quantities))
+        .order_by(col(Shipment.shipped_at).desc(), col(Parcel.id).desc())
+    ).all()
+    left = dict(quantities)
+    days = []
+    for row, at in rows:
+        if left[row.order_line_id] > 0:
+            left[row.order_line_id] -= row.quantity
+            days.append(at.astimezone(ISSUE_ZONE).date())
+    if days:
+        return days
+    # It had left before it was known here.
+    return [(order.shipped_at or utc_now()).astimezone(ISSUE_ZONE).date()]
+
+
+def _buyer(session: Session, order: Order) -> list[str]:
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    by_role = {row.role: row for row in rows}
+    billing = by_role.get(AddressRole.billing)
+    goes_to = by_role.get(AddressRole.shipping, billing)
+    if billing is None or goes_to is None:
+        raise RuleError(f"Order {order.external_id} has no address.")
+    if goes_to.country != COUNTRY:
+        where = f"goes to {goes_to.country}" if goes_to.country else "goes to a country that is not known"
+        raise RuleError(
+            f"Order {order.external_id} {where}: invoices for other countries than {COUNTRY} are not made "
+            "here yet."
+        )
+    name = " ".join(part for part in (billing.first_name.strip(), billing.last_name.strip()) if part)
+    needed = {
+        "name": billing.company.strip() or name,
+        "street": billing.street.strip(),
+        "postcode": billing.postcode.strip(),
+        "city": billing.city.strip(),
+    }
+    if missing := [field for field, value in needed.items() if not value]:
+        raise RuleError(
+            f"Order {order.external_id}: the billing address has no {', '.join(missing)}, and an invoice "
+            "must name to whom it goes (§ 14 (4) UStG)."
+        )
+    abroad = billing.country if billing.country not in ("", COUNTRY) else ""
+    lines = (
+        billing.company,
+        name,
+        billing.street,
+        billing.street2,
+        f"{needed['postcode']} {needed['city']}",
+        abroad,
+    )
+    return [printed[:100] for line in lines if (printed := " ".join(line.split()))]
+
+
+def _count(session: Session, quantities: Mapping[int, int]) -> None:
+    """Add units to what is invoiced of order lines."""
+    rows = session.exec(
+        select(OrderLine)
+        .where(among(col(OrderLine.id), quantities))
+        .order_by(col(OrderLine.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    for row in rows:
+        row.invoiced += quantities[need_id(row.id)]
+        session.add(row)
+    session.flush()
