@@ -8,11 +8,17 @@ from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+from sqlmodel import select
+
 import connectors.afterbuy.client
 import connectors.afterbuy.connector
 import connectors.afterbuy.values
 import connectors.transport
+import flows.invoicing
 import models.columns
+import models.document
+import models.invoicing
 import models.order_follow
 import models.order_intake
 import models.shipment
@@ -23,9 +29,12 @@ import tasks.work
 from connectors import connect
 from connectors.errors import TransientError
 from models.cycle import Cycle
+from models.db import session_scope
+from models.document import content_hash, list_documents, take_number
+from models.order import OrderAddress
 from models.order_intake import save_orders
 from tasks.windows import advance
-from tests.faults.moments import REQUEST
+from tests.faults.moments import COMMIT, REQUEST
 from tests.faults.schedule import Luck, Schedule, Step
 from tests.faults.world import SUMMER
 
@@ -57,6 +66,13 @@ def _run(cycle: Cycle, side: int = 0, luck: Luck | None = None) -> Step:
 _SHIP = Step("ship_here", {"side": 0, "number": 0, "whole": True})
 _SPOIL = Step("spoil", {"side": 0, "number": 0})
 _ANSWER_LOST = Luck("reset_after", number=1, call="UpdateSoldItems")
+_INVOICED = (
+    Step("buy", {"side": 1, "lines": [(0, 2)], "paid": False, "done": True}),
+    _run(Cycle.order_import, 1),
+    Step("ship_here", {"side": 1, "number": 0, "whole": False}),
+    _run(Cycle.invoicing, 1),
+)
+"""A part of an order has left and is invoiced."""
 _SHIPPED = (_buy(), _run(Cycle.order_import), _SHIP)
 
 
@@ -85,6 +101,26 @@ def _talkative(session: Any, account: Any, rules: Any, records: Any, *, real: An
 def _keep_few(self: Any, elements: Any, *arguments: Any, real: Any) -> Any:
     records = real(self, elements, *arguments)
     return [] if self.rejected else records
+
+
+def _take_at_once(session: Any, *arguments: Any, real: Any = take_number) -> int:
+    number: int = real(session, *arguments)
+    session.commit()
+    return number
+
+
+def _follow_the_buyer(_run_id: int, _page: str | None) -> None:
+    """Write the buyer's present address into every document, past what the database forbids."""
+    with session_scope() as session:
+        session.execute(text("DROP TRIGGER IF EXISTS document_stays_update"))
+        for document in list_documents(session):
+            street = session.exec(
+                select(OrderAddress.street).where(OrderAddress.order_id == document.order_id)
+            ).first()
+            buyer = document.content["buyer"]
+            document.content = {**document.content, "buyer": [buyer[0], street, *buyer[2:]]}
+            document.sha256 = content_hash(document.content)
+            session.add(document)
 
 
 def builds() -> list[BrokenBuild]:
@@ -178,6 +214,35 @@ def builds() -> list[BrokenBuild]:
             7,
             lambda: patch.object(connectors.afterbuy.values, "BERLIN", ZoneInfo("UTC")),
             (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "a number that is used up before its document is sure",
+            8,
+            lambda: patch.object(models.document, "take_number", _take_at_once),
+            (*_INVOICED[:-1], _run(Cycle.invoicing, 1, Luck("disk_full", COMMIT, 4))),
+        ),
+        BrokenBuild(
+            "an invoice that follows its buyer's address",
+            8,
+            lambda: patch.object(flows.invoicing, "draw_page", _follow_the_buyer),
+            (
+                *_INVOICED,
+                Step("move", {"side": 1, "number": 0}),
+                _run(Cycle.order_import, 1),
+                _run(Cycle.invoicing, 1),
+            ),
+        ),
+        BrokenBuild(
+            "goods that each run invoices again",
+            8,
+            lambda: patch.object(models.invoicing, "_count", lambda *_: None),
+            (*_INVOICED, _run(Cycle.invoicing, 1)),
+        ),
+        BrokenBuild(
+            "papers that nobody draws",
+            8,
+            lambda: patch.object(flows.invoicing, "draw_page", lambda *_: None),
+            _INVOICED,
         ),
         BrokenBuild(
             "a log of whole orders",

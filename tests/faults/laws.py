@@ -1,8 +1,8 @@
-"""The laws, looked at from outside: the channels' own records, the mail box, and plain rows of ours.
+"""The laws, looked at from outside: the channels' own records, the mail box, papers, plain rows of ours."""
 
-Law 8 (issued documents) has nothing to look at yet: no paper is issued.
-"""
-
+import hashlib
+import io
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from pypdf import PdfReader
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
@@ -59,7 +60,8 @@ def check_always(world: World, checked: Counter[str]) -> None:
         _check_orders_once(session)
         _check_totals(session)
         _check_stock(session)
-    checked.update(("1", "3", "4"))
+        _check_papers(session, world)
+    checked.update(("1", "3", "4", "8"))
     _check_secrecy(world)
     checked["9"] += 1
 
@@ -76,10 +78,14 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
             _check_told(session, side, account_id)
             _check_told_once(side)
             _check_asides(session, account_id)
+            if side.invoices_here:
+                _check_invoiced(session, account_id)
+        _check_files(session)
+        _check_papers(session, world)
         _check_on_hand(session, world)
         _check_parcels(session, world)
         _check_runs(session, world)
-    checked.update(("1", "2", "3", "4", "6", "7", "10"))
+    checked.update(("1", "2", "3", "4", "6", "7", "8", "10"))
     _check_secrecy(world)
 
 
@@ -123,13 +129,17 @@ def moved(before: dict[str, list[str]], after: dict[str, list[str]]) -> str:
 _PICTURED = {
     "orders": "SELECT account_id, external_id, state, payment_state, total, paid_amount FROM sales_order "
     "WHERE NOT trial",
-    "lines": "SELECT l.external_id, l.quantity, l.allocated, l.shipped, l.cancelled, l.article_id "
+    "lines": "SELECT l.external_id, l.quantity, l.allocated, l.shipped, l.cancelled, l.article_id, "
+    "l.invoiced "
     "FROM order_line l JOIN sales_order o ON o.id = l.order_id WHERE NOT o.trial",
     "holds": "SELECT order_id, reason FROM hold h JOIN sales_order o ON o.id = h.order_id "
     "WHERE NOT o.trial AND h.released_at IS NULL",
     "payments": "SELECT order_id, amount FROM payment p JOIN sales_order o ON o.id = p.order_id "
     "WHERE NOT o.trial",
     "parcels": "SELECT shipment_id, tracking_number FROM parcel",
+    "papers": "SELECT label, sha256 FROM document",
+    "files": "SELECT document_id, sha256 FROM document_file",
+    "series": "SELECT kind, year, last FROM document_series",
     "stock": "SELECT article_id, on_hand, allocated FROM stock_level",
     "ledger": "SELECT level_id, quantity FROM stock_movement",
     "outbound": "SELECT kind, key, state, version FROM outbound",
@@ -372,7 +382,8 @@ def _check_totals(session: Session) -> None:
         told = sum(
             (line.price * (line.quantity - line.cancelled) for line in lines.get(order_id, [])), Decimal(0)
         )
-        if told + order.shipping_amount + order.fee_amount != order.total and not holds.get(order_id):
+        reasons = {hold.reason for hold in holds.get(order_id, [])} - {HoldReason.invoice_refused}
+        if told + order.shipping_amount + order.fee_amount != order.total and not reasons:
             raise BrokenLawError(3, f"order {order.external_id} does not add up, and nothing holds it")
 
 
@@ -471,6 +482,112 @@ def _check_times(name: str, theirs: TheirOrder, mine: Order) -> None:
         expected = (theirs.placed_at, wall.replace(fold=0).astimezone(UTC))
     if mine.placed_at not in expected:
         raise BrokenLawError(7, f"{name} was placed at {theirs.placed_at} and here at {mine.placed_at}")
+
+
+# --- law 8: issued documents -----------------------------------------------------------------------
+
+
+def _check_papers(session: Session, world: World) -> None:
+    """No document ever changes or goes, numbers have no gap, no more is invoiced than was shipped."""
+    connection = session.connection()
+    seen: dict[str, str] = {}
+    for row in connection.execute(text("SELECT * FROM document")).mappings():
+        content = row["content"] if isinstance(row["content"], dict) else json.loads(row["content"])
+        told = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        if hashlib.sha256(told.encode()).hexdigest() != row["sha256"]:
+            raise BrokenLawError(8, f"document {row['label']} does not say what it said when it was issued")
+        if (content["label"], Decimal(content["gross"]) * 10_000) != (row["label"], row["gross"]):
+            raise BrokenLawError(8, f"document {row['label']} says {content['label']}, {content['gross']}")
+        rest = {name: str(value) for name, value in row.items() if name != "content"}
+        seen[f"document {row['id']}"] = f"{rest} {told}"
+    for row in connection.execute(text("SELECT * FROM document_line")).mappings():
+        seen[f"line {row['document_id']} {row['order_line_id']}"] = str(row["quantity"])
+    for row in connection.execute(text("SELECT * FROM document_file")).mappings():
+        seen[f"file {row['document_id']}"] = hashlib.sha256(row["pdf"]).hexdigest()
+    for name, first in world.papers.items():
+        if seen.get(name) != first:
+            raise BrokenLawError(8, f"{name} was {first} and is {seen.get(name)}")
+    world.papers.update(seen)
+    numbers: dict[tuple[int, str, int], list[int]] = defaultdict(list)
+    for tenant, kind, year, number in connection.execute(
+        text("SELECT tenant_id, kind, year, number FROM document ORDER BY number")
+    ):
+        numbers[tenant, kind, year].append(number)
+    for series, given in numbers.items():
+        if given != list(range(1, len(given) + 1)):
+            raise BrokenLawError(8, f"the numbers of {series} have gaps: {given}")
+    for query, trouble in _PAPER_TROUBLE.items():
+        rows = connection.execute(text(query)).all()
+        if rows:
+            raise BrokenLawError(8, f"{trouble}: {[tuple(row) for row in rows]}")
+
+
+_PAPER_TROUBLE = {
+    "SELECT l.id, l.shipped, SUM(d.quantity) FROM document_line d "
+    "JOIN order_line l ON l.id = d.order_line_id GROUP BY l.id, l.shipped "
+    "HAVING SUM(d.quantity) > l.shipped OR SUM(d.quantity) < 0": "invoiced otherwise than shipped",
+    "SELECT l.id, l.invoiced FROM order_line l WHERE l.invoiced <> "
+    "COALESCE((SELECT SUM(d.quantity) FROM document_line d WHERE d.order_line_id = l.id), 0)": "counts",
+    "SELECT c.label FROM document c LEFT JOIN document d ON d.id = c.corrects_id "
+    "WHERE c.kind = 'credit_note' AND (d.id IS NULL OR d.gross + c.gross <> 0)": "credit notes",
+    "SELECT label FROM document WHERE net + tax <> gross": "net and tax",
+}
+
+
+def _check_invoiced(session: Session, account_id: int) -> None:
+    """Whatever left is invoiced once, unless a person was shown that the buyer's debt is in question."""
+    lines = session.execute(
+        text(
+            "SELECT l.order_id, l.external_id, l.shipped, "
+            "COALESCE((SELECT SUM(d.quantity) FROM document_line d WHERE d.order_line_id = l.id), 0) AS told "
+            "FROM order_line l JOIN sales_order o ON o.id = l.order_id "
+            "WHERE l.account_id = :account AND NOT o.trial ORDER BY l.id"
+        ),
+        {"account": account_id},
+    ).all()
+    holds = open_holds(session, [line.order_id for line in lines])
+    sums = session.execute(
+        text(
+            "SELECT o.id, o.external_id, o.total, SUM(d.gross) FROM sales_order o "
+            "JOIN document d ON d.order_id = o.id WHERE o.account_id = :account AND o.state = 'shipped' "
+            "GROUP BY o.id, o.external_id, o.total"
+        ),
+        {"account": account_id},
+    )
+    for order_id, name, total, gross in sums:
+        reasons = {hold.reason for hold in holds.get(order_id, [])}
+        if gross != total and not reasons & _IN_QUESTION:
+            raise BrokenLawError(8, f"order {name} comes to {total} ten-thousandths, its papers to {gross}")
+    for line in lines:
+        reasons = {hold.reason for hold in holds.get(line.order_id, [])}
+        if line.told != line.shipped and not reasons & _IN_QUESTION:
+            raise BrokenLawError(
+                8, f"item {line.external_id}: {line.shipped} left, {line.told} are invoiced; {reasons}"
+            )
+
+
+_IN_QUESTION = {
+    HoldReason.total_mismatch,
+    HoldReason.changed_after_release,
+    HoldReason.cancelled_after_release,
+}
+
+
+def _check_files(session: Session) -> None:
+    """Each document was drawn, and its paper can be read."""
+    rows = session.execute(
+        text(
+            "SELECT d.label, d.gross, f.pdf FROM document d "
+            "LEFT JOIN document_file f ON f.document_id = d.id ORDER BY d.id"
+        )
+    )
+    for label, gross, pdf in rows:
+        if pdf is None:
+            raise BrokenLawError(8, f"document {label} was never drawn")
+        words = " ".join(page.extract_text() for page in PdfReader(io.BytesIO(bytes(pdf))).pages)
+        amount = f"{Decimal(gross) / 10_000:,.2f}".translate(str.maketrans(",.", ".,"))
+        if label not in words or amount not in words:
+            raise BrokenLawError(8, f"the paper of {label} does not show its number and {amount}: {words}")
 
 
 # --- law 9 and 10: secrecy and visible ends ----------------------------------------------------------

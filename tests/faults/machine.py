@@ -37,6 +37,7 @@ SETTLING = (
     Cycle.payment_sync,
     Cycle.shipping_sync,
     Cycle.stock_export,
+    Cycle.invoicing,
 )
 """Every cycle in the order in which news takes its way."""
 
@@ -116,8 +117,9 @@ class Machine:
             world.clocks.advance(hours=13)
             before = laws.picture(world)
             for cycle in SETTLING if round_number == 0 else SETTLING[1:]:
-                for number in range(len(world.sides)):
-                    self._run_well(number, cycle)
+                for number, side in enumerate(world.sides):
+                    if cycle is not Cycle.invoicing or side.invoices_here:
+                        self._run_well(number, cycle)
             world.watch()
             if round_number == 0:
                 laws.check_parked()

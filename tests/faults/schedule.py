@@ -83,6 +83,7 @@ def draw(seed: int) -> Schedule:
     for _ in range(chance.randint(9, 14)):
         steps.extend(_people(chance) for _ in range(chance.randint(0, 2)))
         steps.append(_run(chance))
+    _add_papers(Random(f"papers {seed}"), steps)
     return Schedule(
         seed=seed,
         start=chance.choice((START, SUMMER)),
@@ -130,6 +131,45 @@ def _run(chance: Random) -> Step:
     values = {"side": chance.randrange(2), "cycle": cycle}
     return Step("run", values, _luck(chance) if chance.random() < 0.75 else None)
 
+
+def _add_papers(chance: Random, steps: list[Step]) -> None:
+    """Let goods leave from the side that invoices here, be invoiced, and some invoices be taken back.
+
+    Drawn by themselves and put between the others, which stay what they are.
+    """
+    added = [
+        Step("ship_here", {"side": PAPERS, "number": chance.randrange(12), "whole": chance.random() < 0.5}),
+        _invoice(chance),
+    ]
+    if chance.random() < 0.5:
+        added += [Step("correct", {"number": chance.randrange(12)}), _invoice(chance)]
+    places = sorted(chance.randint(len(steps) // 3, len(steps)) for _ in added)
+    for place, step in reversed(list(zip(places, added, strict=True))):
+        steps.insert(place, step)
+
+
+def _invoice(chance: Random) -> Step:
+    values = {"side": PAPERS, "cycle": Cycle.invoicing}
+    kind = chance.choice(PAPER_LUCK)
+    if not kind:
+        return Step("run", values)
+    moments = [STATEMENT, COMMIT, COMMITTED]
+    if kind in ("overtaken", "twice"):
+        moments = [COMMITTED]
+    elif kind in ("locked", "disk_full"):
+        moments.remove(COMMITTED)
+    moment = chance.choice(moments)
+    number = int(chance.triangular(1, 60, 25)) if moment == STATEMENT else chance.randint(1, 5)
+    if kind == "twice":
+        # Later a run that found nothing has ended.
+        number = 1
+    return Step("run", values, Luck(kind, moment, number))
+
+
+PAPERS = 1
+"""The side whose invoices are made here."""
+PAPER_LUCK = ("", "killed", "killed", "locked", "disk_full", "connection_lost", "overtaken", "twice", "test")
+"""What befalls invoicing, which never calls a channel."""
 
 RUN_WEIGHTS = {
     Cycle.order_import: 8,

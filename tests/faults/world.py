@@ -32,7 +32,9 @@ from models.article import Article
 from models.columns import need_id
 from models.cycle import LEASE_SECONDS, Cycle
 from models.db import read_scope, session_scope
+from models.document import DocumentKind, corrections_of, list_documents
 from models.errors import RuleError
+from models.invoicing import correct_invoice
 from models.order import Actor, LinePart, Order, OrderLine, lines_of
 from models.order_life import cancel_order, release_order
 from models.outbound import retry_parked
@@ -44,7 +46,7 @@ from models.tenant import add_tenant
 from tasks.alarms import watch
 from tasks.secrets import save_secrets
 from tests.faults.clocks import Clocks, ruled_by
-from tests.flows.steps import FLOWS
+from tests.flows.steps import ALL_FLOWS
 from tests.support.smtp import SmtpServer
 
 SKUS = ("M-0", "M-1", "M-2", "M-3")
@@ -56,6 +58,8 @@ TIMEOUT_SECONDS = 1.0
 PATIENT_SECONDS = 30.0
 OPERATOR = "operator@merchant.example"
 CANCELLED = str(CANCELLED_FLAG)
+INVOICES = {"invoices": "warenfluss", "invoices_from": "2020-01-01"}
+SELLER = {"name": "Merchant GmbH", "address": ["Kaufhof 1", "04109 Leipzig"], "vat_id": "DE123456789"}
 
 
 class Listener(logging.Handler):
@@ -80,7 +84,7 @@ def flow_of(cycle: Cycle) -> tuple[Any, dict[str, Any]]:
     """Return the flow of a cycle, and with which parameters it does all there is to do."""
     if cycle is Cycle.replay:
         return replay, {"everything": True, "wait_seconds": 0}
-    return FLOWS[cycle], {}
+    return ALL_FLOWS[cycle], {}
 
 
 def start(cycle: Cycle, account: str, **parameters: Any) -> PrefectState[Any]:
@@ -121,6 +125,7 @@ class Side:
     simulator: Simulator
     pays_here: bool
     """Payments are received by us and told; else the channel receives and tells them."""
+    invoices_here: bool = False
     shipped: dict[int, list[str]] = field(default_factory=dict)
     """Tracking numbers that left from here, by the key of the order there."""
     paid: dict[int, Decimal] = field(default_factory=dict)
@@ -158,6 +163,8 @@ class World:
     delivered: Counter[str] = field(default_factory=Counter)
     counted: dict[str, int] = field(default_factory=dict)
     """What was last counted in the warehouse, by SKU, less what left since."""
+    papers: dict[str, str] = field(default_factory=dict)
+    """What of each issued document was first seen, as somebody who keeps copies of them knows it."""
 
     # --- buyers and channels ------------------------------------------------------------------------
 
@@ -338,6 +345,18 @@ class World:
         if mine is not None:
             self._try(lambda session: release_order(session, session.get_one(Order, mine.id)))
 
+    def correct(self, number: int) -> None:
+        """Take one of the invoices that stand back."""
+
+        def book(session: Session) -> None:
+            invoices = list_documents(session, kind=DocumentKind.invoice)
+            undone = corrections_of(session, [need_id(one.id) for one in invoices])
+            standing = [one for one in invoices if one.id not in undone]
+            if standing:
+                correct_invoice(session, standing[number % len(standing)], "The buyer wants another address.")
+
+        self._try(book)
+
     # --- cycles and time ----------------------------------------------------------------------------
 
     def run(self, side: int, cycle: Cycle, *, plainly: bool = False, **parameters: Any) -> str:
@@ -466,11 +485,13 @@ def opened(
             stack.callback(logger.removeHandler, listener)
         sides = []
         with session_scope() as session:
-            tenant_id = need_id(add_tenant(session, "merchant").id)
+            tenant = add_tenant(session, "merchant")
+            tenant.seller = SELLER
+            tenant_id = need_id(tenant.id)
         for number, pays_here in enumerate((False, True)):
             simulator = stack.enter_context(Simulator(State(clocks.there), Switches()))
             simulator.switches.change(**(switches or {}))
-            side = Side(f"shop-{number}-{uuid4().hex[:8]}", simulator, pays_here)
+            side = Side(f"shop-{number}-{uuid4().hex[:8]}", simulator, pays_here, invoices_here=pays_here)
             _fill(side.state, quantity)
             with session_scope() as session:
                 settings = {
@@ -484,6 +505,7 @@ def opened(
                     "cancelled_flags": CANCELLED,
                     "payments": "warenfluss" if pays_here else "channel",
                     "role": "articles" if number == 0 else "orders",
+                    **(INVOICES if side.invoices_here else {}),
                 }
                 account = add_account(session, tenant_id, side.name, "afterbuy", settings)
                 set_mode(session, account, Mode.live)
