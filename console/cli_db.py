@@ -64,7 +64,7 @@ def restore(
     """Put a backup in the database's place; channels are told nothing until orders were read again."""
     from console.up import UpError, taken
     from models.backup import restore as put_back
-    from models.restored import mark_restored
+    from models.restored import list_in_doubt, mark_restored
     from models.settings import get_settings
 
     try:
@@ -78,6 +78,12 @@ def restore(
         say(f"What was there before is kept: {aside}.")
     if accounts:
         say(f"Until its next order-import has completed, nothing is told to: {', '.join(accounts)}.")
+    with db.read_scope() as session:
+        doubtful = list_in_doubt(session)
+    for tenant in doubtful:
+        say(
+            f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."
+        )
     say("docs/backup.md says what a person must look after now.")
 
 

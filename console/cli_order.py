@@ -71,8 +71,9 @@ def show_all(
 
 @app.command("show")
 def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
-    """Show one order with addresses, lines, holds, payments, parcels, history and the calls that named it."""
+    """Show one order with addresses, lines, holds, payments, parcels, documents, history and its calls."""
     from models.call import list_calls
+    from models.document import list_documents
     from models.payment import payments_of
     from models.shipment import shipments_of
 
@@ -104,6 +105,10 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
                     "tracking_numbers": [parcel.tracking_number for parcel in parcels],
                 }
                 for shipment, parcels in shipments_of(session, order_id)
+            ],
+            "documents": [
+                document.model_dump(include={"label", "kind", "issued_on", "gross", "currency"})
+                for document in reversed(list_documents(session, order_id=order_id))
             ],
             "events": [
                 event.model_dump(include={"at", "actor", "kind", "detail"})
@@ -225,6 +230,19 @@ def ship(
     say(_with_order(number, account, step))
 
 
+@app.command("invoice")
+def invoice(number: Number, account: AccountOption = None) -> None:
+    """Issue an invoice now for what was shipped of an order and not invoiced yet; the cycle does it, too."""
+    from console.cli_document import draw
+    from models.invoicing import issue_invoice
+
+    document = _with_order(
+        number, account, lambda session, order: issue_invoice(session, order, actor=Actor.person)
+    )
+    draw([document])
+    say(f"{document.label} was issued: {document.gross:.2f} {document.currency}.")
+
+
 @app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each line of an order.")],
@@ -339,6 +357,7 @@ def _print_order(shown: dict[str, Any]) -> None:
         "holds_detail": ("reason", "line", "field", "detail", "since"),
         "payments": ("paid_at", "amount", "currency", "method", "told_by"),
         "shipments": ("shipped_at", "carrier", "tracking_numbers", "told_by"),
+        "documents": ("label", "kind", "issued_on", "gross", "currency"),
         "events": ("at", "actor", "kind", "detail"),
         "calls": ("started_at", "call", "ending", "status", "milliseconds"),
     }

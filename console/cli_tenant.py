@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from console.cli_output import AsJson, need_database, new_app, print_rows, say
 from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.matching import read_rules
-from models.tenant import Tenant, add_tenant, get_tenant, list_tenants
+from models.tenant import SellerData, Tenant, add_tenant, get_tenant, list_tenants
 
 app = new_app("Sellers or brands, each with its own articles and stock.")
 apps = {"tenant": app}
@@ -51,6 +52,7 @@ def show_all(as_json: AsJson = False) -> None:
                 "language": tenant.language,
                 "country": tenant.country,
                 "currency": tenant.currency,
+                "seller": SellerData.model_validate(tenant.seller).model_dump(),
                 "match_rules": tenant.match_rules,
             }
             for tenant in list_tenants(session)
@@ -68,9 +70,32 @@ def change(
     match_rules: Annotated[
         Path | None, typer.Option(help="A JSON file: a list of rules; an empty list means the usual ones.")
     ] = None,
+    legal_name: Annotated[str | None, typer.Option(help="Who issues its invoices.")] = None,
+    address: Annotated[
+        list[str] | None,
+        typer.Option(help="Of whom issues them: one option for each line; all are replaced."),
+    ] = None,
+    tax_number: Annotated[str | None, typer.Option(help="Steuernummer, as printed on invoices.")] = None,
+    vat_id: Annotated[str | None, typer.Option(help="USt-IdNr., e.g. DE123456789.")] = None,
+    footer: Annotated[
+        list[str] | None,
+        typer.Option(help="Below each paper (bank, register …): one option for each line; all are replaced."),
+    ] = None,
+    small_business: Annotated[
+        bool | None,
+        typer.Option("--small-business/--no-small-business", help="No VAT is charged or shown (§ 19 UStG)."),
+    ] = None,
 ) -> None:
-    """Change a tenant, or the order in which its lines are matched with articles."""
+    """Change a tenant, what its invoices say of it, or the order in which its lines are matched."""
     values = _read_values(title, language, country, currency)
+    seller = {
+        "name": legal_name,
+        "address": address,
+        "tax_number": tax_number,
+        "vat_id": vat_id.replace(" ", "").upper() if vat_id is not None else None,
+        "footer": footer,
+        "small_business": small_business,
+    }
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
     with session_scope() as session:
@@ -78,8 +103,21 @@ def change(
         _change(tenant, values)
         if rules is not None:
             tenant.match_rules = rules
+        given = {key: value for key, value in seller.items() if value is not None}
+        tenant.seller = _checked_seller({**tenant.seller, **given})
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
+
+
+def _checked_seller(values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return SellerData.model_validate(values).model_dump()
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False)
+        name = str(first["loc"][0]).replace("_", "-")
+        raise RuleError(
+            f"--{'legal-name' if name == 'name' else name} does not fit: {first['msg']}."
+        ) from None
 
 
 def _read_values(

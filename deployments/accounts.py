@@ -39,7 +39,15 @@ from prefect.schedules import Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from deployments.pool import POOL
-from models.account import Account, Mode, get_account, installation_key, list_accounts
+from models.account import (
+    Account,
+    ChannelOptions,
+    Mode,
+    Side,
+    get_account,
+    installation_key,
+    list_accounts,
+)
 from models.columns import need_id
 from models.cycle import Cycle, Rhythm, list_rhythms, save_rhythm
 from models.db import read_scope, session_scope
@@ -52,6 +60,7 @@ MINUTES: dict[Cycle, int] = {
     Cycle.stock_export: 5,
     Cycle.payment_sync: 10,
     Cycle.shipping_sync: 10,
+    Cycle.invoicing: 10,
     Cycle.reconcile: 1440,
 }
 """How often each cycle runs until somebody changes it; in business order."""
@@ -61,7 +70,7 @@ DEPLOYED = (*MINUTES, *BY_HAND)
 
 SLUG = "default"
 DRAFT_TAG = "paused-as-draft"
-"""On a deployment that was paused because its account became a draft, and by nobody else."""
+"""On a deployment that was paused because its account became a draft or lost the cycle, by nobody else."""
 PAGE = 200
 UNPLANNED_SECONDS = 24 * 3600
 """The interval of a calendar of which Prefect has not planned any run yet."""
@@ -73,6 +82,13 @@ APART = timedelta(seconds=30)
 """Between the first runs of a new account, so that articles are there before orders."""
 
 FindFlow = Callable[[Cycle], "Flow[..., Any]"]
+
+
+def runs_for(account: Account, cycle: Cycle) -> bool:
+    """Return whether an account has this cycle: invoicing only where invoices are made here."""
+    if cycle is not Cycle.invoicing:
+        return True
+    return ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
 
 
 def find_flow(cycle: Cycle) -> "Flow[..., Any]":
@@ -123,7 +139,7 @@ def expect_rhythms() -> None:
             for account in list_accounts(session)
             if account.mode is not Mode.draft
             for cycle, minutes in MINUTES.items()
-            if (account.id, cycle) not in known
+            if runs_for(account, cycle) and (account.id, cycle) not in known
         ]
     if missing:
         with session_scope() as session:
@@ -223,7 +239,8 @@ def _deploy(
     names = []
     for position, cycle in enumerate(DEPLOYED):
         old = found[cycle].get(account.name)
-        if old is None and account.mode is Mode.draft:
+        idle = account.mode is Mode.draft or not runs_for(account, cycle)
+        if old is None and idle:
             continue
         wanted = _describe(
             find_flow(cycle),
@@ -242,7 +259,7 @@ def _deploy(
             wanted.apply()
         else:
             _refuse_foreign(old, installation, account.name)
-            _update(client, old, wanted, draft=account.mode is Mode.draft)
+            _update(client, old, wanted, draft=idle)
         names.append(wanted.full_name)
     return names
 

@@ -37,12 +37,15 @@ def account(sqlite_database: str) -> str:
     return make_account(Mode.live)
 
 
-def make_account(mode: Mode) -> str:
-    """Add an account with its tenant, whose name is the same."""
+INVOICES = {"invoices": "warenfluss", "invoices_from": "2026-01-01"}
+
+
+def make_account(mode: Mode, **settings: str) -> str:
+    """Add an account, by default one that invoices, with its tenant, whose name is the same."""
     name = f"shop-{uuid4().hex[:8]}"
     with session_scope() as session:
         tenant = add_tenant(session, name)
-        row = add_account(session, need_id(tenant.id), name, "afterbuy", {})
+        row = add_account(session, need_id(tenant.id), name, "afterbuy", {**INVOICES, **settings})
         set_mode(session, row, mode)
     return name
 

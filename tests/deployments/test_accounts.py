@@ -242,6 +242,25 @@ def test_a_cycle_is_expected_even_if_prefect_was_never_there(sqlite_database: st
     assert found == {(live, cycle): minutes * 60 for cycle, minutes in MINUTES.items()}
 
 
+def test_an_account_invoices_only_where_invoices_are_made_here(
+    client: SyncPrefectClient, pool: str, sqlite_database: str
+) -> None:
+    """No deployment and no rhythm otherwise; one that it has pauses until it is wanted again."""
+    account = make_account(Mode.live, invoices="channel")
+    assert f"{Cycle.invoicing}/{account}" not in deploy_account(account, pool=pool)
+    expect_rhythms()
+    with read_scope() as session:
+        assert Cycle.invoicing not in {rhythm.cycle for rhythm in list_rhythms(session)}
+
+    for made_by, paused in (("warenfluss", False), ("channel", True), ("warenfluss", False)):
+        with session_scope() as session:
+            row = get_account(session, account)
+            row.settings = {**row.settings, "invoices": made_by}
+            session.add(row)
+        deploy_account(account, pool=pool)
+        assert read(client, account, Cycle.invoicing).paused is paused
+
+
 def test_another_database_with_the_same_account_name_is_refused(
     client: SyncPrefectClient, pool: str, account: str
 ) -> None:

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from connectors.afterbuy.simulator import Product
 from flows.article_import import article_import
+from flows.invoicing import invoicing
 from flows.order_import import order_import
 from flows.payment_sync import payment_sync
 from flows.reconcile import reconcile
@@ -40,11 +41,13 @@ FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.reconcile: reconcile,
 }
 """Those that run by themselves and need no more than an account."""
+ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {**FLOWS, Cycle.invoicing: invoicing}
+"""With the one that runs where an account asks for it."""
 
 
 def attempt(cycle: Cycle, shop: Shop, **parameters: Any) -> PrefectState[Any]:
     """Run a cycle; return how it ended, whatever that is."""
-    state: PrefectState[Any] = FLOWS[cycle](shop.name, return_state=True, **parameters)
+    state: PrefectState[Any] = ALL_FLOWS[cycle](shop.name, return_state=True, **parameters)
     return state
 
 

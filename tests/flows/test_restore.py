@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
 
 from models.columns import need_id, utc_now
 from models.cycle import Counts, Cycle, RunState, begin_run, finish_run
 from models.db import dispose, read_scope, session_scope
-from models.order import Order, OrderState, PaymentState
+from models.errors import RuleError
+from models.invoicing import issue_invoice
+from models.order import Actor, Order, OrderState, PaymentState
 from models.shipment import ParcelData
 from models.stock import StockMovement
 from tests.console.cli_steps import call
@@ -30,7 +33,18 @@ from tests.flows.steps import (
 from tests.flows.test_payment_sync import _pay
 from tests.flows.test_shipping_sync import ship
 from tests.models.races import buy_many
-from tests.support.builders import add_article, check_laws, make_shop, row_counts
+from tests.support.builders import (
+    add_article,
+    check_laws,
+    get_order,
+    make_invoicing_shop,
+    make_line,
+    make_order,
+    make_shop,
+    row_counts,
+    ship_units,
+    take_in,
+)
 from tests.support.postgres import find_programs
 
 CYCLES = (
@@ -296,3 +310,35 @@ def test_goods_that_left_unseen_are_taken_out(shop: Shop) -> None:
 
     assert {shop.order(one.order_id).state for one in (earlier, theirs)} == {OrderState.shipped}
     assert stock_of("BECHER-1") == Figures(27, 0)
+
+
+def test_no_number_is_given_twice_after_a_restore(database: str, tmp_path: Path) -> None:
+    """Nothing is issued until a person names the last numbers; what was issued is frozen as before."""
+    backup = tmp_path / "copy"
+
+    def invoice(number: str) -> str:
+        with session_scope() as session:
+            return issue_invoice(session, get_order(session, number), actor=Actor.person).label
+
+    with session_scope() as session:
+        shop = make_invoicing_shop(session, small_business=True)
+        add_article(session, shop, "MUG", on_hand=9)
+        for number in ("1", "2", "3"):
+            take_in(session, shop, make_order(number, make_line(f"l{number}", "MUG")))
+            ship_units(session, number)
+    first = invoice("1")
+    year = first.split("-")[1]
+    run("db", "backup", str(backup))
+    assert invoice("2") == f"RE-{year}-00002"
+
+    said = run("db", "restore", str(backup), "--replace")
+
+    assert "`warenfluss document resume nord`" in said
+    with pytest.raises(RuleError, match="may have been given since"):
+        invoice("3")
+    assert "is no number" in refused("document", "resume", "nord", "--last", "4711")
+    assert "1 was given" in refused("document", "resume", "nord", "--last", f"RE-{year}-00000")
+    run("document", "resume", "nord", "--last", f"RE-{year}-00002")
+    assert invoice("3") == f"RE-{year}-00003"
+    with pytest.raises(DBAPIError, match="what was issued never changes"), session_scope() as session:
+        session.connection().exec_driver_sql("DELETE FROM document_line")

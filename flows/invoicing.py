@@ -1,0 +1,30 @@
+"""The cycle `invoicing`: what was shipped is invoiced, and every paper drawn; nothing goes outside."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.papers import draw_page, issue_page, open_invoicing
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.invoicing))
+def invoicing(account: str, test: bool = False) -> State:
+    """Issue an invoice for each order with goods that were shipped and not invoiced yet.
+
+    Args:
+        account: Name of the account whose orders are invoiced.
+        test: Issue nothing; the report shows what would be.
+    """
+    try:
+        with work_on(account, Cycle.invoicing, test=test) as work:
+            run_id = work.run_id
+            first = open_invoicing(run_id)
+            if first is not None:
+                each_page(work, lambda page: issue_page(run_id, page or first), first)
+            each_page(work, lambda page: draw_page(run_id, page))
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)
