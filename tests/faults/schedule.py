@@ -137,8 +137,12 @@ def _add_papers(chance: Random, steps: list[Step]) -> None:
 
     Drawn by themselves and put between the others, which stay what they are.
     """
+    lines = [(product, chance.choice((1, 2))) for product in chance.sample(range(5), 2)]
+    at = [{"side": PAPERS, "number": number} for number in range(3)]
     added = [
-        Step("ship_here", {"side": PAPERS, "number": chance.randrange(12), "whole": chance.random() < 0.5}),
+        Step("buy", {"side": PAPERS, "lines": lines, "paid": False, "done": True}),
+        Step("run", {"side": PAPERS, "cycle": Cycle.order_import}),
+        *(Step("ship_here", {**one, "whole": chance.random() < 0.5}) for one in at),
         _invoice(chance),
     ]
     if chance.random() < 0.5:
