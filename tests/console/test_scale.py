@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlmodel import SQLModel, func, select
 
 from connectors.afterbuy.simulator import Simulator, sample_state
 from console.prefect_home import read_state
+from console.processes import list_descendants
 from deployments.accounts import deploy_account, request_run
 from deployments.pool import POOL, ensure_pool
 from models.cycle import Cycle
@@ -80,10 +82,15 @@ def test_cycles_run_by_a_server_on_postgresql_and_redis(
             # Each in turn stands still, so that the other has to take what there is.
             turns = ((find_child(data_dir, "worker"), "another"), (another.pid, "warenfluss"))
             for shop, (stopped, taker) in zip(shops, turns, strict=True):
-                os.kill(stopped, signal.SIGSTOP)
+                # A worker is two processes: one that asks for runs, and above it one that forks them.
+                processes = [stopped, *list_descendants(stopped)]
+                for pid in processes:
+                    os.kill(pid, signal.SIGSTOP)
                 run_id = request_run(shop.name, Cycle.order_import)
                 run = wait_for(partial(ended, client, run_id))
-                os.kill(stopped, signal.SIGCONT)
+                for pid in processes:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
                 assert (run.state_type, worker_of(run).partition(" at ")[0]) == (StateType.COMPLETED, taker)
             assert count(Order) == 6
             with psycopg.connect(f"postgresql://{address}", autocommit=True) as connection:
