@@ -44,8 +44,8 @@ RHYTHMS_SECONDS = 60
 PRUNING_SECONDS = 600
 ALL_DEPLOYMENTS_SECONDS = 300
 """How often deployments are compared in full; new accounts and changed modes are seen with each round."""
-PAUSES = 30
-"""For how many times as long as it took a chore is left alone at least."""
+RESTS = 30
+"""For how many times as long as it took a chore for all accounts is left alone."""
 STOPPING_SECONDS = 15
 ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
@@ -65,6 +65,8 @@ class Chore:
     name: str
     action: Callable[[], object]
     every_seconds: float
+    rests: int = 0
+    """For how many times as long as it took it is left alone at least."""
     due_at: float = 0.0
     trouble: str = ""
 
@@ -87,8 +89,7 @@ class Chore:
             logger.info("%s: works again.", self.name)
         self.trouble = trouble
         ended = time.monotonic()
-        # With many accounts a look at all of them takes seconds, half of them the server's.
-        pause = max(self.every_seconds, PAUSES * (ended - began))
+        pause = max(self.every_seconds, self.rests * (ended - began))
         self.due_at = ended + (CHORES_SECONDS if trouble else pause)
 
 
@@ -286,8 +287,9 @@ class Up:
             Chore("Status mails", watch, CHORES_SECONDS),
             Chore("Expected cycles", expect_rhythms, CHORES_SECONDS),
             Chore("Deployments", self._deploy, CHORES_SECONDS),
-            Chore("Overview", publish_overview, RHYTHMS_SECONDS),
-            Chore("Schedules", read_rhythms, RHYTHMS_SECONDS),
+            # With many accounts a look at all of them takes seconds, half of them the server's.
+            Chore("Overview", publish_overview, RHYTHMS_SECONDS, rests=RESTS),
+            Chore("Schedules", read_rhythms, RHYTHMS_SECONDS, rests=RESTS),
             Chore("Ended runs", tidy, CHORES_SECONDS),
             Chore("Logs", self._trim_logs, RHYTHMS_SECONDS),
             Chore("Old records", prune, PRUNING_SECONDS),

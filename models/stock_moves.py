@@ -426,8 +426,13 @@ def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dic
     """Return for each matched line the articles with stock of their own and how many one unit takes."""
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for batch in in_batches(line_ids):
-        for part in session.exec(select(LinePart).where(among(col(LinePart.order_line_id), batch))):
-            wanted[part.order_line_id].append((part.article_id, part.quantity))
+        rows = session.execute(
+            select(col(LinePart.order_line_id), col(LinePart.article_id), col(LinePart.quantity)).where(
+                among(col(LinePart.order_line_id), batch)
+            )
+        )
+        for line_id, article_id, quantity in rows:
+            wanted[line_id].append((article_id, quantity))
     parts: dict[int, list[tuple[int, int]]] = {}
     for batch in in_batches(sorted({article for each in wanted.values() for article, _ in each})):
         parts.update(parts_of(session, batch))

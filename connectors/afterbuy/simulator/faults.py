@@ -32,6 +32,10 @@ Kind = Literal[
 ]
 
 
+READS = "Get"
+"""How the names of calls begin that change nothing."""
+
+
 @dataclass(frozen=True)
 class Fault:
     """One bad day; made by the methods below, each of which says whether the call takes effect."""
@@ -43,6 +47,7 @@ class Fault:
     at_byte: int = 0
     size: int = 0
     takes_effect: bool = True
+    reads_only: bool = False
     honest_length: bool = False
     form: str = ""
     field: str = ""
@@ -102,8 +107,11 @@ class Fault:
 
     @classmethod
     def same_page(cls) -> "Fault":
-        """Answer as to the last call of this name once more; error 15, if there is none. No effect."""
-        return cls("same_page", takes_effect=False)
+        """Answer as to the last call of this name once more; error 15, if there is none. No effect.
+
+        It waits for a call that reads: nobody could tell a write that was said to have worked and did not.
+        """
+        return cls("same_page", takes_effect=False, reads_only=True)
 
     @classmethod
     def out_of_order(cls) -> "Fault":
@@ -222,7 +230,7 @@ class Faults:
         """Take the fault that is next for this call, if any."""
         with self._lock:
             for place, (wanted, fault) in enumerate(self._queue):
-                if wanted in (None, call):
+                if wanted in (None, call) and (call.startswith(READS) or not fault.reads_only):
                     del self._queue[place]
                     self.delivered[fault.kind] += 1
                     return fault

@@ -1570,6 +1570,14 @@ def test_the_same_page_twice_and_rows_out_of_order(simulator: Simulator, state: 
     assert shuffled.one("LastProductID") == str(ids[1])
 
 
+def test_the_same_page_waits_for_a_read(simulator: Simulator) -> None:
+    """What was answered to a write is not told of another: nobody could tell that it had no effect."""
+    simulator.faults.add(Fault.same_page())
+
+    assert simulator.faults.take("UpdateSoldItems") is None
+    assert simulator.faults.take("GetSoldItems") == Fault.same_page()
+
+
 def test_poisoned_bodies(simulator: Simulator, http: httpx.Client, kettle: Any) -> None:
     """Forbidden characters, growing entities, a flood."""
     simulator.faults.add(Fault.invalid_characters())
