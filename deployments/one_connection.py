@@ -11,14 +11,12 @@ from sqlalchemy import URL
 from sqlalchemy.engine import CreateEnginePlugin
 from sqlalchemy.pool import Pool
 
-NAME = "one-connection"
-"""By which a database's address asks for it: `…?plugin=one-connection`."""
 WAIT_SECONDS = 60.0
 """How long a request waits for its turn, as long as Prefect lets SQLite wait for a lock."""
 
 
 class OneConnection(CreateEnginePlugin):
-    """A pool of one connection, which all who use an engine take in turn."""
+    """A pool of one connection, which all take in turn, for an address that ends in `?plugin=one-connection`."""
 
     def update_url(self, url: URL) -> URL:
         """Return the address without what asked for this."""
