@@ -16,7 +16,7 @@ WAIT_SECONDS = 60.0
 
 
 class OneConnection(CreateEnginePlugin):
-    """A pool of one connection, which all take in turn, for an address that ends in `?plugin=one-connection`."""
+    """A pool of one connection, taken in turn; for addresses that end in `?plugin=one-connection`."""
 
     def update_url(self, url: URL) -> URL:
         """Return the address without what asked for this."""
