@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from console.cli_output import (
-    TABLE_LIMIT,
     AccountOption,
     AsJson,
     LimitOption,
+    most_rows,
     need_database,
     new_app,
     print_rows,
@@ -37,14 +37,13 @@ def show_all(
     with read_scope() as session:
         names = {row.id: row.name for row in list_accounts(session)}
         account_id = get_account(session, account).id if account else None
-        most = limit if limit is not None else (None if as_json else TABLE_LIMIT)
         calls = list_calls(
             session,
             account_id=account_id,
             order_id=find_order(session, order, account_id).id if order else None,
             run_id=run,
             failed=failed,
-            limit=most or None,
+            limit=most_rows(limit, as_json=as_json),
         )
         orders = orders_of_calls(session, [need_id(call.id) for call in calls])
         rows: list[dict[str, Any]] = [

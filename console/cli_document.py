@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from console.cli_output import (
-    TABLE_LIMIT,
     AccountOption,
     AsJson,
     LimitOption,
     TenantOption,
+    most_rows,
     need_database,
     new_app,
     print_json,
@@ -54,13 +54,12 @@ def show_all(
     need_database()
     with read_scope() as session:
         account_id = get_account(session, account).id if account else None
-        most = limit if limit is not None else (None if as_json else TABLE_LIMIT)
         documents = list_documents(
             session,
             account_id=account_id,
             order_id=find_order(session, order, account_id).id if order else None,
             kind=kind,
-            limit=most or None,
+            limit=most_rows(limit, as_json=as_json),
         )
         rows = _describe(session, documents)
     columns = ("label", "kind", "issued_on", "account", "order", "gross", "tax", "currency", "corrected_by")

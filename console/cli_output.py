@@ -28,6 +28,13 @@ LimitOption = Annotated[
 TABLE_LIMIT = 50
 
 
+def most_rows(limit: int | None, *, as_json: bool) -> int | None:
+    """Return how many rows a list with `LimitOption` shows at most, None for all."""
+    if limit is None:
+        return None if as_json else TABLE_LIMIT
+    return limit or None
+
+
 def new_app(help_text: str) -> typer.Typer:
     """Return the group of one noun."""
     app = typer.Typer(help=help_text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)

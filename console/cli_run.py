@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from console.cli_output import (
-    TABLE_LIMIT,
     AccountOption,
     AsJson,
     LimitOption,
+    most_rows,
     need_database,
     new_app,
     print_json_list,
@@ -34,7 +34,6 @@ def show_all(
     with read_scope() as session:
         names = {row.id: row.name for row in list_accounts(session)}
         account_id = get_account(session, account).id if account else None
-        most = limit if limit is not None else (None if as_json else TABLE_LIMIT)
         rows: list[dict[str, Any]] = [
             {
                 "id": run.id,
@@ -50,7 +49,7 @@ def show_all(
                 "slowest_seconds": run.slowest_seconds,
                 "flow_run_id": run.flow_run_id,
             }
-            for run in list_runs(session, account_id, cycle, most or None)
+            for run in list_runs(session, account_id, cycle, most_rows(limit, as_json=as_json))
         ]
     if as_json:
         print_json_list(rows)

@@ -41,12 +41,11 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.pool import POOL
 from models.account import (
     Account,
-    ChannelOptions,
     Mode,
-    Side,
     get_account,
     installation_key,
     list_accounts,
+    makes_invoices,
 )
 from models.columns import need_id
 from models.cycle import Cycle, Rhythm, list_rhythms, save_rhythm
@@ -86,9 +85,7 @@ FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
 def runs_for(account: Account, cycle: Cycle) -> bool:
     """Return whether an account has this cycle: invoicing only where invoices are made here."""
-    if cycle is not Cycle.invoicing:
-        return True
-    return ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
+    return cycle is not Cycle.invoicing or makes_invoices(account)
 
 
 def find_flow(cycle: Cycle) -> "Flow[..., Any]":
@@ -166,7 +163,7 @@ def read_rhythms() -> int:
     if changed:
         with session_scope() as session:
             for (account_id, cycle), seconds in changed:
-                old = known.get((account_id, cycle))
+                old = session.get(Rhythm, (account_id, cycle))
                 usual = old.interval_seconds if old else MINUTES[cycle] * 60
                 save_rhythm(session, account_id, cycle, seconds or usual, active=seconds is not None)
     return sum(seconds is not None for seconds in scheduled.values())

@@ -122,6 +122,11 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
         return value
 
 
+def makes_invoices(account: Account | AccountData) -> bool:
+    """Return whether an account's invoices are made here."""
+    return ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
+
+
 class Service(SQLModel, table=True):
     """A payment or shipping method as the channel lists it, and what it means here."""
 

@@ -17,14 +17,13 @@ from pydantic import BaseModel
 from pydantic import Field as RecordField
 from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy import select as sqlalchemy_select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.among import among
 from models.columns import by_run, code, instant, money, need_id, utc_now
 from models.errors import NotFoundError, RuleError
 from models.tenant import SellerData, Tenant, lock_tenants
-from models.upsert import insert_or_update, table_of
+from models.upsert import insert_or, insert_or_update, table_of
 
 ISSUE_ZONE = ZoneInfo("Europe/Berlin")
 """By whose calendar documents are dated and series begin anew."""
@@ -173,10 +172,10 @@ def take_number(session: Session, tenant_id: int, kind: DocumentKind, year: int)
     Whoever asks for one of the same series meanwhile waits until that transaction has ended.
     """
     table = table_of(DocumentSeries)
-    dialect = session.get_bind().dialect.name
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    counted = statement.values(tenant_id=tenant_id, kind=kind, year=year, last=1).on_conflict_do_update(
-        index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + 1}
+    counted = (
+        insert_or(session, DocumentSeries)
+        .values(tenant_id=tenant_id, kind=kind, year=year, last=1)
+        .on_conflict_do_update(index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + 1})
     )
     return int(session.connection().execute(counted.returning(table.c.last)).scalar_one())
 

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from sqlmodel import Session, col, func, select
 
-from models.account import Account, ChannelOptions, Mode, Side
+from models.account import Account, AccountData, ChannelOptions, Mode, makes_invoices
 from models.among import among
 from models.columns import need_id, utc_now
 from models.document import (
@@ -124,6 +124,20 @@ def seller_of(tenant: Tenant) -> SellerData:
             f"known: `warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
         )
     return seller
+
+
+def invoices_from(account: Account | AccountData) -> date:
+    """Return from which German day on an account's orders are invoiced here by themselves.
+
+    Raises: RuleError, if its invoices are not made here.
+    """
+    begin = ChannelOptions.model_validate(account.settings).invoices_from
+    if begin is None or not makes_invoices(account):
+        raise RuleError(
+            f"Invoices of account {account.name!r} are made by its channel; `warenfluss account set "
+            f"{account.name} --set invoices=warenfluss --set invoices_from=DATE` has them made here."
+        )
+    return begin
 
 
 def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draft:
@@ -320,11 +334,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _check_may_invoice(session: Session, order: Order, account: Account, *, test: bool) -> None:
-    if ChannelOptions.model_validate(account.settings).invoices is not Side.warenfluss:
-        raise RuleError(
-            f"Invoices of account {account.name!r} are made by its channel; `warenfluss account set "
-            f"{account.name} --set invoices=warenfluss --set invoices_from=DATE` has them made here."
-        )
+    invoices_from(account)
     if not test and (account.mode is not Mode.live or order.trial):
         raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
     if order.state not in INVOICED:

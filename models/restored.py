@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models.account import Account, ChannelOptions, Mode, Side
+from models.account import Account, Mode, makes_invoices
 from models.columns import need_id, utc_now
 from models.cycle import (
     Cursor,
@@ -42,9 +42,7 @@ def mark_restored(session: Session) -> list[str]:
         for kind in OutboundKind:
             save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
     issuing = {
-        account.tenant_id
-        for account in session.exec(select(Account))
-        if ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
+        account.tenant_id for account in session.exec(select(Account)) if makes_invoices(account)
     } | set(session.exec(select(DocumentSeries.tenant_id)).all())
     session.execute(update(Tenant).where(col(Tenant.id).in_(issuing)).values(numbers_in_doubt=True))
     return [account.name for account in accounts]

@@ -56,6 +56,12 @@ def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
             session.expire(row)
 
 
+def insert_or(session: Session, model: type[SQLModel]) -> Any:
+    """Return an INSERT that can say what is done on a conflict, as the session's database spells it."""
+    postgres = session.get_bind().dialect.name == "postgresql"
+    return (postgresql if postgres else sqlite).insert(table_of(model))
+
+
 def insert_or_update(
     session: Session,
     model: type[SQLModel],
@@ -71,9 +77,7 @@ def insert_or_update(
     """
     if not rows:
         return
-    table = table_of(model)
-    dialect = session.get_bind().dialect.name
-    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    statement = insert_or(session, model)
     if update:
         values = (
             dict(update(statement.excluded))

@@ -1,11 +1,9 @@
 """Invoice what was shipped, and draw what was issued."""
 
-from datetime import date
-
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from models.account import Account, Side
+from models.account import Account
 from models.columns import need_id
 from models.cycle import Counts, find_cursor, save_cursor
 from models.db import read_scope
@@ -15,6 +13,7 @@ from models.invoicing import (
     draft_invoice,
     find_first,
     invoiceable,
+    invoices_from,
     issue_or_hold,
     list_to_invoice,
     seller_of,
@@ -38,7 +37,7 @@ def open_invoicing(run_id: int) -> str | None:
     Raises: RuleError, if the account's invoices are not made here, or its tenant lacks what each must name.
     """
     work = work_of(run_id)
-    placed_from = _placed_from(work)
+    placed_from = invoices_from(work.account)
     with read_scope() as session:
         account = session.get_one(Account, work.account.id)
         seller_of(session.get_one(Tenant, account.tenant_id))
@@ -105,21 +104,10 @@ def draw_page(run_id: int, page: str | None) -> str | None:
     return str(documents[-1].id) if len(documents) == PAPERS_AT_ONCE else None
 
 
-def _placed_from(work: Work) -> date:
-    options = work.options
-    if options.invoices is not Side.warenfluss or options.invoices_from is None:
-        name = work.account.name
-        raise RuleError(
-            f"Invoices of account {name!r} are made by its channel; `warenfluss account set {name} "
-            "--set invoices=warenfluss --set invoices_from=DATE` has them made here."
-        )
-    return options.invoices_from
-
-
 def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tuple[list[int], list[Order]]:
     """Return the ids that were looked at, and those of their orders that are due."""
     ids = list_to_invoice(session, work.account.id, after, ORDERS_AT_ONCE)
-    return ids, invoiceable(session, ids, _placed_from(work), lock=lock, trials=work.test)
+    return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
 
 
 def _preview(session: Session, work: Work, order: Order, counts: Counts) -> None:
