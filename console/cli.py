@@ -27,6 +27,7 @@ COMMANDS = {
     "aside": ("cli_aside", "Records that could not be used: list, show, retry."),
     "outbound": ("cli_outbound", "What channels have yet to hear: list, retry."),
     "reconcile": ("cli_reconcile", "What channels hold otherwise than they should: list, mend."),
+    "mail": ("cli_mail", "Mails to buyers and operators: list, show, retry, preview."),
     "call": ("cli_call", "What was exchanged with the outside, and how it ended: list."),
     "run": ("cli_run", "The last runs of cycles: list."),
     "schedule": ("cli_schedule", "How often cycles run: list, set."),

@@ -16,7 +16,7 @@ from models.alarm import list_alarms
 from models.columns import utc_now
 from models.cycle import Cycle, list_overdue, list_vanished
 from models.errors import RuleError
-from models.mail import explain_silence, find_backlog
+from models.mail import MailState, explain_silence, find_backlog, list_mails
 from models.settings import Settings, get_settings
 from models.status import status_of_accounts
 
@@ -97,6 +97,14 @@ def _examine_mail(settings: Settings, *, is_live: bool) -> Iterator[Finding]:
         )
     with db.read_scope() as session:
         backlog = find_backlog(session)
+        given_up = len(list_mails(session, state=MailState.given_up, to_buyers=True))
+    if given_up:
+        yield Finding(
+            False,
+            "mail",
+            f"{given_up} mails to buyers were given up.",
+            "`warenfluss mail list --state given_up` says why; `warenfluss mail retry` tries them again.",
+        )
     if backlog.oldest_at is not None and utc_now() - backlog.oldest_at > MAIL_PATIENCE:
         yield Finding(
             True,

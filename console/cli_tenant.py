@@ -1,17 +1,19 @@
 """`warenfluss tenant`: sellers or brands."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from console.cli_output import AsJson, need_database, new_app, print_rows, say
+from console.cli_output import AsJson, need_database, new_app, parse_pairs, print_rows, say
 from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.matching import read_rules
 from models.tenant import SellerData, Tenant, add_tenant, get_tenant, list_tenants
+from models.tenant_options import BankData, MailOptions
 
 app = new_app("Sellers or brands, each with its own articles and stock.")
 apps = {"tenant": app}
@@ -53,6 +55,8 @@ def show_all(as_json: AsJson = False) -> None:
                 "country": tenant.country,
                 "currency": tenant.currency,
                 "seller": SellerData.model_validate(tenant.seller).model_dump(),
+                "bank": BankData.model_validate(tenant.bank).model_dump(),
+                "mails": MailOptions.model_validate(tenant.mails).model_dump(),
                 "match_rules": tenant.match_rules,
             }
             for tenant in list_tenants(session)
@@ -85,8 +89,33 @@ def change(
         bool | None,
         typer.Option("--small-business/--no-small-business", help="No VAT is charged or shown (§ 19 UStG)."),
     ] = None,
+    bank_holder: Annotated[
+        str | None, typer.Option(help="Whose bank account buyers pay to; banks compare it.")
+    ] = None,
+    iban: Annotated[str | None, typer.Option(help="Of that account.")] = None,
+    bic: Annotated[str | None, typer.Option(help="Of that account, where it is needed.")] = None,
+    payment_days: Annotated[int | None, typer.Option(help="Until when buyers are asked to pay.")] = None,
+    sender_name: Annotated[
+        str | None, typer.Option(help="Who mails to buyers are from; default: the title.")
+    ] = None,
+    sender_address: Annotated[
+        str | None, typer.Option(help="Their sender's address; default: WARENFLUSS_MAIL_FROM.")
+    ] = None,
+    reply_to: Annotated[str | None, typer.Option(help="Where answers of buyers go.")] = None,
+    colour: Annotated[str | None, typer.Option(help="Of mails to buyers, e.g. #2f4f6f.")] = None,
+    payment_link: Annotated[
+        str | None, typer.Option(help="Where buyers pay, with {number}, {amount} and {currency}.")
+    ] = None,
+    collect_at: Annotated[
+        list[str] | None,
+        typer.Option(help="Where and when goods are collected: one option for each line; all are replaced."),
+    ] = None,
+    tracking_link: Annotated[
+        list[str] | None,
+        typer.Option(help="CARRIER=LINK with {number} and {postcode}; without a link the usual one."),
+    ] = None,
 ) -> None:
-    """Change a tenant, what its invoices say of it, or the order in which its lines are matched."""
+    """Change a tenant, what its papers and mails say of it, or the order in which its lines are matched."""
     values = _read_values(title, language, country, currency)
     seller = {
         "name": legal_name,
@@ -96,6 +125,16 @@ def change(
         "footer": footer,
         "small_business": small_business,
     }
+    bank = {"holder": bank_holder, "iban": iban, "bic": bic, "days": payment_days}
+    mails: dict[str, Any] = {
+        "sender_name": sender_name,
+        "sender_address": sender_address,
+        "reply_to": reply_to,
+        "colour": colour,
+        "payment_link": payment_link,
+        "collect_at": collect_at,
+    }
+    links = parse_pairs(tracking_link or [], "--tracking-link")
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
     with session_scope() as session:
@@ -103,21 +142,35 @@ def change(
         _change(tenant, values)
         if rules is not None:
             tenant.match_rules = rules
-        given = {key: value for key, value in seller.items() if value is not None}
-        tenant.seller = _checked_seller({**tenant.seller, **given})
+        tenant.seller = _checked(SellerData, tenant.seller, seller)
+        tenant.bank = _checked(BankData, tenant.bank, bank)
+        if links:
+            mails["tracking_links"] = {**tenant.mails.get("tracking_links", {}), **links}
+        tenant.mails = _checked(MailOptions, tenant.mails, mails)
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
 
 
-def _checked_seller(values: dict[str, Any]) -> dict[str, Any]:
+OPTIONS = {
+    "name": "legal-name",
+    "holder": "bank-holder",
+    "days": "payment-days",
+    "tracking_links": "tracking-link",
+}
+"""Fields whose options have other names."""
+
+
+def _checked(record: type[BaseModel], kept: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record with those that were given. Raises: RuleError, naming the option."""
+    changes = {key: value for key, value in given.items() if value is not None}
     try:
-        return SellerData.model_validate(values).model_dump()
+        return record.model_validate({**kept, **changes}).model_dump()
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
-        name = str(first["loc"][0]).replace("_", "-")
-        raise RuleError(
-            f"--{'legal-name' if name == 'name' else name} does not fit: {first['msg']}."
-        ) from None
+        message = str(first["msg"]).removeprefix("Value error, ")
+        # A fault of several fields together has no place.
+        name = str(first["loc"][0]) if first["loc"] else "iban"
+        raise RuleError(f"--{OPTIONS.get(name, name.replace('_', '-'))} does not fit: {message}.") from None
 
 
 def _read_values(

@@ -46,6 +46,7 @@ from models.account import (
     installation_key,
     list_accounts,
     makes_invoices,
+    sends_mails,
 )
 from models.columns import need_id
 from models.cycle import Cycle, Rhythm, list_rhythms, save_rhythm
@@ -60,6 +61,7 @@ MINUTES: dict[Cycle, int] = {
     Cycle.payment_sync: 10,
     Cycle.shipping_sync: 10,
     Cycle.invoicing: 10,
+    Cycle.buyer_mail: 5,
     Cycle.reconcile: 1440,
 }
 """How often each cycle runs until somebody changes it; in business order."""
@@ -84,7 +86,9 @@ FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
 
 def runs_for(account: Account, cycle: Cycle) -> bool:
-    """Return whether an account has this cycle: invoicing only where invoices are made here."""
+    """Return whether an account has this cycle: invoicing and mails only where they are made here."""
+    if cycle is Cycle.buyer_mail:
+        return sends_mails(account)
     return cycle is not Cycle.invoicing or makes_invoices(account)
 
 

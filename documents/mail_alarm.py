@@ -14,6 +14,7 @@ TITLES = {
     Cycle.replay: mark("replay"),
     Cycle.reconcile: mark("reconciliation"),
     Cycle.invoicing: mark("invoicing"),
+    Cycle.buyer_mail: mark("mails to buyers"),
 }
 
 MEANINGS = {
@@ -38,6 +39,9 @@ MEANINGS = {
     ),
     Cycle.invoicing: mark(
         "What was shipped is not invoiced. Buyers wait for their invoices, and bookkeeping for its figures."
+    ),
+    Cycle.buyer_mail: mark(
+        "Buyers are not mailed: they wait for confirmations, for where to pay, and for tracking numbers."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")

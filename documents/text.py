@@ -4,22 +4,26 @@ Texts are written in English where they are used; `locale/<language>/LC_MESSAGES
 their translations. Only these readable files exist: each process compiles the one it needs in memory.
 """
 
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel import Locale
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 FOLDER = Path(__file__).parent
 CATALOGUES = FOLDER / "locale"
 SOURCE_LANGUAGE = "en"
 TIME_ZONE = ZoneInfo("Europe/Berlin")
+_DAY_PATTERNS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
 _TIME_PATTERNS = {"de": "dd.MM.yyyy, HH:mm 'Uhr'", "en": "d MMM yyyy, HH:mm"}
 
 
@@ -44,6 +48,21 @@ def get_translations(language: str) -> NullTranslations:
 def local_time(instant: datetime, language: str) -> str:
     """Return an instant as the clock in Berlin shows it."""
     return format_datetime(instant, _TIME_PATTERNS[language], tzinfo=TIME_ZONE, locale=language)
+
+
+def local_day(day: date, language: str) -> str:
+    """Return a day as people write it."""
+    return format_date(day, _DAY_PATTERNS[language], locale=language)
+
+
+def money(amount: Decimal, currency: str, language: str) -> str:
+    """Return an amount with its currency, with as many places as the currency has."""
+    return format_currency(amount, currency, locale=language)
+
+
+def country_name(code: str, language: str) -> str:
+    """Return the name of a country, its code if it has none, empty for none."""
+    return str(Locale.parse(language).territories.get(code, code))
 
 
 def render(template: str, language: str, **values: object) -> str:

@@ -86,6 +86,29 @@ class OpeningStock(StrEnum):
     none = "none"
 
 
+class BuyerEvent(StrEnum):
+    """What a buyer can be mailed of."""
+
+    order_received = "order_received"
+    payment_request = "payment_request"
+    payment_reminder = "payment_reminder"
+    payment_received = "payment_received"
+    shipped = "shipped"
+    ready_to_collect = "ready_to_collect"
+    cancelled = "cancelled"
+    refund = "refund"
+    return_received = "return_received"
+
+
+class OrderNotice(StrEnum):
+    """How the operators hear of new orders."""
+
+    none = "none"
+    each = "each"
+    digest = "digest"
+    """One mail a day."""
+
+
 class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     """The settings of a channel account that mean the same for every channel."""
 
@@ -102,6 +125,11 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     """Who makes the invoices."""
     invoices_from: date | None = RecordField(default=None, validate_default=True)
     """Of invoices made here: by themselves only for orders placed from this German day on."""
+    buyer_mails: tuple[BuyerEvent, ...] = ()
+    """What buyers are mailed of from here; "all" is everything. Many channels mail them themselves."""
+    order_notice: OrderNotice = OrderNotice.none
+    order_notice_hour: int = RecordField(default=7, ge=0, le=23)
+    """By German time, of the digest."""
 
     @field_validator("start")
     @classmethod
@@ -114,6 +142,15 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
             raise ValueError('start must be "new", a date like 2026-11-01 or an order number') from None
         return value
 
+    @field_validator("buyer_mails", mode="before")
+    @classmethod
+    def _split_events(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "all":
+            return tuple(BuyerEvent)
+        return [part.strip() for part in value.split(",") if part.strip()]
+
     @field_validator("invoices_from")
     @classmethod
     def _invoices_begin_somewhere(cls, value: date | None, info: ValidationInfo) -> date | None:
@@ -125,6 +162,12 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
 def makes_invoices(account: Account | AccountData) -> bool:
     """Return whether an account's invoices are made here."""
     return ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
+
+
+def sends_mails(account: Account | AccountData) -> bool:
+    """Return whether buyers, or operators of new orders, are mailed for an account."""
+    options = ChannelOptions.model_validate(account.settings)
+    return bool(options.buyer_mails) or options.order_notice is not OrderNotice.none
 
 
 class Service(SQLModel, table=True):

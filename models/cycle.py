@@ -28,6 +28,7 @@ class Cycle(StrEnum):
     shipping_sync = "shipping-sync"
     reconcile = "reconcile"
     invoicing = "invoicing"
+    buyer_mail = "buyer-mail"
     replay = "replay"
 
 
@@ -53,7 +54,7 @@ class Counts(BaseModel):
     changed: int = 0
     unchanged: int = 0
     skipped: int = 0
-    """Older than the point from which the account imports, or not checked out yet."""
+    """Older than the point from which the account imports, or not checked out yet; of mails, true no more."""
     held: int = 0
     set_aside: int = 0
     sent: int = 0

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from models.account import AccountData, ChannelOptions, Side
 from models.among import among, in_batches
 from models.article import Article
+from models.buyer_mail import tell_of_arrival
 from models.columns import need_id, utc_now
 from models.matching import Match, MatchRule, match_lines
 from models.order import (
@@ -174,6 +175,7 @@ def follow(
         if order.state is OrderState.pending and data.checkout_at is not None:
             order.state = OrderState.open
             add_event(session, order, "checkout_done", actor=Actor.channel)
+            tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
     if difference and not fixed:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from models.account import AccountData, ChannelOptions, Side
 from models.among import among
+from models.buyer_mail import tell_of_arrival
 from models.columns import need_id, utc_now
 from models.cycle import Counts
 from models.matching import MatchRule
@@ -287,6 +288,14 @@ def _insert_new(
         (OrderEvent, events),
     ):
         insert_rows(session, table, rows)
+    if not trial:
+        arrived = zip(order_ids, new, strict=True)
+        bought = {
+            order_id: data.checkout_at or data.placed_at
+            for order_id, data in arrived
+            if state_of(data) is OrderState.open
+        }
+        tell_of_arrival(session, account, bought)
     return order_ids
 
 
@@ -373,6 +382,8 @@ def _insert_shell(session: Session, account: AccountData, data: OrderData) -> Or
     )
     session.add(order)
     session.flush()
+    if data.checkout_at is not None:
+        tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
     return order
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
+from models.account import BuyerEvent
+from models.buyer_mail import tell_buyer
 from models.columns import need_id, utc_now
 from models.errors import RuleError
 from models.order import (
@@ -51,6 +53,9 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
         session.add(line)
+    if order.state is not OrderState.pending:
+        # Of one whose checkout was never done its buyer has heard nothing.
+        tell_buyer(session, order, BuyerEvent.cancelled)
     order.state = OrderState.cancelled
     session.add(order)
     settle_holds(session, order, tuple(HoldReason))

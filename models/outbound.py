@@ -34,12 +34,18 @@ class OutboundKind(StrEnum):
     stock = "stock"
     payment = "payment"
     shipment = "shipment"
+    buyer_mail = "buyer_mail"
+    """A mail to a buyer: told once, whatever comes later (`models.buyer_mail`)."""
+    order_notice = "order_notice"
+    """A new order, for the operators."""
 
 
 TOLD_IN = {
     OutboundKind.stock: Cycle.stock_export,
     OutboundKind.payment: Cycle.payment_sync,
     OutboundKind.shipment: Cycle.shipping_sync,
+    OutboundKind.buyer_mail: Cycle.buyer_mail,
+    OutboundKind.order_notice: Cycle.buyer_mail,
 }
 """The cycle that tells of each."""
 
@@ -71,7 +77,7 @@ class Outbound(SQLModel, table=True):
     account_id: int = Field(foreign_key="account.id")
     kind: OutboundKind = code(OutboundKind)
     key: str = Field(max_length=80)
-    """The subject's id here: of a listing, an order or a shipment."""
+    """The subject's id here: of a listing or an order; of a mail what it is about."""
     version: int = 1
     """Rises with each change, so that an answer closes only what it answers."""
     state: OutboundState = code(OutboundState, OutboundState.pending)
@@ -110,7 +116,36 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
     """
     now = utc_now()
     names = [str(key) for key in keys]
-    rows = [
+    insert_or_update(
+        session,
+        Outbound,
+        _new_rows(account_id, kind, names, now),
+        key=("account_id", "kind", "key"),
+        update=lambda _: {"version": Outbound.version + 1},
+    )
+    for start in range(0, len(names), 5000):
+        session.execute(
+            update(Outbound)
+            .where(
+                col(Outbound.account_id) == account_id,
+                col(Outbound.kind) == kind,
+                among(col(Outbound.key), names[start : start + 5000]),
+                col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+            )
+            .values(changed_at=now, **_due_again(now))
+        )
+
+
+def queue_once(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects that are told once: those that were ever queued, sent or not, are left as they are."""
+    rows = _new_rows(account_id, kind, [str(key) for key in keys], utc_now())
+    insert_or_update(session, Outbound, rows, key=("account_id", "kind", "key"))
+
+
+def _new_rows(
+    account_id: int, kind: OutboundKind, names: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    return [
         {
             "account_id": account_id,
             "kind": kind,
@@ -126,24 +161,6 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
         }
         for name in names
     ]
-    insert_or_update(
-        session,
-        Outbound,
-        rows,
-        key=("account_id", "kind", "key"),
-        update=lambda _: {"version": Outbound.version + 1},
-    )
-    for start in range(0, len(rows), 5000):
-        session.execute(
-            update(Outbound)
-            .where(
-                col(Outbound.account_id) == account_id,
-                col(Outbound.kind) == kind,
-                among(col(Outbound.key), names[start : start + 5000]),
-                col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
-            )
-            .values(changed_at=now, **_due_again(now))
-        )
 
 
 def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:

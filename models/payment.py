@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from models.account import AccountData, ChannelOptions, Side
+from models.account import AccountData, BuyerEvent, ChannelOptions, Side
+from models.buyer_mail import tell_buyer, wants_mail
 from models.columns import ExactDecimal, code, instant, need_id
 from models.errors import RuleError
 from models.order import Actor, Order, OrderEvent, OrderState, lock_order, payment_state_of
@@ -104,6 +105,9 @@ def _add(
             detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
         )
     )
+    if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
+        session.flush()
+        tell_buyer(session, order, BuyerEvent.payment_received, need_id(payment.id))
     return payment
 
 

@@ -72,6 +72,12 @@ def _mails(session: Session, before: datetime, limit: int) -> Sequence[int | Non
     return _first(session, select(Mail.id).where(col(Mail.sent_at) < before), limit)
 
 
+def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    # Two conditions on one index: nearly every mail was sent.
+    query = select(Mail.id).where(col(Mail.sent_at).is_(None), col(Mail.given_up_at) < before)
+    return _first(session, query, limit)
+
+
 def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
     return _first(session, select(Aside.id).where(col(Aside.settled_at) < before), limit)
 
@@ -91,9 +97,12 @@ SETTLED = (Forgettable(Aside, _asides), Forgettable(Difference, _differences))
 """Records that could be used after all, and differences that are none any more."""
 HISTORY = (
     Forgettable(Mail, _mails),
+    Forgettable(Mail, _given_up),
     Forgettable(Incident, _incidents),
     Forgettable(Alarm, _alarms),
     Forgettable(Run, _runs),
     *SETTLED,
 )
-"""What has ended: delivered mails, incidents and closed alarms, runs, and what is settled."""
+"""What has ended: mails that were delivered or given up, with their files; incidents and closed alarms, runs,
+and what is settled.
+"""

@@ -19,11 +19,13 @@ from models.cycle import (
 )
 from models.document import DocumentSeries
 from models.listing import Listing
+from models.mail import withhold_buyers
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.stock import touch_account
 from models.tenant import Tenant
 
 CURSOR = "restored:"
+WITHHELD = "withheld: the database was restored, and it may have been delivered before"
 
 
 def mark_restored(session: Session) -> list[str]:
@@ -41,6 +43,7 @@ def mark_restored(session: Session) -> list[str]:
     for account in accounts:
         for kind in OutboundKind:
             save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
+    withhold_buyers(session, WITHHELD)
     issuing = {
         account.tenant_id for account in session.exec(select(Account)) if makes_invoices(account)
     } | set(session.exec(select(DocumentSeries.tenant_id)).all())
@@ -57,6 +60,24 @@ def restored_at(session: Session, account_id: int, kind: OutboundKind) -> dateti
     """Return when the database was restored, if this account was not told anything of this kind since."""
     value = find_cursor(session, account_id, f"{CURSOR}{kind}")
     return datetime.fromisoformat(value["at"]) if value else None
+
+
+def told_before(session: Session, account_id: int) -> tuple[datetime, datetime | None] | None:
+    """Return when the database was restored last and, once orders were read again, when that was noted.
+
+    What buyers are mailed of stays in doubt for ever if it happened before, or was queued between the two.
+    """
+    value = find_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}")
+    if not value:
+        return None
+    noted = value.get("caught_up_at")
+    return datetime.fromisoformat(value["at"]), datetime.fromisoformat(noted) if noted else None
+
+
+def note_caught_up(session: Session, account_id: int, since: datetime) -> None:
+    """Note that orders were read again since a restore, so that what is queued from now on is news."""
+    value = {"at": since.isoformat(), "caught_up_at": utc_now().isoformat()}
+    save_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}", value)
 
 
 def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:

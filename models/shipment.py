@@ -9,7 +9,8 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from models.account import Side
+from models.account import BuyerEvent, Side
+from models.buyer_mail import tell_buyer
 from models.columns import code, instant, need_id
 from models.errors import RuleError
 from models.order import (
@@ -193,6 +194,7 @@ def record_shipment(
     session.flush()
     if told_by is Side.warenfluss:
         queue_outbound(session, order.account_id, OutboundKind.shipment, [order_id])
+        tell_buyer(session, order, BuyerEvent.shipped, need_id(shipment.id))
     return shipment
 
 

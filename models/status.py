@@ -80,7 +80,8 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
         # Spelled so that the index of what is due answers it: nearly all rows were sent long ago.
         .where(
             col(Outbound.account_id).in_([account.id for account in accounts]),
-            col(Outbound.kind).in_(list(OutboundKind)),
+            # A digest's orders wait for its hour, and nobody outside for them.
+            col(Outbound.kind).in_([kind for kind in OutboundKind if kind is not OutboundKind.order_notice]),
             col(Outbound.state).in_([state for state in OutboundState if state is not OutboundState.sent]),
         )
         .group_by(col(Outbound.account_id), col(Outbound.kind), col(Outbound.state))

@@ -46,6 +46,10 @@ class Tenant(SQLModel, table=True):
     currency: str = "EUR"
     seller: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """The fields of `SellerData`."""
+    bank: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `BankData` in `models.tenant_options`."""
+    mails: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `MailOptions`, there."""
     numbers_in_doubt: bool = False
     """The database was restored, and documents may have been issued that it does not know."""
     match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

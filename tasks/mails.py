@@ -5,13 +5,17 @@ import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from email.headerregistry import Address
 from email.message import EmailMessage
+from email.utils import parseaddr
 
 from models.db import read_scope, session_scope
 from models.mail import (
     Mail,
+    MailFile,
     claim_mail,
     explain_silence,
+    files_of,
     list_due_mails,
     note_delivery,
     put_off,
@@ -130,24 +134,26 @@ def find_trouble() -> str:
 def deliver_due() -> Delivery:
     """Send the mails that are due; safe in several processes at once, and no mail server makes it raise.
 
-    While the server is away all of them wait. If this process dies between the server's receipt
-    and its own note of it, one mail comes twice, with the same Message-ID.
+    Without operators' addresses those to buyers alone. While the server is away all of them wait. If this
+    process dies between the server's receipt and its own note of it, one mail comes twice, with the same
+    Message-ID.
     """
     settings = get_settings()
     done = Delivery(silent_because=explain_silence(settings))
-    if done.silent_because:
+    if not settings.smtp_host:
         return done
     with read_scope() as session:
-        due = list_due_mails(session, BATCH_SIZE)
+        due = list_due_mails(session, BATCH_SIZE, to_operators=bool(settings.mail_to))
     link = _Link(settings)
     try:
         for position, mail_id in enumerate(due):
             with session_scope() as session:
                 mail = claim_mail(session, mail_id)
+                files = files_of(session, mail_id) if mail is not None else []
             if mail is None:
                 continue
             try:
-                _deliver(link, settings, mail, done)
+                _deliver(link, settings, mail, files, done)
             except _ServerAwayError as error:
                 logger.warning("The mail server %s takes no mail: %s", settings.smtp_host, error)
                 with session_scope() as session:
@@ -160,20 +166,28 @@ def deliver_due() -> Delivery:
     return done
 
 
-def _deliver(link: _Link, settings: Settings, mail: Mail, done: Delivery) -> None:
+def _deliver(link: _Link, settings: Settings, mail: Mail, files: Sequence[MailFile], done: Delivery) -> None:
     everybody = mail.recipients or settings.mail_to
     settled = {*mail.delivered_to, *mail.refused_by}
     recipients = [address for address in everybody if address not in settled]
     refusals: Replies = {}
     if recipients:
-        refusals = link.send(_compose(mail, everybody, settings.mail_from), recipients)
+        try:
+            message = _compose(mail, files, everybody, settings.mail_from)
+        except ValueError as error:
+            # What no mail may have in its head; its text may quote from it.
+            refusals = dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
+        else:
+            refusals = link.send(message, recipients)
     delivered = [address for address in recipients if address not in refusals]
     refused = {
         address: _reply(*answer) for address, answer in refusals.items() if answer[0] >= REFUSED_FOR_GOOD
     }
     delayed = len(refused) < len(refusals)
     for address, answer in refusals.items():
-        logger.warning("Mail %s was refused for %s: %s", mail.id, address, _reply(*answer))
+        # A server's reply may name the mailbox, and a buyer's has no place in a log.
+        whom, why = ("its buyer", answer[0]) if mail.order_id is not None else (address, _reply(*answer))
+        logger.warning("Mail %s was refused for %s: %s", mail.id, whom, why)
     with session_scope() as session:
         note_delivery(
             session,
@@ -191,9 +205,11 @@ def _deliver(link: _Link, settings: Settings, mail: Mail, done: Delivery) -> Non
         done.refused += 1
 
 
-def _compose(mail: Mail, recipients: Sequence[str], sender: str) -> EmailMessage:
+def _compose(mail: Mail, files: Sequence[MailFile], recipients: Sequence[str], sender: str) -> EmailMessage:
     message = EmailMessage()
-    message["From"] = sender
+    message["From"] = _sender_of(mail, sender)
+    if mail.reply_to:
+        message["Reply-To"] = mail.reply_to
     message["To"] = ", ".join(recipients)
     message["Subject"] = mail.subject
     message["Date"] = mail.created_at
@@ -203,7 +219,30 @@ def _compose(mail: Mail, recipients: Sequence[str], sender: str) -> EmailMessage
     message.set_content(mail.text)
     if mail.html:
         message.add_alternative(mail.html, subtype="html")
+    _add_files(message, files)
     return message
+
+
+def _sender_of(mail: Mail, sender: str) -> str | Address:
+    """Return who a mail is from: what it says itself, and the rest from the settings."""
+    if not mail.sender_name and not mail.sender_address:
+        return sender
+    return Address(mail.sender_name, addr_spec=mail.sender_address or parseaddr(sender)[1])
+
+
+def _add_files(message: EmailMessage, files: Sequence[MailFile]) -> None:
+    """Put pictures of the HTML beside it, and attach the others."""
+    shown, *_ = [part for part in message.iter_parts() if part.get_content_subtype() == "html"] or [message]
+    for file in files:
+        main, _, sub = file.media_type.partition("/")
+        if file.content_id and isinstance(shown, EmailMessage):
+            shown.add_related(
+                file.content, main, sub, cid=f"<{file.content_id}>", filename=file.name, disposition="inline"
+            )
+    for file in files:
+        main, _, sub = file.media_type.partition("/")
+        if not file.content_id:
+            message.add_attachment(file.content, main, sub, filename=file.name)
 
 
 def _describe(error: Exception) -> str:

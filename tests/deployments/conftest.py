@@ -37,15 +37,15 @@ def account(sqlite_database: str) -> str:
     return make_account(Mode.live)
 
 
-INVOICES = {"invoices": "warenfluss", "invoices_from": "2026-01-01"}
+EVERYTHING = {"invoices": "warenfluss", "invoices_from": "2026-01-01", "order_notice": "each"}
 
 
 def make_account(mode: Mode, **settings: str) -> str:
-    """Add an account, by default one that invoices, with its tenant, whose name is the same."""
+    """Add an account, by default one that has every cycle, with its tenant, whose name is the same."""
     name = f"shop-{uuid4().hex[:8]}"
     with session_scope() as session:
         tenant = add_tenant(session, name)
-        row = add_account(session, need_id(tenant.id), name, "afterbuy", {**INVOICES, **settings})
+        row = add_account(session, need_id(tenant.id), name, "afterbuy", {**EVERYTHING, **settings})
         set_mode(session, row, mode)
     return name
 

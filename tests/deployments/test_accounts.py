@@ -242,23 +242,36 @@ def test_a_cycle_is_expected_even_if_prefect_was_never_there(sqlite_database: st
     assert found == {(live, cycle): minutes * 60 for cycle, minutes in MINUTES.items()}
 
 
-def test_an_account_invoices_only_where_invoices_are_made_here(
-    client: SyncPrefectClient, pool: str, sqlite_database: str
+@pytest.mark.parametrize(
+    ("cycle", "setting", "here", "elsewhere"),
+    [
+        (Cycle.invoicing, "invoices", "warenfluss", "channel"),
+        (Cycle.buyer_mail, "order_notice", "digest", "none"),
+    ],
+)
+def test_an_account_invoices_and_mails_only_where_that_is_done_here(
+    client: SyncPrefectClient,
+    pool: str,
+    sqlite_database: str,
+    cycle: Cycle,
+    setting: str,
+    here: str,
+    elsewhere: str,
 ) -> None:
     """No deployment and no rhythm otherwise; one that it has pauses until it is wanted again."""
-    account = make_account(Mode.live, invoices="channel")
-    assert f"{Cycle.invoicing}/{account}" not in deploy_account(account, pool=pool)
+    account = make_account(Mode.live, **{setting: elsewhere})
+    assert f"{cycle}/{account}" not in deploy_account(account, pool=pool)
     expect_rhythms()
     with read_scope() as session:
-        assert Cycle.invoicing not in {rhythm.cycle for rhythm in list_rhythms(session)}
+        assert cycle not in {rhythm.cycle for rhythm in list_rhythms(session)}
 
-    for made_by, paused in (("warenfluss", False), ("channel", True), ("warenfluss", False)):
+    for value, paused in ((here, False), (elsewhere, True), (here, False)):
         with session_scope() as session:
             row = get_account(session, account)
-            row.settings = {**row.settings, "invoices": made_by}
+            row.settings = {**row.settings, setting: value}
             session.add(row)
         deploy_account(account, pool=pool)
-        assert read(client, account, Cycle.invoicing).paused is paused
+        assert read(client, account, cycle).paused is paused
 
 
 def test_another_database_with_the_same_account_name_is_refused(

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import tasks.buyer_mails
 import tasks.orders
 import tasks.outbound
 import tasks.work
 from connectors.afterbuy.connector import AfterbuyChannel
 from flows.replay import replay
 from models.cycle import Cycle
-from tests.flows.steps import FLOWS
+from tests.flows.steps import ALL_FLOWS
 
 
 def _die() -> None:
@@ -55,9 +56,19 @@ def main(cycle: str, account: str, point: str, number: int, wishes: str) -> None
         case "before-commit":
             # All of the page is written, nothing committed.
             _kill_around(tasks.orders, "advance", number, before=False)
+        case "before-queue":
+            # A mail is claimed and written, and not in the queue.
+            _kill_around(tasks.buyer_mails, "queue_mail", number, before=True)
+        case "before-close":
+            # It is in the queue, its row not closed; nothing committed.
+            _kill_around(tasks.buyer_mails, "mark_sent", number, before=True)
+        case "before-delivery":
+            _kill_around(tasks.buyer_mails, "deliver_due", number, before=True)
+        case "never":
+            pass
         case _:
             raise SystemExit(f"no point {point}")
-    flow = replay if cycle == Cycle.replay else FLOWS[Cycle(cycle)]
+    flow = replay if cycle == Cycle.replay else ALL_FLOWS[Cycle(cycle)]
     flow(account, return_state=True, **json.loads(wishes))
 
 

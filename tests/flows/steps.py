@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from connectors.afterbuy.simulator import Product
 from flows.article_import import article_import
+from flows.buyer_mail import buyer_mail
 from flows.invoicing import invoicing
 from flows.order_import import order_import
 from flows.payment_sync import payment_sync
@@ -41,8 +42,12 @@ FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.reconcile: reconcile,
 }
 """Those that run by themselves and need no more than an account."""
-ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {**FLOWS, Cycle.invoicing: invoicing}
-"""With the one that runs where an account asks for it."""
+ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {
+    **FLOWS,
+    Cycle.invoicing: invoicing,
+    Cycle.buyer_mail: buyer_mail,
+}
+"""With those that run where an account asks for them."""
 
 
 def attempt(cycle: Cycle, shop: Shop, **parameters: Any) -> PrefectState[Any]:

@@ -17,10 +17,21 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlmodel import select
 
 from models.columns import utc_now
 from models.db import session_scope
-from models.mail import CLAIM_SECONDS, Mail, MailContent, claim_mail, queue_mail
+from models.mail import (
+    CLAIM_SECONDS,
+    DELAYED_TOO_LONG,
+    REFUSED_TOO_LONG,
+    Mail,
+    MailContent,
+    MailPart,
+    Sender,
+    claim_mail,
+    queue_mail,
+)
 from tasks.mails import Delivery, deliver_due
 from tests.support.smtp import SmtpServer
 from tests.tasks.alarm_steps import OPERATORS, PickyServer, make_mails_due, read_mails, use_mail_server
@@ -196,6 +207,119 @@ def test_without_settings_mails_wait_untouched(
     use_mail_server(monkeypatch, smtp_server)
     assert deliver_due() == Delivery(sent=1)
     assert smtp_server.recipients == [OPERATORS]
+
+
+BUYER = "aenne@post.example"
+PICTURE = MailPart(name="code.png", media_type="image/png", content=b"\x89PNG", content_id="code")
+PAPER = MailPart(name="Beleg 1.pdf", media_type="application/pdf", content=b"%PDF-1.7")
+
+
+def queue_for_buyer(*keys: str, sender: Sender | None = None, parts: tuple[MailPart, ...] = ()) -> None:
+    with session_scope() as session:
+        for key in keys:
+            content = MailContent(subject=key, text="Text", html='<img src="cid:code">', parts=parts)
+            queue_mail(session, key, content, [BUYER], order_id=1, sender=sender or Sender())
+
+
+def age_mails(age: timedelta) -> None:
+    with session_scope() as session:
+        for mail in session.exec(select(Mail)):
+            mail.created_at -= age
+            session.add(mail)
+
+
+def test_buyers_are_mailed_without_operators(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no operator to go to waits and holds up no buyer's; with operators theirs go first."""
+    use_mail_server(monkeypatch, smtp_server, mail_to="")
+    queue_for_buyer("buyer")
+    queue("one")
+    done = deliver_due()
+    assert (done.sent, "WARENFLUSS_MAIL_TO" in done.silent_because) == (1, True)
+    assert smtp_server.recipients == [[BUYER]]
+
+    use_mail_server(monkeypatch, smtp_server)
+    queue_for_buyer("second")
+    queue("two")
+    assert deliver_due() == Delivery(sent=3)
+    assert smtp_server.recipients[1:] == [OPERATORS, OPERATORS, [BUYER]]
+
+
+def test_a_mail_to_a_buyer_is_from_its_shop_with_its_files(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picture beside the HTML, the paper attached; queued again with the same key it stays as it is."""
+    use_mail_server(monkeypatch, smtp_server)
+    own = Sender(name="Müller & Söhne, Töpferei", address="laden@nord.example", reply_to="post@nord.example")
+    for _ in range(2):
+        queue_for_buyer("own", sender=own, parts=(PICTURE, PAPER))
+    queue_for_buyer("named", sender=Sender(name="Nordlicht"))
+    assert deliver_due() == Delivery(sent=2)
+
+    message, named = smtp_server.messages
+    (sender,) = message["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (own.name, own.address)
+    assert message["Reply-To"] == "post@nord.example"
+    assert str(message["Message-ID"]).endswith("@nord.example>")
+    assert named["From"] == "Nordlicht <warenfluss@shop.example.test>"
+    kinds = [(part.get_content_type(), part.get_content_disposition()) for part in message.walk()]
+    assert kinds == [
+        ("multipart/mixed", None),
+        ("multipart/alternative", None),
+        ("text/plain", None),
+        ("multipart/related", None),
+        ("text/html", None),
+        ("image/png", "inline"),
+        ("application/pdf", "attachment"),
+    ]
+    picture, paper = [part for part in message.walk() if part.get_filename()]
+    assert (picture["Content-ID"], picture.get_content()) == ("<code>", PICTURE.content)
+    assert (paper.get_filename(), paper.get_content()) == ("Beleg 1.pdf", PAPER.content)
+
+
+@pytest.mark.parametrize(
+    ("reply", "too_long"),
+    [("550 5.1.1 no such user", REFUSED_TOO_LONG), ("451 4.3.0 try again later", DELAYED_TOO_LONG)],
+)
+def test_a_mail_to_a_buyer_is_not_tried_for_ever(
+    database: str,
+    smtp_server: SmtpServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    reply: str,
+    too_long: timedelta,
+) -> None:
+    """It is given up after a day of refusals or five of delays, with the reason; no log names its buyer."""
+    use_mail_server(monkeypatch, smtp_server)
+    smtp_server.refuse = reply
+    queue_for_buyer("one")
+    deliver_due()
+    assert read_mails()[0].given_up_at is None
+    age_mails(too_long)
+    make_mails_due()
+    deliver_due()
+    (row,) = read_mails()
+    assert row.given_up_at is not None
+    assert reply in row.error
+    assert BUYER not in caplog.text
+    smtp_server.refuse = False
+    make_mails_due()
+    assert deliver_due() == Delivery()
+    assert smtp_server.messages == []
+
+
+def test_a_head_that_cannot_be_is_refused_and_holds_up_nothing(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever got into a row past the rules."""
+    use_mail_server(monkeypatch, smtp_server)
+    with session_scope() as session:
+        content = MailContent(subject="evil", text="")
+        queue_mail(session, "evil", content, [f"{BUYER}\nBcc: c@d.example"], order_id=1)
+    queue_for_buyer("good")
+    assert deliver_due() == Delivery(sent=1, refused=1)
+    assert smtp_server.recipients == [[BUYER]]
 
 
 def test_a_sender_that_died_delays_its_mail(

@@ -1,0 +1,30 @@
+"""The cycle `buyer-mail`: buyers are mailed of what happened to their orders, operators of new ones."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.buyer_mails import deliver, notify_operators, open_mails, write_page
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.buyer_mail))
+def buyer_mail(account: str, test: bool = False) -> State:
+    """Write the mails that are due, each once, and hand them to the mail server.
+
+    Args:
+        account: Name of the account whose buyers are mailed.
+        test: Mail nobody; the report shows what would be mailed of.
+    """
+    try:
+        with work_on(account, Cycle.buyer_mail, test=test) as work:
+            run_id = work.run_id
+            if open_mails(run_id):
+                each_page(work, lambda page: write_page(run_id, page))
+            notify_operators(run_id)
+            deliver(run_id)
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

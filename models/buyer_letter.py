@@ -1,0 +1,386 @@
+"""What a mail to a buyer says, worked out from the truth when it is written, and whether it may go."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+from pydantic import Field as RecordField
+from sqlmodel import Session, select
+
+from models.account import BuyerEvent
+from models.address import plain_address
+from models.buyer_mail import wants_mail
+from models.columns import need_id, utc_now
+from models.errors import RuleError
+from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState, lines_of
+from models.payment import Payment, payments_of
+from models.shipment import Shipment, contents_of, shipments_of
+from models.tenant import SellerData, Tenant
+from models.tenant_options import BankData, MailOptions
+from models.tracking import tracking_link
+
+LOCAL = ZoneInfo("Europe/Berlin")
+"""The calendar of the days in a mail."""
+LANGUAGES = ("de", "en")
+ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
+LONGEST_TITLE = 300
+ASKS = (BuyerEvent.payment_request, BuyerEvent.payment_reminder)
+
+
+class Drop(StrEnum):
+    """Why nothing is mailed of an event after all."""
+
+    unwanted = "unwanted"
+    """The account mails nobody of it any more, or the order is a trial."""
+    merged = "merged"
+    cancelled = "cancelled"
+    not_cancelled = "not_cancelled"
+    nothing_owed = "nothing_owed"
+    taken_back = "taken_back"
+    """The payment, the shipment or what came back is not there any more."""
+    gone = "gone"
+    """It was collected or sent meanwhile."""
+    no_address = "no_address"
+    told_before = "told_before"
+    """The database was restored, and the buyer may have been mailed of it in the time that was lost."""
+
+
+class LetterLine(BaseModel, frozen=True):
+    """An article; `amount` is the gross of all units."""
+
+    number: str = ""
+    title: str
+    quantity: int
+    amount: Decimal | None = None
+    """None where only goods matter."""
+
+
+class LetterAddress(BaseModel, frozen=True):
+    lines: list[str]
+    country: str = ""
+    """ISO 3166-1 alpha-2, empty for the seller's own."""
+
+
+class LetterParcel(BaseModel, frozen=True):
+    number: str
+    link: str = ""
+
+
+class PaymentAsk(BaseModel, frozen=True):
+    """How the buyer is to pay; a bank account, a link, or both."""
+
+    amount: Decimal
+    purpose: str
+    due_on: date
+    bank: BankData | None = None
+    link: str = ""
+
+
+class BuyerLetter(BaseModel, frozen=True):
+    """One mail to a buyer, before it has words."""
+
+    event: BuyerEvent
+    language: str
+    recipient: str
+    """The address, empty if there is none that can be mailed to."""
+    buyer: str
+    """The name of a person or company, empty if neither is known."""
+    order_number: str
+    ordered_on: date
+    currency: str
+    lines: list[LetterLine] = RecordField(default_factory=list)
+    shipping_amount: Decimal = Decimal(0)
+    fee_amount: Decimal = Decimal(0)
+    total: Decimal | None = None
+    """None where the mail has no sums."""
+    paid: Decimal = Decimal(0)
+    owed: Decimal = Decimal(0)
+    payment_method: str = ""
+    billing: LetterAddress | None = None
+    shipping: LetterAddress | None = None
+    ask: PaymentAsk | None = None
+    amount: Decimal = Decimal(0)
+    """Of a payment that was received or given back."""
+    carrier: str = ""
+    parcels: list[LetterParcel] = RecordField(default_factory=list)
+    is_part: bool = False
+    """More of the order follows, or stays: the event is not about all of it."""
+    collect_at: list[str] = RecordField(default_factory=list)
+    shop: str
+    """What the buyer knows the seller by."""
+    seller: SellerData
+    options: MailOptions
+
+
+def number_of(order: Order) -> str:
+    """Return the number by which the buyer knows an order."""
+    return _line_of_text(order.channel_number) or order.external_id
+
+
+def purpose_of(order: Order, language: str) -> str:
+    """Return the text of a transfer by which a payment finds its order; matching reads the number alone."""
+    return f"{ORDER_WORDS[language]} {number_of(order)}"
+
+
+def owed_for(order: Order) -> Decimal:
+    """Return what is still to be paid for an order; below zero, what was paid too much."""
+    return order.total - order.paid_amount
+
+
+def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
+    """Return what every mail of a tenant must say of it.
+
+    Raises: RuleError, if something is missing that the law wants in a seller's mails, with what to do.
+    """
+    seller, options = SellerData.model_validate(tenant.seller), MailOptions.model_validate(tenant.mails)
+    missing = [
+        option
+        for option, given in (("--legal-name", seller.name), ("--address", len(seller.address) > 1))
+        if not given
+    ]
+    if missing:
+        raise RuleError(
+            f"A mail to a buyer must name who sells, and of tenant {tenant.name!r} that is not known: "
+            f"`warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+        )
+    return seller, options
+
+
+def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> Drop | None:
+    """Return why an event is not mailed of, as things stand now; None if it is."""
+    if not wants_mail(session, order, event):
+        return Drop.unwanted
+    if order.state is OrderState.merged:
+        return Drop.merged
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    drop = None
+    match event:
+        case BuyerEvent.cancelled:
+            is_true = order.state is OrderState.cancelled or any(line.cancelled for line in lines)
+            drop = None if is_true else Drop.not_cancelled
+        case BuyerEvent.refund:
+            drop = None if _payment_in(session, order, subject) < 0 else Drop.taken_back
+        case BuyerEvent.return_received:
+            drop = None if any(line.returned for line in lines) else Drop.taken_back
+        case _ if order.state is OrderState.cancelled:
+            drop = Drop.cancelled
+        case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
+            drop = Drop.nothing_owed if owed_for(order) <= 0 else None
+        case BuyerEvent.payment_received:
+            arrived = _payment_in(session, order, subject) > 0 and order.paid_amount > 0
+            drop = None if arrived else Drop.taken_back
+        case BuyerEvent.shipped:
+            drop = None if _shipment_in(session, order, subject) else Drop.taken_back
+        case BuyerEvent.ready_to_collect:
+            drop = Drop.gone if order.state is OrderState.shipped else None
+    return drop or (None if recipient_of(session, order) else Drop.no_address)
+
+
+def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
+    """Return what an event of an order was about last, empty if that is the order itself, or nothing."""
+    order_id = need_id(order.id)
+    if event is BuyerEvent.shipped:
+        return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
+    if event in (BuyerEvent.payment_received, BuyerEvent.refund):
+        back = event is BuyerEvent.refund
+        fitting = [each for each in payments_of(session, order_id) if (each.amount < 0) == back]
+        return "".join(str(each.id) for each in fitting[-1:])
+    return ""
+
+
+def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
+    """Return when an event happened, None if no instant of its own is kept."""
+    if event is BuyerEvent.order_received:
+        return order.checkout_at or order.placed_at
+    if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
+        return shipment.shipped_at
+    if event in (BuyerEvent.payment_received, BuyerEvent.refund) and subject.isdigit():
+        payment = session.get(Payment, int(subject))
+        return payment.paid_at if payment is not None else None
+    return None
+
+
+def recipient_of(session: Session, order: Order) -> str:
+    """Return the one address at which an order's buyer is mailed, empty if there is none."""
+    found = _addresses_in(session, order)
+    for role in AddressRole:
+        if role in found and (address := plain_address(found[role].email)):
+            return address
+    return ""
+
+
+def write_letter(
+    session: Session, order: Order, event: BuyerEvent, subject: str, *, language: str = ""
+) -> BuyerLetter:
+    """Return the mail of an event, in the tenant's language unless another is named.
+
+    Raises: RuleError, if something is missing that it must say, with what to do.
+    """
+    tenant = session.get_one(Tenant, order.tenant_id)
+    seller, options = sender_of(tenant)
+    language = language or (tenant.language if tenant.language in LANGUAGES else "de")
+    found = _addresses_in(session, order)
+    billing = found.get(AddressRole.billing)
+    order_id = need_id(order.id)
+    letter = BuyerLetter(
+        event=event,
+        language=language,
+        recipient=recipient_of(session, order),
+        buyer=_name(billing) if billing is not None else "",
+        order_number=number_of(order),
+        ordered_on=(order.checkout_at or order.placed_at).astimezone(LOCAL).date(),
+        currency=order.currency,
+        paid=order.paid_amount,
+        owed=owed_for(order),
+        shop=tenant.title or tenant.name,
+        seller=seller,
+        options=options,
+    )
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    more: dict[str, object] = {}
+    match event:
+        case BuyerEvent.order_received | BuyerEvent.payment_request | BuyerEvent.payment_reminder:
+            more = {
+                "lines": _lines(lines, lambda line: line.quantity - line.cancelled, priced=True),
+                "total": order.total,
+                "shipping_amount": order.shipping_amount,
+                "fee_amount": order.fee_amount,
+                "payment_method": _line_of_text(order.payment_method_name),
+            }
+            if event is BuyerEvent.order_received:
+                more |= {
+                    f"{role}": _address(found[role], tenant.country) for role in AddressRole if role in found
+                }
+            else:
+                more["ask"] = _ask(order, tenant, options, language)
+        case BuyerEvent.payment_received | BuyerEvent.refund:
+            more["amount"] = abs(_payment_in(session, order, subject))
+        case BuyerEvent.shipped:
+            more = _shipped(session, order, lines, options, found, subject)
+        case BuyerEvent.ready_to_collect:
+            more = {
+                "lines": _lines(lines, lambda line: line.quantity - line.cancelled - line.shipped),
+                "collect_at": options.collect_at or [seller.name, *seller.address],
+            }
+        case BuyerEvent.cancelled:
+            more = {
+                "lines": _lines(lines, lambda line: line.cancelled),
+                "is_part": any(line.cancelled < line.quantity for line in lines),
+            }
+        case BuyerEvent.return_received:
+            more["lines"] = _lines(lines, lambda line: line.returned)
+    return letter.model_copy(update=more)
+
+
+def _payment_in(session: Session, order: Order, subject: str) -> Decimal:
+    """Return the amount of one of an order's payments, 0 if it has it not, or not any more."""
+    payment = session.get(Payment, int(subject)) if subject.isdigit() else None
+    return payment.amount if payment is not None and payment.order_id == order.id else Decimal(0)
+
+
+def _shipment_in(session: Session, order: Order, subject: str) -> Shipment | None:
+    shipment = session.get(Shipment, int(subject)) if subject.isdigit() else None
+    return shipment if shipment is not None and shipment.order_id == order.id else None
+
+
+def _addresses_in(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    return {row.role: row for row in rows}
+
+
+def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentAsk:
+    bank = BankData.model_validate(tenant.bank)
+    if not bank.iban and not options.payment_link:
+        raise RuleError(
+            f"A payment request must say where to pay, and of tenant {tenant.name!r} that is not known: "
+            f"`warenfluss tenant set {tenant.name}` with --bank-holder and --iban, or with --payment-link."
+        )
+    amount = owed_for(order)
+    link = options.payment_link.format(
+        number=quote(number_of(order), safe=""), amount=f"{amount:.2f}", currency=order.currency
+    )
+    return PaymentAsk(
+        amount=amount,
+        purpose=purpose_of(order, language),
+        due_on=(utc_now() + timedelta(days=bank.days)).astimezone(LOCAL).date(),
+        bank=bank if bank.iban else None,
+        link=link,
+    )
+
+
+def _shipped(
+    session: Session,
+    order: Order,
+    lines: Iterable[OrderLine],
+    options: MailOptions,
+    found: Mapping[AddressRole, OrderAddress],
+    subject: str,
+) -> dict[str, object]:
+    goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
+    postcode = goes_to.postcode if goes_to is not None else ""
+    told = [pair for pair in shipments_of(session, need_id(order.id)) if str(pair[0].id) == subject]
+    if not told:
+        return {}
+    ((shipment, parcels),) = told
+    units: dict[int, int] = {}
+    for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
+        for line_id, quantity in content.items():
+            units[line_id] = units.get(line_id, 0) + quantity
+    return {
+        "lines": _lines(lines, lambda line: units.get(need_id(line.id), 0)),
+        "carrier": _line_of_text(shipment.carrier),
+        "parcels": [
+            LetterParcel(
+                number=number,
+                link=tracking_link(shipment.carrier, number, postcode, options.tracking_links),
+            )
+            for parcel in parcels
+            if (number := _line_of_text(parcel.tracking_number))
+        ],
+        "is_part": any(line.quantity - line.cancelled > units.get(need_id(line.id), 0) for line in lines),
+        "shipping": _address(goes_to, "") if goes_to is not None else None,
+    }
+
+
+def _lines(
+    lines: Iterable[OrderLine], units: Callable[[OrderLine], int], *, priced: bool = False
+) -> list[LetterLine]:
+    return [
+        LetterLine(
+            number=str(line.codes.get("sku", ""))[:40],
+            title=_line_of_text(line.title) or str(line.codes.get("sku", "")) or line.external_id,
+            quantity=quantity,
+            amount=line.price * quantity if priced else None,
+        )
+        for line in lines
+        if (quantity := units(line)) > 0
+    ]
+
+
+def _name(address: OrderAddress) -> str:
+    person = _line_of_text(f"{address.first_name} {address.last_name}")
+    return person or _line_of_text(address.company)
+
+
+def _address(address: OrderAddress, home: str) -> LetterAddress:
+    lines = (
+        address.company,
+        f"{address.first_name} {address.last_name}",
+        address.street,
+        address.street2,
+        f"{address.postcode} {address.city}",
+        address.state,
+    )
+    printed = [text for line in lines if (text := _line_of_text(line))]
+    return LetterAddress(lines=printed, country="" if address.country == home else address.country)
+
+
+def _line_of_text(text: str) -> str:
+    """Return a channel's text on one line, without signs that cannot be shown, cut if it is long."""
+    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return plain if len(plain) <= LONGEST_TITLE else plain[: LONGEST_TITLE - 1] + "…"

@@ -1,0 +1,63 @@
+"""Mails to buyers: what happened is queued in the commit that caused it, each event once.
+
+What a mail says is worked out when it is written (`models.buyer_letter`), by the cycle `buyer-mail`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from models.account import Account, AccountData, BuyerEvent, ChannelOptions, Mode, OrderNotice
+from models.columns import need_id, utc_now
+from models.order import Order
+from models.outbound import OutboundKind, queue_once
+
+FRESH = timedelta(days=3)
+"""An order bought longer ago than this when it arrives is history: nobody is mailed of its arrival."""
+
+
+def tell_buyer(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
+    """Queue a mail of an event in the caller's transaction, if the account wants it; repeating adds nothing.
+
+    `subject` tells apart what happens to an order more than once: the id of the payment, of the shipment, of
+    the payment that gives money back (`refund`). Of trials, and of an account that is not live, nobody is
+    told. The caller has the tenant's lock.
+    """
+    if wants_mail(session, order, event):
+        queue_once(
+            session, order.account_id, OutboundKind.buyer_mail, [mail_key(need_id(order.id), event, subject)]
+        )
+
+
+def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
+    """Return whether buyers of this order's account are mailed of an event, and this one may be."""
+    if order.trial:
+        return False
+    account = session.get_one(Account, order.account_id)
+    return account.mode is Mode.live and event in ChannelOptions.model_validate(account.settings).buyer_mails
+
+
+def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
+    """Queue what buyers and operators hear of new orders, by id with the instant of each checkout."""
+    options = ChannelOptions.model_validate(account.settings)
+    if account.mode is not Mode.live:
+        return
+    since = utc_now() - FRESH
+    fresh = [order_id for order_id, at in bought_at.items() if at >= since]
+    if BuyerEvent.order_received in options.buyer_mails:
+        keys = [mail_key(order_id, BuyerEvent.order_received) for order_id in fresh]
+        queue_once(session, account.id, OutboundKind.buyer_mail, keys)
+    if options.order_notice is not OrderNotice.none:
+        queue_once(session, account.id, OutboundKind.order_notice, fresh)
+
+
+def mail_key(order_id: int, event: BuyerEvent, subject: str | int = "") -> str:
+    """Return the key of the outbound row of a mail."""
+    return f"{order_id}:{event}:{subject}"
+
+
+def read_key(key: str) -> tuple[int, BuyerEvent, str]:
+    """Return order id, event and subject of a key made by `mail_key`."""
+    order_id, event, subject = key.split(":", 2)
+    return int(order_id), BuyerEvent(event), subject

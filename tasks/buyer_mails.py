@@ -1,0 +1,238 @@
+"""Write the mails that buyers are due, and those of new orders for the operators."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from prefect.logging import get_run_logger
+from sqlmodel import Session
+
+from documents.mail_buyer import render_buyer_mail
+from documents.mail_orders import render_orders
+from models.account import Account, OrderNotice, sends_mails
+from models.buyer_letter import Drop, happened_at, sender_of, why_not, write_letter
+from models.buyer_mail import read_key
+from models.columns import need_id, utc_now
+from models.cycle import Counts
+from models.db import read_scope
+from models.errors import RuleError
+from models.mail import Sender, queue_mail
+from models.order import Order, OrderState, lines_of
+from models.order_life import add_event
+from models.order_notice import NewOrder, OrdersNotice
+from models.outbound import (
+    Outbound,
+    OutboundKind,
+    OutboundState,
+    claim_due,
+    list_due,
+    mark_failed,
+    mark_sent,
+    release_claim,
+)
+from models.restored import has_caught_up, note_caught_up, told_before
+from models.settings import get_settings
+from models.tenant import Tenant
+from tasks.mails import deliver_due
+from tasks.reports import LOCAL
+from tasks.retries import step
+from tasks.work import Work, work_of
+
+MAILS_AT_ONCE = 25
+"""Written in one transaction, in which others of the tenant wait: some tenths of a second."""
+NOTICES_AT_ONCE = 500
+
+
+@step
+def open_mails(run_id: int) -> bool:
+    """Return whether buyers can be mailed now; after a restore not before orders were read again.
+
+    Raises: RuleError, if the account mails nobody, or its tenant lacks what each mail must name.
+    """
+    work = work_of(run_id)
+    if not sends_mails(work.account):
+        raise RuleError(
+            f"Account {work.account.name!r} mails nobody; `warenfluss account set {work.account.name} --set "
+            "buyer_mails=all` mails buyers, `--set order_notice=each` operators of new orders."
+        )
+    if not work.options.buyer_mails:
+        return False
+    with read_scope() as session:
+        sender_of(session.get_one(Tenant, work.account.tenant_id))
+        told = told_before(session, work.account.id)
+        caught_up = told is None or has_caught_up(session, work.account.id, told[0])
+    if told is None or told[1] is not None or work.test:
+        return True
+    if not caught_up:
+        get_run_logger().warning("Restored: no buyer is mailed until an order-import has completed")
+        return False
+    with work.transaction() as session:
+        note_caught_up(session, work.account.id, told[0])
+    return True
+
+
+@step
+def write_page(run_id: int, page: str | None) -> str | None:
+    """Write some mails that are due and queue them, in one commit with what tells that; return the next page.
+
+    Each is worked out from the truth of this moment; what is true no more is closed and mailed to nobody.
+    One that cannot be written is parked with the reason, and the others go on. In test nothing is written,
+    and what would be is noted.
+    """
+    work = work_of(run_id)
+    counts = Counts()
+    kind = OutboundKind.buyer_mail
+    if work.test:
+        done = int(page or 0)
+        with read_scope() as session:
+            rows = list_due(session, work.account.id, kind, done + MAILS_AT_ONCE)[done:]
+            for row in rows:
+                _preview(session, work, row, counts)
+        next_page = str(done + MAILS_AT_ONCE)
+    else:
+        with work.transaction() as session:
+            rows = claim_due(session, work.account.id, kind, MAILS_AT_ONCE, run_id)
+            for row in rows:
+                _write(session, work, row, counts)
+        next_page = "next"
+    counts.read = len(rows)
+    work.counts.add(counts)
+    if rows:
+        get_run_logger().info(counts.text())
+    return next_page if len(rows) == MAILS_AT_ONCE else None
+
+
+@step
+def notify_operators(run_id: int) -> None:
+    """Queue the mails of new orders that operators are due, in one commit with what tells that."""
+    work = work_of(run_id)
+    kind, each = OutboundKind.order_notice, work.options.order_notice is OrderNotice.each
+    before = utc_now() if each else last_digest_at(work.options.order_notice_hour, utc_now())
+    with read_scope() as session:
+        first = list_due(session, work.account.id, kind, 1)
+    if work.test or not first or first[0].changed_at >= before:
+        return
+    with work.transaction() as session:
+        rows = claim_due(session, work.account.id, kind, NOTICES_AT_ONCE, run_id)
+        for row in [row for row in rows if row.changed_at >= before]:
+            release_claim(session, row)
+        rows = [row for row in rows if row.changed_at < before]
+        # A channel that tells nothing of new orders any more lets what waited end in silence.
+        orders = [] if work.options.order_notice is OrderNotice.none else _new_orders(session, rows)
+        for part in [[order] for order in orders] if each else [orders] if orders else []:
+            account = session.get_one(Account, work.account.id)
+            tenant = session.get_one(Tenant, account.tenant_id)
+            notice = OrdersNotice(account=account.name, tenant=tenant.title or tenant.name, orders=part)
+            key = f"new orders from {part[0].row_id} to {part[-1].row_id}"
+            queue_mail(session, key, render_orders(notice, language=get_settings().language))
+            work.counts.sent += 1
+        for row in rows:
+            mark_sent(session, row, row.version)
+
+
+@step
+def deliver(run_id: int) -> None:
+    """Hand what was written to the mail server; what it does not take now is tried by `warenfluss up`."""
+    if not work_of(run_id).test:
+        while deliver_due().sent:
+            pass
+
+
+def last_digest_at(hour: int, now: datetime) -> datetime:
+    """Return when a digest was due last, by German time."""
+    due = now.astimezone(LOCAL).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return due if due <= now else due - timedelta(days=1)
+
+
+def _write(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
+    order_id, event, subject = read_key(row.key)
+    order = session.get(Order, order_id)
+    drop = _find_drop(session, work, row, order)
+    if order is None or drop is not None:
+        if order is not None:
+            kind = "mail_impossible" if drop is Drop.no_address else "mail_dropped"
+            add_event(session, order, kind, {"event": event, "reason": drop})
+        mark_sent(session, row, row.version)
+        counts.skipped += 1
+        return
+    try:
+        letter = write_letter(session, order, event, subject)
+    except RuleError as error:
+        mark_failed(session, row, str(error), final=True)
+        counts.failed += 1
+        counts.parked += 1
+        return
+    try:
+        content = render_buyer_mail(letter)
+    except Exception as error:
+        # A bug that one order brings to light keeps no other back; its text may quote the buyer.
+        mark_failed(session, row, f"it could not be written ({type(error).__name__})")
+        counts.failed += 1
+        counts.parked += row.state is OutboundState.parked
+        return
+    queue_mail(
+        session,
+        f"buyer {row.key}",
+        content,
+        [letter.recipient],
+        order_id=order_id,
+        sender=Sender(
+            name=letter.options.sender_name or letter.shop,
+            address=letter.options.sender_address,
+            reply_to=letter.options.reply_to,
+        ),
+    )
+    add_event(session, order, "mail_queued", {"event": event, **({"of": subject} if subject else {})})
+    mark_sent(session, row, row.version)
+    counts.sent += 1
+    work.note_age(row.changed_at, int((utc_now() - row.changed_at).total_seconds()))
+
+
+def _preview(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
+    order_id, event, subject = read_key(row.key)
+    order = session.get(Order, order_id)
+    drop = _find_drop(session, work, row, order)
+    if order is None or drop is not None:
+        counts.skipped += 1
+        return
+    try:
+        value = render_buyer_mail(write_letter(session, order, event, subject)).subject
+    except RuleError as error:
+        counts.failed += 1
+        value = f"refused: {error}"
+    else:
+        counts.would_send += 1
+    would = {"what": "buyer_mail", "of": order.external_id, "field": str(event), "value": value}
+    work.would_send.append(would)
+
+
+def _find_drop(session: Session, work: Work, row: Outbound, order: Order | None) -> Drop | None:
+    if order is None:
+        return Drop.taken_back
+    _, event, subject = read_key(row.key)
+    if told := told_before(session, work.account.id):
+        restored_at, caught_up_at = told
+        at = happened_at(session, order, event, subject)
+        if at is None and caught_up_at is not None and row.changed_at <= caught_up_at:
+            return Drop.told_before
+        if at is not None and at <= restored_at:
+            return Drop.told_before
+    return why_not(session, order, event, subject)
+
+
+def _new_orders(session: Session, rows: list[Outbound]) -> list[NewOrder]:
+    found = []
+    for row in rows:
+        order = session.get(Order, int(row.key))
+        if order is None or order.state in (OrderState.merged, OrderState.cancelled):
+            continue
+        lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        found.append(
+            NewOrder(
+                row_id=need_id(row.id),
+                number=order.channel_number or order.external_id,
+                total=order.total or Decimal(0),
+                currency=order.currency,
+                lines=len(lines),
+            )
+        )
+    return found
