@@ -41,6 +41,16 @@ _LABEL = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>[0-9]{4})-(?P<number>[0-9]{5,9
 PREFIXES = {DocumentKind.invoice: "RE", DocumentKind.credit_note: "RK"}
 
 
+LONGEST_TEXT = 300
+"""Characters of a text that are printed."""
+
+
+def print_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text in one line, cut visibly where it is longer than papers have room for."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 class PaperLine(BaseModel):
     """Goods on a paper; amounts are gross."""
 
@@ -63,21 +73,14 @@ class TaxSum(BaseModel):
     gross: Decimal
 
 
-class PaperContent(BaseModel):
-    """Everything that stands on an invoice or credit note, of which amounts are negative."""
+class PricedContent(BaseModel):
+    """What every paper with prices says of both sides, goods and sums."""
 
-    kind: DocumentKind
-    label: str
-    issued_on: date
     language: str
     currency: str
     seller: SellerData
     buyer: list[str]
     """Name and address, one line each."""
-    order_number: str
-    ordered_on: date
-    delivered_from: date
-    delivered_until: date
     lines: list[PaperLine]
     shipping_amount: Decimal
     fee_amount: Decimal
@@ -86,6 +89,18 @@ class PaperContent(BaseModel):
     net: Decimal
     tax: Decimal
     gross: Decimal
+
+
+class PaperContent(PricedContent):
+    """Everything that stands on an invoice or credit note, of which amounts are negative."""
+
+    kind: DocumentKind
+    label: str
+    issued_on: date
+    order_number: str
+    ordered_on: date
+    delivered_from: date
+    delivered_until: date
     corrects: str = ""
     """The label of the document that this one takes back."""
     corrected_on: date | None = None

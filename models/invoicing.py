@@ -1,13 +1,12 @@
 """Invoicing: what was shipped and not invoiced yet becomes an invoice; a credit note takes one back whole.
 
-German law alone (§ 14 UStG). Prices are gross. Tax is worked out of each rate's sum, rounded half up once.
+German law alone (§ 14 UStG). Prices are gross; `models.tax` has the sums.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from sqlmodel import Session, col, func, select
 
@@ -16,12 +15,12 @@ from models.among import among
 from models.columns import need_id, utc_now
 from models.document import (
     ISSUE_ZONE,
+    LONGEST_TEXT,
     Document,
     DocumentKind,
     DocumentLine,
     PaperContent,
     PaperLine,
-    TaxSum,
     check_numbers,
     corrections_of,
     issue,
@@ -40,13 +39,12 @@ from models.order import (
     open_holds,
 )
 from models.order_life import add_event, hold_order, settle_holds
+from models.paper import address_lines, paper_language, printed_number
 from models.shipment import Parcel, ParcelLine, Shipment
+from models.tax import check_adds_up, check_taxable, half_up, print_line, taxes_of
 from models.tenant import SellerData, Tenant
 
-CENT = Decimal("0.01")
 COUNTRY = "DE"
-LONGEST_TITLE = 300
-"""Characters of a title that are printed."""
 IN_QUESTION = frozenset(
     {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
 )
@@ -62,38 +60,6 @@ class Draft:
     content: PaperContent
     quantities: dict[int, int]
     """Units by order line."""
-
-
-def half_up(amount: Decimal) -> Decimal:
-    """Return an amount in whole cents."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
-
-
-def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
-    """Return net and tax of each rate's gross sum, the highest rate first."""
-    sums = []
-    for rate, gross in sorted(gross_by_rate.items(), reverse=True):
-        tax = half_up(gross * rate / (100 + rate))
-        sums.append(TaxSum(rate=rate, net=gross - tax, tax=tax, gross=gross))
-    return sums
-
-
-def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
-    """Return an amount by the rates of the goods that it goes with, in proportion to their value.
-
-    Transport and the like share the tax of what they go with (Umsatzsteuer-Anwendungserlass, section 3.10
-    paragraph 5). Whole cents; what rounding leaves falls to the rate with the greatest value.
-    Raises: RuleError, if the goods are worth nothing at several rates.
-    """
-    if len(goods) == 1:
-        return dict.fromkeys(goods, amount)
-    total = sum(goods.values(), Decimal(0))
-    if total <= 0 or min(goods.values()) < 0:
-        raise RuleError("The tax rate of shipping and fees cannot be told from goods without value.")
-    shares = {rate: half_up(amount * value / total) for rate, value in goods.items()}
-    largest = max(goods, key=lambda rate: (goods[rate], rate))
-    shares[largest] += amount - sum(shares.values(), Decimal(0))
-    return shares
 
 
 def seller_of(tenant: Tenant) -> SellerData:
@@ -160,7 +126,7 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
     }
     if not quantities:
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
-    _check_adds_up(order, lines)
+    check_adds_up(order, lines)
     if order.currency != tenant.currency:
         raise RuleError(
             f"Order {order.external_id} is in {order.currency}: tax must be stated in {tenant.currency}, and "
@@ -172,7 +138,7 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
         raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
-    taxes = [] if seller.small_business else _taxes(order, printed, shipping, fee)
+    taxes = [] if seller.small_business else taxes_of(order, printed, shipping, fee)
     if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
         raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
     tax = sum((part.tax for part in taxes), Decimal(0))
@@ -181,11 +147,11 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
         kind=DocumentKind.invoice,
         label="",
         issued_on=utc_now().astimezone(ISSUE_ZONE).date(),
-        language=tenant.language if tenant.language in ("de", "en") else "de",
+        language=paper_language(tenant),
         currency=order.currency,
         seller=seller,
         buyer=_buyer(session, order),
-        order_number=order.channel_number or order.external_id,
+        order_number=printed_number(order),
         ordered_on=order.placed_at.astimezone(ISSUE_ZONE).date(),
         delivered_from=min(delivered),
         delivered_until=max(delivered),
@@ -239,8 +205,8 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     Raises: RuleError, for another kind of document, one that was taken back before, or no reason.
     """
     reason = " ".join(reason.split())
-    if not reason or len(reason) > LONGEST_TITLE:
-        raise RuleError(f"A correction needs a reason of at most {LONGEST_TITLE} characters.")
+    if not reason or len(reason) > LONGEST_TEXT:
+        raise RuleError(f"A correction needs a reason of at most {LONGEST_TEXT} characters.")
     order = session.get_one(Order, document.order_id)
     lock_order(session, order)
     check_numbers(session.get_one(Tenant, document.tenant_id))
@@ -349,36 +315,13 @@ def _check_may_invoice(session: Session, order: Order, account: Account, *, test
         )
 
 
-def _check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
-    told = sum(
-        (line.price * (line.quantity - line.cancelled) for line in lines),
-        order.shipping_amount + order.fee_amount,
-    )
-    if order.state is not OrderState.cancelled and told != order.total:
-        raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
-
-
 def _print_line(line: OrderLine, quantity: int, seller: SellerData) -> PaperLine:
-    what = f"Line {line.external_id}"
-    if line.tax_collected_by_channel:
-        raise RuleError(f"{what}: the marketplace collects its tax, and such invoices are not made here yet.")
-    if not seller.small_business and (line.tax_rate is None or not 0 < line.tax_rate < 100):
-        raise RuleError(
-            f"{what}: the channel gives no tax rate, or one of {line.tax_rate or 0} %, and goods without tax "
-            "are not invoiced here yet. Correct the rate at the channel."
-        )
-    amount = line.price * quantity
-    if amount != half_up(amount):
-        raise RuleError(f"{what}: {quantity} × {line.price} is {amount}, no whole number of cents.")
-    title = " ".join(line.title.split())
-    return PaperLine(
-        number=str(line.codes.get("sku", ""))[:40],
-        title=title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1] + "…",
-        quantity=quantity,
-        price=line.price,
-        amount=half_up(amount),
-        tax_rate=None if seller.small_business else line.tax_rate,
-    )
+    check_taxable(line, small_business=seller.small_business)
+    printed = print_line(line, quantity, with_tax=not seller.small_business)
+    if printed.amount != half_up(printed.amount):
+        sum_of_line = f"{quantity} × {line.price} is {printed.amount}"
+        raise RuleError(f"Line {line.external_id}: {sum_of_line}, no whole number of cents.")
+    return printed
 
 
 def _left_of_extras(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[Decimal, Decimal]:
@@ -411,21 +354,6 @@ def _heir(session: Session, order_id: int) -> int:
     while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
         order_id = heir
     return order_id
-
-
-def _taxes(order: Order, lines: Iterable[PaperLine], shipping: Decimal, fee: Decimal) -> list[TaxSum]:
-    goods: dict[Decimal, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        if line.tax_rate is not None:
-            goods[line.tax_rate] += line.amount
-    gross = dict(goods)
-    for amount, rate in ((shipping, order.shipping_tax_rate), (fee, None)):
-        # A rate of nothing is what channels tell if they do not know.
-        shares = {rate: amount} if rate else share_out(amount, goods) if amount else {}
-        for each, share in shares.items():
-            if share:
-                gross[each] = gross.get(each, Decimal(0)) + share
-    return tax_sums(gross)
 
 
 def _delivered_on(session: Session, order: Order, quantities: Mapping[int, int]) -> list[date]:
@@ -462,9 +390,8 @@ def _buyer(session: Session, order: Order) -> list[str]:
             f"Order {order.external_id} {where}: invoices for other countries than {COUNTRY} are not made "
             "here yet."
         )
-    name = " ".join(part for part in (billing.first_name.strip(), billing.last_name.strip()) if part)
     needed = {
-        "name": billing.company.strip() or name,
+        "name": "".join((billing.company, billing.first_name, billing.last_name)).strip(),
         "street": billing.street.strip(),
         "postcode": billing.postcode.strip(),
         "city": billing.city.strip(),
@@ -474,16 +401,8 @@ def _buyer(session: Session, order: Order) -> list[str]:
             f"Order {order.external_id}: the billing address has no {', '.join(missing)}, and an invoice "
             "must name to whom it goes (§ 14 (4) UStG)."
         )
-    abroad = billing.country if billing.country not in ("", COUNTRY) else ""
-    lines = (
-        billing.company,
-        name,
-        billing.street,
-        billing.street2,
-        f"{needed['postcode']} {needed['city']}",
-        abroad,
-    )
-    return [printed[:100] for line in lines if (printed := " ".join(line.split()))]
+    abroad = [billing.country] if billing.country not in ("", COUNTRY) else []
+    return [*address_lines(billing), *abroad]
 
 
 def _count(session: Session, quantities: Mapping[int, int]) -> None:

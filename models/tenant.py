@@ -11,6 +11,8 @@ from pydantic import Field as RecordField
 from sqlalchemy import func
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
+# Whichever table is declared first: the names of its constraints are said there.
+import models.columns  # noqa: F401
 from models.errors import NotFoundError, RuleError
 
 STANDSTILL_SECONDS = 60
@@ -33,6 +35,8 @@ class SellerData(BaseModel):
     """Tax is not charged (§ 19 UStG) and must not be shown."""
     footer: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
     """Bank, register, managing directors …"""
+    logo: str = RecordField(default="", max_length=64)
+    """By which hash `models.logo` has it; empty without one."""
 
 
 class Tenant(SQLModel, table=True):

@@ -30,16 +30,14 @@ from models.errors import RuleError
 from models.invoicing import (
     correct_invoice,
     find_first,
-    half_up,
     invoiceable,
     issue_invoice,
     issue_or_hold,
     list_to_invoice,
-    share_out,
-    tax_sums,
 )
 from models.order import Actor, AddressData, HoldReason, OrderLine
 from models.order_life import cancel_order
+from models.tax import half_up, share_out, tax_sums
 from models.tenant import Tenant
 from tests.support.builders import (
     BILLING,

@@ -1,0 +1,628 @@
+"""Papers that are drawn when they are asked for: what stands on each, and how that is read from the truth.
+
+Each record holds all that is printed, so that it can be made of something else than an order, too. Invoices
+and credit notes are issued instead (`models.document`).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel
+from pydantic import Field as RecordField
+from sqlmodel import Session, col, select
+
+from models.among import among
+from models.article import Article, parts_of, titles_of
+from models.columns import need_id, utc_now
+from models.document import ISSUE_ZONE, DocumentKind, PricedContent, print_text
+from models.errors import RuleError
+from models.order import (
+    AddressRole,
+    LinePart,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    blocking_holds,
+    lines_of,
+)
+from models.payment import Payment, payments_of
+from models.shipment import Shipment, contents_of, shipments_of
+from models.stock import Allocation, StockLevel, Warehouse
+from models.tax import check_adds_up, check_taxable, print_line, taxes_of
+from models.tenant import SellerData, Tenant
+
+LANGUAGES = ("de", "en")
+LONGEST_ADDRESS_LINE = 100
+MAY_LEAVE = (OrderState.open, OrderState.released, OrderState.shipped)
+
+Printed = Annotated[str, AfterValidator(print_text)]
+"""One line; what is longer than papers have room for is cut visibly."""
+
+
+class PaperKind(StrEnum):
+    confirmation = "confirmation"
+    offer = "offer"
+    pick_list = "pick-list"
+    packing_slip = "slip"
+    receipt = "receipt"
+    return_slip = "return-slip"
+    label = "label"
+    invoice = "invoice"
+    credit_note = "credit-note"
+
+
+ISSUED = {PaperKind.invoice: DocumentKind.invoice, PaperKind.credit_note: DocumentKind.credit_note}
+"""Those that were issued and are shown as they were; the others are drawn anew each time."""
+
+
+class PaperFormat(StrEnum):
+    a4 = "a4"
+    thermal = "thermal"
+    """A roll of 80 mm, as long as its content."""
+
+
+class ReturnReason(StrEnum):
+    """What a buyer may tick on a return slip."""
+
+    too_small_or_large = "too_small_or_large"
+    not_liked = "not_liked"
+    not_as_described = "not_as_described"
+    damaged = "damaged"
+    faulty = "faulty"
+    wrong_article = "wrong_article"
+    too_late = "too_late"
+    other = "other"
+
+
+class Place(BaseModel):
+    """Where something goes."""
+
+    lines: list[Printed]
+    """Name and address, none empty."""
+    country: str = ""
+    """ISO 3166-1 alpha-2, of another country than the sender's."""
+
+
+class Received(BaseModel):
+    """Money that came in; below zero, if it went back."""
+
+    on: date
+    amount: Decimal
+    method: Printed = ""
+    reference: Printed = ""
+
+
+class OrderPaper(PricedContent):
+    """A confirmation, an offer or a receipt: what was, or may be, bought for how much."""
+
+    kind: PaperKind
+    dated: date
+    buyer_country: str = ""
+    """Of another country than the seller's."""
+    ships_to: Place | None = None
+    """None, if it goes to the buyer's address."""
+    order_number: Printed = ""
+    """None of an offer for which there is no order yet."""
+    ordered_on: date | None = None
+    valid_until: date | None = None
+    """Of an offer."""
+    payment_method: Printed = ""
+    shipping_method: Printed = ""
+    received: list[Received] = RecordField(default_factory=list)
+    """Of a receipt."""
+    open_amount: Decimal = Decimal(0)
+    """What is still to be paid; below zero, if too much was."""
+
+
+class Goods(BaseModel):
+    """Units of one article on a paper without prices."""
+
+    number: Printed = ""
+    """The SKU."""
+    gtin: Printed = ""
+    title: Printed = ""
+    quantity: int
+    later: int = 0
+    """Units that are not in this parcel and follow."""
+    parts: list["Goods"] = RecordField(default_factory=list)
+    """What a set is made of."""
+
+
+class PackingSlip(BaseModel):
+    """What is in a parcel."""
+
+    language: str
+    seller: SellerData
+    to: Place
+    order_number: Printed
+    ordered_on: date | None = None
+    shipped_on: date | None = None
+    shipping_method: Printed = ""
+    goods: list[Goods]
+
+
+class ReturnSlip(BaseModel):
+    """What a buyer may send back, why, and where to."""
+
+    language: str
+    seller: SellerData
+    buyer: Place
+    order_number: Printed
+    ordered_on: date | None = None
+    goods: list[Goods]
+    reasons: list[ReturnReason] = RecordField(default_factory=lambda: list(ReturnReason))
+
+
+class AddressLabel(BaseModel):
+    language: str
+    seller: SellerData
+    to: Place
+    order_number: Printed
+    shipping_method: Printed = ""
+
+
+class PickTarget(BaseModel):
+    """For whom units are taken from a bin."""
+
+    quantity: int
+    order_number: Printed = ""
+    box: Printed = ""
+    """In a walk for several orders: where these units are put."""
+
+
+class PickRow(BaseModel):
+    bin: Printed = ""
+    sku: Printed
+    gtin: Printed = ""
+    title: Printed = ""
+    quantity: int
+    targets: list[PickTarget] = RecordField(default_factory=list)
+
+
+class PickList(BaseModel):
+    """What a person takes from the bins of one warehouse, in the order in which they are walked by."""
+
+    language: str
+    seller: SellerData
+    number: Printed = ""
+    warehouse: Printed = ""
+    dated: date
+    rows: list[PickRow]
+
+
+Paper = OrderPaper | PackingSlip | ReturnSlip | AddressLabel | PickList
+
+
+def printed_number(order: Order) -> str:
+    """Return the number by which the buyer knows an order; it is what the barcodes say."""
+    return order.channel_number or order.external_id
+
+
+def address_lines(address: OrderAddress) -> list[str]:
+    """Return name and address, one line each, without the country."""
+    lines = (
+        address.company,
+        f"{address.first_name} {address.last_name}",
+        address.street,
+        address.street2,
+        f"{address.postcode} {address.city}",
+    )
+    return [printed for line in lines if (printed := print_text(line, LONGEST_ADDRESS_LINE))]
+
+
+def paper_language(tenant: Tenant, language: str = "") -> str:
+    """Return the language asked for, else the tenant's, else German."""
+    wanted = language or tenant.language
+    return wanted if wanted in LANGUAGES else LANGUAGES[0]
+
+
+def confirm(session: Session, order: Order, *, language: str = "") -> OrderPaper:
+    """Return the confirmation of an order: all of it that was not cancelled.
+
+    Raises: RuleError, if it is a trial, pending, cancelled or merged, or does not add up.
+    """
+    _check(order, *MAY_LEAVE)
+    return _order_paper(session, order, PaperKind.confirmation, language)
+
+
+def offer(session: Session, order: Order, valid_until: date, *, language: str = "") -> OrderPaper:
+    """Return an offer of what an order asks for, good until the end of a German day.
+
+    Raises: RuleError, if it is a trial, was released, cancelled or merged, does not add up, or that is over.
+    """
+    _check(order, OrderState.pending, OrderState.open)
+    if valid_until < _today():
+        raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
+    paper = _order_paper(session, order, PaperKind.offer, language)
+    return paper.model_copy(update={"valid_until": valid_until})
+
+
+def receipt(
+    session: Session, order: Order, payments: Sequence[Payment] = (), *, language: str = ""
+) -> OrderPaper:
+    """Return the receipt of payments for an order, of all if none are named.
+
+    Raises: RuleError, if it is a trial, cancelled or merged, does not add up, or nothing was received.
+    """
+    _check(order, OrderState.pending, *MAY_LEAVE)
+    payments = payments or payments_of(session, need_id(order.id))
+    if sum((payment.amount for payment in payments), Decimal(0)) <= 0:
+        raise RuleError(f"Order {order.external_id}: nothing was received that a receipt could be for.")
+    paper = _order_paper(session, order, PaperKind.receipt, language)
+    received = [
+        Received(
+            on=payment.paid_at.astimezone(ISSUE_ZONE).date(),
+            amount=payment.amount,
+            method=payment.method or paper.payment_method,
+            reference=payment.reference,
+        )
+        for payment in payments
+    ]
+    return paper.model_copy(update={"received": received, "open_amount": order.total - order.paid_amount})
+
+
+def packing_slip(
+    session: Session, order: Order, shipment: Shipment | None = None, *, language: str = ""
+) -> PackingSlip:
+    """Return what is in a shipment, or if none is named in the next one: see `next_units`.
+
+    Once all has left it is the last shipment. Raises: RuleError, if there is nothing to pack, or goods may
+    not leave.
+    """
+    if shipment is None and order.state is OrderState.shipped:
+        shipments = shipments_of(session, need_id(order.id))
+        shipment = shipments[-1][0] if shipments else None
+    lines = _lines(session, order)
+    if shipment is not None:
+        _check(order, *MAY_LEAVE, OrderState.cancelled)
+        units = _units_of(session, shipment)
+    else:
+        _check_may_leave(session, order)
+        units = next_units(lines)
+    after = dict.fromkeys(units, 0) if shipment else units
+    later = {
+        need_id(line.id): line.quantity - line.cancelled - line.shipped - after.get(need_id(line.id), 0)
+        for line in lines
+    }
+    tenant = session.get_one(Tenant, order.tenant_id)
+    spoken = paper_language(tenant, language)
+    goods = _goods(session, lines, units, later, spoken)
+    if not any(each.quantity for each in goods):
+        raise RuleError(
+            f"Order {order.external_id}: no stock is promised to it, so there is nothing to pack."
+        )
+    return PackingSlip(
+        language=spoken,
+        seller=_seller(tenant),
+        to=_place(session, order, tenant, AddressRole.shipping),
+        order_number=printed_number(order),
+        ordered_on=_day(order),
+        shipped_on=shipment.shipped_at.astimezone(ISSUE_ZONE).date() if shipment else None,
+        shipping_method=order.shipping_method,
+        goods=goods,
+    )
+
+
+def return_slip(session: Session, order: Order, *, language: str = "") -> ReturnSlip:
+    """Return what a buyer may send back: all that has left and not come back, and what is about to leave.
+
+    Raises: RuleError, if there is nothing, or the order is a trial.
+    """
+    _check(order, *MAY_LEAVE, OrderState.cancelled)
+    lines = _lines(session, order)
+    units = {need_id(line.id): line.shipped - line.returned for line in lines}
+    if not blocking_holds(session, need_id(order.id)):
+        for line_id, quantity in next_units(lines).items():
+            units[line_id] += quantity
+    tenant = session.get_one(Tenant, order.tenant_id)
+    spoken = paper_language(tenant, language)
+    goods = _goods(session, lines, units, {}, spoken)
+    if not goods:
+        raise RuleError(f"Order {order.external_id}: the buyer has nothing of it that could come back.")
+    return ReturnSlip(
+        language=spoken,
+        seller=_seller(tenant),
+        buyer=_place(session, order, tenant, AddressRole.shipping),
+        order_number=printed_number(order),
+        ordered_on=_day(order),
+        goods=goods,
+    )
+
+
+def address_label(session: Session, order: Order, *, language: str = "") -> AddressLabel:
+    """Return where an order's parcel goes.
+
+    Raises: RuleError, if goods may not leave, or the address lacks a name, street or city.
+    """
+    if order.state is not OrderState.shipped:
+        _check_may_leave(session, order)
+    _check(order, *MAY_LEAVE)
+    tenant = session.get_one(Tenant, order.tenant_id)
+    address = _address(session, order, AddressRole.shipping)
+    needed = {
+        "name": f"{address.company}{address.first_name}{address.last_name}",
+        "street": address.street,
+        "city": address.city,
+    }
+    if missing := [field for field, value in needed.items() if not value.strip()]:
+        raise RuleError(f"Order {order.external_id}: the address has no {', '.join(missing)}.")
+    return AddressLabel(
+        language=paper_language(tenant, language),
+        seller=_seller(tenant),
+        to=_place(session, order, tenant, AddressRole.shipping),
+        order_number=printed_number(order),
+        shipping_method=order.shipping_method,
+    )
+
+
+def check_pickable(session: Session, order: Order) -> None:
+    """Make sure that an order has units to pick.
+
+    Raises: RuleError, unless it is released, free to leave, and stock is promised to it that does not lie
+    ready yet.
+    """
+    _check(order, OrderState.released)
+    _check_may_leave(session, order)
+    if not any(line.allocated > line.picked for line in _lines(session, order)):
+        raise RuleError(f"Order {order.external_id}: no stock is promised to it that could be picked.")
+
+
+def pick_lists(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickList]:
+    """Return what is to be picked for all these orders together, a list for each warehouse, SKUs ascending.
+
+    For orders that `check_pickable` lets pass. Without bins: a list in walking order is made by whoever
+    knows them.
+    """
+    numbers = {need_id(order.id): printed_number(order) for order in orders}
+    query = (
+        select(OrderLine, Allocation.quantity, StockLevel, Article)
+        .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
+        .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
+        .join(Article, col(Article.id) == col(StockLevel.article_id))
+        .where(among(col(OrderLine.order_id), numbers), col(OrderLine.allocated) > col(OrderLine.picked))
+        .order_by(col(Article.sku), col(OrderLine.order_id), col(OrderLine.id), col(StockLevel.id))
+    )
+    found = session.exec(query).all()
+    promised: dict[tuple[int, int], int] = defaultdict(int)
+    for line, quantity, level, _ in found:
+        promised[need_id(line.id), level.article_id] += quantity
+    # What lies ready was taken from the first levels.
+    ready = {
+        (need_id(line.id), level.article_id): promised[need_id(line.id), level.article_id]
+        * line.picked
+        // line.allocated
+        for line, _, level, _ in found
+    }
+    targets: dict[int, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+    articles: dict[int, Article] = {}
+    for line, quantity, level, article in found:
+        key = (need_id(line.id), level.article_id)
+        taken = min(quantity, ready[key])
+        ready[key] -= taken
+        if quantity > taken:
+            articles[level.article_id] = article
+            of_order = targets[level.warehouse_id][level.article_id]
+            of_order[line.order_id] = of_order.get(line.order_id, 0) + quantity - taken
+    warehouses = session.exec(
+        select(Warehouse)
+        .where(among(col(Warehouse.id), targets))
+        .order_by(col(Warehouse.priority), col(Warehouse.id))
+    ).all()
+    lists = []
+    for warehouse in warehouses:
+        tenant = session.get_one(Tenant, warehouse.tenant_id)
+        spoken = paper_language(tenant, language)
+        titles = titles_of(session, list(articles), spoken)
+        rows = [
+            PickRow(
+                sku=articles[article_id].sku,
+                gtin=articles[article_id].gtin,
+                title=titles.get(article_id, ""),
+                quantity=sum(wanted.values()),
+                targets=[
+                    PickTarget(quantity=quantity, order_number=numbers[order_id])
+                    for order_id, quantity in wanted.items()
+                ],
+            )
+            for article_id, wanted in targets[need_id(warehouse.id)].items()
+        ]
+        seller = _seller(tenant)
+        lists.append(
+            PickList(language=spoken, seller=seller, warehouse=warehouse.name, dated=_today(), rows=rows)
+        )
+    return lists
+
+
+def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:
+    """Return by line the units of the next parcel: those that lie ready, or if none do those promised."""
+    ready = any(line.picked for line in lines)
+    return {need_id(line.id): line.picked if ready else line.allocated for line in lines}
+
+
+def _today() -> date:
+    return utc_now().astimezone(ISSUE_ZONE).date()
+
+
+def _day(order: Order) -> date:
+    return order.placed_at.astimezone(ISSUE_ZONE).date()
+
+
+def _check(order: Order, *states: OrderState) -> None:
+    if order.trial:
+        raise RuleError(f"Order {order.external_id} is a trial: there are no papers of it.")
+    if order.state not in states:
+        raise RuleError(f"Order {order.external_id} is {order.state}: there is no such paper of it.")
+
+
+def _check_may_leave(session: Session, order: Order) -> None:
+    _check(order, OrderState.open, OrderState.released)
+    if holds := blocking_holds(session, need_id(order.id)):
+        reasons = ", ".join(sorted({hold.reason for hold in holds}))
+        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
+
+
+def _seller(tenant: Tenant) -> SellerData:
+    seller = SellerData.model_validate(tenant.seller)
+    return seller if seller.name else seller.model_copy(update={"name": tenant.title or tenant.name})
+
+
+def _lines(session: Session, order: Order) -> list[OrderLine]:
+    return lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+
+
+def _address(session: Session, order: Order, role: AddressRole) -> OrderAddress:
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    by_role = {row.role: row for row in rows}
+    address = by_role.get(role, by_role.get(AddressRole.billing))
+    if address is None:
+        raise RuleError(f"Order {order.external_id} has no address.")
+    return address
+
+
+def _place(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
+    address = _address(session, order, role)
+    abroad = address.country if address.country != tenant.country else ""
+    lines = address_lines(address)
+    if abroad and address.state.strip():
+        lines.append(print_text(address.state, LONGEST_ADDRESS_LINE))
+    return Place(lines=lines, country=abroad)
+
+
+def _units_of(session: Session, shipment: Shipment) -> dict[int, int]:
+    parcels = next(
+        parcels for row, parcels in shipments_of(session, shipment.order_id) if row.id == shipment.id
+    )
+    units: dict[int, int] = defaultdict(int)
+    for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
+        for line_id, quantity in content.items():
+            units[line_id] += quantity
+    return dict(units)
+
+
+def _goods(
+    session: Session,
+    lines: Sequence[OrderLine],
+    units: Mapping[int, int],
+    later: Mapping[int, int],
+    language: str,
+) -> list[Goods]:
+    """Return what is printed of lines that have units, now or later."""
+    chosen = [
+        line for line in lines if units.get(need_id(line.id), 0) > 0 or later.get(need_id(line.id), 0) > 0
+    ]
+    asked: dict[int, list[LinePart]] = defaultdict(list)
+    query = select(LinePart).where(among(col(LinePart.order_line_id), [line.id for line in chosen]))
+    for part in session.exec(query.order_by(col(LinePart.article_id))):
+        asked[part.order_line_id].append(part)
+    bundles = parts_of(session, [part.article_id for each in asked.values() for part in each])
+    ids = {part.article_id for each in asked.values() for part in each}
+    ids |= {article_id for each in bundles.values() for article_id, _ in each}
+    articles = {
+        need_id(row.id): row
+        for row in session.exec(select(Article).where(among(col(Article.id), sorted(ids)))).all()
+    }
+    titles = titles_of(session, sorted(ids), language)
+    goods = []
+    for line in chosen:
+        quantity = max(0, units.get(need_id(line.id), 0))
+        article = articles.get(line.article_id or 0)
+        parts = _parts(asked[need_id(line.id)], bundles)
+        goods.append(
+            Goods(
+                number=article.sku if article else str(line.codes.get("sku", "")),
+                gtin=article.gtin if article else str(line.codes.get("gtin", "")),
+                title=line.title,
+                quantity=quantity,
+                later=max(0, later.get(need_id(line.id), 0)),
+                parts=[
+                    Goods(
+                        number=articles[article_id].sku,
+                        title=titles.get(article_id, ""),
+                        quantity=quantity * count,
+                    )
+                    for article_id, count in parts.items()
+                    if article_id != line.article_id or count > 1
+                ],
+            )
+        )
+    return goods
+
+
+def _parts(asked: Sequence[LinePart], bundles: Mapping[int, Sequence[tuple[int, int]]]) -> dict[int, int]:
+    parts: dict[int, int] = defaultdict(int)
+    for part in asked:
+        for article_id, quantity in bundles.get(part.article_id, [(part.article_id, 1)]):
+            parts[article_id] += part.quantity * quantity
+    return parts
+
+
+def _order_paper(session: Session, order: Order, kind: PaperKind, language: str) -> OrderPaper:
+    tenant = session.get_one(Tenant, order.tenant_id)
+    seller = _seller(tenant)
+    lines = _lines(session, order)
+    check_adds_up(order, lines)
+    states_tax = not seller.small_business and _can_state_tax(session, order, tenant, lines)
+    printed = [
+        print_line(line, line.quantity - line.cancelled, with_tax=states_tax)
+        for line in lines
+        if line.quantity > line.cancelled
+    ]
+    extras = (order.shipping_amount, order.fee_amount)
+    taxes = taxes_of(order, printed, *extras) if states_tax else []
+    gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    buyer = _place(session, order, tenant, AddressRole.billing)
+    goes_to = _place(session, order, tenant, AddressRole.shipping)
+    return OrderPaper(
+        kind=kind,
+        dated=_today(),
+        language=paper_language(tenant, language),
+        currency=order.currency,
+        seller=seller,
+        buyer=buyer.lines,
+        buyer_country=buyer.country,
+        ships_to=goes_to if goes_to != buyer else None,
+        order_number=printed_number(order),
+        ordered_on=_day(order),
+        payment_method=order.payment_method_name or order.payment_method,
+        shipping_method=order.shipping_method,
+        lines=printed,
+        shipping_amount=order.shipping_amount,
+        fee_amount=order.fee_amount,
+        taxes=taxes,
+        net=gross - tax,
+        tax=tax,
+        gross=gross,
+    )
+
+
+def _can_state_tax(session: Session, order: Order, tenant: Tenant, lines: Sequence[OrderLine]) -> bool:
+    """Return whether an invoice of these lines could state their tax: at home, all rates known."""
+    try:
+        for line in lines:
+            check_taxable(line, small_business=False)
+        taxes_of(
+            order,
+            [print_line(line, line.quantity - line.cancelled, with_tax=True) for line in lines],
+            order.shipping_amount,
+            order.fee_amount,
+        )
+    except RuleError:
+        return False
+    goes_to = _address(session, order, AddressRole.shipping)
+    return order.currency == tenant.currency and goes_to.country == tenant.country
+
+
+PAPERS_OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {
+    PaperKind.confirmation: confirm,
+    PaperKind.receipt: receipt,
+    PaperKind.packing_slip: packing_slip,
+    PaperKind.return_slip: return_slip,
+    PaperKind.label: address_label,
+}
+"""Those that need nothing but an order: `(session, order, *, language)`."""
