@@ -21,7 +21,7 @@ from console.cli_output import (
 )
 from models.account import get_account, list_accounts
 from models.columns import need_id
-from models.db import in_transaction, read_scope, session_scope
+from models.db import in_transaction, read_scope
 from models.document import (
     Document,
     DocumentKind,
@@ -30,7 +30,6 @@ from models.document import (
     find_pdf,
     list_documents,
     resume_numbers,
-    save_files,
 )
 from models.errors import RuleError
 from models.order import Order, find_order
@@ -99,10 +98,12 @@ def save(
     tenant: TenantOption = None,
 ) -> None:
     """Write the PDF of a document into a file, as it was first drawn."""
+    from tasks.drawing import draw_and_keep
+
     need_database()
     with read_scope() as session:
         document = _find(session, label, tenant)
-    pdf = draw([document])[0]
+    (pdf,) = draw_and_keep([document])
     try:
         file.write_bytes(pdf)
     except OSError as error:
@@ -118,10 +119,11 @@ def correct(
 ) -> None:
     """Take an invoice back whole by a credit note; the next invoicing invoices its goods anew."""
     from models.invoicing import correct_invoice
+    from tasks.drawing import draw_and_keep
 
     need_database()
     note = in_transaction(lambda session: correct_invoice(session, _find(session, label, tenant), reason))
-    draw([note])
+    draw_and_keep([note])
     say(f"{label} was taken back by {note.label}.")
 
 
@@ -139,19 +141,6 @@ def resume(
     need_database()
     in_transaction(lambda session: resume_numbers(session, get_tenant(session, tenant), last or []))
     say(f"Documents of tenant {tenant!r} are issued again.")
-
-
-def draw(documents: Sequence[Document]) -> list[bytes]:
-    """Return the PDF of each document; those that have none are drawn, and kept."""
-    from tasks.drawing import draw_missing
-
-    files = draw_missing(documents)
-    if files:
-        with session_scope() as session:
-            save_files(session, files)
-    with read_scope() as session:
-        # What another process drew first counts.
-        return [find_pdf(session, need_id(document.id)) or b"" for document in documents]
 
 
 def _find(session: Any, label: str, tenant: str | None) -> Document:

@@ -233,13 +233,13 @@ def ship(
 @app.command("invoice")
 def invoice(number: Number, account: AccountOption = None) -> None:
     """Issue an invoice now for what was shipped of an order and not invoiced yet; the cycle does it, too."""
-    from console.cli_document import draw
     from models.invoicing import issue_invoice
+    from tasks.drawing import draw_and_keep
 
     document = _with_order(
         number, account, lambda session, order: issue_invoice(session, order, actor=Actor.person)
     )
-    draw([document])
+    draw_and_keep([document])
     say(f"{document.label} was issued: {document.gross:.2f} {document.currency}.")
 
 

@@ -4,7 +4,7 @@ The same content gives the same bytes, whenever and wherever it is drawn.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
@@ -12,13 +12,30 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from reportlab.lib.colors import HexColor
-from reportlab.lib.enums import TA_RIGHT
+from reportlab.lib.enums import TA_CENTER, TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
+from reportlab.lib.utils import simpleSplit
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import BaseDocTemplate, Frame, NextPageTemplate, PageTemplate, Paragraph
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import (
+    BaseDocTemplate,
+    Frame,
+    LongTable,
+    NextPageTemplate,
+    PageTemplate,
+    Paragraph,
+    Table,
+    TableStyle,
+)
+
+from documents.logo import logo_size, open_logo
+from documents.text import mark
+from documents.words import Words
+from models.tenant import SellerData
 
 PLAIN, BOLD = "Vera", "VeraBd"
 """Bitstream Vera, which comes with reportlab and may be embedded freely."""
@@ -32,6 +49,8 @@ FIRST_BODY_TOP = 98 * mm
 LATER_BODY_TOP = 32 * mm
 WINDOW_LEFT, WINDOW_TOP, WINDOW_WIDTH = 25 * mm, 50 * mm, 75 * mm
 INFO_LEFT, INFO_TOP, INFO_WIDTH = 115 * mm, 50 * mm, 31 * mm
+LOGO_TOP = 14 * mm
+NO_LOGOS: Mapping[str, bytes] = {}
 REPLACEMENT = "?"
 """In place of a sign that the font does not have, not even without its accents."""
 
@@ -52,6 +71,53 @@ class PaperFrame:
     """Columns of lines."""
     number_pages: Callable[[int, int], str]
     letterhead: str = ""
+    logo: bytes = b""
+    """A PNG in the place of the letterhead."""
+    has_window: bool = True
+    """Without one the body begins at the top of the first page, and there is no letterhead."""
+
+
+def make_frame(
+    words: Words,
+    seller: SellerData,
+    logos: Mapping[str, bytes],
+    *,
+    title: str,
+    address: Sequence[str] = (),
+    info: Sequence[tuple[str, str]] = (),
+    sender: str | None = None,
+    has_window: bool = True,
+) -> PaperFrame:
+    """Return the frame of a seller's paper; `logos` holds its logo by the hash that the seller names."""
+    half = (len(seller.footer) + 1) // 2 if len(seller.footer) > 4 else len(seller.footer)
+    block = [seller.name, *seller.address]
+    return PaperFrame(
+        title=title,
+        author=seller.name,
+        language=words.language,
+        sender=" · ".join(block) if sender is None else sender,
+        address=address,
+        info=info,
+        footer=[block, tax_ids(words, seller), seller.footer[:half], seller.footer[half:]],
+        number_pages=lambda page, pages: words.say(mark("Page {page} of {pages}")).format(
+            page=page, pages=pages
+        ),
+        letterhead=seller.name,
+        logo=logos[seller.logo] if seller.logo else b"",
+        has_window=has_window,
+    )
+
+
+def tax_ids(words: Words, seller: SellerData) -> list[str]:
+    """Return the numbers by which tax offices know a seller, each with its name."""
+    return [
+        f"{words.say(name)}: {value}"
+        for name, value in (
+            (mark("Tax number"), seller.tax_number),
+            (mark("VAT ID"), seller.vat_id),
+        )
+        if value
+    ]
 
 
 @cache
@@ -77,17 +143,24 @@ def printable(text: str, font: str = PLAIN) -> str:
     return "".join(signs)
 
 
-def style(size: float = 8.5, *, bold: bool = False, right: bool = False, grey: bool = False) -> Any:
+def style(
+    size: float = 8.5,
+    *,
+    bold: bool = False,
+    right: bool = False,
+    grey: bool = False,
+    centred: bool = False,
+) -> Any:
     """Return how a paragraph looks."""
     font = BOLD if bold else PLAIN
     _coverage(font)
     return ParagraphStyle(
-        f"{font}-{size}-{right}-{grey}",
+        f"{font}-{size}-{right}-{grey}-{centred}",
         fontName=font,
         fontSize=size,
         leading=size * 1.35,
         splitLongWords=True,
-        alignment=TA_RIGHT if right else 0,
+        alignment=TA_RIGHT if right else TA_CENTER if centred else 0,
         textColor=GREY if grey else BLACK,
     )
 
@@ -95,6 +168,76 @@ def style(size: float = 8.5, *, bold: bool = False, right: bool = False, grey: b
 def paragraph(text: str, look: Any) -> Any:
     """Return plain text as a paragraph; nothing in it is taken for markup."""
     return Paragraph(escape(printable(text, look.fontName)), look)
+
+
+def fit_address(lines: Sequence[str], width: float = WINDOW_WIDTH, size: float = 9.5) -> list[str]:
+    """Return the lines of an address, the long ones broken, so that nothing of them is cut."""
+    _coverage(PLAIN)
+    broken: list[str] = []
+    for line in lines:
+        for part in simpleSplit(printable(line), PLAIN, size, width):
+            # A word that is too long by itself stays whole there.
+            while stringWidth(part, PLAIN, size) > width:
+                fits = next(n for n in range(len(part), 0, -1) if stringWidth(part[:n], PLAIN, size) <= width)
+                broken.append(part[:fits])
+                part = part[fits:]
+            broken.append(part)
+    return broken
+
+
+def lost_signs(texts: Iterator[str]) -> int:
+    """Return in how many of the texts signs are printed as `REPLACEMENT`, because the font lacks them."""
+    return sum(printable(text).count(REPLACEMENT) > text.count(REPLACEMENT) for text in texts)
+
+
+def ruled_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tuple[Any, ...]) -> Any:
+    """Return rows below a heading that each page repeats, with a line below each."""
+    table = LongTable(rows, colWidths=widths, repeatRows=1)
+    table.setStyle(
+        TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LINEBELOW", (0, 0), (-1, 0), 0.6, LINE),
+                ("LINEBELOW", (0, 1), (-1, -1), 0.2, LINE),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 2.5),
+                *more,
+            ]
+        )
+    )
+    return table
+
+
+def bare_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tuple[Any, ...]) -> Any:
+    """Return cells side by side with nothing around them."""
+    table = Table(rows, colWidths=widths)
+    table.setStyle(
+        TableStyle(
+            [
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("FONTNAME", (0, 0), (-1, -1), PLAIN),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+                ("TOPPADDING", (0, 0), (-1, -1), 0),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 0),
+                *more,
+            ]
+        )
+    )
+    return table
+
+
+def new_canvas(file: BytesIO, size: tuple[float, float], title: str, author: str, language: str) -> Any:
+    """Return a canvas for a paper without a frame; it names no font that is not embedded."""
+    _coverage(PLAIN), _coverage(BOLD)
+    canvas = Canvas(file, pagesize=size, invariant=1, pageCompression=1, lang=language, initialFontName=PLAIN)
+    canvas.setTitle(printable(title))
+    canvas.setAuthor(printable(author))
+    canvas.setCreator("Warenfluss")
+    canvas.setProducer("Warenfluss")
+    return canvas
 
 
 def draw_paper(frame: PaperFrame, make_body: Callable[[], list[Any]]) -> bytes:
@@ -123,18 +266,22 @@ def _draw(frame: PaperFrame, body: list[Any], pages: int) -> tuple[bytes, int]:
     )
     first = Frame(LEFT, FOOTER_TOP, WIDTH, A4[1] - FIRST_BODY_TOP - FOOTER_TOP, 0, 0, 0, 0, id="first")
     later = Frame(LEFT, FOOTER_TOP, WIDTH, A4[1] - LATER_BODY_TOP - FOOTER_TOP, 0, 0, 0, 0, id="later")
-    document.addPageTemplates(
-        [
-            PageTemplate("first", [first], onPage=lambda canvas, _: _draw_first(canvas, frame, pages)),
-            PageTemplate("later", [later], onPage=lambda canvas, _: _draw_later(canvas, frame, pages)),
-        ]
-    )
+    templates = [PageTemplate("later", [later], onPage=lambda canvas, _: _draw_later(canvas, frame, pages))]
+    if frame.has_window:
+        onto_first = PageTemplate(
+            "first", [first], onPage=lambda canvas, _: _draw_first(canvas, frame, pages)
+        )
+        templates.insert(0, onto_first)
+    document.addPageTemplates(templates)
     document.build([NextPageTemplate("later"), *body])
     return file.getvalue(), int(document.page)
 
 
 def _draw_first(canvas: Any, frame: PaperFrame, pages: int) -> None:
-    if frame.letterhead:
+    if frame.logo:
+        width, height = logo_size(frame.logo)
+        canvas.drawImage(open_logo(frame.logo), LEFT, A4[1] - LOGO_TOP - height, width, height)
+    elif frame.letterhead:
         _write(canvas, LEFT, 24 * mm, frame.letterhead, WIDTH, BOLD, 13)
     canvas.setFillColor(GREY)
     _write(canvas, WINDOW_LEFT, WINDOW_TOP, frame.sender, WINDOW_WIDTH, PLAIN, 6.5)

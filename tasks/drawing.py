@@ -1,18 +1,145 @@
-"""Draw issued documents, each once, from what was issued."""
+"""Draw papers: issued documents once and from what was issued, all others whenever they are asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlmodel import Session
 
 from documents.paper_invoice import render_invoice
+from documents.paper_label import LABELS_OF_A_SHEET, render_label_sheets
+from documents.papers import render_paper, texts_lost
 from models.columns import need_id
-from models.db import read_scope
-from models.document import Document, PaperContent, list_undrawn
+from models.db import read_scope, session_scope
+from models.document import Document, PaperContent, find_pdf, list_documents, list_undrawn, save_files
+from models.errors import RuleError
+from models.logo import find_logos
+from models.order import Order
+from models.paper import (
+    ISSUED,
+    PAPERS_OF_AN_ORDER,
+    AddressLabel,
+    Paper,
+    PaperFormat,
+    PaperKind,
+    check_pickable,
+    offer,
+    pick_lists,
+)
 
 
 def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
     """Return by id the PDFs of those of the documents that have none; no transaction is open meanwhile."""
     with read_scope() as session:
-        undrawn = list_undrawn(session, documents)
-    return {
-        need_id(document.id): render_invoice(PaperContent.model_validate(document.content))
-        for document in undrawn
-    }
+        contents = {
+            need_id(document.id): PaperContent.model_validate(document.content)
+            for document in list_undrawn(session, documents)
+        }
+        logos = find_logos(session, (content.seller.logo for content in contents.values()))
+    return {document_id: render_invoice(content, logos) for document_id, content in contents.items()}
+
+
+def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
+    """Return the PDF of each document; those that have none are drawn, and kept."""
+    files = draw_missing(documents)
+    if files:
+        with session_scope() as session:
+            save_files(session, files)
+    with read_scope() as session:
+        # What another process drew first counts.
+        return [find_pdf(session, need_id(document.id)) or b"" for document in documents]
+
+
+@dataclass
+class Drawing:
+    """Papers of one kind for many orders, drawn one after the other, and what came of it."""
+
+    kind: PaperKind
+    form: PaperFormat = PaperFormat.a4
+    language: str = ""
+    """Empty for each tenant's own."""
+    valid_until: date | None = None
+    """Of offers."""
+    refused: list[str] = field(default_factory=list)
+    """Why there is none of some orders."""
+    replaced: list[str] = field(default_factory=list)
+    """Orders on whose papers signs are replaced that the font lacks."""
+
+    def draw(self, order_ids: Iterable[int]) -> Iterator[bytes]:
+        """Yield PDFs; what is refused of one order does not stop the others."""
+        if self.kind in ISSUED:
+            for order_id in order_ids:
+                yield from self._issued(order_id)
+        elif self.kind is PaperKind.pick_list:
+            yield from self._pick_lists(order_ids)
+        elif self.kind is PaperKind.label and self.form is PaperFormat.a4:
+            yield from self._sheets(order_ids)
+        else:
+            for order_id in order_ids:
+                with read_scope() as session:
+                    paper = self._read(session, order_id)
+                    logos = find_logos(session, [paper.seller.logo] if paper else [])
+                if paper is not None:
+                    yield render_paper(paper, logos, self.form)
+
+    def _issued(self, order_id: int) -> Iterator[bytes]:
+        with read_scope() as session:
+            documents = list_documents(session, order_id=order_id, kind=ISSUED[self.kind])
+            if not documents:
+                number = session.get_one(Order, order_id).external_id
+                self.refused.append(f"Order {number} has no {self.kind} that was issued here.")
+        yield from draw_and_keep(documents[::-1])
+
+    def _pick_lists(self, order_ids: Iterable[int]) -> Iterator[bytes]:
+        with read_scope() as session:
+            orders = []
+            for order_id in order_ids:
+                order = session.get_one(Order, order_id)
+                try:
+                    check_pickable(session, order)
+                except RuleError as error:
+                    self.refused.append(str(error))
+                else:
+                    orders.append(order)
+            lists = pick_lists(session, orders, language=self.language)
+            logos = find_logos(session, (picks.seller.logo for picks in lists))
+        for picks in lists:
+            if texts_lost(picks):
+                self.replaced.append(picks.warehouse)
+            yield render_paper(picks, logos)
+
+    def _sheets(self, order_ids: Iterable[int]) -> Iterator[bytes]:
+        labels: list[AddressLabel] = []
+        for order_id in order_ids:
+            with read_scope() as session:
+                label = self._read(session, order_id)
+            if isinstance(label, AddressLabel):
+                labels.append(label)
+            if len(labels) == LABELS_OF_A_SHEET:
+                yield self._sheet(labels)
+                labels = []
+        if labels:
+            yield self._sheet(labels)
+
+    def _sheet(self, labels: Sequence[AddressLabel]) -> bytes:
+        with read_scope() as session:
+            logos = find_logos(session, (label.seller.logo for label in labels))
+        return render_label_sheets(labels, logos)
+
+    def _read(self, session: Session, order_id: int) -> Paper | None:
+        """Return what stands on an order's paper, None if there can be none."""
+        order = session.get_one(Order, order_id)
+        try:
+            if self.kind is PaperKind.offer:
+                until = self.valid_until
+                if until is None:
+                    raise RuleError("An offer needs a day until which it is good.")
+                paper: Paper = offer(session, order, until, language=self.language)
+            else:
+                paper = PAPERS_OF_AN_ORDER[self.kind](session, order, language=self.language)
+        except RuleError as error:
+            self.refused.append(str(error))
+            return None
+        if texts_lost(paper):
+            self.replaced.append(order.external_id)
+        return paper

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "models": (set(), {"alembic", "pydantic", "pydantic_settings", "sqlalchemy", "sqlmodel"}),
     "connectors": ({"models"}, {"httpcore", "httpx", "lxml", "pydantic"}),
-    "documents": ({"models"}, {"babel", "jinja2", "reportlab", "segno"}),
+    "documents": ({"models"}, {"PIL", "babel", "jinja2", "pypdf", "reportlab", "segno"}),
     "tasks": (
         {"models", "documents", "connectors"},
         {"pandas", "prefect", "pydantic", "sqlalchemy", "sqlmodel"},

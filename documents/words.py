@@ -1,0 +1,48 @@
+"""How a paper speaks: words, dates, amounts and countries in its language."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_date
+from babel.numbers import format_currency, format_decimal
+
+from documents.text import get_translations
+
+DATE_PATTERNS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
+FINE_PATTERNS = {"de": "#,##0.00##\u00a0¤", "en": "¤#,##0.00##"}
+"""Of a price that is no whole number of cents."""
+
+
+class Words:
+    """Says things in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self.say: Callable[[str], str] = get_translations(language).gettext
+
+    def date(self, day: date) -> str:
+        """Return a day as it is written."""
+        return format_date(day, DATE_PATTERNS[self.language], locale=self.language)
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        """Return an amount with its currency: in whole cents, or with as many places as it needs."""
+        if amount == round(amount, 2):
+            return format_currency(amount, currency, locale=self.language)
+        return format_currency(
+            amount, currency, FINE_PATTERNS[self.language], locale=self.language, currency_digits=False
+        )
+
+    def rate(self, rate: Decimal) -> str:
+        """Return percents."""
+        return f"{format_decimal(rate, locale=self.language)} %"
+
+    def count(self, quantity: int) -> str:
+        """Return a whole number."""
+        return format_decimal(quantity, locale=self.language)
+
+    def country(self, code: str) -> list[str]:
+        """Return a country's name as it stands below an address, none of the empty code."""
+        name = Locale(self.language).territories.get(code, code)
+        return [name.upper()] if name else []
