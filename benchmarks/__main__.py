@@ -21,6 +21,7 @@ from benchmarks import (
     idle_cycle,
     obvious_way,
     order_import,
+    papers,
     stock_export,
     table,
     upgrade,
@@ -38,6 +39,7 @@ FIGURES: dict[str, ModuleType] = {
         hot_article,
         flow_start,
         upgrade,
+        papers,
         dlt_load,
         obvious_way,
     )

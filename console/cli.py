@@ -21,6 +21,7 @@ COMMANDS = {
     "replay": ("cli_replay", "Run one order, a day, a run or an account again; nothing is done twice."),
     "order": ("cli_order", "Orders: list, show, release, cancel, pay, ship, invoice, export."),
     "document": ("cli_document", "Invoices and credit notes: list, show, save, correct, resume."),
+    "paper": ("cli_paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
     "article": ("cli_article", "Articles: list, show, import, export."),
     "stock": ("cli_stock", "Stock: list, set, limit, warehouse, import, export."),
     "match": ("cli_match", "Lines that wait for an article: list, resolve, retry."),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from console.cli_output import AsJson, need_database, new_app, parse_pairs, print_rows, say
 from models.db import read_scope, session_scope
 from models.errors import RuleError
+from models.logo import save_logo
 from models.matching import read_rules
 from models.tenant import SellerData, Tenant, add_tenant, get_tenant, list_tenants
 from models.tenant_options import BankData, MailOptions
@@ -89,6 +90,10 @@ def change(
         bool | None,
         typer.Option("--small-business/--no-small-business", help="No VAT is charged or shown (§ 19 UStG)."),
     ] = None,
+    logo: Annotated[
+        Path | None, typer.Option(help="A PNG or JPEG file: stands on all papers drawn from now on.")
+    ] = None,
+    no_logo: Annotated[bool, typer.Option("--no-logo", help="Papers bear the name instead again.")] = False,
     bank_holder: Annotated[
         str | None, typer.Option(help="Whose bank account buyers pay to; banks compare it.")
     ] = None,
@@ -116,8 +121,10 @@ def change(
     ] = None,
 ) -> None:
     """Change a tenant, what its papers and mails say of it, or the order in which its lines are matched."""
+    if logo is not None and no_logo:
+        raise typer.BadParameter("--logo and --no-logo exclude each other.")
     values = _read_values(title, language, country, currency)
-    seller = {
+    seller: dict[str, Any] = {
         "name": legal_name,
         "address": address,
         "tax_number": tax_number,
@@ -137,11 +144,16 @@ def change(
     links = parse_pairs(tracking_link or [], "--tracking-link")
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
+    picture = _read_logo(logo) if logo else None
     with session_scope() as session:
         tenant = get_tenant(session, name)
         _change(tenant, values)
         if rules is not None:
             tenant.match_rules = rules
+        if picture is not None:
+            seller["logo"] = save_logo(session, picture)
+        elif no_logo:
+            seller["logo"] = ""
         tenant.seller = _checked(SellerData, tenant.seller, seller)
         tenant.bank = _checked(BankData, tenant.bank, bank)
         if links:
@@ -171,6 +183,17 @@ def _checked(record: type[BaseModel], kept: dict[str, Any], given: Mapping[str, 
         # A fault of several fields together has no place.
         name = str(first["loc"][0]) if first["loc"] else "iban"
         raise RuleError(f"--{OPTIONS.get(name, name.replace('_', '-'))} does not fit: {message}.") from None
+
+
+def _read_logo(file: Path) -> bytes:
+    from documents.logo import LARGEST_FILE, read_logo
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST_FILE + 1)
+    except OSError:
+        raise RuleError(f"The file {file} cannot be read.") from None
+    return read_logo(data)
 
 
 def _read_values(

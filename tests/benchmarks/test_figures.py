@@ -16,6 +16,7 @@ from benchmarks import (
     idle_cycle,
     obvious_way,
     order_import,
+    papers,
     stock_export,
     table,
     upgrade,
@@ -88,6 +89,12 @@ def test_an_upgrade_is_measured_while_others_work(kind: str) -> None:
     """The benchmark proves that nobody failed and no order is missing, or it fails."""
     plan = Plan(extent="small", kinds=(kind,), runs=1)
     assert cases_of(upgrade, plan) == {"whole upgrade", "longest write", "longest read"}
+
+
+@pytest.mark.nightly
+def test_papers_are_measured_drawn_and_joined() -> None:
+    """Three invoices, a page each, whatever the database."""
+    assert cases_of(papers) == {"drawn and joined", "joined"}
 
 
 @pytest.mark.nightly

@@ -185,7 +185,7 @@ RECEIPTS: list[tuple[Paper, PaperFormat, list[str]]] = [
             "de",
             [
                 "Quittung 1002-33", "Erhalten am 20.11.2026, Bar, K-7", "Zurückgezahlt am 21.11.2026, Bar",
-                "20,00 €", "-5,00 €", "Erhalten insgesamt", "15,00 €", "Noch zu zahlen", "4,80 €",
+                "20,00 €", "-5,00 €", "Insgesamt eingegangen", "15,00 €", "Noch zu zahlen", "4,80 €",
                 "Steuernummer: 231/123/45678", "darin netto zu 19 %", "Dies ist keine Rechnung",
             ],
         ),

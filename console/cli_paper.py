@@ -1,0 +1,96 @@
+"""`warenfluss paper`: papers of one or many orders in one PDF."""
+
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli_output import LOCAL, AccountOption, fail, need_database, new_command, say
+from models.account import get_account
+from models.columns import need_id, utc_now
+from models.db import read_scope
+from models.errors import RuleError
+from models.order import find_order
+from models.paper import ISSUED, LANGUAGES, PaperFormat, PaperKind
+
+OFFER_DAYS = 14
+
+
+def paper(
+    kind: Annotated[PaperKind, typer.Argument(help="Which paper; invoices and credit notes as issued.")],
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    output: Annotated[Path, typer.Option(help="The PDF to write, with the papers of all these orders.")],
+    form: Annotated[
+        PaperFormat, typer.Option("--format", help="thermal: a roll of 80 mm, for slip, receipt and label.")
+    ] = PaperFormat.a4,
+    language: Annotated[str | None, typer.Option(help="de or en; by default the tenant's.")] = None,
+    valid_until: Annotated[
+        str | None, typer.Option(help=f"Of an offer: a day; by default in {OFFER_DAYS} days.")
+    ] = None,
+    account: AccountOption = None,
+) -> None:
+    """Draw a paper for one or many orders into one PDF; each order that has none is told by itself.
+
+    A pick list is one for all these orders, or one for each warehouse. Address labels of A4 stand eight on a
+    sheet. Exit code 1 if there was none of some order.
+    """
+    if language is not None and (language not in LANGUAGES or kind in ISSUED):
+        raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}; what was issued keeps its own.")
+    if valid_until is not None and kind is not PaperKind.offer:
+        raise typer.BadParameter("--valid-until belongs to offer.")
+    until = _day(valid_until)
+    need_database()
+    from documents.join import join_pdfs
+    from documents.papers import ON_A_ROLL
+    from tasks.drawing import Drawing
+
+    if form is PaperFormat.thermal and kind not in ON_A_ROLL:
+        raise typer.BadParameter(f"--format thermal is for {', '.join(ON_A_ROLL)}.")
+    drawing = Drawing(kind, form, language or "", until)
+    order_ids = list(_find_orders(numbers, account, drawing.refused))
+    # Whole or not at all: what another program prints must not be half a file.
+    begun = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        try:
+            with begun.open("wb") as file:
+                pages = join_pdfs(drawing.draw(order_ids), file)
+            if pages:
+                begun.replace(output)
+        finally:
+            begun.unlink(missing_ok=True)
+    except OSError as error:
+        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
+    for reason in drawing.refused:
+        say(reason)
+    for number in drawing.replaced:
+        say(f"{number}: signs that the font lacks are printed as “?”.")
+    if pages == 0:
+        raise fail("Nothing was drawn.")
+    say(f"{pages} pages were written to {output}.")
+    if drawing.refused:
+        raise typer.Exit(1)
+
+
+def _find_orders(numbers: list[str], account: str | None, refused: list[str]) -> Iterator[int]:
+    with read_scope() as session:
+        account_id = get_account(session, account).id if account else None
+        for number in dict.fromkeys(numbers):
+            try:
+                yield need_id(find_order(session, number, account_id).id)
+            except RuleError as error:
+                refused.append(str(error))
+
+
+def _day(text: str | None) -> date:
+    if text is None:
+        return utc_now().astimezone(LOCAL).date() + timedelta(days=OFFER_DAYS)
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write 2026-12-31.") from None
+
+
+apps = {"paper": new_command(paper)}
