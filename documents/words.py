@@ -4,13 +4,10 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
-from babel import Locale
-from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 
-from documents.text import get_translations
+from documents.text import country_name, get_translations, local_day, money
 
-DATE_PATTERNS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
 FINE_PATTERNS = {"de": "#,##0.00##\u00a0¤", "en": "¤#,##0.00##"}
 """Of a price that is no whole number of cents."""
 
@@ -24,12 +21,12 @@ class Words:
 
     def date(self, day: date) -> str:
         """Return a day as it is written."""
-        return format_date(day, DATE_PATTERNS[self.language], locale=self.language)
+        return local_day(day, self.language)
 
     def money(self, amount: Decimal, currency: str) -> str:
         """Return an amount with its currency: in whole cents, or with as many places as it needs."""
         if amount == round(amount, 2):
-            return format_currency(amount, currency, locale=self.language)
+            return money(amount, currency, self.language)
         return format_currency(
             amount, currency, FINE_PATTERNS[self.language], locale=self.language, currency_digits=False
         )
@@ -44,5 +41,4 @@ class Words:
 
     def country(self, code: str) -> list[str]:
         """Return a country's name as it stands below an address, none of the empty code."""
-        name = Locale(self.language).territories.get(code, code)
-        return [name.upper()] if name else []
+        return [country_name(code, self.language).upper()] if code else []
