@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, Protocol, Self, TypeVar
 
-from models.account import ServiceData
 from models.article import ArticleData, CategoryData
 from models.aside import RejectedData
 from models.order import OrderData
+from models.service import ServiceData
 
 Record = TypeVar("Record")
 

@@ -128,12 +128,15 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
 @app.command("release")
 def release(
     numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    partly: Annotated[
+        bool, typer.Option("--partly", help="What is there may leave before what is short.")
+    ] = False,
     account: AccountOption = None,
 ) -> None:
-    """Hand orders to the warehouse; from then on nothing in them changes silently."""
-    from models.order_life import release_order
+    """Hand orders to the warehouse, paid or not; from then on nothing in them changes silently."""
+    from models.release import release_order
 
-    _each(numbers, account, release_order, "released")
+    _each(numbers, account, lambda session, order: release_order(session, order, partly=partly), "released")
 
 
 @app.command("cancel")
@@ -165,7 +168,7 @@ def pay(
     from models.payment import record_payment
 
     paid_at = _when(at)
-    value = _amount(amount) if amount is not None else None
+    value = parse_amount(amount) if amount is not None else None
 
     def step(session: Any, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
@@ -186,7 +189,66 @@ def pay(
             f"{order.payment_state}."
         )
 
-    say(_with_order(number, account, step))
+    say(with_order(number, account, step))
+
+
+@app.command("refund")
+def refund(
+    number: Number,
+    amount: Annotated[
+        str | None, typer.Argument(help="What was given back; what is received too much by default.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="How it was given back.")] = "",
+    reference: Annotated[str, typer.Option(help="The refund's own number.")] = "",
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Record money that was given back; with payments handled here, the channel is told."""
+    from models.payment import record_refund
+
+    paid_at = _when(at)
+    value = parse_amount(amount) if amount is not None else None
+
+    def step(session: Any, order: Order) -> str:
+        owner = account_data(session.get_one(Account, order.account_id))
+        over = order.paid_amount - (order.total - order.credited_amount)
+        if value is None and over <= 0:
+            raise RuleError(f"Of order {order.external_id} nothing too much was received; name an amount.")
+        record_refund(
+            session,
+            owner,
+            order,
+            over if value is None else value,
+            paid_at,
+            method=method,
+            reference=reference,
+        )
+        return (
+            f"Order {order.external_id}: {order.refunded_amount} {order.currency} given back, "
+            f"{order.payment_state}."
+        )
+
+    say(with_order(number, account, step))
+
+
+@app.command("authorise")
+def authorise(
+    number: Number,
+    amount: Annotated[
+        str, typer.Argument(help="What whoever collects the money has promised; 0 takes back.")
+    ],
+    account: AccountOption = None,
+) -> None:
+    """Note that the money is promised, so that the goods may leave before it is received."""
+    from models.payment import note_authorised
+
+    value = parse_amount(amount)
+
+    def step(session: Any, order: Order) -> str:
+        note_authorised(session, order, value, actor=Actor.person)
+        return f"Order {order.external_id}: {value} {order.currency} promised, {order.payment_state}."
+
+    say(with_order(number, account, step))
 
 
 @app.command("ship")
@@ -227,7 +289,7 @@ def ship(
         record_shipment(session, order, carrier, parcels, shipped_at)
         return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}."
 
-    say(_with_order(number, account, step))
+    say(with_order(number, account, step))
 
 
 @app.command("invoice")
@@ -236,7 +298,7 @@ def invoice(number: Number, account: AccountOption = None) -> None:
     from models.invoicing import issue_invoice
     from tasks.drawing import draw_and_keep
 
-    document = _with_order(
+    document = with_order(
         number, account, lambda session, order: issue_invoice(session, order, actor=Actor.person)
     )
     draw_and_keep([document])
@@ -300,7 +362,7 @@ def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[
         yield from describe_orders(session, batch, *names)
 
 
-def _with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
+def with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
     """Take a step with an order, locked, so that two people do not count on the same figures."""
     need_database()
 
@@ -322,7 +384,7 @@ def _each(numbers: list[str], account: str | None, step: Any, done: str) -> None
     refused = 0
     for number in dict.fromkeys(numbers):
         try:
-            say(f"Order {_with_order(number, account, one)} was {done}.")
+            say(f"Order {with_order(number, account, one)} was {done}.")
         except RuleError as error:
             refused += 1
             say(str(error))
@@ -334,7 +396,7 @@ def _when(text: str | None) -> datetime:
     return parse_time(text) if text else utc_now()
 
 
-def _amount(text: str) -> Decimal:
+def parse_amount(text: str) -> Decimal:
     try:
         value = Decimal(text.replace(",", "."))
     except InvalidOperation:

@@ -15,10 +15,10 @@ from models.columns import need_id, utc_now
 from models.db import read_scope, session_scope
 from models.listing import Listing
 from models.order import HoldReason, Order, OrderState, PaymentState, find_order, open_holds
-from models.order_life import release_order
 from models.order_list import OrderFilter, list_orders
 from models.outbound import OutboundKind, OutboundState, list_outbound
 from models.payment import record_payment
+from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import figures_of, main_warehouse
 from models.stock_moves import set_on_hand

@@ -41,7 +41,9 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.pool import POOL
 from models.account import (
     Account,
+    ChannelOptions,
     Mode,
+    Release,
     get_account,
     installation_key,
     list_accounts,
@@ -60,6 +62,8 @@ MINUTES: dict[Cycle, int] = {
     Cycle.stock_export: 5,
     Cycle.payment_sync: 10,
     Cycle.shipping_sync: 10,
+    Cycle.order_release: 5,
+    Cycle.payment_due: 1440,
     Cycle.invoicing: 10,
     Cycle.buyer_mail: 5,
     Cycle.reconcile: 1440,
@@ -86,10 +90,18 @@ FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
 
 def runs_for(account: Account, cycle: Cycle) -> bool:
-    """Return whether an account has this cycle: invoicing and mails only where they are made here."""
-    if cycle is Cycle.buyer_mail:
-        return sends_mails(account)
-    return cycle is not Cycle.invoicing or makes_invoices(account)
+    """Return whether an account has this cycle: some only where its settings ask for them."""
+    options = ChannelOptions.model_validate(account.settings)
+    match cycle:
+        case Cycle.invoicing:
+            return makes_invoices(account)
+        case Cycle.buyer_mail:
+            return sends_mails(account)
+        case Cycle.order_release:
+            return options.release is Release.automatic
+        case Cycle.payment_due:
+            return options.remind_after_days is not None
+    return True
 
 
 def find_flow(cycle: Cycle) -> "Flow[..., Any]":

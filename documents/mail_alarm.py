@@ -15,6 +15,8 @@ TITLES = {
     Cycle.reconcile: mark("reconciliation"),
     Cycle.invoicing: mark("invoicing"),
     Cycle.buyer_mail: mark("mails to buyers"),
+    Cycle.order_release: mark("order release"),
+    Cycle.payment_due: mark("payment reminders"),
 }
 
 MEANINGS = {
@@ -42,6 +44,10 @@ MEANINGS = {
     ),
     Cycle.buyer_mail: mark(
         "Buyers are not mailed: they wait for confirmations, for where to pay, and for tracking numbers."
+    ),
+    Cycle.order_release: mark("Orders that are paid and in stock do not go to the warehouse. Buyers wait."),
+    Cycle.payment_due: mark(
+        "Buyers who have not paid are not reminded, and their orders keep goods that others would pay for."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")

@@ -1,17 +1,18 @@
 """Account: one configured connection of a tenant to an outside system, and its mode (Anbindung)."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationInfo, field_validator
 from pydantic import Field as RecordField
-from sqlalchemy import UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.columns import code, instant, need_id
 from models.errors import NotFoundError, RuleError
+from models.service import PaymentKind
 
 
 class Mode(StrEnum):
@@ -20,11 +21,6 @@ class Mode(StrEnum):
     test = "test"
     """Cycles read for inspection; nothing outside changes."""
     live = "live"
-
-
-class ServiceKind(StrEnum):
-    payment = "payment"
-    shipping = "shipping"
 
 
 class Installation(SQLModel, table=True):
@@ -109,6 +105,12 @@ class OrderNotice(StrEnum):
     """One mail a day."""
 
 
+class Release(StrEnum):
+    by_hand = "by_hand"
+    automatic = "automatic"
+    """Whoever may go to the warehouse goes there with the next run of order-release."""
+
+
 class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     """The settings of a channel account that mean the same for every channel."""
 
@@ -130,6 +132,37 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     order_notice: OrderNotice = OrderNotice.none
     order_notice_hour: int = RecordField(default=7, ge=0, le=23)
     """By German time, of the digest."""
+
+    release: Release = Release.by_hand
+    """Who hands orders to the warehouse."""
+    partial_shipping: bool = False
+    """Whether what is there of an order may leave before the rest."""
+    release_unpaid: frozenset[PaymentKind] = frozenset(
+        {PaymentKind.invoice, PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup}
+    )
+    """Ways to pay with which goods leave before the money is there."""
+    remind_after_days: int | None = RecordField(default=None, ge=1, le=365)
+    """Days until a buyer who has not paid is reminded, and again as many until the next time; None: never."""
+    remind_times: int = RecordField(default=1, ge=1, le=9)
+    remind_kinds: frozenset[PaymentKind] = frozenset({PaymentKind.prepayment})
+    """Ways to pay with which the buyer is asked for the money from here."""
+    cancel_after_days: int | None = RecordField(default=None, ge=1, le=365)
+    """Days after the last reminder until an unpaid order is cancelled by itself; None: never."""
+    price_tolerance: Decimal | None = RecordField(default=None, ge=0, le=100)
+    """By how many percent a price may differ from the article's before its order is held; None: any."""
+    price_group: str = ""
+    """Which of the article's prices are meant; empty is everyone's."""
+    duplicate_hours: int = RecordField(default=24, ge=0, le=24 * 31)
+    """Two orders of a buyer within so many hours with the same goods are one too many perhaps; 0: never."""
+    need_house_number: bool = True
+    """Whether a German street without any number is incomplete."""
+
+    @field_validator("release_unpaid", "remind_kinds", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
 
     @field_validator("start")
     @classmethod
@@ -168,26 +201,6 @@ def sends_mails(account: Account | AccountData) -> bool:
     """Return whether buyers, or operators of new orders, are mailed for an account."""
     options = ChannelOptions.model_validate(account.settings)
     return bool(options.buyer_mails) or options.order_notice is not OrderNotice.none
-
-
-class Service(SQLModel, table=True):
-    """A payment or shipping method as the channel lists it, and what it means here."""
-
-    __tablename__ = "service"
-    __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    account_id: int = Field(foreign_key="account.id")
-    kind: ServiceKind = code(ServiceKind)
-    external_id: str
-    name: str
-    mapped_to: str = ""
-
-
-class ServiceData(BaseModel, frozen=True):
-    kind: ServiceKind
-    external_id: str
-    name: str
 
 
 def add_account(session: Session, tenant_id: int, name: str, kind: str, settings: dict[str, Any]) -> Account:
@@ -230,17 +243,3 @@ def account_data(account: Account) -> AccountData:
 def installation_key(session: Session) -> str:
     """Return the key of this database, made by its first migration."""
     return session.exec(select(Installation)).one().key
-
-
-def save_services(session: Session, account_id: int, services: list[ServiceData]) -> None:
-    """Add what the channel lists and update names; mappings made by people stay."""
-    rows = session.exec(select(Service).where(Service.account_id == account_id)).all()
-    known = {(row.kind, row.external_id): row for row in rows}
-    for data in services:
-        row = known.get((data.kind, data.external_id))
-        if row is None:
-            row = Service(account_id=account_id, kind=data.kind, external_id=data.external_id, name=data.name)
-            known[(data.kind, data.external_id)] = row
-        row.name = data.name
-        session.add(row)
-    session.flush()

@@ -27,6 +27,8 @@ class Cycle(StrEnum):
     payment_sync = "payment-sync"
     shipping_sync = "shipping-sync"
     reconcile = "reconcile"
+    order_release = "order-release"
+    payment_due = "payment-due"
     invoicing = "invoicing"
     buyer_mail = "buyer-mail"
     replay = "replay"
@@ -59,6 +61,12 @@ class Counts(BaseModel):
     set_aside: int = 0
     sent: int = 0
     would_send: int = 0
+    released: int = 0
+    """To the warehouse."""
+    unpaid: int = 0
+    """Wait for their money."""
+    reminded: int = 0
+    cancelled: int = 0
     issued: int = 0
     """Documents."""
     failed: int = 0

@@ -12,8 +12,20 @@ from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConst
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
 from models.among import among
-from models.columns import MAX_COUNT, Amount, ExactDecimal, ExternalId, Indexed, by_run, code, instant, money
+from models.columns import (
+    MAX_COUNT,
+    Amount,
+    Code,
+    ExactDecimal,
+    ExternalId,
+    Indexed,
+    by_run,
+    code,
+    instant,
+    money,
+)
 from models.errors import NotFoundError, RuleError
+from models.service import PaymentKind
 from models.tenant import lock_tenants
 
 MAX_LINES = 10_000
@@ -34,9 +46,13 @@ class OrderState(StrEnum):
 
 class PaymentState(StrEnum):
     open = "open"
+    authorised = "authorised"
+    """Promised by whoever collects the money, and not received yet."""
     partly_paid = "partly_paid"
     paid = "paid"
     overpaid = "overpaid"
+    refunded = "refunded"
+    """What was received was given back, and nothing is owed."""
 
 
 class AddressRole(StrEnum):
@@ -49,10 +65,27 @@ class HoldReason(StrEnum):
     line_ambiguous = "line_ambiguous"
     total_mismatch = "total_mismatch"
     stock_short = "stock_short"
+    address_incomplete = "address_incomplete"
+    address_too_long = "address_too_long"
+    country_unknown = "country_unknown"
+    postcode_misfit = "postcode_misfit"
+    price_off = "price_off"
+    payment_unmapped = "payment_unmapped"
+    shipping_unmapped = "shipping_unmapped"
+    paid_too_early = "paid_too_early"
+    """Told as paid by a method that cannot have been paid yet."""
+    article_discontinued = "article_discontinued"
+    suspected_duplicate = "suspected_duplicate"
     changed_after_release = "changed_after_release"
     cancelled_after_release = "cancelled_after_release"
     invoice_refused = "invoice_refused"
     """Its goods have left and no invoice can be made; that keeps no further goods back."""
+
+
+NO_HINDRANCE = frozenset({HoldReason.invoice_refused})
+"""Holds for which nothing is kept back."""
+SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
+"""Holds for which only the units are kept back that are missing."""
 
 
 class Actor(StrEnum):
@@ -195,7 +228,7 @@ class Order(SQLModel, table=True):
     trial: bool = Field(default=False, index=True)
     """Imported for inspection in test mode: allocates nothing and goes when the account goes live."""
     merged_into_id: int | None = Field(default=None, foreign_key="sales_order.id")
-    customer_id: int | None = Field(default=None, foreign_key="customer.id")
+    customer_id: int | None = Field(default=None, foreign_key="customer.id", index=True)
     placed_at: datetime = instant(index=True)
     checkout_at: datetime | None = instant(nullable=True)
     imported_at: datetime = instant()
@@ -209,9 +242,25 @@ class Order(SQLModel, table=True):
     fee_amount: Decimal = money(Decimal(0))
     paid_amount: Decimal = money(Decimal(0))
     """What is known to have been received, whoever told it."""
+    authorised_amount: Decimal = money(Decimal(0))
+    """What whoever collects the money has promised of what is not received yet."""
+    refunded_amount: Decimal = money(Decimal(0))
+    """What was given back of what was received."""
+    credited_amount: Decimal = money(Decimal(0))
+    """What the buyer need not pay of the total: cancelled here, returned, granted."""
     payment_method: str = ""
     payment_method_name: str = ""
+    payment_kind: PaymentKind | None = Field(default=None, sa_type=Code(PaymentKind), nullable=True)
+    """What the method means here, None as long as nobody has said."""
+    reminders: int = 0
+    """How often the buyer was reminded to pay."""
+    reminded_at: datetime | None = instant(nullable=True)
     shipping_method: str = ""
+    # No foreign key: a migration may lock one table in use, and such methods are never deleted.
+    shipping_method_id: int | None = None
+    """The `ShippingMethod` that it means here."""
+    express: bool = False
+    """Goes first."""
     carrier: str = ""
     buyer_comment: str = Field(default="", sa_type=Text)
     memo: str = Field(default="", sa_type=Text)
@@ -320,6 +369,20 @@ class Hold(SQLModel, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = instant()
     released_at: datetime | None = instant(nullable=True)
+    accepted: bool = False
+    """Released by a person who let it pass: the same finding holds nobody again."""
+
+
+class OrderEdit(SQLModel, table=True):
+    """A field that a person changed here, and what the channel told of it then: that is no news any more."""
+
+    __tablename__ = "order_edit"
+    __table_args__ = (PrimaryKeyConstraint("order_id", "field"),)
+
+    order_id: int = Field(foreign_key="sales_order.id")
+    field: str = Field(max_length=120)
+    """As `models.order_follow` names it, e.g. shipping.street or line 4711."""
+    told: str = Field(sa_type=Text)
 
 
 class OrderEvent(SQLModel, table=True):
@@ -336,13 +399,40 @@ class OrderEvent(SQLModel, table=True):
     run_id: int | None = by_run()
 
 
-def payment_state_of(total: Decimal, paid: Decimal) -> PaymentState:
-    """Return what an amount received means for a total; a total of zero counts as paid."""
-    if paid > total:
+def payment_state_of(
+    total: Decimal,
+    paid: Decimal,
+    *,
+    authorised: Decimal = Decimal(0),
+    refunded: Decimal = Decimal(0),
+    credited: Decimal = Decimal(0),
+) -> PaymentState:
+    """Return what amounts received, promised and given back mean for a total; a total of zero counts as paid.
+
+    `credited` is what the buyer need not pay of it: whose order was cancelled before any money came has not
+    paid, and owes nothing.
+    """
+    owed = total - credited
+    if paid > owed:
         return PaymentState.overpaid
-    if paid == total:
-        return PaymentState.paid
+    if paid == owed:
+        if paid or not total:
+            return PaymentState.paid
+        return PaymentState.refunded if refunded else PaymentState.open
+    if paid + authorised >= owed:
+        return PaymentState.authorised
     return PaymentState.partly_paid if paid > 0 else PaymentState.open
+
+
+def settle_payment_state(order: Order) -> None:
+    """Bring an order's state of payment up to its amounts."""
+    order.payment_state = payment_state_of(
+        order.total,
+        order.paid_amount,
+        authorised=order.authorised_amount,
+        refunded=order.refunded_amount,
+        credited=order.credited_amount,
+    )
 
 
 def total_difference(data: OrderData) -> Decimal:
@@ -430,7 +520,7 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
 def blocking_holds(session: Session, order_id: int) -> list[Hold]:
     """Return the open holds for which an order may not leave; papers come after the goods."""
     holds = open_holds(session, [order_id]).get(order_id, [])
-    return [hold for hold in holds if hold.reason is not HoldReason.invoice_refused]
+    return [hold for hold in holds if hold.reason not in NO_HINDRANCE]
 
 
 def events_of(session: Session, order_id: int) -> list[OrderEvent]:

@@ -27,19 +27,21 @@ from models.order import (
     Order,
     OrderAddress,
     OrderData,
+    OrderEdit,
     OrderLine,
     OrderLineData,
     OrderState,
     lines_of,
     lock_order,
     open_holds,
-    payment_state_of,
+    settle_payment_state,
     total_difference,
 )
 from models.order_life import add_event, cancel_order, hold_order, settle_holds
-from models.order_rows import ORDER_FIELDS, addresses_of, line_values, order_values
+from models.order_rows import ORDER_FIELDS, addresses_of, line_values, means, order_values
 from models.outbound import hand_on
 from models.payment import Payment, take_channel_total
+from models.service import Methods, payment_code
 from models.shipment import ParcelData, Shipment, move_shipments, record_shipment
 from models.stock_moves import release_allocation, serve_waiting
 
@@ -47,6 +49,8 @@ HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
 )
 """Fields that change neither what is packed, nor where it goes, nor what it costs."""
+METHOD_FIELDS = frozenset({"payment_kind", "shipping_method_id"})
+"""Fields of edits that say what the channel's word means here, and change nothing of what it told."""
 ADDRESS_FIELDS = tuple(AddressData.model_fields)
 MOVABLE = (OrderState.pending, OrderState.open)
 
@@ -120,6 +124,9 @@ class Known:
         self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
         for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
             self._addresses[row.order_id][row.role] = row
+        self._edits: dict[int, dict[str, str]] = {order_id: {} for order_id in ids}
+        for edit in session.exec(select(OrderEdit).where(among(col(OrderEdit.order_id), ids))):
+            self._edits[edit.order_id][edit.field] = edit.told
 
     def lines(self, order: Order) -> list[OrderLine]:
         """Return the lines of an order by position."""
@@ -131,6 +138,10 @@ class Known:
     def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
         """Return the addresses of an order by role; what is put in or taken out is to be saved, too."""
         return self._addresses[need_id(order.id)]
+
+    def edits(self, order: Order) -> dict[str, str]:
+        """Return by field what the channel told of what people changed here since."""
+        return self._edits[need_id(order.id)]
 
     def forget_lines(self, *orders: Order) -> None:
         """Read the lines of these orders anew when they are next asked for."""
@@ -146,14 +157,20 @@ def follow(
     data: OrderData,
     matcher: Matcher,
     known: Known,
+    methods: Methods,
 ) -> None:
-    """Take over what changed at the channel; hold what must not change any more."""
+    """Take over what changed at the channel; hold what must not change any more.
+
+    That is what was released, and what a person changed here: what the channel changes of it since is shown,
+    never taken over silently.
+    """
     if order.state is OrderState.merged:
         order.state, order.merged_into_id = OrderState.open, None
         add_event(session, order, "separated", actor=Actor.channel)
     blocked = _absorb(session, account.id, order, data, known)
     difference = _difference(order, data, blocked, known)
-    fixed = order.state not in MOVABLE
+    edits = known.edits(order)
+    fixed = order.state not in MOVABLE or not METHOD_FIELDS.issuperset(edits)
     values = order_values(data)
     if fixed:
         for name in (*HARMLESS_AFTER_RELEASE, "details"):
@@ -172,10 +189,11 @@ def follow(
         _follow_addresses(session, order, data, known)
         _follow_lines(session, order, data, matcher, blocked, known)
         _check_total(session, order, data, known)
-        if order.state is OrderState.pending and data.checkout_at is not None:
-            order.state = OrderState.open
-            add_event(session, order, "checkout_done", actor=Actor.channel)
-            tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
+    if order.state is OrderState.pending and data.checkout_at is not None:
+        order.state = OrderState.open
+        add_event(session, order, "checkout_done", actor=Actor.channel)
+        tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
+    _follow_methods(order, data, methods, edits)
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
     if difference and not fixed:
@@ -194,6 +212,15 @@ def follow(
     _follow_end(session, order, data, known)
 
 
+def _follow_methods(order: Order, data: OrderData, methods: Methods, edits: Mapping[str, str]) -> None:
+    """Take over what the order's methods mean, unless a person chose otherwise for what is told still."""
+    meaning = means(data, methods)
+    if edits.get("payment_kind") != payment_code(data):
+        order.payment_kind = meaning["payment_kind"]
+    if edits.get("shipping_method_id") != data.shipping_method and order.state in MOVABLE:
+        order.shipping_method_id, order.express = meaning["shipping_method_id"], meaning["express"]
+
+
 def _settle(session: Session, order: Order, reason: HoldReason, known: Known) -> None:
     if order.id in known.held:
         settle_holds(session, order, (reason,))
@@ -206,11 +233,16 @@ def _hold_changes(
     blocked: Mapping[str, Order],
     known: Known,
 ) -> None:
-    """Hold an order whose goods, address or price changed after its release.
+    """Hold an order whose goods, address or price changed after its release, or after a person changed it.
 
     Of an order that has left only goods and price count: addresses are made anonymous there in time.
     """
-    changes = {name: pair for name, pair in difference.items() if name not in HARMLESS_AFTER_RELEASE}
+    edits = known.edits(order)
+    changes = {
+        name: pair
+        for name, pair in difference.items()
+        if name not in HARMLESS_AFTER_RELEASE and edits.get(name) != pair[1]
+    }
     if order.state is OrderState.shipped:
         changes = {
             name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
@@ -467,7 +499,7 @@ def _check_total(session: Session, order: Order, data: OrderData, known: Known) 
         hold_order(session, order, HoldReason.total_mismatch, {"difference": str(difference)}, field="total")
     else:
         _settle(session, order, HoldReason.total_mismatch, known)
-    order.payment_state = payment_state_of(order.total, order.paid_amount)
+    settle_payment_state(order)
 
 
 def cancel_line(session: Session, line: OrderLine) -> None:

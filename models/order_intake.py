@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.account import AccountData, ChannelOptions, Side
+from models.account import AccountData, ChannelOptions, Mode, Side
 from models.among import among
 from models.buyer_mail import tell_of_arrival
 from models.columns import need_id, utc_now
@@ -19,6 +19,7 @@ from models.cycle import Counts
 from models.matching import MatchRule
 from models.order import (
     Actor,
+    AddressRole,
     Customer,
     Hold,
     HoldReason,
@@ -34,6 +35,7 @@ from models.order import (
     payment_state_of,
     total_difference,
 )
+from models.order_checks import Facts, LineFacts, find, hold_values, recheck
 from models.order_follow import (
     MOVABLE,
     Known,
@@ -45,8 +47,10 @@ from models.order_follow import (
     owners_of_lines,
     skus_of,
 )
-from models.order_rows import addresses_of, content_hash, line_values, order_values, state_of
+from models.order_rows import addresses_of, content_hash, line_values, means, order_values, state_of
 from models.payment import Payment
+from models.payment_due import ask_to_pay
+from models.service import Methods, payment_code
 from models.stock import note_sold_there
 from models.stock_moves import promise, take_out_departed
 from models.tenant import lock_tenants
@@ -122,13 +126,17 @@ def save_orders(
 
     matcher = Matcher(session, account, rules)
     matcher.add([line for data in new for line in data.lines])
-    new_ids = _insert_new(session, account, new, matcher, trial=trial)
+    methods = Methods(session, account.id, account.tenant_id)
+    if not trial or account.mode is Mode.test:
+        methods.note(new)
+    new_ids = _insert_new(session, account, new, matcher, methods, trial=trial)
     if changed:
         # The owners are read anew: a new order of this page may have lines of one that changed.
         owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
         known_here = Known(session, owners, [order for order, _ in changed])
         for order, data in changed:
-            follow(session, account, options, order, data, matcher, known_here)
+            follow(session, account, options, order, data, matcher, known_here, methods)
+        recheck(session, account, [need_id(order.id) for order, _ in changed])
     if not trial:
         take_out_departed(session, _departed(new_ids, new))
         to_serve = [order_id for order_id, data in zip(new_ids, new, strict=True) if not data.shipped_at]
@@ -142,6 +150,7 @@ def save_orders(
             [*new_ids, *(need_id(order.id) for order, _ in changed)],
             {line.listing_id for data in fixed for line in data.lines},
         )
+        ask_to_pay(session, account, [*new_ids, *(need_id(order.id) for order, _ in changed)])
     intake.counts.new = len(new)
     intake.counts.changed = len(changed)
     intake.counts.held = _count_held(session, [*new_ids, *(need_id(order.id) for order, _ in changed)])
@@ -185,7 +194,13 @@ def is_old_news(
 
 
 def _insert_new(
-    session: Session, account: AccountData, new: Sequence[OrderData], matcher: Matcher, *, trial: bool
+    session: Session,
+    account: AccountData,
+    new: Sequence[OrderData],
+    matcher: Matcher,
+    methods: Methods,
+    *,
+    trial: bool,
 ) -> list[int]:
     now = utc_now()
     customers = save_customers(session, account.id, new)
@@ -204,6 +219,7 @@ def _insert_new(
                 "paid_amount": data.paid_amount,
                 "shipped_at": data.shipped_at,
                 "carrier": data.carrier,
+                **means(data, methods),
                 "trial": trial,
                 "customer_id": customers.get(data.customer_id),
                 "imported_at": now,
@@ -259,7 +275,10 @@ def _insert_new(
         for order_id, data in zip(order_ids, new, strict=True)
         if data.paid_amount
     ]
-    holds = _new_holds(session, order_ids, new, list(zip(line_ids, lines, strict=True)), matcher)
+    numbered = list(zip(line_ids, lines, strict=True))
+    holds = _new_holds(session, order_ids, new, numbered, matcher)
+    facts = _facts_of(order_ids, new, numbered, matcher, methods, customers)
+    holds += [hold_values(finding, now) for finding in find(session, account, facts, alone=trial)]
     events = [
         {
             "order_id": order_id,
@@ -299,6 +318,41 @@ def _insert_new(
     return order_ids
 
 
+def _facts_of(
+    order_ids: Sequence[int],
+    new: Sequence[OrderData],
+    lines: Sequence[tuple[int, tuple[int, OrderData, int, OrderLineData]]],
+    matcher: Matcher,
+    methods: Methods,
+    customers: Mapping[str, int],
+) -> list[Facts]:
+    """Return what is checked of those among new orders that are still to be sent."""
+    facts = {
+        order_id: Facts(
+            order_id=order_id,
+            placed_at=data.placed_at,
+            customer_id=customers.get(data.customer_id),
+            currency=data.currency,
+            total=data.total,
+            paid=data.paid_amount,
+            payment_code=payment_code(data),
+            payment=methods.payment_of(data),
+            shipping_code=data.shipping_method,
+            way=methods.shipping_of(data),
+            role=AddressRole.shipping if data.shipping else AddressRole.billing,
+            address=data.shipping or data.billing,
+        )
+        for order_id, data in zip(order_ids, new, strict=True)
+        if state_of(data) in MOVABLE
+    }
+    for line_id, (order_id, _, _, line) in lines:
+        if order_id in facts and line.quantity:
+            facts[order_id].lines.append(
+                LineFacts(line_id, line.quantity, line.price, tuple(matcher.of(line).parts))
+            )
+    return list(facts.values())
+
+
 def _new_holds(
     session: Session,
     order_ids: Sequence[int],
@@ -320,6 +374,7 @@ def _new_holds(
                 "field": name,
                 "detail": detail,
                 "created_at": now,
+                "accepted": False,
             }
         )
 

@@ -1,5 +1,6 @@
-"""The steps of an order's life that people and channels take: release, hold, cancel."""
+"""The steps of an order's life that people and channels take: hold, cancel. Release: `models.release`."""
 
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import update
@@ -16,31 +17,18 @@ from models.order import (
     Order,
     OrderEvent,
     OrderState,
-    blocking_holds,
     lines_of,
     lock_order,
+    settle_payment_state,
 )
 from models.stock_moves import release_allocation, serve_waiting
 
 
-def release_order(session: Session, order: Order) -> None:
-    """Hand an order to the warehouse. Raises: RuleError, if it is held, not open or a trial."""
-    lock_order(session, order)
-    if order.trial or order.state is not OrderState.open:
-        raise RuleError(
-            f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
-        )
-    holds = blocking_holds(session, need_id(order.id))
-    if holds:
-        reasons = ", ".join(sorted({hold.reason for hold in holds}))
-        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
-    order.state, order.released_at = OrderState.released, utc_now()
-    session.add(order)
-    add_event(session, order, "released", actor=Actor.person)
-
-
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
-    """Cancel what has not left yet and give its stock back. Raises: RuleError, if it is merged or shipped."""
+    """Cancel what has not left yet and give its stock back; the buyer owes what has left alone.
+
+    Raises: RuleError, if it is merged or shipped.
+    """
     lock_order(session, order)
     if order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
@@ -57,6 +45,11 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         # Of one whose checkout was never done its buyer has heard nothing.
         tell_buyer(session, order, BuyerEvent.cancelled)
     order.state = OrderState.cancelled
+    left = sum((line.price * line.shipped for line in lines), Decimal(0))
+    if left:
+        left += order.shipping_amount + order.fee_amount
+    order.credited_amount = max(order.credited_amount, order.total - left)
+    settle_payment_state(order)
     session.add(order)
     settle_holds(session, order, tuple(HoldReason))
     add_event(session, order, "cancelled", actor=actor)

@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from models.order import AddressData, AddressRole, OrderData, OrderLineData, OrderState
+from models.service import Methods
 
 MATCH_FIELDS = (
     "listing_id",
@@ -62,6 +63,16 @@ def order_values(data: OrderData) -> dict[str, Any]:
     )
     values["content_hash"] = content_hash(data)
     return values
+
+
+def means(data: OrderData, methods: Methods) -> dict[str, Any]:
+    """Return what an order's methods mean here."""
+    way = methods.shipping_of(data)
+    return {
+        "payment_kind": methods.payment_of(data),
+        "shipping_method_id": way.id if way else None,
+        "express": way is not None and way.express,
+    }
 
 
 def line_values(line: OrderLineData, position: int) -> dict[str, Any]:

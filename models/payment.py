@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -9,17 +10,25 @@ from models.account import AccountData, BuyerEvent, ChannelOptions, Side
 from models.buyer_mail import tell_buyer, wants_mail
 from models.columns import ExactDecimal, code, instant, need_id
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, OrderState, lock_order, payment_state_of
+from models.order import Actor, Order, OrderEvent, OrderState, lock_order, settle_payment_state
 from models.outbound import OutboundKind, queue_outbound
 
 
+class PaymentMove(StrEnum):
+    received = "received"
+    """Of a negative amount: taken back or corrected."""
+    refund = "refund"
+    """Given back to the buyer; negative."""
+
+
 class Payment(SQLModel, table=True):
-    """An amount received; a negative one takes back or corrects an earlier."""
+    """An amount received, or given back."""
 
     __tablename__ = "payment"
 
     id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
+    kind: PaymentMove = code(PaymentMove, PaymentMove.received)
     told_by: Side = code(Side)
     amount: Decimal = Field(sa_type=ExactDecimal)
     currency: str = Field(max_length=3)
@@ -61,6 +70,54 @@ def record_payment(
     return payment
 
 
+def record_refund(
+    session: Session,
+    account: AccountData,
+    order: Order,
+    amount: Decimal,
+    paid_at: datetime,
+    *,
+    method: str = "",
+    reference: str = "",
+) -> Payment:
+    """Record money that was given back, and queue it for the channel if payments are handled here.
+
+    Raises: RuleError, for an amount that is not above zero or more than was received, or a trial.
+    """
+    lock_order(session, order)
+    if order.trial or order.state is OrderState.merged:
+        raise RuleError(f"Order {order.external_id} takes no refund: it is {_why(order)}.")
+    if not 0 < amount <= order.paid_amount:
+        raise RuleError(
+            f"Order {order.external_id}: {amount} cannot be given back, {order.paid_amount} were received."
+        )
+    order.refunded_amount += amount
+    payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
+    session.flush()
+    tell_buyer(session, order, BuyerEvent.refund, need_id(payment.id))
+    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
+        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
+    return payment
+
+
+def note_authorised(session: Session, order: Order, amount: Decimal, *, actor: Actor) -> None:
+    """Note how much whoever collects the money has promised in all; zero takes it back.
+
+    Raises: RuleError, for an amount below zero or an order that is cancelled, merged or a trial.
+    """
+    lock_order(session, order)
+    if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
+    if amount < 0:
+        raise RuleError("What is authorised is an amount of at least zero.")
+    order.authorised_amount = amount
+    settle_payment_state(order)
+    session.add(order)
+    detail = {"authorised": str(amount), "state": order.payment_state}
+    session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind="authorised", detail=detail))
+    session.flush()
+
+
 def take_channel_total(
     session: Session, order: Order, total: Decimal, paid_at: datetime, *, handled_by: Side, method: str
 ) -> bool:
@@ -83,9 +140,11 @@ def _add(
     paid_at: datetime,
     method: str,
     reference: str,
+    kind: PaymentMove = PaymentMove.received,
 ) -> Payment:
     payment = Payment(
         order_id=need_id(order.id),
+        kind=kind,
         told_by=told_by,
         amount=amount,
         currency=order.currency,
@@ -95,13 +154,13 @@ def _add(
     )
     session.add(payment)
     order.paid_amount += amount
-    order.payment_state = payment_state_of(order.total, order.paid_amount)
+    settle_payment_state(order)
     session.add(order)
     session.add(
         OrderEvent(
             order_id=need_id(order.id),
             actor=Actor.channel if told_by is Side.channel else Actor.person,
-            kind="payment",
+            kind="refund" if kind is PaymentMove.refund else "payment",
             detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
         )
     )

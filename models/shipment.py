@@ -1,7 +1,7 @@
 """Shipment: parcels of an order that left, with what is in each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -14,7 +14,9 @@ from models.buyer_mail import tell_buyer
 from models.columns import code, instant, need_id
 from models.errors import RuleError
 from models.order import (
+    SHORTAGES,
     Actor,
+    Hold,
     Order,
     OrderEvent,
     OrderLine,
@@ -140,7 +142,7 @@ def record_shipment(
         if line.quantity - line.cancelled - line.shipped > 0
     }
     if told_by is Side.warenfluss:
-        _check_may_ship(session, order, left)
+        _check_may_ship(session, order, left, _units(parcels, left), lines)
     if not parcels:
         raise RuleError("A shipment needs at least one parcel.")
     contents: list[dict[int, int]] = []
@@ -198,14 +200,37 @@ def record_shipment(
     return shipment
 
 
-def _check_may_ship(session: Session, order: Order, left: dict[int, int]) -> None:
+def _units(parcels: Sequence[ParcelData], left: Mapping[int, int]) -> dict[int, int]:
+    """Return units by line that are to leave; a parcel without lines takes all."""
+    units: dict[int, int] = defaultdict(int)
+    for parcel in parcels:
+        for line_id, quantity in (parcel.lines or left).items():
+            units[line_id] += quantity
+    return units
+
+
+def _check_may_ship(
+    session: Session,
+    order: Order,
+    left: Mapping[int, int],
+    units: Mapping[int, int],
+    lines: Mapping[int, OrderLine],
+) -> None:
     if order.trial:
         raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
     if order.state not in (OrderState.open, OrderState.released):
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
-    holds = blocking_holds(session, need_id(order.id))
+    holds = [hold for hold in blocking_holds(session, need_id(order.id)) if not _spares(hold, units, lines)]
     if holds:
         reasons = ", ".join(sorted({hold.reason for hold in holds}))
         raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
     if not left:
         raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
+
+
+def _spares(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:
+    """Return whether a hold for what is short concerns none of these units."""
+    line_id = hold.order_line_id
+    if hold.reason not in SHORTAGES or line_id is None or line_id not in lines:
+        return False
+    return units.get(line_id, 0) <= lines[line_id].allocated

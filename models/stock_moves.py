@@ -9,7 +9,7 @@ those who have an order locked, and the tenant before it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,17 @@ from models.among import among, in_batches
 from models.article import Article, BundlePart, parts_of
 from models.columns import need_id, utc_now
 from models.errors import RuleError
-from models.order import Actor, Hold, HoldReason, LinePart, Order, OrderEvent, OrderLine, OrderState
+from models.order import (
+    SHORTAGES,
+    Actor,
+    Hold,
+    HoldReason,
+    LinePart,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderState,
+)
 from models.stock import (
     Allocation,
     MovementReason,
@@ -31,6 +41,9 @@ from models.stock import (
 )
 from models.tenant import lock_tenants
 from models.upsert import insert_or_update, insert_returning, insert_rows, table_of
+
+SERVED = (OrderState.pending, OrderState.open, OrderState.released)
+"""Orders that are promised stock; a released one is short of it if it went in part or a shelf was empty."""
 
 
 def set_on_hand(
@@ -178,7 +191,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
             select(Order.id)
             .where(
                 among(col(Order.id), batch),
-                col(Order.state).in_([OrderState.pending, OrderState.open]),
+                col(Order.state).in_(SERVED),
                 col(Order.trial).is_(False),
             )
             .order_by(col(Order.id))
@@ -400,26 +413,26 @@ def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tupl
 
 
 def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
-    """Promise what came free of these articles to the orders that are short of it, oldest first."""
+    """Promise what came free of these articles to orders that are short of it: express first, then by age."""
     free = set(article_ids)
     if not free:
         return
     free.update(session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), free))).all())
     waiting = session.exec(
-        select(Order.id, Order.placed_at)
+        select(Order.id, Order.express, Order.placed_at)
         .join(Hold, col(Hold.order_id) == col(Order.id))
         .join(LinePart, col(LinePart.order_line_id) == col(Hold.order_line_id))
         .where(
-            Hold.reason == HoldReason.stock_short,
+            col(Hold.reason).in_(SHORTAGES),
             col(Hold.released_at).is_(None),
             among(col(LinePart.article_id), free),
-            col(Order.state).in_([OrderState.pending, OrderState.open]),
+            col(Order.state).in_(SERVED),
         )
-        .order_by(col(Order.placed_at), col(Order.id))
+        .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .distinct()
     ).all()
     # Levels are locked by now and orders come before them; but who has one of these has the tenant first.
-    allocate(session, [need_id(order_id) for order_id, _ in waiting])
+    allocate(session, [need_id(order_id) for order_id, _, _ in waiting])
 
 
 def _physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
@@ -514,40 +527,57 @@ def _hold_shortages(
         rows = session.exec(
             select(Hold).where(
                 among(col(Hold.order_id), batch),
-                Hold.reason == HoldReason.stock_short,
+                col(Hold.reason).in_(SHORTAGES),
                 col(Hold.released_at).is_(None),
             )
         )
         held.update({hold.order_line_id: hold for hold in rows})
+    short = {
+        line.id: demand[line.id] for line in lines if line.missing > line.promised and demand.get(line.id)
+    }
+    ended = _discontinued(session, {article for wanted in short.values() for article in wanted})
     new: list[dict[str, object]] = []
     events: list[dict[str, object]] = []
     for line in lines:
-        missing = line.missing - line.promised
         hold = held.get(line.id)
-        if missing > 0 and demand.get(line.id):
-            detail = {"missing": missing, "quantity": line.quantity}
-            if hold is None:
-                new.append(
-                    {
-                        "order_id": line.order_id,
-                        "order_line_id": line.id,
-                        "reason": HoldReason.stock_short,
-                        "field": "quantity",
-                        "detail": detail,
-                        "created_at": now,
-                    }
-                )
-                events.append(_event(line.order_id, "held", {"reason": "stock_short", **detail}))
-            elif hold.detail != detail:
-                hold.detail = detail
-                session.add(hold)
-        elif missing <= 0 and hold is not None:
+        reason = HoldReason.stock_short
+        if line.id in short and not ended.isdisjoint(short[line.id]):
+            reason = HoldReason.article_discontinued
+        if hold is not None and (
+            line.missing <= line.promised or (line.id in short and hold.reason is not reason)
+        ):
             hold.released_at = now
             session.add(hold)
-            events.append(_event(line.order_id, "hold_released", {"reason": "stock_short"}))
+            events.append(_event(line.order_id, "hold_released", {"reason": hold.reason}))
+            hold = None
+        if line.id not in short:
+            continue
+        detail = {"missing": line.missing - line.promised, "quantity": line.quantity}
+        if hold is None:
+            new.append(
+                {
+                    "order_id": line.order_id,
+                    "order_line_id": line.id,
+                    "reason": reason,
+                    "field": "quantity",
+                    "detail": detail,
+                    "created_at": now,
+                }
+            )
+            events.append(_event(line.order_id, "held", {"reason": reason, **detail}))
+        elif hold.detail != detail:
+            hold.detail = detail
+            session.add(hold)
     session.flush()
     insert_rows(session, Hold, new)
     insert_rows(session, OrderEvent, events)
+
+
+def _discontinued(session: Session, article_ids: Collection[int]) -> set[int]:
+    if not article_ids:
+        return set()
+    query = select(Article.id).where(among(col(Article.id), article_ids), col(Article.active).is_(False))
+    return {need_id(article_id) for article_id in session.exec(query)}
 
 
 def _event(order_id: int, kind: str, detail: dict[str, object]) -> dict[str, object]:

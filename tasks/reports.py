@@ -219,7 +219,7 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
         row["news took"] = duration(run.slowest_seconds)
     row["run"] = run_link(run.flow_run_id, str(run.id))
     for name, command in (
-        ("held", "order list --held" if run.cycle is Cycle.invoicing else "match list"),
+        ("held", "match list" if run.cycle is Cycle.order_import else "order list --held"),
         ("set_aside", "aside list"),
         ("failed", "outbound list"),
         ("different", "reconcile list"),

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from models.account import save_services
 from models.columns import utc_now
 from models.cycle import find_cursor, save_cursor
 from models.db import read_scope
+from models.service import save_services
 from tasks.retries import step
 from tasks.work import work_of
 

@@ -42,10 +42,10 @@ from connectors.base import (
 )
 from connectors.errors import RecordError, RequestRefusedError, TransientError
 from connectors.transport import Recorder
-from models.account import ServiceData, ServiceKind
 from models.article import ArticleData, CategoryData
 from models.aside import RAW_LIMIT, RejectedData
 from models.order import OrderData
+from models.service import ServiceData, ServiceKind
 
 log = logging.getLogger(__name__)
 

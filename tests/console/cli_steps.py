@@ -97,7 +97,13 @@ def order(number: str, *lines: OrderLineData, **more: Any) -> OrderData:
         "currency": "EUR",
         "total": sum((each.price * each.quantity for each in lines), Decimal(0)),
         "billing": AddressData(
-            first_name="Jörg", last_name="Müßig", email="joerg@buyer.example", country="DE"
+            first_name="Jörg",
+            last_name="Müßig",
+            street="Am Mühlgraben 7",
+            postcode="04109",
+            city="Leipzig",
+            email="joerg@buyer.example",
+            country="DE",
         ),
         "lines": list(lines),
     }

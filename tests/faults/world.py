@@ -36,9 +36,10 @@ from models.document import DocumentKind, corrections_of, list_documents
 from models.errors import RuleError
 from models.invoicing import correct_invoice
 from models.order import Actor, LinePart, Order, OrderLine, lines_of
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.outbound import retry_parked
 from models.payment import record_payment
+from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import main_warehouse
 from models.stock_moves import set_on_hand

@@ -16,6 +16,8 @@ from flows.article_import import article_import
 from flows.buyer_mail import buyer_mail
 from flows.invoicing import invoicing
 from flows.order_import import order_import
+from flows.order_release import order_release
+from flows.payment_due import payment_due
 from flows.payment_sync import payment_sync
 from flows.reconcile import reconcile
 from flows.shipping_sync import shipping_sync
@@ -46,6 +48,8 @@ ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {
     **FLOWS,
     Cycle.invoicing: invoicing,
     Cycle.buyer_mail: buyer_mail,
+    Cycle.order_release: order_release,
+    Cycle.payment_due: payment_due,
 }
 """With those that run where an account asks for them."""
 

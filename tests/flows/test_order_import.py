@@ -13,8 +13,8 @@ from models.account import Mode
 from models.cycle import Cycle
 from models.db import session_scope
 from models.order import OrderState, PaymentState, find_order
-from models.order_life import release_order
 from models.payment import payments_of
+from models.release import release_order
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
     Figures,

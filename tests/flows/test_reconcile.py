@@ -20,10 +20,11 @@ from models.db import read_scope, session_scope
 from models.listing import LimitScope, StockLimit
 from models.mail import Mail
 from models.order import Actor, Order, OrderLine, OrderState, find_order
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.payment import record_payment
 from models.reconciliation import DifferenceKind, Remedy, list_differences
+from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import touch_account
 from tests.flows.conftest import Shop

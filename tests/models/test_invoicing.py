@@ -37,6 +37,7 @@ from models.invoicing import (
 )
 from models.order import Actor, AddressData, HoldReason, OrderLine
 from models.order_life import cancel_order
+from models.order_mend import accept
 from models.tax import half_up, share_out, tax_sums
 from models.tenant import Tenant
 from tests.support.builders import (
@@ -79,6 +80,8 @@ def shipped(session: Session, *lines: Any, seller: dict[str, Any] | None = None,
     """Take in order 1 and ship it whole."""
     shop = make_invoicing_shop(session, **(seller or {}))
     sell(session, shop, "1", *lines, **fields)
+    if holds_in(session, "1"):
+        accept(session, get_order(session, "1"), [])
     ship_units(session, "1")
     return shop
 

@@ -8,9 +8,10 @@ from sqlmodel import Session, col, select
 
 from models.db import session_scope
 from models.order import Actor, Order, OrderAddress, OrderLine, OrderState, PaymentState
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.payment import Payment, record_payment
+from models.release import release_order
 from models.shipment import ParcelData, Shipment, record_shipment
 from tests.support.builders import (
     BILLING,

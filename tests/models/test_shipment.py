@@ -11,9 +11,10 @@ from models.columns import need_id
 from models.db import session_scope
 from models.errors import RuleError
 from models.order import Actor, Order, OrderEvent, PaymentState, lines_of
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.outbound import Outbound
 from models.payment import Payment, payments_of, record_payment, take_channel_total
+from models.release import release_order
 from models.shipment import (
     Parcel,
     ParcelData,

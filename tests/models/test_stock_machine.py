@@ -18,8 +18,9 @@ from models.columns import need_id
 from models.db import get_engine
 from models.errors import RuleError
 from models.order import Actor, Order, OrderData, OrderLine, OrderState, lines_of
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.payment import Payment
+from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock_moves import allocate, set_on_hand
 from tests.support.builders import (

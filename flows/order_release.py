@@ -1,0 +1,26 @@
+"""The cycle `order-release`: orders that are paid and in stock go to the warehouse; nothing goes outside."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.release import release_page
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.order_release))
+def order_release(account: str, test: bool = False) -> State:
+    """Release the open orders whose way to pay, stock and checks allow it.
+
+    Args:
+        account: Name of the account whose orders are released.
+        test: Release nothing; the figures tell how many would be.
+    """
+    try:
+        with work_on(account, Cycle.order_release, test=test) as work:
+            each_page(work, lambda page: release_page(work.run_id, page))
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

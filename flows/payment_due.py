@@ -1,0 +1,26 @@
+"""The cycle `payment-due`: who has not paid in time is reminded, and in the end the order is cancelled."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.cycle import declared, each_page, finished, stepped_aside
+from models.cycle import Cycle
+from models.errors import LeaseHeldError
+from tasks.release import remind_page
+from tasks.work import work_on
+
+
+@flow(**declared(Cycle.payment_due))
+def payment_due(account: str, test: bool = False) -> State:
+    """Remind buyers as the account's settings say, and cancel what was not paid in spite of it.
+
+    Args:
+        account: Name of the account whose orders are looked at.
+        test: Change nothing; the figures tell how many would be reminded or cancelled.
+    """
+    try:
+        with work_on(account, Cycle.payment_due, test=test) as work:
+            each_page(work, lambda page: remind_page(work.run_id, page))
+    except LeaseHeldError as error:
+        return stepped_aside(str(error))
+    return finished(work.counts)

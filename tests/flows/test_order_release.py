@@ -1,0 +1,71 @@
+"""The cycles `order-release` and `payment-due`: orders go on by themselves; test mode only tells of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.account import get_account
+from models.columns import need_id, utc_now
+from models.cycle import Cycle
+from models.db import session_scope
+from models.order import OrderState
+from models.service import ServiceKind, list_services, map_service, save_shipping_method
+from models.service_change import apply_mapping
+from tests.flows.conftest import Shop
+from tests.flows.steps import add_mug, events, holds, sync
+
+RELEASE, DUE = Cycle.order_release, Cycle.payment_due
+
+
+def explain_methods(shop: Shop) -> None:
+    """Say of every method that orders have named what it means."""
+    with session_scope() as session:
+        account = get_account(session, shop.name)
+        save_shipping_method(session, account.tenant_id, "parcel", {"carrier": "DHL"})
+        for row in list_services(session, need_id(account.id)):
+            meaning = "prepayment" if row.kind is ServiceKind.payment else "parcel"
+            map_service(session, account.tenant_id, row.account_id, row.kind, row.external_id, meaning)
+            apply_mapping(session, account, row.kind, row.external_id)
+
+
+@pytest.fixture
+def orders(shop: Shop) -> list[int]:
+    """A paid and an unpaid order; the channel's own words for their methods are explained."""
+    shop.configure(release="automatic", remind_after_days=1, cancel_after_days=1)
+    mug = add_mug(shop, 20)
+    numbers = [shop.channel.place_order([(mug.id, 2)], paid=paid).order_id for paid in (True, False)]
+    sync(Cycle.article_import, shop)
+    sync(Cycle.order_import, shop)
+    explain_methods(shop)
+    return numbers
+
+
+def test_a_paid_order_goes_once(shop: Shop, orders: list[int]) -> None:
+    """In test mode the figures alone say so; in earnest it goes, and another run finds nothing to do."""
+    tried = sync(RELEASE, shop, test=True)
+    before = shop.order(orders[0]).state
+    done = sync(RELEASE, shop)
+    again = sync(RELEASE, shop)
+
+    assert (tried.released, tried.unpaid, before) == (1, 1, OrderState.open)
+    assert (done.released, again.released) == (1, 0)
+    assert [shop.order(number).state for number in orders] == [OrderState.released, OrderState.open]
+    assert events(shop.order(orders[0])).count("released") == 1
+    assert holds(shop.order(orders[1])) == []
+
+
+def test_an_unpaid_order_is_reminded_and_cancelled(shop: Shop, orders: list[int]) -> None:
+    """Each step when its days have passed, and once, however often the cycle runs."""
+    with session_scope() as session:
+        order = session.merge(shop.order(orders[1]))
+        order.checkout_at = order.placed_at = utc_now() - timedelta(days=2)
+    tried = sync(DUE, shop, test=True)
+    first, second = sync(DUE, shop), sync(DUE, shop)
+    with session_scope() as session:
+        session.merge(shop.order(orders[1])).reminded_at = utc_now() - timedelta(days=2)
+    third = sync(DUE, shop)
+
+    assert [count.reminded for count in (tried, first, second, third)] == [1, 1, 0, 0]
+    assert [count.cancelled for count in (tried, first, second, third)] == [0, 0, 0, 1]
+    assert shop.order(orders[1]).state is OrderState.cancelled
+    assert events(shop.order(orders[1]))[-2:] == ["payment_reminded", "cancelled"]
