@@ -16,7 +16,7 @@ from models.document import PaperLine, TaxSum
 from models.errors import RuleError
 from models.logo import Logo, find_logos, save_logo
 from models.order import Actor, AddressData, Order, OrderLine
-from models.order_life import cancel_order, release_order
+from models.order_life import cancel_order
 from models.paper import (
     Goods,
     OrderPaper,
@@ -33,6 +33,7 @@ from models.paper import (
     return_slip,
 )
 from models.payment import record_payment
+from models.release import release_order
 from models.shipment import shipments_of
 from models.stock_moves import set_on_hand
 from models.tenant import SellerData, Tenant
