@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, delete, or_
+from sqlalchemy import delete
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, SQLModel, col, select
 
 from models.account import AccountData, ChannelOptions, OpeningStock, Role
-from models.among import in_batches
+from models.among import among, in_batches
 from models.article import (
     Article,
     ArticleCategory,
@@ -148,7 +148,7 @@ def _known_listings(session: Session, account_id: int, external_ids: Iterable[st
             col(Listing.content_hash),
             col(Listing.channel_quantity),
         )
-        .where(col(Listing.account_id) == account_id, col(Listing.external_id).in_(external_ids))
+        .where(col(Listing.account_id) == account_id, among(col(Listing.external_id), external_ids))
         .order_by(col(Listing.id))
         .with_for_update()
     )
@@ -188,7 +188,7 @@ def link_members(session: Session, account_id: int) -> int:
         rows = session.execute(
             select(col(Listing.external_id), col(Listing.article_id)).where(
                 col(Listing.account_id) == account_id,
-                col(Listing.external_id).in_(batch),
+                among(col(Listing.external_id), batch),
                 col(Listing.article_id).is_not(None),
             )
         )
@@ -239,7 +239,9 @@ def _join(
     article_id = need_id(article.id)
     ids = [article_ids[member.external_id] for member in members]
     if article.kind is ArticleKind.parent:
-        rows = {need_id(row.id): row for row in session.exec(select(Article).where(col(Article.id).in_(ids)))}
+        rows = {
+            need_id(row.id): row for row in session.exec(select(Article).where(among(col(Article.id), ids)))
+        }
         for member in members:
             variant = rows[article_ids[member.external_id]]
             variant.parent_id, variant.variant_values = article_id, member.values
@@ -274,7 +276,7 @@ def _without_taken_skus(
         )
         .where(
             col(Article.tenant_id) == account.tenant_id,
-            col(Article.sku).in_({record.sku for record in page.values()}),
+            among(col(Article.sku), {record.sku for record in page.values()}),
         )
     )
     owners: dict[str, str | None] = dict(rows.tuples().all())
@@ -312,17 +314,18 @@ def _save_masters(
         for record in records
         if record.external_id in known and (article_id := known[record.external_id].article_id) is not None
     }
-    rows = session.execute(
-        sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind)).where(
-            or_(
-                and_(
-                    col(Article.tenant_id) == account.tenant_id,
-                    col(Article.sku).in_({record.sku for record in records}),
-                ),
-                col(Article.id).in_(linked.values()),
-            )
+    # Not one question with OR: PostgreSQL walks all articles for it.
+    rows = [
+        row
+        for condition in (
+            (col(Article.tenant_id) == account.tenant_id)
+            & among(col(Article.sku), {record.sku for record in records}),
+            among(col(Article.id), linked.values()),
         )
-    ).all()
+        for row in session.execute(
+            sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind)).where(condition)
+        )
+    ]
     by_sku = {sku: need_id(article_id) for article_id, sku, _ in rows}
     kinds = {article_id: kind for article_id, _, kind in rows}
     now = utc_now()
@@ -401,7 +404,7 @@ def _replace_details(
             )
     for table in (ArticleText, ArticlePrice, ArticleImage, ArticleNumber, ArticleCategory):
         if old_ids:
-            statement = delete(table).where(col(table.article_id).in_(old_ids))
+            statement = delete(table).where(among(col(table.article_id), old_ids))
             if table is ArticleCategory:
                 statement = statement.where(col(ArticleCategory.account_id) == account.id)
             session.execute(statement)
@@ -504,13 +507,13 @@ def _take_opening_stock(
         for external_id, article_id in article_ids.items()
         if article_id is not None and (quantity := page[external_id].quantity) is not None
     }
-    counted = session.exec(select(StockLevel.article_id).where(col(StockLevel.article_id).in_(told))).all()
+    counted = session.exec(select(StockLevel.article_id).where(among(col(StockLevel.article_id), told))).all()
     uncounted = told.keys() - set(counted)
     if not uncounted:
         return set()
     physical = session.exec(
         select(Article.id).where(
-            col(Article.id).in_(uncounted),
+            among(col(Article.id), uncounted),
             col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
         )
     ).all()
