@@ -48,7 +48,9 @@ FOOTER_TOP = 30 * mm
 FIRST_BODY_TOP = 98 * mm
 LATER_BODY_TOP = 32 * mm
 WINDOW_LEFT, WINDOW_TOP, WINDOW_WIDTH = 25 * mm, 50 * mm, 75 * mm
+WINDOW_LINES, ADDRESS_SIZE, ADDRESS_LEADING = 9, 9.5, 4.6 * mm
 INFO_LEFT, INFO_TOP, INFO_WIDTH = 115 * mm, 50 * mm, 31 * mm
+TALLEST_CELL = 130 * mm
 LOGO_TOP = 14 * mm
 NO_LOGOS: Mapping[str, bytes] = {}
 REPLACEMENT = "?"
@@ -170,8 +172,22 @@ def paragraph(text: str, look: Any) -> Any:
     return Paragraph(escape(printable(text, look.fontName)), look)
 
 
-def fit_address(lines: Sequence[str], width: float = WINDOW_WIDTH, size: float = 9.5) -> list[str]:
+def fit_address(lines: Sequence[str]) -> list[str]:
     """Return the lines of an address, the long ones broken, so that nothing of them is cut."""
+    size = ADDRESS_SIZE
+    broken = _break_lines(lines, WINDOW_WIDTH, size)
+    while _address_size(broken) < size:
+        size *= 0.95
+        broken = _break_lines(lines, WINDOW_WIDTH, size)
+    return broken
+
+
+def _address_size(lines: Sequence[str]) -> float:
+    """Return in which size so many lines fit into the window."""
+    return float(min(ADDRESS_SIZE, WINDOW_LINES * ADDRESS_LEADING / max(1, len(lines)) / 1.2))
+
+
+def _break_lines(lines: Sequence[str], width: float, size: float) -> list[str]:
     _coverage(PLAIN)
     broken: list[str] = []
     for line in lines:
@@ -208,6 +224,20 @@ def ruled_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: t
         )
     )
     return table
+
+
+def split_cell(flowables: Sequence[Any], width: float) -> list[list[Any]]:
+    """Return what stands in a cell in parts that each fit on a page: a row is never broken."""
+    parts: list[list[Any]] = [[]]
+    used = 0.0
+    for flowable in flowables:
+        _, height = flowable.wrap(width, A4[1])
+        if parts[-1] and used + height > TALLEST_CELL:
+            parts.append([])
+            used = 0.0
+        parts[-1].append(flowable)
+        used += height
+    return parts
 
 
 def bare_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tuple[Any, ...]) -> Any:
@@ -287,8 +317,11 @@ def _draw_first(canvas: Any, frame: PaperFrame, pages: int) -> None:
     _write(canvas, WINDOW_LEFT, WINDOW_TOP, frame.sender, WINDOW_WIDTH, PLAIN, 6.5)
     _rule(canvas, WINDOW_LEFT, WINDOW_TOP + 1.2 * mm, WINDOW_WIDTH)
     canvas.setFillColor(BLACK)
+    # More lines than the window has room for stand closer.
+    leading = ADDRESS_LEADING * min(1.0, WINDOW_LINES / max(1, len(frame.address)))
+    size = _address_size(frame.address)
     for number, line in enumerate(frame.address):
-        _write(canvas, WINDOW_LEFT, WINDOW_TOP + 7 * mm + number * 4.6 * mm, line, WINDOW_WIDTH, PLAIN, 9.5)
+        _write(canvas, WINDOW_LEFT, WINDOW_TOP + 7 * mm + number * leading, line, WINDOW_WIDTH, PLAIN, size)
     for number, (name, value) in enumerate(frame.info):
         top = INFO_TOP + number * 5 * mm
         canvas.setFillColor(GREY)

@@ -19,6 +19,7 @@ COLUMNS, ROWS = 2, 4
 LABEL_WIDTH, LABEL_HEIGHT = A4[0] / COLUMNS, A4[1] / ROWS
 PADDING = 7 * mm
 LABELS_OF_A_SHEET = COLUMNS * ROWS
+ADDRESS_SIZES = (11.5, 10.5, 9.5, 9, 8.5, 8, 7.5, 7, 6)
 
 
 def render_label(
@@ -28,7 +29,7 @@ def render_label(
     if form is PaperFormat.a4:
         return render_label_sheets([label], logos)
     title = Words(label.language).say(mark("Address label"))
-    story = [*_address(label, logos), *number_code(label.order_number)]
+    story = [*_address(label, logos, ADDRESS_SIZES[0]), *number_code(label.order_number)]
     return draw_roll(story, title=title, author=label.seller.name, language=label.language)
 
 
@@ -48,7 +49,11 @@ def render_label_sheets(labels: Sequence[AddressLabel], logos: Mapping[str, byte
         code = KeepInFrame(width, height, number_code(label.order_number, width, 10 * mm))
         _, taken = code.wrapOn(canvas, width, height)
         code.drawOn(canvas, left, bottom)
-        address = KeepInFrame(width, height - taken, _address(label, logos), mode="shrink")
+        for size in ADDRESS_SIZES:
+            story = _address(label, logos, size)
+            if sum(each.wrapOn(canvas, width, height)[1] for each in story) <= height - taken:
+                break
+        address = KeepInFrame(width, height - taken, story, mode="shrink")
         _, needed = address.wrapOn(canvas, width, height - taken)
         address.drawOn(canvas, left, bottom + height - needed)
     canvas.showPage()
@@ -56,7 +61,7 @@ def render_label_sheets(labels: Sequence[AddressLabel], logos: Mapping[str, byte
     return file.getvalue()
 
 
-def _address(label: AddressLabel, logos: Mapping[str, bytes]) -> list[Any]:
+def _address(label: AddressLabel, logos: Mapping[str, bytes], size: float) -> list[Any]:
     seller = label.seller
     story: list[Any] = []
     if seller.logo:
@@ -64,9 +69,9 @@ def _address(label: AddressLabel, logos: Mapping[str, bytes]) -> list[Any]:
         story += [Image(BytesIO(png), *logo_size(png, 40 * mm, 9 * mm), hAlign="LEFT"), Spacer(1, 1 * mm)]
     story += [paragraph(" · ".join([seller.name, *seller.address]), style(6.5, grey=True)), *rule()]
     story.append(Spacer(1, 1 * mm))
-    story += [paragraph(line, style(11.5)) for line in label.to.lines]
+    story += [paragraph(line, style(size)) for line in label.to.lines]
     story += [
-        paragraph(line, style(12, bold=True)) for line in Words(label.language).country(label.to.country)
+        paragraph(line, style(size, bold=True)) for line in Words(label.language).country(label.to.country)
     ]
     story.append(Spacer(1, 2 * mm))
     if label.shipping_method:

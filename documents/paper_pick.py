@@ -1,20 +1,28 @@
 """The pick list: what is taken from which bin, for whom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from reportlab.lib.units import mm
 from reportlab.platypus import Spacer
 
-from documents.paper import BLACK, NO_LOGOS, WIDTH, draw_paper, make_frame, paragraph, ruled_table, style
+from documents.paper import (
+    BLACK,
+    NO_LOGOS,
+    WIDTH,
+    draw_paper,
+    make_frame,
+    paragraph,
+    ruled_table,
+    split_cell,
+    style,
+)
 from documents.text import mark
 from documents.words import Words
 from models.paper import PickList, PickRow, PickTarget
 
 TITLE = mark("Pick list")
-WIDTHS = (28 * mm, WIDTH - 106 * mm, 50 * mm, 20 * mm, 8 * mm)
-TARGETS_AT_ONCE = 25
-"""More orders of one article go on in a further row: a row has to fit on a page."""
+WIDTHS = (27 * mm, WIDTH - 115 * mm, 49 * mm, 31 * mm, 8 * mm)
 
 
 def render_pick_list(picks: PickList, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
@@ -60,25 +68,17 @@ def _body(words: Words, picks: PickList, title: str) -> list[Any]:
 def _rows(words: Words, row: PickRow) -> list[list[Any]]:
     numbers = " · ".join(number for number in (row.sku, row.gtin) if number)
     article = [paragraph(row.title or row.sku, style()), paragraph(numbers, style(8, bold=True))]
-    rows = []
-    for start in range(0, max(1, len(row.targets)), TARGETS_AT_ONCE):
-        part = row.targets[start : start + TARGETS_AT_ONCE]
-        whole = start == 0
-        rows.append(
-            [
-                paragraph(row.bin, style(10, bold=True)) if whole else "",
-                article if whole else paragraph(f"… {row.sku}", style(grey=True)),
-                _targets(words, part),
-                paragraph(words.count(row.quantity), style(11, bold=True, right=True)) if whole else "",
-                "",
-            ]
-        )
-    return rows
+    # Very many orders may wait for one article.
+    first, *more = split_cell([_target(words, target) for target in row.targets], WIDTHS[2])
+    quantity = paragraph(words.count(row.quantity), style(10, bold=True, right=True))
+    goes_on = paragraph(f"… {row.sku}", style(grey=True))
+    return [
+        [paragraph(row.bin, style(10, bold=True)), article, first, quantity, ""],
+        *(["", goes_on, cell, "", ""] for cell in more),
+    ]
 
 
-def _targets(words: Words, targets: Sequence[PickTarget]) -> list[Any]:
-    texts = []
-    for target in targets:
-        whom = " · ".join(part for part in (target.box, target.order_number) if part)
-        texts.append(f"{words.count(target.quantity)} × {whom}" if whom else words.count(target.quantity))
-    return [paragraph(text, style(8)) for text in texts]
+def _target(words: Words, target: PickTarget) -> Any:
+    whom = " · ".join(part for part in (target.box, target.order_number) if part)
+    text = f"{words.count(target.quantity)} × {whom}" if whom else words.count(target.quantity)
+    return paragraph(text, style(8))

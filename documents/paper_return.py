@@ -17,6 +17,7 @@ from documents.paper import (
     make_frame,
     paragraph,
     ruled_table,
+    split_cell,
     style,
 )
 from documents.paper_slip import name_goods, title_and_code
@@ -35,7 +36,7 @@ REASONS = {
     ReturnReason.too_late: mark("arrived too late"),
     ReturnReason.other: mark("other reason"),
 }
-COUNT_WIDTH, BACK_WIDTH, REASON_WIDTH = 17 * mm, 22 * mm, 6 * mm
+COUNT_WIDTH, BACK_WIDTH, REASON_WIDTH = 18 * mm, 21 * mm, 6 * mm
 
 
 def render_return_slip(slip: ReturnSlip, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
@@ -68,6 +69,7 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
     heading, right = style(8, bold=True), style(8, bold=True, right=True)
     middle = style(8, bold=True, centred=True)
     numbers = range(1, len(slip.reasons) + 1)
+    room = WIDTH - COUNT_WIDTH - BACK_WIDTH - len(slip.reasons) * REASON_WIDTH
     rows: list[list[Any]] = [
         [
             paragraph(say(mark("Article")), heading),
@@ -78,8 +80,9 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
     ]
     for goods in slip.goods:
         count = paragraph(words.count(goods.quantity), style(right=True))
-        rows.append([name_goods(words, goods), count, *[""] * (1 + len(slip.reasons))])
-    room = WIDTH - COUNT_WIDTH - BACK_WIDTH - len(slip.reasons) * REASON_WIDTH
+        first, *more = split_cell(name_goods(words, goods), room)
+        blank = [""] * (1 + len(slip.reasons))
+        rows += [[first, count, *blank], *([cell, "", *blank] for cell in more)]
     table = ruled_table(
         rows,
         (room, COUNT_WIDTH, BACK_WIDTH, *[REASON_WIDTH] * len(slip.reasons)),

@@ -15,6 +15,7 @@ from documents.paper import (
     make_frame,
     paragraph,
     ruled_table,
+    split_cell,
     style,
 )
 from documents.roll import ROOM, draw_roll, letterhead, number_code, rule
@@ -24,6 +25,7 @@ from models.paper import Goods, PackingSlip, PaperFormat
 
 TITLE = mark("Packing slip")
 CODE_WIDTH = 80 * mm
+WIDTHS = (9 * mm, WIDTH - 67 * mm, 29 * mm, 29 * mm)
 
 
 def render_packing_slip(
@@ -94,16 +96,17 @@ def _body(words: Words, slip: PackingSlip, title: str) -> list[Any]:
     ]
     for place, goods in enumerate(slip.goods, start=1):
         later = words.count(goods.later) if goods.later else ""
+        first, *more = split_cell(name_goods(words, goods), WIDTHS[1])
         rows.append(
             [
                 paragraph(str(place), style()),
-                name_goods(words, goods),
+                first,
                 paragraph(words.count(goods.quantity), number_bold),
                 paragraph(later, number),
             ]
         )
-    widths = (9 * mm, WIDTH - 67 * mm, 29 * mm, 29 * mm)
-    return [title_and_code(title, slip.order_number), Spacer(1, 4 * mm), ruled_table(rows, widths)]
+        rows += [["", cell, "", ""] for cell in more]
+    return [title_and_code(title, slip.order_number), Spacer(1, 4 * mm), ruled_table(rows, WIDTHS)]
 
 
 def _roll(words: Words, slip: PackingSlip, logos: Mapping[str, bytes]) -> list[Any]:

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from models.among import among
 from models.article import Article, parts_of, titles_of
 from models.columns import need_id, utc_now
-from models.document import ISSUE_ZONE, DocumentKind, PricedContent, print_text
+from models.document import ISSUE_ZONE, LONGEST_TEXT, DocumentKind, PricedContent, print_text
 from models.errors import RuleError
 from models.order import (
     AddressRole,
@@ -40,8 +40,15 @@ LANGUAGES = ("de", "en")
 LONGEST_ADDRESS_LINE = 100
 MAY_LEAVE = (OrderState.open, OrderState.released, OrderState.shipped)
 
-Printed = Annotated[str, AfterValidator(print_text)]
+
+def _cut_at(longest: int) -> AfterValidator:
+    return AfterValidator(lambda text: print_text(text, longest))
+
+
+Printed = Annotated[str, _cut_at(LONGEST_TEXT)]
 """One line; what is longer than papers have room for is cut visibly."""
+PrintedNumber = Annotated[str, _cut_at(80)]
+AddressLine = Annotated[str, _cut_at(LONGEST_ADDRESS_LINE)]
 
 
 class PaperKind(StrEnum):
@@ -82,7 +89,7 @@ class ReturnReason(StrEnum):
 class Place(BaseModel):
     """Where something goes."""
 
-    lines: list[Printed]
+    lines: list[AddressLine]
     """Name and address, none empty."""
     country: str = ""
     """ISO 3166-1 alpha-2, of another country than the sender's."""
@@ -106,7 +113,7 @@ class OrderPaper(PricedContent):
     """Of another country than the seller's."""
     ships_to: Place | None = None
     """None, if it goes to the buyer's address."""
-    order_number: Printed = ""
+    order_number: PrintedNumber = ""
     """None of an offer for which there is no order yet."""
     ordered_on: date | None = None
     valid_until: date | None = None
@@ -122,9 +129,9 @@ class OrderPaper(PricedContent):
 class Goods(BaseModel):
     """Units of one article on a paper without prices."""
 
-    number: Printed = ""
+    number: PrintedNumber = ""
     """The SKU."""
-    gtin: Printed = ""
+    gtin: PrintedNumber = ""
     title: Printed = ""
     quantity: int
     later: int = 0
@@ -139,7 +146,7 @@ class PackingSlip(BaseModel):
     language: str
     seller: SellerData
     to: Place
-    order_number: Printed
+    order_number: PrintedNumber
     ordered_on: date | None = None
     shipped_on: date | None = None
     shipping_method: Printed = ""
@@ -152,7 +159,7 @@ class ReturnSlip(BaseModel):
     language: str
     seller: SellerData
     buyer: Place
-    order_number: Printed
+    order_number: PrintedNumber
     ordered_on: date | None = None
     goods: list[Goods]
     reasons: list[ReturnReason] = RecordField(default_factory=lambda: list(ReturnReason))
@@ -162,7 +169,7 @@ class AddressLabel(BaseModel):
     language: str
     seller: SellerData
     to: Place
-    order_number: Printed
+    order_number: PrintedNumber
     shipping_method: Printed = ""
 
 
@@ -170,15 +177,15 @@ class PickTarget(BaseModel):
     """For whom units are taken from a bin."""
 
     quantity: int
-    order_number: Printed = ""
-    box: Printed = ""
+    order_number: PrintedNumber = ""
+    box: PrintedNumber = ""
     """In a walk for several orders: where these units are put."""
 
 
 class PickRow(BaseModel):
-    bin: Printed = ""
-    sku: Printed
-    gtin: Printed = ""
+    bin: PrintedNumber = ""
+    sku: PrintedNumber
+    gtin: PrintedNumber = ""
     title: Printed = ""
     quantity: int
     targets: list[PickTarget] = RecordField(default_factory=list)
@@ -189,7 +196,7 @@ class PickList(BaseModel):
 
     language: str
     seller: SellerData
-    number: Printed = ""
+    number: PrintedNumber = ""
     warehouse: Printed = ""
     dated: date
     rows: list[PickRow]
@@ -489,7 +496,7 @@ def _place(session: Session, order: Order, tenant: Tenant, role: AddressRole) ->
     abroad = address.country if address.country != tenant.country else ""
     lines = address_lines(address)
     if abroad and address.state.strip():
-        lines.append(print_text(address.state, LONGEST_ADDRESS_LINE))
+        lines.append(address.state)
     return Place(lines=lines, country=abroad)
 
 

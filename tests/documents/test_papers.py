@@ -290,6 +290,30 @@ def test_some_papers_need_a4(kind: PaperKind) -> None:
             render_paper(papers[kind], form=THERMAL)
 
 
+def test_an_address_of_many_long_lines_stays_in_its_window() -> None:
+    """All of it, smaller and closer, above what comes next; so on labels."""
+    place = Place(lines=[f"{number} " + "Straße des langen Namens " * 3 for number in range(7)], country="AT")
+    pages = [
+        PdfReader(io.BytesIO(render_paper(paper))).pages[0]
+        for paper in (
+            packing_slip(to=place),
+            order_paper(PaperKind.offer, buyer=place.lines),
+            label(to=place),
+        )
+    ]
+    for page in pages:
+        assert flat(page.extract_text()).count("Straße des langen Namens") == 21
+    below: list[float] = []
+
+    def note(text: str, _: Any, matrix: Any, *more: Any) -> None:
+        if "Namens" in text:
+            below.append(matrix[5])
+
+    for page in pages[:2]:
+        page.extract_text(visitor_text=note)
+    assert min(below) > 297 * mm - 98 * mm
+
+
 ENDLESS = "Donaudampfschifffahrtsgesellschaftskapitänsmütze" * 8
 MANY = 200
 
@@ -336,7 +360,18 @@ def test_an_article_for_very_many_orders_goes_on_in_further_rows() -> None:
     text = "\n".join(pages_of(render_paper(pick_list(rows=[row]))))
 
     assert [text.count(f"O-{number:04}") for number in range(300)] == [1] * 300
-    assert text.count("… B-1") == 11
+    assert text.count("… B-1") == 8
+
+
+@pytest.mark.parametrize("form", PaperFormat)
+def test_a_set_of_very_many_parts_goes_on_in_further_rows(form: PaperFormat) -> None:
+    """Likewise."""
+    parts = [Goods(number=f"P-{number:03}", title=ENDLESS, quantity=1) for number in range(150)]
+    many = [Goods(number="SET", title="Baukasten", quantity=1, parts=parts)]
+    papers: list[Paper] = [packing_slip(goods=many), return_slip(goods=many)]
+    for paper in papers if form is A4 else papers[:1]:
+        text = "\n".join(pages_of(render_paper(paper, form=form)))
+        assert [text.count(f"P-{number:03}") for number in range(150)] == [1] * 150
 
 
 def test_odd_names_and_empty_fields_break_nothing() -> None:
