@@ -27,10 +27,12 @@ from models.order import (
     OrderAddress,
     OrderLine,
     OrderState,
-    blocking_holds,
     lines_of,
+    open_holds,
 )
 from models.payment import Payment, payments_of
+from models.release import hindrance
+from models.service import ShippingMethod
 from models.shipment import Shipment, contents_of, shipments_of
 from models.stock import Allocation, StockLevel, Warehouse
 from models.tax import check_adds_up, check_taxable, print_line, taxes_of
@@ -270,7 +272,9 @@ def receipt(
         )
         for payment in payments
     ]
-    return paper.model_copy(update={"received": received, "open_amount": order.total - order.paid_amount})
+    return paper.model_copy(
+        update={"received": received, "open_amount": order.total - order.credited_amount - order.paid_amount}
+    )
 
 
 def packing_slip(
@@ -289,7 +293,7 @@ def packing_slip(
         _check(order, *MAY_LEAVE, OrderState.cancelled)
         units = _units_of(session, shipment)
     else:
-        _check_may_leave(session, order)
+        _check_may_leave(session, order, lines)
         units = next_units(lines)
     after = dict.fromkeys(units, 0) if shipment else units
     later = {
@@ -299,10 +303,6 @@ def packing_slip(
     tenant = session.get_one(Tenant, order.tenant_id)
     spoken = paper_language(tenant, language)
     goods = _goods(session, lines, units, later, spoken)
-    if not any(each.quantity for each in goods):
-        raise RuleError(
-            f"Order {order.external_id}: no stock is promised to it, so there is nothing to pack."
-        )
     return PackingSlip(
         language=spoken,
         seller=_seller(tenant),
@@ -310,7 +310,7 @@ def packing_slip(
         order_number=printed_number(order),
         ordered_on=_day(order),
         shipped_on=shipment.shipped_at.astimezone(ISSUE_ZONE).date() if shipment else None,
-        shipping_method=order.shipping_method,
+        shipping_method=_shipping_method(session, order),
         goods=goods,
     )
 
@@ -323,7 +323,7 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
     _check(order, *MAY_LEAVE, OrderState.cancelled)
     lines = _lines(session, order)
     units = {need_id(line.id): line.shipped - line.returned for line in lines}
-    if not blocking_holds(session, need_id(order.id)):
+    if not _hindrance(session, order, lines):
         for line_id, quantity in next_units(lines).items():
             units[line_id] += quantity
     tenant = session.get_one(Tenant, order.tenant_id)
@@ -346,9 +346,9 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
 
     Raises: RuleError, if goods may not leave, or the address lacks a name, street or city.
     """
-    if order.state is not OrderState.shipped:
-        _check_may_leave(session, order)
     _check(order, *MAY_LEAVE)
+    if order.state is not OrderState.shipped:
+        _check_may_leave(session, order, _lines(session, order))
     tenant = session.get_one(Tenant, order.tenant_id)
     address = _address(session, order, AddressRole.shipping)
     needed = {
@@ -363,7 +363,7 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
         seller=_seller(tenant),
         to=_place(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
-        shipping_method=order.shipping_method,
+        shipping_method=_shipping_method(session, order),
     )
 
 
@@ -374,9 +374,10 @@ def check_pickable(session: Session, order: Order) -> None:
     ready yet.
     """
     _check(order, OrderState.released)
-    _check_may_leave(session, order)
-    if not any(line.allocated > line.picked for line in _lines(session, order)):
-        raise RuleError(f"Order {order.external_id}: no stock is promised to it that could be picked.")
+    lines = _lines(session, order)
+    _check_may_leave(session, order, lines)
+    if not any(line.allocated > line.picked for line in lines):
+        raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
 
 
 def pick_lists(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickList]:
@@ -466,11 +467,19 @@ def _check(order: Order, *states: OrderState) -> None:
         raise RuleError(f"Order {order.external_id} is {order.state}: there is no such paper of it.")
 
 
-def _check_may_leave(session: Session, order: Order) -> None:
+def _check_may_leave(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
+    """Make sure that an order has a next parcel. Raises: RuleError."""
     _check(order, OrderState.open, OrderState.released)
-    if holds := blocking_holds(session, need_id(order.id)):
-        reasons = ", ".join(sorted({hold.reason for hold in holds}))
-        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
+    if reasons := _hindrance(session, order, lines):
+        raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
+    if not any(next_units(lines).values()):
+        raise RuleError(f"Order {order.external_id}: no stock is promised to it.")
+
+
+def _hindrance(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
+    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    # Of what was released in spite of a shortage, what is there leaves.
+    return hindrance(holds, lines, partly=order.state is OrderState.released)
 
 
 def _seller(tenant: Tenant) -> SellerData:
@@ -498,6 +507,12 @@ def _place(session: Session, order: Order, tenant: Tenant, role: AddressRole) ->
     if abroad and address.state.strip():
         lines.append(address.state)
     return Place(lines=lines, country=abroad)
+
+
+def _shipping_method(session: Session, order: Order) -> str:
+    """Return how an order is sent: as the tenant calls it, if that is known."""
+    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+    return way.name if way is not None else order.shipping_method
 
 
 def _units_of(session: Session, shipment: Shipment) -> dict[int, int]:
@@ -597,7 +612,7 @@ def _order_paper(session: Session, order: Order, kind: PaperKind, language: str)
         order_number=printed_number(order),
         ordered_on=_day(order),
         payment_method=order.payment_method_name or order.payment_method,
-        shipping_method=order.shipping_method,
+        shipping_method=_shipping_method(session, order),
         lines=printed,
         shipping_amount=order.shipping_amount,
         fee_amount=order.fee_amount,

@@ -35,6 +35,7 @@ from models.paper import (
 )
 from models.payment import record_payment
 from models.release import release_order
+from models.service import ShippingMethod
 from models.shipment import shipments_of
 from models.stock_moves import set_on_hand
 from models.tenant import SellerData, Tenant
@@ -234,6 +235,28 @@ def test_sets_show_what_they_are_made_of(sqlite_database: str) -> None:
         assert [(part.number, part.quantity) for part in goods.parts] == [("CUP", 12), ("POT", 2)]
         (picks,) = pick_lists(session, [order])
         assert [(row.sku, row.quantity) for row in picks.rows] == [("CUP", 12), ("POT", 2)]
+
+
+def test_of_an_order_released_in_part_what_is_there_has_papers(sqlite_database: str) -> None:
+    """The rest follows; before its release such an order has none."""
+    with session_scope() as session:
+        shop = open_shop(session, a=2)
+        method = ShippingMethod(tenant_id=shop.tenant_id, name="Paket klein")
+        session.add(method)
+        session.flush()
+        order = sell(session, shop, "1", line("a", 5), shipping_method="7")
+        with pytest.raises(RuleError, match=r"held \(stock_short\)"):
+            packing_slip(session, order)
+        release_order(session, order, partly=True)
+        order.shipping_method_id = method.id
+
+        slip = packing_slip(session, order)
+        assert (units(slip.goods), slip.shipping_method) == ([("A", 2, 3)], "Paket klein")
+        assert address_label(session, order).shipping_method == "Paket klein"
+        check_pickable(session, order)
+        (picks,) = pick_lists(session, [order])
+        assert [row.quantity for row in picks.rows] == [2]
+        assert units(return_slip(session, order).goods) == [("A", 2, 0)]
 
 
 def _article_id(session: Session, sku: str) -> int:
