@@ -26,6 +26,8 @@ COMMANDS = {
     "paper": ("cli_paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
     "article": ("cli_article", "Articles: list, show, import, export."),
     "stock": ("cli_stock", "Stock: list, set, limit, warehouse, import, export."),
+    "bin": ("cli_bin", "Places in warehouses, along which pickers walk: add, list, set, import."),
+    "pick": ("cli_pick", "Pick lists: create, list, show, scan, short, undo, close, cancel."),
     "match": ("cli_match", "Lines that wait for an article: list, resolve, retry."),
     "aside": ("cli_aside", "Records that could not be used: list, show, retry."),
     "outbound": ("cli_outbound", "What channels have yet to hear: list, retry."),

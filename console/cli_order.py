@@ -415,7 +415,17 @@ def _print_order(shown: dict[str, Any]) -> None:
     for role, address in shown["addresses"].items():
         typer.echo(f"{role}: " + ", ".join(str(part) for part in address.values() if part))
     sections = {
-        "lines": ("external_id", "sku", "title", "quantity", "allocated", "shipped", "cancelled", "price"),
+        "lines": (
+            "external_id",
+            "sku",
+            "title",
+            "quantity",
+            "allocated",
+            "picked",
+            "shipped",
+            "cancelled",
+            "price",
+        ),
         "holds_detail": ("reason", "line", "field", "detail", "since"),
         "payments": ("paid_at", "amount", "currency", "method", "told_by"),
         "shipments": ("shipped_at", "carrier", "tracking_numbers", "told_by"),

@@ -119,6 +119,16 @@ DEFAULT_RULES = (
     MatchRule(by=MatchBy.manufacturer),
 )
 
+SCAN_RULES = (
+    (
+        MatchRule(by=MatchBy.sku),
+        MatchRule(by=MatchBy.gtin, ignore=frozenset({Normalisation.blanks, Normalisation.leading_zeros})),
+    ),
+    (MatchRule(by=MatchBy.sku, ignore=frozenset({Normalisation.blanks, Normalisation.case})),),
+)
+"""How a scanned code is compared: by all of the first ones, and by the others if those find nothing."""
+LONGEST_SCAN = 120
+
 
 class CustomCode(SQLModel, table=True):
     """A code of a channel that stands for articles of ours, e.g. a "3-pack" for three of one."""
@@ -194,6 +204,36 @@ def match_lines(
             if hit is not None:
                 matches[index] = hit
     return [match or Match() for match in matches]
+
+
+def find_scanned(session: Session, tenant_id: int, code: str) -> list[int]:
+    """Return the articles whose SKU or GTIN a person scanned or typed; none if nobody's is.
+
+    Blanks and the zeros before a GTIN do not count; capitals only where a SKU is spelled so.
+    """
+    loose = loose_form(code[:LONGEST_SCAN])
+    if not loose or len(code) > LONGEST_SCAN:
+        return []
+    rows = session.execute(
+        select(col(ArticleNumber.kind), col(ArticleNumber.value), col(ArticleNumber.article_id))
+        .join(Article, col(Article.id) == col(ArticleNumber.article_id))
+        .where(
+            col(ArticleNumber.tenant_id) == tenant_id,
+            col(ArticleNumber.kind).in_([NumberKind.sku, NumberKind.gtin]),
+            col(ArticleNumber.loose) == loose,
+            Article.kind != ArticleKind.parent,
+        )
+    ).all()
+    for rules in SCAN_RULES:
+        found = {
+            article_id
+            for kind, value, article_id in rows
+            for rule in rules
+            if NUMBER_KINDS[rule.by] is kind and rule.normal(value) == rule.normal(code)
+        }
+        if found:
+            return sorted(found)
+    return []
 
 
 def remember_code(

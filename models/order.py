@@ -296,6 +296,7 @@ class OrderLine(SQLModel, table=True):
         UniqueConstraint("order_id", "external_id"),
         CheckConstraint("quantity >= 0 AND cancelled >= 0 AND cancelled <= quantity", name="quantity"),
         CheckConstraint("allocated >= 0 AND allocated + cancelled + shipped <= quantity", name="allocated"),
+        CheckConstraint("picked >= 0 AND picked <= allocated", name="picked"),
         CheckConstraint("returned >= 0 AND returned <= shipped", name="returned"),
         CheckConstraint("invoiced >= 0 AND invoiced <= shipped", name="invoiced"),
         Index("ix_order_line_account_external", "account_id", "external_id"),
@@ -317,6 +318,7 @@ class OrderLine(SQLModel, table=True):
     quantity: int
     allocated: int = 0
     picked: int = 0
+    """Of those allocated, what lies ready to leave, with every part that one of the line takes."""
     shipped: int = 0
     cancelled: int = 0
     returned: int = 0

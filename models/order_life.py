@@ -21,6 +21,7 @@ from models.order import (
     lock_order,
     settle_payment_state,
 )
+from models.pick_list import note_orders
 from models.stock_moves import release_allocation, serve_waiting
 
 
@@ -36,6 +37,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
+    lying = {line.external_id: line.picked for line in lines if line.picked}
     free = release_allocation(session, [need_id(line.id) for line in lines])
     for line in lines:
         session.refresh(line)
@@ -52,7 +54,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     settle_payment_state(order)
     session.add(order)
     settle_holds(session, order, tuple(HoldReason))
-    add_event(session, order, "cancelled", actor=actor)
+    add_event(session, order, "cancelled", {"put_back": lying} if lying else None, actor=actor)
     serve_waiting(session, free)
 
 
@@ -80,6 +82,9 @@ def hold_order(
         row = Hold(order_id=need_id(order.id), order_line_id=line_id, reason=reason, field=field)
     row.detail = detail
     session.add(row)
+    if order.state is OrderState.released:
+        session.flush()
+        note_orders(session, [need_id(order.id)])
     add_event(session, order, "held", {"reason": reason, **detail})
 
 

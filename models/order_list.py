@@ -138,6 +138,7 @@ def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int
         "title": line.title,
         "quantity": line.quantity,
         "allocated": line.allocated,
+        "picked": line.picked,
         "shipped": line.shipped,
         "cancelled": line.cancelled,
         "price": line.price,

@@ -39,6 +39,8 @@ class MovementReason(StrEnum):
     """Set by a person or a file."""
     shipment = "shipment"
     returned = "returned"
+    short_pick = "short_pick"
+    """A picker did not find it where it should lie."""
 
 
 class Warehouse(SQLModel, table=True):
@@ -86,11 +88,14 @@ class Allocation(SQLModel, table=True):
     __table_args__ = (
         PrimaryKeyConstraint("order_line_id", "level_id"),
         CheckConstraint("quantity >= 1", name="quantity"),
+        CheckConstraint("picked >= 0 AND picked <= quantity", name="picked"),
     )
 
     order_line_id: int = Field(foreign_key="order_line.id")
     level_id: int = Field(foreign_key="stock_level.id", index=True)
     quantity: int
+    picked: int = 0
+    """Units of these that were taken from their place and lie ready for the order."""
 
 
 @dataclass(frozen=True)

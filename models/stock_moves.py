@@ -31,6 +31,7 @@ from models.order import (
     OrderLine,
     OrderState,
 )
+from models.pick_list import fit_items, whole_units
 from models.stock import (
     Allocation,
     MovementReason,
@@ -122,7 +123,7 @@ def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
 
 
 def allocate(session: Session, order_ids: Sequence[int]) -> None:
-    """Promise stock to the lines of open orders, as far as it reaches; hold what is short.
+    """Promise stock to the lines of open and released orders, as far as it reaches; hold what is short.
 
     Orders are served in the order given. Demand of lines that share an article is taken from the
     same figure, one after the other. Repeating it only adds what became available.
@@ -184,7 +185,7 @@ class _LineNeed:
 
 
 def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
-    """Lock the open ones among the orders and return their lines, in the order of the orders given."""
+    """Lock those of the orders that are served and return their lines, in the order of the orders given."""
     lines: dict[int, list[_LineNeed]] = {}
     for batch in in_batches(sorted(set(order_ids))):
         locked = session.exec(
@@ -252,7 +253,10 @@ def _save_promises(
 
 
 def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
-    """Give back what is promised to these lines, whole; return the articles of which there is more now."""
+    """Give back what is promised to these lines, whole; return the articles of which there is more now.
+
+    What lay ready for them is to be put back; an open pick list says so.
+    """
     rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
     back: dict[int, int] = defaultdict(int)
     for row in rows:
@@ -264,7 +268,8 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
         touched.add(level.article_id)
     session.flush()
     session.execute(delete(Allocation).where(among(col(Allocation.order_line_id), line_ids)))
-    session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0))
+    session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0, picked=0))
+    fit_items(session, line_ids, put_back=True)
     touch_listings(session, touched)
     return touched
 
@@ -272,6 +277,7 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
 def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
     """Book goods of order lines out of the house: from what is promised to them, then from what is free.
 
+    What lies ready for a line leaves first; nothing needs to have been picked.
     `quantities` are units by line id. Units that no level holds are left out of the ledger, because the
     goods have gone whatever the figures say; the line counts as shipped all the same. What was promised
     by an older list of parts of a bundle is given back once nothing is promised to the line any more.
@@ -297,14 +303,16 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
         from_promised = min(units, line.allocated)
         for article, quantity in demand.get(line_id, {}).items():
             rest = from_promised * quantity
-            for row in promised:
-                level = levels[row.level_id]
-                part = min(rest, row.quantity) if level.article_id == article else 0
+            of_article = [row for row in promised if levels[row.level_id].article_id == article]
+            for row, lies_ready in [(row, ready) for ready in (True, False) for row in of_article]:
+                part = min(rest, row.picked if lies_ready else row.quantity - row.picked)
                 if part:
+                    level = levels[row.level_id]
                     level.allocated -= part
                     level.on_hand -= part
                     moved[row.level_id] -= part
                     row.quantity -= part
+                    row.picked -= part if lies_ready else 0
                     rest -= part
             rest += (units - from_promised) * quantity
             for level in by_article[article]:
@@ -314,6 +322,8 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
                     moved[need_id(level.id)] -= part
                     rest -= part
         line.allocated -= from_promised
+        left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
+        line.picked = whole_units(left, line.allocated)
         for row in promised:
             if row.quantity and line.allocated:
                 session.add(row)
@@ -339,8 +349,82 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
             for level_id, quantity in sorted(moved.items())
         ],
     )
+    fit_items(session, line_ids, put_back=False)
     touch_listings(session, {levels[level_id].article_id for level_id in moved} | given_back)
     serve_waiting(session, given_back)
+
+
+def write_off_missing(
+    session: Session, level_id: int, missing: Mapping[int, int], reference: str
+) -> tuple[int, set[int]]:
+    """Give back what was promised to order lines at a level and is not there, and correct what is on hand.
+
+    `missing` are units of the level's article by line id, none of which lies ready. A line loses as many
+    units as cannot be made whole any more, with all their parts. Where too little is found, nothing was free:
+    on hand becomes what was promised there, less what is missing.
+
+    Returns: the change of on hand, and the articles of which there is more to promise elsewhere. The caller
+    has the tenant locked, and lets the orders be served again.
+    """
+    lines = session.exec(
+        select(OrderLine)
+        .where(among(col(OrderLine.id), missing))
+        .order_by(col(OrderLine.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    allocations: dict[int, list[Allocation]] = defaultdict(list)
+    for row in session.exec(
+        select(Allocation)
+        .where(among(col(Allocation.order_line_id), missing))
+        .order_by(col(Allocation.level_id))
+        .execution_options(populate_existing=True)
+    ):
+        allocations[row.order_line_id].append(row)
+    level_ids = {level_id, *(row.level_id for rows in allocations.values() for row in rows)}
+    levels = {need_id(level.id): level for level in _lock_levels_by_id(session, sorted(level_ids))}
+    article, promised_there = levels[level_id].article_id, levels[level_id].allocated
+    freed: set[int] = set()
+    for line in lines:
+        line_id = need_id(line.id)
+        promised: dict[int, list[Allocation]] = defaultdict(list)
+        for row in allocations[line_id]:
+            promised[levels[row.level_id].article_id].append(row)
+        of_article = sum(row.quantity for row in promised[article])
+        units = (of_article - missing[line_id]) * line.allocated // of_article
+        for part, rows in promised.items():
+            surplus = sum(row.quantity for row in rows)
+            surplus -= surplus * units // line.allocated
+            for row in rows:
+                if row.level_id == level_id:
+                    row.quantity -= missing[line_id]
+                    levels[level_id].allocated -= missing[line_id]
+                    surplus -= missing[line_id]
+            for row, lies_ready in [(row, ready) for ready in (False, True) for row in rows]:
+                gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
+                if gone:
+                    row.quantity -= gone
+                    row.picked -= gone if lies_ready else 0
+                    levels[row.level_id].allocated -= gone
+                    surplus -= gone
+                    freed.add(part)
+        left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in allocations[line_id]]
+        line.allocated = units
+        line.picked = whole_units(left, units)
+        session.add(line)
+        for row in allocations[line_id]:
+            if row.quantity:
+                session.add(row)
+            else:
+                session.delete(row)
+    level = levels[level_id]
+    change = promised_there - sum(missing.values()) - level.on_hand
+    level.on_hand += change
+    for each in levels.values():
+        session.add(each)
+    _write_ledger(session, [level], {article: change}, MovementReason.short_pick, reference)
+    fit_items(session, sorted(missing), put_back=True)
+    touch_listings(session, freed | {article})
+    return change, freed
 
 
 def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:

@@ -94,6 +94,12 @@ STOCK_COLUMNS = (
         ("Lagerbestand", "Menge", "Anzahl", "Stock", "Quantity", "Qty", "Physischer Bestand"),
     ),
 )
+BIN_COLUMNS = (
+    STOCK_COLUMNS[1],
+    Column("bin", "Lagerplatz", others=("Platz", "Fach", "Stellplatz", "Location")),
+    Column("place", "Laufweg", Kind.whole, ("Reihenfolge", "Position", "Sortierung", "Walking order")),
+    ARTICLE_COLUMNS[0],
+)
 ORDER_COLUMNS = (
     Column("account", "Anbindung"),
     Column("external_id", "Bestellung"),

@@ -28,6 +28,7 @@ from models.article_sheet import (
     read_states,
     save_sheet_articles,
 )
+from models.bin import get_bin, put_articles, save_bin
 from models.columns import need_id
 from models.db import in_transaction, read_scope, session_scope
 from models.errors import NotFoundError, RuleError
@@ -37,6 +38,7 @@ from models.stock_moves import set_on_hand
 from models.tenant import pick_tenant
 from tasks.sheet_cells import (
     ARTICLE_COLUMNS,
+    BIN_COLUMNS,
     FORMULA_SIGNS,
     STOCK_COLUMNS,
     WEIGHT_KG,
@@ -125,6 +127,39 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
             batch = [(count, int(found[count.sku])) for count in counts[start : start + BATCH]]
             results += _set_batch(warehouse_id, batch, file.name, dry_run=dry_run)
     return _report(tenant_id, results, ignored)
+
+
+def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
+    """Add bins, set their places and what lies in them by a file; refused rows do not stop the others.
+
+    A row without a SKU is of the bin alone, one without a place leaves the bin's as it is. Repeating it is
+    harmless. Raises: RuleError, if the file as a whole cannot be read or lacks a column.
+    """
+    sheet = read_sheet(file)
+    columns, ignored = match_headings(sheet.headings, BIN_COLUMNS)
+    _need(columns, ("bin",))
+    read, results = _read_rows(sheet, columns, _bin_from)
+    with read_scope() as session:
+        tenant_id = need_id(pick_tenant(session, tenant).id)
+        found = countable(session, tenant_id, [row.sku for row in read if row.sku])
+    first: dict[tuple[str, ...], _BinRow] = {}
+    rows = []
+    for row in read:
+        reason = ""
+        placed = first.setdefault((row.warehouse, row.bin), row) if row.place is not None else row
+        lying = first.setdefault((row.warehouse, "", row.sku), row) if row.sku else row
+        if row.sku and isinstance(found[row.sku], str):
+            reason = f"sku: {found[row.sku]}"
+        elif placed.place != row.place:
+            reason = f"place: {row.bin!r} has place {placed.place} in row {placed.row}"
+        elif lying.bin != row.bin:
+            reason = f"bin: {row.sku!r} lies in {lying.bin!r} by row {lying.row}"
+        if reason:
+            results.append(SheetResult(row=row.row, sku=row.sku, outcome=SheetOutcome.refused, reason=reason))
+        else:
+            rows.append(row)
+    step = partial(_save_bins, tenant_id=tenant_id, rows=rows, articles=found, dry_run=dry_run)
+    return _report(tenant_id, results + in_transaction(step), ignored)
 
 
 def export_articles(file: Path, tenant: str | None, *, german: bool = False) -> int:
@@ -298,7 +333,7 @@ def _need(columns: Mapping[int, Column], names: Sequence[str]) -> None:
     found = {column.name for column in columns.values()}
     missing = [name for name in names if name not in found]
     if missing:
-        german = {column.name: column.german for column in STOCK_COLUMNS}
+        german = {column.name: column.german for column in (*STOCK_COLUMNS, *BIN_COLUMNS)}
         wanted = " and ".join(f"{name!r} or {german[name]!r}" for name in missing)
         raise RuleError(f"The first row must name the columns; {wanted} is missing.")
 
@@ -308,7 +343,7 @@ def _read_rows(
 ) -> tuple[list[Any], list[SheetResult]]:
     """Return what could be read of the rows, and the results of those that were refused."""
     rows, refused = [], []
-    sku_at = next(position for position, column in columns.items() if column.name == "sku")
+    sku_at = next((position for position, column in columns.items() if column.name == "sku"), None)
     for number, cells in sheet.rows:
         try:
             if any(cell and not heading for cell, heading in _beside(cells, sheet.headings)):
@@ -322,9 +357,8 @@ def _read_rows(
             reason = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
         else:
             continue
-        refused.append(
-            SheetResult(row=number, sku=cells[sku_at][:120], outcome=SheetOutcome.refused, reason=reason)
-        )
+        sku = "" if sku_at is None else cells[sku_at][:120]
+        refused.append(SheetResult(row=number, sku=sku, outcome=SheetOutcome.refused, reason=reason))
     return rows, refused
 
 
@@ -348,6 +382,53 @@ def _count_from(row: int, values: dict[str, Any]) -> _Count:
     if values["on_hand"] < 0:
         raise CellError(f"on_hand: {values['on_hand']} is negative")
     return _Count(row, values["sku"], values.get("warehouse", ""), values["on_hand"])
+
+
+@dataclass(frozen=True)
+class _BinRow:
+    row: int
+    warehouse: str
+    bin: str
+    place: int | None
+    sku: str
+
+
+def _bin_from(row: int, values: dict[str, Any]) -> _BinRow:
+    if not values["bin"]:
+        raise CellError("bin: it is empty")
+    return _BinRow(
+        row, values.get("warehouse", ""), values["bin"], values.get("place"), values.get("sku", "")
+    )
+
+
+def _save_bins(
+    session: Session,
+    *,
+    tenant_id: int,
+    rows: Sequence[_BinRow],
+    articles: Mapping[str, int | str],
+    dry_run: bool,
+) -> list[SheetResult]:
+    """Save rows one by one, so that what a rule refuses does not stop the others."""
+    results = []
+    for row in rows:
+        outcome, reason = SheetOutcome.unchanged, ""
+        try:
+            with session.begin_nested():
+                warehouse = pick_warehouse(session, tenant_id, row.warehouse)
+                is_new = save_bin(session, warehouse, row.bin, row.place)
+                lies_in = get_bin(session, warehouse, row.bin)
+                moved = row.sku and put_articles(session, warehouse, lies_in, [int(articles[row.sku])])
+            if is_new:
+                outcome = SheetOutcome.new
+            elif moved or is_new is not None:
+                outcome = SheetOutcome.changed
+        except RuleError as error:
+            outcome, reason = SheetOutcome.refused, str(error)
+        results.append(SheetResult(row=row.row, sku=row.sku, outcome=outcome, reason=reason))
+    if dry_run:
+        session.rollback()
+    return results
 
 
 def _article_from(row: int, values: dict[str, Any]) -> SheetArticle:

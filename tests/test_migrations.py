@@ -21,6 +21,7 @@ from models import db
 from models.account import Side
 from models.alarm import Alarm, AlarmKind
 from models.article import Article, ArticleKind, ArticlePrice, BundlePart
+from models.bin import Bin, get_bin, put_articles, save_bin
 from models.call import CallData, save_calls
 from models.columns import need_id
 from models.cycle import Cycle, begin_run
@@ -31,17 +32,22 @@ from models.listing import LimitScope, StockLimit
 from models.order import Actor, LinePart, Order, OrderLine, lines_of
 from models.outbound import Outbound, OutboundKind, claim_due
 from models.payment import record_payment
+from models.pick_list import PickItem, PickList, PickMode, PickOrder, PickScan
+from models.pick_scan import scan
+from models.picking import begin_walk
 from models.shipment import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
 from models.stock import Allocation, StockLevel, Warehouse
 from models.tenant import Tenant
 from tests.support.builders import (
     PLACED_AT,
+    Shop,
     add_article,
     get_order,
     make_invoicing_shop,
     make_line,
     make_order,
     make_shop,
+    release,
     take_in,
 )
 
@@ -72,8 +78,19 @@ def fill(session: Session) -> None:
     run_id = need_id(begin_run(session, account_id, Cycle.shipping_sync).id)
     assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
     save_calls(session, account_id, run_id, [CallData("UpdateSoldItems", reads=False, order_numbers=("3",))])
+    add_picking(session, shop)
     document = issue_invoice(session, get_order(session, "3"), actor=Actor.person)
     save_files(session, {need_id(document.id): b"%PDF"})
+
+
+def add_picking(session: Session, shop: Shop) -> None:
+    """Put an article into a bin, and pick one unit of an order of two."""
+    warehouse = session.get_one(Warehouse, shop.warehouse_id)
+    save_bin(session, warehouse, "A", 1)
+    article = add_article(session, shop, "PAN", on_hand=2)
+    put_articles(session, warehouse, get_bin(session, warehouse, "A"), [article])
+    release(session, shop, make_order("4", make_line("p", "PAN", 2)))
+    scan(session, need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, 1).id), "PAN")
 
 
 def sizes(url: str) -> dict[str, int]:
@@ -130,7 +147,7 @@ def test_the_schema_goes_up_and_down_with_data_in_place(at_empty: str) -> None:
     assert db.find_schema(at_empty) is Schema.empty
     db.upgrade(at_empty)
 
-    assert filled["sales_order"] == 3
+    assert filled["sales_order"] == 4
     assert sizes(at_empty) == fresh
     assert db.find_schema(at_empty) is Schema.current
 
@@ -199,6 +216,25 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
     session.add(parcel)
     session.flush()
 
+    pick_list = PickList(tenant_id=shop.tenant_id, mode=PickMode.single)
+    session.add(pick_list)
+    session.flush()
+    list_id = need_id(pick_list.id)
+    session.add(PickOrder(pick_list_id=list_id, order_id=order_id, rank=1))
+    session.flush()
+    ended = PickList(tenant_id=shop.tenant_id, mode=PickMode.single)
+    session.add(ended)
+    session.add(Bin(warehouse_id=shop.warehouse_id, name="A", place=1))
+    session.flush()
+
+    def pick_item(**values: int) -> PickItem:
+        fields = {"order_line_id": line_id, "level_id": 1, "article_id": mug, "quantity": 1, **values}
+        return PickItem(pick_list_id=list_id, order_id=order_id, **fields)
+
+    item = pick_item(level_id=2)
+    session.add(item)
+    session.flush()
+
     def order_line(**values: Any) -> OrderLine:
         fields = {"quantity": 1, "price": Decimal(1), "position": 0, "external_id": "new", **values}
         return OrderLine(order_id=order_id, account_id=account_id, **fields)
@@ -225,7 +261,7 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
         ("order_line_quantity", order_line(cancelled=-1)),
         ("order_line_", order_line(cancelled=2)),
         ("order_line_", order_line(quantity=-1)),
-        ("order_line_allocated", order_line(allocated=-1)),
+        ("order_line_", order_line(allocated=-1)),
         ("order_line_allocated", order_line(quantity=3, allocated=1, cancelled=1, shipped=2)),
         ("order_line_returned", order_line(quantity=3, shipped=1, returned=2)),
         ("order_line_returned", order_line(returned=-1)),
@@ -234,6 +270,22 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
         ("order_line.order_id", order_line(external_id="a")),
         ("line_part_quantity", LinePart(order_line_id=line_id, article_id=cup, quantity=0)),
         ("allocation_quantity", Allocation(order_line_id=line_id, level_id=level_id, quantity=0)),
+        ("allocation_picked", Allocation(order_line_id=line_id, level_id=level_id, quantity=1, picked=2)),
+        ("allocation_picked", Allocation(order_line_id=line_id, level_id=level_id, quantity=1, picked=-1)),
+        ("order_line_picked", order_line(quantity=3, allocated=1, picked=2)),
+        ("order_line_picked", order_line(picked=-1)),
+        ("pick_order", PickOrder(pick_list_id=need_id(ended.id), order_id=order_id, rank=1)),
+        ("pick_order_box", PickOrder(pick_list_id=need_id(ended.id), order_id=order_id, rank=1, box=-1)),
+        ("pick_item_picked", pick_item(picked=2)),
+        ("pick_item_picked", pick_item(picked=-1)),
+        ("pick_item_put_back", pick_item(put_back=-1)),
+        ("pick_item.order_line_id", pick_item(level_id=2)),
+        (
+            "pick_scan_quantity",
+            PickScan(pick_list_id=list_id, number=1, pick_item_id=need_id(item.id), quantity=0),
+        ),
+        ("bin_place", Bin(warehouse_id=shop.warehouse_id, name="B", place=-1)),
+        ("bin.warehouse_id", Bin(warehouse_id=shop.warehouse_id, name="A", place=2)),
         ("bundle_part_quantity", BundlePart(bundle_id=cup, part_id=mug, quantity=0)),
         ("parcel_line_quantity", ParcelLine(parcel_id=need_id(parcel.id), order_line_id=line_id, quantity=0)),
         ("parcel.shipment_id", Parcel(shipment_id=shipment_id, number=1)),

@@ -29,6 +29,10 @@ from models.order_intake import save_orders
 from models.order_life import cancel_order
 from models.outbound import OutboundKind, claim_due, lock_claimed, mark_sent
 from models.payment import record_payment
+from models.pick_items import ScanError
+from models.pick_list import PickMode
+from models.pick_scan import report_short, scan
+from models.picking import begin_walk
 from models.settings import get_settings
 from models.shipment import ParcelData, record_shipment
 from models.stock_moves import allocate, set_on_hand
@@ -138,6 +142,44 @@ def pay(external_id: str) -> str:
         account = account_data(session.get_one(Account, order.account_id))
         record_payment(session, account, order, Decimal("1.00"), PLACED_AT)
     return "paid"
+
+
+def pick(list_id: int, skus: Sequence[str]) -> Counter[str]:
+    """Scan articles one by one, again and again, until none is wanted; return what counted, and refusals."""
+    done: Counter[str] = Counter()
+    left = list(skus)
+    while left:
+        sku = left.pop(0)
+        try:
+            with session_scope() as session:
+                scan(session, list_id, sku)
+            done[sku] += 1
+            left.append(sku)
+        except ScanError as error:
+            done[error.refusal] += 1
+    return done
+
+
+def walk(tenant_id: int, orders: int) -> int:
+    """Make lists with boxes as long as orders wait; return how many."""
+    for count in range(100):
+        try:
+            with session_scope() as session:
+                begin_walk(session, tenant_id, PickMode.boxes, orders)
+        except RuleError:
+            return count
+    raise AssertionError("orders never end")
+
+
+def disturb(list_id: int, external_id: str, step: str) -> str | Counter[str]:
+    """Pick, or let something happen to an order of the list meanwhile."""
+    if step == "pick":
+        return pick(list_id, ["CUP", "MUG"])
+    if step == "short":
+        with session_scope() as session:
+            report_short(session, list_id, external_id, 1)
+        return "short"
+    return take_step(external_id, step)
 
 
 def count_stock(article_id: int, warehouse_id: int, quantity: int) -> str:

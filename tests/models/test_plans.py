@@ -10,11 +10,15 @@ from sqlalchemy import event
 from sqlmodel import Session
 
 from models.article_intake import link_members, save_articles
+from models.columns import need_id
 from models.db import get_engine, session_scope
 from models.invoicing import issue_invoice, list_to_invoice
 from models.matching import DEFAULT_RULES
 from models.order import Actor
 from models.outbound import OutboundKind, count_due, list_due
+from models.pick_list import PickMode
+from models.pick_scan import scan, undo
+from models.picking import begin_walk
 from models.status import status_of_accounts
 from models.stock import note_sold_there
 from models.stock_moves import set_on_hand
@@ -26,6 +30,7 @@ from tests.support.builders import (
     make_line,
     make_order,
     make_shop,
+    release,
     ship_units,
     take_in,
 )
@@ -118,3 +123,27 @@ def test_looking_for_what_to_invoice_walks_nothing(sqlite_file: str) -> None:
     assert any("ix_order_line_to_invoice" in step for step in plans)
     # The order itself is asked for by its number, by the test.
     assert [step for step in bad(plans) if "sales_order.external_id = ?" not in step] == []
+
+
+def test_a_scan_reads_no_list_whole(sqlite_database: str) -> None:
+    """It asks the same of a list of sixty orders as of one of three: for its article's rows, by an index."""
+    asked: list[list[str]] = []
+    with session_scope() as session:
+        for orders in (3, 60):
+            shop = make_shop(session, f"shop-{orders}")
+            lines = [make_line(f"{orders}-{number}", f"SKU-{number}") for number in range(orders)]
+            for line in lines:
+                add_article(session, shop, line.sku, on_hand=1)
+            release(session, shop, *(make_order(line.external_id, line) for line in lines))
+            list_id = need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, orders).id)
+            session.expunge_all()
+            with plans_of(session) as plans:
+                scan(session, list_id, "SKU-1")
+                undo(session, list_id)
+            asked.append(plans)
+
+    walks = re.compile(
+        r"SCAN (?!pick_scan|CONSTANT|\()|pick_item USING INDEX (?!ix_pick_item_open)\w+ \(pick_list_id=\?\)"
+    )
+    assert [step for step in asked[0] if walks.search(step)] == []
+    assert asked[1] == asked[0]

@@ -37,6 +37,8 @@ from models.order import (
 )
 from models.order_intake import Intake, save_orders
 from models.outbound import Outbound, OutboundKind, OutboundState
+from models.pick_list import ON_LIST, PickItem, PickOrder, whole_units
+from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import Allocation, StockLevel, StockMovement, Warehouse, main_warehouse
 from models.stock_moves import set_on_hand
@@ -287,7 +289,10 @@ def row_counts(session: Session, *tables: type[Any]) -> list[int]:
 
 
 def check_laws(session: Session) -> None:
-    """Law 4: the ledger sums to each level, allocations to what is allocated, lines hold what they say."""
+    """Law 4: the ledger sums to each level, allocations to what is allocated, lines hold what they say.
+
+    What lies ready of a line is what its parts allow, and no open pick list asks for more than is promised.
+    """
     session.flush()
     session.expire_all()
     moved: dict[int, int] = defaultdict(int)
@@ -296,7 +301,11 @@ def check_laws(session: Session) -> None:
     promised: dict[int, int] = defaultdict(int)
     by_line: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     levels = {need_id(level.id): level for level in session.exec(select(StockLevel))}
+    ready: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    allocations: dict[tuple[int, int], Allocation] = {}
     for row in session.exec(select(Allocation)):
+        allocations[row.order_line_id, row.level_id] = row
+        ready[row.order_line_id].append((levels[row.level_id].article_id, row.quantity, row.picked))
         promised[row.level_id] += row.quantity
         by_line[row.order_line_id][levels[row.level_id].article_id] += row.quantity
     for level_id, level in levels.items():
@@ -314,6 +323,26 @@ def check_laws(session: Session) -> None:
                 expected[article_id] += line.allocated * part.quantity * quantity
         told = dict(by_line[need_id(line.id)])
         assert told == {article_id: units for article_id, units in expected.items() if units}
+        assert line.picked == whole_units(ready[need_id(line.id)], line.allocated) <= line.allocated
+    on_open_lists = (
+        select(PickItem)
+        .join(PickOrder, ON_LIST)
+        .where(col(PickOrder.outcome).is_(None), col(PickItem.quantity) > 0)
+    )
+    for item in session.exec(on_open_lists):
+        row = allocations[item.order_line_id, item.level_id]
+        assert item.picked <= row.picked
+        assert item.quantity - item.picked <= row.quantity - row.picked
+
+
+def release(session: Session, shop: Shop, *records: OrderData) -> list[int]:
+    """Take orders in and hand them to the warehouse; return their ids."""
+    take_in(session, shop, *records)
+    orders = [get_order(session, record.external_id) for record in records]
+    for order in orders:
+        release_order(session, order)
+    session.flush()
+    return [need_id(order.id) for order in orders]
 
 
 SELLER = {

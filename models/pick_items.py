@@ -1,0 +1,345 @@
+"""What the items of a pick list ask for and count, and which of its orders stop there.
+
+Whoever changes a list takes the tenant's lock first (`lock_open`): two scanners come one after the other.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy import select as sqlalchemy_select
+from sqlmodel import Session, col, select
+
+from models.among import among, in_batches
+from models.article import Article
+from models.bin import bins_of
+from models.columns import MAX_COUNT, need_id, utc_now
+from models.errors import NotFoundError, RuleError
+from models.order import NO_HINDRANCE, SHORTAGES, Actor, Hold, Order, OrderEvent, OrderLine, OrderState
+from models.pick_list import ON_LIST, PickItem, PickList, PickListState, PickOrder, PickOutcome, whole_units
+from models.stock import Allocation, StockLevel, Warehouse
+from models.tenant import lock_tenants
+from models.upsert import insert_rows, update_rows
+
+PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
+"""Holds with which what is promised to an order may be picked."""
+
+
+class Refusal(StrEnum):
+    """Why a scan does not count."""
+
+    unknown = "unknown"
+    ambiguous = "ambiguous"
+    not_on_list = "not_on_list"
+    surplus = "surplus"
+    stopped = "stopped"
+    """Only orders that were cancelled, held or shipped meanwhile wanted it."""
+    list_ended = "list_ended"
+
+
+class ScanError(RuleError):
+    """A scan that does not count, in a picker's words; nothing was changed."""
+
+    def __init__(self, refusal: Refusal, reason: str) -> None:
+        super().__init__(reason)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """Units that were taken and are no longer wanted."""
+
+    sku: str
+    order: str
+    box: int
+    quantity: int
+
+
+def get_list(session: Session, list_id: int) -> PickList:
+    """Return a pick list. Raises: NotFoundError."""
+    pick_list = session.get(PickList, list_id) if 0 < list_id <= MAX_COUNT else None
+    if pick_list is None:
+        raise NotFoundError(f"There is no pick list {list_id}; `warenfluss pick list` shows them.")
+    return pick_list
+
+
+def lock_open(session: Session, list_id: int) -> PickList:
+    """Return a list with its tenant locked. Raises: ScanError, if it has ended."""
+    pick_list = get_list(session, list_id)
+    lock_tenants(session, [pick_list.tenant_id])
+    session.flush()
+    session.refresh(pick_list)
+    if pick_list.state is not PickListState.open:
+        raise ScanError(
+            Refusal.list_ended, f"Pick list {list_id} is {pick_list.state}; nothing on it changes any more."
+        )
+    return pick_list
+
+
+def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
+    """Return those of the orders that must not go on to the parcel, each with why: "is cancelled" …"""
+    reasons: dict[int, str] = {}
+    for batch in in_batches(order_ids):
+        states = session.execute(
+            select(col(Order.id), col(Order.state)).where(
+                among(col(Order.id), batch), Order.state != OrderState.released
+            )
+        )
+        reasons.update({order_id: f"is {state}" for order_id, state in states})
+        held: dict[int, set[str]] = defaultdict(set)
+        for order_id, reason in session.execute(
+            select(col(Hold.order_id), col(Hold.reason)).where(
+                among(col(Hold.order_id), batch),
+                col(Hold.released_at).is_(None),
+                col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+            )
+        ):
+            held[order_id].add(reason)
+        for order_id, names in held.items():
+            reasons.setdefault(order_id, f"is held ({', '.join(sorted(names))})")
+    return reasons
+
+
+def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
+    """Return what is to be taken for orders: order, line, level, article and units."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    for batch in in_batches(order_ids):
+        rows += session.execute(
+            sqlalchemy_select(
+                col(OrderLine.order_id),
+                col(OrderLine.id),
+                col(StockLevel.id),
+                col(StockLevel.article_id),
+                col(Allocation.quantity) - Allocation.picked,
+            )
+            .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
+            .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
+            .where(among(col(OrderLine.order_id), batch), col(Allocation.quantity) > col(Allocation.picked))
+        ).tuples()
+    return rows
+
+
+def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[int, int]:
+    """Let an open list ask for what is promised to its orders and it does not ask for yet.
+
+    Returns: by article how many units more it asks for.
+    """
+    items = {
+        (item.order_line_id, item.level_id): item
+        for batch in in_batches(order_ids)
+        for item in session.exec(
+            select(PickItem)
+            .where(PickItem.pick_list_id == list_id, among(col(PickItem.order_id), batch))
+            .execution_options(populate_existing=True)
+        )
+    }
+    new: list[dict[str, int]] = []
+    added: dict[int, int] = defaultdict(int)
+    for order_id, line_id, level_id, article_id, units in units_to_take(session, order_ids):
+        item = items.get((line_id, level_id))
+        more = units - (item.quantity - item.picked if item else 0)
+        added[article_id] += max(0, more)
+        if item is None:
+            new.append(
+                {
+                    "pick_list_id": list_id,
+                    "order_id": order_id,
+                    "order_line_id": line_id,
+                    "level_id": level_id,
+                    "article_id": article_id,
+                    "quantity": units,
+                }
+            )
+        elif more > 0:
+            item.quantity += more
+            session.add(item)
+    session.flush()
+    insert_rows(session, PickItem, new)
+    if new:
+        _put_in_order(session, list_id)
+    return added
+
+
+def _put_in_order(session: Session, list_id: int) -> None:
+    """Number the items of a list along the walk; what lies in no bin comes last in its warehouse."""
+    rows = session.execute(
+        sqlalchemy_select(
+            col(PickItem.id),
+            col(PickItem.position),
+            col(PickItem.article_id),
+            col(PickOrder.rank),
+            col(Article.sku),
+            col(Warehouse.id),
+            col(Warehouse.priority),
+        )
+        .join(PickOrder, ON_LIST)
+        .join(Article, col(Article.id) == col(PickItem.article_id))
+        .join(StockLevel, col(StockLevel.id) == col(PickItem.level_id))
+        .join(Warehouse, col(Warehouse.id) == col(StockLevel.warehouse_id))
+        .where(col(PickItem.pick_list_id) == list_id)
+    ).all()
+    bins = bins_of(session, [row.article_id for row in rows])
+
+    def place(row: Any) -> tuple[Any, ...]:
+        lies_in = bins.get((row[5], row.article_id))
+        where = (0, lies_in.place, lies_in.name) if lies_in else (1, 0, "")
+        return (row.priority, row[5], where, row.sku, row.rank, row[0])
+
+    numbered = enumerate(sorted(rows, key=place), start=1)
+    update_rows(
+        session,
+        PickItem,
+        [{"row_id": row[0], "position": position} for position, row in numbered if row.position != position],
+    )
+
+
+def orders_on(session: Session, list_id: int) -> list[PickOrder]:
+    """Return the orders of a list that nothing has become of yet, by rank."""
+    query = (
+        select(PickOrder)
+        .where(PickOrder.pick_list_id == list_id, col(PickOrder.outcome).is_(None))
+        .order_by(col(PickOrder.rank))
+        .execution_options(populate_existing=True)
+    )
+    return list(session.exec(query).all())
+
+
+def settle_stops(
+    session: Session,
+    list_id: int,
+    noted: Sequence[PickOrder],
+    stops: Mapping[int, str],
+) -> list[str]:
+    """Stop orders on a list, and return in words what happened to those that were noted or stopped."""
+    by_id = {row.order_id: row for row in noted}
+    for order_id in stops:
+        if order_id not in by_id:
+            by_id[order_id] = session.get_one(PickOrder, (list_id, order_id), populate_existing=True)
+    if not by_id:
+        return []
+    numbers = numbers_of(session, list(by_id))
+    stopping = [row for row in by_id.values() if row.order_id in stops and row.outcome is None]
+    _stop(session, list_id, stopping, stops)
+    back = units_to_put_back(session, list_id, by_id, PickItem.put_back)
+    notices = []
+    for order_id, row in sorted(by_id.items()):
+        row.noted_at = None
+        session.add(row)
+        goods = ", ".join(f"{each.quantity} × {each.sku}" for each in back.get(order_id, ()))
+        where = f" from box {row.box}" if row.box else ""
+        if order_id in stops:
+            notices.append(
+                f"Order {numbers[order_id]} {stops[order_id]}: "
+                + (f"put back {goods}{where}." if goods else "nothing of it is wanted any more.")
+            )
+        elif goods:
+            notices.append(f"Order {numbers[order_id]} needs less: put back {goods}{where}.")
+    session.flush()
+    return notices
+
+
+def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapping[int, str]) -> None:
+    """Let orders fall off a list: what was taken for them there does not lie ready any more."""
+    ids = [row.order_id for row in rows]
+    items = [
+        item
+        for batch in in_batches(ids)
+        for item in session.exec(
+            select(PickItem)
+            .where(PickItem.pick_list_id == list_id, among(col(PickItem.order_id), batch))
+            .execution_options(populate_existing=True)
+        )
+    ]
+    taken = {need_id(item.id): item.picked for item in items}
+    count_units(session, [(item, -item.picked) for item in items if item.picked])
+    for item in items:
+        item.put_back += taken[need_id(item.id)]
+        item.quantity = 0
+        session.add(item)
+    for row in rows:
+        row.outcome, row.reason = PickOutcome.stopped, stops[row.order_id]
+        session.add(row)
+    session.flush()
+    insert_rows(
+        session,
+        OrderEvent,
+        [
+            pick_event(row.order_id, "picking_stopped", {"list": list_id, "reason": row.reason})
+            for row in rows
+        ],
+    )
+
+
+def count_units(session: Session, parts: Sequence[tuple[PickItem, int]]) -> None:
+    """Count units of items up or down, and with them what lies ready of their lines."""
+    if not parts:
+        return
+    line_ids = sorted({item.order_line_id for item, _ in parts})
+    for batch in in_batches(line_ids):
+        rows: dict[int, list[tuple[Allocation, int]]] = defaultdict(list)
+        for row, article_id in session.execute(
+            select(Allocation, col(StockLevel.article_id))
+            .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
+            .where(among(col(Allocation.order_line_id), batch))
+            .execution_options(populate_existing=True)
+        ):
+            rows[row.order_line_id].append((row, article_id))
+        by_level = {(row.order_line_id, row.level_id): row for each in rows.values() for row, _ in each}
+        for item, units in parts:
+            if (item.order_line_id, item.level_id) in by_level:
+                by_level[item.order_line_id, item.level_id].picked += units
+        for line in session.exec(
+            select(OrderLine).where(among(col(OrderLine.id), batch)).execution_options(populate_existing=True)
+        ):
+            promised = [(article_id, row.quantity, row.picked) for row, article_id in rows[need_id(line.id)]]
+            line.picked = whole_units(promised, line.allocated)
+            session.add(line)
+    for item, units in parts:
+        item.picked += units
+        session.add(item)
+    session.flush()
+
+
+def units_to_put_back(
+    session: Session, list_id: int, order_ids: Iterable[int], units: Any
+) -> dict[int, list[PutBack]]:
+    """Return by order what of a column of its items is above zero, by rank and SKU."""
+    found: dict[int, list[PutBack]] = {}
+    for batch in in_batches(list(order_ids)):
+        rows = session.execute(
+            sqlalchemy_select(
+                col(Order.id), col(Order.external_id), col(PickOrder.box), col(Article.sku), func.sum(units)
+            )
+            .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
+            .join(PickItem, ON_LIST)
+            .join(Article, col(Article.id) == col(PickItem.article_id))
+            .where(col(PickItem.pick_list_id) == list_id, among(col(PickItem.order_id), batch), units > 0)
+            .group_by(
+                col(Order.id),
+                col(Order.external_id),
+                col(PickOrder.box),
+                col(PickOrder.rank),
+                col(Article.sku),
+            )
+            .order_by(col(PickOrder.rank), col(Article.sku))
+        )
+        for order_id, number, box, sku, quantity in rows:
+            found.setdefault(order_id, []).append(PutBack(sku, number, box, int(quantity)))
+    return found
+
+
+def numbers_of(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
+    numbers: dict[int, str] = {}
+    for batch in in_batches(order_ids):
+        rows = session.execute(
+            select(col(Order.id), col(Order.external_id)).where(among(col(Order.id), batch))
+        )
+        numbers.update(rows.tuples().all())
+    return numbers
+
+
+def pick_event(order_id: int, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
+    return {"order_id": order_id, "at": utc_now(), "actor": Actor.person, "kind": kind, "detail": detail}

@@ -1,0 +1,220 @@
+"""Pick list: which units are taken from which places for which orders, and what was taken.
+
+Lists are made in `models.picking` and walked in `models.pick_scan`. Here are the tables, and what other
+steps of an order's life tell its open list: that something happened to the order (`note_orders`), or that
+less is promised to it (`fit_items`).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    and_,
+    text,
+    update,
+)
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.among import among, in_batches
+from models.columns import Code, code, instant, utc_now
+from models.stock import Allocation
+
+
+class PickMode(StrEnum):
+    single = "single"
+    """One order."""
+    batch = "batch"
+    """All units of an article together, sorted to their orders after the walk."""
+    boxes = "boxes"
+    """Several orders in one walk, each into the box with its number."""
+
+
+class PickListState(StrEnum):
+    open = "open"
+    closed = "closed"
+    cancelled = "cancelled"
+
+
+class PickOutcome(StrEnum):
+    """What became of an order on a list; none yet while it is open."""
+
+    ready = "ready"
+    """All that is still to leave of it lies ready."""
+    partly = "partly"
+    """Something lies ready, and something is missing."""
+    unpicked = "unpicked"
+    stopped = "stopped"
+    """Cancelled, held or shipped meanwhile, or the list was given up; what was taken goes back."""
+
+
+class PickList(SQLModel, table=True):
+    __tablename__ = "pick_list"
+    __table_args__ = (Index("ix_pick_list_tenant_state", "tenant_id", "state"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    mode: PickMode = code(PickMode)
+    state: PickListState = code(PickListState, PickListState.open)
+    created_at: datetime = instant()
+    ended_at: datetime | None = instant(nullable=True)
+    scans: int = 0
+    """The number of the last scan that counted."""
+
+
+class PickOrder(SQLModel, table=True):
+    """An order on a list; it is on one open list at most."""
+
+    __tablename__ = "pick_order"
+    __table_args__ = (
+        PrimaryKeyConstraint("pick_list_id", "order_id"),
+        CheckConstraint("box >= 0", name="box"),
+        Index(
+            "uq_pick_order_open",
+            "order_id",
+            unique=True,
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+        Index(
+            "ix_pick_order_noted",
+            "pick_list_id",
+            sqlite_where=text("noted_at IS NOT NULL"),
+            postgresql_where=text("noted_at IS NOT NULL"),
+        ),
+    )
+
+    pick_list_id: int = Field(foreign_key="pick_list.id")
+    order_id: int = Field(foreign_key="sales_order.id")
+    rank: int
+    """From 1: who comes first gets what there is."""
+    box: int = 0
+    """Its number in a walk with boxes, else 0."""
+    outcome: PickOutcome | None = Field(default=None, sa_type=Code(PickOutcome), nullable=True)
+    reason: str = ""
+    """Why it was stopped."""
+    noted_at: datetime | None = instant(nullable=True)
+    """When something happened to it that its list has not told a picker yet."""
+
+
+class PickItem(SQLModel, table=True):
+    """Units of one article at one level for one order line."""
+
+    __tablename__ = "pick_item"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["pick_list_id", "order_id"], ["pick_order.pick_list_id", "pick_order.order_id"]
+        ),
+        UniqueConstraint("order_line_id", "level_id", "pick_list_id"),
+        CheckConstraint("picked >= 0 AND picked <= quantity", name="picked"),
+        CheckConstraint("put_back >= 0", name="put_back"),
+        Index("ix_pick_item_order", "pick_list_id", "order_id"),
+        Index("ix_pick_item_article", "pick_list_id", "article_id"),
+        Index(
+            "ix_pick_item_open",
+            "pick_list_id",
+            "article_id",
+            "position",
+            sqlite_where=text("picked < quantity"),
+            postgresql_where=text("picked < quantity"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    pick_list_id: int
+    order_id: int
+    # No foreign keys here: a migration may lock one table in use, and such rows are never deleted.
+    order_line_id: int
+    level_id: int
+    article_id: int
+    position: int = 0
+    """In the walk."""
+    quantity: int
+    picked: int = 0
+    put_back: int = 0
+    """Taken, and then no longer wanted."""
+
+
+class PickScan(SQLModel, table=True):
+    """What a scan of an open list counted for an item, so that it can be undone."""
+
+    __tablename__ = "pick_scan"
+    __table_args__ = (
+        PrimaryKeyConstraint("pick_list_id", "number", "pick_item_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    pick_list_id: int = Field(foreign_key="pick_list.id")
+    number: int
+    pick_item_id: int = Field(foreign_key="pick_item.id")
+    quantity: int
+
+
+ON_LIST = and_(
+    col(PickOrder.pick_list_id) == col(PickItem.pick_list_id),
+    col(PickOrder.order_id) == col(PickItem.order_id),
+)
+"""Joins the items and orders of lists."""
+
+
+def whole_units(promised: Iterable[tuple[int, int, int]], allocated: int) -> int:
+    """Return how many of a line lie ready whole.
+
+    `promised` has (article id, units promised, units that lie ready) of every level, `allocated` is what is
+    promised to the line; the scarcest of its parts decides.
+    """
+    sums: dict[int, tuple[int, int]] = {}
+    for article_id, quantity, picked in promised:
+        before = sums.get(article_id, (0, 0))
+        sums[article_id] = before[0] + quantity, before[1] + picked
+    return min((picked * allocated // quantity for quantity, picked in sums.values() if quantity), default=0)
+
+
+def note_orders(session: Session, order_ids: Iterable[int]) -> None:
+    """Let the open lists of these orders look at them again before the next unit is taken."""
+    for batch in in_batches(sorted(order_ids)):
+        session.execute(
+            update(PickOrder)
+            .where(among(col(PickOrder.order_id), batch), col(PickOrder.outcome).is_(None))
+            .values(noted_at=utc_now())
+        )
+
+
+def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
+    """Let open lists ask for no more of these lines than is still promised to them.
+
+    `put_back` says that what was taken in vain is still in the house, and goes back to its place.
+    """
+    changed: set[int] = set()
+    for batch in in_batches(sorted(line_ids)):
+        rows = session.execute(
+            select(PickItem, col(Allocation.quantity), col(Allocation.picked))
+            .join(PickOrder, ON_LIST)
+            .outerjoin(
+                Allocation,
+                and_(
+                    col(Allocation.order_line_id) == col(PickItem.order_line_id),
+                    col(Allocation.level_id) == col(PickItem.level_id),
+                ),
+            )
+            .where(among(col(PickItem.order_line_id), batch), col(PickOrder.outcome).is_(None))
+            .execution_options(populate_existing=True)
+        )
+        for item, promised, lying in rows:
+            picked = min(item.picked, lying or 0)
+            left = min(item.quantity - item.picked, (promised or 0) - (lying or 0))
+            if (picked, picked + left) == (item.picked, item.quantity):
+                continue
+            if put_back:
+                item.put_back += item.picked - picked
+            item.picked, item.quantity = picked, picked + left
+            session.add(item)
+            changed.add(item.order_id)
+    if changed:
+        session.flush()
+        note_orders(session, changed)

@@ -1,0 +1,357 @@
+"""The scans of a walk: what counts for which order, taking a scan back, and what is not in its place.
+
+Each order is looked at once more before a unit counts for it. A scan that is refused changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from models.among import among
+from models.article import Article, ArticleKind
+from models.article_list import skus_by_id
+from models.columns import MAX_COUNT, need_id
+from models.errors import RuleError
+from models.matching import LONGEST_SCAN, find_scanned
+from models.order import SHORTAGES, Hold, OrderEvent
+from models.pick_items import (
+    Refusal,
+    ScanError,
+    add_items,
+    count_units,
+    find_stops,
+    lock_open,
+    numbers_of,
+    pick_event,
+    settle_stops,
+)
+from models.pick_list import ON_LIST, PickItem, PickList, PickOrder, PickScan
+from models.stock_moves import allocate, serve_waiting, write_off_missing
+from models.upsert import insert_rows
+
+SHOWN = 40
+"""Characters of a code that a message quotes."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Units of an article for one order line."""
+
+    order: str
+    """The order's number."""
+    box: int
+    """0 where there are no boxes."""
+    quantity: int
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a scan counted."""
+
+    number: int
+    """By which it is undone."""
+    sku: str
+    portions: list[Portion]
+    """Where the units go."""
+    picked: int
+    """Of the article on this list, this scan included."""
+    asked: int
+    is_complete: bool
+    """Whether nothing is left to take on this list."""
+    notices: list[str]
+    """What happened to orders of the list meanwhile, each told once, and at the list's end again."""
+
+
+@dataclass(frozen=True)
+class ShortResult:
+    """What became of units that were not in their place."""
+
+    sku: str
+    missing: int
+    written_off: int
+    """By how much stock on hand was corrected: what is missing, and what nobody had been promised."""
+    elsewhere: int
+    """Units that the list asks for at other places now."""
+    orders: list[str]
+    """Those concerned."""
+    short: list[str]
+    """Those of them that wait for stock now."""
+    notices: list[str]
+    """As a scan has them."""
+
+
+def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanResult:
+    """Count units of an article up, given by its SKU or GTIN, for the order that comes first.
+
+    Raises: ScanError, if the code is unknown, ambiguous or of no article here, if so many are not wanted any
+    more, or if the list has ended; then nothing is changed.
+    """
+    pick_list = lock_open(session, list_id)
+    if not 1 <= quantity <= MAX_COUNT:
+        raise ScanError(Refusal.surplus, f"{quantity} is no number of units.")
+    article_id, sku = _identify(session, pick_list, code)
+    noted, stops = _noted(session, list_id)
+    while True:
+        items = _open_items(session, list_id, article_id, stops, quantity)
+        further = find_stops(session, sorted({item.order_id for item in items}))
+        if not further:
+            break
+        stops |= further
+    there = sum(item.quantity - item.picked for item in items)
+    if there < quantity:
+        raise _not_wanted(session, list_id, article_id, sku, there, stops)
+    pick_list.scans += 1
+    session.add(pick_list)
+    notices = settle_stops(session, list_id, noted, stops)
+    parts: list[tuple[PickItem, int]] = []
+    rest = quantity
+    for item in items:
+        parts.append((item, min(rest, item.quantity - item.picked)))
+        rest -= parts[-1][1]
+        if not rest:
+            break
+    count_units(session, parts)
+    insert_rows(
+        session,
+        PickScan,
+        [
+            {
+                "pick_list_id": list_id,
+                "number": pick_list.scans,
+                "pick_item_id": need_id(item.id),
+                "quantity": units,
+            }
+            for item, units in parts
+        ],
+    )
+    return _result(session, pick_list, pick_list.scans, article_id, sku, parts, notices)
+
+
+def undo(session: Session, list_id: int, *, number: int | None = None, code: str = "") -> ScanResult:
+    """Take a scan back: the one of this number, or the last one, of an article if its code is given.
+
+    Raises: ScanError, RuleError, if there is none, or what it counted is to be put back already.
+    """
+    pick_list = lock_open(session, list_id)
+    query = (
+        select(PickScan, PickItem)
+        .join(PickItem, col(PickItem.id) == col(PickScan.pick_item_id))
+        .where(PickScan.pick_list_id == list_id)
+        .execution_options(populate_existing=True)
+    )
+    if number is None:
+        last = select(func.max(PickScan.number)).where(PickScan.pick_list_id == list_id)
+        if code:
+            article_id, _ = _identify(session, pick_list, code)
+            last = last.join(PickItem, col(PickItem.id) == col(PickScan.pick_item_id)).where(
+                PickItem.article_id == article_id
+            )
+        number = session.exec(last).one()
+    rows = session.exec(query.where(PickScan.number == number)).all() if number else []
+    if not rows or number is None:
+        raise RuleError(f"Pick list {list_id} has no such scan that could be undone.")
+    if any(item.picked < taken.quantity for taken, item in rows):
+        raise RuleError("What this scan counted is no longer wanted and is to be put back already.")
+    parts = [(item, -taken.quantity) for taken, item in rows]
+    count_units(session, parts)
+    for taken, _ in rows:
+        session.delete(taken)
+    session.flush()
+    article_id = parts[0][0].article_id
+    sku = skus_by_id(session, [article_id])[article_id]
+    return _result(session, pick_list, number, article_id, sku, parts, [])
+
+
+def report_short(session: Session, list_id: int, code: str, missing: int | None = None) -> ShortResult:
+    """Note that units of an article are not in their place, by default all that are still to be taken there.
+
+    The place is the next one of the walk. Orders that come last on the list lose them first; they are
+    promised other stock if there is any, and the list asks for it; the others wait, held as short of stock.
+    Raises: ScanError, as `scan` does; then nothing is changed.
+    """
+    pick_list = lock_open(session, list_id)
+    article_id, sku = _identify(session, pick_list, code)
+    noted, stops = _noted(session, list_id)
+    stops |= find_stops(session, _orders_of(session, list_id, article_id))
+    items = _open_items(session, list_id, article_id, stops)
+    items = [item for item in items if item.level_id == items[0].level_id]
+    there = sum(item.quantity - item.picked for item in items)
+    if not there:
+        raise _not_wanted(session, list_id, article_id, sku, 0, stops)
+    missing = there if missing is None else missing
+    if not 1 <= missing <= there:
+        raise ScanError(Refusal.surplus, f"{there} of {sku} are still to be taken there, not {missing}.")
+    notices = settle_stops(session, list_id, noted, stops)
+    lost: dict[int, int] = {}
+    orders: list[int] = []
+    rest = missing
+    for item in reversed(items):
+        part = min(rest, item.quantity - item.picked)
+        if part:
+            lost[item.order_line_id] = part
+            orders.append(item.order_id)
+            rest -= part
+    orders = list(dict.fromkeys(reversed(orders)))
+    change, freed = write_off_missing(session, items[0].level_id, lost, f"pick list {list_id}")
+    allocate(session, orders)
+    elsewhere = add_items(session, list_id, orders).get(article_id, 0)
+    serve_waiting(session, freed)
+    short = session.exec(
+        select(Hold.order_id).where(
+            among(col(Hold.order_id), orders),
+            col(Hold.reason).in_(SHORTAGES),
+            col(Hold.released_at).is_(None),
+            among(col(Hold.order_line_id), lost),
+        )
+    ).all()
+    numbers = numbers_of(session, orders)
+    insert_rows(
+        session,
+        OrderEvent,
+        [
+            pick_event(order_id, "short_pick", {"list": list_id, "sku": sku, "waits": order_id in short})
+            for order_id in orders
+        ],
+    )
+    return ShortResult(
+        sku=sku,
+        missing=missing,
+        written_off=-change,
+        elsewhere=elsewhere,
+        orders=[numbers[order_id] for order_id in orders],
+        short=[numbers[order_id] for order_id in orders if order_id in short],
+        notices=notices,
+    )
+
+
+def _identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:
+    """Return the article of a list that a code means. Raises: ScanError."""
+    shown = "".join(sign for sign in code[: SHOWN + 1] if sign.isprintable())
+    shown = f"{shown[:SHOWN]}…" if len(code) > SHOWN else shown
+    if len(code) > LONGEST_SCAN:
+        raise ScanError(Refusal.unknown, f"{shown!r} is too long for a SKU or GTIN.")
+    found = find_scanned(session, pick_list.tenant_id, code)
+    if not found:
+        raise ScanError(Refusal.unknown, f"{shown!r} is no SKU or GTIN of an article.")
+    here = session.exec(
+        select(PickItem.article_id)
+        .where(PickItem.pick_list_id == pick_list.id, among(col(PickItem.article_id), found))
+        .distinct()
+    ).all()
+    articles = {
+        need_id(article.id): article
+        for article in session.exec(select(Article).where(among(col(Article.id), found)))
+    }
+    if len(here) > 1:
+        skus = ", ".join(sorted(articles[article_id].sku for article_id in here))
+        raise ScanError(Refusal.ambiguous, f"{shown!r} may be any of {skus}; scan or type the SKU.")
+    if not here:
+        (first, *_) = [articles[article_id] for article_id in found]
+        advice = "it is a set: scan its parts" if first.kind is ArticleKind.bundle else "put it back"
+        raise ScanError(Refusal.not_on_list, f"{first.sku} is not on pick list {pick_list.id}; {advice}.")
+    return here[0], articles[here[0]].sku
+
+
+def _open_items(
+    session: Session, list_id: int, article_id: int, stops: Mapping[int, str], limit: int | None = None
+) -> list[PickItem]:
+    """Return what is still to be taken of an article, in the order of the walk."""
+    query = (
+        select(PickItem)
+        .where(
+            PickItem.pick_list_id == list_id,
+            PickItem.article_id == article_id,
+            col(PickItem.picked) < col(PickItem.quantity),
+            col(PickItem.order_id).not_in(list(stops)),
+        )
+        .order_by(col(PickItem.position), col(PickItem.id))
+        # Each has one unit at least.
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.exec(query).all())
+
+
+def _orders_of(session: Session, list_id: int, article_id: int) -> list[int]:
+    query = select(PickItem.order_id).where(
+        PickItem.pick_list_id == list_id,
+        PickItem.article_id == article_id,
+        col(PickItem.picked) < col(PickItem.quantity),
+    )
+    return list(session.exec(query.distinct()).all())
+
+
+def _not_wanted(
+    session: Session, list_id: int, article_id: int, sku: str, there: int, stops: Mapping[int, str]
+) -> ScanError:
+    """Say why so many units are not taken."""
+    if there:
+        return ScanError(Refusal.surplus, f"Only {there} more of {sku} are wanted.")
+    rows = session.execute(
+        select(col(PickItem.order_id), col(PickItem.quantity), col(PickOrder.reason))
+        .join(PickOrder, ON_LIST)
+        .where(col(PickItem.pick_list_id) == list_id, col(PickItem.article_id) == article_id)
+    ).all()
+    reasons = {order_id: reason for order_id, _, reason in rows if reason} | {
+        order_id: stops[order_id] for order_id, _, _ in rows if order_id in stops
+    }
+    taken = sum(quantity for order_id, quantity, _ in rows if order_id not in reasons)
+    if taken or not reasons:
+        return ScanError(Refusal.surplus, f"No more of {sku} is wanted: all {taken} are taken.")
+    numbers = numbers_of(session, list(reasons))
+    told = ", ".join(f"order {numbers[order_id]} {reason}" for order_id, reason in sorted(reasons.items()))
+    return ScanError(Refusal.stopped, f"{sku} is no longer wanted: {told}. Put it back.")
+
+
+def _noted(session: Session, list_id: int) -> tuple[list[PickOrder], dict[int, str]]:
+    """Return the orders of a list to which something happened, and those of them that stop here."""
+    rows = session.exec(
+        select(PickOrder)
+        .where(
+            PickOrder.pick_list_id == list_id,
+            col(PickOrder.noted_at).is_not(None),
+            col(PickOrder.outcome).is_(None),
+        )
+        .execution_options(populate_existing=True)
+    ).all()
+    return list(rows), find_stops(session, [row.order_id for row in rows]) if rows else {}
+
+
+def _result(
+    session: Session,
+    pick_list: PickList,
+    number: int,
+    article_id: int,
+    sku: str,
+    parts: Sequence[tuple[PickItem, int]],
+    notices: list[str],
+) -> ScanResult:
+    boxes = {
+        row.order_id: row.box
+        for row in session.exec(
+            select(PickOrder).where(
+                PickOrder.pick_list_id == pick_list.id,
+                among(col(PickOrder.order_id), {item.order_id for item, _ in parts}),
+            )
+        )
+    }
+    numbers = numbers_of(session, list(boxes))
+    asked, picked = session.execute(
+        select(func.sum(PickItem.quantity), func.sum(PickItem.picked)).where(
+            col(PickItem.pick_list_id) == pick_list.id, col(PickItem.article_id) == article_id
+        )
+    ).one()
+    left = select(PickItem.id).where(
+        PickItem.pick_list_id == pick_list.id, col(PickItem.picked) < col(PickItem.quantity)
+    )
+    return ScanResult(
+        number=number,
+        sku=sku,
+        portions=[Portion(numbers[item.order_id], boxes[item.order_id], abs(units)) for item, units in parts],
+        picked=int(picked),
+        asked=int(asked),
+        is_complete=session.exec(left.limit(1)).first() is None,
+        notices=notices,
+    )
