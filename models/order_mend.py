@@ -33,8 +33,9 @@ from models.order import (
 from models.order_checks import recheck
 from models.order_life import add_event, cancel_order, settle_holds
 from models.payment_due import ask_to_pay
+from models.pick_list import note_orders
 from models.service import PaymentKind, list_shipping_methods, payment_code
-from models.stock_moves import allocate, release_allocation, serve_waiting
+from models.stock_moves import allocate, serve_waiting, shrink_promise
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
 NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE
@@ -92,8 +93,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     if not quantity and all(each.quantity == each.cancelled for each in lines if each.id != line.id):
         cancel_order(session, order, actor=actor)
         return
-    free = release_allocation(session, [need_id(line.id)])
-    session.refresh(line)
+    free = shrink_promise(session, need_id(line.id), quantity - line.shipped)
     less = line.price * (there - quantity)
     _note(
         session,
@@ -211,6 +211,7 @@ def take_channels_version(session: Session, order: Order) -> None:
     session.add(order)
     add_event(session, order, "reopened", actor=Actor.person)
     session.flush()
+    note_orders(session, [need_id(order.id)])
 
 
 def find_line(session: Session, order: Order, number: str) -> OrderLine:
@@ -266,5 +267,6 @@ def _note_change(
 ) -> None:
     add_event(session, order, "edited", {"changes": dict(changes)}, actor=actor)
     session.flush()
+    note_orders(session, [need_id(order.id)])
     if check:
         recheck(session, _account(session, order), [need_id(order.id)])

@@ -212,8 +212,13 @@ def settle_stops(
     list_id: int,
     noted: Sequence[PickOrder],
     stops: Mapping[int, str],
+    *,
+    brief: bool = False,
 ) -> list[str]:
-    """Stop orders on a list, and return in words what happened to those that were noted or stopped."""
+    """Stop orders on a list, and return in words what happened to those that were noted or stopped.
+
+    `brief` leaves out those of which nothing goes back.
+    """
     by_id = {row.order_id: row for row in noted}
     for order_id in stops:
         if order_id not in by_id:
@@ -226,8 +231,6 @@ def settle_stops(
     back = units_to_put_back(session, list_id, by_id, PickItem.put_back)
     notices = []
     for order_id, row in sorted(by_id.items()):
-        row.noted_at = None
-        session.add(row)
         goods = ", ".join(f"{each.quantity} × {each.sku}" for each in back.get(order_id, ()))
         where = f" from box {row.box}" if row.box else ""
         if order_id in stops:
@@ -236,7 +239,11 @@ def settle_stops(
                 + (f"put back {goods}{where}." if goods else "nothing of it is wanted any more.")
             )
         elif goods:
-            notices.append(f"Order {numbers[order_id]} needs less: put back {goods}{where}.")
+            notices.append(f"Order {numbers[order_id]} needs less: put back {goods}{where} in all.")
+        elif row.noted_at is not None and not brief:
+            notices.append(f"Order {numbers[order_id]} was changed; go on with it.")
+        row.noted_at = None
+        session.add(row)
     session.flush()
     return notices
 

@@ -198,6 +198,7 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
     allocate(session, orders)
     elsewhere = add_items(session, list_id, orders).get(article_id, 0)
     serve_waiting(session, freed)
+    notices += settle_stops(session, list_id, _noted(session, list_id)[0], {}, brief=True)
     short = session.exec(
         select(Hold.order_id).where(
             among(col(Hold.order_id), orders),

@@ -354,6 +354,21 @@ def take_out(session: Session, quantities: Mapping[int, int], reference: str) ->
     serve_waiting(session, given_back)
 
 
+def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
+    """Promise at most so many of a line and give the rest back, what lies ready last.
+
+    Returns: the articles of which there is more now; the caller serves who waits for them.
+    """
+    (line,), allocations, levels = _lock_promises(session, [line_id])
+    if units >= line.allocated:
+        return set()
+    freed = _shrink(session, line, units, allocations[line_id], levels, {})
+    session.flush()
+    fit_items(session, [line_id], put_back=True)
+    touch_listings(session, freed)
+    return freed
+
+
 def write_off_missing(
     session: Session, level_id: int, missing: Mapping[int, int], reference: str
 ) -> tuple[int, set[int]]:
@@ -366,65 +381,88 @@ def write_off_missing(
     Returns: the change of on hand, and the articles of which there is more to promise elsewhere. The caller
     has the tenant locked, and lets the orders be served again.
     """
+    lines, allocations, levels = _lock_promises(session, sorted(missing))
+    level = levels[level_id]
+    change = level.allocated - sum(missing.values()) - level.on_hand
+    freed: set[int] = set()
+    for line in lines:
+        line_id = need_id(line.id)
+        rows = allocations[line_id]
+        promised = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
+        units = (promised - missing[line_id]) * line.allocated // promised
+        freed |= _shrink(session, line, units, rows, levels, {level_id: missing[line_id]})
+    level.on_hand += change
+    _write_ledger(session, [level], {level.article_id: change}, MovementReason.short_pick, reference)
+    fit_items(session, sorted(missing), put_back=True)
+    touch_listings(session, freed | {level.article_id})
+    return change, freed
+
+
+def _lock_promises(
+    session: Session, line_ids: Sequence[int]
+) -> tuple[Sequence[OrderLine], dict[int, list[Allocation]], dict[int, StockLevel]]:
+    """Return lines, what is promised to each, and the levels of that, locked, by id."""
     lines = session.exec(
         select(OrderLine)
-        .where(among(col(OrderLine.id), missing))
+        .where(among(col(OrderLine.id), line_ids))
         .order_by(col(OrderLine.id))
         .execution_options(populate_existing=True)
     ).all()
     allocations: dict[int, list[Allocation]] = defaultdict(list)
     for row in session.exec(
         select(Allocation)
-        .where(among(col(Allocation.order_line_id), missing))
+        .where(among(col(Allocation.order_line_id), line_ids))
         .order_by(col(Allocation.level_id))
         .execution_options(populate_existing=True)
     ):
         allocations[row.order_line_id].append(row)
-    level_ids = {level_id, *(row.level_id for rows in allocations.values() for row in rows)}
-    levels = {need_id(level.id): level for level in _lock_levels_by_id(session, sorted(level_ids))}
-    article, promised_there = levels[level_id].article_id, levels[level_id].allocated
+    level_ids = {row.level_id for rows in allocations.values() for row in rows}
+    levels = _lock_levels_by_id(session, sorted(level_ids))
+    return lines, allocations, {need_id(level.id): level for level in levels}
+
+
+def _shrink(
+    session: Session,
+    line: OrderLine,
+    units: int,
+    rows: Sequence[Allocation],
+    levels: Mapping[int, StockLevel],
+    missing: Mapping[int, int],
+) -> set[int]:
+    """Leave so many of a line promised: of all its parts what is missing at a level goes first.
+
+    Then goes what still lies in its place, then what lies ready. Returns: articles of which there is more.
+    """
     freed: set[int] = set()
-    for line in lines:
-        line_id = need_id(line.id)
-        promised: dict[int, list[Allocation]] = defaultdict(list)
-        for row in allocations[line_id]:
-            promised[levels[row.level_id].article_id].append(row)
-        of_article = sum(row.quantity for row in promised[article])
-        units = (of_article - missing[line_id]) * line.allocated // of_article
-        for part, rows in promised.items():
-            surplus = sum(row.quantity for row in rows)
-            surplus -= surplus * units // line.allocated
-            for row in rows:
-                if row.level_id == level_id:
-                    row.quantity -= missing[line_id]
-                    levels[level_id].allocated -= missing[line_id]
-                    surplus -= missing[line_id]
-            for row, lies_ready in [(row, ready) for ready in (False, True) for row in rows]:
-                gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
-                if gone:
-                    row.quantity -= gone
-                    row.picked -= gone if lies_ready else 0
-                    levels[row.level_id].allocated -= gone
-                    surplus -= gone
-                    freed.add(part)
-        left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in allocations[line_id]]
-        line.allocated = units
-        line.picked = whole_units(left, units)
-        session.add(line)
-        for row in allocations[line_id]:
-            if row.quantity:
-                session.add(row)
-            else:
-                session.delete(row)
-    level = levels[level_id]
-    change = promised_there - sum(missing.values()) - level.on_hand
-    level.on_hand += change
-    for each in levels.values():
-        session.add(each)
-    _write_ledger(session, [level], {article: change}, MovementReason.short_pick, reference)
-    fit_items(session, sorted(missing), put_back=True)
-    touch_listings(session, freed | {article})
-    return change, freed
+    by_article: dict[int, list[Allocation]] = defaultdict(list)
+    for row in rows:
+        by_article[levels[row.level_id].article_id].append(row)
+    for article, of_article in by_article.items():
+        surplus = sum(row.quantity for row in of_article)
+        surplus -= surplus * units // line.allocated
+        for row in of_article:
+            gone = missing.get(row.level_id, 0)
+            row.quantity -= gone
+            levels[row.level_id].allocated -= gone
+            surplus -= gone
+        for row, lies_ready in [(row, ready) for ready in (False, True) for row in of_article]:
+            gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
+            if gone:
+                row.quantity -= gone
+                row.picked -= gone if lies_ready else 0
+                levels[row.level_id].allocated -= gone
+                surplus -= gone
+                freed.add(article)
+    left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
+    line.allocated, line.picked = units, whole_units(left, units)
+    session.add(line)
+    for row in rows:
+        session.add(levels[row.level_id])
+        if row.quantity:
+            session.add(row)
+        else:
+            session.delete(row)
+    return freed
 
 
 def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:

@@ -10,8 +10,9 @@ from models.bin import get_bin, put_articles, save_bin
 from models.columns import need_id
 from models.db import session_scope
 from models.errors import RuleError
-from models.order import Actor, HoldReason, Order, OrderLine
+from models.order import Actor, AddressRole, HoldReason, Order, OrderLine
 from models.order_life import cancel_order, hold_order, settle_holds
+from models.order_mend import find_line, set_address, set_quantity, take_channels_version
 from models.pick_items import PutBack, ScanError
 from models.pick_list import PickItem, PickMode, PickOrder
 from models.pick_scan import report_short, scan, undo
@@ -269,7 +270,10 @@ def test_shipping_takes_what_lies_ready_and_needs_none(database: str) -> None:
         check_laws(session)
 
         answer = scan(session, number, "POT", 2)
-        assert answer.notices == ["Order 2 is shipped: nothing of it is wanted any more."]
+        assert answer.notices == [
+            "Order 1 was changed; go on with it.",
+            "Order 2 is shipped: nothing of it is wanted any more.",
+        ]
         scan(session, number, "MUG")
         result = close_list(session, number)
         assert (result.ready, result.stopped) == (["1", "3"], [StoppedOrder("2", "is shipped")])
@@ -314,6 +318,28 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
         if kind == "held":
             settle_holds(session, get_order(session, "1"), (HoldReason.changed_after_release,))
             assert list_waiting(session, shop.tenant_id, 9) == [need_id(order.id)]
+
+
+def test_an_order_that_is_mended_goes_on(database: str) -> None:
+    """Fewer units or another address: the picker hears of it, and only what is too much goes back."""
+    with session_scope() as session:
+        shop, number = make_walk(session)
+        order = get_order(session, "1")
+        scan(session, number, "MUG", 2)
+        set_address(session, order, AddressRole.shipping, {"street": "Hinterhof 1"})
+        assert scan(session, number, "CUP").notices == ["Order 1 was changed; go on with it."]
+
+        set_quantity(session, order, find_line(session, order, "1a"), 1, actor=Actor.person)
+        check_laws(session)
+        assert (picked(session), stock_in(session)["MUG"]) == ({"1a": 1}, (10, 4))
+        notices = ["Order 1 needs less: put back 1 × MUG from box 1 in all."]
+        assert scan(session, number, "CUP").notices == notices
+        scan(session, number, "POT")
+        closed = close_list(session, number, unfinished=True)
+        assert (closed.ready, closed.put_back) == (["1"], [PutBack("MUG", "1", 1, 1)])
+
+        take_channels_version(session, get_order(session, "2"))
+        assert list_waiting(session, shop.tenant_id, 9) == [need_id(get_order(session, "3").id)]
 
 
 def test_a_hold_that_came_unheard_stops_a_scan(database: str) -> None:
@@ -397,6 +423,7 @@ def test_a_set_that_is_short_gives_its_other_parts_back(database: str) -> None:
 
         result = report_short(session, number, "MUG")
         assert (result.missing, result.written_off, result.short) == (1, 1, ["1"])
+        assert result.notices == ["Order 1 needs less: put back 2 × CUP in all."]
         assert (picked(session), stock_in(session)) == ({"a": 1}, {"CUP": (4, 4), "MUG": (1, 1)})
         assert lines_in(session, "2") == {"b": (2, 2, 0, 0)}
         check_laws(session)

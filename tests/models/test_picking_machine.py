@@ -18,6 +18,7 @@ from models.db import get_engine
 from models.errors import RuleError
 from models.order import Actor, HoldReason, Order, OrderLine, OrderState, lines_of
 from models.order_life import cancel_order, hold_order, settle_holds
+from models.order_mend import set_quantity
 from models.pick_items import find_stops
 from models.pick_list import ON_LIST, PickItem, PickList, PickListState, PickMode, PickOrder, PickOutcome
 from models.pick_scan import report_short, scan, undo
@@ -145,7 +146,7 @@ class Walks(RuleBasedStateMachine):
         counted = {self.ids[sku]: quantity}
         self.refused(lambda: set_on_hand(self.session, self.warehouses[warehouse], counted))
 
-    @rule(pick=any_one, step=st.sampled_from(["release", "hold", "settle", "cancel"]))
+    @rule(pick=any_one, step=st.sampled_from(["release", "hold", "settle", "fewer", "cancel"]))
     def change(self, pick: int, step: str) -> None:
         order = self.one_of(select(Order).order_by(col(Order.id)), pick)
         on_list = self.one_of(
@@ -161,9 +162,14 @@ class Walks(RuleBasedStateMachine):
         elif step == "settle":
             settle_holds(self.session, order, (HoldReason.changed_after_release,))
         else:
+            line = lines_of(self.session, [need_id(order.id)])[need_id(order.id)][0]
+            left = max(0, line.quantity - line.cancelled - 1)
             before = Counter(self.gone)
             with self.leaving():
-                self.refused(lambda: cancel_order(self.session, order, actor=Actor.person))
+                if step == "fewer":
+                    self.refused(lambda: set_quantity(self.session, order, line, left, actor=Actor.person))
+                else:
+                    self.refused(lambda: cancel_order(self.session, order, actor=Actor.person))
             if on_list is not None and earlier is None:
                 # All that lay ready was of an open list, which says that it goes back.
                 assert self.gone == before
