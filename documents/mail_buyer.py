@@ -25,34 +25,32 @@ PART_SUBJECTS = {
     BuyerEvent.cancelled: mark("A part of your order {number} was cancelled"),
 }
 LEADS = {
-    BuyerEvent.order_received: mark(
-        "thank you for your order of {day}. It has arrived here, and this is what it says:"
-    ),
+    BuyerEvent.order_received: mark("Thank you for your order of {day}. It has arrived here:"),
     BuyerEvent.payment_request: mark(
-        "thank you for your order of {day}. Please pay {owed} by {due}; your goods are kept for you until "
+        "Thank you for your order of {day}. Please pay {owed} by {due}; your goods are kept for you until "
         "then."
     ),
     BuyerEvent.payment_reminder: mark(
-        "of your order of {day}, {owed} have not arrived here yet. Please pay by {due}. If your payment has "
+        "For your order of {day}, {owed} have not arrived here yet. Please pay by {due}. If your payment has "
         "crossed with this mail, there is nothing more to do."
     ),
     BuyerEvent.payment_received: mark(
-        "thank you: your payment of {amount} for your order of {day} has arrived."
+        "Thank you: your payment of {amount} for your order of {day} has arrived."
     ),
-    BuyerEvent.shipped: mark("your order of {day} has left our house."),
+    BuyerEvent.shipped: mark("Your order of {day} has left our house."),
     BuyerEvent.ready_to_collect: mark(
-        "your order of {day} is ready. Please bring the number of the order, and an identity card."
+        "Your order of {day} is ready. Please bring the number of the order, and an identity card."
     ),
-    BuyerEvent.cancelled: mark("your order of {day} was cancelled. It is not sent any more."),
-    BuyerEvent.refund: mark("for your order of {day} we have given {amount} back to you."),
-    BuyerEvent.return_received: mark("what you sent back of your order of {day} has arrived here."),
+    BuyerEvent.cancelled: mark("Your order of {day} was cancelled. It is not sent any more."),
+    BuyerEvent.refund: mark("For your order of {day} we have given {amount} back to you."),
+    BuyerEvent.return_received: mark("What you sent back of your order of {day} has arrived here."),
 }
 PART_LEADS = {
     BuyerEvent.shipped: mark(
-        "a part of your order of {day} has left our house. The rest comes in a parcel of its own."
+        "A part of your order of {day} has left our house. The rest comes in a parcel of its own."
     ),
     BuyerEvent.cancelled: mark(
-        "a part of your order of {day} was cancelled. The rest stays as you ordered it."
+        "A part of your order of {day} was cancelled. The rest stays as you ordered it."
     ),
 }
 NOTES = {
@@ -100,9 +98,9 @@ def render_buyer_mail(letter: BuyerLetter) -> MailContent:
     values = {
         "letter": letter,
         "subject": subject,
-        "greeting": translate(mark("Good day {name},")).format(name=letter.buyer)
+        "greeting": translate(mark("Hello {name},")).format(name=letter.buyer)
         if letter.buyer
-        else translate(mark("Good day,")),
+        else translate(mark("Hello,")),
         "lead": say(LEADS, PART_LEADS),
         # Of an order that was not paid there is nothing to give back.
         "note": "" if event is BuyerEvent.cancelled and letter.paid <= 0 else say(NOTES, {}),

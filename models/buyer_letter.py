@@ -28,6 +28,8 @@ LOCAL = ZoneInfo("Europe/Berlin")
 LANGUAGES = ("de", "en")
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
 LONGEST_TITLE = 300
+TOO_LATE = timedelta(days=14)
+"""After which an event is not mailed of any more."""
 ASKS = (BuyerEvent.payment_request, BuyerEvent.payment_reminder)
 
 
@@ -45,6 +47,8 @@ class Drop(StrEnum):
     gone = "gone"
     """It was collected or sent meanwhile."""
     no_address = "no_address"
+    too_late = "too_late"
+    """Nothing was mailed for weeks, and who was to hear of it has heard otherwise by now."""
     told_before = "told_before"
     """The database was restored, and the buyer may have been mailed of it in the time that was lost."""
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from documents.mail_buyer import render_buyer_mail
 from documents.mail_orders import render_orders
 from models.account import Account, OrderNotice, sends_mails
-from models.buyer_letter import Drop, happened_at, sender_of, why_not, write_letter
+from models.buyer_letter import TOO_LATE, Drop, happened_at, sender_of, why_not, write_letter
 from models.buyer_mail import read_key
 from models.columns import need_id, utc_now
 from models.cycle import Counts
@@ -208,6 +208,8 @@ def _preview(session: Session, work: Work, row: Outbound, counts: Counts) -> Non
 def _find_drop(session: Session, work: Work, row: Outbound, order: Order | None) -> Drop | None:
     if order is None:
         return Drop.taken_back
+    if utc_now() - row.changed_at > TOO_LATE:
+        return Drop.too_late
     _, event, subject = read_key(row.key)
     if told := told_before(session, work.account.id):
         restored_at, caught_up_at = told

@@ -195,7 +195,10 @@ def _deliver(link: _Link, settings: Settings, mail: Mail, files: Sequence[MailFi
             delivered_to=delivered,
             refused_by=refused,
             delayed=delayed,
-            error="; ".join(f"{address}: {_reply(*answer)}" for address, answer in refusals.items()),
+            error="; ".join(
+                _reply(*answer) if mail.order_id is not None else f"{address}: {_reply(*answer)}"
+                for address, answer in refusals.items()
+            ),
         )
     if delayed:
         done.delayed += 1

@@ -14,7 +14,7 @@ from models.columns import utc_now
 from models.cycle import Cycle
 from models.db import dispose, read_scope, session_scope
 from models.mail import Mail, MailState, files_of, list_mails, state_of
-from models.order import Actor, OrderEvent, find_order
+from models.order import Actor, Order, OrderAddress, OrderEvent, events_of, find_order
 from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.payment import record_payment
@@ -77,6 +77,16 @@ def cancel(shop: Shop, number: int) -> None:
 
 def subjects(server: SmtpServer) -> list[str]:
     return [str(message["Subject"]) for message in server.messages]
+
+
+def reasons(order: Order) -> list[str]:
+    """Return why nothing was mailed of an order."""
+    with read_scope() as session:
+        return [
+            event.detail["reason"]
+            for event in events_of(session, order.id or 0)
+            if event.kind == "mail_dropped"
+        ]
 
 
 def open_rows() -> list[str]:
@@ -168,18 +178,22 @@ def test_what_cannot_be_written_waits_for_a_person(
     assert len(open_rows()) == 1
 
 
-def test_no_address_closes_a_mail_with_an_event(
+def test_no_address_and_old_news_close_a_mail_with_an_event(
     shop: Shop, ready: list[int], smtp_server: SmtpServer
 ) -> None:
     """It is not tried again."""
     with session_scope() as session:
-        from models.order import OrderAddress
-
-        for address in session.exec(select(OrderAddress)):
-            address.email = "unknown"
-            session.add(address)
-    assert sync(MAILS, shop).skipped == 3
+        first = session.get_one(OrderAddress, (shop.order(ready[0]).id, "billing"))
+        first.email = "unknown"
+        for row in session.exec(select(Outbound)):
+            late = row.key.startswith(f"{shop.order(ready[1]).id}:")
+            row.changed_at -= timedelta(days=14 if late else 13)
+        cancel_order(session, find_order(session, str(ready[2])), actor=Actor.channel)
+    shop.configure(buyer_mails="order_received")
+    assert sync(MAILS, shop).skipped == 4
     assert events(shop.order(ready[0]))[-1] == "mail_impossible"
+    assert reasons(shop.order(ready[1])) == ["too_late"]
+    assert reasons(shop.order(ready[2])) == ["cancelled", "unwanted"]
     assert smtp_server.messages == []
     assert sync(MAILS, shop).text() == "nothing new"
 
