@@ -1,5 +1,7 @@
 """`warenfluss mail`: what buyers and operators are mailed."""
 
+from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +21,8 @@ from console.cli_output import (
 from models.account import BuyerEvent, get_account
 from models.db import in_transaction, read_scope
 from models.errors import NotFoundError, RuleError
-from models.mail import Mail, MailState, files_of, list_mails, retry_mails, state_of
+from models.logo import find_logos
+from models.mail import Mail, MailContent, MailState, files_of, list_mails, logo_id, retry_mails, state_of
 from models.order import Order, find_order
 
 app = new_app("Mails to buyers and operators.")
@@ -124,10 +127,11 @@ def preview(
         subject = find_subject(session, order, event)
         letter = write_letter(session, order, event, subject, language=language or "")
         drop = why_not(session, order, event, subject)
+        logos = find_logos(session, [letter.seller.logo])
     content = render_buyer_mail(letter)
     if html is not None:
         try:
-            html.write_text(shown_alone(content), "utf-8")
+            html.write_text(shown_alone(content, logos), "utf-8")
         except OSError as error:
             raise RuleError(f"{html} cannot be written ({error.strerror}).") from None
     typer.echo(f"To: {letter.recipient or '-'}\nSubject: {content.subject}\n\n{content.text}")
@@ -135,15 +139,13 @@ def preview(
         say(f"It would not be sent: {drop.replace('_', ' ')}.")
 
 
-def shown_alone(content: Any) -> str:
+def shown_alone(content: MailContent, logos: Mapping[str, bytes]) -> str:
     """Return the HTML of a mail with its pictures inside, as a browser shows it without the mail."""
-    from base64 import b64encode
-
-    html: str = content.html
-    for part in content.parts:
-        if part.content_id:
-            data = b64encode(part.content).decode("ascii")
-            html = html.replace(f"cid:{part.content_id}", f"data:{part.media_type};base64,{data}")
+    pictures = {part.content_id: part.content for part in content.parts if part.content_id}
+    pictures |= {logo_id(sha256): png for sha256, png in logos.items()}
+    html = content.html
+    for content_id, png in pictures.items():
+        html = html.replace(f"cid:{content_id}", f"data:image/png;base64,{b64encode(png).decode('ascii')}")
     return html
 
 

@@ -1,13 +1,15 @@
 """The mails to buyers: one shape for all events, whose words differ and whose parts come and go."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from documents.giro_code import draw_giro_code, giro_text
 from documents.text import country_name, get_translations, local_day, mark, money, render
 from models.account import BuyerEvent
-from models.buyer_letter import BuyerLetter, LetterAddress
-from models.mail import MailContent, MailPart
+from models.buyer_letter import BuyerLetter
+from models.mail import MailContent, MailPart, logo_id
+from models.paper import Place
 
 SUBJECTS = {
     BuyerEvent.order_received: mark("Your order {number}"),
@@ -73,8 +75,8 @@ CODE_ID = "girocode"
 EURO = "EUR"
 
 
-def render_buyer_mail(letter: BuyerLetter) -> MailContent:
-    """Return a mail as text and HTML; a GiroCode is a picture in it."""
+def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> MailContent:
+    """Return a mail as text and HTML, with papers attached; a GiroCode is a picture in it."""
     language, event = letter.language, letter.event
     translate = get_translations(language).gettext
 
@@ -110,6 +112,8 @@ def render_buyer_mail(letter: BuyerLetter) -> MailContent:
         "ask": _ask(letter, cash, words["due"], translate),
         "cash": cash,
         "code_id": CODE_ID if code else "",
+        "logo_id": logo_id(letter.seller.logo) if letter.seller.logo else "",
+        "attached": bool(papers),
         "ink": _ink_on(letter.options.colour),
         "sender": [letter.seller.name, *letter.seller.address],
         "answers": bool(letter.options.reply_to or letter.options.sender_address),
@@ -118,8 +122,15 @@ def render_buyer_mail(letter: BuyerLetter) -> MailContent:
         subject=subject,
         text=render("mail_buyer.txt", language, **values),
         html=render("mail_buyer.html", language, **values),
-        parts=code,
+        parts=(*code, *papers),
     )
+
+
+def name_receipt(letter: BuyerLetter) -> str:
+    """Return the file name of a receipt."""
+    title = get_translations(letter.language).gettext("Receipt")
+    number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in letter.order_number)
+    return f"{title}-{number}.pdf"
 
 
 def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
@@ -185,7 +196,7 @@ def _addresses(letter: BuyerLetter, translate: Any) -> list[tuple[str, list[str]
     return given[:1] if len(given) == 2 and given[0][1] == given[1][1] else given
 
 
-def _address(address: LetterAddress, language: str) -> list[str]:
+def _address(address: Place, language: str) -> list[str]:
     return [*address.lines, *filter(None, [country_name(address.country, language)])]
 
 

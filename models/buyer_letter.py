@@ -15,8 +15,10 @@ from models.account import BuyerEvent
 from models.address import plain_address
 from models.buyer_mail import wants_mail
 from models.columns import need_id, utc_now
+from models.document import print_text
 from models.errors import RuleError
 from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState, lines_of
+from models.paper import Place, address_lines, paper_language, printed_number
 from models.payment import Payment, payments_of
 from models.shipment import Shipment, contents_of, shipments_of
 from models.tenant import SellerData, Tenant
@@ -25,9 +27,7 @@ from models.tracking import tracking_link
 
 LOCAL = ZoneInfo("Europe/Berlin")
 """The calendar of the days in a mail."""
-LANGUAGES = ("de", "en")
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
-LONGEST_TITLE = 300
 TOO_LATE = timedelta(days=14)
 """After which an event is not mailed of any more."""
 ASKS = (BuyerEvent.payment_request, BuyerEvent.payment_reminder)
@@ -61,12 +61,6 @@ class LetterLine(BaseModel, frozen=True):
     quantity: int
     amount: Decimal | None = None
     """None where only goods matter."""
-
-
-class LetterAddress(BaseModel, frozen=True):
-    lines: list[str]
-    country: str = ""
-    """ISO 3166-1 alpha-2, empty for the seller's own."""
 
 
 class LetterParcel(BaseModel, frozen=True):
@@ -104,8 +98,8 @@ class BuyerLetter(BaseModel, frozen=True):
     paid: Decimal = Decimal(0)
     owed: Decimal = Decimal(0)
     payment_method: str = ""
-    billing: LetterAddress | None = None
-    shipping: LetterAddress | None = None
+    billing: Place | None = None
+    shipping: Place | None = None
     ask: PaymentAsk | None = None
     amount: Decimal = Decimal(0)
     """Of a payment that was received or given back."""
@@ -120,14 +114,9 @@ class BuyerLetter(BaseModel, frozen=True):
     options: MailOptions
 
 
-def number_of(order: Order) -> str:
-    """Return the number by which the buyer knows an order."""
-    return _line_of_text(order.channel_number) or order.external_id
-
-
 def purpose_of(order: Order, language: str) -> str:
     """Return the text of a transfer by which a payment finds its order; matching reads the number alone."""
-    return f"{ORDER_WORDS[language]} {number_of(order)}"
+    return f"{ORDER_WORDS[language]} {printed_number(order)}"
 
 
 def owed_for(order: Order) -> Decimal:
@@ -227,7 +216,7 @@ def write_letter(
     """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller, options = sender_of(tenant)
-    language = language or (tenant.language if tenant.language in LANGUAGES else "de")
+    language = paper_language(tenant, language)
     found = _addresses_in(session, order)
     billing = found.get(AddressRole.billing)
     order_id = need_id(order.id)
@@ -236,7 +225,7 @@ def write_letter(
         language=language,
         recipient=recipient_of(session, order),
         buyer=_name(billing) if billing is not None else "",
-        order_number=number_of(order),
+        order_number=printed_number(order),
         ordered_on=(order.checkout_at or order.placed_at).astimezone(LOCAL).date(),
         currency=order.currency,
         paid=order.paid_amount,
@@ -254,7 +243,7 @@ def write_letter(
                 "total": order.total,
                 "shipping_amount": order.shipping_amount,
                 "fee_amount": order.fee_amount,
-                "payment_method": _line_of_text(order.payment_method_name),
+                "payment_method": print_text(order.payment_method_name),
             }
             if event is BuyerEvent.order_received:
                 more |= {
@@ -306,7 +295,7 @@ def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> P
         )
     amount = owed_for(order)
     link = options.payment_link.format(
-        number=quote(number_of(order), safe=""), amount=f"{amount:.2f}", currency=order.currency
+        number=quote(printed_number(order), safe=""), amount=f"{amount:.2f}", currency=order.currency
     )
     return PaymentAsk(
         amount=amount,
@@ -337,14 +326,14 @@ def _shipped(
             units[line_id] = units.get(line_id, 0) + quantity
     return {
         "lines": _lines(lines, lambda line: units.get(need_id(line.id), 0)),
-        "carrier": _line_of_text(shipment.carrier),
+        "carrier": print_text(shipment.carrier),
         "parcels": [
             LetterParcel(
                 number=number,
                 link=tracking_link(shipment.carrier, number, postcode, options.tracking_links),
             )
             for parcel in parcels
-            if (number := _line_of_text(parcel.tracking_number))
+            if (number := print_text(parcel.tracking_number))
         ],
         "is_part": any(line.quantity - line.cancelled > units.get(need_id(line.id), 0) for line in lines),
         "shipping": _address(goes_to, "") if goes_to is not None else None,
@@ -357,7 +346,7 @@ def _lines(
     return [
         LetterLine(
             number=str(line.codes.get("sku", ""))[:40],
-            title=_line_of_text(line.title) or str(line.codes.get("sku", "")) or line.external_id,
+            title=print_text(line.title) or str(line.codes.get("sku", "")) or line.external_id,
             quantity=quantity,
             amount=line.price * quantity if priced else None,
         )
@@ -367,24 +356,10 @@ def _lines(
 
 
 def _name(address: OrderAddress) -> str:
-    person = _line_of_text(f"{address.first_name} {address.last_name}")
-    return person or _line_of_text(address.company)
+    person = print_text(f"{address.first_name} {address.last_name}")
+    return person or print_text(address.company)
 
 
-def _address(address: OrderAddress, home: str) -> LetterAddress:
-    lines = (
-        address.company,
-        f"{address.first_name} {address.last_name}",
-        address.street,
-        address.street2,
-        f"{address.postcode} {address.city}",
-        address.state,
-    )
-    printed = [text for line in lines if (text := _line_of_text(line))]
-    return LetterAddress(lines=printed, country="" if address.country == home else address.country)
-
-
-def _line_of_text(text: str) -> str:
-    """Return a channel's text on one line, without signs that cannot be shown, cut if it is long."""
-    plain = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-    return plain if len(plain) <= LONGEST_TITLE else plain[: LONGEST_TITLE - 1] + "…"
+def _address(address: OrderAddress, home: str) -> Place:
+    lines = [*address_lines(address), *filter(None, [print_text(address.state)])]
+    return Place(lines=lines, country="" if address.country == home else address.country)

@@ -1,5 +1,6 @@
 """Mail: a message to people, written in the commit of what caused it and delivered later."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parseaddr
@@ -11,7 +12,8 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, PrimaryKeyConstraint, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
 
-from models.columns import instant, utc_now
+from models.columns import instant, need_id, utc_now
+from models.logo import find_logos
 from models.order import Order
 from models.settings import Settings, get_settings
 from models.upsert import insert_or_update
@@ -99,6 +101,9 @@ class MailFile(SQLModel, table=True):
     media_type: str
     content_id: str = ""
     content: bytes
+
+
+_LOGO = re.compile(r"cid:logo-([0-9a-f]{64})")
 
 
 class Backlog(BaseModel, frozen=True):
@@ -270,6 +275,31 @@ def files_of(session: Session, mail_id: int) -> list[MailFile]:
     """Return the files in a mail, in their order."""
     query = select(MailFile).where(MailFile.mail_id == mail_id).order_by(col(MailFile.number))
     return list(session.exec(query).all())
+
+
+def logo_id(sha256: str) -> str:
+    """Return the id by which a mail's HTML names a logo of `models.logo`: it is not kept with each mail."""
+    return f"logo-{sha256}"
+
+
+def with_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
+    """Return the HTML of a mail and the logo that it shows, as a file in it.
+
+    What it names it by is too long for a line of a mail's head.
+    """
+    logos = find_logos(session, _LOGO.findall(mail.html)[:1])
+    files = [
+        MailFile(
+            mail_id=need_id(mail.id),
+            number=0,
+            name="logo.png",
+            media_type="image/png",
+            content_id="logo",
+            content=png,
+        )
+        for png in logos.values()
+    ]
+    return _LOGO.sub("cid:logo", mail.html), files
 
 
 class MailState(StrEnum):

@@ -20,6 +20,7 @@ from models.mail import (
     note_delivery,
     put_off,
     retry_seconds,
+    with_logo,
 )
 from models.settings import Settings, get_settings
 
@@ -149,11 +150,12 @@ def deliver_due() -> Delivery:
         for position, mail_id in enumerate(due):
             with session_scope() as session:
                 mail = claim_mail(session, mail_id)
-                files = files_of(session, mail_id) if mail is not None else []
-            if mail is None:
-                continue
+                if mail is None:
+                    continue
+                html, logo = with_logo(session, mail)
+                files = [*logo, *files_of(session, mail_id)]
             try:
-                _deliver(link, settings, mail, files, done)
+                _deliver(link, settings, mail, html, files, done)
             except _ServerAwayError as error:
                 logger.warning("The mail server %s takes no mail: %s", settings.smtp_host, error)
                 with session_scope() as session:
@@ -166,14 +168,16 @@ def deliver_due() -> Delivery:
     return done
 
 
-def _deliver(link: _Link, settings: Settings, mail: Mail, files: Sequence[MailFile], done: Delivery) -> None:
+def _deliver(
+    link: _Link, settings: Settings, mail: Mail, html: str, files: Sequence[MailFile], done: Delivery
+) -> None:
     everybody = mail.recipients or settings.mail_to
     settled = {*mail.delivered_to, *mail.refused_by}
     recipients = [address for address in everybody if address not in settled]
     refusals: Replies = {}
     if recipients:
         try:
-            message = _compose(mail, files, everybody, settings.mail_from)
+            message = _compose(mail, html, files, everybody, settings.mail_from)
         except ValueError as error:
             # What no mail may have in its head; its text may quote from it.
             refusals = dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
@@ -208,7 +212,9 @@ def _deliver(link: _Link, settings: Settings, mail: Mail, files: Sequence[MailFi
         done.refused += 1
 
 
-def _compose(mail: Mail, files: Sequence[MailFile], recipients: Sequence[str], sender: str) -> EmailMessage:
+def _compose(
+    mail: Mail, html: str, files: Sequence[MailFile], recipients: Sequence[str], sender: str
+) -> EmailMessage:
     message = EmailMessage()
     message["From"] = _sender_of(mail, sender)
     if mail.reply_to:
@@ -220,8 +226,8 @@ def _compose(mail: Mail, files: Sequence[MailFile], recipients: Sequence[str], s
     # Keeps out-of-office replies from answering a machine.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
-    if mail.html:
-        message.add_alternative(mail.html, subtype="html")
+    if html:
+        message.add_alternative(html, subtype="html")
     _add_files(message, files)
     return message
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from documents.giro_code import draw_giro_code, giro_text
-from documents.mail_buyer import LEADS, LINES, SUBJECTS, render_buyer_mail
+from documents.mail_buyer import LEADS, LINES, SUBJECTS, name_receipt, render_buyer_mail
 from documents.mail_orders import render_orders
 from models.account import BuyerEvent
-from models.buyer_letter import BuyerLetter, LetterAddress, LetterLine, LetterParcel, PaymentAsk
+from models.buyer_letter import BuyerLetter, LetterLine, LetterParcel, PaymentAsk
+from models.mail import MailPart
 from models.order_notice import NewOrder, OrdersNotice
+from models.paper import Place
 from models.tenant import SellerData
 from models.tenant_options import BankData, MailOptions
 
@@ -48,13 +50,13 @@ ASK = PaymentAsk(
     bank=BANK,
     link="https://pay.example/A-100234?sum=1224.50",
 )
-HOME = LetterAddress(lines=["Änne Groß", "Am Ölberg 3", "04109 Leipzig"])
+HOME = Place(lines=["Änne Groß", "Am Ölberg 3", "04109 Leipzig"])
 PARTS: dict[BuyerEvent, dict[str, Any]] = {
     BuyerEvent.order_received: {
         **SUMS,
         "payment_method": "Vorkasse",
         "billing": HOME,
-        "shipping": LetterAddress(lines=["Werft AG", "Kai 1", "1010 Wien"], country="AT"),
+        "shipping": Place(lines=["Werft AG", "Kai 1", "1010 Wien"], country="AT"),
     },
     BuyerEvent.payment_request: {**SUMS, "ask": ASK},
     BuyerEvent.payment_reminder: {**SUMS, "ask": ASK},
@@ -199,6 +201,21 @@ def test_what_a_channel_tells_is_escaped() -> None:
     )
     assert "<script>" not in content.html
     assert content.html.count("&lt;script&gt;alert(1)&lt;/script&gt;{{ 7 * 7 }}{number}%(x)s") >= 5
+
+
+def test_a_logo_stands_for_the_name_and_a_receipt_is_named() -> None:
+    """Each where there is one."""
+    seller = LETTER["seller"].model_copy(update={"logo": "ab" * 32})
+    paper = MailPart(name="Quittung-A.pdf", media_type="application/pdf", content=b"%PDF")
+    plain = render_buyer_mail(letter(BuyerEvent.payment_received))
+    content = render_buyer_mail(letter(BuyerEvent.payment_received, seller=seller), [paper])
+    assert f'src="cid:logo-{"ab" * 32}"' in content.html
+    assert 'alt="Sonnenhof"' in content.html
+    assert content.parts == (paper,)
+    assert "Die Quittung liegt bei." in content.text
+    assert "Quittung" not in plain.text + plain.html
+    assert "cid:" not in plain.html
+    assert name_receipt(letter(BuyerEvent.payment_received, order_number="A/7 b")) == "Quittung-A-7-b.pdf"
 
 
 @pytest.mark.parametrize(("colour", "ink"), [("#ffe082", "#1f2933"), ("#2f4f6f", "#ffffff")])

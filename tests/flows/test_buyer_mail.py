@@ -1,5 +1,6 @@
 """The cycle `buyer-mail`: each event reaches its buyer once, through a mail server, whatever dies."""
 
+import io
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 from sqlmodel import col, select
 
 from models.account import Mode, account_data, get_account
@@ -118,6 +120,10 @@ def test_each_event_reaches_its_buyer_once(shop: Shop, ready: list[int], smtp_se
     message = smtp_server.messages[0]
     assert message["From"] == "Nordlicht <warenfluss@shop.example.test>"
     assert message["Reply-To"] == "laden@nord.example"
+    (paper,) = smtp_server.messages[2].iter_attachments()
+    assert paper.get_filename() == f"Quittung-{first}.pdf"
+    words = PdfReader(io.BytesIO(paper.get_content())).pages[0].extract_text()
+    assert "24,70" in words
     assert events(shop.order(first)).count("mail_queued") == 3
     assert events(shop.order(second))[-2:] == ["mail_dropped", "mail_queued"]
     assert sync(MAILS, shop).text() == "nothing new"

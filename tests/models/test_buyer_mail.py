@@ -12,7 +12,6 @@ from models.address import plain_address
 from models.buyer_letter import (
     BuyerLetter,
     Drop,
-    LetterAddress,
     LetterLine,
     LetterParcel,
     PaymentAsk,
@@ -28,6 +27,7 @@ from models.errors import RuleError
 from models.order import Actor, AddressData, Order, OrderAddress, OrderLine, OrderState
 from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState, queue_once
+from models.paper import Place
 from models.payment import Payment, record_payment, take_channel_total
 from models.shipment import ParcelData, record_shipment
 from models.tenant import SellerData, Tenant
@@ -228,8 +228,8 @@ def test_an_order_received_says_what_was_bought(database: str) -> None:
             total=Decimal("38.87"),
             owed=Decimal("38.87"),
             payment_method="Vorkasse",
-            billing=LetterAddress(lines=["Änne Groß", "Am Ölberg 3", "04109 Leipzig"]),
-            shipping=LetterAddress(lines=["Werft AG", "Kai 1", "1010 Wien"], country="AT"),
+            billing=Place(lines=["Änne Groß", "Am Ölberg 3", "04109 Leipzig"]),
+            shipping=Place(lines=["Werft AG", "Kai 1", "1010 Wien"], country="AT"),
             shop="Nordlicht",
             seller=SellerData.model_validate(SELLER),
             options=MailOptions(),

@@ -21,15 +21,18 @@ from sqlmodel import select
 
 from models.columns import utc_now
 from models.db import session_scope
+from models.logo import save_logo
 from models.mail import (
     CLAIM_SECONDS,
     DELAYED_TOO_LONG,
     REFUSED_TOO_LONG,
     Mail,
     MailContent,
+    MailFile,
     MailPart,
     Sender,
     claim_mail,
+    logo_id,
     queue_mail,
 )
 from tasks.mails import Delivery, deliver_due
@@ -276,6 +279,26 @@ def test_a_mail_to_a_buyer_is_from_its_shop_with_its_files(
     picture, paper = [part for part in message.walk() if part.get_filename()]
     assert (picture["Content-ID"], picture.get_content()) == ("<code>", PICTURE.content)
     assert (paper.get_filename(), paper.get_content()) == ("Beleg 1.pdf", PAPER.content)
+
+
+def test_a_logo_goes_with_the_mail_that_shows_it(
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From where logos are kept, so that not every mail has a copy."""
+    use_mail_server(monkeypatch, smtp_server)
+    with session_scope() as session:
+        sha256 = save_logo(session, b"\x89PNG logo")
+        content = MailContent(subject="one", text="Text", html=f'<img src="cid:{logo_id(sha256)}">')
+        queue_mail(session, "one", content, [BUYER], order_id=1)
+    assert deliver_due() == Delivery(sent=1)
+    (message,) = smtp_server.messages
+    (picture,) = [part for part in message.walk() if part.get_filename()]
+    assert (picture["Content-ID"], picture.get_content()) == ("<logo>", b"\x89PNG logo")
+    html = message.get_body(("html",))
+    assert html is not None
+    assert html.get_content().strip() == '<img src="cid:logo">'
+    with session_scope() as session:
+        assert session.exec(select(MailFile)).all() == []
 
 
 @pytest.mark.parametrize(
