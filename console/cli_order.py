@@ -27,7 +27,7 @@ from models.account import Account, account_data, get_account, list_accounts
 from models.columns import need_id, utc_now
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
-from models.order import Actor, Order, OrderState, events_of, find_order, lines_of, lock_order
+from models.order import Actor, Order, OrderState, events_of, find_order, lines_of, lock_order, owed_for
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.tenant import list_tenants
 
@@ -172,7 +172,7 @@ def pay(
 
     def step(session: Any, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
-        due = order.total - order.paid_amount
+        due = owed_for(order)
         if value is None and due <= 0:
             raise RuleError(f"Order {order.external_id} is paid; name an amount to record more.")
         record_payment(

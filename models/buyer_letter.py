@@ -17,9 +17,9 @@ from models.buyer_mail import wants_mail
 from models.columns import need_id, utc_now
 from models.document import print_text
 from models.errors import RuleError
-from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState, lines_of
+from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState, lines_of, owed_for
 from models.paper import Place, address_lines, paper_language, printed_number
-from models.payment import Payment, payments_of
+from models.payment import Payment, PaymentMove, payments_of
 from models.shipment import Shipment, contents_of, shipments_of
 from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
@@ -30,7 +30,7 @@ LOCAL = ZoneInfo("Europe/Berlin")
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
 TOO_LATE = timedelta(days=14)
 """After which an event is not mailed of any more."""
-ASKS = (BuyerEvent.payment_request, BuyerEvent.payment_reminder)
+MOVES = {BuyerEvent.payment_received: PaymentMove.received, BuyerEvent.refund: PaymentMove.refund}
 
 
 class Drop(StrEnum):
@@ -119,11 +119,6 @@ def purpose_of(order: Order, language: str) -> str:
     return f"{ORDER_WORDS[language]} {printed_number(order)}"
 
 
-def owed_for(order: Order) -> Decimal:
-    """Return what is still to be paid for an order; below zero, what was paid too much."""
-    return order.total - order.paid_amount
-
-
 def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
     """Return what every mail of a tenant must say of it.
 
@@ -157,15 +152,17 @@ def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> 
             is_true = order.state is OrderState.cancelled or any(line.cancelled for line in lines)
             drop = None if is_true else Drop.not_cancelled
         case BuyerEvent.refund:
-            drop = None if _payment_in(session, order, subject) < 0 else Drop.taken_back
+            drop = None if _payment_in(session, order, subject, PaymentMove.refund) else Drop.taken_back
         case BuyerEvent.return_received:
             drop = None if any(line.returned for line in lines) else Drop.taken_back
         case _ if order.state is OrderState.cancelled:
             drop = Drop.cancelled
         case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
-            drop = Drop.nothing_owed if owed_for(order) <= 0 else None
+            # What whoever collects the money has promised is asked of nobody.
+            drop = Drop.nothing_owed if owed_for(order) <= order.authorised_amount else None
         case BuyerEvent.payment_received:
-            arrived = _payment_in(session, order, subject) > 0 and order.paid_amount > 0
+            received = _payment_in(session, order, subject, PaymentMove.received)
+            arrived = received > 0 and order.paid_amount > 0
             drop = None if arrived else Drop.taken_back
         case BuyerEvent.shipped:
             drop = None if _shipment_in(session, order, subject) else Drop.taken_back
@@ -179,9 +176,12 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
     order_id = need_id(order.id)
     if event is BuyerEvent.shipped:
         return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
-    if event in (BuyerEvent.payment_received, BuyerEvent.refund):
-        back = event is BuyerEvent.refund
-        fitting = [each for each in payments_of(session, order_id) if (each.amount < 0) == back]
+    if event in MOVES:
+        fitting = [
+            each
+            for each in payments_of(session, order_id)
+            if each.kind is MOVES[event] and (each.amount > 0 or event is BuyerEvent.refund)
+        ]
         return "".join(str(each.id) for each in fitting[-1:])
     return ""
 
@@ -192,7 +192,7 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
         return order.checkout_at or order.placed_at
     if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
         return shipment.shipped_at
-    if event in (BuyerEvent.payment_received, BuyerEvent.refund) and subject.isdigit():
+    if event in MOVES and subject.isdigit():
         payment = session.get(Payment, int(subject))
         return payment.paid_at if payment is not None else None
     return None
@@ -252,7 +252,7 @@ def write_letter(
             else:
                 more["ask"] = _ask(order, tenant, options, language)
         case BuyerEvent.payment_received | BuyerEvent.refund:
-            more["amount"] = abs(_payment_in(session, order, subject))
+            more["amount"] = abs(_payment_in(session, order, subject, MOVES[event]))
         case BuyerEvent.shipped:
             more = _shipped(session, order, lines, options, found, subject)
         case BuyerEvent.ready_to_collect:
@@ -270,10 +270,12 @@ def write_letter(
     return letter.model_copy(update=more)
 
 
-def _payment_in(session: Session, order: Order, subject: str) -> Decimal:
+def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove) -> Decimal:
     """Return the amount of one of an order's payments, 0 if it has it not, or not any more."""
     payment = session.get(Payment, int(subject)) if subject.isdigit() else None
-    return payment.amount if payment is not None and payment.order_id == order.id else Decimal(0)
+    if payment is None or payment.order_id != order.id or payment.kind is not kind:
+        return Decimal(0)
+    return payment.amount
 
 
 def _shipment_in(session: Session, order: Order, subject: str) -> Shipment | None:

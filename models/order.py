@@ -426,6 +426,11 @@ def payment_state_of(
     return PaymentState.partly_paid if paid > 0 else PaymentState.open
 
 
+def owed_for(order: Order) -> Decimal:
+    """Return what is still to be paid for an order; below zero, what was paid too much."""
+    return order.total - order.credited_amount - order.paid_amount
+
+
 def settle_payment_state(order: Order) -> None:
     """Bring an order's state of payment up to its amounts."""
     order.payment_state = payment_state_of(

@@ -29,6 +29,7 @@ from models.order import (
     OrderState,
     lines_of,
     open_holds,
+    owed_for,
 )
 from models.payment import Payment, payments_of
 from models.release import hindrance
@@ -272,9 +273,7 @@ def receipt(
         )
         for payment in payments
     ]
-    return paper.model_copy(
-        update={"received": received, "open_amount": order.total - order.credited_amount - order.paid_amount}
-    )
+    return paper.model_copy(update={"received": received, "open_amount": owed_for(order)})
 
 
 def packing_slip(

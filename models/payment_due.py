@@ -10,7 +10,7 @@ from models.account import AccountData, BuyerEvent, ChannelOptions
 from models.among import among
 from models.buyer_mail import FRESH, tell_buyer
 from models.columns import need_id, utc_now
-from models.order import Actor, Order, OrderState, PaymentState
+from models.order import Actor, Order, OrderState, PaymentState, owed_for
 from models.order_life import add_event, cancel_order
 
 UNPAID = (PaymentState.open, PaymentState.partly_paid)
@@ -86,7 +86,7 @@ def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dun
         if order.reminders < options.remind_times:
             order.reminders, order.reminded_at = order.reminders + 1, now
             session.add(order)
-            detail = {"number": order.reminders, "open": str(order.total - order.paid_amount)}
+            detail = {"number": order.reminders, "open": str(owed_for(order))}
             add_event(session, order, "payment_reminded", detail)
             tell_buyer(session, order, BuyerEvent.payment_reminder, order.reminders)
             done.reminded += 1

@@ -37,7 +37,13 @@ def account(sqlite_database: str) -> str:
     return make_account(Mode.live)
 
 
-EVERYTHING = {"invoices": "warenfluss", "invoices_from": "2026-01-01", "order_notice": "each"}
+EVERYTHING = {
+    "invoices": "warenfluss",
+    "invoices_from": "2026-01-01",
+    "order_notice": "each",
+    "release": "automatic",
+    "remind_after_days": "7",
+}
 
 
 def make_account(mode: Mode, **settings: str) -> str:

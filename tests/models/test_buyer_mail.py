@@ -28,7 +28,7 @@ from models.order import Actor, AddressData, Order, OrderAddress, OrderLine, Ord
 from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState, queue_once
 from models.paper import Place
-from models.payment import Payment, record_payment, take_channel_total
+from models.payment import Payment, note_authorised, record_payment, record_refund, take_channel_total
 from models.shipment import ParcelData, record_shipment
 from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
@@ -308,7 +308,7 @@ def test_a_refund_says_what_was_given_back(database: str) -> None:
         shop = open_shop(session)
         order = bought(session, shop)
         pay(session, shop, order, "34.97")
-        pay(session, shop, order, "-5.00")
+        record_refund(session, shop.account, order, Decimal("5.00"), NOW)
         assert letter_of(session, order, BuyerEvent.refund).amount == 5
         assert letter_of(session, order, BuyerEvent.payment_received).amount == Decimal("34.97")
 
@@ -328,6 +328,21 @@ def _pay_all(session: Session, shop: Shop, order: Order) -> None:
 def _take_back(session: Session, shop: Shop, order: Order) -> None:
     pay(session, shop, order, "10.00")
     pay(session, shop, order, "-10.00")
+
+
+def _refund(session: Session, shop: Shop, order: Order) -> None:
+    pay(session, shop, order, "10.00")
+    record_refund(session, shop.account, order, Decimal("4.00"), NOW)
+
+
+def _refund_after_cancelling(session: Session, shop: Shop, order: Order) -> None:
+    pay(session, shop, order, "10.00")
+    cancel_order(session, order, actor=Actor.person)
+    record_refund(session, shop.account, order, Decimal("10.00"), NOW)
+
+
+def _authorise(session: Session, shop: Shop, order: Order) -> None:
+    note_authorised(session, order, order.total, actor=Actor.channel)
 
 
 def _merge(session: Session, shop: Shop, order: Order) -> None:
@@ -369,7 +384,7 @@ def _spoil_address(session: Session, shop: Shop, order: Order) -> None:
         (_pay_all, BuyerEvent.payment_reminder, Drop.nothing_owed),
         (_pay_all, BuyerEvent.payment_received, None),
         (_take_back, BuyerEvent.payment_received, Drop.taken_back),
-        (_take_back, BuyerEvent.refund, None),
+        (_take_back, BuyerEvent.refund, Drop.taken_back),
         (_merge, BuyerEvent.order_received, Drop.merged),
         (_unwant, BuyerEvent.order_received, Drop.unwanted),
         (_ship, BuyerEvent.shipped, None),
