@@ -1,7 +1,7 @@
 """`warenfluss paper`: papers of one or many orders in one PDF."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +43,6 @@ def paper(
         raise typer.BadParameter("--valid-until belongs to offer.")
     until = _day(valid_until)
     need_database()
-    from documents.join import join_pdfs
     from documents.papers import ON_A_ROLL
     from tasks.drawing import Drawing
 
@@ -51,18 +50,7 @@ def paper(
         raise typer.BadParameter(f"--format thermal is for {', '.join(ON_A_ROLL)}.")
     drawing = Drawing(kind, form, language or "", until)
     order_ids = list(_find_orders(numbers, account, drawing.refused))
-    # Whole or not at all: what another program prints must not be half a file.
-    begun = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        try:
-            with begun.open("wb") as file:
-                pages = join_pdfs(drawing.draw(order_ids), file)
-            if pages:
-                begun.replace(output)
-        finally:
-            begun.unlink(missing_ok=True)
-    except OSError as error:
-        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
+    pages = write_pdf(output, drawing.draw(order_ids))
     for reason in drawing.refused:
         say(reason)
     for number in drawing.replaced:
@@ -72,6 +60,24 @@ def paper(
     say(f"{pages} pages were written to {output}.")
     if drawing.refused:
         raise typer.Exit(1)
+
+
+def write_pdf(output: Path, pdfs: Iterable[bytes]) -> int:
+    """Join PDFs into a file, which is whole or not there; return the number of pages. Raises: RuleError."""
+    from documents.join import join_pdfs
+
+    begun = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        try:
+            with begun.open("wb") as file:
+                pages = join_pdfs(pdfs, file)
+            if pages:
+                begun.replace(output)
+        finally:
+            begun.unlink(missing_ok=True)
+    except OSError as error:
+        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
+    return pages
 
 
 def _find_orders(numbers: list[str], account: str | None, refused: list[str]) -> Iterator[int]:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -140,6 +141,26 @@ def show(
             ],
         )
     _tell(result)
+
+
+@app.command("print")
+def print_list(
+    number: Number,
+    output: Annotated[Path, typer.Option(help="The PDF to write.")],
+    language: Annotated[str | None, typer.Option(help="de or en; by default the tenant's.")] = None,
+) -> None:
+    """Write what is still to be taken as a PDF, each warehouse on pages of its own."""
+    from console.cli_paper import write_pdf
+    from documents.papers import render_paper
+    from models.paper import LANGUAGES, walk_papers
+
+    if language is not None and language not in LANGUAGES:
+        raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}.")
+    need_database()
+    with read_scope() as session:
+        papers = walk_papers(session, number, language=language or "")
+    pages = write_pdf(output, (render_paper(paper) for paper in papers))
+    say(f"{pages} pages were written to {output}.")
 
 
 def _by_order(sheet: PickSheet) -> list[list[object]]:

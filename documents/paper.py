@@ -105,7 +105,7 @@ def make_frame(
             page=page, pages=pages
         ),
         letterhead=seller.name,
-        logo=logos[seller.logo] if seller.logo else b"",
+        logo=logos[seller.logo] if seller.logo and has_window else b"",
         has_window=has_window,
     )
 

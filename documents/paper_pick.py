@@ -19,13 +19,13 @@ from documents.paper import (
 )
 from documents.text import mark
 from documents.words import Words
-from models.paper import PickList, PickRow, PickTarget
+from models.paper import PickPaper, PickRow, PickTarget
 
 TITLE = mark("Pick list")
 WIDTHS = (27 * mm, WIDTH - 115 * mm, 49 * mm, 31 * mm, 8 * mm)
 
 
-def render_pick_list(picks: PickList, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
+def render_pick_list(picks: PickPaper, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
     """Return the PDF of a pick list."""
     words = Words(picks.language)
     title = f"{words.say(TITLE)} {picks.number}".strip()
@@ -33,7 +33,7 @@ def render_pick_list(picks: PickList, logos: Mapping[str, bytes] = NO_LOGOS) -> 
     return draw_paper(frame, lambda: _body(words, picks, title))
 
 
-def _body(words: Words, picks: PickList, title: str) -> list[Any]:
+def _body(words: Words, picks: PickPaper, title: str) -> list[Any]:
     say = words.say
     heading, right = style(8, bold=True), style(8, bold=True, right=True)
     orders = {target.order_number for row in picks.rows for target in row.targets}
@@ -79,6 +79,7 @@ def _rows(words: Words, row: PickRow) -> list[list[Any]]:
 
 
 def _target(words: Words, target: PickTarget) -> Any:
-    whom = " · ".join(part for part in (target.box, target.order_number) if part)
+    box = words.say(mark("Box {box}")).format(box=target.box) if target.box else ""
+    whom = " · ".join(part for part in (box, target.order_number) if part)
     text = f"{words.count(target.quantity)} × {whom}" if whom else words.count(target.quantity)
     return paragraph(text, style(8))

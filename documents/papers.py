@@ -17,7 +17,7 @@ from models.paper import (
     Paper,
     PaperFormat,
     PaperKind,
-    PickList,
+    PickPaper,
 )
 
 ON_A_ROLL = (PaperKind.packing_slip, PaperKind.receipt, PaperKind.label)
@@ -39,7 +39,9 @@ def render_paper(
         return render_order_paper(paper, logos, form)
     if form is not PaperFormat.a4 or isinstance(paper, OrderPaper):
         raise RuleError(f"A roll has room for these alone: {', '.join(ON_A_ROLL)}.")
-    return render_pick_list(paper, logos) if isinstance(paper, PickList) else render_return_slip(paper, logos)
+    return (
+        render_pick_list(paper, logos) if isinstance(paper, PickPaper) else render_return_slip(paper, logos)
+    )
 
 
 def texts_lost(paper: Paper) -> int:

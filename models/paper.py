@@ -5,7 +5,7 @@ and credit notes are issued instead (`models.document`).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 
 from models.among import among
 from models.article import Article, parts_of, titles_of
+from models.bin import bins_of
 from models.columns import need_id, utc_now
 from models.document import ISSUE_ZONE, LONGEST_TEXT, DocumentKind, PricedContent, print_text
 from models.errors import RuleError
@@ -32,10 +33,13 @@ from models.order import (
     owed_for,
 )
 from models.payment import Payment, payments_of
+from models.pick_items import get_list, units_to_take
+from models.pick_list import PickListState, PickOrder
+from models.pick_sheet import read_sheet
 from models.release import hindrance
 from models.service import ShippingMethod
 from models.shipment import Shipment, contents_of, shipments_of
-from models.stock import Allocation, StockLevel, Warehouse
+from models.stock import StockLevel, Warehouse
 from models.tax import check_adds_up, check_taxable, print_line, taxes_of
 from models.tenant import SellerData, Tenant
 
@@ -182,7 +186,7 @@ class PickTarget(BaseModel):
     quantity: int
     order_number: PrintedNumber = ""
     box: PrintedNumber = ""
-    """In a walk for several orders: where these units are put."""
+    """In a walk with boxes: the number of that into which these units go."""
 
 
 class PickRow(BaseModel):
@@ -194,7 +198,7 @@ class PickRow(BaseModel):
     targets: list[PickTarget] = RecordField(default_factory=list)
 
 
-class PickList(BaseModel):
+class PickPaper(BaseModel):
     """What a person takes from the bins of one warehouse, in the order in which they are walked by."""
 
     language: str
@@ -205,7 +209,7 @@ class PickList(BaseModel):
     rows: list[PickRow]
 
 
-Paper = OrderPaper | PackingSlip | ReturnSlip | AddressLabel | PickList
+Paper = OrderPaper | PackingSlip | ReturnSlip | AddressLabel | PickPaper
 
 
 def printed_number(order: Order) -> str:
@@ -373,76 +377,115 @@ def check_pickable(session: Session, order: Order) -> None:
     ready yet.
     """
     _check(order, OrderState.released)
-    lines = _lines(session, order)
-    _check_may_leave(session, order, lines)
-    if not any(line.allocated > line.picked for line in lines):
+    _check_may_leave(session, order, _lines(session, order))
+    if not units_to_take(session, [need_id(order.id)]):
         raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
 
 
-def pick_lists(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickList]:
-    """Return what is to be picked for all these orders together, a list for each warehouse, SKUs ascending.
+def pick_papers(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickPaper]:
+    """Return what is to be taken for all these orders together, in walking order, one for each warehouse.
 
-    For orders that `check_pickable` lets pass. Without bins: a list in walking order is made by whoever
-    knows them.
+    For orders that `check_pickable` lets pass; nothing is kept, and no list is opened by it.
     """
     numbers = {need_id(order.id): printed_number(order) for order in orders}
-    query = (
-        select(OrderLine, Allocation.quantity, StockLevel, Article)
-        .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
-        .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
-        .join(Article, col(Article.id) == col(StockLevel.article_id))
-        .where(among(col(OrderLine.order_id), numbers), col(OrderLine.allocated) > col(OrderLine.picked))
-        .order_by(col(Article.sku), col(OrderLine.order_id), col(OrderLine.id), col(StockLevel.id))
-    )
-    found = session.exec(query).all()
-    promised: dict[tuple[int, int], int] = defaultdict(int)
-    for line, quantity, level, _ in found:
-        promised[need_id(line.id), level.article_id] += quantity
-    # What lies ready was taken from the first levels.
-    ready = {
-        (need_id(line.id), level.article_id): promised[need_id(line.id), level.article_id]
-        * line.picked
-        // line.allocated
-        for line, _, level, _ in found
-    }
-    targets: dict[int, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-    articles: dict[int, Article] = {}
-    for line, quantity, level, article in found:
-        key = (need_id(line.id), level.article_id)
-        taken = min(quantity, ready[key])
-        ready[key] -= taken
-        if quantity > taken:
-            articles[level.article_id] = article
-            of_order = targets[level.warehouse_id][level.article_id]
-            of_order[line.order_id] = of_order.get(line.order_id, 0) + quantity - taken
-    warehouses = session.exec(
-        select(Warehouse)
-        .where(among(col(Warehouse.id), targets))
-        .order_by(col(Warehouse.priority), col(Warehouse.id))
+    units = units_to_take(session, list(numbers))
+    levels = session.exec(
+        select(StockLevel).where(among(col(StockLevel.id), sorted({row[2] for row in units})))
     ).all()
-    lists = []
-    for warehouse in warehouses:
+    warehouse_of = {need_id(level.id): level.warehouse_id for level in levels}
+    wanted: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for order_id, _, level_id, article_id, quantity in sorted(units):
+        wanted[warehouse_of[level_id], article_id][order_id] += quantity
+    ids = sorted({article_id for _, article_id in wanted})
+    articles = {row.id: row for row in session.exec(select(Article).where(among(col(Article.id), ids)))}
+    bins = bins_of(session, ids)
+    papers = []
+    for warehouse in _warehouses(session, {warehouse_id for warehouse_id, _ in wanted}):
         tenant = session.get_one(Tenant, warehouse.tenant_id)
         spoken = paper_language(tenant, language)
-        titles = titles_of(session, list(articles), spoken)
-        rows = [
-            PickRow(
+        titles = titles_of(session, ids, spoken)
+        stops = []
+        for (warehouse_id, article_id), parts in wanted.items():
+            if warehouse_id != warehouse.id:
+                continue
+            place = bins.get((warehouse_id, article_id))
+            row = PickRow(
+                bin=place.name if place else "",
                 sku=articles[article_id].sku,
                 gtin=articles[article_id].gtin,
                 title=titles.get(article_id, ""),
-                quantity=sum(wanted.values()),
+                quantity=sum(parts.values()),
                 targets=[
                     PickTarget(quantity=quantity, order_number=numbers[order_id])
-                    for order_id, quantity in wanted.items()
+                    for order_id, quantity in parts.items()
                 ],
             )
-            for article_id, wanted in targets[need_id(warehouse.id)].items()
-        ]
+            # What has no bin is looked for at the end.
+            stops.append(((place is None, place.place if place else 0, row.bin, row.sku), row))
+        stops.sort(key=lambda stop: stop[0])
+        rows = [row for _, row in stops]
         seller = _seller(tenant)
-        lists.append(
-            PickList(language=spoken, seller=seller, warehouse=warehouse.name, dated=_today(), rows=rows)
+        papers.append(
+            PickPaper(language=spoken, seller=seller, warehouse=warehouse.name, dated=_today(), rows=rows)
         )
-    return lists
+    return papers
+
+
+def walk_papers(session: Session, list_id: int, *, language: str = "") -> list[PickPaper]:
+    """Return what is still to be taken for a pick list, in walking order, one for each warehouse.
+
+    Raises: NotFoundError, if there is no such list; RuleError, if nothing is left to take.
+    """
+    sheet = read_sheet(session, list_id)
+    tenant = session.get_one(Tenant, get_list(session, list_id).tenant_id)
+    spoken, seller = paper_language(tenant, language), _seller(tenant)
+    numbers = _printed_numbers(session, list_id)
+    rows: dict[str, list[PickRow]] = defaultdict(list)
+    for stop in sheet.stops:
+        targets = [
+            PickTarget(
+                quantity=part.quantity - part.picked,
+                order_number=numbers.get(part.order, part.order),
+                box=str(part.box or ""),
+            )
+            for part in stop.parts
+            if part.quantity > part.picked
+        ]
+        if targets and sheet.state is PickListState.open:
+            row = PickRow(
+                bin=stop.bin,
+                sku=stop.sku,
+                gtin=stop.gtin,
+                title=stop.title,
+                quantity=sum(target.quantity for target in targets),
+                targets=targets,
+            )
+            rows[stop.warehouse].append(row)
+    if not rows:
+        raise RuleError(f"Nothing is left to take for pick list {list_id}.")
+    return [
+        PickPaper(
+            language=spoken,
+            seller=seller,
+            number=str(list_id),
+            warehouse=warehouse,
+            dated=_today(),
+            rows=of_warehouse,
+        )
+        for warehouse, of_warehouse in rows.items()
+    ]
+
+
+def _printed_numbers(session: Session, list_id: int) -> dict[str, str]:
+    """Return by external id how the orders of a list are printed."""
+    query = select(Order).join(PickOrder, col(PickOrder.order_id) == col(Order.id))
+    rows = session.exec(query.where(PickOrder.pick_list_id == list_id)).all()
+    return {order.external_id: printed_number(order) for order in rows}
+
+
+def _warehouses(session: Session, ids: Iterable[int]) -> Sequence[Warehouse]:
+    query = select(Warehouse).where(among(col(Warehouse.id), sorted(ids)))
+    return session.exec(query.order_by(col(Warehouse.priority), col(Warehouse.id))).all()
 
 
 def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:

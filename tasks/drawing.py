@@ -24,7 +24,7 @@ from models.paper import (
     PaperKind,
     check_pickable,
     offer,
-    pick_lists,
+    pick_papers,
 )
 
 
@@ -101,7 +101,7 @@ class Drawing:
                     self.refused.append(str(error))
                 else:
                     orders.append(order)
-            lists = pick_lists(session, orders, language=self.language)
+            lists = pick_papers(session, orders, language=self.language)
             logos = find_logos(session, (picks.seller.logo for picks in lists))
         for picks in lists:
             if texts_lost(picks):

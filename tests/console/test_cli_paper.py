@@ -91,6 +91,11 @@ def test_each_kind_is_drawn(shop: None, tmp_path: Path) -> None:
         drawn = pages(file)
         assert len(drawn) == len(words)
         assert all(word in page for word, page in zip(words, drawn, strict=True))
+    assert call("pick", "create", "--boxes", "2").exit_code == 0
+    printed = call("pick", "print", "1", "--output", str(file), "--language", "en")
+    assert printed.exit_code == 0, printed.stderr
+    assert "Pick list 1" in pages(file)[0]
+    assert "2 × Box 1 · M-100" in pages(file)[0]
     file.unlink()
     take_orders(order("103", line("103-1", "MUG", 1), billing=HOME))
     result = call("paper", "offer", "103", "--valid-until", "2126-12-31", "--output", str(file))

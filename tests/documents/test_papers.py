@@ -26,7 +26,7 @@ from models.paper import (
     Paper,
     PaperFormat,
     PaperKind,
-    PickList,
+    PickPaper,
     PickRow,
     PickTarget,
     Place,
@@ -111,7 +111,7 @@ def label(**values: Any) -> AddressLabel:
     return AddressLabel(**{**fields, **values})
 
 
-def pick_list(count: int = 1, **values: Any) -> PickList:
+def pick_list(count: int = 1, **values: Any) -> PickPaper:
     rows = [
         PickRow(
             bin=f"A-{number:02}",
@@ -120,14 +120,14 @@ def pick_list(count: int = 1, **values: Any) -> PickList:
             title=f"Becher {number}",
             quantity=3,
             targets=[
-                PickTarget(quantity=2, order_number="1002-33", box="Kiste 1"),
+                PickTarget(quantity=2, order_number="1002-33", box="1"),
                 PickTarget(quantity=1, order_number="1002-34"),
             ],
         )
         for number in range(1, count + 1)
     ]
     fields = {"language": "de", "seller": SELLER, "warehouse": "Halle", "dated": date(2026, 11, 22)}
-    return PickList(**{**fields, "rows": rows, **values})
+    return PickPaper(**{**fields, "rows": rows, **values})
 
 
 def pages_of(pdf: bytes) -> list[str]:
@@ -441,3 +441,4 @@ def test_a_logo_of_any_shape_stands_on_each_paper(size: tuple[int, int]) -> None
             assert "1002-33" in page.extract_text()
             with pytest.raises(KeyError):
                 render_paper(with_logo, form=form)
+    assert "Pickliste" in pages_of(render_paper(pick_list(seller=seller)))[0]

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
 from models.article import Article
+from models.bin import get_bin, put_articles, save_bin
 from models.columns import need_id, utc_now
 from models.db import session_scope
 from models.document import PaperLine, TaxSum
@@ -29,14 +30,19 @@ from models.paper import (
     confirm,
     offer,
     packing_slip,
-    pick_lists,
+    pick_papers,
     receipt,
     return_slip,
+    walk_papers,
 )
 from models.payment import record_payment
+from models.pick_list import PickMode
+from models.pick_scan import scan
+from models.picking import create_list
 from models.release import release_order
 from models.service import ShippingMethod
 from models.shipment import shipments_of
+from models.stock import Warehouse
 from models.stock_moves import set_on_hand
 from models.tenant import SellerData, Tenant
 from tests.support.builders import (
@@ -233,7 +239,7 @@ def test_sets_show_what_they_are_made_of(sqlite_database: str) -> None:
         (goods,) = packing_slip(session, order).goods
         assert (goods.number, goods.quantity) == ("SET", 2)
         assert [(part.number, part.quantity) for part in goods.parts] == [("CUP", 12), ("POT", 2)]
-        (picks,) = pick_lists(session, [order])
+        (picks,) = pick_papers(session, [order])
         assert [(row.sku, row.quantity) for row in picks.rows] == [("CUP", 12), ("POT", 2)]
 
 
@@ -254,7 +260,7 @@ def test_of_an_order_released_in_part_what_is_there_has_papers(sqlite_database: 
         assert (units(slip.goods), slip.shipping_method) == ([("A", 2, 3)], "Paket klein")
         assert address_label(session, order).shipping_method == "Paket klein"
         check_pickable(session, order)
-        (picks,) = pick_lists(session, [order])
+        (picks,) = pick_papers(session, [order])
         assert [row.quantity for row in picks.rows] == [2]
         assert units(return_slip(session, order).goods) == [("A", 2, 0)]
 
@@ -279,7 +285,7 @@ def test_a_pick_list_for_many_orders_says_for_whom(database: str) -> None:
             release_order(session, order)
             check_pickable(session, order)
 
-        main, hall = pick_lists(session, orders)
+        main, hall = pick_papers(session, orders)
         assert (main.warehouse, hall.warehouse) == ("main", "Halle")
         assert [(row.sku, row.quantity, row.targets) for row in main.rows] == [
             ("A", 3, [PickTarget(quantity=2, order_number="1"), PickTarget(quantity=1, order_number="X-2")]),
@@ -287,12 +293,22 @@ def test_a_pick_list_for_many_orders_says_for_whom(database: str) -> None:
         ]
         assert [(row.sku, row.quantity) for row in hall.rows] == [("A", 3)]
 
-        for row in session.exec(select(OrderLine).where(OrderLine.order_id == orders[1].id)):
-            row.picked = 3
-            session.add(row)
-        session.flush()
-        left = pick_lists(session, orders[1:])
-        assert [(one.warehouse, row.quantity) for one in left for row in one.rows] == [("Halle", 1)]
+        walk = create_list(session, shop.tenant_id, PickMode.boxes, [need_id(one.id) for one in orders])
+        warehouse = session.get_one(Warehouse, shop.warehouse_id)
+        for name, sku in (("Z-1", "A"), ("A-9", "B")):
+            save_bin(session, warehouse, name)
+            put_articles(session, warehouse, get_bin(session, warehouse, name), [_article_id(session, sku)])
+        scan(session, need_id(walk.id), "A")
+        assert [(row.bin, row.sku, row.quantity) for row in pick_papers(session, orders)[0].rows] == [
+            ("Z-1", "A", 2),
+            ("A-9", "B", 1),
+        ]
+        first, _ = walk_papers(session, need_id(walk.id))
+        assert (first.number, first.warehouse) == (str(walk.id), "main")
+        assert {(row.sku, target.quantity, target.order_number, target.box)
+                for row in first.rows for target in row.targets} == {
+            ("A", 1, "1", "1"), ("A", 1, "X-2", "2"), ("B", 1, "1", "1"),
+        }  # fmt: skip
 
 
 def test_what_may_come_back_is_what_the_buyer_has_or_gets(database: str) -> None:
