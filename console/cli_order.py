@@ -15,6 +15,7 @@ from console.cli_output import (
     LimitOption,
     need_database,
     new_app,
+    parse_month,
     parse_parts,
     parse_time,
     print_json,
@@ -27,8 +28,20 @@ from models.account import Account, account_data, get_account, list_accounts
 from models.columns import need_id, utc_now
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
-from models.order import Actor, Order, OrderState, events_of, find_order, lines_of, lock_order, owed_for
+from models.order import (
+    Actor,
+    HoldReason,
+    Order,
+    OrderState,
+    PaymentState,
+    events_of,
+    find_order,
+    lines_of,
+    lock_order,
+    owed_for,
+)
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
+from models.service import PaymentKind
 from models.tenant import list_tenants
 
 T = TypeVar("T")
@@ -39,6 +52,23 @@ apps = {"order": app}
 Number = Annotated[str, typer.Argument(help="The external id, or the number at the marketplace.")]
 States = Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")]
 Held = Annotated[bool, typer.Option("--held", help="Only orders that wait for a person.")]
+Reasons = Annotated[
+    list[HoldReason] | None, typer.Option("--hold", help="Only held for this reason; repeatable.")
+]
+PaymentStates = Annotated[
+    list[PaymentState] | None, typer.Option("--payment-state", help="Only paid so far; repeatable.")
+]
+PaymentKinds = Annotated[
+    list[PaymentKind] | None, typer.Option("--payment", help="Only with this kind of payment; repeatable.")
+]
+Beginning = Annotated[str, typer.Option("--number", help="Only numbers that begin like this.")]
+Buyer = Annotated[
+    str, typer.Option("--buyer", help="Mail address, user name or number at the channel, last name, company.")
+]
+Tracking = Annotated[str, typer.Option("--tracking", help="Only the order with this parcel.")]
+Month = Annotated[
+    str | None, typer.Option("--month", help="Only placed in this month, e.g. 2026-11, by German time.")
+]
 When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
 
 
@@ -47,13 +77,33 @@ def show_all(
     account: AccountOption = None,
     states: States = None,
     held: Held = False,
+    reasons: Reasons = None,
+    payment_states: PaymentStates = None,
+    payment_kinds: PaymentKinds = None,
+    number: Beginning = "",
+    buyer: Buyer = "",
+    tracking: Tracking = "",
+    month: Month = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
     """List orders, the latest placed first."""
+    begin, end = parse_month(month) if month else (None, None)
     need_database()
     with read_scope() as session:
-        wanted = _filter(session, account, states, held)
+        wanted = OrderFilter(
+            account_id=_account_id(session, account),
+            states=tuple(states or ()),
+            held=held,
+            payment_states=tuple(payment_states or ()),
+            payment_kinds=tuple(payment_kinds or ()),
+            reasons=tuple(reasons or ()),
+            number=number,
+            buyer=buyer,
+            tracking_number=tracking,
+            placed_from=begin,
+            placed_before=end,
+        )
         if as_json:
             print_json_list(_describe(session, wanted, limit or None))
             return
@@ -211,7 +261,7 @@ def refund(
 
     def step(session: Any, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
-        over = order.paid_amount - (order.total - order.credited_amount)
+        over = -owed_for(order)
         if value is None and over <= 0:
             raise RuleError(f"Of order {order.external_id} nothing too much was received; name an amount.")
         record_refund(
@@ -292,6 +342,67 @@ def ship(
     say(with_order(number, account, step))
 
 
+@app.command("paid")
+def mark_paid(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    method: Annotated[str, typer.Option(help="How they were paid.")] = "",
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Record for each order that what was open of it has been received; each has its own result."""
+    from models.payment import record_payment
+
+    paid_at = _when(at)
+
+    def step(session: Any, order: Order) -> None:
+        due = owed_for(order)
+        if due <= 0:
+            raise RuleError(f"Order {order.external_id} owes nothing.")
+        owner = account_data(session.get_one(Account, order.account_id))
+        record_payment(session, owner, order, due, paid_at, method=method)
+
+    _each(numbers, account, step, "paid")
+
+
+@app.command("shipped")
+def mark_shipped(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    carrier: Annotated[str, typer.Option(help="Who carries them, e.g. DHL.")],
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
+    from models.shipment import ParcelData, record_shipment
+
+    shipped_at = _when(at)
+
+    def step(session: Any, order: Order) -> None:
+        record_shipment(session, order, carrier, [ParcelData()], shipped_at)
+
+    _each(numbers, account, step, "shipped")
+
+
+@app.command("note")
+def note(
+    number: Number,
+    text: Annotated[str, typer.Argument(help="What people should know; it stands in the history.")],
+    account: AccountOption = None,
+) -> None:
+    """Write a note into an order's history."""
+    from models.order_life import add_event
+
+    words = " ".join(text.split())
+    if not words or len(words) > 2000:
+        raise typer.BadParameter("A note has 1 to 2000 characters.")
+
+    with_order(
+        number,
+        account,
+        lambda session, order: add_event(session, order, "note", {"text": words}, actor=Actor.person),
+    )
+    say(f"Order {number}: the note was added.")
+
+
 @app.command("invoice")
 def invoice(number: Number, account: AccountOption = None) -> None:
     """Issue an invoice now for what was shipped of an order and not invoiced yet; the cycle does it, too."""
@@ -322,7 +433,7 @@ def export(
     from tasks.spreadsheets import write_sheet
 
     with read_scope() as session:
-        wanted = _filter(session, account, states, held)
+        wanted = OrderFilter(_account_id(session, account), tuple(states or ()), held)
         rows = list(_sheet_rows(session, wanted, addresses))
     columns = (*ORDER_COLUMNS, *ORDER_ADDRESS_COLUMNS) if addresses else ORDER_COLUMNS
     write_sheet(file, columns, rows, german=german)
@@ -339,10 +450,6 @@ def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[
             shared = {**row, **(target.model_dump(exclude={"order_id", "role", "state"}) if target else {})}
             for line in row["lines"]:
                 yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
-
-
-def _filter(session: Any, account: str | None, states: list[OrderState] | None, held: bool) -> OrderFilter:
-    return OrderFilter(_account_id(session, account), tuple(states or ()), held)
 
 
 def _account_id(session: Any, account: str | None) -> int | None:

@@ -172,6 +172,18 @@ def parse_time(text: str) -> datetime:
     return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)
 
 
+def parse_month(text: str) -> tuple[datetime, datetime]:
+    """Return when a month of the German calendar begins and the next does. Raises: typer.BadParameter."""
+    try:
+        begin = datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=LOCAL)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month; write 2026-11.") from None
+    if not 1900 <= begin.year < 9999:
+        raise typer.BadParameter("A month lies between 1900-01 and 9998-12.")
+    end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+    return begin.astimezone(UTC), end.astimezone(UTC)
+
+
 def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
     """Return NAME=VALUE options as a dictionary. Raises: typer.BadParameter, without the value."""
     pairs: dict[str, str] = {}
@@ -202,18 +214,18 @@ def parse_parts(values: Sequence[str], option: str) -> dict[str, int]:
 
 
 def print_sheet_report(
-    rows: Sequence[SheetResult], ignored: Sequence[str], *, dry_run: bool, as_json: bool
+    rows: Sequence[SheetResult], ignored: Sequence[str], *, dry_run: bool, as_json: bool, of: str = "sku"
 ) -> None:
     """Print what became of each row of a spreadsheet. Raises: typer.Exit, if some were refused."""
     if ignored:
         say(f"Columns that were not read: {', '.join(ignored)}.")
     if as_json:
-        print_json_list([row.model_dump() for row in rows])
+        print_json_list([row.model_dump(include={"row", of, "outcome", "reason"}) for row in rows])
     else:
         changed = [row for row in rows if row.outcome is not SheetOutcome.unchanged]
         print_table(
-            ("row", "sku", "outcome", "reason"),
-            [(row.row, row.sku, row.outcome, row.reason) for row in changed],
+            ("row", of, "outcome", "reason"),
+            [(row.row, getattr(row, of), row.outcome, row.reason) for row in changed],
         )
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome}" for outcome in SheetOutcome)
     say(f"{'Would be: ' if dry_run else ''}{counts} of {len(rows)} rows.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -11,15 +12,20 @@ from models.article_list import skus_by_id
 from models.columns import need_id
 from models.order import (
     AddressRole,
+    Customer,
     Hold,
+    HoldReason,
     LinePart,
     Order,
     OrderAddress,
     OrderLine,
     OrderState,
+    PaymentState,
     lines_of,
     open_holds,
 )
+from models.service import PaymentKind
+from models.shipment import Parcel, Shipment
 
 CHANNEL_CODES = ("sku", "gtin", "channel_number", "manufacturer_number", "supplier_number", "listing_id")
 """How a channel may name an article, the most telling first."""
@@ -32,6 +38,17 @@ class OrderFilter:
     account_id: int | None = None
     states: tuple[OrderState, ...] = ()
     held: bool = False
+    payment_states: tuple[PaymentState, ...] = ()
+    payment_kinds: tuple[PaymentKind, ...] = ()
+    reasons: tuple[HoldReason, ...] = ()
+    """Held for one of these."""
+    number: str = ""
+    """What the channel's or the marketplace's number begins with."""
+    buyer: str = ""
+    """Mail address, user name or number at the channel, whole; or last name or company, whole."""
+    tracking_number: str = ""
+    placed_from: datetime | None = None
+    placed_before: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a query's rows have to meet."""
@@ -40,10 +57,50 @@ class OrderFilter:
             conditions.append(col(Order.account_id) == self.account_id)
         if self.states:
             conditions.append(col(Order.state).in_(self.states))
-        if self.held:
+        if self.held or self.reasons:
             held = select(Hold.order_id).where(col(Hold.released_at).is_(None))
+            if self.reasons:
+                held = held.where(col(Hold.reason).in_(self.reasons))
             conditions.append(col(Order.id).in_(held))
+        if self.payment_states:
+            conditions.append(col(Order.payment_state).in_(self.payment_states))
+        if self.payment_kinds:
+            conditions.append(col(Order.payment_kind).in_(self.payment_kinds))
+        if self.number:
+            conditions.append(
+                col(Order.external_id).startswith(self.number, autoescape=True)
+                | col(Order.channel_number).startswith(self.number, autoescape=True)
+            )
+        if self.buyer:
+            conditions.append(_bought_by(self.buyer.strip()))
+        if self.tracking_number:
+            found = (
+                select(Shipment.order_id)
+                .join(Parcel, col(Parcel.shipment_id) == col(Shipment.id))
+                .where(Parcel.tracking_number == self.tracking_number)
+            )
+            conditions.append(col(Order.id).in_(found))
+        if self.placed_from is not None:
+            conditions.append(col(Order.placed_at) >= self.placed_from)
+        if self.placed_before is not None:
+            conditions.append(col(Order.placed_at) < self.placed_before)
         return conditions
+
+
+def _bought_by(text: str) -> ColumnElement[bool]:
+    # SQLite folds the letters of ASCII alone.
+    folded = {text.lower(), "".join(sign.lower() if sign.isascii() else sign for sign in text)}
+
+    def is_text(column: Any) -> ColumnElement[bool]:
+        return func.lower(column).in_(folded)
+
+    customers = select(Customer.id).where(
+        is_text(Customer.email) | is_text(Customer.user_name) | (col(Customer.external_id) == text)
+    )
+    addresses = select(OrderAddress.order_id).where(
+        is_text(OrderAddress.last_name) | is_text(OrderAddress.company) | is_text(OrderAddress.email)
+    )
+    return col(Order.customer_id).in_(customers) | col(Order.id).in_(addresses)
 
 
 def list_orders(

@@ -16,7 +16,9 @@ class SheetResult(BaseModel):
     """What became of one row; `row` is counted as a spreadsheet shows it, headings included."""
 
     row: int
-    sku: str
+    sku: str = ""
+    order: str = ""
+    """The number of the order, in sheets about those."""
     outcome: SheetOutcome
     reason: str = ""
 

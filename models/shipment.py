@@ -127,8 +127,11 @@ def record_shipment(
     shipped_at: datetime,
     *,
     told_by: Side = Side.warenfluss,
+    carried: bool = True,
 ) -> Shipment:
     """Book parcels out of the house; what was shipped here is queued for the channel.
+
+    Of what nobody carries (`carried`), because its buyer has fetched it, no mail tells that it is on its way.
 
     Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
     more than is left of a line, or nothing left; then nothing is changed.
@@ -196,8 +199,35 @@ def record_shipment(
     session.flush()
     if told_by is Side.warenfluss:
         queue_outbound(session, order.account_id, OutboundKind.shipment, [order_id])
-        tell_buyer(session, order, BuyerEvent.shipped, need_id(shipment.id))
+        if carried:
+            tell_buyer(session, order, BuyerEvent.shipped, need_id(shipment.id))
     return shipment
+
+
+def add_tracking(session: Session, order: Order, tracking_number: str, carrier: str = "") -> bool:
+    """Give a parcel that was shipped here without a number this one; the channel is told with the rest.
+
+    Returns: False, if a parcel of the order has this number already; then nothing changes.
+    Raises: RuleError, if no parcel lacks a number.
+    """
+    lock_order(session, order)
+    pairs = [pair for pair in shipments_of(session, need_id(order.id)) if pair[0].told_by is Side.warenfluss]
+    parcels = [(shipment, parcel) for shipment, parcels in pairs for parcel in parcels]
+    if any(parcel.tracking_number == tracking_number for _, parcel in parcels):
+        return False
+    found = next(((shipment, parcel) for shipment, parcel in parcels if not parcel.tracking_number), None)
+    if found is None:
+        raise RuleError(f"Order {order.external_id} has no parcel without a tracking number.")
+    shipment, parcel = found
+    parcel.tracking_number = tracking_number
+    if carrier:
+        shipment.carrier = order.carrier = carrier
+    session.add_all([shipment, parcel, order])
+    detail = {"carrier": shipment.carrier, "tracking": [tracking_number]}
+    session.add(OrderEvent(order_id=need_id(order.id), actor=Actor.person, kind="tracked", detail=detail))
+    session.flush()
+    queue_outbound(session, order.account_id, OutboundKind.shipment, [need_id(order.id)])
+    return True
 
 
 def _units(parcels: Sequence[ParcelData], left: Mapping[int, int]) -> dict[int, int]:

@@ -100,6 +100,29 @@ BIN_COLUMNS = (
     Column("place", "Laufweg", Kind.whole, ("Reihenfolge", "Position", "Sortierung", "Walking order")),
     ARTICLE_COLUMNS[0],
 )
+TRACKING_COLUMNS = (
+    Column(
+        "order",
+        "Bestellnummer",
+        others=(
+            "Bestellung",
+            "Auftragsnummer",
+            "Order number",
+            "Referenz",
+            "Reference",
+            "Sendungsreferenz",
+            "SITEMS_ORDERNUMBER",
+        ),
+    ),
+    Column(
+        "tracking_number",
+        "Sendungsnummer",
+        others=("Paketnummer", "Trackingnummer", "Tracking", "Identcode", "SITEMS_IDENTCODE"),
+    ),
+    Column("carrier", "Versanddienstleister", others=("Paketdienst", "Versender")),
+    Column("shipped_on", "Sendungsdatum", others=("Versanddatum", "Versandt am", "Shipped", "SITEMS_DATE")),
+    Column("cancelled", "Storniert", others=("SITEMS_STORNO",)),
+)
 ORDER_COLUMNS = (
     Column("account", "Anbindung"),
     Column("external_id", "Bestellung"),

@@ -41,6 +41,7 @@ from tasks.sheet_cells import (
     BIN_COLUMNS,
     FORMULA_SIGNS,
     STOCK_COLUMNS,
+    TRACKING_COLUMNS,
     WEIGHT_KG,
     CellError,
     Column,
@@ -73,8 +74,8 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
         owner = pick_tenant(session, tenant)
         tenant_id, currency, language = need_id(owner.id), owner.currency, owner.language
     columns, ignored = match_headings(sheet.headings, (*ARTICLE_COLUMNS, WEIGHT_KG), title_language=language)
-    _need(columns, ("sku",))
-    read, refused = _read_rows(sheet, columns, _article_from)
+    need_columns(columns, ("sku",))
+    read, refused = read_rows(sheet, columns, _article_from)
     with read_scope() as session:
         plan = plan_articles(session, tenant_id, currency, read)
     if not dry_run:
@@ -94,8 +95,8 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     """
     sheet = read_sheet(file)
     columns, ignored = match_headings(sheet.headings, STOCK_COLUMNS)
-    _need(columns, ("sku", "on_hand"))
-    read, results = _read_rows(sheet, columns, _count_from)
+    need_columns(columns, ("sku", "on_hand"))
+    read, results = read_rows(sheet, columns, _count_from)
     with session_scope() as session:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         found = countable(session, tenant_id, [count.sku for count in read])
@@ -137,8 +138,8 @@ def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport
     """
     sheet = read_sheet(file)
     columns, ignored = match_headings(sheet.headings, BIN_COLUMNS)
-    _need(columns, ("bin",))
-    read, results = _read_rows(sheet, columns, _bin_from)
+    need_columns(columns, ("bin",))
+    read, results = read_rows(sheet, columns, _bin_from)
     with read_scope() as session:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         found = countable(session, tenant_id, [row.sku for row in read if row.sku])
@@ -329,21 +330,22 @@ def _as_text(value: object) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
 
-def _need(columns: Mapping[int, Column], names: Sequence[str]) -> None:
+def need_columns(columns: Mapping[int, Column], names: Sequence[str]) -> None:
+    """Make sure that a sheet has these columns. Raises: RuleError, naming those that are missing."""
     found = {column.name for column in columns.values()}
     missing = [name for name in names if name not in found]
     if missing:
-        german = {column.name: column.german for column in (*STOCK_COLUMNS, *BIN_COLUMNS)}
+        german = {column.name: column.german for column in (*STOCK_COLUMNS, *BIN_COLUMNS, *TRACKING_COLUMNS)}
         wanted = " and ".join(f"{name!r} or {german[name]!r}" for name in missing)
         raise RuleError(f"The first row must name the columns; {wanted} is missing.")
 
 
-def _read_rows(
+def read_rows(
     sheet: Sheet, columns: Mapping[int, Column], read: Callable[[int, dict[str, Any]], Any]
 ) -> tuple[list[Any], list[SheetResult]]:
     """Return what could be read of the rows, and the results of those that were refused."""
     rows, refused = [], []
-    sku_at = next((position for position, column in columns.items() if column.name == "sku"), None)
+    named = {column.name: position for position, column in columns.items() if column.name in ("sku", "order")}
     for number, cells in sheet.rows:
         try:
             if any(cell and not heading for cell, heading in _beside(cells, sheet.headings)):
@@ -357,8 +359,8 @@ def _read_rows(
             reason = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
         else:
             continue
-        sku = "" if sku_at is None else cells[sku_at][:120]
-        refused.append(SheetResult(row=number, sku=sku, outcome=SheetOutcome.refused, reason=reason))
+        of = {name: cells[position][:120] for name, position in named.items()}
+        refused.append(SheetResult(row=number, outcome=SheetOutcome.refused, reason=reason, **of))
     return rows, refused
 
 

@@ -211,3 +211,51 @@ def test_export_as_xlsx(shop: None, tmp_path: Path) -> None:
         refused("order", "export", str(tmp_path / "orders.pdf"))
         == "orders.pdf: the name must end in .csv or .xlsx."
     )
+
+
+def test_searching(sqlite_database: str) -> None:
+    """By beginnings of numbers, buyer, parcel, month, way to pay and reason; several narrow each other."""
+    open_shop()
+    take_articles(article("CUP", 9))
+    take_orders(order("100", line("1-1", "CUP")), order("200", line("2-1", "NONE")))
+    call("order", "ship", "100", "--carrier", "DHL", "--tracking", "T-77")
+    call("order", "pay", "200", "1.00")
+
+    def found(*options: str) -> list[str]:
+        return sorted(row["external_id"] for row in read("order", "list", *options))
+
+    assert found("--number", "1") == ["100"]
+    assert found("--number", "M-2") == ["200"]
+    assert found("--number", "%") == []
+    assert found("--buyer", "JOERG@buyer.example") == ["100", "200"]
+    assert found("--buyer", "müßig") == ["100", "200"]
+    assert found("--buyer", "joerg") == []
+    assert found("--tracking", "T-77") == ["100"]
+    assert found("--hold", "line_unmatched") == ["200"]
+    assert found("--hold", "stock_short") == []
+    assert found("--payment-state", "partly_paid") == ["200"]
+    assert found("--month", f"{PLACED:%Y-%m}") == ["100", "200"]
+    assert found("--month", "2020-01") == []
+    assert call("order", "list", "--month", "0001-13").exit_code == 2
+
+
+def test_many_at_once(sqlite_database: str) -> None:
+    """Each order has its own result; a refusal stops no other, and the exit code tells of it."""
+    open_shop()
+    take_articles(article("CUP", 9))
+    take_orders(*(order(number, line(f"{number}-1", "CUP")) for number in ("100", "200")))
+    call("order", "pay", "200")
+
+    done = call("order", "paid", "100", "200", "300")
+    shipped = call("order", "shipped", "100", "200", "--carrier", "DHL")
+
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        "Order 100 was paid.",
+        "Order 200 owes nothing.",
+        "There is no order '300'.",
+    ]
+    assert shipped.exit_code == 0
+    assert [row["state"] for row in read("order", "list")] == ["shipped", "shipped"]
+    call("order", "note", "100", "ruft  zurück")
+    assert read("order", "show", "100")["events"][-1]["detail"] == {"text": "ruft zurück"}
