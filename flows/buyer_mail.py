@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from flows.cycle import declared, each_page, finished, stepped_aside
 from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.buyer_mails import deliver, notify_operators, open_mails, write_page
+from tasks.buyer_mails import deliver, find_due, notify_operators, write_page
 from tasks.work import work_on
 
 
@@ -21,10 +21,13 @@ def buyer_mail(account: str, test: bool = False) -> State:
     try:
         with work_on(account, Cycle.buyer_mail, test=test) as work:
             run_id = work.run_id
-            if open_mails(run_id):
+            due = find_due(run_id)
+            if due.buyers:
                 each_page(work, lambda page: write_page(run_id, page))
-            notify_operators(run_id)
-            deliver(run_id)
+            if due.operators:
+                notify_operators(run_id)
+            if work.counts.sent or due.written:
+                deliver()
     except LeaseHeldError as error:
         return stepped_aside(str(error))
     return finished(work.counts)

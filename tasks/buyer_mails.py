@@ -1,6 +1,6 @@
 """Write the mails that buyers are due, and those of new orders for the operators."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from models.cycle import Counts
 from models.db import read_scope
 from models.errors import RuleError
 from models.logo import find_logos
-from models.mail import MailPart, Sender, queue_mail
+from models.mail import MailPart, Sender, list_due_mails, queue_mail
 from models.order import Order, OrderState, lines_of
 from models.order_life import add_event
 from models.order_notice import NewOrder, OrdersNotice
@@ -48,9 +48,19 @@ MAILS_AT_ONCE = 10
 NOTICES_AT_ONCE = 500
 
 
+@dataclass(frozen=True)
+class DueMails:
+    """What a run finds to do before it writes anything."""
+
+    buyers: bool = False
+    operators: bool = False
+    written: bool = False
+    """Whether mails to buyers wait that another run wrote, and did not come to deliver."""
+
+
 @step
-def open_mails(run_id: int) -> bool:
-    """Return whether buyers can be mailed now; after a restore not before orders were read again.
+def find_due(run_id: int) -> DueMails:
+    """Return what is due; after a restore nothing for buyers until orders were read again.
 
     Raises: RuleError, if the account mails nobody, or its tenant lacks what each mail must name.
     """
@@ -60,20 +70,24 @@ def open_mails(run_id: int) -> bool:
             f"Account {work.account.name!r} mails nobody; `warenfluss account set {work.account.name} --set "
             "buyer_mails=all` mails buyers, `--set order_notice=each` operators of new orders."
         )
-    if not work.options.buyer_mails:
-        return False
     with read_scope() as session:
-        sender_of(session.get_one(Tenant, work.account.tenant_id))
+        if work.options.buyer_mails:
+            sender_of(session.get_one(Tenant, work.account.tenant_id))
+        due = DueMails(
+            buyers=bool(list_due(session, work.account.id, OutboundKind.buyer_mail, 1)),
+            operators=not work.test and _due_notices(session, work),
+            written=not work.test and bool(list_due_mails(session, 1, to_operators=False)),
+        )
         told = told_before(session, work.account.id)
         caught_up = told is None or has_caught_up(session, work.account.id, told[0])
     if told is None or told[1] is not None or work.test:
-        return True
+        return due
     if not caught_up:
         get_run_logger().warning("Restored: no buyer is mailed until an order-import has completed")
-        return False
+        return replace(due, buyers=False)
     with work.transaction() as session:
         note_caught_up(session, work.account.id, told[0])
-    return True
+    return due
 
 
 @step
@@ -111,18 +125,14 @@ def write_page(run_id: int, page: str | None) -> str | None:
 def notify_operators(run_id: int) -> None:
     """Queue the mails of new orders that operators are due, in one commit with what tells that."""
     work = work_of(run_id)
-    kind, each = OutboundKind.order_notice, work.options.order_notice is OrderNotice.each
-    before = utc_now() if each else last_digest_at(work.options.order_notice_hour, utc_now())
-    with read_scope() as session:
-        first = list_due(session, work.account.id, kind, 1)
-    if work.test or not first or first[0].changed_at >= before:
-        return
+    each = work.options.order_notice is OrderNotice.each
     with work.transaction() as session:
-        rows = claim_due(session, work.account.id, kind, NOTICES_AT_ONCE, run_id)
+        before = _notices_before(work)
+        rows = claim_due(session, work.account.id, OutboundKind.order_notice, NOTICES_AT_ONCE, run_id)
         for row in [row for row in rows if row.changed_at >= before]:
             release_claim(session, row)
         rows = [row for row in rows if row.changed_at < before]
-        # A channel that tells nothing of new orders any more lets what waited end in silence.
+        # Where nobody is to hear of new orders any more, what waited ends in silence.
         orders = [] if work.options.order_notice is OrderNotice.none else _new_orders(session, rows)
         for part in [[order] for order in orders] if each else [orders] if orders else []:
             account = session.get_one(Account, work.account.id)
@@ -136,17 +146,28 @@ def notify_operators(run_id: int) -> None:
 
 
 @step
-def deliver(run_id: int) -> None:
+def deliver() -> None:
     """Hand what was written to the mail server; what it does not take now is tried by `warenfluss up`."""
-    if not work_of(run_id).test:
-        while deliver_due().sent:
-            pass
+    while deliver_due().sent:
+        pass
 
 
 def last_digest_at(hour: int, now: datetime) -> datetime:
     """Return when a digest was due last, by German time."""
     due = now.astimezone(LOCAL).replace(hour=hour, minute=0, second=0, microsecond=0)
     return due if due <= now else due - timedelta(days=1)
+
+
+def _notices_before(work: Work) -> datetime:
+    """Return before when a new order has to have come for operators to hear of it now."""
+    if work.options.order_notice is OrderNotice.each:
+        return utc_now()
+    return last_digest_at(work.options.order_notice_hour, utc_now())
+
+
+def _due_notices(session: Session, work: Work) -> bool:
+    oldest = list_due(session, work.account.id, OutboundKind.order_notice, 1)
+    return bool(oldest) and oldest[0].changed_at < _notices_before(work)
 
 
 def _write(session: Session, work: Work, row: Outbound, counts: Counts) -> None:

@@ -6,16 +6,21 @@ import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 from sqlmodel import col, select
 
-from models.account import Mode, account_data, get_account
+from deployments.pruning import prune
+from documents.mail_buyer import render_buyer_mail
+from models.account import BuyerEvent, Mode, account_data, get_account
+from models.buyer_letter import BuyerLetter
+from models.buyer_mail import tell_buyer
 from models.columns import utc_now
 from models.cycle import Cycle
 from models.db import dispose, read_scope, session_scope
-from models.mail import Mail, MailState, files_of, list_mails, state_of
+from models.mail import Mail, MailContent, MailState, files_of, list_mails, state_of
 from models.order import Actor, Order, OrderAddress, OrderEvent, events_of, find_order
 from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState
@@ -99,7 +104,9 @@ def open_rows() -> list[str]:
         return [f"{row.state}: {row.error}" for row in session.exec(query.order_by(col(Outbound.id)))]
 
 
-def test_each_event_reaches_its_buyer_once(shop: Shop, ready: list[int], smtp_server: SmtpServer) -> None:
+def test_each_event_reaches_its_buyer_once(
+    shop: Shop, ready: list[int], smtp_server: SmtpServer, caplog: pytest.LogCaptureFixture
+) -> None:
     """Worked out when it is written; what is true no more is closed in the order's history."""
     first, second, third = ready
     pay(shop, first, "24.70")
@@ -133,6 +140,29 @@ def test_each_event_reaches_its_buyer_once(shop: Shop, ready: list[int], smtp_se
     with read_scope() as session:
         details = str([event.detail for event in session.exec(select(OrderEvent))])
     assert "muehlenberg" not in details
+    assert "hlenberg" not in caplog.text
+
+
+def test_one_mail_that_breaks_keeps_no_other_back(
+    shop: Shop, ready: list[int], smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried again later; what its error says of the buyer is kept nowhere."""
+
+    def render(letter: BuyerLetter, *rest: Any) -> MailContent:
+        if letter.order_number == str(ready[1]):
+            raise KeyError(letter.buyer)
+        return render_buyer_mail(letter, *rest)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tasks.buyer_mails.render_buyer_mail", render)
+        counts = sync(MAILS, shop)
+    assert (counts.sent, counts.failed, counts.parked) == (2, 1, 0)
+    assert open_rows() == ["pending: it could not be written (KeyError)"]
+    with session_scope() as session:
+        for row in session.exec(select(Outbound)):
+            row.next_try_at = utc_now()
+    assert sync(MAILS, shop).sent == 1
+    assert len(smtp_server.messages) == 3
 
 
 @pytest.mark.parametrize("point", ["before-queue", "before-close", "before-delivery"])
@@ -157,9 +187,6 @@ def test_what_cannot_be_written_waits_for_a_person(
     shop: Shop, ready: list[int], smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One alone: it is parked, told of once, and sent when that is mended; the others go on."""
-    from models.account import BuyerEvent
-    from models.buyer_mail import tell_buyer
-
     set_tenant(shop, bank={})
     with session_scope() as session:
         tell_buyer(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
@@ -215,9 +242,9 @@ def test_trials_and_test_runs_mail_nobody(shop: Shop, ready: list[int], smtp_ser
     shop.set_mode(Mode.test)
     shop.channel.place_order([next(iter(shop.channel.products.values()))])
     sync(Cycle.order_import, shop)
-    cancel_count = len(open_rows())
+    queued = len(open_rows())
     sync(MAILS, shop)
-    assert (smtp_server.messages, len(open_rows()), cancel_count) == ([], 3, 3)
+    assert (smtp_server.messages, len(open_rows()), queued) == ([], 3, 3)
     with read_scope() as session:
         assert list_mails(session) == []
 
@@ -342,10 +369,6 @@ def test_a_digest_is_due_at_its_hour_by_german_time() -> None:
 
 def test_files_go_with_their_mail(shop: Shop, ready: list[int]) -> None:
     """A code that was sent long ago is forgotten with the rest."""
-    from deployments.pruning import prune
-    from models.account import BuyerEvent
-    from models.buyer_mail import tell_buyer
-
     with session_scope() as session:
         tell_buyer(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
     sync(MAILS, shop)
