@@ -23,6 +23,7 @@ COMMANDS = {
     "mend": ("cli_mend", "Orders that are held: accept, address, quantity, price, method, follow."),
     "method": ("cli_method", "What channels' ways to pay and send mean here: list, map, ways, add."),
     "ship": ("cli_ship", "Parcels and goods that are collected: import, track, ready, hand-over."),
+    "return": ("cli_return", "What buyers send back: announce, receive, credit, cancel, list."),
     "document": ("cli_document", "Invoices and credit notes: list, show, save, correct, resume."),
     "paper": ("cli_paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
     "article": ("cli_article", "Articles: list, show, import, export."),

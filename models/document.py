@@ -102,9 +102,11 @@ class PaperContent(PricedContent):
     delivered_from: date
     delivered_until: date
     corrects: str = ""
-    """The label of the document that this one takes back."""
+    """The label of the document that this one takes back, or gives a part of back."""
     corrected_on: date | None = None
     """When that one was issued."""
+    is_part: bool = False
+    """It gives a part of that one back, and leaves the rest as it is."""
     reason: str = ""
 
 
@@ -146,6 +148,9 @@ class Document(SQLModel, table=True):
     shipping_amount: Decimal = money()
     fee_amount: Decimal = money()
     corrects_id: int | None = Field(default=None, foreign_key="document.id")
+    # No foreign key: a table in use would be locked for it.
+    credits_id: int | None = None
+    """The invoice of which a credit note gives a part back, and leaves the rest as it is."""
     content: dict[str, Any] = Field(sa_type=JSON)
     """The fields of `PaperContent`."""
     sha256: str = Field(max_length=64)
@@ -238,6 +243,7 @@ def issue(
     account_id: int,
     order_id: int,
     corrects_id: int | None = None,
+    credits_id: int | None = None,
 ) -> Document:
     """Issue a paper under the next number; its date and label are filled in here.
 
@@ -267,6 +273,7 @@ def issue(
         shipping_amount=content.shipping_amount,
         fee_amount=content.fee_amount,
         corrects_id=corrects_id,
+        credits_id=credits_id,
         content=kept,
         sha256=content_hash(kept),
     )

@@ -212,6 +212,8 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     check_numbers(session.get_one(Tenant, document.tenant_id))
     if document.kind is not DocumentKind.invoice:
         raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
+    if _credited_parts(session, document):
+        raise RuleError(f"Of {document.label} a part was credited; credit the rest by a return, too.")
     if earlier := corrections_of(session, [need_id(document.id)]):
         raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
     invoice = PaperContent.model_validate(document.content)
@@ -247,6 +249,126 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
     add_event(session, order, "invoice_corrected", detail, actor=Actor.person)
     session.flush()
+    return note
+
+
+def credit_part(
+    session: Session,
+    order: Order,
+    units: Mapping[int, int],
+    *,
+    shipping: Decimal,
+    extra: Decimal,
+    reason: str,
+) -> list[Document]:
+    """Issue credit notes for units by line that came back, as far as they stand invoiced; the rest stands.
+
+    One note for each invoice that has some of them, the latest invoice first. The first note has what else is
+    given: `shipping`, and `extra`, below zero if something is kept. Orders that are invoiced elsewhere get
+    none. The caller has the order locked.
+    Raises: RuleError, if a note comes to less than nothing, or numbers are in doubt.
+    """
+    tenant = session.get_one(Tenant, order.tenant_id)
+    # What came back before it was invoiced never stood on an invoice.
+    left = {
+        need_id(line.id): min(units[need_id(line.id)], line.invoiced - line.shipped + line.returned)
+        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        if line.id in units
+    }
+    notes: list[Document] = []
+    for invoice in _standing_invoices(session, order):
+        rows = session.execute(
+            select(col(DocumentLine.order_line_id), func.sum(DocumentLine.quantity))
+            .join(Document, col(Document.id) == col(DocumentLine.document_id))
+            .where((Document.id == invoice.id) | (Document.credits_id == invoice.id))
+            .group_by(col(DocumentLine.order_line_id))
+        )
+        chosen = {
+            line_id: min(left[line_id], int(standing))
+            for line_id, standing in rows
+            if left.get(line_id, 0) > 0 and standing > 0
+        }
+        if not chosen:
+            continue
+        check_numbers(tenant)
+        for line_id, count in chosen.items():
+            left[line_id] -= count
+        notes.append(
+            _issue_part(session, order, invoice, chosen, shipping=shipping, extra=extra, reason=reason)
+        )
+        shipping = extra = Decimal(0)
+    return notes
+
+
+def _credited_parts(session: Session, document: Document) -> bool:
+    query = select(Document.id).where(
+        Document.credits_id == document.id, Document.order_id == document.order_id
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _standing_invoices(session: Session, order: Order) -> list[Document]:
+    """Return an order's invoices that were not taken back, the latest first."""
+    rows = session.exec(
+        select(Document)
+        .where(Document.order_id == order.id, Document.kind == DocumentKind.invoice)
+        .order_by(col(Document.id).desc())
+    ).all()
+    gone = corrections_of(session, [need_id(row.id) for row in rows])
+    return [row for row in rows if row.id not in gone]
+
+
+def _issue_part(
+    session: Session,
+    order: Order,
+    invoice: Document,
+    units: Mapping[int, int],
+    *,
+    shipping: Decimal,
+    extra: Decimal,
+    reason: str,
+) -> Document:
+    content = PaperContent.model_validate(invoice.content)
+    small_business = content.seller.small_business
+    lines = [
+        print_line(line, units[need_id(line.id)], with_tax=not small_business)
+        for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        if line.id in units
+    ]
+    gross = sum((line.amount for line in lines), shipping + extra)
+    if gross < 0:
+        raise RuleError(f"The credit note would come to {gross}: the fee is higher than what came back.")
+    taxes = [] if small_business else taxes_of(order, lines, shipping, extra)
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    part = content.model_copy(
+        update={
+            "kind": DocumentKind.credit_note,
+            "corrects": invoice.label,
+            "corrected_on": invoice.issued_on,
+            "is_part": True,
+            "reason": reason,
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in lines],
+            "taxes": [
+                each.model_copy(update={"net": -each.net, "tax": -each.tax, "gross": -each.gross})
+                for each in taxes
+            ],
+            "shipping_amount": -shipping,
+            "fee_amount": -extra,
+            "net": tax - gross,
+            "tax": -tax,
+            "gross": -gross,
+        }
+    )
+    note = issue(
+        session,
+        part,
+        {line_id: -count for line_id, count in units.items()},
+        tenant_id=invoice.tenant_id,
+        account_id=invoice.account_id,
+        order_id=invoice.order_id,
+        credits_id=invoice.id,
+    )
+    _count(session, {line_id: -count for line_id, count in units.items()})
     return note
 
 
@@ -333,7 +455,12 @@ def _left_of_extras(session: Session, order: Order, lines: Sequence[OrderLine]) 
     documents = session.exec(
         select(Document).where((col(Document.order_id) == order_id) | col(Document.id).in_(of_lines))
     ).all()
-    own = [document for document in documents if _heir(session, document.order_id) == order_id]
+    own = [
+        document
+        for document in documents
+        # What a part gives back of them is not to be asked for again.
+        if document.credits_id is None and _heir(session, document.order_id) == order_id
+    ]
     left = []
     for name, value in (("shipping_amount", order.shipping_amount), ("fee_amount", order.fee_amount)):
         rest = value - sum((getattr(document, name) for document in own), Decimal(0))

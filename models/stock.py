@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     PrimaryKeyConstraint,
     UniqueConstraint,
     func,
@@ -52,6 +54,8 @@ class Warehouse(SQLModel, table=True):
     name: str = Field(max_length=60)
     priority: int = 0
     """The lowest is allocated from first."""
+    sellable: bool = True
+    """Whether its goods are offered and promised; goods of lesser quality are kept apart."""
 
 
 class StockLevel(SQLModel, table=True):
@@ -98,6 +102,15 @@ class Allocation(SQLModel, table=True):
     """Units of these that were taken from their place and lie ready for the order."""
 
 
+B_STOCK = "B-Ware"
+
+
+def sells(warehouse_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a warehouse's goods are sold."""
+    apart = select(Warehouse.id).where(col(Warehouse.sellable).is_(False))
+    return warehouse_id.not_in(apart)  # type: ignore[no-any-return]
+
+
 @dataclass(frozen=True)
 class StockFigures:
     """Figures of one article over all warehouses; a bundle's come from its parts."""
@@ -126,8 +139,20 @@ def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
     return warehouse
 
 
+def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
+    """Return where a tenant keeps goods that came back and are not as good as new, made on demand."""
+    insert_or_update(
+        session,
+        Warehouse,
+        [{"tenant_id": tenant_id, "name": B_STOCK, "priority": 1000, "sellable": False}],
+        key=("tenant_id", "name"),
+    )
+    query = select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == B_STOCK)
+    return session.exec(query).one()
+
+
 def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
-    """Return the figures of each article that has stock, or for a bundle, whose parts have.
+    """Return the figures of each article that has stock to sell, or for a bundle, whose parts have.
 
     A bundle is as available as its scarcest part allows. An article whose stock was never
     counted is missing: nothing is known of it, which is not the same as zero.
@@ -142,7 +167,7 @@ def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockF
                 func.sum(StockLevel.on_hand),
                 func.sum(StockLevel.allocated),
             )
-            .where(among(col(StockLevel.article_id), batch))
+            .where(among(col(StockLevel.article_id), batch), sells(col(StockLevel.warehouse_id)))
             .group_by(col(StockLevel.article_id))
         )
         for article_id, on_hand, allocated in rows:

@@ -38,6 +38,7 @@ from models.stock import (
     StockLevel,
     StockMovement,
     Warehouse,
+    sells,
     touch_listings,
 )
 from models.tenant import lock_tenants
@@ -465,6 +466,22 @@ def _shrink(
     return freed
 
 
+def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
+    """Book units of order lines by line id into a warehouse again, and promise them to those who wait."""
+    demand = _physical_demand(session, sorted(quantities))
+    units: dict[int, int] = defaultdict(int)
+    for line_id, parts in demand.items():
+        for article_id, of_one in parts.items():
+            units[article_id] += quantities[line_id] * of_one
+    levels = _lock_levels(session, sorted(units), warehouse_id, create=True)
+    for level in levels:
+        level.on_hand += units[level.article_id]
+        session.add(level)
+    _write_ledger(session, levels, units, MovementReason.returned, reference)
+    touch_listings(session, units)
+    serve_waiting(session, units)
+
+
 def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
     """Book goods out of the house that left before their order was known here.
 
@@ -594,11 +611,15 @@ def _lock_levels(
 
 
 def _level_ids(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
+    """Return the levels of articles in one warehouse, or in all whose goods are sold."""
     ids: list[int] = []
     for batch in in_batches(article_ids):
         query = select(StockLevel.id).where(among(col(StockLevel.article_id), batch))
-        if warehouse_id is not None:
-            query = query.where(StockLevel.warehouse_id == warehouse_id)
+        query = query.where(
+            StockLevel.warehouse_id == warehouse_id
+            if warehouse_id is not None
+            else sells(col(StockLevel.warehouse_id))
+        )
         ids.extend(need_id(level_id) for level_id in session.exec(query).all())
     return ids
 

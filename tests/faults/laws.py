@@ -529,7 +529,10 @@ _PAPER_TROUBLE = {
     "SELECT l.id, l.invoiced FROM order_line l WHERE l.invoiced <> "
     "COALESCE((SELECT SUM(d.quantity) FROM document_line d WHERE d.order_line_id = l.id), 0)": "counts",
     "SELECT c.label FROM document c LEFT JOIN document d ON d.id = c.corrects_id "
-    "WHERE c.kind = 'credit_note' AND (d.id IS NULL OR d.gross + c.gross <> 0)": "credit notes",
+    "WHERE c.kind = 'credit_note' AND c.credits_id IS NULL "
+    "AND (d.id IS NULL OR d.gross + c.gross <> 0)": "credit notes",
+    "SELECT d.label FROM document d JOIN document c ON c.credits_id = d.id GROUP BY d.label, d.gross "
+    "HAVING d.gross + SUM(c.gross) < 0": "more credited than invoiced",
     "SELECT label FROM document WHERE net + tax <> gross": "net and tax",
 }
 

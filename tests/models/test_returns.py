@@ -1,0 +1,223 @@
+"""What comes back is counted once, goes where it was judged to go, and is credited for what it cost."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from models.columns import need_id, utc_now
+from models.db import session_scope
+from models.document import DocumentKind, PaperContent, list_documents
+from models.errors import RuleError
+from models.invoicing import correct_invoice, issue_invoice
+from models.order import Actor, PaymentState
+from models.order_mend import find_line
+from models.payment import record_refund
+from models.returns import (
+    Judged,
+    Return,
+    ReturnState,
+    announce_return,
+    cancel_return,
+    credit_return,
+    receive_return,
+)
+from models.stock import figures_of
+from tests.support.builders import (
+    Shop,
+    add_article,
+    check_laws,
+    events_in,
+    get_order,
+    holds_in,
+    ledger_in,
+    lines_in,
+    make_invoicing_shop,
+    make_line,
+    make_order,
+    ship_units,
+    take_in,
+)
+
+
+def sell(session: Session, *, paid: bool = True, invoiced: bool = True) -> Shop:
+    """Order 1 of three mugs and a cup at two rates has left, paid and invoiced."""
+    shop = make_invoicing_shop(session)
+    for sku in ("MUG", "CUP"):
+        add_article(session, shop, sku, on_hand=10)
+    lines = [
+        make_line("a", "MUG", 3, "11.90", tax_rate=Decimal(19)),
+        make_line("b", "CUP", 1, "10.70", tax_rate=Decimal(7)),
+    ]
+    order = make_order(
+        "1",
+        *lines,
+        shipping_amount=Decimal("4.90"),
+        paid_amount=Decimal("51.30") if paid else Decimal(0),
+    )
+    take_in(session, shop, order)
+    ship_units(session, "1")
+    if invoiced:
+        issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
+    return shop
+
+
+def line_id(session: Session, name: str) -> int:
+    return need_id(find_line(session, get_order(session, "1"), name).id)
+
+
+def come_back(session: Session, **units: Any) -> Return:
+    """Announce and receive units of lines, all good or as judged."""
+    ids = {line_id(session, name): each for name, each in units.items()}
+    judged = {key: each if isinstance(each, Judged) else Judged(to_stock=each) for key, each in ids.items()}
+    row = announce_return(session, get_order(session, "1"), {key: each.units for key, each in judged.items()})
+    receive_return(session, row, judged)
+    return row
+
+
+def owed(session: Session) -> tuple[Decimal, PaymentState]:
+    order = get_order(session, "1")
+    return order.total - order.credited_amount, order.payment_state
+
+
+def notes(session: Session) -> list[tuple[str, Decimal, Decimal]]:
+    rows = list_documents(session, kind=DocumentKind.credit_note)
+    return [(row.label, row.gross, row.tax) for row in reversed(rows)]
+
+
+def test_units_go_where_they_were_judged_to_go(database: str) -> None:
+    """What is good is sold again, what is not stays apart, what is scrap is nowhere."""
+    with session_scope() as session:
+        shop = sell(session)
+        row = come_back(session, a=Judged(to_stock=1, b_stock=1, scrapped=1), b=1)
+
+        assert lines_in(session, "1")["a"] == (3, 0, 3, 0)
+        assert find_line(session, get_order(session, "1"), "a").returned == 3
+        assert [entry for entry in ledger_in(session) if entry[2] == "returned"] == [
+            ("MUG", 1, "returned", f"return {row.id}"),
+            ("CUP", 1, "returned", f"return {row.id}"),
+            ("MUG", 1, "returned", f"return {row.id}"),
+        ]
+        mug = find_line(session, get_order(session, "1"), "a").article_id or 0
+        assert figures_of(session, [mug])[mug].available == 8, (
+            "seven and the good one, not the one kept apart"
+        )
+        take_in(session, shop, make_order("2", make_line("c", "MUG", 9)))
+        assert holds_in(session, "2") == [("stock_short", "c", {"missing": 1, "quantity": 9})]
+        check_laws(session)
+
+
+def test_a_part_is_credited_and_given_back(database: str) -> None:
+    """A credit note names the units and their tax, the buyer owes less, and the refund settles it."""
+    with session_scope() as session:
+        shop = sell(session)
+        row = come_back(session, a=1)
+        (note,) = credit_return(session, row)
+        order = get_order(session, "1")
+        after = owed(session)
+        record_refund(session, shop.account, order, Decimal("11.90"), utc_now())
+
+        content = PaperContent.model_validate(note.content)
+        assert (note.gross, note.net, note.tax) == (Decimal("-11.90"), Decimal("-10.00"), Decimal("-1.90"))
+        assert (content.is_part, content.corrects[:2], content.shipping_amount) == (True, "RE", Decimal(0))
+        assert after == (Decimal("39.40"), PaymentState.overpaid)
+        assert owed(session) == (Decimal("39.40"), PaymentState.paid)
+        assert find_line(session, order, "a").invoiced == 2
+        assert [kind for _, kind in events_in(session, "1")][-4:] == [
+            "return_announced",
+            "return_received",
+            "credited",
+            "refund",
+        ]
+        with pytest.raises(RuleError, match="nothing is left to invoice"):
+            issue_invoice(session, order, actor=Actor.person)
+
+
+def test_one_after_the_other_until_nothing_is_left(sqlite_database: str) -> None:
+    """Three returns of one invoice; the last gives the shipping back, too, and all of the invoice is gone."""
+    with session_scope() as session:
+        sell(session)
+        for units, shipping in (({"a": 1}, False), ({"a": 2}, False), ({"b": 1}, True)):
+            credit_return(session, come_back(session, **units), with_shipping=shipping)
+
+        invoice = list_documents(session, kind=DocumentKind.invoice)[0]
+        assert sum((gross for _, gross, _ in notes(session)), invoice.gross) == 0
+        assert owed(session) == (Decimal(0), PaymentState.overpaid)
+        with pytest.raises(RuleError, match="nothing has left"):
+            announce_return(session, get_order(session, "1"), {})
+
+
+def test_a_fee_and_goodwill(sqlite_database: str) -> None:
+    """A fee is kept, goodwill is given; both go by the rates of what came back; too high a fee is refused."""
+    with session_scope() as session:
+        sell(session)
+        row = come_back(session, a=1, b=1)
+        with pytest.raises(RuleError, match="comes to -"):
+            credit_return(session, row, fee=Decimal("30.00"))
+        with pytest.raises(RuleError, match="whole cents"):
+            credit_return(session, row, goodwill=Decimal("0.005"))
+        (note,) = credit_return(session, row, fee=Decimal("5.00"), goodwill=Decimal("2.00"))
+
+        assert (note.gross, row.credited_amount) == (Decimal("-19.60"), Decimal("19.60"))
+        taxes = PaperContent.model_validate(note.content).taxes
+        assert sum((part.gross for part in taxes), Decimal(0)) == Decimal("-19.60")
+        assert [part.rate for part in taxes] == [19, 7]
+
+
+def test_what_came_back_before_the_invoice(sqlite_database: str) -> None:
+    """It is not invoiced, so no credit note takes it back; the buyer owes it all the same no more."""
+    with session_scope() as session:
+        sell(session, invoiced=False)
+        row = come_back(session, a=1)
+        invoice = issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
+
+        assert credit_return(session, row) == []
+        assert invoice.gross == Decimal("39.40")
+        assert owed(session)[0] == Decimal("39.40")
+        assert find_line(session, get_order(session, "1"), "a").invoiced == 2
+
+
+def test_an_invoice_is_not_given_back_twice(sqlite_database: str) -> None:
+    """Whole after a part is refused; of one taken back whole no part is given back."""
+    with session_scope() as session:
+        sell(session)
+        credit_return(session, come_back(session, a=1))
+        first = list_documents(session, kind=DocumentKind.invoice)[0]
+        with pytest.raises(RuleError, match="a part was credited"):
+            correct_invoice(session, first, "Anschrift")
+
+        assert len(notes(session)) == 1
+
+
+def test_a_return_takes_its_steps_once(database: str) -> None:
+    """Received twice, credited before it came, or more than had left: refused, and nothing moves."""
+    with session_scope() as session:
+        sell(session)
+        order = get_order(session, "1")
+        a = line_id(session, "a")
+        row = announce_return(session, order, {a: 2}, "  zu   klein ")
+        with pytest.raises(RuleError, match="1 have left and are not announced"):
+            announce_return(session, order, {a: 2})
+        with pytest.raises(RuleError, match="is announced: what was received"):
+            credit_return(session, row)
+        with pytest.raises(RuleError, match="4 cannot have come back, 3 have left"):
+            receive_return(session, row, {a: Judged(to_stock=4)})
+        with pytest.raises(RuleError, match="Nothing of return"):
+            receive_return(session, row, {})
+        receive_return(session, row, {a: Judged(to_stock=1)})
+        with pytest.raises(RuleError, match="is received already"):
+            receive_return(session, row, {a: Judged(to_stock=1)})
+        credit_return(session, row)
+        with pytest.raises(RuleError, match="credited once"):
+            credit_return(session, row)
+        other = announce_return(session, order, {a: 1})
+        cancel_return(session, other)
+
+        assert (row.reason, row.state, other.state) == (
+            "zu klein",
+            ReturnState.credited,
+            ReturnState.cancelled,
+        )
+        assert find_line(session, order, "a").returned == 1
+        check_laws(session)
