@@ -166,9 +166,11 @@ def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str
     extras = [(mark("Shipping"), letter.shipping_amount), (fees, letter.fee_amount)]
     sums = [(translate(name), cash(amount), False) for name, amount in extras if amount]
     sums.append((translate(mark("Total")), cash(letter.total), True))
+    if letter.credited:
+        sums.append((translate(mark("Deducted")), cash(-letter.credited), False))
     if letter.paid:
         sums.append((translate(mark("Paid")), cash(letter.paid), False))
-    if letter.ask is not None and letter.paid:
+    if letter.ask is not None and (letter.paid or letter.credited):
         sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
     return sums
 

@@ -11,15 +11,26 @@ from pydantic import BaseModel
 from pydantic import Field as RecordField
 from sqlmodel import Session, select
 
-from models.account import BuyerEvent
+from models.account import Account, BuyerEvent, ChannelOptions
 from models.address import plain_address
 from models.buyer_mail import wants_mail
 from models.columns import need_id, utc_now
 from models.document import print_text
 from models.errors import RuleError
-from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState, lines_of, owed_for
+from models.order import (
+    Actor,
+    AddressRole,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    events_of,
+    lines_of,
+    owed_for,
+)
 from models.paper import Place, address_lines, paper_language, printed_number
 from models.payment import Payment, PaymentMove, payments_of
+from models.payment_due import due_at
 from models.shipment import Shipment, contents_of, shipments_of
 from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
@@ -95,6 +106,8 @@ class BuyerLetter(BaseModel, frozen=True):
     fee_amount: Decimal = Decimal(0)
     total: Decimal | None = None
     """None where the mail has no sums."""
+    credited: Decimal = Decimal(0)
+    """What need not be paid of the total."""
     paid: Decimal = Decimal(0)
     owed: Decimal = Decimal(0)
     payment_method: str = ""
@@ -188,14 +201,30 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
 
 def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
     """Return when an event happened, None if no instant of its own is kept."""
-    if event is BuyerEvent.order_received:
+    if event in (BuyerEvent.order_received, BuyerEvent.payment_request):
         return order.checkout_at or order.placed_at
+    if event in (BuyerEvent.payment_reminder, BuyerEvent.cancelled):
+        return _came_due_at(session, order, event, subject)
     if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
         return shipment.shipped_at
     if event in MOVES and subject.isdigit():
         payment = session.get(Payment, int(subject))
         return payment.paid_at if payment is not None else None
     return None
+
+
+def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
+    """Return when a reminder, or a cancellation for want of money, was due; None of one by other hands."""
+    options = ChannelOptions.model_validate(session.get_one(Account, order.account_id).settings)
+    steps = events_of(session, need_id(order.id))
+    if event is BuyerEvent.cancelled:
+        by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
+        return due_at(order, options) if by_itself else None
+    if options.remind_after_days is None or not subject.isdigit():
+        return None
+    before = [step.at for step in steps if step.kind == "payment_reminded"][: int(subject) - 1]
+    begin = before[-1] if before else order.checkout_at or order.placed_at
+    return begin + timedelta(days=options.remind_after_days)
 
 
 def recipient_of(session: Session, order: Order) -> str:
@@ -228,6 +257,7 @@ def write_letter(
         order_number=printed_number(order),
         ordered_on=(order.checkout_at or order.placed_at).astimezone(LOCAL).date(),
         currency=order.currency,
+        credited=order.credited_amount,
         paid=order.paid_amount,
         owed=owed_for(order),
         shop=tenant.title or tenant.name,

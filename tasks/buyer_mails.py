@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from prefect.logging import get_run_logger
 from sqlmodel import Session
@@ -32,7 +31,7 @@ from models.outbound import (
     mark_sent,
     release_claim,
 )
-from models.paper import OrderPaper
+from models.paper import OrderPaper, printed_number
 from models.paper import receipt as receipt_for
 from models.payment import Payment
 from models.restored import has_caught_up, note_caught_up, told_before
@@ -285,8 +284,8 @@ def _new_orders(session: Session, rows: list[Outbound]) -> list[NewOrder]:
         found.append(
             NewOrder(
                 row_id=need_id(row.id),
-                number=order.channel_number or order.external_id,
-                total=order.total or Decimal(0),
+                number=printed_number(order),
+                total=order.total,
                 currency=order.currency,
                 lines=len(lines),
             )

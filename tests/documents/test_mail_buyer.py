@@ -163,6 +163,7 @@ def test_an_order_received_reads_well() -> None:
         (BuyerEvent.order_received, {"shipping": HOME}, ["Rechnungsadresse"], ["Lieferadresse"]),
         (BuyerEvent.order_received, {"fee_amount": Decimal(-3)}, ["Nachlass: -3,00"], ["Zuschläge"]),
         (BuyerEvent.refund, {"options": MailOptions()}, [], ["Antworten Sie"]),
+        (BuyerEvent.payment_request, {"credited": Decimal(5), "paid": 0}, ["Abgezogen: -5,00", "Noch"], []),
         (
             BuyerEvent.payment_request,
             {"ask": ASK.model_copy(update={"bank": None})},

@@ -16,6 +16,7 @@ from models.buyer_letter import (
     LetterParcel,
     PaymentAsk,
     find_subject,
+    happened_at,
     recipient_of,
     why_not,
     write_letter,
@@ -24,11 +25,13 @@ from models.buyer_mail import mail_key, read_key, tell_buyer
 from models.columns import need_id, utc_now
 from models.db import session_scope
 from models.errors import RuleError
-from models.order import Actor, AddressData, Order, OrderAddress, OrderLine, OrderState
+from models.order import Actor, AddressData, Order, OrderAddress, OrderLine, OrderState, events_of
 from models.order_life import cancel_order
 from models.outbound import Outbound, OutboundKind, OutboundState, queue_once
 from models.paper import Place
 from models.payment import Payment, note_authorised, record_payment, record_refund, take_channel_total
+from models.payment_due import dun
+from models.service import PaymentKind
 from models.shipment import ParcelData, record_shipment
 from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
@@ -403,6 +406,31 @@ def test_what_is_true_no_more_is_not_mailed(
         happens(session, shop, order)
         session.flush()
         assert why_not(session, order, event, find_subject(session, order, event)) is drop
+
+
+def test_what_was_due_before_counts_as_told_then(sqlite_database: str) -> None:
+    """Of reminders, and of a cancellation that followed them; another by hand has no such instant."""
+    with session_scope() as session:
+        shop = open_shop(session, remind_after_days=2, remind_times=2, cancel_after_days=3)
+        old = NOW - timedelta(days=30)
+        order = bought(session, shop, placed_at=old, checkout_at=old)
+        order.payment_kind = PaymentKind.prepayment
+        session.flush()
+        for back in (20, 10):
+            dun(session, shop.account, [need_id(order.id)])
+            step = events_of(session, need_id(order.id))[-1]
+            order.reminded_at = step.at = NOW - timedelta(days=back)
+            session.flush()
+        dun(session, shop.account, [need_id(order.id)])
+        assert order.state is OrderState.cancelled
+        assert happened_at(session, order, BuyerEvent.payment_request, "") == old
+        assert happened_at(session, order, BuyerEvent.payment_reminder, "1") == old + timedelta(days=2)
+        second = happened_at(session, order, BuyerEvent.payment_reminder, "2")
+        assert second == NOW - timedelta(days=18)
+        assert happened_at(session, order, BuyerEvent.cancelled, "") == NOW - timedelta(days=7)
+        other = bought(session, shop, "2")
+        cancel_order(session, other, actor=Actor.person)
+        assert happened_at(session, other, BuyerEvent.cancelled, "") is None
 
 
 def test_a_subject_of_another_order_is_none(sqlite_database: str) -> None:
