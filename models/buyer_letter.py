@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 
 from models.account import Account, BuyerEvent, ChannelOptions
 from models.address import plain_address
@@ -31,6 +31,7 @@ from models.order import (
 from models.paper import Place, address_lines, paper_language, printed_number
 from models.payment import Payment, PaymentMove, payments_of
 from models.payment_due import due_at
+from models.returns import Return, lines_of_return
 from models.shipment import Shipment, contents_of, shipments_of
 from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
@@ -167,7 +168,7 @@ def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> 
         case BuyerEvent.refund:
             drop = None if _payment_in(session, order, subject, PaymentMove.refund) else Drop.taken_back
         case BuyerEvent.return_received:
-            drop = None if any(line.returned for line in lines) else Drop.taken_back
+            drop = None if _return_in(session, order, subject) else Drop.taken_back
         case _ if order.state is OrderState.cancelled:
             drop = Drop.cancelled
         case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
@@ -189,6 +190,10 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
     order_id = need_id(order.id)
     if event is BuyerEvent.shipped:
         return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
+    if event is BuyerEvent.return_received:
+        arrived = (Return.order_id == order_id, col(Return.received_at).is_not(None))
+        last = session.exec(select(func.max(Return.id)).where(*arrived)).one()
+        return "" if last is None else str(last)
     if event in MOVES:
         fitting = [
             each
@@ -207,6 +212,8 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
         return _came_due_at(session, order, event, subject)
     if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
         return shipment.shipped_at
+    if event is BuyerEvent.return_received and (arrived := _return_in(session, order, subject)):
+        return arrived.received_at
     if event in MOVES and subject.isdigit():
         payment = session.get(Payment, int(subject))
         return payment.paid_at if payment is not None else None
@@ -296,7 +303,8 @@ def write_letter(
                 "is_part": any(line.cancelled < line.quantity for line in lines),
             }
         case BuyerEvent.return_received:
-            more["lines"] = _lines(lines, lambda line: line.returned)
+            came = _came_back(session, subject) if _return_in(session, order, subject) else {}
+            more["lines"] = _lines(lines, lambda line: came.get(need_id(line.id), 0))
     return letter.model_copy(update=more)
 
 
@@ -311,6 +319,20 @@ def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove)
 def _shipment_in(session: Session, order: Order, subject: str) -> Shipment | None:
     shipment = session.get(Shipment, int(subject)) if subject.isdigit() else None
     return shipment if shipment is not None and shipment.order_id == order.id else None
+
+
+def _return_in(session: Session, order: Order, subject: str) -> Return | None:
+    """Return one of an order's returns that has come, None of another."""
+    row = session.get(Return, int(subject)) if subject.isdigit() else None
+    return row if row is not None and row.order_id == order.id and row.received_at is not None else None
+
+
+def _came_back(session: Session, subject: str) -> dict[int, int]:
+    """Return the units that came with a return, by order line."""
+    return {
+        row.order_line_id: row.to_stock + row.b_stock + row.scrapped
+        for row in lines_of_return(session, int(subject))
+    }
 
 
 def _addresses_in(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:

@@ -31,6 +31,7 @@ from models.outbound import Outbound, OutboundKind, OutboundState, queue_once
 from models.paper import Place
 from models.payment import Payment, note_authorised, record_payment, record_refund, take_channel_total
 from models.payment_due import dun
+from models.returns import Judged, announce_return, receive_return
 from models.service import PaymentKind
 from models.shipment import ParcelData, record_shipment
 from models.tenant import SellerData, Tenant
@@ -291,12 +292,20 @@ def test_a_part_is_named_as_such(database: str) -> None:
         ]
         assert [(line.number, line.quantity) for line in two.lines] == [("A", 1), ("B", 1)]
         assert two.parcels == []
-        row = session.exec(select(OrderLine).where(OrderLine.external_id == "1-a")).one()
-        row.returned = 1
-        session.add(row)
-        session.flush()
+        line_id = need_id(session.exec(select(OrderLine.id).where(OrderLine.external_id == "1-a")).one())
+        for judged in (Judged(to_stock=1, scrapped=1), Judged(b_stock=1)):
+            coming = announce_return(session, order, {line_id: judged.units})
+            assert (
+                letter_of(session, order, BuyerEvent.return_received).lines
+                == [LetterLine(number="A", title="A", quantity=2)][: judged.b_stock]
+            )
+            receive_return(session, coming, {line_id: judged})
+        assert queued(session)[-2:] == ["1 return_received #"] * 2
         back = letter_of(session, order, BuyerEvent.return_received)
         assert [(line.number, line.quantity) for line in back.lines] == [("A", 1)]
+        subject = find_subject(session, order, BuyerEvent.return_received)
+        assert why_not(session, order, BuyerEvent.return_received, subject) is None
+        assert happened_at(session, order, BuyerEvent.return_received, subject) == coming.received_at
 
         other = bought(session, shop, "2")
         ship(session, other, {"2-b": 1})
