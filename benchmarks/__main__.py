@@ -21,6 +21,7 @@ from benchmarks import (
     idle_cycle,
     obvious_way,
     order_import,
+    order_life,
     papers,
     stock_export,
     table,
@@ -33,6 +34,7 @@ FIGURES: dict[str, ModuleType] = {
     module.NAME: module
     for module in (
         order_import,
+        order_life,
         article_import,
         stock_export,
         idle_cycle,

@@ -16,6 +16,7 @@ from benchmarks import (
     idle_cycle,
     obvious_way,
     order_import,
+    order_life,
     papers,
     stock_export,
     table,
@@ -89,6 +90,21 @@ def test_an_upgrade_is_measured_while_others_work(kind: str) -> None:
     """The benchmark proves that nobody failed and no order is missing, or it fails."""
     plan = Plan(extent="small", kinds=(kind,), runs=1)
     assert cases_of(upgrade, plan) == {"whole upgrade", "longest write", "longest read"}
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_whole_life_of_an_order_is_measured_step_by_step(kind: str) -> None:
+    """Each step counts that it reached every order, or the measurement fails; the floor has all its rows."""
+    rows = list(order_life.measure(Plan(extent="small", kinds=(kind,), runs=1)))
+    assert [row.case for row in rows] == [
+        *("import and allocate", "release", "pick", "ship", "invoice", "draw papers"),
+        *("whole life", "whole life with papers"),
+    ]
+    *steps, papers, whole, with_papers = [1 / row.value for row in rows]
+    assert whole == pytest.approx(sum(steps))
+    assert with_papers == pytest.approx(whole + papers)
+    assert rows[-2].note.endswith("rows an order")
 
 
 @pytest.mark.nightly

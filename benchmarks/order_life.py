@@ -1,0 +1,247 @@
+"""The whole life of an order of two lines: imported, allocated, released, picked, shipped, invoiced.
+
+All in one process, as it is done day by day: cycles take their own tasks and pages, and what people do goes
+through the functions of their commands, a commit for each unit that is scanned on a walk and for each order
+that is shipped. Stock is promised in the commit that saves an order, so these two are one step. Papers are
+drawn at the end and told apart; what the channel would hear stays queued.
+
+The floor writes the rows that came of it, as they are at the end, into a database with the same articles: a
+multi-row statement and a commit for 1,000 rows of a table. It reads nothing, checks nothing, changes no row.
+"""
+
+import pkgutil
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from benchmarks import child
+from benchmarks.figure import Plan, Row
+from benchmarks.surroundings import ACCOUNT, database, open_account, stand_in, time_flow
+
+NAME = "order-life"
+ORDERS = {"small": 50, "default": 1_000, "full": 10_000}
+BUDGET = 100
+BATCH = 40
+"""Orders on a walk."""
+PAPERS = "draw papers"
+ROWS_AT_ONCE = 1_000
+
+
+def measure(plan: Plan) -> Iterator[Row]:
+    """Yield for each database orders a second of each step, of all of them, and of all with papers."""
+    for orders in plan.sizes_of(*((ORDERS[extent],) for extent in ("small", "default", "full"))):
+        with stand_in(orders=orders) as url:
+            for kind in plan.kinds:
+                yield from _measure(plan, kind, f"{url}/bench", orders)
+
+
+def _measure(plan: Plan, kind: str, url: str, orders: int) -> Iterator[Row]:
+    seconds: dict[str, list[float]] = {}
+    floor: list[float] = []
+    peak, note = 0.0, ""
+    for _ in range(plan.runs_at(orders)):
+        with database(kind) as lived:
+            child.run("benchmarks.order_life:prepare", url=url)
+            answer = child.run("benchmarks.order_life:live", orders=orders)
+            with database(kind):
+                child.run("benchmarks.order_life:prepare", url=url)
+                copied = child.run("benchmarks.order_life:copy", source=lived)
+        peak = max(peak, answer["peak_mb"])
+        floor.append(orders / copied["seconds"])
+        note = f"{copied['rows'] / orders:.0f} rows an order"
+        for step, spent in answer["seconds"].items():
+            seconds.setdefault(step, []).append(spent)
+    papers = seconds.pop(PAPERS)
+    bare = [sum(run) for run in zip(*seconds.values(), strict=True)]
+    with_papers = [sum(run) for run in zip(bare, papers, strict=True)]
+    for step, runs in {**seconds, PAPERS: papers}.items():
+        yield Row(NAME, step, kind, orders, "orders/s", [orders / spent for spent in runs])
+    rates = [orders / spent for spent in bare]
+    row = Row(NAME, "whole life", kind, orders, "orders/s", rates, floor, peak, note=note)
+    row.budget, row.reached = f"≥ {BUDGET}/s", row.value >= BUDGET
+    yield row
+    rates = [orders / spent for spent in with_papers]
+    yield Row(NAME, "whole life with papers", kind, orders, "orders/s", rates, floor, peak)
+
+
+def prepare(url: str) -> None:
+    """Open an account that releases by itself and makes invoices, and take in the articles of the orders."""
+    from flows.article_import import article_import
+    from models.account import get_account
+    from models.columns import need_id
+    from models.db import session_scope
+    from models.service import (
+        PaymentKind,
+        ServiceData,
+        ServiceKind,
+        map_service,
+        save_services,
+        save_shipping_method,
+    )
+    from models.tenant import get_tenant
+
+    open_account(url, release="automatic", invoices="warenfluss", invoices_from="2020-01-01")
+    with session_scope() as session:
+        tenant = get_tenant(session, ACCOUNT)
+        tenant.seller = {
+            "name": "Sonnenhof Keramik GmbH",
+            "address": ["Am Ölberg 3", "04109 Leipzig"],
+            "vat_id": "DE123456789",
+        }
+        session.add(tenant)
+        tenant_id, account_id = need_id(tenant.id), need_id(get_account(session, ACCOUNT).id)
+        save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
+        for kind, code, meaning in (
+            (ServiceKind.payment, "TRANSFER", PaymentKind.prepayment),
+            (ServiceKind.shipping, "DHL Paket", "Paket"),
+        ):
+            service = ServiceData(kind=kind, external_id=code, name=code)
+            save_services(session, account_id, [service])
+            map_service(session, tenant_id, account_id, kind, code, meaning)
+    time_flow(article_import, ACCOUNT)
+
+
+def live(orders: int) -> dict[str, Any]:
+    """Return the seconds of each step. Raises: AssertionError, if one did not reach every order."""
+    from prefect import flow
+
+    from flows.cycle import each_page
+    from flows.order_import import order_import
+    from flows.order_release import order_release
+    from models.cycle import Cycle
+    from tasks.papers import draw_page, issue_page, open_invoicing
+    from tasks.work import work_on
+
+    # The cycle `invoicing` in its two parts.
+    @flow(name="issue", persist_result=False)
+    def issue() -> dict[str, int]:
+        with work_on(ACCOUNT, Cycle.invoicing, test=False) as work:
+            first = open_invoicing(work.run_id)
+            each_page(work, lambda page: issue_page(work.run_id, page or "0"), first)
+        return work.counts.model_dump()
+
+    @flow(name="draw", persist_result=False)
+    def draw() -> dict[str, int]:
+        with work_on(ACCOUNT, Cycle.invoicing, test=False) as work:
+            each_page(work, lambda page: draw_page(work.run_id, page))
+        return {"drawn": _count_files()}
+
+    steps: dict[str, Callable[[], tuple[float, int]]] = {
+        "import and allocate": lambda: _time_cycle("new", order_import, ACCOUNT),
+        "release": lambda: _time_cycle("released", order_release, ACCOUNT),
+        "pick": lambda: _time(_pick),
+        "ship": lambda: _time(_ship),
+        "invoice": lambda: _time_cycle("issued", issue),
+        PAPERS: lambda: _time_cycle("drawn", draw),
+    }
+    seconds: dict[str, float] = {}
+    for name, step in steps.items():
+        seconds[name], done = step()
+        assert done == orders, f"{name}: {done} of {orders}"
+    return {"seconds": seconds}
+
+
+def _time_cycle(count: str, cycle: Any, *arguments: Any) -> tuple[float, int]:
+    seconds, counts = time_flow(cycle, *arguments)
+    return seconds, counts[count]
+
+
+def _time(work: Callable[[], int]) -> tuple[float, int]:
+    begin = time.perf_counter()
+    done = work()
+    return time.perf_counter() - begin, done
+
+
+def _pick() -> int:
+    """Walk lists of the next orders, scan by scan, until none waits; return how many lie ready whole."""
+    from models.columns import need_id
+    from models.db import in_transaction, read_scope
+    from models.pick_list import PickMode
+    from models.pick_scan import scan
+    from models.pick_sheet import read_sheet
+    from models.picking import begin_walk, close_list, list_waiting
+    from models.tenant import get_tenant
+
+    with read_scope() as session:
+        tenant_id = need_id(get_tenant(session, ACCOUNT).id)
+    ready = 0
+    while True:
+        with read_scope() as session:
+            if not list_waiting(session, tenant_id, 1):
+                return ready
+        list_id = in_transaction(
+            lambda session: need_id(begin_walk(session, tenant_id, PickMode.batch, BATCH).id)
+        )
+        with read_scope() as session:
+            stops = read_sheet(session, list_id).stops
+        for code in [stop.sku for stop in stops for _ in range(stop.quantity)]:
+            in_transaction(partial(scan, list_id=list_id, code=code))
+        ready += len(in_transaction(partial(close_list, list_id=list_id)).ready)
+
+
+def _ship() -> int:
+    """Book each order that lies ready out of the house; return how many there were."""
+    from sqlmodel import Session, col, select
+
+    from models.columns import utc_now
+    from models.db import in_transaction, read_scope
+    from models.order import Order, OrderState, find_order, lock_order
+    from models.shipment import ParcelData, record_shipment
+
+    def book(session: Session, number: str) -> None:
+        order = find_order(session, number)
+        lock_order(session, order)
+        record_shipment(session, order, "DHL", [ParcelData(tracking_number=f"0034{number}")], utc_now())
+
+    with read_scope() as session:
+        query = select(Order.external_id).where(Order.state == OrderState.released).order_by(col(Order.id))
+        numbers = session.exec(query).all()
+    for number in numbers:
+        in_transaction(partial(book, number=number))
+    return len(numbers)
+
+
+def _count_files() -> int:
+    from sqlmodel import func, select
+
+    from models.db import read_scope
+    from models.document import DocumentFile
+
+    with read_scope() as session:
+        return session.exec(select(func.count()).select_from(DocumentFile)).one()
+
+
+def copy(source: str) -> dict[str, float]:
+    """Insert the rows that a database has beyond this one; return the seconds of writing, and how many."""
+    from sqlalchemy import create_engine, insert, select
+    from sqlmodel import Session, SQLModel
+
+    import models
+    from models.db import get_engine
+
+    for module in pkgutil.iter_modules(models.__path__, "models."):
+        if module.name != "models.migrations":
+            import_module(module.name)
+    count, seconds = 0, 0.0
+    lived = create_engine(source)
+    with lived.connect() as reader, Session(get_engine()) as session:
+        for table in SQLModel.metadata.sorted_tables:
+            if table.name == "document_file":
+                continue
+            key = select(*table.primary_key.columns)
+            there = set(session.execute(key).tuples())
+            rows = [
+                dict(row._mapping)
+                for row in reader.execute(select(table))
+                if tuple(row._mapping[column] for column in table.primary_key.columns) not in there
+            ]
+            begin = time.perf_counter()
+            for first in range(0, len(rows), ROWS_AT_ONCE):
+                session.execute(insert(table), rows[first : first + ROWS_AT_ONCE])
+                session.commit()
+            seconds += time.perf_counter() - begin
+            count += len(rows)
+    lived.dispose()
+    return {"seconds": seconds, "rows": count}
