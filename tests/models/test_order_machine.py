@@ -274,7 +274,7 @@ class Business(RuleBasedStateMachine):
 
 def test_random_lives_of_orders(sqlite_database: str) -> None:
     """Whatever people and channels do in whatever order, nothing is made or lost."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Business,
         settings=settings(
             max_examples=15,
