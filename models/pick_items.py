@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
@@ -83,23 +83,29 @@ def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
     """Return those of the orders that must not go on to the parcel, each with why: "is cancelled" …"""
     reasons: dict[int, str] = {}
     for batch in in_batches(order_ids):
-        states = session.execute(
-            select(col(Order.id), col(Order.state)).where(
-                among(col(Order.id), batch), Order.state != OrderState.released
-            )
-        )
-        reasons.update({order_id: f"is {state}" for order_id, state in states})
         held: dict[int, set[str]] = defaultdict(set)
-        for order_id, reason in session.execute(
-            select(col(Hold.order_id), col(Hold.reason)).where(
-                among(col(Hold.order_id), batch),
-                col(Hold.released_at).is_(None),
-                col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+        # At once: every scan asks this.
+        for order_id, state, hold in session.execute(
+            select(col(Order.id), col(Order.state), col(Hold.reason))
+            .outerjoin(
+                Hold,
+                and_(
+                    col(Hold.order_id) == col(Order.id),
+                    col(Hold.released_at).is_(None),
+                    col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+                ),
+            )
+            .where(
+                among(col(Order.id), batch),
+                or_(col(Order.state) != OrderState.released, col(Hold.id).is_not(None)),
             )
         ):
-            held[order_id].add(reason)
+            if state is not OrderState.released:
+                reasons[order_id] = f"is {state}"
+            else:
+                held[order_id].add(hold)
         for order_id, names in held.items():
-            reasons.setdefault(order_id, f"is held ({', '.join(sorted(names))})")
+            reasons[order_id] = f"is held ({', '.join(sorted(names))})"
     return reasons
 
 

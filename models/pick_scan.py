@@ -6,7 +6,8 @@ Each order is looked at once more before a unit counts for it. A scan that is re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func
+from sqlalchemy import exists, func
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.among import among
@@ -15,7 +16,7 @@ from models.article_list import skus_by_id
 from models.columns import MAX_COUNT, need_id
 from models.errors import RuleError
 from models.matching import LONGEST_SCAN, find_scanned
-from models.order import SHORTAGES, Hold, OrderEvent
+from models.order import SHORTAGES, Hold, Order, OrderEvent
 from models.pick_items import (
     Refusal,
     ScanError,
@@ -236,23 +237,26 @@ def _identify(session: Session, pick_list: PickList, code: str) -> tuple[int, st
     found = find_scanned(session, pick_list.tenant_id, code)
     if not found:
         raise ScanError(Refusal.unknown, f"{shown!r} is no SKU or GTIN of an article.")
-    here = session.exec(
-        select(PickItem.article_id)
-        .where(PickItem.pick_list_id == pick_list.id, among(col(PickItem.article_id), found))
-        .distinct()
-    ).all()
+    on_list = exists().where(
+        col(PickItem.pick_list_id) == pick_list.id, col(PickItem.article_id) == col(Article.id)
+    )
     articles = {
-        need_id(article.id): article
-        for article in session.exec(select(Article).where(among(col(Article.id), found)))
+        article_id: (sku, kind, is_here)
+        for article_id, sku, kind, is_here in session.execute(
+            sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind), on_list).where(
+                among(col(Article.id), found)
+            )
+        )
     }
+    here = [article_id for article_id in found if articles[article_id][2]]
     if len(here) > 1:
-        skus = ", ".join(sorted(articles[article_id].sku for article_id in here))
+        skus = ", ".join(sorted(articles[article_id][0] for article_id in here))
         raise ScanError(Refusal.ambiguous, f"{shown!r} may be any of {skus}; scan or type the SKU.")
     if not here:
-        (first, *_) = [articles[article_id] for article_id in found]
-        advice = "it is a set: scan its parts" if first.kind is ArticleKind.bundle else "put it back"
-        raise ScanError(Refusal.not_on_list, f"{first.sku} is not on pick list {pick_list.id}; {advice}.")
-    return here[0], articles[here[0]].sku
+        sku, kind, _ = articles[found[0]]
+        advice = "it is a set: scan its parts" if kind is ArticleKind.bundle else "put it back"
+        raise ScanError(Refusal.not_on_list, f"{sku} is not on pick list {pick_list.id}; {advice}.")
+    return here[0], articles[here[0]][0]
 
 
 def _open_items(
@@ -329,30 +333,31 @@ def _result(
     parts: Sequence[tuple[PickItem, int]],
     notices: list[str],
 ) -> ScanResult:
-    boxes = {
-        row.order_id: row.box
-        for row in session.exec(
-            select(PickOrder).where(
-                PickOrder.pick_list_id == pick_list.id,
-                among(col(PickOrder.order_id), {item.order_id for item, _ in parts}),
+    orders = {
+        order_id: (name, box)
+        for order_id, name, box in session.execute(
+            select(col(Order.id), col(Order.external_id), col(PickOrder.box))
+            .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
+            .where(
+                col(PickOrder.pick_list_id) == pick_list.id,
+                among(col(Order.id), {item.order_id for item, _ in parts}),
             )
         )
     }
-    numbers = numbers_of(session, list(boxes))
-    asked, picked = session.execute(
-        select(func.sum(PickItem.quantity), func.sum(PickItem.picked)).where(
+    left = exists().where(
+        col(PickItem.pick_list_id) == pick_list.id, col(PickItem.picked) < col(PickItem.quantity)
+    )
+    asked, picked, is_left = session.execute(
+        select(func.sum(PickItem.quantity), func.sum(PickItem.picked), select(left).scalar_subquery()).where(
             col(PickItem.pick_list_id) == pick_list.id, col(PickItem.article_id) == article_id
         )
     ).one()
-    left = select(PickItem.id).where(
-        PickItem.pick_list_id == pick_list.id, col(PickItem.picked) < col(PickItem.quantity)
-    )
     return ScanResult(
         number=number,
         sku=sku,
-        portions=[Portion(numbers[item.order_id], boxes[item.order_id], abs(units)) for item, units in parts],
+        portions=[Portion(*orders[item.order_id], abs(units)) for item, units in parts],
         picked=int(picked),
         asked=int(asked),
-        is_complete=session.exec(left.limit(1)).first() is None,
+        is_complete=not is_left,
         notices=notices,
     )

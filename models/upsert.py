@@ -68,20 +68,22 @@ def insert_or_update(
     rows: Sequence[Mapping[str, Any]],
     *,
     key: Sequence[str],
-    update: Sequence[str] | Callable[[Any], Mapping[str, Any]] = (),
+    update: Sequence[str] | Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] = (),
 ) -> None:
     """Insert rows; where the unique key exists already, set the columns in `update` to the new values.
 
-    `update` may instead be a function from the refused row's columns to SQL expressions; empty leaves
-    existing rows as they are. All rows have the same columns.
+    `update` may instead name SQL expressions, or be a function from the refused row's columns to them; empty
+    leaves existing rows as they are. All rows have the same columns.
     """
     if not rows:
         return
     statement = insert_or(session, model)
     if update:
+        if callable(update):
+            update = update(statement.excluded)
         values = (
-            dict(update(statement.excluded))
-            if callable(update)
+            dict(update)
+            if isinstance(update, Mapping)
             else {name: statement.excluded[name] for name in update}
         )
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
