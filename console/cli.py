@@ -26,6 +26,7 @@ COMMANDS = {
     "return": ("cli_return", "What buyers send back: announce, receive, credit, cancel, list."),
     "document": ("cli_document", "Invoices and credit notes: list, show, save, correct, resume."),
     "paper": ("cli_paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
+    "book": ("cli_book", "Booking records of documents and payments: list, export, fill."),
     "article": ("cli_article", "Articles: list, show, import, export."),
     "stock": ("cli_stock", "Stock: list, set, limit, warehouse, import, export."),
     "bin": ("cli_bin", "Places in warehouses, along which pickers walk: add, list, set, import."),

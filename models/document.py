@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, exists
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.among import among
+from models.booking import Booking, BookingKind, save_bookings
 from models.columns import by_run, code, instant, money, need_id, utc_now
 from models.errors import NotFoundError, RuleError
 from models.tenant import SellerData, Tenant, lock_tenants
@@ -245,7 +246,7 @@ def issue(
     corrects_id: int | None = None,
     credits_id: int | None = None,
 ) -> Document:
-    """Issue a paper under the next number; its date and label are filled in here.
+    """Issue and book a paper under the next number; its date and label are filled in here.
 
     `quantities` are units by order line. The caller has the tenant's lock and the lines' figures.
     """
@@ -283,7 +284,41 @@ def issue(
     for line_id, quantity in quantities.items():
         session.add(DocumentLine(document_id=document_id, order_line_id=line_id, quantity=quantity))
     session.flush()
+    book_documents(session, [document])
     return document
+
+
+def book_documents(session: Session, documents: Sequence[Document]) -> None:
+    """Write the booking records of documents that have none."""
+    save_bookings(session, "document_id", [(each.order_id, _booking_values(each)) for each in documents])
+
+
+def _booking_values(document: Document) -> dict[str, Any]:
+    kind = BookingKind.invoice
+    if document.kind is DocumentKind.credit_note:
+        kind = BookingKind.credit_note if document.corrects_id is None else BookingKind.cancellation
+    return {
+        "document_id": document.id,
+        "kind": kind,
+        "booked_on": document.issued_on,
+        "currency": document.currency,
+        "gross": document.gross,
+        "taxes": document.content["taxes"],
+        "label": document.label,
+        "reference": document.content["corrects"],
+        "method": "",
+    }
+
+
+def list_unbooked_documents(session: Session, after: int, limit: int) -> list[Document]:
+    """Return documents above an id without a booking record: those from before there were any."""
+    query = (
+        select(Document)
+        .where(col(Document.id) > after, ~exists().where(col(Booking.document_id) == col(Document.id)))
+        .order_by(col(Document.id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
 
 
 def save_files(session: Session, files: Mapping[int, bytes]) -> None:

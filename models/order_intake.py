@@ -48,7 +48,7 @@ from models.order_follow import (
     skus_of,
 )
 from models.order_rows import addresses_of, content_hash, line_values, means, order_values, state_of
-from models.payment import Payment
+from models.payment import Payment, book_payments
 from models.payment_due import ask_to_pay
 from models.service import Methods, payment_code
 from models.stock import note_sold_there
@@ -261,7 +261,7 @@ def _insert_new(
         for order_id, data in zip(order_ids, new, strict=True)
         for role, address in addresses_of(data)
     ]
-    payments = [
+    payments: list[dict[str, Any]] = [
         {
             "order_id": order_id,
             "told_by": Side.channel,
@@ -302,12 +302,15 @@ def _insert_new(
     for table, rows in (
         (LinePart, parts),
         (OrderAddress, addresses),
-        (Payment, payments),
         (Hold, holds),
         (OrderEvent, events),
     ):
         insert_rows(session, table, rows)
+    payment_ids = insert_returning(session, Payment, payments)
     if not trial:
+        book_payments(
+            session, [Payment(id=new, **row) for new, row in zip(payment_ids, payments, strict=True)]
+        )
         arrived = zip(order_ids, new, strict=True)
         bought = {
             order_id: data.checkout_at or data.placed_at

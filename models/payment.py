@@ -1,14 +1,19 @@
 """Payment: money received for an order, told by the channel or recorded here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
+from sqlalchemy import exists
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import AccountData, BuyerEvent, ChannelOptions, Side
+from models.booking import Booking, BookingKind, save_bookings
 from models.buyer_mail import tell_buyer, wants_mail
 from models.columns import ExactDecimal, code, instant, need_id
+from models.document import ISSUE_ZONE
 from models.errors import RuleError
 from models.order import Actor, Order, OrderEvent, OrderState, lock_order, settle_payment_state
 from models.outbound import OutboundKind, queue_outbound
@@ -132,6 +137,44 @@ def take_channel_total(
     return True
 
 
+def book_payments(session: Session, payments: Sequence[Payment]) -> None:
+    """Write the booking records of payments that have none, but for those of trials."""
+    save_bookings(session, "payment_id", [(each.order_id, _booking_values(each)) for each in payments])
+
+
+def _booking_values(payment: Payment) -> dict[str, Any]:
+    kind = BookingKind.payment
+    if payment.amount < 0:
+        kind = BookingKind.refund if payment.kind is PaymentMove.refund else BookingKind.payment_reversal
+    return {
+        "payment_id": payment.id,
+        "kind": kind,
+        "booked_on": payment.paid_at.astimezone(ISSUE_ZONE).date(),
+        "currency": payment.currency,
+        "gross": payment.amount,
+        "taxes": [],
+        "label": "",
+        "reference": payment.reference,
+        "method": payment.method,
+    }
+
+
+def list_unbooked_payments(session: Session, after: int, limit: int) -> list[Payment]:
+    """Return payments above an id without a booking record: those from before there were any."""
+    query = (
+        select(Payment)
+        .join(Order, col(Order.id) == col(Payment.order_id))
+        .where(
+            col(Payment.id) > after,
+            col(Order.trial).is_(False),
+            ~exists().where(col(Booking.payment_id) == col(Payment.id)),
+        )
+        .order_by(col(Payment.id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
 def _add(
     session: Session,
     order: Order,
@@ -164,8 +207,9 @@ def _add(
             detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
         )
     )
+    session.flush()
+    book_payments(session, [payment])
     if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
-        session.flush()
         tell_buyer(session, order, BuyerEvent.payment_received, need_id(payment.id))
     return payment
 

@@ -158,6 +158,23 @@ ORDER_ADDRESS_COLUMNS = (
     Column("phone", "Telefon"),
     Column("email", "E-Mail"),
 )
+BOOKING_COLUMNS = (
+    Column("booking", "Buchung", Kind.whole),
+    Column("booked_on", "Datum"),
+    Column("kind", "Art"),
+    Column("label", "Beleg"),
+    Column("reference", "Bezug"),
+    Column("account", "Anbindung"),
+    Column("order_number", "Bestellnummer"),
+    Column("customer_id", "Kundennummer", Kind.whole),
+    Column("method", "Zahlungsart"),
+    Column("currency", "Währung"),
+    Column("tax_rate", "Steuersatz", Kind.decimal),
+    Column("net", "Netto", Kind.decimal),
+    Column("tax", "Steuer", Kind.decimal),
+    Column("gross", "Brutto", Kind.decimal),
+    Column("recorded_at", "Erfasst am", Kind.time),
+)
 
 
 class CellError(Exception):

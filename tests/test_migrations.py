@@ -22,6 +22,7 @@ from models.account import Side
 from models.alarm import Alarm, AlarmKind
 from models.article import Article, ArticleKind, ArticlePrice, BundlePart
 from models.bin import Bin, get_bin, put_articles, save_bin
+from models.booking import Booking, BookingKind
 from models.call import CallData, save_calls
 from models.columns import need_id
 from models.cycle import Cycle, begin_run
@@ -245,6 +246,24 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
     def limit(**values: Any) -> StockLimit:
         return StockLimit(account_id=account_id, scope=LimitScope.account, **values)
 
+    def booking(**of: Any) -> Booking:
+        return Booking(
+            tenant_id=shop.tenant_id,
+            account_id=account_id,
+            order_id=order_id,
+            kind=BookingKind.payment,
+            booked_on=PLACED_AT.date(),
+            currency="EUR",
+            gross=Decimal(1),
+            taxes=[],
+            label="",
+            order_number="1",
+            reference="",
+            method="",
+            **of,
+        )
+
+    session.add_all([booking(document_id=3), booking(payment_id=3)])
     same_order = Order(
         tenant_id=shop.tenant_id, account_id=account_id, external_id="1", currency="EUR", total=Decimal(0)
     )
@@ -295,6 +314,10 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
             "article_price_min_quantity",
             ArticlePrice(article_id=mug, currency="EUR", min_quantity=0, amount=Decimal(1)),
         ),
+        ("booking_source", booking()),
+        ("booking_source", booking(document_id=1, payment_id=2)),
+        ("booking.document_id", booking(document_id=3)),
+        ("booking.payment_id", booking(payment_id=3)),
         ("sales_order.account_id", same_order),
         ("article.tenant_id", Article(tenant_id=shop.tenant_id, sku="MUG")),
         ("tenant.name", Tenant(name="nord")),

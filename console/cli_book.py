@@ -1,0 +1,101 @@
+"""`warenfluss book`: what an accounting program takes of documents and payments."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.cli_output import (
+    AsJson,
+    LimitOption,
+    TenantOption,
+    most_rows,
+    need_database,
+    new_app,
+    print_rows,
+    print_table,
+    say,
+)
+from models.booking import sums_of
+from models.columns import need_id
+from models.db import read_scope
+from models.tenant import pick_tenant
+
+app = new_app("Booking records of documents and payments, which never change.")
+apps = {"book": app}
+
+From = Annotated[str | None, typer.Option("--from", help="The first German day, e.g. 2026-11-01.")]
+Until = Annotated[str | None, typer.Option("--until", help="The last German day, included.")]
+COLUMNS = (
+    "booking",
+    "booked_on",
+    "kind",
+    "label",
+    "reference",
+    "order_number",
+    "tax_rate",
+    "net",
+    "tax",
+    "gross",
+    "currency",
+)
+SUMS = ("currency", "kind", "tax_rate", "rows", "net", "tax", "gross")
+
+
+@app.command("list")
+def show_all(
+    since: From = None,
+    until: Until = None,
+    tenant: TenantOption = None,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List booking records by their day, one row for each rate of tax."""
+    from tasks.books import read_books
+
+    need_database()
+    rows = read_books(_tenant_id(tenant), _day(since), _day(until), most_rows(limit, as_json=as_json))
+    print_rows(rows, COLUMNS, as_json=as_json)
+
+
+@app.command("export")
+def export(
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each rate of tax.")],
+    since: From = None,
+    until: Until = None,
+    tenant: TenantOption = None,
+    german: Annotated[
+        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
+    ] = False,
+) -> None:
+    """Write booking records into a spreadsheet and print their sums; what had no record gets one before."""
+    from tasks.books import export_books
+
+    need_database()
+    rows = export_books(file, _tenant_id(tenant), _day(since), _day(until), german=german)
+    print_table(SUMS, [[row[name] for name in SUMS] for row in sums_of(rows)])
+    say(f"{len(rows)} rows of bookings were written to {file}.")
+
+
+@app.command("fill")
+def fill() -> None:
+    """Book documents and payments of all tenants that have no record: those from before there were any."""
+    from tasks.books import fill_books
+
+    need_database()
+    say(f"{fill_books()} documents and payments were booked.")
+
+
+def _tenant_id(name: str | None) -> int:
+    with read_scope() as session:
+        return need_id(pick_tenant(session, name).id)
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write 2026-11-30.") from None
