@@ -88,6 +88,8 @@ def save_bookings(session: Session, source: str, found: Sequence[tuple[int, Mapp
 
     `source` is the column that names what each is of: `document_id` or `payment_id`.
     """
+    if not found:
+        return
     now = utc_now()
     # Columns, not rows of the ORM: an import writes orders past it.
     orders = session.execute(

@@ -205,8 +205,9 @@ def test_what_was_there_before_is_booked_once(database: str) -> None:
 STEPS = ("more", "less", "ship", "invoice", "correct", "return", "pay", "take", "refund", "merge", "cancel")
 steps = st.lists(
     st.tuples(
-        st.sampled_from(STEPS), st.integers(1, 3), st.integers(1, 4000).map(lambda n: Decimal(n) / 100)
+        st.sampled_from(STEPS), st.integers(1, 2), st.integers(1, 4000).map(lambda n: Decimal(n) / 100)
     ),
+    min_size=12,
     max_size=25,
 )
 
@@ -236,12 +237,12 @@ def live(session: Session, shop: Shop, step: str, name: str, amount: Decimal) ->
         cancel_order(session, order, actor=Actor.person)
     else:
         other = sold(name)
-        both = [*other.lines, *sold("3" if name != "3" else "2").lines]
+        both = [*other.lines, *sold("3" if name == "2" else "2").lines]
         total = sum((line.price for line in both), Decimal(0))
         take_in(session, shop, other.model_copy(update={"lines": both, "total": total}))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_the_books_hold_what_was_issued_and_received(
     sqlite_database: str, taken: Sequence[tuple[str, int, Decimal]]
@@ -267,9 +268,10 @@ def test_the_books_hold_what_was_issued_and_received(
         assert _sum(papers) == sum((row.gross for row in documents), Decimal(0))
         assert _sum(money) == sum((row.paid_amount for row in session.exec(select(Order))), Decimal(0))
         by_rate = sums_of([row for booking in papers for row in rows_by_rate(booking)])
-        assert sum((row["tax"] for row in by_rate), Decimal(0)) == sum(
-            (row.tax for row in documents), Decimal(0)
-        )
+        for name in ("net", "tax", "gross"):
+            assert sum((row[name] for row in by_rate), Decimal(0)) == sum(
+                (getattr(row, name) for row in documents), Decimal(0)
+            )
         session.rollback()
 
 
