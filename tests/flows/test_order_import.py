@@ -172,7 +172,9 @@ def test_payment_address_and_lines_are_followed(shop: Shop) -> None:
     shop.channel.pay(number, Decimal("10.00"))
     sync(ORDER, shop)
     partly = shop.order(number)
-    shop.channel.change_address(number, shipping=Address(last_name="Neu", street="Weg 1", city="Ulm"))
+    shop.channel.change_address(
+        number, shipping=Address(last_name="Neu", street="Weg 1", postal_code="89073", city="Ulm")
+    )
     shop.channel.change_quantity(number, theirs.items[0].id, 4)
     shop.channel.pay(number)
     sync(ORDER, shop)
