@@ -128,7 +128,7 @@ def save_orders(
     matcher.add([line for data in new for line in data.lines])
     methods = Methods(session, account.id, account.tenant_id)
     if not trial or account.mode is Mode.test:
-        methods.note(new)
+        methods.note([*new, *(data for _, data in changed)])
     new_ids = _insert_new(session, account, new, matcher, methods, trial=trial)
     if changed:
         # The owners are read anew: a new order of this page may have lines of one that changed.

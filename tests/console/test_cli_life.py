@@ -52,7 +52,7 @@ def test_from_arrival_to_refund(database: str, tmp_path: Path) -> None:
     do("bin", "add", "A-1")
     do("pick", "create", "1")
     (made,) = read("pick", "list")
-    number = str(made.get("number") or made["id"])
+    number = str(made["number"])
     assert call("pick", "scan", number, "MUG", "MUG").exit_code == 0
     do("pick", "close", number)
     do("paper", "slip", "1", "--output", str(tmp_path / "slip.pdf"))
