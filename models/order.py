@@ -23,6 +23,7 @@ from models.columns import (
     code,
     instant,
     money,
+    utc_now,
 )
 from models.errors import NotFoundError, RuleError
 from models.service import PaymentKind
@@ -446,6 +447,28 @@ def total_difference(data: OrderData) -> Decimal:
     """Return total less lines, shipping and fees; zero if the order adds up."""
     lines = sum((line.price * line.quantity for line in data.lines), Decimal(0))
     return data.total - lines - data.shipping_amount - data.fee_amount
+
+
+def event_values(
+    order_id: int, kind: str, detail: dict[str, Any], *, actor: Actor = Actor.cycle
+) -> dict[str, Any]:
+    """Return the row of one step in an order's history, for statements of many rows."""
+    return {"order_id": order_id, "at": utc_now(), "actor": actor, "kind": kind, "detail": detail}
+
+
+def hold_values(
+    order_id: int, reason: HoldReason, field: str, detail: dict[str, Any], line_id: int | None = None
+) -> dict[str, Any]:
+    """Return the row of a hold, for statements of many rows."""
+    return {
+        "order_id": order_id,
+        "order_line_id": line_id,
+        "reason": reason,
+        "field": field,
+        "detail": detail,
+        "created_at": utc_now(),
+        "accepted": False,
+    }
 
 
 def find_order(session: Session, number: str, account_id: int | None = None) -> Order:

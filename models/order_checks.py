@@ -20,7 +20,6 @@ from models.article import ArticlePrice
 from models.columns import need_id, utc_now
 from models.country import COUNTRIES, postcode_fits
 from models.order import (
-    Actor,
     AddressData,
     AddressRole,
     Customer,
@@ -31,6 +30,8 @@ from models.order import (
     OrderAddress,
     OrderEvent,
     OrderState,
+    event_values,
+    hold_values,
     lines_of,
 )
 from models.service import (
@@ -320,34 +321,22 @@ def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence
             row.detail, row.field = one.detail, one.field
             session.add(row)
         else:
-            new.append(hold_values(one, now))
+            new.append(hold_of(one))
         events.append(
-            _event(one.order_id, now, "held", {"reason": one.reason, "field": one.field, **one.detail})
+            event_values(one.order_id, "held", {"reason": one.reason, "field": one.field, **one.detail})
         )
     for row in held.values():
         row.released_at = now
         session.add(row)
-        events.append(_event(row.order_id, now, "hold_released", {"reason": row.reason}))
+        events.append(event_values(row.order_id, "hold_released", {"reason": row.reason}))
     session.flush()
     insert_rows(session, Hold, new)
     insert_rows(session, OrderEvent, events)
 
 
-def hold_values(finding: Finding, at: datetime) -> dict[str, Any]:
+def hold_of(finding: Finding) -> dict[str, Any]:
     """Return the row of a hold for a finding."""
-    return {
-        "order_id": finding.order_id,
-        "order_line_id": finding.line_id,
-        "reason": finding.reason,
-        "field": finding.field,
-        "detail": finding.detail,
-        "created_at": at,
-        "accepted": False,
-    }
-
-
-def _event(order_id: int, at: datetime, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
-    return {"order_id": order_id, "at": at, "actor": Actor.cycle, "kind": kind, "detail": detail}
+    return hold_values(finding.order_id, finding.reason, finding.field, finding.detail, finding.line_id)
 
 
 def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[Facts]:

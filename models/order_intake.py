@@ -31,11 +31,13 @@ from models.order import (
     OrderLine,
     OrderLineData,
     OrderState,
+    event_values,
+    hold_values,
     lock_orders,
     payment_state_of,
     total_difference,
 )
-from models.order_checks import Facts, LineFacts, find, hold_values, recheck
+from models.order_checks import Facts, LineFacts, find, hold_of, recheck
 from models.order_follow import (
     MOVABLE,
     Known,
@@ -278,26 +280,18 @@ def _insert_new(
     numbered = list(zip(line_ids, lines, strict=True))
     holds = _new_holds(session, order_ids, new, numbered, matcher)
     facts = _facts_of(order_ids, new, numbered, matcher, methods, customers)
-    holds += [hold_values(finding, now) for finding in find(session, account, facts, alone=trial)]
+    holds += [hold_of(finding) for finding in find(session, account, facts, alone=trial)]
     events = [
-        {
-            "order_id": order_id,
-            "at": now,
-            "actor": Actor.channel,
-            "kind": "imported",
-            "detail": {"total": str(data.total), "paid": str(data.paid_amount), "lines": len(data.lines)},
-        }
+        event_values(
+            order_id,
+            "imported",
+            {"total": str(data.total), "paid": str(data.paid_amount), "lines": len(data.lines)},
+            actor=Actor.channel,
+        )
         for order_id, data in zip(order_ids, new, strict=True)
     ]
     events += [
-        {
-            "order_id": hold["order_id"],
-            "at": now,
-            "actor": Actor.cycle,
-            "kind": "held",
-            "detail": {"reason": hold["reason"], **hold["detail"]},
-        }
-        for hold in holds
+        event_values(hold["order_id"], "held", {"reason": hold["reason"], **hold["detail"]}) for hold in holds
     ]
     for table, rows in (
         (LinePart, parts),
@@ -363,28 +357,12 @@ def _new_holds(
     lines: Sequence[tuple[int, tuple[int, OrderData, int, OrderLineData]]],
     matcher: Matcher,
 ) -> list[dict[str, Any]]:
-    now = utc_now()
     holds: list[dict[str, Any]] = []
-
-    def add(
-        order_id: int, line_id: int | None, reason: HoldReason, name: str, detail: dict[str, Any]
-    ) -> None:
-        holds.append(
-            {
-                "order_id": order_id,
-                "order_line_id": line_id,
-                "reason": reason,
-                "field": name,
-                "detail": detail,
-                "created_at": now,
-                "accepted": False,
-            }
-        )
-
     for order_id, data in zip(order_ids, new, strict=True):
         difference = total_difference(data)
         if difference and state_of(data) in MOVABLE:
-            add(order_id, None, HoldReason.total_mismatch, "total", {"difference": str(difference)})
+            detail = {"difference": str(difference)}
+            holds.append(hold_values(order_id, HoldReason.total_mismatch, "total", detail))
     unsettled = [
         (line_id, order_id, line)
         for line_id, (order_id, data, _, line) in lines
@@ -393,7 +371,7 @@ def _new_holds(
     skus = skus_of(session, [matcher.of(line) for _, _, line in unsettled])
     for line_id, order_id, line in unsettled:
         reason, detail = match_hold(matcher.of(line), skus)
-        add(order_id, line_id, reason, "article", detail)
+        holds.append(hold_values(order_id, reason, "article", detail, line_id))
     return holds
 
 

@@ -70,8 +70,7 @@ def record_payment(
         raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
     session.flush()
-    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
-        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
+    _tell_channel(session, account, order)
     return payment
 
 
@@ -100,8 +99,7 @@ def record_refund(
     payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
     session.flush()
     tell_buyer(session, order, BuyerEvent.refund, need_id(payment.id))
-    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
-        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
+    _tell_channel(session, account, order)
     return payment
 
 
@@ -212,6 +210,11 @@ def _add(
     if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
         tell_buyer(session, order, BuyerEvent.payment_received, need_id(payment.id))
     return payment
+
+
+def _tell_channel(session: Session, account: AccountData, order: Order) -> None:
+    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
+        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
 
 
 def _why(order: Order) -> str:

@@ -16,9 +16,19 @@ from sqlmodel import Session, col, select
 from models.among import among, in_batches
 from models.article import Article
 from models.bin import bins_of
-from models.columns import MAX_COUNT, need_id, utc_now
+from models.columns import MAX_COUNT, need_id
 from models.errors import NotFoundError, RuleError
-from models.order import NO_HINDRANCE, SHORTAGES, Actor, Hold, Order, OrderEvent, OrderLine, OrderState
+from models.order import (
+    NO_HINDRANCE,
+    SHORTAGES,
+    Actor,
+    Hold,
+    Order,
+    OrderEvent,
+    OrderLine,
+    OrderState,
+    event_values,
+)
 from models.pick_list import ON_LIST, PickItem, PickList, PickListState, PickOrder, PickOutcome, whole_units
 from models.stock import Allocation, StockLevel, Warehouse
 from models.tenant import lock_tenants
@@ -355,4 +365,4 @@ def numbers_of(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
 
 
 def pick_event(order_id: int, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
-    return {"order_id": order_id, "at": utc_now(), "actor": Actor.person, "kind": kind, "detail": detail}
+    return event_values(order_id, kind, detail, actor=Actor.person)

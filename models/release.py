@@ -20,6 +20,7 @@ from models.order import (
     OrderLine,
     OrderState,
     PaymentState,
+    event_values,
     lines_of,
     lock_order,
     open_holds,
@@ -73,15 +74,7 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
             order.state, order.released_at = OrderState.released, utc_now()
             session.add(order)
             done.released.append(order_id)
-            events.append(
-                {
-                    "order_id": order_id,
-                    "at": utc_now(),
-                    "actor": Actor.cycle,
-                    "kind": "released",
-                    "detail": {},
-                }
-            )
+            events.append(event_values(order_id, "released", {}))
     session.flush()
     insert_rows(session, OrderEvent, events)
     return done

@@ -22,7 +22,6 @@ from models.columns import need_id, utc_now
 from models.errors import RuleError
 from models.order import (
     SHORTAGES,
-    Actor,
     Hold,
     HoldReason,
     LinePart,
@@ -30,6 +29,8 @@ from models.order import (
     OrderEvent,
     OrderLine,
     OrderState,
+    event_values,
+    hold_values,
 )
 from models.pick_list import fit_items, whole_units
 from models.stock import (
@@ -691,23 +692,14 @@ def _hold_shortages(
         ):
             hold.released_at = now
             session.add(hold)
-            events.append(_event(line.order_id, "hold_released", {"reason": hold.reason}))
+            events.append(event_values(line.order_id, "hold_released", {"reason": hold.reason}))
             hold = None
         if line.id not in short:
             continue
         detail = {"missing": line.missing - line.promised, "quantity": line.quantity}
         if hold is None:
-            new.append(
-                {
-                    "order_id": line.order_id,
-                    "order_line_id": line.id,
-                    "reason": reason,
-                    "field": "quantity",
-                    "detail": detail,
-                    "created_at": now,
-                }
-            )
-            events.append(_event(line.order_id, "held", {"reason": reason, **detail}))
+            new.append(hold_values(line.order_id, reason, "quantity", detail, line.id))
+            events.append(event_values(line.order_id, "held", {"reason": reason, **detail}))
         elif hold.detail != detail:
             hold.detail = detail
             session.add(hold)
@@ -721,10 +713,6 @@ def _discontinued(session: Session, article_ids: Collection[int]) -> set[int]:
         return set()
     query = select(Article.id).where(among(col(Article.id), article_ids), col(Article.active).is_(False))
     return {need_id(article_id) for article_id in session.exec(query)}
-
-
-def _event(order_id: int, kind: str, detail: dict[str, object]) -> dict[str, object]:
-    return {"order_id": order_id, "at": utc_now(), "actor": Actor.cycle, "kind": kind, "detail": detail}
 
 
 def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
