@@ -124,7 +124,7 @@ def prepare(orders: int) -> None:
 def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
     """Allocate orders one by one, each in a transaction of its own; return the clock at begin and end."""
     from models.db import session_scope
-    from models.stock_moves import allocate
+    from models.promises import allocate
     from models.tenant import lock_tenants
 
     begun = _wait(begin_at)

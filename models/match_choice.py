@@ -12,7 +12,7 @@ from models.matching import Match, MatchRule, remember_code
 from models.order import Actor, Hold, HoldReason, Order, OrderLine, OrderLineData, lock_order
 from models.order_follow import MOVABLE, Matcher, set_match
 from models.order_life import add_event
-from models.stock_moves import allocate, release_allocation, serve_waiting
+from models.promises import allocate, release_allocation, serve_waiting
 from models.tenant import lock_tenants
 
 MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)

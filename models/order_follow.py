@@ -41,9 +41,9 @@ from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, line_values, means, order_values
 from models.outbound import hand_on
 from models.payment import Payment, take_channel_total
+from models.promises import release_allocation, serve_waiting
 from models.service import Methods, payment_code
 from models.shipment import ParcelData, Shipment, move_shipments, record_shipment
-from models.stock_moves import release_allocation, serve_waiting
 
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}

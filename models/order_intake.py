@@ -52,9 +52,10 @@ from models.order_follow import (
 from models.order_rows import addresses_of, content_hash, line_values, means, order_values, state_of
 from models.payment import Payment, book_payments
 from models.payment_due import ask_to_pay
+from models.promises import promise
 from models.service import Methods, payment_code
 from models.stock import note_sold_there
-from models.stock_moves import promise, take_out_departed
+from models.stock_moves import take_out_departed
 from models.tenant import lock_tenants
 from models.trial import delete_trials
 from models.upsert import insert_or_update, insert_returning, insert_rows

@@ -22,7 +22,7 @@ from models.order import (
     settle_payment_state,
 )
 from models.pick_list import note_orders
-from models.stock_moves import release_allocation, serve_waiting
+from models.promises import release_allocation, serve_waiting
 
 
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:

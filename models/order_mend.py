@@ -34,8 +34,8 @@ from models.order_checks import recheck
 from models.order_life import add_event, cancel_order, settle_holds
 from models.payment_due import ask_to_pay
 from models.pick_list import note_orders
+from models.promises import allocate, serve_waiting, shrink_promise
 from models.service import PaymentKind, list_shipping_methods, payment_code
-from models.stock_moves import allocate, serve_waiting, shrink_promise
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
 NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE

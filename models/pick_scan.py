@@ -29,7 +29,8 @@ from models.pick_items import (
     settle_stops,
 )
 from models.pick_list import ON_LIST, PickItem, PickList, PickOrder, PickScan
-from models.stock_moves import allocate, serve_waiting, write_off_missing
+from models.promises import allocate, serve_waiting
+from models.stock_moves import write_off_missing
 from models.upsert import insert_rows
 
 SHOWN = 40

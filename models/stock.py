@@ -1,6 +1,6 @@
 """Stock: on hand, allocated, available; what channels may sell of it, and that they hear of changes.
 
-Levels are changed in `models.stock_moves` alone.
+Levels are changed in `models.promises` and `models.stock_moves` alone.
 """
 
 from collections import defaultdict
@@ -149,6 +149,47 @@ def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
     )
     query = select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == B_STOCK)
     return session.exec(query).one()
+
+
+def lock_levels(
+    session: Session, article_ids: Sequence[int], warehouse_id: int | None = None, *, create: bool = False
+) -> list[StockLevel]:
+    if create and warehouse_id is not None:
+        rows = [
+            {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": 0, "allocated": 0}
+            for article_id in sorted(article_ids)
+        ]
+        insert_or_update(session, StockLevel, rows, key=("warehouse_id", "article_id"))
+    return lock_levels_by_id(session, sorted(level_ids_of(session, article_ids, warehouse_id)))
+
+
+def level_ids_of(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
+    """Return the levels of articles in one warehouse, or in all whose goods are sold."""
+    ids: list[int] = []
+    for batch in in_batches(article_ids):
+        query = select(StockLevel.id).where(among(col(StockLevel.article_id), batch))
+        query = query.where(
+            StockLevel.warehouse_id == warehouse_id
+            if warehouse_id is not None
+            else sells(col(StockLevel.warehouse_id))
+        )
+        ids.extend(need_id(level_id) for level_id in session.exec(query).all())
+    return ids
+
+
+def lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
+    levels: list[StockLevel] = []
+    for batch in in_batches(level_ids):
+        levels.extend(
+            session.exec(
+                select(StockLevel)
+                .where(among(col(StockLevel.id), batch))
+                .order_by(col(StockLevel.id))
+                .with_for_update()
+                .execution_options(populate_existing=True)
+            ).all()
+        )
+    return levels
 
 
 def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:

@@ -33,9 +33,10 @@ from models.pick_items import ScanError
 from models.pick_list import PickMode
 from models.pick_scan import report_short, scan
 from models.picking import begin_walk
+from models.promises import allocate
 from models.settings import get_settings
 from models.shipment import ParcelData, record_shipment
-from models.stock_moves import allocate, set_on_hand
+from models.stock_moves import set_on_hand
 from tests.support.builders import PLACED_AT, get_order, make_line, make_order
 
 WAITING_SECONDS = 60

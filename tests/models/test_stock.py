@@ -13,9 +13,10 @@ from models.errors import RuleError
 from models.matching import save_custom_code
 from models.order import Actor, Hold, OrderState, lines_of
 from models.order_life import cancel_order
+from models.promises import allocate, release_allocation
 from models.shipment import ParcelData, record_shipment
 from models.stock import MovementReason, StockFigures, StockLevel, figures_of
-from models.stock_moves import allocate, release_allocation, set_on_hand, take_out
+from models.stock_moves import set_on_hand, take_out
 from tests.support.builders import (
     PLACED_AT,
     add_article,

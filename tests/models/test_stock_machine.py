@@ -20,9 +20,10 @@ from models.errors import RuleError
 from models.order import Actor, Order, OrderData, OrderLine, OrderState, lines_of
 from models.order_life import cancel_order
 from models.payment import Payment
+from models.promises import allocate
 from models.release import release_order
 from models.shipment import ParcelData, record_shipment
-from models.stock_moves import allocate, set_on_hand
+from models.stock_moves import set_on_hand
 from tests.support.builders import (
     PLACED_AT,
     Shop,

@@ -13,7 +13,7 @@ from models.columns import need_id
 from models.db import dispose, get_engine, session_scope
 from models.order import Order, OrderState
 from models.payment import Payment
-from models.stock_moves import allocate
+from models.promises import allocate
 from tests.models.races import run_at_once
 from tests.models.storms import SKUS, rage
 from tests.support.builders import add_article, check_laws, make_shop, stock_in
