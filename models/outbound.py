@@ -121,7 +121,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
         Outbound,
         _new_rows(account_id, kind, names, now),
         key=("account_id", "kind", "key"),
-        update={"version": Outbound.version + 1},
+        add=("version",),
     )
     for start in range(0, len(names), 5000):
         session.execute(

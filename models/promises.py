@@ -166,7 +166,7 @@ def _save_promises(
             for (line_id, level_id), quantity in sorted(taken.items())
         ],
         key=("order_line_id", "level_id"),
-        update=lambda new: {"quantity": Allocation.quantity + new.quantity},
+        add=("quantity",),
     )
     # What the session holds of these rows was read before.
     for row in session.identity_map.values():

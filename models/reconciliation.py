@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel
 from sqlalchemy import UniqueConstraint, case, exists, func, null, or_, update
@@ -24,7 +23,7 @@ from models.outbound import Outbound, OutboundKind, OutboundState, queue_outboun
 from models.payment import Payment
 from models.shipment import Shipment
 from models.tenant import Tenant, lock_tenants
-from models.upsert import insert_or_update
+from models.upsert import insert_or
 
 AMOUNTS = ("total", "shipping_amount", "fee_amount", "currency")
 
@@ -333,38 +332,36 @@ def save_findings(session: Session, account_id: int, run_id: int, findings: Iter
         return
     now = utc_now()
 
-    def news(excluded: Any) -> dict[str, Any]:
-        gone = col(Difference.settled_at).is_not(None)
-        same = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
-        return {
-            **{name: excluded[name] for name in same},
-            "first_seen_at": case((gone, excluded.first_seen_at), else_=col(Difference.first_seen_at)),
+    statement = insert_or(session, Difference)
+    new = statement.excluded
+    gone = col(Difference.settled_at).is_not(None)
+    same = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
+    statement = statement.on_conflict_do_update(
+        index_elements=["account_id", "kind", "subject", "field"],
+        set_={
+            **{name: new[name] for name in same},
+            "first_seen_at": case((gone, new.first_seen_at), else_=col(Difference.first_seen_at)),
             "mailed_at": case((gone, null()), else_=col(Difference.mailed_at)),
             "mended_at": case((gone, null()), else_=col(Difference.mended_at)),
-        }
-
-    insert_or_update(
-        session,
-        Difference,
-        [
-            {
-                "account_id": account_id,
-                "kind": one.kind,
-                "subject": one.subject,
-                "field": one.field,
-                "here": one.here,
-                "there": one.there,
-                "remedy": one.remedy,
-                "run_id": run_id,
-                "first_seen_at": now,
-                "last_seen_at": now,
-                "settled_at": None,
-            }
-            for one in found
-        ],
-        key=("account_id", "kind", "subject", "field"),
-        update=news,
+        },
     )
+    rows = [
+        {
+            "account_id": account_id,
+            "kind": one.kind,
+            "subject": one.subject,
+            "field": one.field,
+            "here": one.here,
+            "there": one.there,
+            "remedy": one.remedy,
+            "run_id": run_id,
+            "first_seen_at": now,
+            "last_seen_at": now,
+            "settled_at": None,
+        }
+        for one in found
+    ]
+    session.connection().execute(statement, rows)
 
 
 def settle_differences(session: Session, ids: Sequence[int]) -> None:

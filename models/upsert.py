@@ -3,13 +3,16 @@
 They go past the ORM to the tables: the ORM would build and compile a statement for each page anew.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, func, select
+from sqlalchemy import Insert, Table, bindparam, func, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy import update as plain_update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session, SQLModel
 
 
@@ -68,25 +71,39 @@ def insert_or_update(
     rows: Sequence[Mapping[str, Any]],
     *,
     key: Sequence[str],
-    update: Sequence[str] | Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] = (),
+    update: Sequence[str] = (),
+    add: Sequence[str] = (),
 ) -> None:
     """Insert rows; where the unique key exists already, set the columns in `update` to the new values.
 
-    `update` may instead name SQL expressions, or be a function from the refused row's columns to them; empty
-    leaves existing rows as they are. All rows have the same columns.
+    Those in `add` rise by the new values; without either, existing rows stay as they are. All rows have the
+    same columns.
     """
-    if not rows:
-        return
-    statement = insert_or(session, model)
-    if update:
-        if callable(update):
-            update = update(statement.excluded)
-        values = (
-            dict(update)
-            if isinstance(update, Mapping)
-            else {name: statement.excluded[name] for name in update}
-        )
-        statement = statement.on_conflict_do_update(index_elements=list(key), set_=values)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(key))
-    session.connection().execute(statement, [dict(row) for row in rows])
+    if rows:
+        statement = _upsert(table_of(model), tuple(key), tuple(update), tuple(add))
+        session.connection().execute(statement, [dict(row) for row in rows])
+
+
+@cache
+def _upsert(table: Table, key: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]) -> Insert:
+    """Return the statement; SQLAlchemy compiles those of its dialects anew for every execution."""
+
+    class Upsert(Insert):
+        # Of one class is one statement.
+        inherit_cache = True
+
+    @compiles(Upsert)
+    def _with_conflict(element: Insert, compiler: SQLCompiler, **options: Any) -> str:
+        def quote(name: str) -> str:
+            return compiler.preparer.quote(name)
+
+        values = [f"{quote(name)} = excluded.{quote(name)}" for name in update]
+        mine = compiler.preparer.format_table(table)
+        values += [f"{quote(name)} = {mine}.{quote(name)} + excluded.{quote(name)}" for name in add]
+        action = f"UPDATE SET {', '.join(values)}" if values else "NOTHING"
+        target = ", ".join(quote(name) for name in key)
+        plain: str = compiler.visit_insert(element, **options)  # type: ignore[no-untyped-call]
+        return f"{plain} ON CONFLICT ({target}) DO {action}"
+
+    # Inline: nothing but the conflict may stand behind it.
+    return Upsert(table).inline()
