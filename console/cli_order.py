@@ -1,8 +1,9 @@
 """`warenfluss order`: what buyers bought."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -25,6 +26,7 @@ from console.cli_output import (
     show_cell,
 )
 from models.account import Account, account_data, get_account, list_accounts
+from models.among import in_batches
 from models.columns import need_id, utc_now
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
@@ -36,6 +38,7 @@ from models.order import (
     PaymentState,
     events_of,
     find_order,
+    find_orders,
     lines_of,
     lock_order,
     owed_for,
@@ -45,6 +48,9 @@ from models.service import PaymentKind
 from models.tenant import list_tenants
 
 T = TypeVar("T")
+
+AT_ONCE = 100
+"""Orders in one transaction."""
 
 app = new_app("What buyers bought.")
 apps = {"order": app}
@@ -372,14 +378,29 @@ def mark_shipped(
     account: AccountOption = None,
 ) -> None:
     """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
-    from models.shipment import ParcelData, record_shipment
+    from models.shipment import ParcelData, ShipmentData, record_shipments
 
     shipped_at = _when(at)
+    need_database()
 
-    def step(session: Any, order: Order) -> None:
-        record_shipment(session, order, carrier, [ParcelData()], shipped_at)
+    def book(session: Any, some: Sequence[str]) -> list[str | RuleError]:
+        found = find_orders(session, some, _account_id(session, account))
+        orders = {order.id: order for order in found.values() if isinstance(order, Order)}
+        wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
+        booked = dict(zip(orders, record_shipments(session, wanted), strict=True))
+        results: list[str | RuleError] = []
+        for order in found.values():
+            done = booked[order.id] if isinstance(order, Order) else order
+            results.append(done if isinstance(done, RuleError) else orders[done.order_id].external_id)
+        return results
 
-    _each(numbers, account, step, "shipped")
+    refused = False
+    for some in in_batches(list(dict.fromkeys(numbers)), AT_ONCE):
+        for result in in_transaction(partial(book, some=some)):
+            refused |= isinstance(result, RuleError)
+            say(str(result) if isinstance(result, RuleError) else f"Order {result} was shipped.")
+    if refused:
+        raise typer.Exit(1)
 
 
 @app.command("note")

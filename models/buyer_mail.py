@@ -3,7 +3,8 @@
 What a mail says is worked out when it is written (`models.buyer_letter`), by the cycle `buyer-mail`.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -24,17 +25,27 @@ def tell_buyer(session: Session, order: Order, event: BuyerEvent, subject: str |
     the payment that gives money back (`refund`). Of trials, and of an account that is not live, nobody is
     told. The caller has the tenant's lock.
     """
-    if wants_mail(session, order, event):
-        queue_once(
-            session, order.account_id, OutboundKind.buyer_mail, [mail_key(need_id(order.id), event, subject)]
-        )
+    tell_buyers(session, event, [(order, subject)])
+
+
+def tell_buyers(session: Session, event: BuyerEvent, subjects: Iterable[tuple[Order, str | int]]) -> None:
+    """Queue the mails of what happened to many orders, as `tell_buyer` does with one."""
+    by_account: dict[int, list[str]] = defaultdict(list)
+    for order, subject in subjects:
+        if not order.trial:
+            by_account[order.account_id].append(mail_key(need_id(order.id), event, subject))
+    for account_id, keys in sorted(by_account.items()):
+        if _mails_of(session, account_id, event):
+            queue_once(session, account_id, OutboundKind.buyer_mail, keys)
 
 
 def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
     """Return whether buyers of this order's account are mailed of an event, and this one may be."""
-    if order.trial:
-        return False
-    account = session.get_one(Account, order.account_id)
+    return not order.trial and _mails_of(session, order.account_id, event)
+
+
+def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
+    account = session.get_one(Account, account_id)
     return account.mode is Mode.live and event in ChannelOptions.model_validate(account.settings).buyer_mails
 
 

@@ -11,7 +11,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
-from models.among import among
+from models.among import among, in_batches
 from models.columns import (
     MAX_COUNT,
     Amount,
@@ -23,6 +23,7 @@ from models.columns import (
     code,
     instant,
     money,
+    need_id,
     utc_now,
 )
 from models.errors import NotFoundError, RuleError
@@ -476,16 +477,33 @@ def find_order(session: Session, number: str, account_id: int | None = None) -> 
 
     Raises: NotFoundError if there is none, RuleError if several accounts have one.
     """
-    base = select(Order)
-    if account_id is not None:
-        base = base.where(Order.account_id == account_id)
-    for condition in (Order.external_id == number, Order.channel_number == number):
-        rows = session.exec(base.where(condition).limit(2)).all()
-        if len(rows) > 1:
-            raise RuleError(f"Several orders have the number {number!r}; name the account too.")
-        if rows:
-            return rows[0]
-    raise NotFoundError(f"There is no order {number!r}.")
+    found = find_orders(session, [number], account_id)[number]
+    if isinstance(found, RuleError):
+        raise found
+    return found
+
+
+def find_orders(
+    session: Session, numbers: Sequence[str], account_id: int | None = None
+) -> dict[str, Order | RuleError]:
+    """Return by number what `find_order` returns of each, or raises."""
+    found: dict[str, list[Order]] = {}
+    for name in ("external_id", "channel_number"):
+        for batch in in_batches([number for number in dict.fromkeys(numbers) if number not in found]):
+            query = select(Order).where(among(getattr(Order, name), batch))
+            if account_id is not None:
+                query = query.where(Order.account_id == account_id)
+            for order in session.exec(query.order_by(col(Order.id))):
+                found.setdefault(getattr(order, name), []).append(order)
+    return {number: _only(number, found.get(number, [])) for number in numbers}
+
+
+def _only(number: str, found: Sequence[Order]) -> Order | RuleError:
+    if not found:
+        return NotFoundError(f"There is no order {number!r}.")
+    if len(found) > 1:
+        return RuleError(f"Several orders have the number {number!r}; name the account too.")
+    return found[0]
 
 
 def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) -> list[Order]:
@@ -505,6 +523,20 @@ def lock_order(session: Session, order: Order) -> None:
     lock_tenants(session, [order.tenant_id])
     session.flush()
     session.refresh(order, with_for_update=True)
+
+
+def lock_each(session: Session, orders: Sequence[Order]) -> None:
+    """Lock orders and their tenants and read them anew, as `lock_order` does with one."""
+    lock_tenants(session, {order.tenant_id for order in orders})
+    session.flush()
+    for batch in in_batches([need_id(order.id) for order in orders]):
+        session.exec(
+            select(Order)
+            .where(among(col(Order.id), batch))
+            .order_by(col(Order.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
 
 
 def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -10,10 +11,12 @@ from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, 
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import BuyerEvent, Side
-from models.buyer_mail import tell_buyer
-from models.columns import code, instant, need_id
+from models.among import among
+from models.buyer_mail import tell_buyers
+from models.columns import code, instant, need_id, utc_now
 from models.errors import RuleError
 from models.order import (
+    NO_HINDRANCE,
     SHORTAGES,
     Actor,
     Hold,
@@ -21,12 +24,15 @@ from models.order import (
     OrderEvent,
     OrderLine,
     OrderState,
-    blocking_holds,
+    event_values,
     lines_of,
+    lock_each,
     lock_order,
+    open_holds,
 )
 from models.outbound import OutboundKind, queue_outbound
-from models.stock_moves import take_out
+from models.stock_moves import take_out_each
+from models.upsert import insert_returning, insert_rows
 
 
 class ParcelData(BaseModel):
@@ -35,6 +41,16 @@ class ParcelData(BaseModel):
     tracking_number: str = RecordField(default="", max_length=80)
     weight_grams: int | None = RecordField(default=None, ge=1)
     lines: dict[int, int] = RecordField(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ShipmentData:
+    """Parcels of an order that leave together."""
+
+    order: Order
+    carrier: str
+    parcels: Sequence[ParcelData]
+    shipped_at: datetime
 
 
 class Shipment(SQLModel, table=True):
@@ -86,6 +102,19 @@ def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[P
     return [(shipment, parcels[need_id(shipment.id)]) for shipment in shipments]
 
 
+def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, set[str]]:
+    """Return by order the numbers of its parcels, an empty one for those without."""
+    numbers: dict[int, set[str]] = defaultdict(set)
+    query = (
+        select(col(Shipment.order_id), col(Parcel.tracking_number))
+        .join(Parcel, col(Parcel.shipment_id) == col(Shipment.id))
+        .where(among(col(Shipment.order_id), order_ids))
+    )
+    for order_id, number in session.execute(query):
+        numbers[order_id].add(number)
+    return numbers
+
+
 def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
     """Move an order's shipments to the one that took over its lines; those with goods of others stay."""
     kept = (
@@ -129,27 +158,116 @@ def record_shipment(
     told_by: Side = Side.warenfluss,
     carried: bool = True,
 ) -> Shipment:
-    """Book parcels out of the house; what was shipped here is queued for the channel.
-
-    Of what nobody carries (`carried`), because its buyer has fetched it, no mail tells that it is on its way.
+    """Book parcels of one order out of the house, as `record_shipments` does.
 
     Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
     more than is left of a line, or nothing left; then nothing is changed.
     """
-    lock_order(session, order)
-    order_id = need_id(order.id)
-    lines = {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+    wanted = ShipmentData(order, carrier, parcels, shipped_at)
+    (result,) = record_shipments(session, [wanted], told_by=told_by, carried=carried)
+    if isinstance(result, RuleError):
+        raise result
+    return result
+
+
+def record_shipments(
+    session: Session,
+    wanted: Sequence[ShipmentData],
+    *,
+    told_by: Side = Side.warenfluss,
+    carried: bool = True,
+) -> list[Shipment | RuleError]:
+    """Book parcels of many orders out of the house; what was shipped here is queued for the channel.
+
+    Of what nobody carries (`carried`), because its buyer has fetched it, no mail tells that it is on its way.
+    An order that is named again leaves once more, after its first time.
+
+    Returns: in the order given each shipment, or why that one is refused; of it nothing is changed then.
+    """
+    results: dict[int, Shipment | RuleError] = {}
+    rest = dict(enumerate(wanted))
+    while rest:
+        places: dict[int, int] = {}
+        for place, each in rest.items():
+            places.setdefault(need_id(each.order.id), place)
+        page = [rest.pop(place) for place in places.values()]
+        results.update(zip(places.values(), _record_page(session, page, told_by, carried), strict=True))
+    return [results[place] for place in range(len(wanted))]
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What leaves of an order."""
+
+    data: ShipmentData
+    contents: list[dict[int, int]]
+    """Of each parcel, units by line id."""
+    is_all: bool
+    """Nothing is left of the order then."""
+
+    @property
+    def order_id(self) -> int:
+        return need_id(self.data.order.id)
+
+    @property
+    def units(self) -> dict[int, int]:
+        """Units by line id."""
+        units: dict[int, int] = defaultdict(int)
+        for content in self.contents:
+            for line_id, quantity in content.items():
+                units[line_id] += quantity
+        return units
+
+
+def _record_page(
+    session: Session, page: Sequence[ShipmentData], told_by: Side, carried: bool
+) -> list[Shipment | RuleError]:
+    """Book parcels of orders out, each of which stands once on the page."""
+    lock_each(session, [each.order for each in page])
+    order_ids = [need_id(each.order.id) for each in page]
+    lines = lines_of(session, order_ids)
+    holds = open_holds(session, order_ids)
+    results: list[_Load | RuleError] = []
+    for each, order_id in zip(page, order_ids, strict=True):
+        try:
+            results.append(_load(each, lines.get(order_id, []), holds.get(order_id, []), told_by))
+        except RuleError as error:
+            results.append(error)
+    loads = [each for each in results if isinstance(each, _Load)]
+    if not loads:
+        return [each for each in results if isinstance(each, RuleError)]
+    shipments = _save(session, loads, told_by)
+    take_out_each(session, [(f"order {load.data.order.external_id}", load.units) for load in loads])
+    _note(session, loads, told_by)
+    if told_by is Side.warenfluss:
+        by_account: dict[int, list[int]] = defaultdict(list)
+        for load in loads:
+            by_account[load.data.order.account_id].append(load.order_id)
+        for account_id, its_orders in sorted(by_account.items()):
+            queue_outbound(session, account_id, OutboundKind.shipment, its_orders)
+        if carried:
+            pairs = zip(loads, shipments, strict=True)
+            told = [(load.data.order, need_id(shipment.id)) for load, shipment in pairs]
+            tell_buyers(session, BuyerEvent.shipped, told)
+    booked = iter(shipments)
+    return [each if isinstance(each, RuleError) else next(booked) for each in results]
+
+
+def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], told_by: Side) -> _Load:
+    """Return what leaves. Raises: RuleError, as `record_shipment` does."""
+    order = data.order
+    lines = {need_id(line.id): line for line in rows}
     left = {
         line_id: line.quantity - line.cancelled - line.shipped
         for line_id, line in lines.items()
         if line.quantity - line.cancelled - line.shipped > 0
     }
     if told_by is Side.warenfluss:
-        _check_may_ship(session, order, left, _units(parcels, left), lines)
-    if not parcels:
+        _check_may_ship(order, left, _units(data.parcels, left), lines, holds)
+    if not data.parcels:
         raise RuleError("A shipment needs at least one parcel.")
     contents: list[dict[int, int]] = []
-    for parcel in parcels:
+    for parcel in data.parcels:
         wanted = dict(parcel.lines) or dict(left)
         for line_id, quantity in wanted.items():
             if line_id not in lines:
@@ -162,46 +280,85 @@ def record_shipment(
             left[line_id] -= quantity
         contents.append(wanted)
         left = {line_id: quantity for line_id, quantity in left.items() if quantity}
+    return _Load(data, contents, is_all=not left)
 
-    shipment = Shipment(order_id=order_id, told_by=told_by, carrier=carrier, shipped_at=shipped_at)
-    session.add(shipment)
-    session.flush()
-    totals: dict[int, int] = defaultdict(int)
-    for number, (parcel, content) in enumerate(zip(parcels, contents, strict=True), start=1):
-        row = Parcel(
-            shipment_id=need_id(shipment.id),
-            number=number,
-            tracking_number=parcel.tracking_number,
-            weight_grams=parcel.weight_grams,
-        )
-        session.add(row)
-        session.flush()
-        for line_id, quantity in content.items():
-            session.add(ParcelLine(parcel_id=need_id(row.id), order_line_id=line_id, quantity=quantity))
-            totals[line_id] += quantity
-    take_out(session, totals, reference=f"order {order.external_id}")
-    if not left:
-        order.state, order.shipped_at = OrderState.shipped, shipped_at
-    order.carrier = carrier
-    session.add(order)
-    session.add(
-        OrderEvent(
-            order_id=order_id,
-            actor=Actor.person if told_by is Side.warenfluss else Actor.channel,
-            kind="shipped" if not left else "partly_shipped",
-            detail={
-                "carrier": carrier,
-                "tracking": [parcel.tracking_number for parcel in parcels],
-                "units": sum(totals.values()),
-            },
-        )
+
+def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipment]:
+    """Insert shipments with their parcels and return them in the order given."""
+    now = utc_now()
+    shipment_ids = insert_returning(
+        session,
+        Shipment,
+        [
+            {
+                "order_id": load.order_id,
+                "told_by": told_by,
+                "carrier": load.data.carrier,
+                "shipped_at": load.data.shipped_at,
+                "recorded_at": now,
+            }
+            for load in loads
+        ],
     )
+    parcels = [
+        (shipment_id, number, parcel, content)
+        for shipment_id, load in zip(shipment_ids, loads, strict=True)
+        for number, (parcel, content) in enumerate(
+            zip(load.data.parcels, load.contents, strict=True), start=1
+        )
+    ]
+    parcel_ids = insert_returning(
+        session,
+        Parcel,
+        [
+            {
+                "shipment_id": shipment_id,
+                "number": number,
+                "tracking_number": parcel.tracking_number,
+                "weight_grams": parcel.weight_grams,
+            }
+            for shipment_id, number, parcel, _ in parcels
+        ],
+    )
+    insert_rows(
+        session,
+        ParcelLine,
+        [
+            {"parcel_id": parcel_id, "order_line_id": line_id, "quantity": quantity}
+            for parcel_id, (_, _, _, content) in zip(parcel_ids, parcels, strict=True)
+            for line_id, quantity in content.items()
+        ],
+    )
+    query = select(Shipment).where(among(col(Shipment.id), shipment_ids)).order_by(col(Shipment.id))
+    return list(session.exec(query).all())
+
+
+def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
+    """Write into orders and their histories that parcels left."""
+    for load in loads:
+        order = load.data.order
+        if load.is_all:
+            order.state, order.shipped_at = OrderState.shipped, load.data.shipped_at
+        order.carrier = load.data.carrier
+        session.add(order)
     session.flush()
-    if told_by is Side.warenfluss:
-        queue_outbound(session, order.account_id, OutboundKind.shipment, [order_id])
-        if carried:
-            tell_buyer(session, order, BuyerEvent.shipped, need_id(shipment.id))
-    return shipment
+    insert_rows(
+        session,
+        OrderEvent,
+        [
+            event_values(
+                load.order_id,
+                "shipped" if load.is_all else "partly_shipped",
+                {
+                    "carrier": load.data.carrier,
+                    "tracking": [parcel.tracking_number for parcel in load.data.parcels],
+                    "units": sum(load.units.values()),
+                },
+                actor=Actor.person if told_by is Side.warenfluss else Actor.channel,
+            )
+            for load in loads
+        ],
+    )
 
 
 def add_tracking(session: Session, order: Order, tracking_number: str, carrier: str = "") -> bool:
@@ -240,20 +397,23 @@ def _units(parcels: Sequence[ParcelData], left: Mapping[int, int]) -> dict[int, 
 
 
 def _check_may_ship(
-    session: Session,
     order: Order,
     left: Mapping[int, int],
     units: Mapping[int, int],
     lines: Mapping[int, OrderLine],
+    holds: Sequence[Hold],
 ) -> None:
     if order.trial:
         raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
     if order.state not in (OrderState.open, OrderState.released):
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
-    holds = [hold for hold in blocking_holds(session, need_id(order.id)) if not _spares(hold, units, lines)]
-    if holds:
-        reasons = ", ".join(sorted({hold.reason for hold in holds}))
-        raise RuleError(f"Order {order.external_id} is held ({reasons}); settle that first.")
+    reasons = {
+        hold.reason for hold in holds if hold.reason not in NO_HINDRANCE and not _spares(hold, units, lines)
+    }
+    if reasons:
+        raise RuleError(
+            f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
+        )
     if not left:
         raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
 

@@ -109,83 +109,106 @@ def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
 
 
 def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
+    """Book goods of order lines out of the house, as `take_out_each` does."""
+    take_out_each(session, [(reference, quantities)])
+
+
+def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int, int]]]) -> None:
     """Book goods of order lines out of the house: from what is promised to them, then from what is free.
 
-    What lies ready for a line leaves first; nothing needs to have been picked.
-    `quantities` are units by line id. Units that no level holds are left out of the ledger, because the
-    goods have gone whatever the figures say; the line counts as shipped all the same. What was promised
-    by an older list of parts of a bundle is given back once nothing is promised to the line any more.
+    Each departure has its reference in the ledger, and units by line id; no line stands in two. What lies
+    ready for a line leaves first; nothing needs to have been picked. Units that no level holds are left out
+    of the ledger, because the goods have gone whatever the figures say; the line counts as shipped all the
+    same. What was promised by an older list of parts of a bundle is given back once nothing is promised to
+    the line any more.
     """
-    line_ids = sorted(quantities)
-    lines = session.exec(select(OrderLine).where(among(col(OrderLine.id), line_ids))).all()
+    line_ids = sorted(line_id for _, quantities in departures for line_id in quantities)
+    lines = {
+        need_id(line.id): line
+        for batch in in_batches(line_ids)
+        for line in session.exec(select(OrderLine).where(among(col(OrderLine.id), batch)))
+    }
     demand = physical_demand(session, line_ids)
     allocations: dict[int, list[Allocation]] = defaultdict(list)
-    for row in session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))):
-        allocations[row.order_line_id].append(row)
+    for batch in in_batches(line_ids):
+        for row in session.exec(select(Allocation).where(among(col(Allocation.order_line_id), batch))):
+            allocations[row.order_line_id].append(row)
     level_ids = set(level_ids_of(session, sorted({article for each in demand.values() for article in each})))
     level_ids.update(row.level_id for rows in allocations.values() for row in rows)
     levels = {need_id(level.id): level for level in lock_levels_by_id(session, sorted(level_ids))}
-    by_article: dict[int, list[StockLevel]] = defaultdict(list)
-    for level in levels.values():
-        by_article[level.article_id].append(level)
-    moved: dict[int, int] = defaultdict(int)
+    places: dict[int, dict[int, StockLevel]] = defaultdict(dict)
+    for level_id, level in levels.items():
+        places[level.article_id][level_id] = level
+    ledger: list[dict[str, object]] = []
+    touched: set[int] = set()
     given_back: set[int] = set()
-    for line in lines:
-        line_id = need_id(line.id)
-        units = quantities[line_id]
-        promised = allocations[line_id]
-        from_promised = min(units, line.allocated)
-        for article, quantity in demand.get(line_id, {}).items():
-            rest = from_promised * quantity
-            of_article = [row for row in promised if levels[row.level_id].article_id == article]
-            for row, lies_ready in [(row, ready) for ready in (True, False) for row in of_article]:
-                part = min(rest, row.picked if lies_ready else row.quantity - row.picked)
-                if part:
-                    level = levels[row.level_id]
-                    level.allocated -= part
-                    level.on_hand -= part
-                    moved[row.level_id] -= part
-                    row.quantity -= part
-                    row.picked -= part if lies_ready else 0
-                    rest -= part
-            rest += (units - from_promised) * quantity
-            for level in by_article[article]:
-                part = min(rest, level.on_hand - level.allocated)
-                if part:
-                    level.on_hand -= part
-                    moved[need_id(level.id)] -= part
-                    rest -= part
-        line.allocated -= from_promised
-        left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
-        line.picked = whole_units(left, line.allocated)
-        for row in promised:
-            if row.quantity and line.allocated:
-                session.add(row)
-                continue
-            if row.quantity:
-                levels[row.level_id].allocated -= row.quantity
-                given_back.add(levels[row.level_id].article_id)
-            session.delete(row)
-        line.shipped += units
-        session.add(line)
-    session.flush()
-    insert_rows(
-        session,
-        StockMovement,
-        [
+    now = utc_now()
+    for reference, quantities in departures:
+        moved: dict[int, int] = defaultdict(int)
+        for line_id, units in sorted(quantities.items()):
+            line, promised = lines[line_id], allocations[line_id]
+            _leave(line, units, promised, demand.get(line_id, {}), places, moved)
+            left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
+            line.picked = whole_units(left, line.allocated)
+            for row in promised:
+                if row.quantity and line.allocated:
+                    session.add(row)
+                    continue
+                if row.quantity:
+                    levels[row.level_id].allocated -= row.quantity
+                    given_back.add(levels[row.level_id].article_id)
+                session.delete(row)
+            session.add(line)
+        touched.update(levels[level_id].article_id for level_id in moved)
+        ledger += [
             {
                 "level_id": level_id,
                 "quantity": quantity,
                 "reason": MovementReason.shipment,
                 "reference": reference,
-                "at": utc_now(),
+                "at": now,
             }
             for level_id, quantity in sorted(moved.items())
-        ],
-    )
+        ]
+    session.flush()
+    insert_rows(session, StockMovement, ledger)
     fit_items(session, line_ids, put_back=False)
-    touch_listings(session, {levels[level_id].article_id for level_id in moved} | given_back)
+    touch_listings(session, touched | given_back)
     serve_waiting(session, given_back)
+
+
+def _leave(
+    line: OrderLine,
+    units: int,
+    promised: Sequence[Allocation],
+    demand: Mapping[int, int],
+    places: Mapping[int, Mapping[int, StockLevel]],
+    moved: dict[int, int],
+) -> None:
+    """Take units of a line from the levels in `places`, by article and id, and count in `moved` what left."""
+    from_promised = min(units, line.allocated)
+    for article, quantity in demand.items():
+        rest = from_promised * quantity
+        of_article = [row for row in promised if row.level_id in places[article]]
+        for row, lies_ready in [(row, ready) for ready in (True, False) for row in of_article]:
+            part = min(rest, row.picked if lies_ready else row.quantity - row.picked)
+            if part:
+                level = places[article][row.level_id]
+                level.allocated -= part
+                level.on_hand -= part
+                moved[row.level_id] -= part
+                row.quantity -= part
+                row.picked -= part if lies_ready else 0
+                rest -= part
+        rest += (units - from_promised) * quantity
+        for level_id, level in places[article].items():
+            part = min(rest, level.on_hand - level.allocated)
+            if part:
+                level.on_hand -= part
+                moved[level_id] -= part
+                rest -= part
+    line.allocated -= from_promised
+    line.shipped += units
 
 
 def write_off_missing(

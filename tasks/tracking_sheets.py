@@ -1,6 +1,6 @@
 """Tracking numbers from a file, such as a carrier's export: each row books a parcel or completes one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -9,15 +9,18 @@ from typing import Any
 from sqlmodel import Session
 
 from models.account import get_account
+from models.among import in_batches
 from models.columns import need_id, utc_now
 from models.db import in_transaction, read_scope
-from models.errors import NotFoundError, RuleError
-from models.order import OrderState, find_order
+from models.errors import RuleError
+from models.order import Order, OrderState, find_orders, lock_each
 from models.sheet import SheetOutcome, SheetReport, SheetResult
-from models.shipment import ParcelData, add_tracking, record_shipment, shipments_of
+from models.shipment import ParcelData, ShipmentData, add_tracking, record_shipments, tracking_numbers
 from tasks.sheet_cells import LOCAL, NO, TRACKING_COLUMNS, CellError, match_headings
 from tasks.spreadsheets import need_columns, read_rows, read_sheet
 
+ORDERS_AT_ONCE = 100
+"""In one transaction."""
 LONGEST_NUMBER = 80
 LONGEST_CARRIER = 60
 NOT_CANCELLED = NO | {""}
@@ -53,8 +56,16 @@ def import_tracking(file: Path, account: str | None, *, carrier: str = "", dry_r
     by_order: dict[str, list[_Row]] = {}
     for row in rows:
         by_order.setdefault(row.order, []).append(row)
-    for number, group in by_order.items():
-        results += _book(number, group, account_id, dry_run=dry_run)
+    for numbers in in_batches(list(by_order), ORDERS_AT_ONCE):
+        groups = {number: by_order[number] for number in numbers}
+
+        def step(session: Session, groups: Mapping[str, Sequence[_Row]] = groups) -> list[SheetResult]:
+            done = _book(session, groups, account_id)
+            if dry_run:
+                session.rollback()
+            return done
+
+        results += in_transaction(step)
     return SheetReport(tenant_id=0, rows=sorted(results, key=lambda result: result.row), ignored=ignored)
 
 
@@ -85,38 +96,66 @@ def _date_of(text: str) -> date | None:
     raise CellError(f"shipped_on: {text[:20]!r} is no date; write 2026-11-30 or 30.11.2026")
 
 
-def _book(number: str, rows: Sequence[_Row], account_id: int | None, *, dry_run: bool) -> list[SheetResult]:
-    def step(session: Session) -> list[SheetResult]:
-        done = _book_one(session, number, rows, account_id)
-        if dry_run:
-            session.rollback()
-        return done
-
-    try:
-        return in_transaction(step)
-    except (RuleError, NotFoundError) as error:
-        return [_result(row, SheetOutcome.refused, str(error)) for row in rows]
-
-
-def _book_one(
-    session: Session, number: str, rows: Sequence[_Row], account_id: int | None
+def _book(
+    session: Session, groups: Mapping[str, Sequence[_Row]], account_id: int | None
 ) -> list[SheetResult]:
-    order = find_order(session, number, account_id)
-    known = {
-        parcel.tracking_number
-        for _, parcels in shipments_of(session, need_id(order.id))
-        for parcel in parcels
-    }
-    news = list({row.tracking_number: row for row in rows if row.tracking_number not in known}.values())
-    if news and order.state in (OrderState.open, OrderState.released) and "" not in known:
-        day = news[0].shipped_on
-        at = datetime(day.year, day.month, day.day, 12, tzinfo=LOCAL) if day else utc_now()
-        parcels = [ParcelData(tracking_number=row.tracking_number) for row in news]
-        record_shipment(session, order, news[0].carrier, parcels, min(at, utc_now()))
-        return [_result(row, SheetOutcome.new if row in news else SheetOutcome.unchanged) for row in rows]
-    for row in news:
-        add_tracking(session, order, row.tracking_number, row.carrier)
-    return [_result(row, SheetOutcome.changed if row in news else SheetOutcome.unchanged) for row in rows]
+    """Book what rows say, by their orders' numbers."""
+    results: list[SheetResult] = []
+    orders: dict[int, Order] = {}
+    # Two numbers may mean the same order.
+    rows_of: dict[int, list[_Row]] = {}
+    for number, order in find_orders(session, list(groups), account_id).items():
+        if isinstance(order, RuleError):
+            results += _refuse(groups[number], order)
+        else:
+            orders[need_id(order.id)] = order
+            rows_of.setdefault(need_id(order.id), []).extend(groups[number])
+    lock_each(session, list(orders.values()))
+    known = tracking_numbers(session, list(orders))
+    leaving: dict[int, list[_Row]] = {}
+    for order_id, rows in rows_of.items():
+        order = orders[order_id]
+        unknown = [row for row in rows if row.tracking_number not in known[order_id]]
+        news = list({row.tracking_number: row for row in unknown}.values())
+        if news and order.state in (OrderState.open, OrderState.released) and "" not in known[order_id]:
+            leaving[order_id] = news
+        else:
+            results += _complete(session, order, rows, news)
+    wanted = [_shipment_from(orders[order_id], news) for order_id, news in leaving.items()]
+    for (order_id, news), done in zip(leaving.items(), record_shipments(session, wanted), strict=True):
+        if isinstance(done, RuleError):
+            results += _refuse(rows_of[order_id], done)
+        else:
+            results += _accept(rows_of[order_id], news, SheetOutcome.new)
+    return results
+
+
+def _shipment_from(order: Order, rows: Sequence[_Row]) -> ShipmentData:
+    day = rows[0].shipped_on
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=LOCAL) if day else utc_now()
+    parcels = [ParcelData(tracking_number=row.tracking_number) for row in rows]
+    return ShipmentData(order, rows[0].carrier, parcels, min(at, utc_now()))
+
+
+def _complete(
+    session: Session, order: Order, rows: Sequence[_Row], news: Sequence[_Row]
+) -> list[SheetResult]:
+    """Give parcels that left the numbers that they lack."""
+    try:
+        with session.begin_nested():
+            for row in news:
+                add_tracking(session, order, row.tracking_number, row.carrier)
+    except RuleError as error:
+        return _refuse(rows, error)
+    return _accept(rows, news, SheetOutcome.changed)
+
+
+def _accept(rows: Sequence[_Row], news: Sequence[_Row], outcome: SheetOutcome) -> list[SheetResult]:
+    return [_result(row, outcome if row in news else SheetOutcome.unchanged) for row in rows]
+
+
+def _refuse(rows: Sequence[_Row], error: RuleError) -> list[SheetResult]:
+    return [_result(row, SheetOutcome.refused, str(error)) for row in rows]
 
 
 def _result(row: _Row, outcome: SheetOutcome, reason: str = "") -> SheetResult:

@@ -1,20 +1,16 @@
 """Laws 1 and 3: an order exists once however often it is read, its money adds up or it is held."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 from sqlmodel import Session, select
 
 from models.account import Account, Mode
 from models.activation import set_mode
 from models.columns import MAX_COUNT, utc_now
 from models.cycle import cursor_in_test, find_cursor, save_cursor
-from models.db import get_engine, session_scope
+from models.db import session_scope
 from models.matching import DEFAULT_RULES
 from models.order import (
     Customer,
@@ -43,6 +39,7 @@ from tests.support.builders import (
     add_article,
     add_warehouse,
     check_laws,
+    counted_statements,
     counts_of,
     events_in,
     get_order,
@@ -78,21 +75,6 @@ def page_of(count: int, skus: list[str]) -> list[OrderData]:
         )
         for number in range(count)
     ]
-
-
-@contextmanager
-def counted_statements() -> Iterator[list[str]]:
-    """Collect the statements that the database is asked."""
-    seen: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        seen.append(str(arguments[2]))
-
-    event.listen(get_engine(), "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(get_engine(), "before_cursor_execute", note)
 
 
 def snapshot(session: Session) -> list[int]:

@@ -10,8 +10,8 @@ from models.account import Side
 from models.columns import need_id
 from models.db import session_scope
 from models.errors import RuleError
-from models.order import Actor, Order, OrderEvent, PaymentState, lines_of
-from models.order_life import cancel_order
+from models.order import Actor, HoldReason, Order, OrderEvent, PaymentState, lines_of
+from models.order_life import cancel_order, hold_order
 from models.outbound import Outbound
 from models.payment import Payment, payments_of, record_payment, take_channel_total
 from models.release import release_order
@@ -20,8 +20,10 @@ from models.shipment import (
     ParcelData,
     ParcelLine,
     Shipment,
+    ShipmentData,
     contents_of,
     record_shipment,
+    record_shipments,
     shipments_of,
 )
 from models.stock import StockMovement
@@ -30,6 +32,7 @@ from tests.support.builders import (
     Shop,
     add_article,
     check_laws,
+    counted_statements,
     details_in,
     events_in,
     get_order,
@@ -276,3 +279,101 @@ def test_a_shipped_order_is_not_cancelled(database: str) -> None:
             cancel_order(session, order, actor=Actor.person)
 
         assert get_order(session, "1").state == "shipped"
+
+
+def make_page(session: Session) -> list[Order]:
+    """Return seven orders of mugs and sets of a mug and a cup: held, cancelled, short, a trial, and three."""
+    shop = make_shop(session, buyer_mails=["shipped"])
+    mug = add_article(session, shop, "MUG", on_hand=12)
+    cup = add_article(session, shop, "CUP", on_hand=9)
+    add_article(session, shop, "SET", parts={mug: 1, cup: 2})
+    for number, sku, quantity in (
+        ("1", "MUG", 2),
+        ("2", "SET", 2),
+        ("3", "MUG", 1),
+        ("4", "CUP", 1),
+        ("5", "SET", 1),
+        ("6", "MUG", 9),
+    ):
+        take_in(session, shop, make_order(number, make_line(f"a{number}", sku, quantity)))
+    take_in(session, shop, make_order("7", make_line("a7", "MUG")), trial=True)
+    orders = [get_order(session, str(number)) for number in range(1, 8)]
+    hold_order(session, orders[2], HoldReason.address_incomplete, {})
+    cancel_order(session, orders[3], actor=Actor.person)
+    session.flush()
+    return orders
+
+
+def booked(session: Session) -> tuple[Any, ...]:
+    """Return what stands in the tables that shipping changes, without what is counted by the clock."""
+    return (
+        stock_in(session),
+        sorted(ledger_in(session)),
+        [lines_in(session, str(number)) for number in range(1, 8)],
+        [(row.state, row.carrier, row.shipped_at) for row in session.exec(select(Order).order_by("id"))],
+        [
+            (shipment.order_id, shipment.carrier, shipment.shipped_at, parcel.number, parcel.tracking_number)
+            for shipment, parcel in session.exec(
+                select(Shipment, Parcel).where(Parcel.shipment_id == Shipment.id).order_by("order_id")
+            )
+        ],
+        sorted((row.order_line_id, row.quantity) for row in session.exec(select(ParcelLine))),
+        [events_in(session, str(number)) for number in range(1, 8)],
+        # A number that was rolled back is not given again: mails by their order and event alone.
+        sorted((row.kind, row.key.rpartition(":")[0] or row.key) for row in session.exec(select(Outbound))),
+    )
+
+
+def test_a_page_is_booked_like_one_order_after_the_other(database: str) -> None:
+    """Each order has its own result; the one that is refused keeps nobody back, and changes nothing."""
+    with session_scope() as session:
+        orders = make_page(session)
+        ids = {order.external_id: need_id(order.id) for order in orders}
+        line = lines_of(session, [ids["1"]])[ids["1"]][0]
+        parts = {"1": {need_id(line.id): 1}}
+        wanted = [
+            ShipmentData(order, f"C{order.external_id}", [parcel], PLACED_AT)
+            for order in (*orders, orders[0])
+            for parcel in [ParcelData(tracking_number=f"T{order.id}", lines=parts.pop(order.external_id, {}))]
+        ]
+        undone = session.begin_nested()
+        alone: list[str] = []
+        for each in wanted:
+            try:
+                record_shipment(session, each.order, each.carrier, each.parcels, each.shipped_at)
+            except RuleError as error:
+                alone.append(str(error))
+            else:
+                alone.append("")
+        expected = booked(session)
+        undone.rollback()
+        session.expire_all()
+        together = record_shipments(session, wanted)
+
+        assert [str(each) if isinstance(each, RuleError) else "" for each in together] == alone
+        assert [bool(reason) for reason in alone] == [
+            False, False, True, True, False, True, True, False,
+        ]  # fmt: skip
+        assert [each.order_id for each in together if isinstance(each, Shipment)] == [
+            ids[number] for number in ("1", "2", "5", "1")
+        ]
+        assert booked(session) == expected
+        check_laws(session)
+
+
+def test_a_page_takes_no_more_statements_than_one_order(database: str) -> None:
+    """Forty orders are asked for and written in as many statements as two are."""
+    asked: list[int] = []
+    with session_scope() as session:
+        shop = make_shop(session, buyer_mails=["shipped"])
+        add_article(session, shop, "MUG", on_hand=100)
+        lines = [make_line(f"a{number}", "MUG") for number in range(42)]
+        take_in(session, shop, *(make_order(str(number), line) for number, line in enumerate(lines)))
+    for numbers in (range(2), range(2, 42)):
+        with session_scope() as session, counted_statements() as seen:
+            orders = [get_order(session, str(number)) for number in numbers]
+            seen.clear()
+            parcels = [ParcelData(tracking_number="T")]
+            record_shipments(session, [ShipmentData(order, "DHL", parcels, PLACED_AT) for order in orders])
+            asked.append(len(seen))
+    assert asked[0] == asked[1] <= 30

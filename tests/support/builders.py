@@ -1,13 +1,14 @@
 """Builders of what tests need in a database, and readers of what came of it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import event, update
 from sqlmodel import Session, col, func, select
 
 from models.account import AccountData, Mode, account_data, add_account
@@ -23,6 +24,7 @@ from models.article import (
     parts_of,
 )
 from models.columns import need_id
+from models.db import get_engine
 from models.listing import Listing
 from models.matching import DEFAULT_RULES, MatchRule
 from models.order import (
@@ -286,6 +288,21 @@ def row_counts(session: Session, *tables: type[Any]) -> list[int]:
     """Return how many rows each table has."""
     session.flush()
     return [session.exec(select(func.count()).select_from(table)).one() for table in tables]
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """Collect the statements that the database is asked."""
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(str(arguments[2]))
+
+    event.listen(get_engine(), "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(get_engine(), "before_cursor_execute", note)
 
 
 def check_laws(session: Session) -> None:
