@@ -39,8 +39,10 @@ COLUMNS = (
     "tax",
     "gross",
     "currency",
+    "tax_case",
+    "country",
 )
-SUMS = ("currency", "kind", "tax_rate", "rows", "net", "tax", "gross")
+SUMS = ("currency", "kind", "tax_case", "country", "tax_rate", "rows", "net", "tax", "gross")
 
 
 @app.command("list")

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from models.errors import RuleError
 from models.logo import save_logo
 from models.matching import read_rules
 from models.tenant import SellerData, Tenant, add_tenant, get_tenant, list_tenants
-from models.tenant_options import BankData, MailOptions
+from models.tenant_options import BankData, MailOptions, TaxOptions, ToldRates
 
 app = new_app("Sellers or brands, each with its own articles and stock.")
 apps = {"tenant": app}
@@ -58,6 +60,7 @@ def show_all(as_json: AsJson = False) -> None:
                 "seller": SellerData.model_validate(tenant.seller).model_dump(),
                 "bank": BankData.model_validate(tenant.bank).model_dump(),
                 "mails": MailOptions.model_validate(tenant.mails).model_dump(),
+                "taxes": TaxOptions.model_validate(tenant.taxes).model_dump(mode="json"),
                 "match_rules": tenant.match_rules,
             }
             for tenant in list_tenants(session)
@@ -89,6 +92,30 @@ def change(
     small_business: Annotated[
         bool | None,
         typer.Option("--small-business/--no-small-business", help="No VAT is charged or shown (§ 19 UStG)."),
+    ] = None,
+    oss_from: Annotated[
+        str | None,
+        typer.Option(
+            help="The day (2026-11-01) from which sales to consumers in other member states are declared "
+            "through the One-Stop-Shop, with their tax; empty: they are not."
+        ),
+    ] = None,
+    below_threshold: Annotated[
+        bool | None,
+        typer.Option(
+            "--below-threshold/--no-below-threshold",
+            help="Such sales bear German tax: in all they stay below 10,000 euro a year (§ 3c (4) UStG).",
+        ),
+    ] = None,
+    told_rates: Annotated[
+        ToldRates | None, typer.Option(help="Which rate of tax channels tell of goods that go abroad.")
+    ] = None,
+    day_rates: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-rates/--no-day-rates",
+            help="The tax office allows rates of exchange of the day, as channels tell them (§ 16 (6) UStG).",
+        ),
     ] = None,
     logo: Annotated[
         Path | None, typer.Option(help="A PNG or JPEG file: stands on all papers drawn from now on.")
@@ -141,6 +168,12 @@ def change(
         "payment_link": payment_link,
         "collect_at": collect_at,
     }
+    taxes = {
+        "oss_from": oss_from,
+        "below_threshold": below_threshold,
+        "told_rates": told_rates,
+        "day_rates": day_rates,
+    }
     links = parse_pairs(tracking_link or [], "--tracking-link")
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
@@ -159,8 +192,80 @@ def change(
         if links:
             mails["tracking_links"] = {**tenant.mails.get("tracking_links", {}), **links}
         tenant.mails = _checked(MailOptions, tenant.mails, mails)
+        tenant.taxes = _checked(TaxOptions, tenant.taxes, taxes)
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
+
+
+TenantName = Annotated[str, typer.Argument(help="Its name.", metavar="TENANT")]
+
+
+@app.command("exchange-rate")
+def set_exchange_rate(
+    name: TenantName,
+    currency: Annotated[str, typer.Argument(help="Three letters, e.g. CHF.")],
+    rate: Annotated[str, typer.Argument(help="Units of it for one of the tenant's currency, e.g. 0.9312.")],
+    month: Annotated[str, typer.Option(help="In which goods left, e.g. 2026-11.")],
+) -> None:
+    """Say the average rate of exchange of a month, by which invoices state their tax (§ 16 (6) UStG)."""
+    code = str(_letters(currency, 3, "CURRENCY")).upper()
+    need_database()
+    with session_scope() as session:
+        tenant = get_tenant(session, name)
+        if code == tenant.currency:
+            raise RuleError(f"{code} is the tenant's own currency.")
+        rates = {key: dict(value) for key, value in tenant.taxes.get("exchange_rates", {}).items()}
+        rates.setdefault(_month(month), {})[code] = str(_decimal(rate, "RATE"))
+        tenant.taxes = _checked(TaxOptions, tenant.taxes, {"exchange_rates": rates}, "RATE")
+        session.add(tenant)
+    say(f"In {month} one {tenant.currency} is {rate} {code}; what was issued stays as it is.")
+
+
+@app.command("vat-rates")
+def set_vat_rates(
+    name: TenantName,
+    area: Annotated[str, typer.Argument(help="A member state, e.g. AT, XI, or 'PT: Azores'.")],
+    standard: Annotated[str, typer.Argument(help="The standard rate in percent.")],
+    reduced: Annotated[list[str] | None, typer.Argument(help="Reduced rates.")] = None,
+    since: Annotated[str, typer.Option("--from", help="The first day, e.g. 2027-01-01.")] = "",
+) -> None:
+    """Say the rates of VAT of a country from a day on; they go before those that are known here."""
+    try:
+        day = date.fromisoformat(since.strip()).isoformat()
+    except ValueError:
+        raise typer.BadParameter("--from needs a day such as 2027-01-01.") from None
+    row = {
+        "area": area,
+        "since": day,
+        "standard": str(_decimal(standard, "STANDARD")),
+        "reduced": [str(_decimal(each, "REDUCED")) for each in reduced or []],
+    }
+    need_database()
+    with session_scope() as session:
+        tenant = get_tenant(session, name)
+        kept = [
+            each for each in tenant.taxes.get("vat_rates", []) if (each["area"], each["since"]) != (area, day)
+        ]
+        tenant.taxes = _checked(TaxOptions, tenant.taxes, {"vat_rates": [*kept, row]}, "AREA or a rate")
+        session.add(tenant)
+    say(f"Rates of VAT in {area} from {day} on: {', '.join([standard, *(reduced or [])])} %.")
+
+
+def _decimal(text: str, name: str) -> Decimal:
+    try:
+        number = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise typer.BadParameter(f"{name} {text!r} is no number.")
+    return number
+
+
+def _month(text: str) -> str:
+    try:
+        return f"{date.fromisoformat(f'{text.strip()}-01'):%Y-%m}"
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month; write 2026-11.") from None
 
 
 OPTIONS = {
@@ -172,17 +277,20 @@ OPTIONS = {
 """Fields whose options have other names."""
 
 
-def _checked(record: type[BaseModel], kept: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a record with those that were given. Raises: RuleError, naming the option."""
+def _checked(
+    record: type[BaseModel], kept: dict[str, Any], given: Mapping[str, Any], what: str = ""
+) -> dict[str, Any]:
+    """Return the fields of a record with those that were given. Raises: RuleError, naming it or `what`."""
     changes = {key: value for key, value in given.items() if value is not None}
     try:
-        return record.model_validate({**kept, **changes}).model_dump()
+        return record.model_validate({**kept, **changes}).model_dump(mode="json")
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False)
         message = str(first["msg"]).removeprefix("Value error, ")
         # A fault of several fields together has no place.
         name = str(first["loc"][0]) if first["loc"] else "iban"
-        raise RuleError(f"--{OPTIONS.get(name, name.replace('_', '-'))} does not fit: {message}.") from None
+        option = what or f"--{OPTIONS.get(name, name.replace('_', '-'))}"
+        raise RuleError(f"{option} does not fit: {message}.") from None
 
 
 def _read_logo(file: Path) -> bytes:

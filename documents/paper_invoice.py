@@ -7,10 +7,11 @@ from reportlab.lib.units import mm
 from reportlab.platypus import KeepTogether, Spacer
 
 from documents.paper import NO_LOGOS, PaperFrame, draw_paper, make_frame, paragraph, style
-from documents.paper_priced import line_table, sum_rows, sum_table, tax_note
+from documents.paper_priced import line_table, sum_rows, sum_table, tax_notes
 from documents.text import mark
 from documents.words import Words
 from models.document import DocumentKind, PaperContent
+from models.tax_case import HOME
 
 TITLES = {DocumentKind.invoice: mark("Invoice"), DocumentKind.credit_note: mark("Credit note")}
 NUMBERS = {DocumentKind.invoice: mark("Invoice no."), DocumentKind.credit_note: mark("Credit note no.")}
@@ -34,8 +35,13 @@ def _frame(words: Words, content: PaperContent, logos: Mapping[str, bytes]) -> P
         (say(mark("Ordered on")), words.date(content.ordered_on)),
         (say(mark("Delivered on")), delivered),
     ]
+    if content.goes_to not in ("", HOME):
+        info.append((say(mark("Delivered to")), words.country_name(content.goes_to)))
+    if content.buyer_vat_id:
+        info.append((say(mark("Your VAT ID")), content.buyer_vat_id))
     title = f"{say(TITLES[content.kind])} {content.label}"
-    return make_frame(words, content.seller, logos, title=title, address=content.buyer, info=info)
+    address = [*content.buyer, *words.country(content.buyer_country)]
+    return make_frame(words, content.seller, logos, title=title, address=address, info=info)
 
 
 def _body(words: Words, content: PaperContent) -> list[Any]:
@@ -55,6 +61,6 @@ def _body(words: Words, content: PaperContent) -> list[Any]:
         story += [paragraph(reason, style()), Spacer(1, 3 * mm)]
     story += [line_table(words, content), Spacer(1, 2 * mm)]
     sums = sum_rows(words, content, taken_back=content.kind is DocumentKind.credit_note)
-    note = [paragraph(tax_note(words, content), style(8))]
-    story.append(KeepTogether([sum_table(sums), Spacer(1, 5 * mm), *note]))
+    notes = [paragraph(text, style(8)) for text in tax_notes(words, content)]
+    story.append(KeepTogether([sum_table(sums), Spacer(1, 5 * mm), *notes]))
     return story

@@ -17,7 +17,7 @@ from documents.paper import (
     style,
     tax_ids,
 )
-from documents.paper_priced import line_table, sum_rows, sum_table, tax_note
+from documents.paper_priced import line_table, sum_rows, sum_table, tax_notes
 from documents.roll import ROOM, draw_roll, letterhead, rule
 from documents.text import mark
 from documents.words import Words
@@ -109,11 +109,11 @@ def _paid(words: Words, paper: OrderPaper) -> list[tuple[str, str, bool]]:
 
 
 def _notes(words: Words, paper: OrderPaper) -> list[str]:
-    notes = [tax_note(words, paper)]
+    notes = tax_notes(words, paper)
     # Who states tax on what may be taken for an invoice owes it twice (§ 14c UStG).
     if paper.kind is not PaperKind.offer:
         notes.append(words.say(mark("This is no invoice and does not entitle to deduct input tax.")))
-    return [note for note in notes if note]
+    return notes
 
 
 def _roll(words: Words, paper: OrderPaper, title: str, logos: Mapping[str, bytes]) -> list[Any]:

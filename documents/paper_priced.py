@@ -9,7 +9,8 @@ from reportlab.platypus import Table, TableStyle
 from documents.paper import BOLD, LINE, WIDTH, paragraph, ruled_table, style
 from documents.text import mark
 from documents.words import Words
-from models.document import PricedContent
+from models.document import PricedContent, RateSource
+from models.tax_case import TaxCase
 
 LINE_WIDTHS = (9 * mm, 73 * mm, 16 * mm, 26 * mm, 15 * mm, 26 * mm)
 
@@ -18,7 +19,7 @@ def line_table(words: Words, content: PricedContent) -> Any:
     """Return the goods with prices, tax rates and amounts."""
     heading, right = style(8, bold=True), style(8, bold=True, right=True)
     plain, plain_right, small = style(), style(right=True), style(7, grey=True)
-    with_tax = not content.seller.small_business
+    with_tax = bool(content.taxes) or not content.seller.small_business
     say, currency = words.say, content.currency
     rows: list[list[Any]] = [
         [
@@ -66,7 +67,11 @@ def sum_rows(
     if len(content.taxes) > 1:
         rows.append((say(mark("of it net in all")), content.net, False))
         rows.append((say(mark("of it VAT in all")), content.tax, False))
-    return [(name, words.money(amount, content.currency), total) for name, amount, total in rows]
+    texts = [(name, words.money(amount, content.currency), total) for name, amount, total in rows]
+    if content.exchange is not None and content.tax:
+        name = say(mark("of it VAT in {currency}")).format(currency=content.exchange.currency)
+        texts.append((name, words.money(content.exchange.tax, content.exchange.currency), False))
+    return texts
 
 
 def sum_table(rows: list[tuple[str, str, bool]]) -> Any:
@@ -101,16 +106,61 @@ def sum_table(rows: list[tuple[str, str, bool]]) -> Any:
     return table
 
 
-def tax_note(words: Words, content: PricedContent) -> str:
+EXEMPT = {
+    TaxCase.intra_community: mark(
+        "Tax-free intra-Community supply (§ 4 no. 1 (b), § 6a UStG; Article 138 of Directive 2006/112/EC). "
+        "All amounts are net."
+    ),
+    TaxCase.export: mark(
+        "Tax-free export (§ 4 no. 1 (a), § 6 UStG; Article 146 of Directive 2006/112/EC). "
+        "All amounts are net."
+    ),
+}
+"""Why no tax is charged (§ 14 (4) no. 8 UStG)."""
+
+
+def tax_notes(words: Words, content: PricedContent) -> list[str]:
     """Return what is said of tax: nothing, if it is charged and not known."""
-    if content.seller.small_business:
-        return words.say(
-            mark("No VAT is charged: small businesses are exempt under § 19 UStG (German VAT act).")
+    say = words.say
+    notes = []
+    if content.tax_case in EXEMPT:
+        notes.append(say(EXEMPT[content.tax_case]))
+    elif content.seller.small_business and not content.taxes:
+        notes.append(
+            say(mark("No VAT is charged: small businesses are exempt under § 19 UStG (German VAT act)."))
         )
-    if not content.taxes:
-        return ""
-    return words.say(
-        mark(
-            "Prices include VAT. It is worked out of the sum of each rate and rounded half up to whole cents."
+    elif content.taxes:
+        notes.append(
+            say(
+                mark(
+                    "Prices include VAT. It is worked out of the sum of each rate and rounded half up to "
+                    "whole cents."
+                )
+            )
         )
-    )
+    where = words.country_name(content.goes_to)
+    if content.tax_case is TaxCase.oss:
+        text = mark(
+            "It is the VAT of the country where the goods go ({country}), declared through the One-Stop-Shop "
+            "(§ 18j UStG)."
+        )
+        notes.append(say(text).format(country=where))
+    if content.collected_by_channel:
+        text = mark(
+            "Tax that is due in the country of destination ({country}) is collected by the marketplace."
+        )
+        notes.append(say(text).format(country=where))
+    if content.exchange is not None and content.tax:
+        exchange = content.exchange
+        average = mark("VAT in {home}: 1 {home} = {rate} {currency}, the average of {month} (§ 16 (6) UStG).")
+        of_day = mark("VAT in {home}: 1 {home} = {rate} {currency}, the rate of {date} (§ 16 (6) UStG).")
+        notes.append(
+            say(average if exchange.source is RateSource.month else of_day).format(
+                home=exchange.currency,
+                rate=words.decimal(exchange.rate),
+                currency=content.currency,
+                month=f"{exchange.on:%m/%Y}",
+                date=words.date(exchange.on),
+            )
+        )
+    return notes

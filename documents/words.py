@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from babel.numbers import format_currency, format_decimal
 
-from documents.text import country_name, get_translations, local_day, money
+from documents.text import country_name, get_translations, local_day, mark, money
+from models.vat_area import NORTHERN_IRELAND
 
 FINE_PATTERNS = {"de": "#,##0.00##\u00a0¤", "en": "¤#,##0.00##"}
 """Of a price that is no whole number of cents."""
@@ -38,6 +39,16 @@ class Words:
     def count(self, quantity: int) -> str:
         """Return a whole number."""
         return format_decimal(quantity, locale=self.language)
+
+    def decimal(self, number: Decimal) -> str:
+        """Return a number with as many places as it has."""
+        return format_decimal(number, locale=self.language, decimal_quantization=False)
+
+    def country_name(self, code: str) -> str:
+        """Return a country's name, also of Northern Ireland, which tax law calls XI."""
+        if code == NORTHERN_IRELAND:
+            return self.say(mark("Northern Ireland"))
+        return country_name(code, self.language) if code else ""
 
     def country(self, code: str) -> list[str]:
         """Return a country's name as it stands below an address, none of the empty code."""

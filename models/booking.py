@@ -16,8 +16,9 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.among import among
-from models.columns import code, instant, money, utc_now
+from models.columns import Code, code, instant, money, utc_now
 from models.order import Order
+from models.tax_case import TaxCase
 from models.upsert import insert_or_update
 
 BATCH = 1000
@@ -81,6 +82,12 @@ class Booking(SQLModel, table=True):
     # Not the channel's id of the buyer, which may be a name that he chose.
     customer_id: int | None = None
     """The buyer's number here; None if the channel names none."""
+    tax_case: TaxCase | None = Field(default=None, sa_type=Code(TaxCase), nullable=True)
+    """None of payments, and of documents from before it was kept: those stayed in Germany."""
+    country: str | None = Field(default=None, max_length=2)
+    """Where the goods went: two letters, XI for Northern Ireland. At `oss` the rates are of that country."""
+    exchange_rate: str | None = Field(default=None, max_length=20)
+    """Units of the currency for one of the tenant's; empty, if it is the same."""
 
 
 def save_bookings(session: Session, source: str, found: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
@@ -159,24 +166,28 @@ def rows_by_rate(booking: Booking) -> list[dict[str, Any]]:
 
 
 def sums_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return sums of `rows_by_rate` for each currency, kind and rate."""
-    sums: dict[tuple[str, str, Decimal | None], list[Mapping[str, Any]]] = defaultdict(list)
+    """Return sums of `rows_by_rate` for each currency, kind, tax case, country and rate."""
+    keys = ("currency", "kind", "tax_case", "country", "tax_rate")
+    sums: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        sums[row["currency"], row["kind"], row["tax_rate"]].append(row)
-    order = list(BookingKind)
+        sums[tuple(row[key] for key in keys)].append(row)
+    kinds = list(BookingKind)
     return [
         {
-            "currency": currency,
-            "kind": kind,
-            "tax_rate": rate,
+            **dict(zip(keys, found_by, strict=True)),
             "rows": len(found),
             **{
                 name: None if found[0][name] is None else sum((row[name] for row in found), Decimal(0))
                 for name in ("net", "tax", "gross")
             },
         }
-        for (currency, kind, rate), found in sorted(
+        for found_by, found in sorted(
             sums.items(),
-            key=lambda item: (item[0][0], order.index(BookingKind(item[0][1])), -(item[0][2] or 0)),
+            key=lambda item: (
+                item[0][0],
+                kinds.index(BookingKind(item[0][1])),
+                *(str(each or "") for each in item[0][2:4]),
+                -(item[0][4] or 0),
+            ),
         )
     ]

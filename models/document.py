@@ -23,6 +23,7 @@ from models.among import among
 from models.booking import Booking, BookingKind, save_bookings
 from models.columns import by_run, code, instant, money, need_id, utc_now
 from models.errors import NotFoundError, RuleError
+from models.tax_case import TaxCase
 from models.tenant import SellerData, Tenant, lock_tenants
 from models.upsert import insert_or, insert_or_update, table_of
 
@@ -63,6 +64,8 @@ class PaperLine(BaseModel):
     amount: Decimal
     tax_rate: Decimal | None = None
     """In percent; None of a small business."""
+    order_line_id: int | None = None
+    """Whose units these are; None in documents from before it was kept."""
 
 
 class TaxSum(BaseModel):
@@ -74,14 +77,47 @@ class TaxSum(BaseModel):
     gross: Decimal
 
 
+class RateSource(StrEnum):
+    month = "month"
+    """Said by the tenant: the average of a month."""
+    channel = "channel"
+    """Told by the channel with the order."""
+
+
+class Exchange(BaseModel):
+    """A paper's tax in the tenant's currency (Article 230 of Directive 2006/112/EC)."""
+
+    currency: str
+    rate: Decimal
+    """Units of the paper's currency for one of this."""
+    source: RateSource
+    on: date
+    """The first day of the month, or the day of the order."""
+    tax: Decimal
+    """The whole tax divided by the rate, rounded half up once."""
+
+
 class PricedContent(BaseModel):
-    """What every paper with prices says of both sides, goods and sums."""
+    """What every paper with prices says of both sides, goods and sums.
+
+    Where no tax is charged, what the buyer pays is the net amount.
+    """
 
     language: str
     currency: str
     seller: SellerData
     buyer: list[str]
     """Name and address, one line each."""
+    buyer_country: str = ""
+    """Of another country than the seller's."""
+    buyer_vat_id: str = ""
+    """Where the law asks for it."""
+    tax_case: TaxCase = TaxCase.domestic
+    """In documents from before it was kept, also of a small business."""
+    goes_to: str = ""
+    """Where the goods go: two letters, XI for Northern Ireland; empty in such documents."""
+    collected_by_channel: bool = False
+    """The marketplace collects the tax of that country."""
     lines: list[PaperLine]
     shipping_amount: Decimal
     fee_amount: Decimal
@@ -90,6 +126,8 @@ class PricedContent(BaseModel):
     net: Decimal
     tax: Decimal
     gross: Decimal
+    exchange: Exchange | None = None
+    """None, if the currency is the tenant's."""
 
 
 class PaperContent(PricedContent):
@@ -297,6 +335,7 @@ def _booking_values(document: Document) -> dict[str, Any]:
     kind = BookingKind.invoice
     if document.kind is DocumentKind.credit_note:
         kind = BookingKind.credit_note if document.corrects_id is None else BookingKind.cancellation
+    exchange = document.content.get("exchange")
     return {
         "document_id": document.id,
         "kind": kind,
@@ -307,6 +346,9 @@ def _booking_values(document: Document) -> dict[str, Any]:
         "label": document.label,
         "reference": document.content["corrects"],
         "method": "",
+        "tax_case": document.content.get("tax_case"),
+        "country": document.content.get("goes_to"),
+        "exchange_rate": f"{Decimal(exchange['rate']).normalize():f}" if exchange else "",
     }
 
 

@@ -1,6 +1,6 @@
 """Invoicing: what was shipped and not invoiced yet becomes an invoice; a credit note takes one back whole.
 
-German law alone (§ 14 UStG). Prices are gross; `models.tax` has the sums.
+By German law (§ 14 UStG), for goods that leave from Germany. Prices are gross; `models.tax` has the sums.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ from models.document import (
     DocumentLine,
     PaperContent,
     PaperLine,
+    TaxSum,
     check_numbers,
     corrections_of,
     issue,
@@ -39,12 +40,22 @@ from models.order import (
     open_holds,
 )
 from models.order_life import add_event, hold_order, settle_holds
-from models.paper import address_lines, paper_language, printed_number
+from models.paper import abroad, address_lines, paper_language, printed_number
 from models.shipment import Parcel, ParcelLine, Shipment
-from models.tax import check_adds_up, check_taxable, half_up, print_line, taxes_of
+from models.tax import (
+    check_adds_up,
+    exchange_of,
+    gross_by_rate,
+    half_up,
+    print_line,
+    share_out,
+    tax_sums,
+    taxes_of,
+    treat_order,
+)
+from models.tax_case import HOME, Treatment, extras_rate, rate_of
 from models.tenant import SellerData, Tenant
 
-COUNTRY = "DE"
 IN_QUESTION = frozenset(
     {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
 )
@@ -68,7 +79,7 @@ def seller_of(tenant: Tenant) -> SellerData:
     Raises: RuleError, if something is missing that an invoice must name (§ 14 (4) UStG), or its numbers are
     in doubt, with what to do.
     """
-    if tenant.country != COUNTRY:
+    if tenant.country != HOME:
         raise RuleError(
             f"Tenant {tenant.name!r} is in {tenant.country}: invoices are made by German law alone. Let the "
             "channel make them (`warenfluss account set … --set invoices=channel`)."
@@ -127,22 +138,21 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
     if not quantities:
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
     check_adds_up(order, lines)
-    if order.currency != tenant.currency:
-        raise RuleError(
-            f"Order {order.external_id} is in {order.currency}: tax must be stated in {tenant.currency}, and "
-            "no rate of exchange is known here."
-        )
+    delivered = _delivered_on(session, order, quantities)
+    places = _places(session, order)
+    buyer = _buyer(order, places)
     chosen = [line for line in lines if line.id in quantities]
-    printed = [_print_line(line, quantities[need_id(line.id)], seller) for line in chosen]
+    treatment = treat_order(tenant, seller, places, chosen, max(delivered))
+    printed = [_print_line(line, quantities[need_id(line.id)], treatment) for line in chosen]
     shipping, fee = _left_of_extras(session, order, lines)
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
         raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
-    taxes = [] if seller.small_business else taxes_of(order, printed, shipping, fee)
+    shipping_rate = extras_rate(treatment, order.shipping_tax_rate)
+    taxes = taxes_of(printed, shipping, fee, shipping_rate)
     if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
         raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
     tax = sum((part.tax for part in taxes), Decimal(0))
-    delivered = _delivered_on(session, order, quantities)
     content = PaperContent(
         kind=DocumentKind.invoice,
         label="",
@@ -150,7 +160,12 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
         language=paper_language(tenant),
         currency=order.currency,
         seller=seller,
-        buyer=_buyer(session, order),
+        buyer=buyer,
+        buyer_country=abroad(places[AddressRole.billing], tenant),
+        buyer_vat_id=treatment.vat_id,
+        tax_case=treatment.case,
+        goes_to=treatment.country,
+        collected_by_channel=treatment.collected,
         order_number=printed_number(order),
         ordered_on=order.placed_at.astimezone(ISSUE_ZONE).date(),
         delivered_from=min(delivered),
@@ -162,6 +177,7 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
         net=gross - tax,
         tax=tax,
         gross=gross,
+        exchange=exchange_of(order, tenant, max(delivered), tax),
     )
     return Draft(content, quantities)
 
@@ -224,10 +240,9 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
             "corrected_on": document.issued_on,
             "reason": reason,
             "lines": [line.model_copy(update={"amount": -line.amount}) for line in invoice.lines],
-            "taxes": [
-                part.model_copy(update={"net": -part.net, "tax": -part.tax, "gross": -part.gross})
-                for part in invoice.taxes
-            ],
+            "taxes": [_taken_back(part) for part in invoice.taxes],
+            "exchange": invoice.exchange
+            and invoice.exchange.model_copy(update={"tax": -invoice.exchange.tax}),
             **{
                 name: -getattr(invoice, name)
                 for name in ("shipping_amount", "fee_amount", "net", "tax", "gross")
@@ -329,17 +344,31 @@ def _issue_part(
     reason: str,
 ) -> Document:
     content = PaperContent.model_validate(invoice.content)
-    small_business = content.seller.small_business
+    as_invoiced = {line.order_line_id: line for line in content.lines}
+    # Documents from before lines were named were all domestic.
+    with_tax = bool(content.taxes)
     lines = [
-        print_line(line, units[need_id(line.id)], with_tax=not small_business)
+        _print_again(as_invoiced[line.id], units[need_id(line.id)])
+        if line.id in as_invoiced
+        else print_line(line, units[need_id(line.id)], line.tax_rate if with_tax else None)
         for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
         if line.id in units
     ]
     gross = sum((line.amount for line in lines), shipping + extra)
     if gross < 0:
         raise RuleError(f"The credit note would come to {gross}: the fee is higher than what came back.")
-    taxes = [] if small_business else taxes_of(order, lines, shipping, extra)
+    earlier = [
+        PaperContent.model_validate(row)
+        for row in session.exec(select(Document.content).where(Document.credits_id == invoice.id))
+    ]
+    taxes = _taxes_of_part(content, earlier, lines, shipping, extra) if with_tax else []
     tax = sum((part.tax for part in taxes), Decimal(0))
+    exchange = content.exchange
+    if exchange is not None:
+        # Of all that was credited, so that in the end nothing is left of what the invoice states.
+        so_far = half_up((tax - sum((each.tax for each in earlier), Decimal(0))) / exchange.rate)
+        before = sum((each.exchange.tax for each in earlier if each.exchange), Decimal(0))
+        exchange = exchange.model_copy(update={"tax": -so_far - before})
     part = content.model_copy(
         update={
             "kind": DocumentKind.credit_note,
@@ -348,15 +377,13 @@ def _issue_part(
             "is_part": True,
             "reason": reason,
             "lines": [line.model_copy(update={"amount": -line.amount}) for line in lines],
-            "taxes": [
-                each.model_copy(update={"net": -each.net, "tax": -each.tax, "gross": -each.gross})
-                for each in taxes
-            ],
+            "taxes": [_taken_back(each) for each in taxes],
             "shipping_amount": -shipping,
             "fee_amount": -extra,
             "net": tax - gross,
             "tax": -tax,
             "gross": -gross,
+            "exchange": exchange,
         }
     )
     note = issue(
@@ -370,6 +397,57 @@ def _issue_part(
     )
     _count(session, {line_id: -count for line_id, count in units.items()})
     return note
+
+
+def _taken_back(part: TaxSum) -> TaxSum:
+    return TaxSum(rate=part.rate, net=-part.net, tax=-part.tax, gross=-part.gross)
+
+
+def _print_again(line: PaperLine, quantity: int) -> PaperLine:
+    """Return units of a line as the invoice has it, whatever became of the order since."""
+    return line.model_copy(update={"quantity": quantity, "amount": half_up(line.price * quantity)})
+
+
+def _taxes_of_part(
+    invoice: PaperContent,
+    earlier: Sequence[PaperContent],
+    lines: Sequence[PaperLine],
+    shipping: Decimal,
+    extra: Decimal,
+) -> list[TaxSum]:
+    """Return the tax of a part of an invoice.
+
+    It is the tax of all that was credited of the invoice so far, less what earlier notes have: each is
+    rounded, and together they come to the invoice's own tax once all of it came back.
+    """
+    goods = gross_by_rate(lines)
+    gross = dict(goods)
+    for shares in (
+        _shipping_shares(invoice, shipping) or (share_out(shipping, goods) if shipping else {}),
+        share_out(extra, goods) if extra else {},
+    ):
+        for rate, share in shares.items():
+            gross[rate] = gross.get(rate, Decimal(0)) + share
+    taxes = []
+    for rate, amount in sorted(gross.items(), reverse=True):
+        done = [part for each in earlier for part in each.taxes if part.rate == rate]
+        credited = amount - sum((part.gross for part in done), Decimal(0))
+        tax = tax_sums({rate: credited})[0].tax + sum((part.tax for part in done), Decimal(0))
+        taxes.append(TaxSum(rate=rate, net=amount - tax, tax=tax, gross=amount))
+    return taxes
+
+
+def _shipping_shares(invoice: PaperContent, shipping: Decimal) -> dict[Decimal, Decimal]:
+    """Return shipping by the rates that it has on the invoice, nothing if it has none there."""
+    goods = gross_by_rate(invoice.lines)
+    fees = share_out(invoice.fee_amount, goods) if invoice.fee_amount else {}
+    shares = {
+        part.rate: part.gross - goods.get(part.rate, 0) - fees.get(part.rate, 0) for part in invoice.taxes
+    }
+    shares = {rate: share for rate, share in shares.items() if share}
+    if not shipping or not shares:
+        return {}
+    return share_out(shipping, shares)
 
 
 def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
@@ -437,9 +515,9 @@ def _check_may_invoice(session: Session, order: Order, account: Account, *, test
         )
 
 
-def _print_line(line: OrderLine, quantity: int, seller: SellerData) -> PaperLine:
-    check_taxable(line, small_business=seller.small_business)
-    printed = print_line(line, quantity, with_tax=not seller.small_business)
+def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLine:
+    rate = rate_of(treatment, line.tax_rate, f"Line {line.external_id}")
+    printed = print_line(line, quantity, rate)
     if printed.amount != half_up(printed.amount):
         sum_of_line = f"{quantity} × {line.price} is {printed.amount}"
         raise RuleError(f"Line {line.external_id}: {sum_of_line}, no whole number of cents.")
@@ -504,19 +582,15 @@ def _delivered_on(session: Session, order: Order, quantities: Mapping[int, int])
     return [(order.shipped_at or utc_now()).astimezone(ISSUE_ZONE).date()]
 
 
-def _buyer(session: Session, order: Order) -> list[str]:
+def _places(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
     rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-    by_role = {row.role: row for row in rows}
-    billing = by_role.get(AddressRole.billing)
-    goes_to = by_role.get(AddressRole.shipping, billing)
-    if billing is None or goes_to is None:
+    return {row.role: row for row in rows}
+
+
+def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str]:
+    billing = places.get(AddressRole.billing)
+    if billing is None:
         raise RuleError(f"Order {order.external_id} has no address.")
-    if goes_to.country != COUNTRY:
-        where = f"goes to {goes_to.country}" if goes_to.country else "goes to a country that is not known"
-        raise RuleError(
-            f"Order {order.external_id} {where}: invoices for other countries than {COUNTRY} are not made "
-            "here yet."
-        )
     needed = {
         "name": "".join((billing.company, billing.first_name, billing.last_name)).strip(),
         "street": billing.street.strip(),
@@ -528,8 +602,7 @@ def _buyer(session: Session, order: Order) -> list[str]:
             f"Order {order.external_id}: the billing address has no {', '.join(missing)}, and an invoice "
             "must name to whom it goes (§ 14 (4) UStG)."
         )
-    abroad = [billing.country] if billing.country not in ("", COUNTRY) else []
-    return [*address_lines(billing), *abroad]
+    return address_lines(billing)
 
 
 def _count(session: Session, quantities: Mapping[int, int]) -> None:

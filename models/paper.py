@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel
 from pydantic import Field as RecordField
@@ -40,7 +40,8 @@ from models.release import hindrance
 from models.service import ShippingMethod
 from models.shipment import Shipment, contents_of, shipments_of
 from models.stock import StockLevel, Warehouse
-from models.tax import check_adds_up, check_taxable, print_line, taxes_of
+from models.tax import check_adds_up, exchange_of, print_line, taxes_of, treat_order
+from models.tax_case import HOME, extras_rate, rate_of
 from models.tenant import SellerData, Tenant
 
 LANGUAGES = ("de", "en")
@@ -116,8 +117,6 @@ class OrderPaper(PricedContent):
 
     kind: PaperKind
     dated: date
-    buyer_country: str = ""
-    """Of another country than the seller's."""
     ships_to: Place | None = None
     """None, if it goes to the buyer's address."""
     order_number: PrintedNumber = ""
@@ -227,6 +226,11 @@ def address_lines(address: OrderAddress) -> list[str]:
         f"{address.postcode} {address.city}",
     )
     return [printed for line in lines if (printed := print_text(line, LONGEST_ADDRESS_LINE))]
+
+
+def abroad(address: OrderAddress, tenant: Tenant) -> str:
+    """Return the country of an address, empty if it is the tenant's."""
+    return address.country if address.country != tenant.country else ""
 
 
 def paper_language(tenant: Tenant, language: str = "") -> str:
@@ -544,11 +548,11 @@ def _address(session: Session, order: Order, role: AddressRole) -> OrderAddress:
 
 def _place(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
     address = _address(session, order, role)
-    abroad = address.country if address.country != tenant.country else ""
+    country = abroad(address, tenant)
     lines = address_lines(address)
-    if abroad and address.state.strip():
+    if country and address.state.strip():
         lines.append(address.state)
-    return Place(lines=lines, country=abroad)
+    return Place(lines=lines, country=country)
 
 
 def _shipping_method(session: Session, order: Order) -> str:
@@ -630,16 +634,15 @@ def _order_paper(session: Session, order: Order, kind: PaperKind, language: str)
     seller = _seller(tenant)
     lines = _lines(session, order)
     check_adds_up(order, lines)
-    states_tax = not seller.small_business and _can_state_tax(session, order, tenant, lines)
-    printed = [
-        print_line(line, line.quantity - line.cancelled, with_tax=states_tax)
-        for line in lines
-        if line.quantity > line.cancelled
-    ]
+    chosen = [line for line in lines if line.quantity > line.cancelled]
     extras = (order.shipping_amount, order.fee_amount)
-    taxes = taxes_of(order, printed, *extras) if states_tax else []
-    gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
-    tax = sum((part.tax for part in taxes), Decimal(0))
+    try:
+        tax_fields = _state_tax(session, order, tenant, seller, chosen)
+    except RuleError:
+        # No invoice could state it.
+        printed = [print_line(line, line.quantity - line.cancelled, None) for line in chosen]
+        gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
+        tax_fields = {"lines": printed, "net": gross, "tax": Decimal(0), "gross": gross}
     buyer = _place(session, order, tenant, AddressRole.billing)
     goes_to = _place(session, order, tenant, AddressRole.shipping)
     return OrderPaper(
@@ -655,31 +658,51 @@ def _order_paper(session: Session, order: Order, kind: PaperKind, language: str)
         ordered_on=_day(order),
         payment_method=order.payment_method_name or order.payment_method,
         shipping_method=_shipping_method(session, order),
-        lines=printed,
         shipping_amount=order.shipping_amount,
         fee_amount=order.fee_amount,
-        taxes=taxes,
-        net=gross - tax,
-        tax=tax,
-        gross=gross,
+        **tax_fields,
     )
 
 
-def _can_state_tax(session: Session, order: Order, tenant: Tenant, lines: Sequence[OrderLine]) -> bool:
-    """Return whether an invoice of these lines could state their tax: at home, all rates known."""
-    try:
-        for line in lines:
-            check_taxable(line, small_business=False)
-        taxes_of(
-            order,
-            [print_line(line, line.quantity - line.cancelled, with_tax=True) for line in lines],
-            order.shipping_amount,
-            order.fee_amount,
+def _state_tax(
+    session: Session, order: Order, tenant: Tenant, seller: SellerData, lines: Sequence[OrderLine]
+) -> dict[str, Any]:
+    """Return what a paper of these lines says of them and their tax, as if they left today.
+
+    Raises: RuleError, if no invoice of them could state it.
+    """
+    if tenant.country != HOME:
+        raise RuleError("Tax is stated by German law alone.")
+    places = {role: _address(session, order, role) for role in AddressRole}
+    treatment = treat_order(tenant, seller, places, lines, _today())
+    printed = [
+        print_line(
+            line,
+            line.quantity - line.cancelled,
+            rate_of(treatment, line.tax_rate, f"Line {line.external_id}"),
         )
-    except RuleError:
-        return False
-    goes_to = _address(session, order, AddressRole.shipping)
-    return order.currency == tenant.currency and goes_to.country == tenant.country
+        for line in lines
+    ]
+    taxes = taxes_of(
+        printed,
+        order.shipping_amount,
+        order.fee_amount,
+        extras_rate(treatment, order.shipping_tax_rate),
+    )
+    gross = sum((line.amount for line in printed), order.shipping_amount + order.fee_amount)
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    return {
+        "buyer_vat_id": treatment.vat_id,
+        "tax_case": treatment.case,
+        "goes_to": treatment.country,
+        "collected_by_channel": treatment.collected,
+        "lines": printed,
+        "taxes": taxes,
+        "net": gross - tax,
+        "tax": tax,
+        "gross": gross,
+        "exchange": exchange_of(order, tenant, _today(), tax),
+    }
 
 
 PAPERS_OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {

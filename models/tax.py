@@ -1,12 +1,19 @@
-"""Tax and sums of every paper with prices: worked out of each rate's gross sum, rounded half up once."""
+"""Tax and sums of every paper with prices: worked out of each rate's gross sum, rounded half up once.
+
+By which rates: `models.tax_case`. Free of tax, a rate's net sum is its gross sum, at 0 %.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from models.document import PaperLine, TaxSum, print_text
+from models.document import ISSUE_ZONE, Exchange, PaperLine, RateSource, TaxSum, print_text
 from models.errors import RuleError
-from models.order import Order, OrderLine, OrderState
+from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.tax_case import Sale, Treatment, treat
+from models.tenant import SellerData, Tenant
+from models.tenant_options import TaxOptions
 
 CENT = Decimal("0.01")
 
@@ -43,32 +50,94 @@ def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal
     return shares
 
 
-def taxes_of(order: Order, lines: Iterable[PaperLine], shipping: Decimal, fee: Decimal) -> list[TaxSum]:
-    """Return the tax of printed lines, shipping and fees. Raises: RuleError, as `share_out`."""
-    goods: dict[Decimal, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        if line.tax_rate is not None:
-            goods[line.tax_rate] += line.amount
+def taxes_of(
+    lines: Sequence[PaperLine], shipping: Decimal, fee: Decimal, shipping_rate: Decimal | None
+) -> list[TaxSum]:
+    """Return the tax of printed lines, shipping and fees; without a rate these go with the goods.
+
+    Lines without a rate have none: those of a small business.
+
+    Raises: RuleError, as `share_out`.
+    """
+    goods = gross_by_rate(lines)
+    if lines and not goods:
+        return []
     gross = dict(goods)
-    for amount, rate in ((shipping, order.shipping_tax_rate), (fee, None)):
-        # A rate of nothing is what channels tell if they do not know.
-        shares = {rate: amount} if rate else share_out(amount, goods) if amount else {}
+    for amount, rate in ((shipping, shipping_rate), (fee, None)):
+        shares = {rate: amount} if rate is not None else share_out(amount, goods) if amount else {}
         for each, share in shares.items():
             if share:
                 gross[each] = gross.get(each, Decimal(0)) + share
     return tax_sums(gross)
 
 
-def check_taxable(line: OrderLine, *, small_business: bool) -> None:
-    """Make sure that the tax of a line is known, where it is stated, and ours. Raises: RuleError."""
-    what = f"Line {line.external_id}"
-    if line.tax_collected_by_channel:
-        raise RuleError(f"{what}: the marketplace collects its tax, and such invoices are not made here yet.")
-    if not small_business and (line.tax_rate is None or not 0 < line.tax_rate < 100):
+def gross_by_rate(lines: Iterable[PaperLine]) -> dict[Decimal, Decimal]:
+    """Return what printed lines come to at each rate."""
+    goods: dict[Decimal, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.tax_rate is not None:
+            goods[line.tax_rate] += line.amount
+    return dict(goods)
+
+
+def treat_order(
+    tenant: Tenant,
+    seller: SellerData,
+    places: Mapping[AddressRole, OrderAddress],
+    lines: Sequence[OrderLine],
+    day: date,
+) -> Treatment:
+    """Return how an order's goods that leave on a day are taxed. Raises: RuleError, if it cannot be told."""
+    billing = places.get(AddressRole.billing)
+    goes_to = places.get(AddressRole.shipping, billing)
+    if billing is None or goes_to is None:
+        raise RuleError("It has no address.")
+    collected = any(line.tax_collected_by_channel for line in lines)
+    if collected and not all(line.tax_collected_by_channel for line in lines):
         raise RuleError(
-            f"{what}: the channel gives no tax rate, or one of {line.tax_rate or 0} %, and goods without tax "
-            "are not invoiced here yet. Correct the rate at the channel."
+            "The marketplace says that it collects the tax of some lines and not of others: let it make the "
+            "invoice."
         )
+    sale = Sale(goes_to.country, goes_to.postcode, billing.vat_id or goes_to.vat_id, day, collected)
+    return treat(seller, TaxOptions.model_validate(tenant.taxes), sale)
+
+
+def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchange | None:
+    """Return a paper's tax in the tenant's currency, None if it is the order's; `day` is that of delivery.
+
+    § 16 (6) UStG: by the average of the month, or with leave of the tax office by the rate of the day.
+    Raises: RuleError, if no rate is known.
+    """
+    if order.currency == tenant.currency:
+        return None
+    options = TaxOptions.model_validate(tenant.taxes)
+    month = f"{day:%Y-%m}"
+    rate = options.exchange_rates.get(month, {}).get(order.currency)
+    source, on = RateSource.month, day.replace(day=1)
+    if rate is None and options.day_rates:
+        rate = _told_rate(order, tenant)
+        source, on = RateSource.channel, order.placed_at.astimezone(ISSUE_ZONE).date()
+    if rate is None:
+        raise RuleError(
+            f"Order {order.external_id} is in {order.currency}: its tax must be stated in {tenant.currency} "
+            f"too, and no rate of {month} is known: `warenfluss tenant exchange-rate {tenant.name} "
+            f"{order.currency} RATE --month {month}`."
+        )
+    return Exchange(currency=tenant.currency, rate=rate, source=source, on=on, tax=half_up(tax / rate))
+
+
+def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
+    """Return units of an order's currency for one of the tenant's as the channel tells it.
+
+    Channels differ in which way round they tell it: the order's total in both currencies says it.
+    """
+    told = Decimal(order.details.get("exchange_rate", 0))
+    original = Decimal(order.details.get("original_total", 0))
+    if told <= 0 or original <= 0 or order.details.get("original_currency") != tenant.currency:
+        return None
+    both = {each.quantize(Decimal("0.000001")) for each in (told, 1 / told)}
+    fitting = [each for each in both if each and abs(order.total / original / each - 1) < Decimal("0.005")]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
@@ -81,8 +150,8 @@ def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
         raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
 
 
-def print_line(line: OrderLine, quantity: int, *, with_tax: bool) -> PaperLine:
-    """Return an order line as it is printed."""
+def print_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:
+    """Return an order line as it is printed, at a rate of tax."""
     amount = line.price * quantity
     return PaperLine(
         number=str(line.codes.get("sku", ""))[:40],
@@ -90,5 +159,6 @@ def print_line(line: OrderLine, quantity: int, *, with_tax: bool) -> PaperLine:
         quantity=quantity,
         price=line.price,
         amount=half_up(amount) if amount == half_up(amount) else amount,
-        tax_rate=line.tax_rate if with_tax else None,
+        tax_rate=rate,
+        order_line_id=line.id,
     )

@@ -174,6 +174,9 @@ BOOKING_COLUMNS = (
     Column("tax", "Steuer", Kind.decimal),
     Column("gross", "Brutto", Kind.decimal),
     Column("recorded_at", "Erfasst am", Kind.time),
+    Column("tax_case", "Steuerfall"),
+    Column("country", "Land"),
+    Column("exchange_rate", "Kurs"),
 )
 
 

@@ -58,14 +58,14 @@ def test_an_export_has_every_record_and_prints_the_sums(sqlite_database: str, tm
     assert exported.exit_code == 0, exported.stderr
     assert "3 rows of bookings were written" in exported.stderr
     assert [each.split() for each in exported.stdout.splitlines()[1:]] == [
-        ["EUR", "invoice", "19.00", "1", "16.64", "3.16", "19.80"],
-        ["EUR", "invoice", "7.00", "1", "10.00", "0.70", "10.70"],
+        ["EUR", "invoice", "domestic", "DE", "19.00", "1", "16.64", "3.16", "19.80"],
+        ["EUR", "invoice", "domestic", "DE", "7.00", "1", "10.00", "0.70", "10.70"],
         ["EUR", "payment", "1", "30.50"],
     ]
     headings, *rows = file.read_text("utf-8-sig").splitlines()
     assert headings == (
         "Buchung;Datum;Art;Beleg;Bezug;Anbindung;Bestellnummer;Kundennummer;Zahlungsart;Währung;Steuersatz;"
-        "Netto;Steuer;Brutto;Erfasst am"
+        "Netto;Steuer;Brutto;Erfasst am;Steuerfall;Land;Kurs"
     )
     paid, invoiced, _ = (row.split(";") for row in sorted(rows, key=lambda row: row.split(";")[1]))
     assert paid[1:5] == ["2026-11-01", "payment", "", "'=1+1"]
@@ -73,7 +73,8 @@ def test_an_export_has_every_record_and_prints_the_sums(sqlite_database: str, tm
     assert invoiced[2:7] == ["invoice", label, "", "shop", "M-1"]
     assert invoiced[9:14] == ["EUR", "19,00", "16,64", "3,16", "19,80"]
     assert "booked" in call("book", "fill").stderr
-    same = ("kind", "label", "reference", "tax_rate", "net", "tax", "gross")
+    assert invoiced[15:] == ["domestic", "DE", ""]
+    same = ("kind", "label", "reference", "tax_case", "country", "tax_rate", "net", "tax", "gross")
     assert sorted([str([row[name] for name in same]) for row in read("book", "list")]) == sorted(
         [str([row[name] for name in same]) for row in before]
     )

@@ -54,6 +54,9 @@ from tests.support.builders import (
 )
 
 YEAR = utc_now().astimezone().year
+VIENNA = AddressData(
+    first_name="Eva", last_name="Huber", street="Ring 1", postcode="1010", city="Wien", country="AT"
+)
 
 
 def invoice(session: Session, external_id: str = "1") -> Document:
@@ -105,6 +108,7 @@ def test_an_invoice_says_what_was_shipped_and_its_tax(database: str) -> None:
         )
         document = invoice(session)
         tenant = session.get_one(Tenant, shop.tenant_id)
+        lines = {row.external_id: row.id for row in session.exec(select(OrderLine))}
 
         assert content_of(document) == PaperContent.model_validate(
             {
@@ -115,15 +119,17 @@ def test_an_invoice_says_what_was_shipped_and_its_tax(database: str) -> None:
                 "currency": "EUR",
                 "seller": tenant.seller,
                 "buyer": ["Änne Groß", "Am Ölberg 3", "04109 Leipzig"],
+                "tax_case": "domestic",
+                "goes_to": "DE",
                 "order_number": "X-77",
                 "ordered_on": "2026-03-02",
                 "delivered_from": "2026-03-04",
                 "delivered_until": "2026-03-04",
                 "lines": [
                     {"number": "A", "title": "A", "quantity": 3, "price": "9.99", "amount": "29.97",
-                     "tax_rate": "19"},
+                     "tax_rate": "19", "order_line_id": lines["a"]},
                     {"number": "B", "title": "B", "quantity": 1, "price": "5", "amount": "5",
-                     "tax_rate": "7"},
+                     "tax_rate": "7", "order_line_id": lines["b"]},
                 ],
                 "shipping_amount": "4.90",
                 "fee_amount": "0",
@@ -266,12 +272,16 @@ def test_a_small_business_shows_no_tax(sqlite_database: str) -> None:
     [
         ([make_line("a", "A")], {}, {}, "gives no tax rate"),
         ([taxed("a", rate="0")], {}, {}, "no tax rate, or one of 0 %"),
-        ([taxed("a", tax_collected_by_channel=True)], {}, {}, "the marketplace collects its tax"),
+        ([taxed("a", tax_collected_by_channel=True)], {}, {}, "The marketplace says that it collects"),
         ([taxed("a", price="0.005")], {}, {}, "no whole number of cents"),
         ([taxed("a", price="-3.00")], {}, {}, "an invoice of less than nothing"),
         ([taxed("a")], {"currency": "CHF"}, {}, "is in CHF"),
         ([taxed("a")], {"invoice_number": "4711"}, {}, "has been invoiced there"),
-        ([taxed("a")], {"shipping": AddressData(country="AT")}, {}, "goes to AT"),
+        ([taxed("a")], {"shipping": VIENNA}, {}, "Goods go to a consumer in AT"),
+        ([taxed("a", rate="16")], {}, {}, "tells 16 % tax, and in DE it is 19 % or 7 %"),
+        ([taxed("a")], {"shipping_amount": Decimal(3), "shipping_tax_rate": Decimal(16)}, {},
+         "Shipping: the channel tells 16 %"),
+        ([taxed("a")], {"billing": BILLING.model_copy(update={"postcode": "4109"})}, {}, "does not tell"),
         ([taxed("a")], {"billing": BILLING.model_copy(update={"country": ""})}, {}, "not known"),
         ([taxed("a")], {"billing": BILLING.model_copy(update={"city": " "})}, {}, "address has no city"),
         ([taxed("a")], {}, {"address": []}, "tenant set nord` with --address"),

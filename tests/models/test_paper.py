@@ -16,7 +16,7 @@ from models.db import session_scope
 from models.document import PaperLine, TaxSum
 from models.errors import RuleError
 from models.logo import Logo, find_logos, save_logo
-from models.order import Actor, AddressData, Order, OrderLine
+from models.order import Actor, AddressData, Order, OrderLine, lines_of
 from models.order_life import cancel_order
 from models.order_mend import accept
 from models.paper import (
@@ -105,6 +105,7 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
             shipping_method="DHL",
         )
         tenant = session.get_one(Tenant, shop.tenant_id)
+        ids = {row.external_id: row.id for row in lines_of(session, [need_id(order.id)])[need_id(order.id)]}
 
         assert confirm(session, order, language="en") == OrderPaper(
             kind=PaperKind.confirmation,
@@ -114,6 +115,7 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
             seller=SellerData.model_validate(tenant.seller),
             buyer=["Änne Groß", "Am Ölberg 3", "04109 Leipzig"],
             ships_to=Place(lines=["Änne Groß", "Kai 2", "04109 Leipzig"]),
+            goes_to="DE",
             order_number="X-77",
             ordered_on=date(2026, 3, 2),
             payment_method="PayPal",
@@ -121,11 +123,11 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
             lines=[
                 PaperLine(
                     number="A", title="A", quantity=2, price=Decimal("9.99"), amount=Decimal("19.98"),
-                    tax_rate=Decimal(19),
+                    tax_rate=Decimal(19), order_line_id=ids["a"],
                 ),
                 PaperLine(
                     number="B", title="B", quantity=1, price=Decimal(5), amount=Decimal(5),
-                    tax_rate=Decimal(7),
+                    tax_rate=Decimal(7), order_line_id=ids["b"],
                 ),
             ],
             shipping_amount=Decimal("4.90"),
