@@ -8,12 +8,12 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from connectors import afterbuy
+from connectors import afterbuy, own
 from connectors.afterbuy.settings import AfterbuySettings, missing_secrets
 from connectors.base import Channel
 from connectors.errors import AccountError
 from connectors.transport import Recorder
-from models.account import AccountData, ChannelOptions
+from models.account import OWN, AccountData, ChannelOptions
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,18 @@ class _Package:
     connect: Callable[..., Channel]
     settings: type[BaseModel]
     missing_secrets: Callable[[Collection[str]], list[str]]
+    first_settings: Callable[[], dict[str, str]] = dict
 
 
 _PACKAGES = {
     "afterbuy": _Package(
         connect=afterbuy.connect, settings=AfterbuySettings, missing_secrets=missing_secrets
+    ),
+    OWN: _Package(
+        connect=own.connect,
+        settings=own.OwnSettings,
+        missing_secrets=own.missing_secrets,
+        first_settings=own.first_settings,
     ),
 }
 
@@ -43,6 +50,11 @@ def connect(
     Raises: AccountError, if the kind is unknown, or settings or secrets do not suffice.
     """
     return _package(account.kind).connect(account.settings, secrets, test=test, record=record)
+
+
+def first_settings(kind: str) -> dict[str, str]:
+    """Return the settings with which an account of a kind begins. Raises: AccountError, for no kind."""
+    return _package(kind).first_settings()
 
 
 def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collection[str]) -> dict[str, Any]:

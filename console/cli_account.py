@@ -17,7 +17,7 @@ from console.cli_output import (
     say,
 )
 from console.prefect_home import use_prefect
-from models.account import Account, Mode, account_data, add_account, get_account, list_accounts
+from models.account import OWN, Account, Mode, account_data, add_account, get_account, list_accounts
 from models.activation import set_mode
 from models.db import in_transaction, read_scope, session_scope
 from models.errors import RuleError
@@ -39,7 +39,9 @@ Secrets = Annotated[
 @app.command("add")
 def add(
     name: str,
-    kind: Annotated[str, typer.Option(help="The outside system, e.g. afterbuy.")],
+    kind: Annotated[
+        str, typer.Option(help="The outside system, e.g. afterbuy, or own for orders taken by hand.")
+    ],
     tenant: Annotated[str, typer.Option(help="Whose account it is.")],
     settings: Settings = None,
     secrets: Secrets = None,
@@ -54,7 +56,10 @@ def add(
         raise RuleError(f"There is no tenant {tenant!r}; `warenfluss tenant add {tenant}` adds it.")
     if name in names:
         raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
-    values = _check(kind, {key: value for key, value in wanted.items() if value}, given)
+    from connectors import first_settings
+
+    begun = first_settings(kind) | {key: value for key, value in wanted.items() if value}
+    values = _check(kind, begun, given)
     with session_scope() as session:
         owner = get_tenant(session, tenant)
         add_account(session, owner.id or 0, name, kind, values)
@@ -114,6 +119,11 @@ def check(name: str, as_json: AsJson = False) -> None:
     need_database()
     with read_scope() as session:
         account = account_data(get_account(session, name))
+    if account.kind == OWN:
+        if as_json:
+            print_json({"account": name, "ok": True, "problem": "", "clock": None})
+        say(f"Account {name!r} takes orders by hand: there is nothing to log in to.")
+        return
     secrets = _load_secrets(name)
     from connectors import connect
     from connectors.errors import ConnectorError

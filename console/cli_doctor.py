@@ -11,7 +11,7 @@ import typer
 
 from console.cli_output import AsJson, new_command, print_json_list, say, show_cell
 from models import db
-from models.account import Mode, account_data, list_accounts
+from models.account import OWN, Mode, account_data, list_accounts
 from models.alarm import list_alarms
 from models.columns import utc_now
 from models.cycle import Cycle, list_overdue, list_vanished
@@ -273,7 +273,7 @@ def _examine_logins() -> Iterator[Finding]:
     from tasks.secrets import load_secrets
 
     with db.read_scope() as session:
-        accounts = [account_data(account) for account in list_accounts(session)]
+        accounts = [account_data(account) for account in list_accounts(session) if account.kind != OWN]
     for account in accounts:
         try:
             secrets = load_secrets(account.name)

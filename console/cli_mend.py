@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli_order import Number, parse_amount, with_order
+from console.cli_order import Number, TaxRateOption, parse_amount, with_order
 from console.cli_output import AccountOption, new_app, parse_pairs, say
 from models.errors import RuleError
 from models.order import Actor, AddressRole, HoldReason
@@ -95,6 +95,30 @@ def price(
         lambda session, order: set_price(session, order, find_line(session, order, line), value),
     )
     say(f"Order {number}: line {line} costs {value}.")
+
+
+@app.command("add")
+def add(
+    number: Number,
+    article: Annotated[str, typer.Argument(help="SKU or GTIN.")],
+    units: Annotated[int, typer.Option("--quantity", min=1, help="How many.")] = 1,
+    amount: Annotated[
+        str | None, typer.Option("--price", help="What one unit costs, gross; the article's by default.")
+    ] = None,
+    tax_rate: TaxRateOption = None,
+    account: AccountOption = None,
+) -> None:
+    """Add goods to an order taken by hand that was not released yet; the total rises."""
+    from models.own_order import add_line, read_own_line
+
+    wanted = read_own_line(
+        article,
+        units,
+        parse_amount(amount) if amount is not None else None,
+        parse_amount(tax_rate) if tax_rate is not None else None,
+    )
+    line = with_order(number, account, lambda session, order: add_line(session, order, wanted))
+    say(f"Order {number}: line {line.external_id} was added, {line.quantity} at {line.price}.")
 
 
 @app.command("method")

@@ -14,6 +14,7 @@ from console.cli_output import (
     AccountOption,
     AsJson,
     LimitOption,
+    TenantOption,
     need_database,
     new_app,
     parse_month,
@@ -45,7 +46,7 @@ from models.order import (
 )
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.service import PaymentKind
-from models.tenant import list_tenants
+from models.tenant import list_tenants, pick_tenant
 
 T = TypeVar("T")
 
@@ -76,6 +77,17 @@ Month = Annotated[
     str | None, typer.Option("--month", help="Only placed in this month, e.g. 2026-11, by German time.")
 ]
 When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
+
+
+IntoOption = Annotated[
+    str | None, typer.Option("--into", help="The account for orders by hand, if the tenant has several.")
+]
+TaxRateOption = Annotated[
+    str | None, typer.Option("--tax-rate", help="In percent; the article's by default.")
+]
+ReferenceOption = Annotated[
+    str, typer.Option(help="Your own mark: with the same one again no second order is made.")
+]
 
 
 @app.command("list")
@@ -130,6 +142,8 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
     """Show one order with addresses, lines, holds, payments, parcels, documents, history and its calls."""
     from models.call import list_calls
     from models.document import list_documents
+    from models.offer import find_offer_of
+    from models.order_origin import links_of
     from models.payment import payments_of
     from models.shipment import shipments_of
 
@@ -141,6 +155,10 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
         heir = session.get(Order, order.merged_into_id) if order.merged_into_id else None
         shown |= {
             "merged_into": heir.external_id if heir else None,
+            "links": [
+                *(f"{what} {name}" for what, name in links_of(session, order_id)),
+                *([f"offered as {offer.number}"] if (offer := find_offer_of(session, order_id)) else []),
+            ],
             "addresses": {
                 role.value: address.model_dump(exclude={"order_id", "role"})
                 for role, address in sorted(addresses_of(session, [order_id]).get(order_id, {}).items())
@@ -179,6 +197,60 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
         print_json(shown)
     else:
         _print_order(shown)
+
+
+@app.command("take")
+def take(
+    file: Annotated[
+        typer.FileText,
+        typer.Argument(help="A JSON file with address, lines and payment; - is standard input."),
+    ],
+    into: IntoOption = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Take an order by hand, e.g. by telephone, under a number of the tenant's own; no channel hears of it.
+
+    docs/orders.md shows such a file. With a `reference` in it, the same command again makes no second order.
+    """
+    from models.own_order import pick_own_account, read_own_order, take_own_order
+
+    asked = read_own_order(read_text(file))
+    need_database()
+
+    def step(session: Any) -> tuple[Order, bool]:
+        owner = pick_own_account(session, need_id(pick_tenant(session, tenant).id), into)
+        return take_own_order(session, owner, asked)
+
+    say_taken(*in_transaction(step))
+
+
+@app.command("repeat")
+def repeat(
+    number: Number,
+    into: IntoOption = None,
+    today: Annotated[
+        bool, typer.Option("--prices-of-today", help="Instead of what was paid for the goods then.")
+    ] = False,
+    payment: Annotated[PaymentKind | None, typer.Option(help="How it is paid, if not as then.")] = None,
+    shipping: Annotated[str | None, typer.Option(help="The shipping method, if not that of then.")] = None,
+    reference: ReferenceOption = "",
+    account: AccountOption = None,
+) -> None:
+    """Take the goods of an order once more for the same address, as an order by hand."""
+    from models.own_order import pick_own_account, repeat_order
+
+    def step(session: Any, order: Order) -> tuple[Order, bool]:
+        return repeat_order(
+            session,
+            order,
+            pick_own_account(session, order.tenant_id, into),
+            prices_of_then=not today,
+            payment=payment,
+            shipping_method=shipping,
+            reference=reference,
+        )
+
+    say_taken(*with_order(number, account, step))
 
 
 @app.command("release")
@@ -490,6 +562,23 @@ def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[
         yield from describe_orders(session, batch, *names)
 
 
+def read_text(file: Any) -> str:
+    """Return what a file holds, up to a million characters. Raises: RuleError, if it is no text."""
+    try:
+        return str(file.read(1_000_000))
+    except UnicodeDecodeError:
+        raise RuleError("The file is no text in UTF-8.") from None
+
+
+def say_taken(order: Order, is_new: bool) -> None:
+    """Tell of an order taken by hand."""
+    if not is_new:
+        say(f"It was taken before, as order {order.external_id}; nothing is done twice.")
+        return
+    trial = ", a trial" if order.trial else ""
+    say(f"Order {order.external_id} was taken: {order.total} {order.currency}{trial}.")
+
+
 def with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
     """Take a step with an order, locked, so that two people do not count on the same figures."""
     need_database()
@@ -536,7 +625,7 @@ def parse_amount(text: str) -> Decimal:
 
 def _print_order(shown: dict[str, Any]) -> None:
     for name, value in shown.items():
-        if isinstance(value, (dict, list)) and name != "holds":
+        if isinstance(value, (dict, list)) and name not in ("holds", "links"):
             continue
         if value not in (None, "", []):
             typer.echo(f"{name}: {show_cell(value)}")

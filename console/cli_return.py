@@ -5,7 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli_order import Number, parse_amount, with_order
+from console.cli_order import (
+    IntoOption,
+    Number,
+    ReferenceOption,
+    TaxRateOption,
+    parse_amount,
+    say_taken,
+    with_order,
+)
 from console.cli_output import (
     AccountOption,
     AsJson,
@@ -13,6 +21,7 @@ from console.cli_output import (
     most_rows,
     need_database,
     new_app,
+    parse_pairs,
     parse_parts,
     print_rows,
     say,
@@ -33,6 +42,7 @@ from models.returns import (
     list_returns,
     receive_return,
 )
+from models.service import PaymentKind
 
 app = new_app("What buyers send back.")
 apps = {"return": app}
@@ -124,6 +134,48 @@ def credit(
         f"Return {number}: {row.credited_amount} were credited"
         + (f" by {', '.join(labels)}." if labels else ".")
     )
+
+
+@app.command("exchange")
+def exchange(
+    number: ReturnNumber,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--line", help="SKU=QUANTITY of the replacement; repeatable. Default: the same goods."),
+    ] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="SKU=AMOUNT, if not what the article costs; repeatable."),
+    ] = None,
+    tax_rate: TaxRateOption = None,
+    payment: Annotated[PaymentKind, typer.Option(help="How the replacement is paid.")] = PaymentKind.invoice,
+    into: IntoOption = None,
+    reference: ReferenceOption = "",
+) -> None:
+    """Take an order by hand for what replaces a return; the return is credited by itself, as any other.
+
+    Without --line it is for the same goods at the price of then. Shipping is not charged again.
+    """
+    from models.own_order import exchange_return, pick_own_account, read_own_line
+
+    amounts = {name: parse_amount(text) for name, text in parse_pairs(prices or [], "--price").items()}
+    parts = parse_parts(lines or [], "--line")
+    if unknown := sorted(amounts.keys() - parts.keys()):
+        raise typer.BadParameter(f"--price names {unknown[0]!r}, and --line does not.")
+    rate = parse_amount(tax_rate) if tax_rate is not None else None
+    wanted = [read_own_line(name, count, amounts.get(name), rate) for name, count in parts.items()]
+    need_database()
+
+    def step(session: Any) -> tuple[Order, Decimal, bool]:
+        row = get_return(session, number)
+        tenant_id = session.get_one(Order, row.order_id).tenant_id
+        owner = pick_own_account(session, tenant_id, into)
+        return exchange_return(session, row, owner, wanted, payment=payment, reference=reference)
+
+    order, difference, is_new = in_transaction(step)
+    say_taken(order, is_new)
+    more = "less" if difference < 0 else "more"
+    say(f"It costs {abs(difference)} {order.currency} {more} than what comes back.")
 
 
 @app.command("cancel")

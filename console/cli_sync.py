@@ -16,7 +16,7 @@ from console.cli_output import (
 )
 from console.prefect_home import use_prefect
 from models.account import Mode, get_account
-from models.cycle import Counts, Cycle
+from models.cycle import Counts, Cycle, check_has_cycle
 from models.db import read_scope
 from models.errors import RuleError
 from models.tenant import Tenant
@@ -87,6 +87,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
             raise RuleError(
                 f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
             )
+        check_has_cycle(account, row.kind, cycle)
     use_prefect()
     from prefect import tags
 

@@ -40,6 +40,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from deployments.pool import POOL
 from models.account import (
+    OWN,
     Account,
     ChannelOptions,
     Mode,
@@ -51,7 +52,14 @@ from models.account import (
     sends_mails,
 )
 from models.columns import need_id
-from models.cycle import Cycle, Rhythm, list_rhythms, save_rhythm
+from models.cycle import (
+    CYCLES_OF_OWN_ORDERS,
+    Cycle,
+    Rhythm,
+    check_has_cycle,
+    list_rhythms,
+    save_rhythm,
+)
 from models.db import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.tenant import Tenant
@@ -90,7 +98,9 @@ FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
 
 def runs_for(account: Account, cycle: Cycle) -> bool:
-    """Return whether an account has this cycle: some only where its settings ask for them."""
+    """Return whether an account has this cycle: some only where settings ask for them, or with a channel."""
+    if account.kind == OWN and cycle not in CYCLES_OF_OWN_ORDERS:
+        return False
     options = ChannelOptions.model_validate(account.settings)
     match cycle:
         case Cycle.invoicing:
@@ -393,6 +403,7 @@ def _read_deployments(
 def _get_deployment(client: SyncPrefectClient, name: str, cycle: Cycle) -> DeploymentResponse:
     with read_scope() as session:
         account = get_account(session, name)
+    check_has_cycle(name, account.kind, cycle)
     deployment = _read_deployments(client, cycle, (name,)).get(name)
     if deployment is None:
         raise NotFoundError(

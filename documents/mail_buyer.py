@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from documents.giro_code import draw_giro_code, giro_text
+from documents.payments import payment_name
 from documents.text import country_name, get_translations, local_day, mark, money, render
 from models.account import BuyerEvent
 from models.buyer_letter import BuyerLetter
@@ -99,6 +100,7 @@ def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> M
     code = _giro_code(letter)
     values = {
         "letter": letter,
+        "payment": payment_name(letter.payment_method, language),
         "subject": subject,
         "greeting": translate(mark("Hello {name},")).format(name=letter.buyer)
         if letter.buyer

@@ -18,6 +18,7 @@ from documents.paper import (
     tax_ids,
 )
 from documents.paper_priced import line_table, sum_rows, sum_table, tax_notes
+from documents.payments import payment_name
 from documents.roll import ROOM, draw_roll, letterhead, rule
 from documents.text import mark
 from documents.words import Words
@@ -35,7 +36,7 @@ def render_order_paper(
 ) -> bytes:
     """Return the PDF of a confirmation, an offer or a receipt."""
     words = Words(paper.language)
-    title = f"{words.say(TITLES[paper.kind])} {paper.order_number}".strip()
+    title = f"{words.say(TITLES[paper.kind])} {paper.offer_number or paper.order_number}".strip()
     if form is PaperFormat.thermal:
         story = _roll(words, paper, title, logos)
         return draw_roll(story, title=title, author=paper.seller.name, language=paper.language)
@@ -52,12 +53,13 @@ def render_order_paper(
 
 def _info(words: Words, paper: OrderPaper) -> list[tuple[str, str]]:
     say = words.say
+    payment = payment_name(paper.payment_method, paper.language)
     rows = [
         (say(mark("Order no.")), paper.order_number),
         (say(mark("Date")), words.date(paper.dated)),
         (say(mark("Ordered on")), words.date(paper.ordered_on) if paper.ordered_on else ""),
         (say(mark("Good until")), words.date(paper.valid_until) if paper.valid_until else ""),
-        (say(mark("Payment")), paper.payment_method if paper.kind is not PaperKind.receipt else ""),
+        (say(mark("Payment")), payment if paper.kind is not PaperKind.receipt else ""),
         (say(mark("Delivery by")), paper.shipping_method if paper.kind is not PaperKind.receipt else ""),
     ]
     return [(name, value) for name, value in rows if value]
@@ -98,7 +100,7 @@ def _paid(words: Words, paper: OrderPaper) -> list[tuple[str, str, bool]]:
     rows = []
     for each in paper.received:
         pattern = say(mark("Received on {date}")) if each.amount >= 0 else say(mark("Paid back on {date}"))
-        how = [part for part in (each.method, each.reference) if part]
+        how = [part for part in (payment_name(each.method, paper.language), each.reference) if part]
         name = ", ".join([pattern.format(date=words.date(each.on)), *how])
         rows.append((name, words.money(each.amount, paper.currency), False))
     received = sum((each.amount for each in paper.received), Decimal(0))

@@ -14,6 +14,9 @@ from models.columns import code, instant, need_id
 from models.errors import NotFoundError, RuleError
 from models.service import PaymentKind
 
+OWN = "own"
+"""The kind of an account without a channel: its orders are taken by hand, and nothing is told of them."""
+
 
 class Mode(StrEnum):
     draft = "draft"

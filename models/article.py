@@ -1,6 +1,7 @@
 """Article: what is sold; a variant has a parent, a bundle parts (Artikel, Variante, Stückliste)."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -263,6 +264,32 @@ def titles_of(session: Session, article_ids: Sequence[int], language: str = "de"
         if row.language == language or row.article_id not in titles:
             titles[row.article_id] = row.title
     return titles
+
+
+def prices_of(
+    session: Session, article_ids: Iterable[int], group: str = ""
+) -> dict[tuple[int, str], list[tuple[int, Decimal]]]:
+    """Return by article and currency the prices of a group as (from which quantity, for one), ascending."""
+    prices: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
+    rows = session.execute(
+        select(
+            col(ArticlePrice.article_id),
+            col(ArticlePrice.currency),
+            col(ArticlePrice.min_quantity),
+            col(ArticlePrice.amount),
+        )
+        .where(among(col(ArticlePrice.article_id), article_ids), ArticlePrice.price_group == group)
+        .order_by(col(ArticlePrice.min_quantity))
+    )
+    for article_id, currency, least, amount in rows:
+        prices[article_id, currency].append((least, amount))
+    return prices
+
+
+def price_for(prices: Sequence[tuple[int, Decimal]], quantity: int) -> Decimal | None:
+    """Return what one costs of so many, None if there is no such price."""
+    fitting = [amount for least, amount in prices if least <= quantity]
+    return fitting[-1] if fitting else None
 
 
 def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:

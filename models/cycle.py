@@ -10,9 +10,9 @@ from sqlalchemy import Index, PrimaryKeyConstraint, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
-from models.account import Account, Mode
+from models.account import OWN, Account, Mode
 from models.columns import code, instant, need_id, utc_now
-from models.errors import LeaseHeldError, LeaseLostError
+from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.upsert import insert_or_update
 
 TEST_SUFFIX = ":test"
@@ -38,6 +38,19 @@ DOES_WORK_OF: dict[Cycle, tuple[Cycle, ...]] = {
     Cycle.replay: (Cycle.order_import, Cycle.payment_sync, Cycle.shipping_sync),
 }
 """Cycles that do the work of others: they hold the leases of those, too."""
+
+
+CYCLES_OF_OWN_ORDERS = (Cycle.order_release, Cycle.payment_due, Cycle.invoicing, Cycle.buyer_mail)
+"""Cycles that ask no channel: all that an account of the kind `OWN` has."""
+
+
+def check_has_cycle(name: str, kind: str, cycle: Cycle) -> None:
+    """Make sure that a kind of account can have a cycle. Raises: RuleError."""
+    if kind == OWN and cycle not in CYCLES_OF_OWN_ORDERS:
+        raise RuleError(
+            f"Account {name!r} takes orders by hand and has no channel: there is no {cycle} of it, only "
+            f"{', '.join(CYCLES_OF_OWN_ORDERS)}."
+        )
 
 
 class RunState(StrEnum):

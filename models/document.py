@@ -39,8 +39,23 @@ class DocumentKind(StrEnum):
     """Takes a whole invoice back (Rechnungskorrektur)."""
 
 
+class SeriesKind(StrEnum):
+    """What has numbers of its own; those of documents are named as their kinds."""
+
+    invoice = "invoice"
+    credit_note = "credit_note"
+    order = "order"
+    """Of orders taken by hand."""
+    offer = "offer"
+
+
 _LABEL = re.compile(r"(?P<prefix>[A-Z]+)-(?P<year>[0-9]{4})-(?P<number>[0-9]{5,9})")
-PREFIXES = {DocumentKind.invoice: "RE", DocumentKind.credit_note: "RK"}
+PREFIXES: Mapping[SeriesKind, str] = {
+    SeriesKind.invoice: "RE",
+    SeriesKind.credit_note: "RK",
+    SeriesKind.order: "W",
+    SeriesKind.offer: "AN",
+}
 
 
 LONGEST_TEXT = 300
@@ -156,7 +171,7 @@ class DocumentSeries(SQLModel, table=True):
     __table_args__ = (PrimaryKeyConstraint("tenant_id", "kind", "year"),)
 
     tenant_id: int = Field(foreign_key="tenant.id")
-    kind: DocumentKind = code(DocumentKind)
+    kind: SeriesKind = code(SeriesKind)
     year: int
     last: int
 
@@ -225,7 +240,7 @@ def content_hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def take_number(session: Session, tenant_id: int, kind: DocumentKind, year: int) -> int:
+def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int) -> int:
     """Return the next number of a series, taken in the caller's transaction: undone with it, no gap is left.
 
     Whoever asks for one of the same series meanwhile waits until that transaction has ended.
@@ -239,13 +254,18 @@ def take_number(session: Session, tenant_id: int, kind: DocumentKind, year: int)
     return int(session.connection().execute(counted.returning(table.c.last)).scalar_one())
 
 
+def label_of(kind: SeriesKind, year: int, number: int) -> str:
+    """Return a number as it is printed, e.g. RE-2026-00042."""
+    return f"{PREFIXES[kind]}-{year}-{number:05}"
+
+
 def check_numbers(tenant: Tenant) -> None:
     """Make sure that no number can be given a second time. Raises: RuleError, after a restore."""
     if tenant.numbers_in_doubt:
         raise RuleError(
             f"The database was restored, and numbers of tenant {tenant.name!r} may have been given since the "
             f"copy was made: `warenfluss document resume {tenant.name}` with the last ones, e.g. --last "
-            f"{PREFIXES[DocumentKind.invoice]}-2026-00042, goes on after them."
+            f"{PREFIXES[SeriesKind.invoice]}-2026-00042, goes on after them."
         )
 
 
@@ -290,8 +310,9 @@ def issue(
     """
     now = utc_now()
     issued_on = now.astimezone(ISSUE_ZONE).date()
-    number = take_number(session, tenant_id, content.kind, issued_on.year)
-    label = f"{PREFIXES[content.kind]}-{issued_on.year}-{number:05}"
+    series = SeriesKind(content.kind)
+    number = take_number(session, tenant_id, series, issued_on.year)
+    label = label_of(series, issued_on.year, number)
     content = content.model_copy(update={"label": label, "issued_on": issued_on})
     kept = content.model_dump(mode="json")
     document = Document(

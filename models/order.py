@@ -216,6 +216,12 @@ class Order(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
         Index("ix_sales_order_state_placed", "state", "placed_at"),
+        Index(
+            "ix_sales_order_ships_with",
+            "ships_with_id",
+            sqlite_where=text("ships_with_id IS NOT NULL"),
+            postgresql_where=text("ships_with_id IS NOT NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -230,6 +236,9 @@ class Order(SQLModel, table=True):
     trial: bool = Field(default=False, index=True)
     """Imported for inspection in test mode: allocates nothing and goes when the account goes live."""
     merged_into_id: int | None = Field(default=None, foreign_key="sales_order.id")
+    # No foreign key: a table in use would be locked for it.
+    ships_with_id: int | None = None
+    """The same of all orders that go into one parcel: the id of the first of them (`models.together`)."""
     customer_id: int | None = Field(default=None, foreign_key="customer.id", index=True)
     placed_at: datetime = instant(index=True)
     checkout_at: datetime | None = instant(nullable=True)

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from models.account import Account, AccountData, ChannelOptions, Release
 from models.among import among
-from models.article import ArticlePrice
+from models.article import price_for, prices_of
 from models.columns import need_id, utc_now
 from models.country import COUNTRIES, postcode_fits
 from models.order import (
@@ -183,32 +183,16 @@ def _check_methods(facts: Facts, options: ChannelOptions) -> list[Finding]:
 def _check_prices(session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str) -> list[Finding]:
     """Compare prices with those of the articles, in the order's currency and for its quantity."""
     ids = {article_id for each in facts for line in each.lines for article_id, _ in line.articles}
-    prices: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
-    rows = session.execute(
-        select(
-            col(ArticlePrice.article_id),
-            col(ArticlePrice.currency),
-            col(ArticlePrice.min_quantity),
-            col(ArticlePrice.amount),
-        )
-        .where(among(col(ArticlePrice.article_id), ids), ArticlePrice.price_group == group)
-        .order_by(col(ArticlePrice.min_quantity))
-    )
-    for article_id, currency, least, amount in rows:
-        prices[article_id, currency].append((least, amount))
+    prices = prices_of(session, ids, group)
     found = []
     for each in facts:
         for line in each.lines:
             usual = Decimal(0)
             for article_id, quantity in line.articles:
-                fitting = [
-                    amount
-                    for least, amount in prices[article_id, each.currency]
-                    if least <= max(1, line.quantity) * quantity
-                ]
-                if not fitting:
+                price = price_for(prices[article_id, each.currency], max(1, line.quantity) * quantity)
+                if price is None:
                     break
-                usual += fitting[-1] * quantity
+                usual += price * quantity
             else:
                 if line.articles and abs(line.price - usual) * 100 > tolerance * usual:
                     detail = {"price": str(line.price), "usual": str(usual)}

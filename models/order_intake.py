@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.account import AccountData, ChannelOptions, Mode, Side
+from models.account import OWN, AccountData, ChannelOptions, Mode, Side
 from models.among import among
 from models.buyer_mail import tell_of_arrival
 from models.columns import need_id, utc_now
@@ -287,7 +287,7 @@ def _insert_new(
             order_id,
             "imported",
             {"total": str(data.total), "paid": str(data.paid_amount), "lines": len(data.lines)},
-            actor=Actor.channel,
+            actor=Actor.person if account.kind == OWN else Actor.channel,
         )
         for order_id, data in zip(order_ids, new, strict=True)
     ]

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Index, UniqueConstraint, case, func, literal, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
-from models.account import Account
+from models.account import OWN, Account
 from models.among import among
 from models.columns import Code, code, instant, need_id, utc_now
 from models.cycle import Cycle, Lease
@@ -48,6 +48,10 @@ TOLD_IN = {
     OutboundKind.order_notice: Cycle.buyer_mail,
 }
 """The cycle that tells of each."""
+
+
+NO_STATUS = frozenset({OutboundKind.stock, OutboundKind.buyer_mail, OutboundKind.order_notice})
+"""Kinds that tell a channel nothing of an order; the others are of no use where there is no channel."""
 
 
 class OutboundState(StrEnum):
@@ -112,8 +116,11 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
     """Queue subjects that changed; repeating it before they were sent changes nothing but the version.
 
     Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender
-    that there is newer news than it carried.
+    that there is newer news than it carried. What a channel would hear of an order is left out for an account
+    that has none.
     """
+    if kind not in NO_STATUS and session.get_one(Account, account_id).kind == OWN:
+        return
     now = utc_now()
     names = [str(key) for key in keys]
     insert_or_update(

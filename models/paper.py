@@ -121,6 +121,7 @@ class OrderPaper(PricedContent):
     """None, if it goes to the buyer's address."""
     order_number: PrintedNumber = ""
     """None of an offer for which there is no order yet."""
+    offer_number: PrintedNumber = ""
     ordered_on: date | None = None
     valid_until: date | None = None
     """Of an offer."""
@@ -547,7 +548,10 @@ def _address(session: Session, order: Order, role: AddressRole) -> OrderAddress:
 
 
 def _place(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
-    address = _address(session, order, role)
+    return _place_of(_address(session, order, role), tenant)
+
+
+def _place_of(address: OrderAddress, tenant: Tenant) -> Place:
     country = abroad(address, tenant)
     lines = address_lines(address)
     if country and address.state.strip():
@@ -630,21 +634,36 @@ def _parts(asked: Sequence[LinePart], bundles: Mapping[int, Sequence[tuple[int, 
 
 
 def _order_paper(session: Session, order: Order, kind: PaperKind, language: str) -> OrderPaper:
+    places = {role: _address(session, order, role) for role in AddressRole}
+    return price_paper(session, order, _lines(session, order), places, kind, language)
+
+
+def price_paper(
+    session: Session,
+    order: Order,
+    lines: Sequence[OrderLine],
+    places: Mapping[AddressRole, OrderAddress],
+    kind: PaperKind,
+    language: str = "",
+) -> OrderPaper:
+    """Return a paper of an order; with its lines and both its addresses it may be of no table yet.
+
+    Raises: RuleError, if the order does not add up.
+    """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller = _seller(tenant)
-    lines = _lines(session, order)
     check_adds_up(order, lines)
     chosen = [line for line in lines if line.quantity > line.cancelled]
     extras = (order.shipping_amount, order.fee_amount)
     try:
-        tax_fields = _state_tax(session, order, tenant, seller, chosen)
+        tax_fields = _state_tax(order, tenant, seller, places, chosen)
     except RuleError:
         # No invoice could state it.
         printed = [print_line(line, line.quantity - line.cancelled, None) for line in chosen]
         gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
         tax_fields = {"lines": printed, "net": gross, "tax": Decimal(0), "gross": gross}
-    buyer = _place(session, order, tenant, AddressRole.billing)
-    goes_to = _place(session, order, tenant, AddressRole.shipping)
+    buyer = _place_of(places[AddressRole.billing], tenant)
+    goes_to = _place_of(places[AddressRole.shipping], tenant)
     return OrderPaper(
         kind=kind,
         dated=_today(),
@@ -665,7 +684,11 @@ def _order_paper(session: Session, order: Order, kind: PaperKind, language: str)
 
 
 def _state_tax(
-    session: Session, order: Order, tenant: Tenant, seller: SellerData, lines: Sequence[OrderLine]
+    order: Order,
+    tenant: Tenant,
+    seller: SellerData,
+    places: Mapping[AddressRole, OrderAddress],
+    lines: Sequence[OrderLine],
 ) -> dict[str, Any]:
     """Return what a paper of these lines says of them and their tax, as if they left today.
 
@@ -673,7 +696,6 @@ def _state_tax(
     """
     if tenant.country != HOME:
         raise RuleError("Tax is stated by German law alone.")
-    places = {role: _address(session, order, role) for role in AddressRole}
     treatment = treat_order(tenant, seller, places, lines, _today())
     printed = [
         print_line(

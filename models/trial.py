@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from models.columns import need_id
 from models.order import Hold, LinePart, Order, OrderAddress, OrderEvent, OrderLine
+from models.order_origin import OrderOrigin
 from models.payment import Payment
 
 
@@ -25,6 +26,6 @@ def delete_trials(session: Session, order_ids: Sequence[int]) -> None:
     trials = select(Order.id).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True))
     lines = select(OrderLine.id).where(col(OrderLine.order_id).in_(trials))
     session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(lines)))
-    for table in (Hold, OrderEvent, OrderAddress, Payment, OrderLine):
+    for table in (Hold, OrderEvent, OrderAddress, Payment, OrderLine, OrderOrigin):
         session.execute(delete(table).where(col(table.order_id).in_(trials)))
     session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))

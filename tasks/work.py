@@ -25,6 +25,7 @@ from models.cycle import (
     Run,
     RunState,
     begin_run,
+    check_has_cycle,
     cursor_in_test,
     finish_run,
     keep_lease,
@@ -124,6 +125,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
     if data.mode is Mode.draft:
         raise RuleError(f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it.")
+    check_has_cycle(account, data.kind, cycle)
     _spare_collector()
     test = test or data.mode is Mode.test
     run_id = _begin(data, cycle, test=test)

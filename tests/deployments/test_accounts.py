@@ -24,10 +24,10 @@ from deployments.accounts import (
     resume,
     set_interval,
 )
-from models.account import Account, Installation, Mode, get_account
+from models.account import OWN, Account, Installation, Mode, get_account
 from models.activation import set_mode
 from models.columns import need_id
-from models.cycle import Cycle, Rhythm, list_rhythms
+from models.cycle import CYCLES_OF_OWN_ORDERS, Cycle, Rhythm, list_rhythms
 from models.db import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from tests.deployments.conftest import make_account, read
@@ -66,6 +66,18 @@ def test_a_new_account_gets_a_deployment_for_each_cycle(
         assert isinstance(schedule.schedule, IntervalSchedule)
         assert schedule.schedule.interval == timedelta(minutes=minutes)
         assert schedule.active
+
+
+def test_an_account_without_a_channel_asks_none(client: SyncPrefectClient, pool: str, account: str) -> None:
+    """It has the cycles alone that nobody outside is needed for, as its settings ask for them."""
+    with session_scope() as session:
+        row = get_account(session, account)
+        row.kind = OWN
+        session.add(row)
+
+    assert deploy_account(account, pool=pool) == [f"{cycle}/{account}" for cycle in CYCLES_OF_OWN_ORDERS]
+    with pytest.raises(RuleError, match="takes orders by hand"):
+        request_run(account, Cycle.replay)
 
 
 def test_two_runs_of_a_cycle_never_overlap(client: SyncPrefectClient, pool: str, account: str) -> None:

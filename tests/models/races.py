@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from models.account import Account, account_data
+from models.account import OWN, Account, account_data
 from models.columns import need_id
 from models.cycle import Cycle, begin_run
 from models.db import dispose, session_scope, upgrade
@@ -24,20 +24,23 @@ from models.document import DocumentKind, list_documents
 from models.errors import RuleError
 from models.invoicing import correct_invoice, issue_invoice
 from models.matching import DEFAULT_RULES
+from models.offer import accept_offer, find_offer
 from models.order import Actor, Order
 from models.order_intake import save_orders
 from models.order_life import cancel_order
 from models.outbound import OutboundKind, claim_due, lock_claimed, mark_sent
+from models.own_order import OwnAddress, OwnLine, OwnOrder, take_own_order
 from models.payment import record_payment
 from models.pick_items import ScanError
 from models.pick_list import PickMode
 from models.pick_scan import report_short, scan
 from models.picking import begin_walk
 from models.promises import allocate
+from models.service import PaymentKind
 from models.settings import get_settings
 from models.shipment import ParcelData, record_shipment
 from models.stock_moves import set_on_hand
-from tests.support.builders import PLACED_AT, get_order, make_line, make_order
+from tests.support.builders import BILLING, PLACED_AT, get_order, make_line, make_order
 
 WAITING_SECONDS = 60
 TRIES = 10
@@ -85,6 +88,25 @@ def buy(external_id: str, skus: list[str], account_name: str = "nord") -> str:
         lines = [make_line(f"{external_id}-{sku}", sku) for sku in skus]
         save_orders(session, account_data(account), DEFAULT_RULES, [make_order(external_id, *lines)])
     return "bought"
+
+
+def take_by_hand(reference: str) -> str:
+    """Take an order for a mug by telephone; return its number."""
+    with session_scope() as session:
+        account = session.exec(select(Account).where(Account.kind == OWN)).one()
+        asked = OwnOrder(
+            billing=OwnAddress(**BILLING.model_dump()),
+            lines=[OwnLine(article="MUG", quantity=2)],
+            payment=PaymentKind.invoice,
+            reference=reference,
+        )
+        return take_own_order(session, account, asked)[0].external_id
+
+
+def accept_by_hand(number: str) -> str:
+    """Accept an offer; return the order's number."""
+    with session_scope() as session:
+        return accept_offer(session, find_offer(session, number)).external_id
 
 
 def allocate_again(order_id: int, rounds: int) -> str:

@@ -7,7 +7,7 @@ from sqlmodel import col, func, select
 
 from models.columns import need_id
 from models.db import session_scope
-from models.document import Document, DocumentKind, DocumentSeries
+from models.document import Document, DocumentKind, DocumentSeries, SeriesKind
 from models.order import OrderLine
 from tests.models.races import invoice_all, run_at_once
 from tests.support.builders import (
@@ -48,7 +48,7 @@ def test_numbers_have_no_gap_and_nothing_is_invoiced_twice(database: str) -> Non
         ):
             query = select(Document.number).where(Document.kind == kind).order_by(col(Document.number))
             assert session.exec(query).all() == list(range(1, count + 1))
-            last = select(DocumentSeries.last).where(DocumentSeries.kind == kind)
+            last = select(DocumentSeries.last).where(DocumentSeries.kind == SeriesKind(kind))
             assert session.exec(last).one() == count
         assert set(session.exec(select(OrderLine.invoiced)).all()) == {2}
         gross = session.exec(select(func.sum(Document.gross))).one()

@@ -70,9 +70,11 @@ def make_shop(session: Session, name: str = "nord", **settings: Any) -> Shop:
     return Shop(tenant_id, account, need_id(main_warehouse(session, tenant_id).id))
 
 
-def make_account(session: Session, tenant_id: int, name: str, **settings: Any) -> AccountData:
+def make_account(
+    session: Session, tenant_id: int, name: str, kind: str = "afterbuy", **settings: Any
+) -> AccountData:
     """Add a live account."""
-    account = add_account(session, tenant_id, name, "afterbuy", settings)
+    account = add_account(session, tenant_id, name, kind, settings)
     account.mode = Mode.live
     session.flush()
     return account_data(account)

@@ -1,0 +1,513 @@
+"""Own orders: taken by hand, by telephone or anew from another, in an account without a channel.
+
+They come in by the same door as a channel's (`models.order_intake`), under numbers of the tenant's own.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import Field as RecordField
+from sqlmodel import Session, col, select
+
+from models.account import OWN, Account, AccountData, ChannelOptions, Mode, account_data
+from models.article import Article, price_for, prices_of, titles_of
+from models.columns import MAX_COUNT, Amount, need_id, utc_now
+from models.document import ISSUE_ZONE, SeriesKind, check_numbers, label_of, take_number
+from models.errors import RuleError
+from models.matching import MatchBy, MatchRule, Source, find_scanned
+from models.order import (
+    MAX_LINES,
+    Actor,
+    AddressData,
+    AddressRole,
+    Customer,
+    HoldReason,
+    Order,
+    OrderAddress,
+    OrderData,
+    OrderLine,
+    OrderLineData,
+    OrderState,
+    lines_of,
+    lock_order,
+    open_holds,
+    settle_payment_state,
+)
+from models.order_checks import recheck
+from models.order_follow import Matcher, set_match
+from models.order_intake import save_orders
+from models.order_life import add_event
+from models.order_mend import accept
+from models.order_origin import OrderOrigin, OriginKind, find_by_reference, find_exchange
+from models.order_rows import line_values
+from models.payment_due import ask_to_pay
+from models.promises import allocate
+from models.returns import Return, ReturnState, lines_of_return
+from models.service import PaymentKind, Service, ServiceKind, ShippingMethod, list_shipping_methods
+from models.tax import half_up
+from models.tenant import SellerData, Tenant, lock_tenants
+from models.upsert import insert_or_update
+
+RULES = (MatchRule(by=MatchBy.sku, sources=(Source.sku,)),)
+"""A line of an own order names our SKU."""
+
+
+def _in_cents(value: Decimal) -> Decimal:
+    if value < 0 or value != half_up(value):
+        raise ValueError("an amount is at least zero, in whole cents")
+    return value
+
+
+def _is_rate(value: Decimal) -> Decimal:
+    if not 0 <= value < 100:
+        raise ValueError("a tax rate is at least 0 and less than 100 percent")
+    return value
+
+
+Cents = Annotated[Amount, AfterValidator(_in_cents)]
+Rate = Annotated[Amount, AfterValidator(_is_rate)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+
+
+class OwnLine(BaseModel):
+    """Goods as a person asks for them; what is left out is taken from the article."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    article: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+    """SKU or GTIN."""
+    quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
+    price: Cents | None = None
+    """Gross, for one, in the order's currency."""
+    tax_rate: Rate | None = None
+    """In percent."""
+    title: Word = ""
+
+
+class OwnAddress(AddressData):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, str_max_length=320)
+
+
+class OwnOrder(BaseModel):
+    """An order, or an offer, as a person gives it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    billing: OwnAddress
+    shipping: OwnAddress | None = None
+    """None means the billing address."""
+    lines: list[OwnLine] = RecordField(min_length=1, max_length=MAX_LINES)
+    currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
+    """The tenant's, if none is named."""
+    shipping_amount: Cents = Decimal(0)
+    payment: PaymentKind
+    shipping_method: Word = ""
+    """One of the tenant's ways to send goods."""
+    comment: Annotated[str, RecordField(max_length=2000)] = ""
+    """The buyer's."""
+    memo: Annotated[str, RecordField(max_length=2000)] = ""
+    reference: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
+    """Given again, it makes no second order."""
+
+
+def read_own_order(text: str) -> OwnOrder:
+    """Return an order from JSON. Raises: RuleError, with a sentence for each thing that is wrong."""
+    try:
+        return OwnOrder.model_validate_json(text)
+    except ValidationError as error:
+        raise RuleError("\n".join(_faults(error))) from None
+
+
+def read_own_line(
+    article: str, quantity: int = 1, price: Decimal | None = None, tax_rate: Decimal | None = None
+) -> OwnLine:
+    """Return goods that are asked for. Raises: RuleError, with a sentence for each thing that is wrong."""
+    try:
+        return OwnLine(article=article, quantity=quantity, price=price, tax_rate=tax_rate)
+    except ValidationError as error:
+        raise RuleError("\n".join(_faults(error))) from None
+
+
+def _faults(error: ValidationError) -> list[str]:
+    """Return a sentence for each fault, without what was given: it may be a buyer's."""
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        parts = [str(part + 1) if isinstance(part, int) else part for part in fault["loc"]]
+        where = ".".join(parts).replace("lines.", "line ")
+        faults.append(f"{where or 'the file'}: {fault['msg'].removeprefix('Value error, ')}")
+    return faults
+
+
+def pick_own_account(session: Session, tenant_id: int, name: str | None = None) -> Account:
+    """Return the account in which a tenant takes orders by hand: the one named, or the only one.
+
+    Raises: RuleError, if there is none, or another than one to choose from, or it is a draft.
+    """
+    query = select(Account).where(Account.tenant_id == tenant_id, Account.kind == OWN)
+    accounts = {row.name: row for row in session.exec(query.order_by(col(Account.name)))}
+    if not accounts:
+        tenant = session.get_one(Tenant, tenant_id).name
+        raise RuleError(
+            f"Tenant {tenant!r} has no account in which orders are taken by hand: `warenfluss account add "
+            f"NAME --kind {OWN} --tenant {tenant}` adds one."
+        )
+    if name is None and len(accounts) > 1:
+        raise RuleError(f"Orders are taken by hand in several accounts ({', '.join(accounts)}); name one.")
+    if name is not None and name not in accounts:
+        raise RuleError(f"In {name!r} no orders are taken by hand, only in {', '.join(accounts)}.")
+    account = accounts[name] if name is not None else next(iter(accounts.values()))
+    if account.mode is Mode.draft:
+        raise RuleError(
+            f"Account {account.name!r} is a draft; `warenfluss account mode {account.name} live` opens it."
+        )
+    return account
+
+
+def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder:
+    """Return what is asked for with SKUs, titles, prices and tax rates as they are today.
+
+    Raises: RuleError, with a sentence for each line that names no article of ours, or lacks a price or rate.
+    """
+    tenant = session.get_one(Tenant, account.tenant_id)
+    currency = asked.currency or tenant.currency
+    group = ChannelOptions.model_validate(account.settings).price_group
+    taxed = not SellerData.model_validate(tenant.seller).small_business
+    faults, lines = [], []
+    for number, line in enumerate(asked.lines, start=1):
+        found = find_scanned(session, tenant_id=account.tenant_id, code=line.article)
+        if len(found) != 1:
+            what = "several articles have" if found else "no article has"
+            faults.append(f"line {number}: {what} the SKU or GTIN {line.article!r}.")
+            continue
+        article = session.get_one(Article, found[0])
+        price = line.price
+        if price is None:
+            prices = prices_of(session, found, group)[found[0], currency]
+            price = price_for(prices, line.quantity)
+        rate = article.tax_rate if line.tax_rate is None else line.tax_rate
+        if price is None:
+            faults.append(f"line {number}: {article.sku} has no price in {currency}; name one.")
+        elif price != half_up(price):
+            faults.append(
+                f"line {number}: {article.sku} costs {price}, which is not whole cents; name a price."
+            )
+        elif rate is None and taxed:
+            faults.append(f"line {number}: {article.sku} has no tax rate; name one.")
+        else:
+            title = line.title or titles_of(session, found, tenant.language).get(found[0]) or article.sku
+            values = {"article": article.sku, "price": price, "tax_rate": rate, "title": title[:300]}
+            lines.append(line.model_copy(update=values))
+    ways = [way.name for way in list_shipping_methods(session, account.tenant_id)]
+    if asked.shipping_method and asked.shipping_method not in ways:
+        there = ", ".join(ways) or "none yet; `warenfluss method add NAME` adds one"
+        faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {there}.")
+    if faults:
+        raise RuleError("\n".join(faults))
+    return asked.model_copy(update={"lines": lines, "currency": currency})
+
+
+def total_of(order: OwnOrder) -> Decimal:
+    """Return what an order comes to whose prices are filled in."""
+    goods = sum(((line.price or Decimal(0)) * line.quantity for line in order.lines), Decimal(0))
+    return goods + order.shipping_amount
+
+
+def take_own_order(
+    session: Session,
+    account: Account,
+    asked: OwnOrder,
+    kind: OriginKind = OriginKind.phone,
+    *,
+    from_order_id: int | None = None,
+    return_id: int | None = None,
+) -> tuple[Order, bool]:
+    """Take an order in under a number of the tenant's own; return it, and whether it is new.
+
+    What was taken under the same reference before is returned as it is. In test mode it is a trial.
+    Raises: RuleError, as `fill_in`, if the reference was used for something else, or after a restore.
+    """
+    lock_tenants(session, [account.tenant_id])
+    data = account_data(account)
+    asked_hash = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+    if asked.reference and (known := find_by_reference(session, data.id, asked.reference)) is not None:
+        order = session.get_one(Order, known.order_id)
+        if known.asked_hash != asked_hash:
+            raise RuleError(
+                f"The reference {asked.reference!r} belongs to order {order.external_id}, which was asked "
+                "for otherwise; give a new one another reference."
+            )
+        return order, False
+    filled = fill_in(session, data, asked)
+    check_numbers(session.get_one(Tenant, account.tenant_id))
+    _say_methods(session, data.id, filled)
+    year = utc_now().astimezone(ISSUE_ZONE).year
+    number = label_of(SeriesKind.order, year, take_number(session, account.tenant_id, SeriesKind.order, year))
+    record = _record(session, data.id, number, filled, kind)
+    save_orders(session, data, RULES, [record], trial=account.mode is Mode.test)
+    query = select(Order).where(Order.account_id == data.id, Order.external_id == number)
+    order = session.exec(query.execution_options(populate_existing=True)).one()
+    session.add(
+        OrderOrigin(
+            order_id=need_id(order.id),
+            account_id=data.id,
+            kind=kind,
+            reference=asked.reference or None,
+            asked_hash=asked_hash,
+            from_order_id=from_order_id,
+            return_id=return_id,
+        )
+    )
+    session.flush()
+    if from_order_id is not None:
+        _let_repeat_pass(session, order, session.get_one(Order, from_order_id).external_id)
+    return order, True
+
+
+def _record(session: Session, account_id: int, number: str, order: OwnOrder, kind: OriginKind) -> OrderData:
+    now = utc_now()
+    return OrderData(
+        external_id=number,
+        platform=kind,
+        placed_at=now,
+        checkout_at=now,
+        currency=order.currency or "",
+        total=total_of(order),
+        shipping_amount=order.shipping_amount,
+        payment_method=order.payment,
+        payment_method_name=order.payment,
+        shipping_method=order.shipping_method,
+        customer_id=_customer_id(session, account_id, number, order.billing.email),
+        billing=AddressData.model_validate(order.billing.model_dump()),
+        shipping=AddressData.model_validate(order.shipping.model_dump()) if order.shipping else None,
+        buyer_comment=order.comment,
+        memo=order.memo,
+        lines=[line_data(f"{number}-{position}", line) for position, line in enumerate(order.lines, start=1)],
+    )
+
+
+def line_data(external_id: str, line: OwnLine) -> OrderLineData:
+    """Return a line that is filled in as the intake takes it."""
+    return OrderLineData(
+        external_id=external_id,
+        title=line.title,
+        quantity=line.quantity,
+        price=line.price or Decimal(0),
+        tax_rate=line.tax_rate,
+        sku=line.article,
+    )
+
+
+def _customer_id(session: Session, account_id: int, number: str, email: str) -> str:
+    """Return by which id the account knows the buyer with a mail address, a new one if it does not."""
+    if not email:
+        return ""
+    query = select(Customer.external_id).where(Customer.account_id == account_id, Customer.email == email)
+    return session.exec(query.order_by(col(Customer.id))).first() or f"C-{number}"
+
+
+def _say_methods(session: Session, account_id: int, order: OwnOrder) -> None:
+    """Let the account know its ways to pay and send: here they mean what they say."""
+    named = [(ServiceKind.payment, str(order.payment)), (ServiceKind.shipping, order.shipping_method)]
+    rows = [
+        {"account_id": account_id, "kind": kind, "external_id": name, "name": name, "mapped_to": name}
+        for kind, name in named
+        if name
+    ]
+    insert_or_update(session, Service, rows, key=("account_id", "kind", "external_id"), update=("mapped_to",))
+
+
+def _let_repeat_pass(session: Session, order: Order, number: str) -> None:
+    """Let an order pass that is suspected to repeat the one that it was made to repeat."""
+    for hold in open_holds(session, [need_id(order.id)]).get(need_id(order.id), []):
+        if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
+            accept(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
+
+
+def repeat_order(
+    session: Session,
+    order: Order,
+    account: Account,
+    *,
+    prices_of_then: bool = True,
+    payment: PaymentKind | None = None,
+    shipping_method: str | None = None,
+    reference: str = "",
+) -> tuple[Order, bool]:
+    """Take the same goods once more for the same address; return the order, and whether it is new.
+
+    Raises: RuleError, as `take_own_order`, for a line that is not one article, or a payment nobody has named.
+    """
+    lock_order(session, order)
+    lines = [
+        (line, line.quantity - line.cancelled)
+        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        if line.quantity > line.cancelled
+    ]
+    if order.trial or not lines:
+        raise RuleError(f"Order {order.external_id} has nothing that could be repeated.")
+    asked = _like(
+        session,
+        order,
+        [_line_like(session, line, count, of_then=prices_of_then) for line, count in lines],
+        payment or order.payment_kind,
+        shipping_method,
+        order.shipping_amount,
+        reference,
+    )
+    return take_own_order(session, account, asked, OriginKind.repeat, from_order_id=need_id(order.id))
+
+
+def exchange_return(
+    session: Session,
+    row: Return,
+    account: Account,
+    wanted: Sequence[OwnLine] = (),
+    *,
+    payment: PaymentKind = PaymentKind.invoice,
+    reference: str = "",
+) -> tuple[Order, Decimal, bool]:
+    """Take an order for what replaces a return, by default for the same goods at the price of then.
+
+    The return is credited and the order invoiced each by itself. Shipping is not charged again.
+    Returns: the order, by how much it costs more than what comes back, and whether it is new.
+    Raises: RuleError, as `take_own_order`, or if the return was cancelled, or is exchanged already.
+    """
+    order = session.get_one(Order, row.order_id)
+    lock_order(session, order)
+    session.refresh(row)
+    if row.state is ReturnState.cancelled:
+        raise RuleError(f"Return {row.id} was cancelled: there is nothing to exchange.")
+    by_id = {line.id: line for line in lines_of(session, [row.order_id])[row.order_id]}
+    came = row.state is not ReturnState.announced
+    back = [
+        (by_id[each.order_line_id], each.to_stock + each.b_stock + each.scrapped if came else each.announced)
+        for each in lines_of_return(session, need_id(row.id))
+    ]
+    back = [(line, count) for line, count in back if count]
+    asked = _like(
+        session,
+        order,
+        list(wanted) or [_line_like(session, line, count, of_then=True) for line, count in back],
+        payment,
+        None,
+        Decimal(0),
+        reference,
+    )
+    known = find_exchange(session, need_id(row.id))
+    used = find_by_reference(session, need_id(account.id), reference) if reference else None
+    if known is not None and (used is None or used.order_id != known.id):
+        raise RuleError(f"Return {row.id} is exchanged by order {known.external_id} already.")
+    new, is_new = take_own_order(
+        session,
+        account,
+        asked,
+        OriginKind.exchange,
+        from_order_id=row.order_id,
+        return_id=need_id(row.id),
+    )
+    if is_new:
+        detail = {"return": row.id, "by": new.external_id}
+        add_event(session, order, "exchanged", detail, actor=Actor.person)
+        session.flush()
+    worth = sum((line.price * count for line, count in back), Decimal(0))
+    return new, new.total - worth, is_new
+
+
+def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> OwnLine:
+    if line.article_id is None:
+        raise RuleError(
+            f"Line {line.external_id} is not one article of ours; `warenfluss order take` takes it by hand."
+        )
+    sku = session.get_one(Article, line.article_id).sku
+    if not of_then:
+        return OwnLine(article=sku, quantity=quantity)
+    return OwnLine(
+        article=sku,
+        quantity=quantity,
+        price=line.price,
+        tax_rate=line.tax_rate or None,
+        title=line.title[:300],
+    )
+
+
+def _like(
+    session: Session,
+    order: Order,
+    lines: list[OwnLine],
+    payment: PaymentKind | None,
+    shipping_method: str | None,
+    shipping_amount: Decimal,
+    reference: str,
+) -> OwnOrder:
+    """Return an order for the same buyer. Raises: RuleError, if it cannot be made."""
+    if payment is None:
+        raise RuleError(f"Nobody has said how order {order.external_id} is paid; name --payment.")
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+    try:
+        addresses = {row.role: OwnAddress(**row.model_dump(exclude={"order_id", "role"})) for row in rows}
+        return OwnOrder(
+            billing=addresses.get(AddressRole.billing, OwnAddress()),
+            shipping=addresses.get(AddressRole.shipping),
+            lines=lines,
+            currency=order.currency,
+            shipping_amount=shipping_amount,
+            payment=payment,
+            shipping_method=shipping_method if shipping_method is not None else way.name if way else "",
+            reference=reference,
+        )
+    except ValidationError as error:
+        raise RuleError(f"Order {order.external_id} cannot be made anew: {_faults(error)[0]}.") from None
+
+
+def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
+    """Add goods to an own order that waits; the total rises, and its stock is promised if it is there.
+
+    Raises: RuleError, for a channel's order, one that was released, or a line as `fill_in` refuses it.
+    """
+    lock_order(session, order)
+    account = account_data(session.get_one(Account, order.account_id))
+    if account.kind != OWN:
+        raise RuleError(
+            f"Order {order.external_id} is a channel's: what is bought on top is an order of its own."
+        )
+    if order.trial or order.state is not OrderState.open:
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state}: nothing is added."
+        )
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    if len(lines) >= MAX_LINES:
+        raise RuleError(f"An order has at most {MAX_LINES} lines.")
+    asked = OwnOrder(billing=OwnAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice)
+    data = line_data(f"{order.external_id}-{len(lines) + 1}", fill_in(session, account, asked).lines[0])
+    row = OrderLine(
+        order_id=order_id,
+        account_id=order.account_id,
+        external_id=data.external_id,
+        quantity=data.quantity,
+        **line_values(data, len(lines)),
+    )
+    session.add(row)
+    session.flush()
+    matcher = Matcher(session, account, RULES)
+    matcher.add([data])
+    set_match(session, order, row, matcher.of(data))
+    total = order.total + data.price * data.quantity
+    changes: dict[str, Any] = {
+        f"line {data.external_id}": ["", f"{data.quantity} × {data.price}"],
+        "total": [str(order.total), str(total)],
+    }
+    order.total = total
+    settle_payment_state(order)
+    session.add(order)
+    add_event(session, order, "edited", {"changes": changes}, actor=Actor.person)
+    session.flush()
+    allocate(session, [order_id])
+    recheck(session, account, [order_id])
+    ask_to_pay(session, account, [order_id])
+    session.refresh(row)
+    return row
