@@ -18,7 +18,7 @@ ifneq ($(shell test -x $(BIN)/python && cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help install demo test check faults nightly bench lock clean
+.PHONY: help install demo test check faults nightly bench lock states clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ lock: ## Write the lock files from pyproject.toml (ARGS=--upgrade takes newer re
 			esac) \
 			--output-file $$name.lock; \
 	done
+
+states: install ## Draw the states of an order into docs/orders.md
+	@PYTHONPATH=. $(BIN)/python docs/draw_states.py
 
 clean: ## Remove caches and builds; the data folder and .venv stay
 	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

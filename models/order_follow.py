@@ -39,6 +39,7 @@ from models.order import (
 )
 from models.order_life import add_event, cancel_order, hold_order, settle_holds
 from models.order_rows import ORDER_FIELDS, addresses_of, line_values, means, order_values
+from models.order_states import move
 from models.outbound import hand_on
 from models.payment import Payment, take_channel_total
 from models.promises import release_allocation, serve_waiting
@@ -165,7 +166,8 @@ def follow(
     never taken over silently.
     """
     if order.state is OrderState.merged:
-        order.state, order.merged_into_id = OrderState.open, None
+        move(order, OrderState.open, Actor.channel)
+        order.merged_into_id = None
         add_event(session, order, "separated", actor=Actor.channel)
     blocked = _absorb(session, account.id, order, data, known)
     difference = _difference(order, data, blocked, known)
@@ -190,7 +192,7 @@ def follow(
         _follow_lines(session, order, data, matcher, blocked, known)
         _check_total(session, order, data, known)
     if order.state is OrderState.pending and data.checkout_at is not None:
-        order.state = OrderState.open
+        move(order, OrderState.open, Actor.channel)
         add_event(session, order, "checkout_done", actor=Actor.channel)
         tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
     _follow_methods(order, data, methods, edits)
@@ -365,7 +367,9 @@ def _close_absorbed(session: Session, other: Order, order: Order) -> None:
     order.paid_amount += other.paid_amount
     other.paid_amount = Decimal(0)
     settle_holds(session, other, tuple(HoldReason))
-    other.state, other.merged_into_id = OrderState.merged, order.id
+    if other.state is not OrderState.merged:
+        move(other, OrderState.merged, Actor.channel)
+    other.merged_into_id = order.id
     session.add(other)
     session.add(order)
     add_event(session, other, "merged", {"into": order.external_id}, actor=Actor.channel)

@@ -21,6 +21,7 @@ from models.order import (
     lock_order,
     settle_payment_state,
 )
+from models.order_states import check_move, move
 from models.pick_list import note_orders
 from models.promises import release_allocation, serve_waiting
 
@@ -35,6 +36,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
     if order.state is OrderState.shipped:
         raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
+    check_move(order, OrderState.cancelled, actor)
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
     lying = {line.external_id: line.picked for line in lines if line.picked}
@@ -46,7 +48,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     if order.state is not OrderState.pending:
         # Of one whose checkout was never done its buyer has heard nothing.
         tell_buyer(session, order, BuyerEvent.cancelled)
-    order.state = OrderState.cancelled
+    move(order, OrderState.cancelled, actor)
     left = sum((line.price * line.shipped for line in lines), Decimal(0))
     if left:
         left += order.shipping_amount + order.fee_amount

@@ -32,6 +32,7 @@ from models.order import (
 )
 from models.order_checks import recheck
 from models.order_life import add_event, cancel_order, settle_holds
+from models.order_states import move
 from models.payment_due import ask_to_pay
 from models.pick_list import note_orders
 from models.promises import allocate, serve_waiting, shrink_promise
@@ -205,7 +206,8 @@ def take_channels_version(session: Session, order: Order) -> None:
     session.execute(delete(OrderEdit).where(col(OrderEdit.order_id) == order.id))
     settle_holds(session, order, (HoldReason.changed_after_release, HoldReason.cancelled_after_release))
     if order.state is OrderState.released:
-        order.state, order.released_at = OrderState.open, None
+        move(order, OrderState.open, Actor.person)
+        order.released_at = None
     # Told once more as it is, it is not taken for unchanged.
     order.content_hash = ""
     session.add(order)

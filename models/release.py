@@ -26,6 +26,7 @@ from models.order import (
     open_holds,
 )
 from models.order_checks import recheck
+from models.order_states import move
 from models.upsert import insert_rows
 
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
@@ -71,7 +72,8 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
         elif not may_leave_unpaid(order, options) and order.payment_state not in SETTLED:
             done.unpaid += 1
         else:
-            order.state, order.released_at = OrderState.released, utc_now()
+            move(order, OrderState.released, Actor.cycle)
+            order.released_at = utc_now()
             session.add(order)
             done.released.append(order_id)
             events.append(event_values(order_id, "released", {}))
@@ -97,7 +99,8 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
     reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
     if reasons:
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
-    order.state, order.released_at = OrderState.released, utc_now()
+    move(order, OrderState.released, Actor.person)
+    order.released_at = utc_now()
     session.add(order)
     session.add(OrderEvent(order_id=order_id, actor=Actor.person, kind="released"))
     session.flush()

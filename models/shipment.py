@@ -30,6 +30,7 @@ from models.order import (
     lock_order,
     open_holds,
 )
+from models.order_states import move
 from models.outbound import OutboundKind, queue_outbound
 from models.stock_moves import take_out_each
 from models.upsert import insert_returning, insert_rows
@@ -335,10 +336,12 @@ def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipm
 
 def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
     """Write into orders and their histories that parcels left."""
+    actor = Actor.person if told_by is Side.warenfluss else Actor.channel
     for load in loads:
         order = load.data.order
         if load.is_all:
-            order.state, order.shipped_at = OrderState.shipped, load.data.shipped_at
+            move(order, OrderState.shipped, actor)
+            order.shipped_at = load.data.shipped_at
         order.carrier = load.data.carrier
         session.add(order)
     session.flush()
@@ -354,7 +357,7 @@ def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
                     "tracking": [parcel.tracking_number for parcel in load.data.parcels],
                     "units": sum(load.units.values()),
                 },
-                actor=Actor.person if told_by is Side.warenfluss else Actor.channel,
+                actor=actor,
             )
             for load in loads
         ],

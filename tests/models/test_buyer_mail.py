@@ -122,7 +122,8 @@ def test_what_happens_to_an_order_is_queued_once(database: str) -> None:
         expected = ["1 order_received", *["1 payment_received #"] * 2, "1 shipped #", "1 cancelled"]
         assert queued(session) == expected
         settle_outbound(session)
-        cancel_order(session, get_order(session, "1"), actor=Actor.person)
+        with pytest.raises(RuleError, match="is cancelled and does not become cancelled"):
+            cancel_order(session, get_order(session, "1"), actor=Actor.person)
         sell(session, shop)
         assert queued(session) == [], "what was told is told no more"
 

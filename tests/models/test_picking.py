@@ -288,7 +288,7 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
         scan(session, number, "MUG", 2)
         order = get_order(session, "1")
         if kind == "cancelled":
-            cancel_order(session, order, actor=Actor.channel)
+            cancel_order(session, order, actor=Actor.person)
         elif kind == "held":
             hold_order(session, order, HoldReason.changed_after_release, {"changes": {}})
         else:
