@@ -7,11 +7,12 @@ that finds several holds the line with those listed; if none finds any, the line
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic import Field as RecordField
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, delete
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, bindparam, delete
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.among import among
@@ -20,6 +21,7 @@ from models.columns import code, need_id
 from models.errors import RuleError
 from models.listing import Listing
 from models.order import OrderLineData
+from models.upsert import table_of
 
 
 class MatchBy(StrEnum):
@@ -206,28 +208,42 @@ def match_lines(
     return [match or Match() for match in matches]
 
 
-def find_scanned(session: Session, tenant_id: int, code: str) -> list[int]:
-    """Return the articles whose SKU or GTIN a person scanned or typed; none if nobody's is.
+class Scanned(NamedTuple):
+    """An article that a code means."""
+
+    article_id: int
+    sku: str
+    kind: ArticleKind
+
+
+_NUMBERS, _ARTICLES = table_of(ArticleNumber), table_of(Article)
+_SCANNED = (
+    sqlalchemy_select(
+        _NUMBERS.c.kind, _NUMBERS.c.value, _ARTICLES.c.id, _ARTICLES.c.sku, _ARTICLES.c.kind.label("sort")
+    )
+    .join_from(_NUMBERS, _ARTICLES, _ARTICLES.c.id == _NUMBERS.c.article_id)
+    .where(
+        _NUMBERS.c.tenant_id == bindparam("tenant"),
+        _NUMBERS.c.kind.in_([NumberKind.sku, NumberKind.gtin]),
+        _NUMBERS.c.loose == bindparam("loose"),
+        _ARTICLES.c.kind != ArticleKind.parent,
+    )
+)
+
+
+def find_scanned(session: Session, tenant_id: int, code: str) -> list[Scanned]:
+    """Return the articles whose SKU or GTIN a person scanned or typed, by id; none if nobody's is.
 
     Blanks and the zeros before a GTIN do not count; capitals only where a SKU is spelled so.
     """
     loose = loose_form(code[:LONGEST_SCAN])
     if not loose or len(code) > LONGEST_SCAN:
         return []
-    rows = session.execute(
-        select(col(ArticleNumber.kind), col(ArticleNumber.value), col(ArticleNumber.article_id))
-        .join(Article, col(Article.id) == col(ArticleNumber.article_id))
-        .where(
-            col(ArticleNumber.tenant_id) == tenant_id,
-            col(ArticleNumber.kind).in_([NumberKind.sku, NumberKind.gtin]),
-            col(ArticleNumber.loose) == loose,
-            Article.kind != ArticleKind.parent,
-        )
-    ).all()
+    rows = session.connection().execute(_SCANNED, {"tenant": tenant_id, "loose": loose}).all()
     for rules in SCAN_RULES:
         found = {
-            article_id
-            for kind, value, article_id in rows
+            Scanned(article_id, sku, article_kind)
+            for kind, value, article_id, sku, article_kind in rows
             for rule in rules
             if NUMBER_KINDS[rule.by] is kind and rule.normal(value) == rule.normal(code)
         }

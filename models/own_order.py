@@ -182,10 +182,11 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
             what = "several articles have" if found else "no article has"
             faults.append(f"line {number}: {what} the SKU or GTIN {line.article!r}.")
             continue
-        article = session.get_one(Article, found[0])
+        article_id = found[0].article_id
+        article = session.get_one(Article, article_id)
         price = line.price
         if price is None:
-            prices = prices_of(session, found, group)[found[0], currency]
+            prices = prices_of(session, [article_id], group)[article_id, currency]
             price = price_for(prices, line.quantity)
         rate = article.tax_rate if line.tax_rate is None else line.tax_rate
         if price is None:
@@ -197,8 +198,13 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
         elif rate is None and taxed:
             faults.append(f"line {number}: {article.sku} has no tax rate; name one.")
         else:
-            title = line.title or titles_of(session, found, tenant.language).get(found[0]) or article.sku
-            values = {"article": article.sku, "price": price, "tax_rate": rate, "title": title[:300]}
+            title = line.title or titles_of(session, [article_id], tenant.language).get(article_id)
+            values = {
+                "article": article.sku,
+                "price": price,
+                "tax_rate": rate,
+                "title": (title or article.sku)[:300],
+            }
             lines.append(line.model_copy(update=values))
     ways = [way.name for way in list_shipping_methods(session, account.tenant_id)]
     if asked.shipping_method and asked.shipping_method not in ways:

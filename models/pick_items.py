@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, bindparam, func, or_, update
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
@@ -31,8 +31,8 @@ from models.order import (
 )
 from models.pick_list import ON_LIST, PickItem, PickList, PickListState, PickOrder, PickOutcome, whole_units
 from models.stock import Allocation, StockLevel, Warehouse
-from models.tenant import lock_tenants
-from models.upsert import insert_rows, update_rows
+from models.tenant import lock_of, take_lock
+from models.upsert import insert_rows, table_of, update_rows
 
 PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
 """Holds with which what is promised to an order may be picked."""
@@ -69,23 +69,41 @@ class PutBack:
 
 
 def get_list(session: Session, list_id: int) -> PickList:
-    """Return a pick list. Raises: NotFoundError."""
-    pick_list = session.get(PickList, list_id) if 0 < list_id <= MAX_COUNT else None
+    """Return a pick list as it is now. Raises: NotFoundError."""
+    known = 0 < list_id <= MAX_COUNT
+    pick_list = session.get(PickList, list_id, populate_existing=True) if known else None
     if pick_list is None:
-        raise NotFoundError(f"There is no pick list {list_id}; `warenfluss pick list` shows them.")
+        raise unknown_list(list_id)
     return pick_list
+
+
+def unknown_list(list_id: int) -> NotFoundError:
+    return NotFoundError(f"There is no pick list {list_id}; `warenfluss pick list` shows them.")
+
+
+_LOCK_OWNER = lock_of(select(PickList.tenant_id).where(PickList.id == bindparam("list")))
+
+
+def lock_owner(session: Session, list_id: int) -> None:
+    """Lock the tenant of a pick list, if there is such a list."""
+    session.flush()
+    if 0 < list_id <= MAX_COUNT:
+        take_lock(session, _LOCK_OWNER, {"list": list_id})
+
+
+def check_open(list_id: int, state: PickListState) -> None:
+    """Make sure that a list is still walked. Raises: ScanError."""
+    if state is not PickListState.open:
+        raise ScanError(
+            Refusal.list_ended, f"Pick list {list_id} is {state}; nothing on it changes any more."
+        )
 
 
 def lock_open(session: Session, list_id: int) -> PickList:
     """Return a list with its tenant locked. Raises: ScanError, if it has ended."""
+    lock_owner(session, list_id)
     pick_list = get_list(session, list_id)
-    lock_tenants(session, [pick_list.tenant_id])
-    session.flush()
-    session.refresh(pick_list)
-    if pick_list.state is not PickListState.open:
-        raise ScanError(
-            Refusal.list_ended, f"Pick list {list_id} is {pick_list.state}; nothing on it changes any more."
-        )
+    check_open(list_id, pick_list.state)
     return pick_list
 
 
@@ -277,7 +295,14 @@ def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapp
         )
     ]
     taken = {need_id(item.id): item.picked for item in items}
-    count_units(session, [(item, -item.picked) for item in items if item.picked])
+    count_units(
+        session,
+        [
+            Taken(need_id(item.id), item.order_line_id, item.level_id, -item.picked)
+            for item in items
+            if item.picked
+        ],
+    )
     for item in items:
         item.put_back += taken[need_id(item.id)]
         item.quantity = 0
@@ -296,34 +321,80 @@ def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapp
     )
 
 
-def count_units(session: Session, parts: Sequence[tuple[PickItem, int]]) -> None:
+class Taken(NamedTuple):
+    """Units of an item that are counted up, or down if below zero."""
+
+    item_id: int
+    line_id: int
+    level_id: int
+    units: int
+
+
+_ITEMS, _PROMISES = table_of(PickItem), table_of(Allocation)
+_LEVELS, _LINES = table_of(StockLevel), table_of(OrderLine)
+# Made once: to put statements together takes longer than the database needs for them.
+_COUNT_ITEM = (
+    update(_ITEMS).where(_ITEMS.c.id == bindparam("item")).values(picked=_ITEMS.c.picked + bindparam("units"))
+)
+_COUNT_PROMISE = (
+    update(_PROMISES)
+    .where(_PROMISES.c.order_line_id == bindparam("line"), _PROMISES.c.level_id == bindparam("level"))
+    .values(picked=_PROMISES.c.picked + bindparam("units"))
+)
+_PROMISED = (
+    sqlalchemy_select(
+        _LINES.c.id,
+        _LINES.c.allocated,
+        _PROMISES.c.level_id,
+        _LEVELS.c.article_id,
+        _PROMISES.c.quantity,
+        _PROMISES.c.picked,
+    )
+    .select_from(_LINES)
+    .outerjoin(_PROMISES, _PROMISES.c.order_line_id == _LINES.c.id)
+    .outerjoin(_LEVELS, _LEVELS.c.id == _PROMISES.c.level_id)
+)
+_COUNT_LINE = update(_LINES).where(_LINES.c.id == bindparam("line")).values(picked=bindparam("ready"))
+
+
+def count_units(session: Session, parts: Sequence[Taken]) -> None:
     """Count units of items up or down, and with them what lies ready of their lines."""
     if not parts:
         return
-    line_ids = sorted({item.order_line_id for item, _ in parts})
-    for batch in in_batches(line_ids):
-        rows: dict[int, list[tuple[Allocation, int]]] = defaultdict(list)
-        for row, article_id in session.execute(
-            select(Allocation, col(StockLevel.article_id))
-            .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
-            .where(among(col(Allocation.order_line_id), batch))
-            .execution_options(populate_existing=True)
-        ):
-            rows[row.order_line_id].append((row, article_id))
-        by_level = {(row.order_line_id, row.level_id): row for each in rows.values() for row, _ in each}
-        for item, units in parts:
-            if (item.order_line_id, item.level_id) in by_level:
-                by_level[item.order_line_id, item.level_id].picked += units
-        for line in session.exec(
-            select(OrderLine).where(among(col(OrderLine.id), batch)).execution_options(populate_existing=True)
-        ):
-            promised = [(article_id, row.quantity, row.picked) for row, article_id in rows[need_id(line.id)]]
-            line.picked = whole_units(promised, line.allocated)
-            session.add(line)
-    for item, units in parts:
-        item.picked += units
-        session.add(item)
+    counted: dict[tuple[int, int], int] = defaultdict(int)
+    for part in parts:
+        counted[part.line_id, part.level_id] += part.units
     session.flush()
+    connection = session.connection()
+    ready: dict[int, int] = {}
+    promised: set[tuple[int, int]] = set()
+    for batch in in_batches(sorted({part.line_id for part in parts})):
+        lines: dict[int, int] = {}
+        rows: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for line_id, allocated, level_id, article_id, quantity, picked in connection.execute(
+            _PROMISED.where(among(_LINES.c.id, batch))
+        ):
+            lines[line_id] = allocated
+            if level_id is not None:
+                promised.add((line_id, level_id))
+                now = picked + counted.get((line_id, level_id), 0)
+                rows[line_id].append((article_id, quantity, now))
+        ready |= {line_id: whole_units(rows[line_id], allocated) for line_id, allocated in lines.items()}
+    if promised & set(counted):
+        connection.execute(
+            _COUNT_PROMISE,
+            [
+                {"line": line_id, "level": level_id, "units": units}
+                for (line_id, level_id), units in sorted(counted.items())
+                if (line_id, level_id) in promised
+            ],
+        )
+    connection.execute(_COUNT_LINE, [{"line": line_id, "ready": units} for line_id, units in ready.items()])
+    connection.execute(_COUNT_ITEM, [{"item": part.item_id, "units": part.units} for part in parts])
+    # What the session holds of these rows was read before.
+    for row in session.identity_map.values():
+        if isinstance(row, (PickItem, Allocation, OrderLine)):
+            session.expire(row, ["picked"])
 
 
 def units_to_put_back(

@@ -6,32 +6,37 @@ Each order is looked at once more before a unit counts for it. A scan that is re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func
+from sqlalchemy import and_, bindparam, exists, func, or_, update
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.among import among
-from models.article import Article, ArticleKind
+from models.article import ArticleKind
 from models.article_list import skus_by_id
 from models.columns import MAX_COUNT, need_id
 from models.errors import RuleError
-from models.matching import LONGEST_SCAN, find_scanned
-from models.order import SHORTAGES, Hold, Order, OrderEvent
+from models.matching import LONGEST_SCAN, Scanned, find_scanned
+from models.order import SHORTAGES, Hold, Order, OrderEvent, OrderState
 from models.pick_items import (
+    PICKED_ALL_THE_SAME,
     Refusal,
     ScanError,
+    Taken,
     add_items,
+    check_open,
     count_units,
     find_stops,
     lock_open,
+    lock_owner,
     numbers_of,
     pick_event,
     settle_stops,
+    unknown_list,
 )
 from models.pick_list import ON_LIST, PickItem, PickList, PickOrder, PickScan
 from models.promises import allocate, serve_waiting
 from models.stock_moves import write_off_missing
-from models.upsert import insert_rows
+from models.upsert import insert_rows, table_of
 
 SHOWN = 40
 """Characters of a code that a message quotes."""
@@ -90,45 +95,66 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     Raises: ScanError, if the code is unknown, ambiguous or of no article here, if so many are not wanted any
     more, or if the list has ended; then nothing is changed.
     """
-    pick_list = lock_open(session, list_id)
+    tenant_id, scans, is_noted = _begin_scan(session, list_id)
     if not 1 <= quantity <= MAX_COUNT:
         raise ScanError(Refusal.surplus, f"{quantity} is no number of units.")
-    article_id, sku = _identify(session, pick_list, code)
-    noted, stops = _noted(session, list_id)
+    found = _find(session, tenant_id, code)
+    # Of one alone its items say whether it is on the list.
+    article_id, sku = _narrow(session, list_id, code, found) if len(found) > 1 else found[0][:2]
+    noted, stops = _noted(session, list_id) if is_noted else ([], {})
+    connection = session.connection()
     while True:
-        items = _open_items(session, list_id, article_id, stops, quantity)
-        further = find_stops(session, sorted({item.order_id for item in items}))
-        if not further:
+        wanted = {"list": list_id, "article": article_id, "stops": list(stops), "most": quantity}
+        items = connection.execute(_NEXT, wanted).all()
+        if not (stopped := {item.order_id for item in items if item.stops}):
             break
-        stops |= further
-    there = sum(item.quantity - item.picked for item in items)
+        stops |= find_stops(session, sorted(stopped))
+    there = sum(item.left for item in items)
     if there < quantity:
+        _narrow(session, list_id, code, found)
         raise _not_wanted(session, list_id, article_id, sku, there, stops)
-    pick_list.scans += 1
-    session.add(pick_list)
     notices = settle_stops(session, list_id, noted, stops)
-    parts: list[tuple[PickItem, int]] = []
+    parts: list[Taken] = []
+    portions: list[Portion] = []
     rest = quantity
     for item in items:
-        parts.append((item, min(rest, item.quantity - item.picked)))
-        rest -= parts[-1][1]
+        units = min(rest, item.left)
+        parts.append(Taken(item.id, item.order_line_id, item.level_id, units))
+        portions.append(Portion(item.external_id, item.box, units))
+        rest -= units
         if not rest:
             break
     count_units(session, parts)
+    number = scans + 1
+    connection.execute(_NUMBER, {"list": list_id, "number": number})
     insert_rows(
         session,
         PickScan,
         [
             {
                 "pick_list_id": list_id,
-                "number": pick_list.scans,
-                "pick_item_id": need_id(item.id),
-                "quantity": units,
+                "number": number,
+                "pick_item_id": part.item_id,
+                "quantity": part.units,
             }
-            for item, units in parts
+            for part in parts
         ],
     )
-    return _result(session, pick_list, pick_list.scans, article_id, sku, parts, notices)
+    return _result(session, list_id, number, article_id, sku, portions, notices)
+
+
+def _begin_scan(session: Session, list_id: int) -> tuple[int, int, bool]:
+    """Return a list's tenant, locked, the number of its last scan, and whether it has orders that are noted.
+
+    Raises: NotFoundError, ScanError, if it has ended.
+    """
+    lock_owner(session, list_id)
+    asked = {"list": list_id if list_id <= MAX_COUNT else 0}
+    row = session.connection().execute(_OPEN, asked).one_or_none()
+    if row is None:
+        raise unknown_list(list_id)
+    check_open(list_id, row.state)
+    return row.tenant_id, row.scans, row.is_noted
 
 
 def undo(session: Session, list_id: int, *, number: int | None = None, code: str = "") -> ScanResult:
@@ -156,14 +182,28 @@ def undo(session: Session, list_id: int, *, number: int | None = None, code: str
         raise RuleError(f"Pick list {list_id} has no such scan that could be undone.")
     if any(item.picked < taken.quantity for taken, item in rows):
         raise RuleError("What this scan counted is no longer wanted and is to be put back already.")
-    parts = [(item, -taken.quantity) for taken, item in rows]
-    count_units(session, parts)
+    article_id = rows[0][1].article_id
+    count_units(
+        session,
+        [Taken(need_id(item.id), item.order_line_id, item.level_id, -taken.quantity) for taken, item in rows],
+    )
+    where = {
+        order_id: (name, box)
+        for order_id, name, box in session.execute(
+            select(col(Order.id), col(Order.external_id), col(PickOrder.box))
+            .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
+            .where(
+                col(PickOrder.pick_list_id) == list_id,
+                among(col(Order.id), {item.order_id for _, item in rows}),
+            )
+        )
+    }
+    portions = [Portion(*where[item.order_id], taken.quantity) for taken, item in rows]
     for taken, _ in rows:
         session.delete(taken)
     session.flush()
-    article_id = parts[0][0].article_id
     sku = skus_by_id(session, [article_id])[article_id]
-    return _result(session, pick_list, number, article_id, sku, parts, [])
+    return _result(session, list_id, number, article_id, sku, portions, [])
 
 
 def report_short(session: Session, list_id: int, code: str, missing: int | None = None) -> ShortResult:
@@ -230,34 +270,99 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
 
 
 def _identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:
-    """Return the article of a list that a code means. Raises: ScanError."""
+    """Return the article of a list that a code means, and its SKU. Raises: ScanError."""
+    return _narrow(session, need_id(pick_list.id), code, _find(session, pick_list.tenant_id, code))
+
+
+def _show(code: str) -> str:
     shown = "".join(sign for sign in code[: SHOWN + 1] if sign.isprintable())
-    shown = f"{shown[:SHOWN]}…" if len(code) > SHOWN else shown
+    return f"{shown[:SHOWN]}…" if len(code) > SHOWN else shown
+
+
+def _find(session: Session, tenant_id: int, code: str) -> list[Scanned]:
+    """Return the articles that a code may mean. Raises: ScanError, if there are none."""
     if len(code) > LONGEST_SCAN:
-        raise ScanError(Refusal.unknown, f"{shown!r} is too long for a SKU or GTIN.")
-    found = find_scanned(session, pick_list.tenant_id, code)
+        raise ScanError(Refusal.unknown, f"{_show(code)!r} is too long for a SKU or GTIN.")
+    found = find_scanned(session, tenant_id, code)
     if not found:
-        raise ScanError(Refusal.unknown, f"{shown!r} is no SKU or GTIN of an article.")
-    on_list = exists().where(
-        col(PickItem.pick_list_id) == pick_list.id, col(PickItem.article_id) == col(Article.id)
-    )
-    articles = {
-        article_id: (sku, kind, is_here)
-        for article_id, sku, kind, is_here in session.execute(
-            sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind), on_list).where(
-                among(col(Article.id), found)
-            )
+        raise ScanError(Refusal.unknown, f"{_show(code)!r} is no SKU or GTIN of an article.")
+    return found
+
+
+def _narrow(session: Session, list_id: int, code: str, found: Sequence[Scanned]) -> tuple[int, str]:
+    """Return the one article that is on a list, and its SKU. Raises: ScanError, if there is not just one."""
+    on_list = session.exec(
+        select(PickItem.article_id)
+        .where(
+            PickItem.pick_list_id == list_id,
+            among(col(PickItem.article_id), [each.article_id for each in found]),
         )
-    }
-    here = [article_id for article_id in found if articles[article_id][2]]
+        .distinct()
+    ).all()
+    here = [each for each in found if each.article_id in on_list]
     if len(here) > 1:
-        skus = ", ".join(sorted(articles[article_id][0] for article_id in here))
-        raise ScanError(Refusal.ambiguous, f"{shown!r} may be any of {skus}; scan or type the SKU.")
+        skus = ", ".join(sorted(each.sku for each in here))
+        raise ScanError(Refusal.ambiguous, f"{_show(code)!r} may be any of {skus}; scan or type the SKU.")
     if not here:
-        sku, kind, _ = articles[found[0]]
-        advice = "it is a set: scan its parts" if kind is ArticleKind.bundle else "put it back"
-        raise ScanError(Refusal.not_on_list, f"{sku} is not on pick list {pick_list.id}; {advice}.")
-    return here[0], articles[here[0]][0]
+        advice = "it is a set: scan its parts" if found[0].kind is ArticleKind.bundle else "put it back"
+        raise ScanError(Refusal.not_on_list, f"{found[0].sku} is not on pick list {list_id}; {advice}.")
+    return here[0].article_id, here[0].sku
+
+
+_LISTS, _ON, _ITEMS = table_of(PickList), table_of(PickOrder), table_of(PickItem)
+_ORDERS, _HOLDS = table_of(Order), table_of(Hold)
+# Made once, as every scan asks these: to put them together takes longer than the database needs for them.
+_OPEN = sqlalchemy_select(
+    _LISTS.c.tenant_id,
+    _LISTS.c.state,
+    _LISTS.c.scans,
+    exists()
+    .where(_ON.c.pick_list_id == _LISTS.c.id, _ON.c.noted_at.is_not(None), _ON.c.outcome.is_(None))
+    .label("is_noted"),
+).where(_LISTS.c.id == bindparam("list"))
+_NEXT = (
+    sqlalchemy_select(
+        _ITEMS.c.id,
+        _ITEMS.c.order_id,
+        _ITEMS.c.order_line_id,
+        _ITEMS.c.level_id,
+        (_ITEMS.c.quantity - _ITEMS.c.picked).label("left"),
+        _ON.c.box,
+        _ORDERS.c.external_id,
+        or_(
+            _ORDERS.c.state != OrderState.released,
+            exists().where(
+                _HOLDS.c.order_id == _ORDERS.c.id,
+                _HOLDS.c.released_at.is_(None),
+                _HOLDS.c.reason.not_in(PICKED_ALL_THE_SAME),
+            ),
+        ).label("stops"),
+    )
+    .join_from(
+        _ITEMS,
+        _ON,
+        and_(_ON.c.pick_list_id == _ITEMS.c.pick_list_id, _ON.c.order_id == _ITEMS.c.order_id),
+    )
+    .join(_ORDERS, _ORDERS.c.id == _ITEMS.c.order_id)
+    .where(
+        _ITEMS.c.pick_list_id == bindparam("list"),
+        _ITEMS.c.article_id == bindparam("article"),
+        _ITEMS.c.picked < _ITEMS.c.quantity,
+        _ITEMS.c.order_id.not_in(bindparam("stops", expanding=True)),
+    )
+    .order_by(_ITEMS.c.position, _ITEMS.c.id)
+    # Each has one unit at least.
+    .limit(bindparam("most"))
+)
+_OTHERS = _ITEMS.alias()
+_SUMS = sqlalchemy_select(
+    func.sum(_ITEMS.c.quantity),
+    func.sum(_ITEMS.c.picked),
+    sqlalchemy_select(
+        exists().where(_OTHERS.c.pick_list_id == bindparam("list"), _OTHERS.c.picked < _OTHERS.c.quantity)
+    ).scalar_subquery(),
+).where(_ITEMS.c.pick_list_id == bindparam("list"), _ITEMS.c.article_id == bindparam("article"))
+_NUMBER = update(_LISTS).where(_LISTS.c.id == bindparam("list")).values(scans=bindparam("number"))
 
 
 def _open_items(
@@ -327,36 +432,20 @@ def _noted(session: Session, list_id: int) -> tuple[list[PickOrder], dict[int, s
 
 def _result(
     session: Session,
-    pick_list: PickList,
+    list_id: int,
     number: int,
     article_id: int,
     sku: str,
-    parts: Sequence[tuple[PickItem, int]],
+    portions: list[Portion],
     notices: list[str],
 ) -> ScanResult:
-    orders = {
-        order_id: (name, box)
-        for order_id, name, box in session.execute(
-            select(col(Order.id), col(Order.external_id), col(PickOrder.box))
-            .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
-            .where(
-                col(PickOrder.pick_list_id) == pick_list.id,
-                among(col(Order.id), {item.order_id for item, _ in parts}),
-            )
-        )
-    }
-    left = exists().where(
-        col(PickItem.pick_list_id) == pick_list.id, col(PickItem.picked) < col(PickItem.quantity)
+    asked, picked, is_left = (
+        session.connection().execute(_SUMS, {"list": list_id, "article": article_id}).one()
     )
-    asked, picked, is_left = session.execute(
-        select(func.sum(PickItem.quantity), func.sum(PickItem.picked), select(left).scalar_subquery()).where(
-            col(PickItem.pick_list_id) == pick_list.id, col(PickItem.article_id) == article_id
-        )
-    ).one()
     return ScanResult(
         number=number,
         sku=sku,
-        portions=[Portion(*orders[item.order_id], abs(units)) for item, units in parts],
+        portions=portions,
         picked=int(picked),
         asked=int(asked),
         is_complete=not is_left,

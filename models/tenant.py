@@ -3,12 +3,13 @@
 The lock that every change of a tenant's goods goes by (`lock_tenants`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, StringConstraints
 from pydantic import Field as RecordField
-from sqlalchemy import func
+from sqlalchemy import Select, bindparam, func
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 # Whichever table is declared first: the names of its constraints are said there.
@@ -92,17 +93,29 @@ def lock_tenants(session: Session, tenant_ids: Iterable[int]) -> None:
     before any row of theirs and after a lease; several tenants at once, in the order of their ids. Repeating
     it is harmless. SQLite lets one transaction write at a time anyway.
     """
-    if session.get_bind().dialect.name == "sqlite":
-        return
+    take_lock(session, _LOCK, {"tenants": sorted(set(tenant_ids))})
+
+
+def lock_of(tenant_ids: Any) -> Select[Any]:
+    """Return the statement that `take_lock` locks tenants by, whose ids are a query or a parameter."""
     # A process that was stopped in here must not stop all others for ever.
     ended = func.set_config("idle_in_transaction_session_timeout", f"{STANDSTILL_SECONDS}s", True)
-    session.connection().execute(
-        select(col(Tenant.id), ended)
-        .where(col(Tenant.id).in_(set(tenant_ids)))
+    return (
+        sqlalchemy_select(col(Tenant.id), ended)
+        .where(col(Tenant.id).in_(tenant_ids))
         .order_by(col(Tenant.id))
         # Weak enough to let others insert rows that point to the tenant.
         .with_for_update(key_share=True)
     )
+
+
+_LOCK = lock_of(bindparam("tenants", expanding=True))
+
+
+def take_lock(session: Session, lock: Select[Any], parameters: Mapping[str, Any]) -> None:
+    """Lock tenants as `lock_tenants` does, by a statement of `lock_of` that was made once."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.connection().execute(lock, parameters)
 
 
 def pick_tenant(session: Session, name: str | None) -> Tenant:
