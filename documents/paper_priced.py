@@ -152,8 +152,8 @@ def tax_notes(words: Words, content: PricedContent) -> list[str]:
         notes.append(say(text).format(country=where))
     if content.exchange is not None and content.tax:
         exchange = content.exchange
-        average = mark("VAT in {home}: 1 {home} = {rate} {currency}, the average of {month} (§ 16 (6) UStG).")
-        of_day = mark("VAT in {home}: 1 {home} = {rate} {currency}, the rate of {date} (§ 16 (6) UStG).")
+        average = mark("VAT in {home}: 1 {home} = {rate} {currency}, the average of {month}.")
+        of_day = mark("VAT in {home}: 1 {home} = {rate} {currency}, the rate of {date}.")
         notes.append(
             say(average if exchange.source is RateSource.month else of_day).format(
                 home=exchange.currency,

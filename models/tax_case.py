@@ -132,7 +132,8 @@ def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | 
         return None
     rates = treatment.rates
     if rates is None:
-        if told and not treatment.told_at_home:
+        # What the marketplace collects may be in the price.
+        if told and (treatment.collected or not treatment.told_at_home):
             raise RuleError(
                 f"{what}: the channel tells {_percent(told)} tax, and goods to {treatment.country} are free "
                 f"of it ({treatment.case}): correct it there, or say by `warenfluss tenant set` with "

@@ -29,6 +29,42 @@ HOME = AddressData(
 )
 
 
+def test_rates_are_set_by_command(sqlite_database: str) -> None:
+    """Each is refused if it is none, and then nothing is changed."""
+    open_shop()
+    done = [
+        call("tenant", "set", "acme", "--oss-from", "2026-07-01", "--told-rates", "home", "--day-rates"),
+        call("tenant", "exchange-rate", "acme", "chf", "0,9312", "--month", "2026-11"),
+        call("tenant", "exchange-rate", "acme", "CHF", "0.94", "--month", "2026-12"),
+        call("tenant", "vat-rates", "acme", "EE", "24", "13", "9", "--from", "2027-01-01"),
+        call("tenant", "vat-rates", "acme", "EE", "25", "--from", "2027-01-01"),
+    ]
+    assert [each.exit_code for each in done] == [0] * 5, [each.stderr for each in done]
+    (row,) = read("tenant", "list")
+
+    assert row["taxes"] == {
+        "oss_from": "2026-07-01",
+        "below_threshold": False,
+        "told_rates": "home",
+        "day_rates": True,
+        "vat_rates": [{"area": "EE", "since": "2027-01-01", "standard": "25", "reduced": []}],
+        "exchange_rates": {"2026-11": {"CHF": "0.9312"}, "2026-12": {"CHF": "0.94"}},
+    }
+    assert "--oss-from does not fit" in refused("tenant", "set", "acme", "--oss-from", "soon")
+    assert "own currency" in refused("tenant", "exchange-rate", "acme", "EUR", "1", "--month", "2026-11")
+    assert "RATE does not fit" in refused("tenant", "exchange-rate", "acme", "CHF", "0", "--month", "2026-11")
+    assert "AREA or a rate" in refused("tenant", "vat-rates", "acme", "US", "8", "--from", "2027-01-01")
+    for wrong in (
+        ("exchange-rate", "acme", "CHF", "much", "--month", "2026-11"),
+        ("exchange-rate", "acme", "CHF", "1", "--month", "November"),
+        ("vat-rates", "acme", "EE", "24"),
+    ):
+        assert call("tenant", *wrong).exit_code == 2
+    assert read("tenant", "list") == [row]
+    assert call("tenant", "set", "acme", "--oss-from", "").exit_code == 0
+    assert read("tenant", "list")[0]["taxes"]["oss_from"] is None
+
+
 @pytest.fixture
 def shop(sqlite_database: str) -> None:
     """An account whose invoices are made here, with an order of two mugs that left."""

@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from documents.paper import printable
 from documents.paper_invoice import render_invoice
-from models.document import DocumentKind, PaperContent, PaperLine, TaxSum
+from models.document import DocumentKind, Exchange, PaperContent, PaperLine, TaxSum, content_hash
 from models.tenant import SellerData
 
 SELLER = SellerData(
@@ -149,6 +149,77 @@ def test_a_small_business_says_so_and_names_no_tax() -> None:
     assert "Kleinunternehmer nach § 19 UStG" in page
     assert "darin Umsatzsteuer" not in page
     assert "USt." not in page
+
+
+VIENNA: dict[str, Any] = {
+    "buyer": ["Eva Huber", "Ring 1", "1010 Wien"],
+    "buyer_country": "AT",
+    "goes_to": "AT",
+}
+FRANCS = Exchange(
+    currency="EUR", rate=Decimal("0.9312"), source="month", on=date(2026, 11, 1), tax=Decimal("251.89")
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "german", "english"),
+    [
+        (
+            {**VIENNA, "tax_case": "oss"},
+            ["ÖSTERREICH", "Geliefert nach Österreich", "des Bestimmungslandes (Österreich)"],
+            ["AUSTRIA", "Delivered to Austria", "country where the goods go (Austria)"],
+        ),
+        (
+            {**VIENNA, "tax_case": "intra_community", "buyer_vat_id": "ATU13585627"},
+            ["Steuerfreie innergemeinschaftliche Lieferung", "Alle Beträge sind netto",
+             "USt-IdNr. ATU13585627", "USt-IdNr.: DE123456789"],
+            ["Tax-free intra-Community supply", "All amounts are net", "Your VAT ID ATU13585627"],
+        ),
+        (
+            {"tax_case": "export", "goes_to": "CH", "collected_by_channel": True},
+            ["Steuerfreie Ausfuhrlieferung", "(Schweiz) fällige Steuer führt der Marktplatz ab"],
+            ["Tax-free export", "country of destination (Switzerland) is collected by the marketplace"],
+        ),
+        (
+            {"tax_case": "oss", "goes_to": "XI"},
+            ["Nordirland"],
+            ["Northern Ireland"],
+        ),
+        (
+            {"currency": "CHF", "exchange": FRANCS},
+            ["Umsatzsteuer in EUR 251,89 €", "1 EUR = 0,9312 CHF, Durchschnittskurs für 11/2026"],
+            ["of it VAT in EUR €251.89", "1 EUR = 0.9312 CHF, the average of 11/2026"],
+        ),
+        (
+            {"currency": "CHF", "exchange": FRANCS.model_copy(update={"source": "channel"})},
+            ["Tageskurs vom 01.11.2026"],
+            ["the rate of 1 Nov 2026"],
+        ),
+    ],
+)  # fmt: skip
+def test_it_says_by_which_law_it_is_taxed(
+    values: dict[str, Any], german: list[str], english: list[str]
+) -> None:
+    """What § 14a UStG demands of each case, in both languages; and never the words for services."""
+    for language, expected in (("de", german), ("en", english)):
+        (page,) = pages_of(make_content(language=language, **values))
+        text = " ".join(page.split())
+        for words in expected:
+            assert words in text, words
+        assert "Steuerschuldnerschaft" not in text
+
+
+def test_documents_from_before_there_were_cases_stay_as_they_were() -> None:
+    """What they lack they do not say; their content is read unchanged."""
+    old = make_content().model_dump(mode="json", exclude_defaults=True)
+    assert not {"tax_case", "goes_to", "exchange", "buyer_country"} & set(old)
+    kept = content_hash(old)
+
+    content = PaperContent.model_validate(old)
+
+    assert content == make_content()
+    assert content_hash(old) == kept
+    assert "Geliefert nach" not in pages_of(content)[0]
 
 
 @pytest.mark.parametrize(

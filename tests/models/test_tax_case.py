@@ -112,13 +112,15 @@ def test_what_cannot_be_told_is_refused(country: str, values: dict[str, Any], sa
         ("CH", "8000", "0", {}, "0"),
         ("CH", "8000", "19", {}, "goods to CH are free of it"),
         ("CH", "8000", "19", {"told_rates": "home"}, "0"),
+        ("CH", "8000", "8.1", {"told_rates": "home", "collected": True}, "goods to CH are free of it"),
     ],
 )
 def test_the_rate_that_was_told_is_checked(
     country: str, postcode: str, told: str | None, options: dict[str, Any], expected: str
 ) -> None:
     """It is printed if it is one of the country's; otherwise both are named."""
-    treatment = treat(SELLER, TaxOptions.model_validate({**OSS, **options}), Sale(country, postcode, day=DAY))
+    sale = Sale(country, postcode, day=DAY, collected=options.get("collected", False))
+    treatment = treat(SELLER, TaxOptions.model_validate({**OSS, **options}), sale)
     rate = Decimal(told) if told is not None else None
     if not expected.replace(".", "").isdigit():
         with pytest.raises(RuleError, match=expected):
