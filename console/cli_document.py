@@ -162,6 +162,8 @@ def _describe(session: Any, documents: Sequence[Document]) -> list[dict[str, Any
             "tax": document.tax,
             "gross": document.gross,
             "currency": document.currency,
+            "tax_case": document.content.get("tax_case"),
+            "country": document.content.get("goes_to"),
             "corrects": document.content["corrects"] or None,
             "corrected_by": corrected.get(need_id(document.id)),
         }

@@ -9,7 +9,7 @@ from models.errors import RuleError
 from models.tenant import SellerData
 from models.tenant_options import TaxOptions, ToldRates
 from models.vat_area import MEMBER_STATES, NORTHERN_IRELAND, VatArea, vat_area
-from models.vat_id import plain_vat_id, vat_id_country
+from models.vat_id import is_personal, plain_vat_id, vat_id_country
 from models.vat_rates import VatRates, rates_on
 
 HOME = "DE"
@@ -93,7 +93,7 @@ def treat(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
 def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: VatArea) -> tuple[TaxCase, str]:
     """Return the case of goods that go to another member state, and the VAT ID of a business."""
     vat_id = plain_vat_id(sale.vat_id)
-    if vat_id:
+    if vat_id and not is_personal(vat_id):
         country = vat_id_country(vat_id)
         if not country:
             raise RuleError(

@@ -36,6 +36,10 @@ _FORMS = {
     "SK": "[1-9][0-9]{9}",
     "XI": "[0-9]{9}|[0-9]{12}|(GD|HA)[0-9]{3}",
 }
+_PERSONAL = re.compile(
+    # Italy's codice fiscale, where letters may stand for digits, and Spain's DNI and NIE.
+    "[A-Z]{6}[0-9L-NP-V]{2}[A-EHLMPRST][0-9L-NP-V]{2}[A-Z][0-9L-NP-V]{3}[A-Z]|[0-9XYZ][0-9]{7}[A-Z]"
+)
 _COUNTRIES = {"EL": "GR"}
 """Where the letters are not those of the country."""
 _WEIGHTED = {
@@ -53,6 +57,11 @@ _WEIGHTED = {
 def plain_vat_id(text: str) -> str:
     """Return a VAT ID in capitals, without the signs that people put between."""
     return re.sub(r"[\s./\-_]", "", text).upper()
+
+
+def is_personal(text: str) -> bool:
+    """Return whether this is the tax number of a consumer: marketplaces tell them in the place of VAT IDs."""
+    return bool(_PERSONAL.fullmatch(text))
 
 
 def vat_id_country(text: str) -> str:

@@ -102,6 +102,7 @@ def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: P
 
     shown = read("document", "show", label)
     assert shown["drawn"] is True
+    assert (shown["tax_case"], shown["country"]) == ("domestic", "DE")
     assert shown["content"]["buyer"] == ["Jörg Müßig", "Weg 1", "04109 Leipzig"]
     assert label in call("document", "show", label).stdout
     file = tmp_path / "invoice.pdf"

@@ -84,6 +84,18 @@ def test_nobody_sets_the_state_of_an_order_elsewhere() -> None:
     assert find_changes("session.execute(update(Order).where(x).values(state=1))")
 
 
+def test_the_state_of_payment_follows_from_the_amounts() -> None:
+    """One function sets it, and new orders have it by the rule behind that."""
+    setters = [
+        file.name
+        for room in ("models", "tasks", "flows", "deployments", "console")
+        for file in sorted((ROOT / room).rglob("*.py"))
+        if ".payment_state = " in file.read_text("utf-8")
+    ]
+
+    assert setters == ["order.py"]
+
+
 def test_the_page_shows_the_table() -> None:
     """`make states` draws it."""
     page = (ROOT / "docs" / "orders.md").read_text("utf-8")

@@ -40,6 +40,8 @@ def case_of(country: str, seller: SellerData = SELLER, options: Any = OSS, **val
         ("AT", {"options": {**OSS, **HOME}, "day": date(2026, 6, 30)}, ("below_threshold", "AT")),
         ("AT", {"vat_id": "atu 135.85627"}, ("intra_community", "AT")),
         ("FR", {"vat_id": AUSTRIAN}, ("intra_community", "FR")),
+        ("IT", {"postcode": "20121", "vat_id": "RSSMRA85T10A562S"}, ("oss", "IT")),
+        ("ES", {"postcode": "28001", "vat_id": "12345678Z"}, ("oss", "ES")),
         ("MC", {"postcode": "98000"}, ("oss", "FR")),
         ("GB", {}, ("export", "GB")),
         ("GB", {"postcode": "bt1 5gs"}, ("oss", "XI")),
