@@ -96,6 +96,23 @@ class ShipmentItem:
 
 
 @dataclass(frozen=True)
+class CancellationItem:
+    """What is left of an order of which something was cancelled here: absolute figures, never differences."""
+
+    key: str
+    order_external_id: str
+    left: dict[str, int]
+    """Units that the buyer still gets or has got, by the external id of the order line; zero included."""
+    known: dict[str, int]
+    """Units that were known here when they were cancelled, by the same ids."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing of the order is left."""
+        return not any(self.left.values())
+
+
+@dataclass(frozen=True)
 class OrderQuery:
     """Which orders to read: changed or paid since an instant, or from a number on, or just those named."""
 
@@ -116,7 +133,7 @@ class ArticleQuery:
 
 @dataclass(frozen=True)
 class OrderStatus:
-    """What the channel holds of one order's payment and shipping, read back."""
+    """What the channel holds of one order, read back: payment, shipping, what is left of its lines."""
 
     external_id: str
     paid_amount: Decimal
@@ -124,6 +141,9 @@ class OrderStatus:
     shipped_at: datetime | None
     carrier: str
     tracking_numbers: list[str]
+    cancelled: bool
+    lines: dict[str, int]
+    """Units by the external id of the line; of an order that is cancelled what it had."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +173,10 @@ class ReadsOrders(Connection, Protocol):
     def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]: ...
     def fetch_order_statuses(self, external_ids: Sequence[str]) -> list[OrderStatus]: ...
 
+    @property
+    def shows_cancellations(self) -> bool:
+        """Return whether orders that are cancelled there are told as such."""
+
     def is_provisional(self, order_external_id: str) -> bool:
         """Return whether an order's number holds only until its checkout ends: it may be gone by itself."""
 
@@ -172,6 +196,9 @@ class PublishesStatus(Connection, Protocol):
 
     def publish_payments(self, items: Sequence[PaymentItem]) -> list[ItemResult]: ...
     def publish_shipments(self, items: Sequence[ShipmentItem]) -> list[ItemResult]: ...
+
+    def publish_cancellations(self, items: Sequence[CancellationItem]) -> list[ItemResult]:
+        """Cancel orders or parts of them without booking stock; what a channel cannot do is refused."""
 
 
 class ListsServices(Connection, Protocol):

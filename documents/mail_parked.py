@@ -8,6 +8,7 @@ KINDS = {
     OutboundKind.stock: mark("stock"),
     OutboundKind.payment: mark("payments"),
     OutboundKind.shipment: mark("shipments"),
+    OutboundKind.cancellation: mark("cancellations"),
     OutboundKind.buyer_mail: mark("mails to buyers"),
     OutboundKind.order_notice: mark("mails of new orders"),
 }

@@ -135,7 +135,7 @@ def _tell(work: Work, order_ids: Sequence[int], again: Sequence[OutboundKind]) -
     if not order_ids:
         return
     payments = [OutboundKind.payment] if work.options.payments is Side.warenfluss else []
-    for kind in (*payments, OutboundKind.shipment):
+    for kind in (*payments, OutboundKind.cancellation, OutboundKind.shipment):
         if not work.test:
             ask_anew(work.run_id, kind, order_ids, again=kind in again)
         tell_all(work, kind, order_ids, again=kind in again)

@@ -1,4 +1,4 @@
-"""The cycle `shipping-sync`: a channel hears what has left, with carrier, tracking number and date."""
+"""The cycle `shipping-sync`: a channel hears what has left, with carrier and number, and what never will."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,7 +13,7 @@ from tasks.work import work_on
 
 @flow(**declared(Cycle.shipping_sync))
 def shipping_sync(account: str, test: bool = False) -> State:
-    """Tell the channel each shipment that it has not heard of yet.
+    """Tell the channel each cancellation and each shipment that it has not heard of yet.
 
     Args:
         account: Name of the account to tell.
@@ -22,6 +22,7 @@ def shipping_sync(account: str, test: bool = False) -> State:
     try:
         with work_on(account, Cycle.shipping_sync, test=test) as work:
             refresh_services(work.run_id)
+            tell_all(work, OutboundKind.cancellation)
             tell_all(work, OutboundKind.shipment)
     except LeaseHeldError as error:
         return stepped_aside(str(error))

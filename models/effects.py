@@ -17,7 +17,7 @@ from models.outbound import Outbound, OutboundKind, OutboundState, list_named
 from models.payment import Payment
 from models.shipment import Parcel, Shipment
 
-TOLD_KINDS = (OutboundKind.payment, OutboundKind.shipment)
+TOLD_KINDS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
 """What a channel is told of an order; stock is told of an article."""
 
 
@@ -32,15 +32,25 @@ class EffectKind(StrEnum):
     shipment_booked = "shipment booked"
     payment_told = "payment told"
     shipment_told = "shipment told"
+    cancellation_told = "cancellation told"
     payment_waits = "payment to be told"
     shipment_waits = "shipment to be told"
+    cancellation_waits = "cancellation to be told"
     cancelled = "cancelled"
     merged = "merged"
     at_channel = "read at the channel"
 
 
-TOLD = {OutboundKind.payment: EffectKind.payment_told, OutboundKind.shipment: EffectKind.shipment_told}
-WAITS = {OutboundKind.payment: EffectKind.payment_waits, OutboundKind.shipment: EffectKind.shipment_waits}
+TOLD = {
+    OutboundKind.payment: EffectKind.payment_told,
+    OutboundKind.shipment: EffectKind.shipment_told,
+    OutboundKind.cancellation: EffectKind.cancellation_told,
+}
+WAITS = {
+    OutboundKind.payment: EffectKind.payment_waits,
+    OutboundKind.shipment: EffectKind.shipment_waits,
+    OutboundKind.cancellation: EffectKind.cancellation_waits,
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,8 @@ def effects_of(session: Session, account_id: int, numbers: Sequence[str]) -> lis
                 add(EffectKind.article_found, label, articles[need_id(line.id)])
             if line.allocated:
                 add(EffectKind.stock_promised, label, f"{line.allocated} of {line.quantity}")
+            if line.cancelled and order.state is not OrderState.cancelled:
+                add(EffectKind.cancelled, label, f"{line.cancelled} of {line.quantity}")
         for hold in holds.get(order_id, []):
             line_name = names.get(hold.order_line_id, "")
             add(EffectKind.held, f"line {line_name}" if line_name else "", hold.reason, hold.created_at)
@@ -223,6 +235,9 @@ def _said(row: Outbound) -> str:
     """Return what a channel was told, as far as it tells nothing of the buyer."""
     if row.kind is OutboundKind.payment:
         return f"{row.sent_values.get('paid_amount', '?')} in all"
+    if row.kind is OutboundKind.cancellation:
+        units = [pair.partition("=")[2] for pair in str(row.sent_values.get("left", "")).split("\n")]
+        return f"{sum(int(each) for each in units if each)} units left"
     tracking = [number for number in str(row.sent_values.get("tracking", "")).split("\n") if number]
     return f"shipped {row.sent_values.get('shipped_at', '?')}, {len(tracking)} tracking numbers"
 

@@ -575,6 +575,14 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
     return lines
 
 
+def edits_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Return for each order by field what the channel had told of what people changed here since."""
+    edits: dict[int, dict[str, str]] = {}
+    for edit in session.exec(select(OrderEdit).where(among(col(OrderEdit.order_id), order_ids))):
+        edits.setdefault(edit.order_id, {})[edit.field] = edit.told
+    return edits
+
+
 def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
     """Return the holds of each order that nobody has released yet."""
     rows = session.exec(

@@ -27,10 +27,10 @@ from models.order import (
     Order,
     OrderAddress,
     OrderData,
-    OrderEdit,
     OrderLine,
     OrderLineData,
     OrderState,
+    edits_of,
     lines_of,
     lock_order,
     open_holds,
@@ -125,9 +125,7 @@ class Known:
         self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
         for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
             self._addresses[row.order_id][row.role] = row
-        self._edits: dict[int, dict[str, str]] = {order_id: {} for order_id in ids}
-        for edit in session.exec(select(OrderEdit).where(among(col(OrderEdit.order_id), ids))):
-            self._edits[edit.order_id][edit.field] = edit.told
+        self._edits = edits_of(session, ids)
 
     def lines(self, order: Order) -> list[OrderLine]:
         """Return the lines of an order by position."""
@@ -142,7 +140,7 @@ class Known:
 
     def edits(self, order: Order) -> dict[str, str]:
         """Return by field what the channel told of what people changed here since."""
-        return self._edits[need_id(order.id)]
+        return self._edits.get(need_id(order.id), {})
 
     def forget_lines(self, *orders: Order) -> None:
         """Read the lines of these orders anew when they are next asked for."""
@@ -364,8 +362,9 @@ def _absorb(
 def _close_absorbed(session: Session, other: Order, order: Order) -> None:
     """Close an order whose last line has moved; its money moves along, as its shipments did."""
     session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
-    order.paid_amount += other.paid_amount
-    other.paid_amount = Decimal(0)
+    for name in ("paid_amount", "refunded_amount", "authorised_amount"):
+        setattr(order, name, getattr(order, name) + getattr(other, name))
+        setattr(other, name, Decimal(0))
     settle_holds(session, other, tuple(HoldReason))
     if other.state is not OrderState.merged:
         move(other, OrderState.merged, Actor.channel)

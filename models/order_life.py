@@ -22,6 +22,7 @@ from models.order import (
     settle_payment_state,
 )
 from models.order_states import check_move, move
+from models.outbound import OutboundKind, queue_outbound
 from models.pick_list import note_orders
 from models.promises import release_allocation, serve_waiting
 
@@ -29,6 +30,7 @@ from models.promises import release_allocation, serve_waiting
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     """Cancel what has not left yet and give its stock back; the buyer owes what has left alone.
 
+    The channel is told, unless it did so itself.
     Raises: RuleError, if it is merged or shipped.
     """
     lock_order(session, order)
@@ -45,6 +47,8 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
         session.add(line)
+    if actor is not Actor.channel and not order.trial:
+        queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])
     if order.state is not OrderState.pending:
         # Of one whose checkout was never done its buyer has heard nothing.
         tell_buyer(session, order, BuyerEvent.cancelled)

@@ -33,6 +33,7 @@ from models.order import (
 from models.order_checks import recheck
 from models.order_life import add_event, cancel_order, settle_holds
 from models.order_states import move
+from models.outbound import OutboundKind, queue_outbound
 from models.payment_due import ask_to_pay
 from models.pick_list import note_orders
 from models.promises import allocate, serve_waiting, shrink_promise
@@ -78,7 +79,7 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
 def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int, *, actor: Actor) -> None:
     """Cancel units of a line, so that this many are left to be sent or have left; the total falls with them.
 
-    Nothing is cancelled of what has left. The last unit of an order cancels the order.
+    The channel is told. Nothing is cancelled of what has left. The last unit of an order cancels the order.
     Raises: RuleError, for more than there is, less than has left, or an order that cannot be changed.
     """
     _lock_mendable(session, order)
@@ -112,6 +113,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     session.add(line)
     session.add(order)
     session.flush()
+    queue_outbound(session, order.account_id, OutboundKind.cancellation, [need_id(order.id)])
     allocate(session, [need_id(order.id)])
     if quantity == line.shipped:
         settle_holds(session, order, tuple(HoldReason), line.id)

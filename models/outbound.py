@@ -34,6 +34,8 @@ class OutboundKind(StrEnum):
     stock = "stock"
     payment = "payment"
     shipment = "shipment"
+    cancellation = "cancellation"
+    """What is left of an order of which something was cancelled here."""
     buyer_mail = "buyer_mail"
     """A mail to a buyer: told once, whatever comes later (`models.buyer_mail`)."""
     order_notice = "order_notice"
@@ -44,6 +46,7 @@ TOLD_IN = {
     OutboundKind.stock: Cycle.stock_export,
     OutboundKind.payment: Cycle.payment_sync,
     OutboundKind.shipment: Cycle.shipping_sync,
+    OutboundKind.cancellation: Cycle.shipping_sync,
     OutboundKind.buyer_mail: Cycle.buyer_mail,
     OutboundKind.order_notice: Cycle.buyer_mail,
 }
@@ -195,7 +198,7 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
 
 def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
     """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
-    for kind in (OutboundKind.payment, OutboundKind.shipment):
+    for kind in (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation):
         rows = list_named(session, account_id, kind, [order_id])
         if any(row.state is not OutboundState.sent for row in rows):
             queue_outbound(session, account_id, kind, [heir_id])

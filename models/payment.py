@@ -61,12 +61,13 @@ def record_payment(
 ) -> Payment:
     """Record money that was received here, and queue it for the channel if payments are handled here.
 
-    Raises: RuleError, for an amount of zero or an order that is cancelled, merged or a trial.
+    Money may come late for an order that was cancelled: it then shows as overpaid until it is given back.
+    Raises: RuleError, for an amount of zero or an order that is merged or a trial.
     """
     if amount == 0:
         raise RuleError("A payment needs an amount.")
     lock_order(session, order)
-    if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
+    if order.trial or order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
     session.flush()
@@ -126,9 +127,11 @@ def take_channel_total(
 ) -> bool:
     """Bring an order to the total that the channel says was received; return whether that is news.
 
-    Where payments are handled here, a lower total there only means that our news has not arrived yet.
+    Where payments are handled here, a lower total there only means that our news has not arrived yet. Of what
+    was given back here the channel may know nothing, or not yet: up to that a higher total is no news.
     """
-    difference = total - order.paid_amount
+    with_refunds = order.paid_amount + order.refunded_amount
+    difference = total - min(max(total, order.paid_amount), with_refunds)
     if difference == 0 or (difference < 0 and handled_by is Side.warenfluss):
         return False
     _add(session, order, Side.channel, difference, paid_at, method, "")

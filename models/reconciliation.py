@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import BaseModel
-from sqlalchemy import UniqueConstraint, case, exists, func, null, or_, update
+from sqlalchemy import String, UniqueConstraint, and_, case, cast, exists, func, null, or_, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.account import Account, Side
@@ -15,7 +15,7 @@ from models.columns import code, instant, need_id, utc_now
 from models.cycle import Run
 from models.errors import NotFoundError
 from models.listing import Listing
-from models.order import Hold, HoldReason, Order, OrderData, OrderLine, OrderState, lines_of
+from models.order import Hold, HoldReason, Order, OrderData, OrderLine, OrderState, edits_of, lines_of
 from models.order_follow import MOVABLE, foreign_owners, line_difference, owners_of_lines
 from models.order_intake import is_old_news
 from models.order_rows import content_hash
@@ -35,7 +35,17 @@ class DifferenceKind(StrEnum):
     """Its amounts, lines or state."""
     payment = "payment"
     shipment = "shipment"
+    cancellation = "cancellation"
     stock = "stock"
+
+
+TOLD_BY = {
+    DifferenceKind.payment: OutboundKind.payment,
+    DifferenceKind.shipment: OutboundKind.shipment,
+    DifferenceKind.cancellation: OutboundKind.cancellation,
+    DifferenceKind.stock: OutboundKind.stock,
+}
+"""What tells the channel of each that it can be told of."""
 
 
 class Remedy(StrEnum):
@@ -137,12 +147,14 @@ def differing_contents(
     """Return in what orders of the channel differ from ours: missing here, other amounts, lines or state.
 
     What order import leaves alone on purpose is no difference: history, orders that are held over a change
-    after their release or were changed before they were held, and what was cancelled here.
+    after their release or were changed before they were held, what a person changed here, and what was
+    cancelled here.
     """
     orders = orders_by_number(session, account_id, told, trial=trial)
     owners = owners_of_lines(session, account_id, told.values(), trial=trial)
     ids = [need_id(order.id) for order in orders.values()]
     lines, holds = lines_of(session, ids), holds_over_changes(session, ids)
+    edits = edits_of(session, ids)
     findings: list[Finding] = []
     for number, data in told.items():
         order = orders.get(number)
@@ -158,7 +170,11 @@ def differing_contents(
         order_id = need_id(order.id)
         if order.state is not OrderState.cancelled:
             own_lines, own_holds = lines.get(order_id, []), holds.get(order_id, [])
-            findings += _differing_content(order, data, own_lines, own_holds)
+            findings += [
+                finding
+                for finding in _differing_content(order, data, own_lines, own_holds)
+                if edits.get(order_id, {}).get(finding.field) != finding.there
+            ]
     return findings
 
 
@@ -219,6 +235,8 @@ def differing_payment(
     if ours_lead and paid_there < order.paid_amount:
         # Less than the channel itself had told: perhaps it paid back, and being told would undo that.
         remedy = Remedy.tell if paid_there >= from_channel else Remedy.decide
+    elif ours_lead and paid_there <= order.paid_amount + order.refunded_amount:
+        remedy = Remedy.tell
     return Finding(
         DifferenceKind.payment,
         order.external_id,
@@ -246,18 +264,38 @@ def orders_by_number(
 def list_recent_orders(
     session: Session, account_id: int, since: datetime, after_id: int, limit: int, *, trial: bool
 ) -> list[tuple[int, str]]:
-    """Return id and number of living orders that something happened to here since an instant, by id."""
+    """Return id and number of orders that something happened to here since an instant, by id.
+
+    Of those that are cancelled, the ones that the channel was told of since.
+    """
     rows = session.execute(
         select(col(Order.id), col(Order.external_id))
         .where(
             col(Order.account_id) == account_id,
             col(Order.id) > after_id,
             col(Order.trial).is_(trial),
-            col(Order.state).not_in([OrderState.merged, OrderState.cancelled]),
             or_(
-                col(Order.changed_at) >= since,
-                exists().where(col(Payment.order_id) == col(Order.id), col(Payment.recorded_at) >= since),
-                exists().where(col(Shipment.order_id) == col(Order.id), col(Shipment.recorded_at) >= since),
+                and_(
+                    col(Order.state).not_in([OrderState.merged, OrderState.cancelled]),
+                    or_(
+                        col(Order.changed_at) >= since,
+                        exists().where(
+                            col(Payment.order_id) == col(Order.id), col(Payment.recorded_at) >= since
+                        ),
+                        exists().where(
+                            col(Shipment.order_id) == col(Order.id), col(Shipment.recorded_at) >= since
+                        ),
+                    ),
+                ),
+                and_(
+                    col(Order.state) == OrderState.cancelled,
+                    exists().where(
+                        col(Outbound.account_id) == account_id,
+                        col(Outbound.kind) == OutboundKind.cancellation,
+                        col(Outbound.key) == cast(col(Order.id), String),
+                        col(Outbound.sent_at) >= since,
+                    ),
+                ),
             ),
         )
         .order_by(col(Order.id))
@@ -485,8 +523,7 @@ def tell_again(session: Session, difference: Difference) -> bool:
     else:
         orders = orders_by_number(session, account_id, [difference.subject], trial=False)
         keys = [need_id(order.id) for order in orders.values()]
-        paid = difference.kind is DifferenceKind.payment
-        kind = OutboundKind.payment if paid else OutboundKind.shipment
+        kind = TOLD_BY[difference.kind]
     queue_outbound(session, account_id, kind, keys)
     difference.mended_at = utc_now()
     session.add(difference)

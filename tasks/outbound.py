@@ -7,7 +7,6 @@ afterwards, a row that may have gone out is known, and is looked up at the chann
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from prefect.logging import get_run_logger
@@ -16,21 +15,17 @@ from sqlmodel import Session
 from connectors.base import (
     Channel,
     ItemResult,
-    OrderStatus,
     Outcome,
-    ParcelItem,
     PaymentItem,
     ShipmentItem,
-    StockItem,
 )
 from connectors.errors import ConnectorError, RecordError, RequestRefusedError
-from models.account import Side
 from models.columns import need_id, utc_now
 from models.cycle import Counts
 from models.db import read_scope, session_scope
 from models.errors import LeaseLostError
-from models.listing import Listing, get_listings
-from models.order import lines_of, list_tellable
+from models.listing import Listing
+from models.order import list_tellable
 from models.outbound import (
     Keys,
     Outbound,
@@ -53,17 +48,14 @@ from models.outbound import (
     queue_outbound,
     release_claim,
 )
-from models.payment import payments_of
 from models.restored import end_doubt, forget_published, has_caught_up, list_waiting, restored_at
-from models.shipment import contents_of, shipments_of
-from models.stock import offer_of, touch_account
+from models.stock import touch_account
 from models.tenant import lock_tenants
-from tasks.reports import LOCAL
 from tasks.retries import step
+from tasks.told import ITEMS_OF, Item, publish, stands_there, values_of
 from tasks.work import Work, work_of
 
 DOUBTS_AT_ONCE = 1000
-Item = StockItem | PaymentItem | ShipmentItem
 
 
 @dataclass(frozen=True)
@@ -189,7 +181,7 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.letters:
         try:
-            results = _publish(work.channel, kind, [letter.item for letter in batch.letters])
+            results = publish(work.channel, kind, [letter.item for letter in batch.letters])
         except ConnectorError:
             _give_back(work, batch.letters)
             raise
@@ -227,7 +219,7 @@ def preview_batch(
         batch = _build(session, work, kind, rows)
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.letters:
-        for result in _publish(work.channel, kind, [letter.item for letter in batch.letters]):
+        for result in publish(work.channel, kind, [letter.item for letter in batch.letters]):
             counts.would_send += result.outcome is Outcome.would_send
             counts.failed += result.outcome is not Outcome.would_send
             for name, value in (result.fields or {"result": result.message}).items():
@@ -286,105 +278,17 @@ def _batch_size(work: Work, kind: OutboundKind) -> int:
 
 def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outbound]) -> _Batch:
     """Work out what each row has to say now; one that has nothing to say is idle."""
-    build = {
-        OutboundKind.stock: _stock_items,
-        OutboundKind.payment: payment_items,
-        OutboundKind.shipment: shipment_items,
-    }[kind]
-    items = build(session, work, [int(row.key) for row in rows])
+    items = ITEMS_OF[kind](session, work, [int(row.key) for row in rows])
     batch = _Batch()
     for row in rows:
         item = items.get(int(row.key))
         if item is None:
             batch.idle += 1
         else:
-            if not isinstance(item, StockItem):
+            if isinstance(item, PaymentItem | ShipmentItem):
                 item = replace(item, repeat=row.repeat_version == row.version)
             batch.letters.append(_Letter(need_id(row.id), row.version, row.changed_at, item))
     return batch
-
-
-def _stock_items(session: Session, work: Work, listing_ids: Sequence[int]) -> dict[int, Item]:
-    listings = get_listings(session, listing_ids)
-    quantities = offer_of(session, work.account.id, listings)
-    items: dict[int, Item] = {}
-    for listing in listings:
-        listing_id = need_id(listing.id)
-        if listing_id in quantities and quantities[listing_id] != listing.published_quantity:
-            items[listing_id] = StockItem(str(listing_id), listing.external_id, quantities[listing_id])
-    return items
-
-
-def payment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
-    """Return by order what its channel is to know of payments; one without any is missing."""
-    items: dict[int, Item] = {}
-    for order in list_tellable(session, order_ids):
-        payments = payments_of(session, need_id(order.id))
-        if payments:
-            last = payments[-1]
-            items[need_id(order.id)] = PaymentItem(
-                key=str(order.id),
-                order_external_id=order.external_id,
-                paid_amount=order.paid_amount,
-                paid_at=last.paid_at,
-                method_name=order.payment_method_name,
-                reference=last.reference,
-            )
-    return items
-
-
-def shipment_items(session: Session, _work: Work, order_ids: Sequence[int]) -> dict[int, Item]:
-    """Return by order what its channel is to know of shipments; one that we shipped nothing of is missing."""
-    items: dict[int, Item] = {}
-    for order in list_tellable(session, order_ids):
-        order_id = need_id(order.id)
-        shipments = [pair for pair in shipments_of(session, order_id) if pair[0].told_by is Side.warenfluss]
-        if not shipments:
-            continue
-        parcels = [parcel for _, parcels in shipments for parcel in parcels]
-        contents = contents_of(session, [need_id(parcel.id) for parcel in parcels])
-        line_ids = {need_id(line.id): line.external_id for line in lines_of(session, [order_id])[order_id]}
-        items[order_id] = ShipmentItem(
-            key=str(order_id),
-            order_external_id=order.external_id,
-            shipped_at=shipments[-1][0].shipped_at,
-            carrier=shipments[-1][0].carrier,
-            parcels=[
-                ParcelItem(
-                    tracking_number=parcel.tracking_number,
-                    lines={
-                        line_ids[line_id]: quantity
-                        for line_id, quantity in contents[need_id(parcel.id)].items()
-                        if line_id in line_ids
-                    },
-                    weight_grams=parcel.weight_grams,
-                )
-                for parcel in parcels
-            ],
-        )
-    return items
-
-
-def values_of(item: Item) -> dict[str, str]:
-    """Return what is compared when a write has to be looked up."""
-    if isinstance(item, StockItem):
-        return {"external_id": item.external_id, "quantity": str(item.quantity)}
-    if isinstance(item, PaymentItem):
-        return {"external_id": item.order_external_id, "paid_amount": str(item.paid_amount)}
-    tracking = [parcel.tracking_number for parcel in item.parcels if parcel.tracking_number]
-    return {
-        "external_id": item.order_external_id,
-        "tracking": "\n".join(tracking),
-        "shipped_at": item.shipped_at.isoformat(),
-    }
-
-
-def _publish(channel: Channel, kind: OutboundKind, items: Sequence[Item]) -> list[ItemResult]:
-    if kind is OutboundKind.stock:
-        return channel.publish_stock([item for item in items if isinstance(item, StockItem)])
-    if kind is OutboundKind.payment:
-        return channel.publish_payments([item for item in items if isinstance(item, PaymentItem)])
-    return channel.publish_shipments([item for item in items if isinstance(item, ShipmentItem)])
 
 
 def _note_results(
@@ -484,20 +388,3 @@ def _read_back(
         key for key, status in found.items() if status is not None and stands_there(kind, told[key], status)
     }
     return arrived, {key for key, status in found.items() if status is None}
-
-
-def stands_there(kind: OutboundKind, values: Mapping[str, str], status: OrderStatus) -> bool:
-    """Return whether a channel holds what it was, or is to be, told of an order; `values` of `values_of`."""
-    if kind is OutboundKind.payment:
-        return status.paid_amount == Decimal(values["paid_amount"])
-    numbers = [number for number in values["tracking"].split("\n") if number]
-    shipped_at = datetime.fromisoformat(values["shipped_at"])
-    return _is_date_of(status.shipped_at, shipped_at) and set(numbers) <= set(status.tracking_numbers)
-
-
-def _is_date_of(told: datetime | None, at: datetime) -> bool:
-    """Return whether what a channel keeps as a date is an instant of ours: its second, or its day alone."""
-    if told is None:
-        return False
-    there, here = told.astimezone(LOCAL), at.astimezone(LOCAL).replace(microsecond=0)
-    return there == here or there == here.replace(hour=0, minute=0, second=0)

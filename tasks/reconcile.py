@@ -18,14 +18,16 @@ from models.aside import open_asides
 from models.columns import need_id
 from models.cycle import find_cursor
 from models.db import read_scope
+from models.effects import TOLD_KINDS
 from models.listing import Listing
 from models.mail import queue_mail
 from models.matching import match_lines
 from models.order import Hold, HoldReason, Order, OrderData, OrderLineData, OrderState, lines_of
 from models.order_follow import MOVABLE
-from models.outbound import OutboundKind
+from models.outbound import OutboundKind, list_named
 from models.payment import payments_of
 from models.reconciliation import (
+    TOLD_BY,
     DifferenceKind,
     Finding,
     Remedy,
@@ -49,18 +51,13 @@ from models.settings import get_settings
 from models.shipment import shipped_by
 from models.stock import offer_of
 from tasks.orders import CURSOR, LOCAL, PAYMENT_CURSOR, fetch_whole, history_test
-from tasks.outbound import shipment_items, stands_there, values_of
 from tasks.retries import step
+from tasks.told import cancellation_items, shipment_items, stands_there, values_of
 from tasks.windows import Window
 from tasks.work import Work, work_of
 
 PAGE = 100
 MAIL_ROWS = 20
-TOLD_BY = {
-    DifferenceKind.payment: OutboundKind.payment,
-    DifferenceKind.shipment: OutboundKind.shipment,
-    DifferenceKind.stock: OutboundKind.stock,
-}
 
 
 @step
@@ -223,6 +220,33 @@ def _look_at_orders(
             findings.append(Finding(DifferenceKind.order_not_there, number, "", here, "", Remedy.decide))
     if not trial:
         findings += _look_at_statuses(session, work, orders, told)
+        if work.channel.shows_cancellations:
+            findings += _look_at_cancelled(session, work, orders, told)
+    return findings
+
+
+def _look_at_cancelled(
+    session: Session, work: Work, orders: dict[str, Order], told: dict[str, OrderData]
+) -> list[Finding]:
+    """Return which orders are cancelled here and not there; one that is held over that is shown already."""
+    cancelled = {
+        need_id(order.id): number
+        for number, order in orders.items()
+        if order.state is OrderState.cancelled and number in told
+    }
+    holds = holds_over_changes(session, list(cancelled))
+    rows = list_named(session, work.account.id, OutboundKind.cancellation, list(cancelled))
+    ours = {int(row.key) for row in rows}
+    findings = []
+    for order_id, item in cancellation_items(session, work, list(cancelled)).items():
+        data = told[cancelled[order_id]]
+        if _is_held_over_change(each for each in holds.get(order_id, []) if each.released_at is None):
+            continue
+        if not stands_there(OutboundKind.cancellation, values_of(item), _status_of(data)):
+            remedy = Remedy.tell if order_id in ours else Remedy.decide
+            there = "shipped" if data.shipped_at else "open"
+            number = cancelled[order_id]
+            findings.append(Finding(DifferenceKind.cancellation, number, "state", "cancelled", there, remedy))
     return findings
 
 
@@ -279,7 +303,14 @@ def _shipped(at: datetime | None, parcels: int) -> str:
 
 def _status_of(data: OrderData) -> OrderStatus:
     return OrderStatus(
-        data.external_id, data.paid_amount, data.paid_at, data.shipped_at, data.carrier, data.tracking_numbers
+        external_id=data.external_id,
+        paid_amount=data.paid_amount,
+        paid_at=data.paid_at,
+        shipped_at=data.shipped_at,
+        carrier=data.carrier,
+        tracking_numbers=data.tracking_numbers,
+        cancelled=data.cancelled,
+        lines={line.external_id: line.quantity for line in data.lines},
     )
 
 
@@ -309,7 +340,7 @@ def _confirm_orders(work: Work, window: Window, first: Sequence[Finding]) -> lis
         }
         waiting = {
             kind: untold(session, work.account.id, kind, [need_id(order.id) for order in orders.values()])
-            for kind in (OutboundKind.payment, OutboundKind.shipment)
+            for kind in TOLD_KINDS
         }
     paid_until = _paid_until(work)
     paid_at = {data.external_id: data.paid_at for data in fetched.records}

@@ -163,6 +163,11 @@ class AfterbuyClient:
         nodes: list[Node] = [("Order", order) for order in orders]
         return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False, order_numbers=numbers)
 
+    def cancel_orders(self, cancellations: Sequence[Sequence[Node]], numbers: Sequence[str]) -> Answer:
+        """Cancel whole orders; those without a warning were taken. Their numbers are for the record."""
+        nodes: list[Node] = [("OrderCancellation", one) for one in cancellations]
+        return self._call("CancelOrders", [("OrderCancellations", nodes)], reads=False, order_numbers=numbers)
+
     def _call(
         self,
         call: str,

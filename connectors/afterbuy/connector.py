@@ -15,7 +15,12 @@ from connectors.afterbuy.batches import Batch, send
 from connectors.afterbuy.client import MAX_CATALOGS, MAX_STOCK_PRODUCTS, AfterbuyClient, Answer, DateWindow
 from connectors.afterbuy.mapping_articles import article_from_wire, category_from_wire, quantity_of
 from connectors.afterbuy.mapping_orders import ITEM_PREFIX, order_from_wire, order_id_of, status_from_wire
-from connectors.afterbuy.mapping_updates import payment_to_wire, shipment_to_wire, stock_to_wire
+from connectors.afterbuy.mapping_updates import (
+    cancellation_to_wire,
+    payment_to_wire,
+    shipment_to_wire,
+    stock_to_wire,
+)
 from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Login, Paging
 from connectors.afterbuy.values import format_window_start, parse_instant, parse_utc, value_class
 from connectors.afterbuy.wire import (
@@ -31,9 +36,11 @@ from connectors.afterbuy.wire import (
 from connectors.afterbuy.xml import Element
 from connectors.base import (
     ArticleQuery,
+    CancellationItem,
     ItemResult,
     OrderQuery,
     OrderStatus,
+    Outcome,
     Page,
     PaymentItem,
     ShipmentItem,
@@ -212,7 +219,9 @@ class AfterbuyChannel:
             elements += xml.find_all(answer.result, "Orders", "Order")
         if len(numbered) < len(wanted):
             elements += self._open_checkouts([])
-        statuses = _Page("order", "OrderID").read(elements, OrderStatusWire, status_from_wire)
+        statuses = _Page("order", "OrderID").read(
+            elements, OrderStatusWire, lambda wire: status_from_wire(wire, self._settings)
+        )
         return [one for one in statuses if one.external_id in wanted]
 
     def is_provisional(self, order_external_id: str) -> bool:
@@ -264,6 +273,40 @@ class AfterbuyChannel:
         ]
         splits = not self._settings.mail_buyer_shipping
         return send(batch, self._write_orders, self.status_batch_size, splits=splits)
+
+    def publish_cancellations(self, items: Sequence[CancellationItem]) -> list[ItemResult]:
+        """Cancel whole orders without booking stock; one result for each. Safe to repeat.
+
+        Afterbuy has no call that cancels a part of an order, or one whose checkout has given it no number yet
+        (wire notes 2.6): those are refused.
+        Raises: TransientError, AccountError, if nothing at all was sent.
+        """
+        batch: list[Batch] = []
+        refused: list[ItemResult] = []
+        for item in items:
+            number = item.order_external_id
+            if item.is_whole and not self.is_provisional(number):
+                batch.append(Batch(item.key, number, cancellation_to_wire(item, self._settings)))
+            else:
+                left = ", ".join(f"{units} × item {line}" for line, units in item.left.items() if units)
+                what = (
+                    f"change order {number} there by hand, so that it has {left}"
+                    if left
+                    else (f"cancel {number} there by hand, its checkout has no order number yet")
+                )
+                message = f"Afterbuy takes no cancellation of this kind through its interface: {what}."
+                refused.append(ItemResult(item.key, Outcome.refused, message))
+        return [*refused, *send(batch, self._write_cancellations, self.status_batch_size, splits=True)]
+
+    def _write_cancellations(self, batch: Sequence[Batch]) -> Answer:
+        return self._client.cancel_orders(
+            [item.nodes for item in batch], [item.external_id for item in batch]
+        )
+
+    @property
+    def shows_cancellations(self) -> bool:
+        """Return whether a cancelled order can be told from others: by the account's own markers or tags."""
+        return bool(self._settings.cancelled_flags or self._settings.cancelled_tags)
 
     def _write_products(self, batch: Sequence[Batch]) -> Answer:
         return self._client.update_shop_products([item.nodes for item in batch])

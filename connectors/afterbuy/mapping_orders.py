@@ -105,8 +105,8 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
     )
 
 
-def status_from_wire(wire: OrderStatusWire) -> OrderStatus:
-    """Translate what an order says of its payment and shipping."""
+def status_from_wire(wire: OrderStatusWire, settings: AfterbuySettings) -> OrderStatus:
+    """Translate what an order says of its payment and shipping, and what is left of it."""
     shipping = wire.ShippingInfo
     paid = wire.PaymentInfo.AlreadyPaid or ZERO
     return OrderStatus(
@@ -116,6 +116,8 @@ def status_from_wire(wire: OrderStatusWire) -> OrderStatus:
         shipped_at=shipping.DeliveryDate,
         carrier=shipping.DeliveryService,
         tracking_numbers=tracking_of(wire.AdditionalInfo, shipping.ParcelLabels.ParcelLabel)[0],
+        cancelled=_cancelled(wire, settings),
+        lines={item.ItemID: item.ItemQuantity or 0 for item in wire.SoldItems.SoldItem if item.ItemID},
     )
 
 
@@ -278,7 +280,7 @@ def _original_currency(items: list[SoldItemWire]) -> str:
     return next((code.upper() for code in codes if code), "")
 
 
-def _cancelled(wire: OrderWire, settings: AfterbuySettings) -> bool:
+def _cancelled(wire: OrderWire | OrderStatusWire, settings: AfterbuySettings) -> bool:
     """Tell whether the order's tags or those or the markers of all its items mean "cancelled"."""
     if not settings.cancelled_flags and not settings.cancelled_tags:
         return False

@@ -6,7 +6,7 @@ from connectors.afterbuy.mapping_orders import ITEM_PREFIX
 from connectors.afterbuy.settings import AfterbuySettings, StockPool, TrackingField
 from connectors.afterbuy.values import format_decimal, format_instant
 from connectors.afterbuy.xml import Node
-from connectors.base import ParcelItem, PaymentItem, ShipmentItem, StockItem
+from connectors.base import CancellationItem, ParcelItem, PaymentItem, ShipmentItem, StockItem
 
 
 def stock_to_wire(item: StockItem, settings: AfterbuySettings) -> list[Node]:
@@ -57,6 +57,20 @@ def shipment_to_wire(item: ShipmentItem, settings: AfterbuySettings) -> list[Nod
         ("ShippingInfo", _set(shipping)),
     ]
     return _set(nodes)
+
+
+def cancellation_to_wire(item: CancellationItem, settings: AfterbuySettings) -> list[Node]:
+    """Return the cancellation of an order, with the marker by which it is known as cancelled here.
+
+    No stock is booked there (-1): ours is told as an absolute figure. So a repeat changes nothing.
+    """
+    return _set(
+        [
+            ("OrderId", item.order_external_id),
+            ("StockBooking", "-1"),
+            ("MarkId", next(iter(settings.cancelled_flags), "")),
+        ]
+    )
 
 
 def _labels(parcels: Sequence[ParcelItem]) -> list[Node]:

@@ -279,6 +279,9 @@ class OrderWire(Wire):
 
 class StatusItemWire(Wire):
     ItemID: Id = ""
+    ItemQuantity: Whole = None
+    UserDefinedFlag: Id = ""
+    Tags: One[TagsWire] = TagsWire()
 
 
 class StatusItemsWire(Wire):
@@ -286,13 +289,14 @@ class StatusItemsWire(Wire):
 
 
 class OrderStatusWire(Wire):
-    """The part of an order that tells how payment and shipping stand."""
+    """The part of an order that tells how payment and shipping stand, and what is left of it."""
 
     OrderID: Id = ""
     AdditionalInfo: Text = ""
     PaymentInfo: One[PaymentWire] = PaymentWire()
     ShippingInfo: One[ShippingWire] = ShippingWire()
     SoldItems: One[StatusItemsWire] = StatusItemsWire()
+    Tags: One[TagsWire] = TagsWire()
 
 
 # --- articles --------------------------------------------------------------------------------------------

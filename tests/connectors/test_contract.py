@@ -8,6 +8,7 @@ import pytest
 
 from connectors.base import (
     ArticleQuery,
+    CancellationItem,
     Channel,
     ItemResult,
     OrderQuery,
@@ -31,6 +32,9 @@ PUBLISH: dict[str, Callable[[Channel, str, str], list[ItemResult]]] = {
     ),
     "shipments": lambda channel, _, order_id: channel.publish_shipments(
         [ShipmentItem("k", order_id, NOW, "DHL", [ParcelItem("T1", {})])]
+    ),
+    "cancellations": lambda channel, _, order_id: channel.publish_cancellations(
+        [CancellationItem("k", order_id, {order_id: 0}, {order_id: 1})]
     ),
 }
 
@@ -170,6 +174,7 @@ def test_nothing_to_publish_sends_nothing(rig: Rig) -> None:
         assert channel.publish_stock([]) == []
         assert channel.publish_payments([]) == []
         assert channel.publish_shipments([]) == []
+        assert channel.publish_cancellations([]) == []
         assert channel.fetch_stock([]) == {}
         assert channel.fetch_order_statuses([]) == []
     assert rig.writes() == 0

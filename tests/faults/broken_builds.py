@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ import models.document
 import models.invoicing
 import models.order_follow
 import models.order_intake
+import models.order_life
 import models.shipment
 import models.stock_moves
 import tasks.alarms
@@ -33,6 +35,7 @@ from models.db import session_scope
 from models.document import content_hash, list_documents, take_number
 from models.order import OrderAddress
 from models.order_intake import save_orders
+from models.payment import take_channel_total
 from tasks.windows import advance
 from tests.faults.moments import COMMIT, REQUEST
 from tests.faults.schedule import Luck, Schedule, Step
@@ -109,6 +112,13 @@ def _take_at_once(session: Any, *arguments: Any, real: Any = take_number) -> int
     return number
 
 
+def _take_every_total(session: Any, order: Any, total: Any, *arguments: Any, **values: Any) -> bool:
+    refunded, order.refunded_amount = order.refunded_amount, Decimal(0)
+    taken: bool = take_channel_total(session, order, total, *arguments, **values)
+    order.refunded_amount = refunded
+    return taken
+
+
 def _follow_the_buyer(_run_id: int, _page: str | None) -> None:
     """Write the buyer's present address into every document, past what the database forbids."""
     with session_scope() as session:
@@ -172,6 +182,26 @@ def builds() -> list[BrokenBuild]:
             2,
             lambda: patch.object(models.shipment, "queue_outbound", lambda *_: None),
             _SHIPPED,
+        ),
+        BrokenBuild(
+            "a cancellation that nobody is told of",
+            2,
+            lambda: patch.object(models.order_life, "queue_outbound", lambda *_: None),
+            (_buy(), _run(Cycle.order_import), Step("cancel_here", {"side": 0, "number": 0})),
+        ),
+        BrokenBuild(
+            "a refund that comes back as a payment",
+            2,
+            lambda: patch.object(models.order_follow, "take_channel_total", _take_every_total),
+            (
+                Step("buy", {"side": 1, "lines": [(0, 1)], "paid": False, "done": True}),
+                _run(Cycle.order_import, 1),
+                Step("pay_here", {"side": 1, "number": 0, "cents": 500}),
+                _run(Cycle.payment_sync, 1),
+                Step("refund_here", {"side": 1, "number": 0, "cents": 300}),
+                Step("move", {"side": 1, "number": 0}),
+                _run(Cycle.order_import, 1),
+            ),
         ),
         BrokenBuild(
             "money as whole euros",

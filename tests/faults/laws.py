@@ -216,13 +216,40 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     if theirs.key in side.cancelled_here:
         if lost := [item.id for item in theirs.items if str(item.id) not in orders]:
             raise BrokenLawError(1, f"{name}: items {lost} were bought after it was cancelled here")
+        if mine.state is OrderState.cancelled and not _may_stay(session, theirs, mine):
+            raise BrokenLawError(2, f"{name} is cancelled here, and the channel was not told")
         return
     if mine.state is OrderState.cancelled:
         raise BrokenLawError(2, f"{name} is cancelled here and not there")
-    _check_content(session, name, theirs, mine, orders)
+    is_shrunk = any(item.id in side.shrunk_here for item in theirs.items)
+    if not (is_shrunk and _is_parked(session, mine)):
+        _check_content(session, name, theirs, mine, orders)
     _check_times(name, theirs, mine)
     if theirs.already_paid != mine.paid_amount:
         raise BrokenLawError(2, f"{name}: paid {theirs.already_paid} there and {mine.paid_amount} here")
+
+
+def _may_stay(session: Session, theirs: TheirOrder, mine: Order) -> bool:
+    """Return whether an order that is cancelled here stays open there, because a person was told to decide.
+
+    It has other goods there than were cancelled, or some have left.
+    """
+    lines = lines_of(session, [need_id(mine.id)]).get(need_id(mine.id), [])
+    known = {line.external_id: line.quantity for line in lines}
+    changed = any(item.quantity > known.get(str(item.id), 0) for item in theirs.items)
+    left = theirs.delivery_date is not None or any(line.shipped for line in lines)
+    return (changed or left) and _is_parked(session, mine)
+
+
+def _is_parked(session: Session, mine: Order) -> bool:
+    """Return whether a person was told that the channel does not take a cancellation."""
+    query = select(Outbound.id).where(
+        Outbound.account_id == mine.account_id,
+        Outbound.kind == OutboundKind.cancellation,
+        Outbound.key == str(mine.id),
+        Outbound.state == OutboundState.parked,
+    )
+    return session.exec(query).first() is not None
 
 
 def _check_content(
@@ -291,7 +318,11 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
         )
         if row.state is not OutboundState.parked
         or row.kind is OutboundKind.stock
-        or int(row.key) not in excused
+        or (
+            int(row.key) not in excused
+            # What was to be cancelled there is looked at order by order.
+            and row.kind is not OutboundKind.cancellation
+        )
     ]
     if waiting:
         raise BrokenLawError(2, f"still waiting: {waiting}")
@@ -300,13 +331,8 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
 
 
 def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
-    """The reconciliation found nothing but what people did or were shown already."""
-    known = {
-        str(order.order_id)
-        for order in side.state.orders.values()
-        if any(item.id in side.cancelled_here for item in order.items)
-    }
-    known |= {order.external_id for order in _torn(session, side, account_id)}
+    """The reconciliation found nothing but what people were shown already."""
+    known = {order.external_id for order in _torn(session, side, account_id)}
     rows = session.exec(
         select(Difference).where(Difference.account_id == account_id, col(Difference.settled_at).is_(None))
     ).all()
@@ -362,6 +388,12 @@ def _check_told_once(side: Side) -> None:
                     raise BrokenLawError(2, f"order {number} was told the same {part} twice")
                 if content:
                     last[number, part] = content
+    cancelled: Counter[str] = Counter()
+    for received in side.simulator.written("CancelOrders"):
+        if received.body is not None:
+            cancelled.update(element.text or "" for element in received.body.iter("OrderId"))
+    if twice := [number for number, times in cancelled.items() if times > 1]:
+        raise BrokenLawError(2, f"the orders {twice} were cancelled there twice")
 
 
 def _content(element: Element | None) -> str:

@@ -1,5 +1,6 @@
 """Schedules: what happens in one story, drawn from a seed alone, so that it can be told again."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from random import Random
@@ -84,6 +85,7 @@ def draw(seed: int) -> Schedule:
         steps.extend(_people(chance) for _ in range(chance.randint(0, 2)))
         steps.append(_run(chance))
     _add_papers(Random(f"papers {seed}"), steps)
+    _add_second_thoughts(Random(f"thoughts {seed}"), steps)
     return Schedule(
         seed=seed,
         start=chance.choice((START, SUMMER)),
@@ -147,6 +149,30 @@ def _add_papers(chance: Random, steps: list[Step]) -> None:
     ]
     if chance.random() < 0.5:
         added += [Step("correct", {"number": chance.randrange(12)}), _invoice(chance)]
+    _put_between(chance, steps, added)
+
+
+def _add_second_thoughts(chance: Random, steps: list[Step]) -> None:
+    """Let the merchant take back what was sold and give money back, drawn and put in as papers are."""
+    side = chance.randrange(2)
+    at = [{"side": side, "number": number} for number in range(4)]
+    lines = [(chance.randrange(5), chance.choice((2, 3)))]
+    added = [
+        Step("buy", {"side": side, "lines": lines, "paid": False, "done": True}),
+        Step("run", {"side": side, "cycle": Cycle.order_import}),
+        Step("pay_here", {**at[0], "cents": 990}),
+        *(Step("shrink_here", one) for one in at[:2]),
+        Step("run", {"side": side, "cycle": Cycle.shipping_sync}, _luck(chance)),
+        Step("refund_here", {**at[0], "cents": chance.choice((490, 990))}),
+        Step("cancel_here", chance.choice(at)),
+        Step("run", {"side": side, "cycle": Cycle.payment_sync}, _luck(chance)),
+        Step("run", {"side": side, "cycle": Cycle.shipping_sync}, _luck(chance)),
+    ]
+    _put_between(chance, steps, added)
+
+
+def _put_between(chance: Random, steps: list[Step], added: Sequence[Step]) -> None:
+    """Put steps in their order between those from the first third on."""
     places = sorted(chance.randint(len(steps) // 3, len(steps)) for _ in added)
     for place, step in reversed(list(zip(places, added, strict=True))):
         steps.insert(place, step)

@@ -37,8 +37,9 @@ from models.errors import RuleError
 from models.invoicing import correct_invoice
 from models.order import Actor, LinePart, Order, OrderLine, lines_of
 from models.order_life import cancel_order
+from models.order_mend import set_quantity
 from models.outbound import retry_parked
-from models.payment import record_payment
+from models.payment import record_payment, record_refund
 from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import main_warehouse
@@ -131,6 +132,8 @@ class Side:
     """Tracking numbers that left from here, by the key of the order there."""
     paid: dict[int, Decimal] = field(default_factory=dict)
     cancelled_here: set[int] = field(default_factory=set)
+    shrunk_here: set[int] = field(default_factory=set)
+    """The items of orders of which units were cancelled here."""
     spoilt: dict[int, int] = field(default_factory=dict)
     """What quantity an item had that is told as nonsense now."""
 
@@ -326,8 +329,43 @@ class World:
         if self._try(book):
             chosen.paid[order.key] = chosen.paid.get(order.key, Decimal(0)) + amount
 
+    def refund_here(self, side: int, number: int, cents: int) -> None:
+        """Give money back for an order where payments are received here."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, lambda order: order.key in chosen.paid)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+        amount = Decimal(cents) / 100
+
+        def book(session: Session) -> None:
+            account = account_data(get_account(session, chosen.name))
+            record_refund(session, account, session.get_one(Order, mine.id), amount, self.clocks.here)
+
+        if self._try(book):
+            chosen.paid[order.key] -= amount
+
+    def shrink_here(self, side: int, number: int) -> None:
+        """Cancel one unit of the first line of an order that has several left."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, _is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+
+        def book(session: Session) -> None:
+            row = session.get_one(Order, mine.id)
+            for line in lines_of(session, [need_id(row.id)])[need_id(row.id)]:
+                left = line.quantity - line.cancelled
+                if left - line.shipped > 1:
+                    set_quantity(session, row, line, left - 1, actor=Actor.person)
+                    chosen.shrunk_here.update(item.id for item in order.items)
+                    return
+
+        self._try(book)
+
     def cancel_here(self, side: int, number: int) -> None:
-        """Cancel an order here; the channel is not told."""
+        """Cancel an order here, of which the channel is to hear."""
         order = self.sides[side].theirs(number, _is_open)
         mine = self.order_here(side, order.key) if order is not None else None
         if order is None or mine is None:

@@ -408,13 +408,16 @@ def test_an_order_without_any_item_is_invalid() -> None:
 def test_the_status_of_an_order() -> None:
     root = xml.parse((PAYLOADS / "order_full.xml").read_bytes())
     element = xml.find_all(root, "Result", "Orders", "Order")[0]
-    assert status_from_wire(OrderStatusWire.model_validate(xml.values_of(element))) == OrderStatus(
+    wire = OrderStatusWire.model_validate(xml.values_of(element))
+    assert status_from_wire(wire, SETTINGS) == OrderStatus(
         external_id="5001",
         paid_amount=Decimal(50),
         paid_at=datetime(2026, 7, 11, 8, 20, tzinfo=UTC),
         shipped_at=datetime(2026, 7, 12, 22, 0, tzinfo=UTC),
         carrier="DHL",
         tracking_numbers=["00340434161094000001", "00340434161094000002"],
+        cancelled=False,
+        lines={"5001": 1, "5002": 2},
     )
 
 
