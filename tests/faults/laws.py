@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -214,11 +214,11 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     if HoldReason.changed_after_release in holds:
         return
     if theirs.key in side.cancelled_here:
+        if mine.state is not OrderState.cancelled or _may_stay(session, theirs, mine):
+            return
         if lost := [item.id for item in theirs.items if str(item.id) not in orders]:
             raise BrokenLawError(1, f"{name}: items {lost} were bought after it was cancelled here")
-        if mine.state is OrderState.cancelled and not _may_stay(session, theirs, mine):
-            raise BrokenLawError(2, f"{name} is cancelled here, and the channel was not told")
-        return
+        raise BrokenLawError(2, f"{name} is cancelled here, and the channel was not told")
     if mine.state is OrderState.cancelled:
         raise BrokenLawError(2, f"{name} is cancelled here and not there")
     is_shrunk = any(item.id in side.shrunk_here for item in theirs.items)
@@ -316,18 +316,26 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
         for row in session.exec(
             select(Outbound).where(Outbound.account_id == account_id, Outbound.state != OutboundState.sent)
         )
-        if row.state is not OutboundState.parked
-        or row.kind is OutboundKind.stock
-        or (
-            int(row.key) not in excused
-            # What was to be cancelled there is looked at order by order.
-            and row.kind is not OutboundKind.cancellation
-        )
+        if not _is_excused(row, excused)
     ]
     if waiting:
         raise BrokenLawError(2, f"still waiting: {waiting}")
     if side.state.mails_to_buyers:
         raise BrokenLawError(2, "the channel mailed a buyer")
+
+
+def _is_excused(row: Outbound, torn: Collection[int]) -> bool:
+    """Return whether a change may wait for ever: a person was shown what is in its way.
+
+    A cancellation that is parked is looked at order by order.
+    """
+    match row.kind:
+        case OutboundKind.stock:
+            return False
+        case OutboundKind.cancellation:
+            return row.state is OutboundState.parked or int(row.key) in torn
+        case _:
+            return row.state is OutboundState.parked and int(row.key) in torn
 
 
 def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
