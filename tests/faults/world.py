@@ -423,6 +423,7 @@ class World:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
+        self._look_while_behind()
         self.clocks.advance(seconds=seconds)
 
     def turn_clock(self, minutes: float) -> None:
@@ -433,17 +434,21 @@ class World:
             self.clocks.skew = timedelta(minutes=minutes)
 
     def put_clock_right(self) -> None:
-        """Let the channels' clock tell our time again.
+        """Let the channels' clock tell our time again."""
+        self._look_while_behind()
+        self.clocks.skew = timedelta(0)
 
-        While it was further behind than windows overlap, orders were read once at least: what changed at
-        such a time and was never looked at is for a reconciliation to find.
+    def _look_while_behind(self) -> None:
+        """Read orders, if the channels' clock is further behind than windows overlap.
+
+        What changed at such a time and was looked at only once the clock had caught up is for a
+        reconciliation to find.
         """
         if self.clocks.skew < -OVERLAP:
             # Longer than a dead run's lease keeps others away.
             self.clocks.advance(seconds=LEASE_SECONDS + 1)
             for number in range(len(self.sides)):
                 self.run(number, Cycle.order_import, plainly=True)
-        self.clocks.skew = timedelta(0)
 
     def watch(self) -> None:
         """Let the watcher look, which `warenfluss up` does every minute."""
