@@ -15,6 +15,7 @@ from models.db import read_scope, session_scope
 from models.errors import RuleError
 from models.logo import save_logo
 from models.matching import read_rules
+from models.retention import RetentionOptions, check_years, options_of
 from models.tenant import SellerData, Tenant, add_tenant, get_tenant, list_tenants
 from models.tenant_options import BankData, MailOptions, TaxOptions, ToldRates
 
@@ -61,6 +62,7 @@ def show_all(as_json: AsJson = False) -> None:
                 "bank": BankData.model_validate(tenant.bank).model_dump(),
                 "mails": MailOptions.model_validate(tenant.mails).model_dump(),
                 "taxes": TaxOptions.model_validate(tenant.taxes).model_dump(mode="json"),
+                "retention": options_of(tenant).model_dump(),
                 "match_rules": tenant.match_rules,
             }
             for tenant in list_tenants(session)
@@ -146,8 +148,21 @@ def change(
         list[str] | None,
         typer.Option(help="CARRIER=LINK with {number} and {postcode}; without a link the usual one."),
     ] = None,
+    anonymise_after_days: Annotated[
+        int | None,
+        typer.Option(
+            help="After how many days without news an order that has ended loses its buyer's data; 0: never."
+        ),
+    ] = None,
+    invoice_years: Annotated[
+        int | None, typer.Option(help="For how many years invoices are kept; by default as the law demands.")
+    ] = None,
+    letter_years: Annotated[
+        int | None,
+        typer.Option(help="The same of mails to buyers; 0: an archive elsewhere keeps them."),
+    ] = None,
 ) -> None:
-    """Change a tenant, what its papers and mails say of it, or the order in which its lines are matched."""
+    """Change a tenant, what its papers and mails say of it, how lines are matched, how long data are kept."""
     if logo is not None and no_logo:
         raise typer.BadParameter("--logo and --no-logo exclude each other.")
     values = _read_values(title, language, country, currency)
@@ -174,6 +189,11 @@ def change(
         "told_rates": told_rates,
         "day_rates": day_rates,
     }
+    retention = {
+        "anonymise_after_days": anonymise_after_days,
+        "invoice_years": invoice_years,
+        "letter_years": letter_years,
+    }
     links = parse_pairs(tracking_link or [], "--tracking-link")
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
@@ -193,6 +213,8 @@ def change(
             mails["tracking_links"] = {**tenant.mails.get("tracking_links", {}), **links}
         tenant.mails = _checked(MailOptions, tenant.mails, mails)
         tenant.taxes = _checked(TaxOptions, tenant.taxes, taxes)
+        tenant.retention = _checked(RetentionOptions, tenant.retention, retention)
+        check_years(tenant)
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
 

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 from models.columns import utc_now
 from models.db import read_scope, session_scope
-from models.prune import CALLS, HISTORY, forget
+from models.prune import list_steps
 from models.settings import get_settings
+from models.tenant import list_tenants
 
-BATCH = 500
-"""Rows that one transaction deletes: some milliseconds."""
 PAUSE_SECONDS = 0.05
 """Between two batches, in which others get the database."""
 LONGEST_SECONDS = 10.0
@@ -17,23 +16,30 @@ LONGEST_SECONDS = 10.0
 
 
 def prune(*, longest_seconds: float = LONGEST_SECONDS) -> int:
-    """Delete what is older than the settings keep; return how many rows. Safe in several processes."""
+    """Forget what is older than the settings and the tenants' terms keep; return of how many rows.
+
+    Safe in several processes.
+    """
     settings = get_settings()
     end = time.monotonic() + longest_seconds
     now = utc_now()
-    plan = [(CALLS, now - timedelta(days=settings.keep_calls_days))]
-    plan += [(kind, now - timedelta(days=settings.keep_history_days)) for kind in HISTORY]
+    with read_scope() as session:
+        tenants = list_tenants(session)
     count = 0
-    for kind, before in plan:
+    for step in list_steps(
+        tenants,
+        calls_before=now - timedelta(days=settings.keep_calls_days),
+        history_before=now - timedelta(days=settings.keep_history_days),
+    ):
         while time.monotonic() < end:
             # Looked for without a lock, which may take longer than the deletion.
             with read_scope() as session:
-                ids = kind.find(session, before, BATCH)
+                ids = step.find(session, step.at_once)
             if ids:
                 with session_scope() as session:
-                    forget(session, kind, ids, before)
+                    step.take(session, ids)
             count += len(ids)
-            if len(ids) < BATCH:
+            if len(ids) < step.at_once:
                 break
             time.sleep(PAUSE_SECONDS)
     return count

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
@@ -37,6 +37,8 @@ class BookingKind(StrEnum):
     """Money is given back to the buyer; negative."""
 
 
+HAS_REFERENCE = "payment_id IS NOT NULL AND reference <> ''"
+"""That a payment's reference is kept still, as SQL: it may be a buyer's words."""
 PAPERS = (BookingKind.invoice, BookingKind.cancellation, BookingKind.credit_note)
 
 
@@ -53,6 +55,13 @@ class Booking(SQLModel, table=True):
         UniqueConstraint("payment_id"),
         CheckConstraint("(document_id IS NULL) <> (payment_id IS NULL)", name="source"),
         Index("ix_booking_tenant_day", "tenant_id", "booked_on", "id"),
+        Index(
+            "ix_booking_reference",
+            "tenant_id",
+            "booked_on",
+            sqlite_where=text(HAS_REFERENCE),
+            postgresql_where=text(HAS_REFERENCE),
+        ),
     )
 
     # No foreign keys: the tables in use would be locked for them, and what is booked is never deleted.

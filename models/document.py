@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, exists
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, exists, text
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
@@ -164,6 +164,15 @@ class PaperContent(PricedContent):
     reason: str = ""
 
 
+_KEPT = """
+kind label language currency seller issued_on order_number ordered_on delivered_from delivered_until corrects
+corrected_on is_part buyer_country tax_case goes_to collected_by_channel exchange shipping_amount fee_amount
+taxes net tax gross
+"""
+KEPT_CONTENT = frozenset(_KEPT.split())
+"""What of a content stays when a document is erased: nothing that tells of a buyer or of what was bought."""
+
+
 class DocumentSeries(SQLModel, table=True):
     """The last number that was given, of a tenant, kind and year."""
 
@@ -182,6 +191,13 @@ class Document(SQLModel, table=True):
         UniqueConstraint("tenant_id", "kind", "year", "number"),
         UniqueConstraint("corrects_id"),
         Index("ix_document_account", "account_id", "id"),
+        Index(
+            "ix_document_kept",
+            "tenant_id",
+            "issued_on",
+            sqlite_where=text("erased_at IS NULL"),
+            postgresql_where=text("erased_at IS NULL"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -209,6 +225,8 @@ class Document(SQLModel, table=True):
     """The fields of `PaperContent`."""
     sha256: str = Field(max_length=64)
     """Of the content, see `content_hash`."""
+    erased_at: datetime | None = instant(nullable=True)
+    """When its content and PDF were erased, after the years that the law has it kept (`models.retention`)."""
     run_id: int | None = by_run()
 
 
@@ -238,6 +256,21 @@ def content_hash(content: Mapping[str, Any]) -> str:
     """Return the hash of a content as it is kept: of its JSON with sorted keys and nothing between."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def erased_content(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a content stays when its years are over; as a record it has no buyer and no lines."""
+    kept = {name: value for name, value in content.items() if name in KEPT_CONTENT}
+    return {**kept, "buyer": [], "lines": []}
+
+
+def check_kept(document: Document) -> None:
+    """Make sure that a document has not been erased. Raises: RuleError."""
+    if document.erased_at is not None:
+        raise RuleError(
+            f"{document.label} was erased on {document.erased_at:%Y-%m-%d}, after the years for which it had "
+            "to be kept; number, day and sums are left of it."
+        )
 
 
 def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int) -> int:
@@ -440,7 +473,7 @@ def list_undrawn(session: Session, documents: Sequence[Document]) -> list[Docume
         among(col(DocumentFile.document_id), [document.id for document in documents])
     )
     drawn = set(session.exec(query).all())
-    return [document for document in documents if document.id not in drawn]
+    return [document for document in documents if document.id not in drawn and document.erased_at is None]
 
 
 def find_pdf(session: Session, document_id: int) -> bytes | None:

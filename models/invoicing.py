@@ -22,6 +22,7 @@ from models.document import (
     PaperContent,
     PaperLine,
     TaxSum,
+    check_kept,
     check_numbers,
     corrections_of,
     issue,
@@ -226,6 +227,7 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     order = session.get_one(Order, document.order_id)
     lock_order(session, order)
     check_numbers(session.get_one(Tenant, document.tenant_id))
+    check_kept(document)
     if document.kind is not DocumentKind.invoice:
         raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
     if _credited_parts(session, document):
@@ -326,7 +328,11 @@ def _standing_invoices(session: Session, order: Order) -> list[Document]:
     """Return an order's invoices that were not taken back, the latest first."""
     rows = session.exec(
         select(Document)
-        .where(Document.order_id == order.id, Document.kind == DocumentKind.invoice)
+        .where(
+            Document.order_id == order.id,
+            Document.kind == DocumentKind.invoice,
+            col(Document.erased_at).is_(None),
+        )
         .order_by(col(Document.id).desc())
     ).all()
     gone = corrections_of(session, [need_id(row.id) for row in rows])

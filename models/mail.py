@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, PrimaryKeyConstraint, or_, update
+from sqlalchemy import ColumnElement, Index, PrimaryKeyConstraint, or_, update
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
 
 from models.columns import instant, need_id, utc_now
@@ -57,6 +57,7 @@ class Sender(BaseModel, frozen=True):
 
 class Mail(SQLModel, table=True):
     __tablename__ = "mail"
+    __table_args__ = (Index("ix_mail_tenant_sent", "tenant_id", "sent_at"),)
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=120)
@@ -70,6 +71,8 @@ class Mail(SQLModel, table=True):
     html: str = Field(default="", sa_type=Text)
     order_id: int | None = Field(default=None, index=True)
     """Of a mail to a buyer, the order that it is about; no foreign key, as the table may be in use."""
+    tenant_id: int | None = None
+    """Of a mail to a buyer, for whose years as a business letter it is kept; None to operators."""
     sender_name: str = ""
     sender_address: str = ""
     reply_to: str = ""
@@ -82,7 +85,7 @@ class Mail(SQLModel, table=True):
     delivered_to: list[str] = Field(default_factory=list, sa_type=JSON)
     refused_by: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
     """The mail server's reply for each recipient that was refused for good."""
-    sent_at: datetime | None = instant(nullable=True, index=True)
+    sent_at: datetime | None = instant(nullable=True)
     """When the last recipient was settled and at least one has got it."""
     given_up_at: datetime | None = instant(nullable=True)
     """When it was decided that it is never delivered: it holds on to its reason in `error`."""
@@ -142,6 +145,7 @@ def queue_mail(
         "text": content.text,
         "html": content.html,
         "order_id": order_id,
+        "tenant_id": session.exec(select(Order.tenant_id).where(Order.id == order_id)).first(),
         "sender_name": sender.name,
         "sender_address": sender.address,
         "reply_to": sender.reply_to,

@@ -165,7 +165,7 @@ def follow(
     """
     if order.state is OrderState.merged:
         move(order, OrderState.open, Actor.channel)
-        order.merged_into_id = None
+        order.merged_into_id = order.anonymised_at = None
         add_event(session, order, "separated", actor=Actor.channel)
     blocked = _absorb(session, account.id, order, data, known)
     difference = _difference(order, data, blocked, known)

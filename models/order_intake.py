@@ -49,7 +49,7 @@ from models.order_follow import (
     owners_of_lines,
     skus_of,
 )
-from models.order_rows import addresses_of, content_hash, line_values, means, order_values, state_of
+from models.order_rows import addresses_of, as_kept, content_hash, line_values, means, order_values, state_of
 from models.payment import Payment, book_payments
 from models.payment_due import ask_to_pay
 from models.promises import promise
@@ -89,6 +89,7 @@ def save_orders(
     intake = Intake(counts=Counts(read=len(records)))
     page = {record.external_id: record for record in records}
     known = {order.external_id: order for order in lock_orders(session, account.id, page)}
+    page |= {number: as_kept(order, page[number]) for number, order in known.items() if order.anonymised_at}
     owners = owners_of_lines(session, account.id, page.values(), trial=trial)
     options = ChannelOptions.model_validate(account.settings)
 

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from models.order import AddressData, AddressRole, OrderData, OrderLineData, OrderState
+from models.order import AddressData, AddressRole, Order, OrderData, OrderLineData, OrderState
 from models.service import Methods
 
 MATCH_FIELDS = (
@@ -35,6 +35,50 @@ ORDER_FIELDS = (
     "buyer_comment",
     "memo",
 )
+
+
+DETAILS_KEPT = frozenset(
+    {
+        "exchange_rate",
+        "original_total",
+        "original_currency",
+        "invoice_number",
+        "invoice_on",
+        "externally_invoiced",
+    }
+)
+"""What of an order's details tells of no buyer."""
+
+
+def without_buyer(data: OrderData) -> OrderData:
+    """Return an order's record with nothing in it that tells of its buyer, but the country."""
+    shipping = data.shipping
+    return data.model_copy(
+        update={
+            "customer_id": "",
+            "customer_name": "",
+            "billing": AddressData(country=data.billing.country),
+            "shipping": AddressData(country=shipping.country) if shipping is not None else None,
+            "buyer_comment": "",
+            "memo": "",
+            "payment_reference": "",
+            "payment_details": {},
+            "tags": [],
+            "meta": {},
+            "lines": [line.model_copy(update={"attributes": {}}) for line in data.lines],
+        }
+    )
+
+
+def as_kept(order: Order, data: OrderData) -> OrderData:
+    """Return what an order may take over of a record: nothing of its buyer once that was taken out of it.
+
+    One that was merged takes all again: if the channel separates it, it is alive. A record that did not
+    change since is returned as it is, to be known again by its hash.
+    """
+    if order.anonymised_at is None or order.state is OrderState.merged:
+        return data
+    return data if order.content_hash == content_hash(data) else without_buyer(data)
 
 
 def content_hash(data: OrderData) -> str:

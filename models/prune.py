@@ -1,4 +1,4 @@
-"""Forget what is over: calls, runs, alarms, mails and settled records, after a set number of days."""
+"""Forget what is over: calls, runs, alarms, mails, settled records, and in its time what tells of buyers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,45 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from models.alarm import Alarm, Incident
+from models.anonymise import anonymise_erased, anonymise_orders, close_offers, delete_due_trials
 from models.aside import Aside
 from models.call import Call
 from models.cycle import Lease, Run, RunState
 from models.mail import Mail
 from models.reconciliation import Difference
+from models.retention import (
+    blank_asides,
+    blank_bookings,
+    delete_letters,
+    erase_documents,
+    list_due_asides,
+    list_due_bookings,
+    list_due_documents,
+    list_due_erasures,
+    list_due_letters,
+    list_due_offers,
+    list_due_orders,
+    list_due_trials,
+)
+from models.tenant import Tenant
+
+Ids = Sequence[int | None]
+ROWS_AT_ONCE = 500
+ORDERS_AT_ONCE = 50
+"""Their tenant's goods wait meanwhile."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to forget little by little: `find` returns ids, at most so many, of what `take` lets go.
+
+    Each is a transaction of its own, and safe to repeat.
+    """
+
+    find: Callable[[Session, int], Ids]
+    take: Callable[[Session, Ids], object]
+    at_once: int
+    """How many one transaction takes: some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +103,9 @@ def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None
 
 
 def _mails(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    return _first(session, select(Mail.id).where(col(Mail.sent_at) < before), limit)
+    # Those to buyers are business letters, of which `models.retention` tells.
+    query = select(Mail.id).where(col(Mail.tenant_id).is_(None), col(Mail.sent_at) < before)
+    return _first(session, query, limit)
 
 
 def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
@@ -103,6 +139,44 @@ HISTORY = (
     Forgettable(Run, _runs),
     *SETTLED,
 )
-"""What has ended: mails that were delivered or given up, with their files; incidents and closed alarms, runs,
-and what is settled.
+"""What has ended: mails to operators, and those that were given up, with their files; incidents and closed
+alarms, runs, and what is settled.
 """
+
+
+def list_steps(tenants: Sequence[Tenant], *, calls_before: datetime, history_before: datetime) -> list[Step]:
+    """Return what is forgotten: what is older than these instants, and what tenants' terms let go."""
+    steps = [_step(CALLS, calls_before), *(_step(kind, history_before) for kind in HISTORY)]
+    for tenant in tenants:
+        steps += [
+            _of_tenant(tenant, list_due_erasures, anonymise_erased, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_orders, anonymise_orders, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_trials, delete_due_trials, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_offers, close_offers, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_asides, blank_asides),
+            _of_tenant(tenant, list_due_letters, delete_letters),
+            _of_tenant(tenant, list_due_documents, erase_documents),
+            _of_tenant(tenant, list_due_bookings, blank_bookings),
+        ]
+    return steps
+
+
+def _step(kind: Forgettable, before: datetime) -> Step:
+    return Step(
+        lambda session, limit: kind.find(session, before, limit),
+        lambda session, ids: forget(session, kind, ids, before),
+        ROWS_AT_ONCE,
+    )
+
+
+def _of_tenant(
+    tenant: Tenant,
+    find: Callable[[Session, Tenant, int], Ids],
+    take: Callable[[Session, Tenant, Ids], object],
+    at_once: int = 0,
+) -> Step:
+    return Step(
+        lambda session, limit: find(session, tenant, limit),
+        lambda session, ids: take(session, tenant, ids),
+        at_once or ROWS_AT_ONCE,
+    )

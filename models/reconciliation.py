@@ -18,7 +18,7 @@ from models.listing import Listing
 from models.order import Hold, HoldReason, Order, OrderData, OrderLine, OrderState, edits_of, lines_of
 from models.order_follow import MOVABLE, foreign_owners, line_difference, owners_of_lines
 from models.order_intake import is_old_news
-from models.order_rows import content_hash
+from models.order_rows import as_kept, content_hash
 from models.outbound import Outbound, OutboundKind, OutboundState, queue_outbound
 from models.payment import Payment
 from models.shipment import Shipment
@@ -213,7 +213,7 @@ def is_settled_otherwise(
     if any(hold.released_at is None for hold in changes):
         return True
     kept = bool(changes) or (order.state in MOVABLE and any(line.shipped for line in lines))
-    return kept and order.content_hash == content_hash(data)
+    return kept and order.content_hash == content_hash(as_kept(order, data))
 
 
 def _differs(number: str, name: str, here: str, there: str) -> Finding:

@@ -64,6 +64,9 @@ def fill(table: str, assignment: str, condition: str = "true") -> None:
         # One transaction all the same: SQLite has one writer.
         op.execute(statement.replace("id > :low AND id <= :high AND ", ""))
         return
+    if op.get_context().as_sql:
+        # Written down for a look at it, and nobody knows how many rows there are.
+        return
     with op.get_context().autocommit_block():
         bind = op.get_bind()
         last = bind.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()  # noqa: S608
@@ -115,3 +118,35 @@ def freeze(table: str) -> None:
             f"CREATE TRIGGER {table}_stays_{change.lower()} BEFORE {change} ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{FROZEN}'); END"
         )
+
+
+def let_change(table: str, *, sqlite: str, postgresql: str) -> None:
+    """Let the database take one kind of update of a frozen table: where this holds of OLD and NEW."""
+    if _is_postgres():
+        # The new trigger first: at no moment may anything else be changed.
+        with op.get_context().autocommit_block():
+            op.execute(
+                f"CREATE OR REPLACE TRIGGER {table}_stays_as_it_is BEFORE UPDATE ON {table} "
+                f"FOR EACH ROW WHEN (NOT ({postgresql})) EXECUTE FUNCTION refuse_change()"
+            )
+            op.execute(
+                f"CREATE OR REPLACE TRIGGER {table}_stays BEFORE DELETE ON {table} "
+                "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+            )
+        return
+    op.execute(f"DROP TRIGGER {table}_stays_update")
+    op.execute(
+        f"CREATE TRIGGER {table}_stays_update BEFORE UPDATE ON {table} WHEN NOT ({sqlite}) "
+        f"BEGIN SELECT RAISE(ABORT, '{FROZEN}'); END"
+    )
+
+
+def freeze_again(table: str) -> None:
+    """Take back what `let_change`, or a revision of its own, lets the database take."""
+    if _is_postgres():
+        freeze(table)
+        op.execute(f"DROP TRIGGER IF EXISTS {table}_stays_as_it_is ON {table}")
+        return
+    for change in ("update", "delete"):
+        op.execute(f"DROP TRIGGER {table}_stays_{change}")
+    freeze(table)

@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     keep_calls_days: int = Field(default=30, ge=1)
     """How long the record of calls to the outside is kept."""
     keep_history_days: int = Field(default=90, ge=15)
-    """How long ended runs, closed alarms, delivered mails and settled records are kept.
+    """How long ended runs, closed alarms, mails to operators and settled records are kept.
 
     Failed runs are looked for in the last fourteen days.
     """

@@ -57,6 +57,8 @@ class Tenant(SQLModel, table=True):
     """The fields of `MailOptions`, there."""
     taxes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """The fields of `TaxOptions`, there."""
+    retention: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `RetentionOptions` in `models.retention`."""
     numbers_in_doubt: bool = False
     """The database was restored, and documents may have been issued that it does not know."""
     match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

@@ -6,7 +6,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from models.columns import need_id
-from models.order import Hold, LinePart, Order, OrderAddress, OrderEvent, OrderLine
+from models.order import Customer, Hold, LinePart, Order, OrderAddress, OrderEvent, OrderLine
 from models.order_origin import OrderOrigin
 from models.payment import Payment
 
@@ -22,10 +22,17 @@ def delete_trial_orders(session: Session, account_id: int) -> int:
 
 
 def delete_trials(session: Session, order_ids: Sequence[int]) -> None:
-    """Delete trial orders with all that hangs on them; they never allocated and never shipped."""
+    """Delete trial orders with all that hangs on them, and buyers of whom no other order tells.
+
+    They never allocated and never shipped.
+    """
     trials = select(Order.id).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True))
     lines = select(OrderLine.id).where(col(OrderLine.order_id).in_(trials))
     session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(lines)))
     for table in (Hold, OrderEvent, OrderAddress, Payment, OrderLine, OrderOrigin):
         session.execute(delete(table).where(col(table.order_id).in_(trials)))
+    bought = select(Order.customer_id).where(col(Order.id).in_(trials), col(Order.customer_id).is_not(None))
+    buyers = session.exec(bought).all()
     session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))
+    others = select(Order.id).where(col(Order.customer_id) == col(Customer.id))
+    session.execute(delete(Customer).where(col(Customer.id).in_(buyers), ~others.exists()))

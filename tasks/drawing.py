@@ -11,7 +11,15 @@ from documents.paper_label import LABELS_OF_A_SHEET, render_label_sheets
 from documents.papers import render_paper, texts_lost
 from models.columns import need_id
 from models.db import read_scope, session_scope
-from models.document import Document, PaperContent, find_pdf, list_documents, list_undrawn, save_files
+from models.document import (
+    Document,
+    PaperContent,
+    check_kept,
+    find_pdf,
+    list_documents,
+    list_undrawn,
+    save_files,
+)
 from models.errors import RuleError
 from models.logo import find_logos
 from models.order import Order
@@ -40,7 +48,12 @@ def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
 
 
 def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
-    """Return the PDF of each document; those that have none are drawn, and kept."""
+    """Return the PDF of each document; those that have none are drawn, and kept.
+
+    Raises: RuleError, for one that was erased.
+    """
+    for document in documents:
+        check_kept(document)
     files = draw_missing(documents)
     if files:
         with session_scope() as session:
@@ -88,7 +101,10 @@ class Drawing:
             if not documents:
                 number = session.get_one(Order, order_id).external_id
                 self.refused.append(f"Order {number} has no {self.kind} that was issued here.")
-        yield from draw_and_keep(documents[::-1])
+        try:
+            yield from draw_and_keep(documents[::-1])
+        except RuleError as error:
+            self.refused.append(str(error))
 
     def _pick_lists(self, order_ids: Iterable[int]) -> Iterator[bytes]:
         with read_scope() as session:

@@ -54,7 +54,7 @@ def missing(number: str) -> Finding:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deployments.pruning.BATCH", 2)
+    monkeypatch.setattr("models.prune.ROWS_AT_ONCE", 2)
     monkeypatch.setattr("deployments.pruning.PAUSE_SECONDS", 0.0)
 
 

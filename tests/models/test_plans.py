@@ -19,9 +19,18 @@ from models.outbound import OutboundKind, count_due, list_due
 from models.pick_list import PickMode
 from models.pick_scan import scan, undo
 from models.picking import begin_walk
+from models.retention import (
+    list_due_bookings,
+    list_due_documents,
+    list_due_erasures,
+    list_due_letters,
+    list_due_orders,
+    list_due_trials,
+)
 from models.status import status_of_accounts
 from models.stock import note_sold_there
 from models.stock_moves import set_on_hand
+from models.tenant import Tenant
 from tests.support.builders import (
     add_article,
     get_order,
@@ -147,3 +156,30 @@ def test_a_scan_reads_no_list_whole(sqlite_database: str) -> None:
     )
     assert [step for step in asked[0] if walks.search(step)] == []
     assert asked[1] == asked[0]
+
+
+def test_looking_for_what_is_due_to_go_walks_nothing(sqlite_file: str) -> None:
+    """Among orders, documents, bookings and mails it asks for the oldest of those that are left."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        tenant = session.get_one(Tenant, shop.tenant_id)
+        tenant.retention = {"anonymise_after_days": 30}
+        session.flush()
+        with plans_of(session) as plans:
+            for find in (
+                list_due_orders,
+                list_due_erasures,
+                list_due_trials,
+                list_due_documents,
+                list_due_bookings,
+                list_due_letters,
+            ):
+                assert find(session, tenant, 10) == []
+    assert [step for step in plans if re.match(rf"SCAN ({GROWING}|document|booking|mail)\b", step)] == []
+    for index in (
+        "ix_sales_order_to_anonymise",
+        "ix_document_kept",
+        "ix_booking_reference",
+        "ix_mail_tenant_sent",
+    ):
+        assert any(index in step.partition(":")[0] for step in plans), index
