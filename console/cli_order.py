@@ -146,6 +146,7 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
     from models.order_origin import links_of
     from models.payment import payments_of
     from models.shipment import shipments_of
+    from models.together import names_of_mates
 
     need_database()
     with read_scope() as session:
@@ -157,6 +158,7 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
             "merged_into": heir.external_id if heir else None,
             "links": [
                 *(f"{what} {name}" for what, name in links_of(session, order_id)),
+                *(f"together with {name}" for name in names_of_mates(session, order)),
                 *([f"offered as {offer.number}"] if (offer := find_offer_of(session, order_id)) else []),
             ],
             "addresses": {
@@ -251,6 +253,59 @@ def repeat(
         )
 
     say_taken(*with_order(number, account, step))
+
+
+@app.command("join")
+def join(
+    numbers: Annotated[
+        list[str] | None, typer.Argument(help="Two orders or more, open and held by nothing.")
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Show orders that could go together instead.")
+    ] = False,
+    account: AccountOption = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Let orders for the same address go together: picked into one box, sent in one parcel.
+
+    Each keeps its number, money and invoice, and its channel hears of its own shipment.
+    """
+    from models.together import join_orders, suggest_groups
+
+    if suggest == bool(numbers):
+        raise typer.BadParameter("Name orders, or --suggest.")
+    need_database()
+    if numbers:
+
+        def step(session: Any) -> str:
+            orders = [find_order(session, number, _account_id(session, account)) for number in numbers]
+            return ", ".join(order.external_id for order in join_orders(session, orders))
+
+        say(f"Orders {in_transaction(step)} go together.")
+        return
+    with read_scope() as session:
+        accounts, _ = _names(session)
+        groups = suggest_groups(session, need_id(pick_tenant(session, tenant).id))
+    print_table(
+        ("placed_at", "orders", "accounts"),
+        [
+            [
+                group[0].placed_at,
+                [order.external_id for order in group],
+                sorted({accounts[order.account_id] for order in group}),
+            ]
+            for group in groups
+        ],
+    )
+
+
+@app.command("part")
+def part(number: Number, account: AccountOption = None) -> None:
+    """Let an order that goes with others go by itself again."""
+    from models.together import part_order
+
+    with_order(number, account, part_order)
+    say(f"Order {number} goes by itself.")
 
 
 @app.command("release")
@@ -394,7 +449,8 @@ def ship(
     account: AccountOption = None,
 ) -> None:
     """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
-    from models.shipment import ParcelData, record_shipment
+    from models.shipment import ParcelData, ShipmentData
+    from models.together import ship_together
 
     shipped_at = _when(at)
     parts = parse_parts(lines or [], "--line")
@@ -414,7 +470,9 @@ def ship(
             raise RuleError(f"Order {order.external_id} has no line {unknown[0]!r}.")
         content = {known[name]: quantity for name, quantity in parts.items()}
         parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
-        record_shipment(session, order, carrier, parcels, shipped_at)
+        (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
+        if isinstance(done, RuleError):
+            raise done
         return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}."
 
     say(with_order(number, account, step))
@@ -450,7 +508,8 @@ def mark_shipped(
     account: AccountOption = None,
 ) -> None:
     """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
-    from models.shipment import ParcelData, ShipmentData, record_shipments
+    from models.shipment import ParcelData, ShipmentData
+    from models.together import ship_together
 
     shipped_at = _when(at)
     need_database()
@@ -459,7 +518,7 @@ def mark_shipped(
         found = find_orders(session, some, _account_id(session, account))
         orders = {order.id: order for order in found.values() if isinstance(order, Order)}
         wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
-        booked = dict(zip(orders, record_shipments(session, wanted), strict=True))
+        booked = dict(zip(orders, ship_together(session, wanted), strict=True))
         results: list[str | RuleError] = []
         for order in found.values():
             done = booked[order.id] if isinstance(order, Order) else order

@@ -74,6 +74,9 @@ def _address(label: AddressLabel, logos: Mapping[str, bytes], size: float) -> li
         paragraph(line, style(size, bold=True)) for line in Words(label.language).country(label.to.country)
     ]
     story.append(Spacer(1, 2 * mm))
+    if label.further_numbers:
+        text = f"{Words(label.language).say(mark('Together with'))} {', '.join(label.further_numbers)}"
+        story += [paragraph(text, style(6.5)), Spacer(1, 1 * mm)]
     if label.shipping_method:
         story += [paragraph(label.shipping_method, style(8, bold=True)), Spacer(1, 1 * mm)]
     return story

@@ -74,6 +74,7 @@ def _info(words: Words, slip: PackingSlip) -> list[tuple[str, str]]:
     say = words.say
     rows = [
         (say(mark("Order no.")), slip.order_number),
+        (say(mark("Together with")), ", ".join(slip.further_numbers)),
         (say(mark("Ordered on")), words.date(slip.ordered_on) if slip.ordered_on else ""),
         (say(mark("Shipped on")), words.date(slip.shipped_on) if slip.shipped_on else ""),
         (say(mark("Delivery by")), slip.shipping_method),

@@ -43,6 +43,7 @@ from models.stock import StockLevel, Warehouse
 from models.tax import check_adds_up, exchange_of, print_line, taxes_of, treat_order
 from models.tax_case import HOME, extras_rate, rate_of
 from models.tenant import SellerData, Tenant
+from models.together import GOING, mates_of
 
 LANGUAGES = ("de", "en")
 LONGEST_ADDRESS_LINE = 100
@@ -154,6 +155,8 @@ class PackingSlip(BaseModel):
     seller: SellerData
     to: Place
     order_number: PrintedNumber
+    further_numbers: list[PrintedNumber] = RecordField(default_factory=list)
+    """Of the orders that go with it."""
     ordered_on: date | None = None
     shipped_on: date | None = None
     shipping_method: Printed = ""
@@ -177,6 +180,8 @@ class AddressLabel(BaseModel):
     seller: SellerData
     to: Place
     order_number: PrintedNumber
+    further_numbers: list[PrintedNumber] = RecordField(default_factory=list)
+    """Of the orders that go with it."""
     shipping_method: Printed = ""
 
 
@@ -290,12 +295,32 @@ def packing_slip(
 ) -> PackingSlip:
     """Return what is in a shipment, or if none is named in the next one: see `next_units`.
 
-    Once all has left it is the last shipment. Raises: RuleError, if there is nothing to pack, or goods may
-    not leave.
+    Once all has left it is the last shipment. Orders that go together have one slip.
+    Raises: RuleError, if there is nothing to pack, or goods may not leave.
     """
     if shipment is None and order.state is OrderState.shipped:
-        shipments = shipments_of(session, need_id(order.id))
-        shipment = shipments[-1][0] if shipments else None
+        shipment = _last_shipment(session, order)
+    tenant = session.get_one(Tenant, order.tenant_id)
+    spoken = paper_language(tenant, language)
+    goods = _packed(session, order, shipment, spoken)
+    mates = _mates(session, order, shipment)
+    for mate in mates:
+        goods += _packed(session, mate, _last_shipment(session, mate) if shipment else None, spoken)
+    return PackingSlip(
+        language=spoken,
+        seller=_seller(tenant),
+        to=_place(session, order, tenant, AddressRole.shipping),
+        order_number=printed_number(order),
+        further_numbers=[printed_number(mate) for mate in mates],
+        ordered_on=_day(order),
+        shipped_on=shipment.shipped_at.astimezone(ISSUE_ZONE).date() if shipment else None,
+        shipping_method=_shipping_method(session, order),
+        goods=goods,
+    )
+
+
+def _packed(session: Session, order: Order, shipment: Shipment | None, language: str) -> list[Goods]:
+    """Return what of an order is in a shipment or the next one, and what follows. Raises: RuleError."""
     lines = _lines(session, order)
     if shipment is not None:
         _check(order, *MAY_LEAVE, OrderState.cancelled)
@@ -308,19 +333,28 @@ def packing_slip(
         need_id(line.id): line.quantity - line.cancelled - line.shipped - after.get(need_id(line.id), 0)
         for line in lines
     }
-    tenant = session.get_one(Tenant, order.tenant_id)
-    spoken = paper_language(tenant, language)
-    goods = _goods(session, lines, units, later, spoken)
-    return PackingSlip(
-        language=spoken,
-        seller=_seller(tenant),
-        to=_place(session, order, tenant, AddressRole.shipping),
-        order_number=printed_number(order),
-        ordered_on=_day(order),
-        shipped_on=shipment.shipped_at.astimezone(ISSUE_ZONE).date() if shipment else None,
-        shipping_method=_shipping_method(session, order),
-        goods=goods,
-    )
+    return _goods(session, lines, units, later, language)
+
+
+def _last_shipment(session: Session, order: Order) -> Shipment | None:
+    shipments = shipments_of(session, need_id(order.id))
+    return shipments[-1][0] if shipments else None
+
+
+def _mates(session: Session, order: Order, shipment: Shipment | None) -> list[Order]:
+    """Return the orders that are in the same parcel, or are to be in the next one."""
+    if order.ships_with_id is None:
+        return []
+    group = mates_of(session, [need_id(order.id)]).get(order.ships_with_id, [])
+    mates = [each for each in group if each.id != order.id]
+    if shipment is None:
+        return [each for each in mates if each.state in GOING]
+    last = {each.id: _last_shipment(session, each) for each in mates}
+    return [
+        each
+        for each in mates
+        if (left := last[each.id]) is not None and left.recorded_at == shipment.recorded_at
+    ]
 
 
 def return_slip(session: Session, order: Order, *, language: str = "") -> ReturnSlip:
@@ -350,13 +384,16 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
 
 
 def address_label(session: Session, order: Order, *, language: str = "") -> AddressLabel:
-    """Return where an order's parcel goes.
+    """Return where an order's parcel goes; orders that go together have one.
 
     Raises: RuleError, if goods may not leave, or the address lacks a name, street or city.
     """
     _check(order, *MAY_LEAVE)
-    if order.state is not OrderState.shipped:
-        _check_may_leave(session, order, _lines(session, order))
+    shipment = _last_shipment(session, order) if order.state is OrderState.shipped else None
+    mates = _mates(session, order, shipment)
+    for each in (order, *mates):
+        if each.state is not OrderState.shipped:
+            _check_may_leave(session, each, _lines(session, each))
     tenant = session.get_one(Tenant, order.tenant_id)
     address = _address(session, order, AddressRole.shipping)
     needed = {
@@ -371,6 +408,7 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
         seller=_seller(tenant),
         to=_place(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
+        further_numbers=[printed_number(mate) for mate in mates],
         shipping_method=_shipping_method(session, order),
     )
 

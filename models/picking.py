@@ -32,6 +32,7 @@ from models.pick_items import (
 from models.pick_list import PickItem, PickList, PickListState, PickMode, PickOrder, PickOutcome, PickScan
 from models.stock import Allocation
 from models.tenant import lock_tenants
+from models.together import mates_of
 from models.upsert import insert_rows
 
 MOST_ORDERS = 1000
@@ -57,8 +58,13 @@ class CloseResult:
     put_back: list[PutBack] = field(default_factory=list)
 
 
-def list_waiting(session: Session, tenant_id: int, limit: int) -> list[int]:
-    """Return orders that can be picked now and are on no open list; express first, then the oldest."""
+def list_waiting(
+    session: Session, tenant_id: int, limit: int, order_ids: Sequence[int] | None = None
+) -> list[int]:
+    """Return orders that can be picked now and are on no open list; express first, then the oldest.
+
+    Of these orders alone, if any are named.
+    """
     blocked = exists().where(
         col(Hold.order_id) == col(Order.id),
         col(Hold.released_at).is_(None),
@@ -83,7 +89,24 @@ def list_waiting(session: Session, tenant_id: int, limit: int) -> list[int]:
         .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .limit(limit)
     )
+    if order_ids is not None:
+        query = query.where(among(col(Order.id), order_ids))
     return [need_id(order_id) for order_id in session.exec(query)]
+
+
+def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> dict[int, int]:
+    """Return orders, each followed by those that go with it and can be picked, with whose box they share."""
+    groups = mates_of(session, order_ids)
+    group_of = {need_id(order.id): group_id for group_id, group in groups.items() for order in group}
+    mates = sorted(set(group_of) - set(order_ids))
+    waiting = {*order_ids, *(list_waiting(session, tenant_id, len(mates), mates) if mates else ())}
+    boxes: dict[int, int] = {}
+    for order_id in order_ids:
+        group = groups.get(group_of.get(order_id, 0), ())
+        for each in (order_id, *(need_id(order.id) for order in group)):
+            if each in waiting:
+                boxes.setdefault(each, group_of.get(each, each))
+    return boxes
 
 
 def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> PickList:
@@ -100,7 +123,7 @@ def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> 
 
 
 def create_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Sequence[int]) -> PickList:
-    """Make a list of these orders; the first gets what there is of an article first.
+    """Make a list of these orders, and of those that go with them; the first gets what there is first.
 
     Raises: RuleError, naming the first order that cannot be picked now and why; then nothing is changed.
     """
@@ -134,6 +157,8 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
     session.add(pick_list)
     session.flush()
     list_id = need_id(pick_list.id)
+    boxes = _with_mates(session, tenant_id, order_ids)
+    number_of = {box: number for number, box in enumerate(dict.fromkeys(boxes.values()), start=1)}
     insert_rows(
         session,
         PickOrder,
@@ -142,12 +167,12 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
                 "pick_list_id": list_id,
                 "order_id": order_id,
                 "rank": rank,
-                "box": rank if mode is PickMode.boxes else 0,
+                "box": number_of[box] if mode is PickMode.boxes else 0,
             }
-            for rank, order_id in enumerate(order_ids, start=1)
+            for rank, (order_id, box) in enumerate(boxes.items(), start=1)
         ],
     )
-    add_items(session, list_id, order_ids)
+    add_items(session, list_id, list(boxes))
     return pick_list
 
 

@@ -1,12 +1,12 @@
 """Release (Freigabe): which orders may go to the warehouse, and that they go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from models.account import Account, AccountData, ChannelOptions, account_data
+from models.account import Account, AccountData, ChannelOptions, Release, account_data
 from models.among import among
 from models.columns import need_id, utc_now
 from models.errors import RuleError
@@ -27,6 +27,7 @@ from models.order import (
 )
 from models.order_checks import recheck
 from models.order_states import move
+from models.together import lock_groups
 from models.upsert import insert_rows
 
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
@@ -56,39 +57,92 @@ def list_open(session: Session, account_id: int, after: int, limit: int) -> list
 def release_ready(session: Session, account: AccountData, order_ids: Sequence[int]) -> Released:
     """Hand those of the orders to the warehouse that may go; the caller has the tenant's lock.
 
-    Each is checked once more before: what was found meanwhile holds it.
+    Each is checked once more before: what was found meanwhile holds it. Those that go together go if all of
+    them may go whole, also those of other accounts.
     """
     orders = _lock_open(session, order_ids)
     recheck(session, account, [need_id(order.id) for order in orders])
+    groups = lock_groups(session, orders)
+    kept_back = _find_kept_back(session, groups)
     options = ChannelOptions.model_validate(account.settings)
     ids = [need_id(order.id) for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
     done = Released()
-    events = []
     for order in orders:
         order_id = need_id(order.id)
-        if hindrance(holds.get(order_id, ()), lines.get(order_id, ()), partly=options.partial_shipping):
+        if order_id in kept_back or hindrance(
+            holds.get(order_id, ()), lines.get(order_id, ()), partly=options.partial_shipping
+        ):
             done.held += 1
         elif not may_leave_unpaid(order, options) and order.payment_state not in SETTLED:
             done.unpaid += 1
         else:
-            move(order, OrderState.released, Actor.cycle)
-            order.released_at = utc_now()
-            session.add(order)
             done.released.append(order_id)
-            events.append(event_values(order_id, "released", {}))
+    mates = [order for group in groups.values() for order in group if order.state is OrderState.open]
+    chosen = {need_id(order.id): order for order in orders if order.id in set(done.released)}
+    chosen |= {need_id(order.id): order for order in mates if order.id not in kept_back}
+    done.released = sorted(chosen)
+    now = utc_now()
+    for order in chosen.values():
+        move(order, OrderState.released, Actor.cycle)
+        order.released_at = now
+        session.add(order)
     session.flush()
-    insert_rows(session, OrderEvent, events)
+    insert_rows(session, OrderEvent, [event_values(order_id, "released", {}) for order_id in done.released])
     return done
 
 
+def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
+    """Return the orders that wait for one with which they go."""
+    kept_back: set[int] = set()
+    for group in groups.values():
+        for order in group:
+            if order.state is OrderState.open and not _may_go_whole(session, order):
+                kept_back |= {need_id(each.id) for each in group}
+    return kept_back
+
+
+def _may_go_whole(session: Session, order: Order) -> bool:
+    """Return whether the cycle would hand over all of an order, by its own account's settings."""
+    account = account_data(session.get_one(Account, order.account_id))
+    options = ChannelOptions.model_validate(account.settings)
+    order_id = need_id(order.id)
+    recheck(session, account, [order_id])
+    lines = lines_of(session, [order_id]).get(order_id, ())
+    return (
+        options.release is Release.automatic
+        and not hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
+        and (may_leave_unpaid(order, options) or order.payment_state in SETTLED)
+    )
+
+
 def release_order(session: Session, order: Order, *, partly: bool = False) -> None:
-    """Hand an order to the warehouse because a person says so, paid or not.
+    """Hand an order, and those that go with it, to the warehouse because a person says so, paid or not.
 
     `partly` lets what is there leave before the rest.
-    Raises: RuleError, if it is held, has nothing to send, is not open or a trial.
+    Raises: RuleError, if one of them is held, or it has nothing to send, is not open or a trial.
     """
     lock_order(session, order)
+    mates = [
+        each for group in lock_groups(session, [order]).values() for each in group if each.id != order.id
+    ]
+    if partly and mates:
+        raise RuleError(
+            f"Order {order.external_id} goes with {mates[0].external_id}, and together they go whole; "
+            "`warenfluss order part` parts them."
+        )
+    going = [order, *(each for each in mates if each.state is OrderState.open)]
+    for each in going:
+        _check_may_go(session, each, partly=partly)
+    for each in going:
+        move(each, OrderState.released, Actor.person)
+        each.released_at = utc_now()
+        session.add(each)
+        session.add(OrderEvent(order_id=need_id(each.id), actor=Actor.person, kind="released"))
+    session.flush()
+
+
+def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
     if order.trial or order.state is not OrderState.open:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
@@ -99,11 +153,6 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
     reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
     if reasons:
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
-    move(order, OrderState.released, Actor.person)
-    order.released_at = utc_now()
-    session.add(order)
-    session.add(OrderEvent(order_id=order_id, actor=Actor.person, kind="released"))
-    session.flush()
 
 
 def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:

@@ -35,6 +35,9 @@ from models.paper import (
     pick_papers,
 )
 
+OF_A_PARCEL = (PaperKind.packing_slip, PaperKind.label)
+"""Papers of which orders that go together have one."""
+
 
 def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
     """Return by id the PDFs of those of the documents that have none; no transaction is open meanwhile."""
@@ -77,6 +80,8 @@ class Drawing:
     """Why there is none of some orders."""
     replaced: list[str] = field(default_factory=list)
     """Orders on whose papers signs are replaced that the font lacks."""
+    _parcels: set[int] = field(default_factory=set)
+    """Groups of orders whose one slip or label is drawn already."""
 
     def draw(self, order_ids: Iterable[int]) -> Iterator[bytes]:
         """Yield PDFs; what is refused of one order does not stop the others."""
@@ -145,6 +150,8 @@ class Drawing:
     def _read(self, session: Session, order_id: int) -> Paper | None:
         """Return what stands on an order's paper, None if there can be none."""
         order = session.get_one(Order, order_id)
+        if self.kind in OF_A_PARCEL and order.ships_with_id in self._parcels:
+            return None
         try:
             if self.kind is PaperKind.offer:
                 until = self.valid_until
@@ -156,6 +163,8 @@ class Drawing:
         except RuleError as error:
             self.refused.append(str(error))
             return None
+        if order.ships_with_id is not None:
+            self._parcels.add(order.ships_with_id)
         if texts_lost(paper):
             self.replaced.append(order.external_id)
         return paper

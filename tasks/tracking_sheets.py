@@ -15,7 +15,8 @@ from models.db import in_transaction, read_scope
 from models.errors import RuleError
 from models.order import Order, OrderState, find_orders, lock_each
 from models.sheet import SheetOutcome, SheetReport, SheetResult
-from models.shipment import ParcelData, ShipmentData, add_tracking, record_shipments, tracking_numbers
+from models.shipment import ParcelData, ShipmentData, add_tracking, tracking_numbers
+from models.together import ship_together
 from tasks.sheet_cells import LOCAL, NO, TRACKING_COLUMNS, CellError, match_headings
 from tasks.spreadsheets import need_columns, read_rows, read_sheet
 
@@ -122,7 +123,7 @@ def _book(
         else:
             results += _complete(session, order, rows, news)
     wanted = [_shipment_from(orders[order_id], news) for order_id, news in leaving.items()]
-    for (order_id, news), done in zip(leaving.items(), record_shipments(session, wanted), strict=True):
+    for (order_id, news), done in zip(leaving.items(), ship_together(session, wanted), strict=True):
         if isinstance(done, RuleError):
             results += _refuse(rows_of[order_id], done)
         else:

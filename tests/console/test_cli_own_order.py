@@ -132,6 +132,28 @@ def test_a_return_is_exchanged(shop: None) -> None:
         assert [session.get_one(Order, int(row.key)).external_id for row in told] == ["100"]
 
 
+def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:
+    """What could is suggested; one slip for both, one tracking number, and each is shown with the other."""
+    take_orders(*(order(number, line(f"{number}-1", "MUG")) for number in ("100", "101")))
+    assert "100, 101" in call("order", "join", "--suggest").stdout
+    assert call("order", "join", "100", "101").stderr == "Orders 100, 101 go together.\n"
+    assert call("order", "part", "101").exit_code == 0
+    assert refused("order", "part", "101") == "Order 101 goes with no other, or has left."
+    assert call("order", "join", "100", "M-101").exit_code == 0
+    assert call("order", "release", "101").exit_code == 0
+    pdf = tmp_path / "slips.pdf"
+    assert call("paper", "slip", "100", "101", "--output", str(pdf)).exit_code == 0
+    (page,) = PdfReader(io.BytesIO(pdf.read_bytes())).pages
+    shipped = call("order", "ship", "100", "--carrier", "DHL", "--tracking", "T1")
+
+    assert re.search(r"Zusammen mit\s*M-101", " ".join(page.extract_text().split()))
+    assert shipped.exit_code == 0, shipped.stderr
+    for number, other in (("100", "101"), ("101", "100")):
+        shown = read("order", "show", number)
+        assert (shown["state"], shown["links"]) == ("shipped", [f"together with {other}"])
+        assert [each["tracking_numbers"] for each in shown["shipments"]] == [["T1"]]
+
+
 def test_what_has_no_channel_is_asked_nothing(shop: None) -> None:
     """The login is none, and cycles that go to a channel say so before Prefect is started."""
     assert call("account", "check", "telefon").stderr == (
