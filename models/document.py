@@ -6,10 +6,13 @@ The migrations let the database itself refuse every change of these tables but t
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +28,7 @@ from models.columns import by_run, code, instant, money, need_id, utc_now
 from models.errors import NotFoundError, RuleError
 from models.tax_case import TaxCase
 from models.tenant import SellerData, Tenant, lock_tenants
-from models.upsert import insert_or, insert_or_update, table_of
+from models.upsert import choose_ids, insert_or, insert_or_update, insert_rows, table_of
 
 ISSUE_ZONE = ZoneInfo("Europe/Berlin")
 """By whose calendar documents are dated and series begin anew."""
@@ -273,18 +276,22 @@ def check_kept(document: Document) -> None:
         )
 
 
-def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int) -> int:
-    """Return the next number of a series, taken in the caller's transaction: undone with it, no gap is left.
+def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int, count: int = 1) -> int:
+    """Return the next number of a series, the first of so many that follow each other.
 
-    Whoever asks for one of the same series meanwhile waits until that transaction has ended.
+    They are taken in the caller's transaction: undone with it, no gap is left. Whoever asks for one of the
+    same series meanwhile waits until that transaction has ended.
     """
     table = table_of(DocumentSeries)
     counted = (
         insert_or(session, DocumentSeries)
-        .values(tenant_id=tenant_id, kind=kind, year=year, last=1)
-        .on_conflict_do_update(index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + 1})
+        .values(tenant_id=tenant_id, kind=kind, year=year, last=count)
+        .on_conflict_do_update(
+            index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + count}
+        )
     )
-    return int(session.connection().execute(counted.returning(table.c.last)).scalar_one())
+    last = session.connection().execute(counted.returning(table.c.last)).scalar_one()
+    return int(last) - count + 1
 
 
 def label_of(kind: SeriesKind, year: int, number: int) -> str:
@@ -326,32 +333,66 @@ def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> N
     session.flush()
 
 
-def issue(
-    session: Session,
-    content: PaperContent,
-    quantities: Mapping[int, int],
-    *,
-    tenant_id: int,
-    account_id: int,
-    order_id: int,
-    corrects_id: int | None = None,
-    credits_id: int | None = None,
-) -> Document:
-    """Issue and book a paper under the next number; its date and label are filled in here.
+@dataclass(frozen=True)
+class Paper:
+    """What is to be issued, and for what."""
 
-    `quantities` are units by order line. The caller has the tenant's lock and the lines' figures.
+    content: PaperContent
+    quantities: Mapping[int, int]
+    """Units by order line."""
+    tenant_id: int
+    account_id: int
+    order_id: int
+    corrects_id: int | None = None
+    credits_id: int | None = None
+
+
+def issue(session: Session, paper: Paper) -> Document:
+    """Issue and book one paper, as `issue_each` does."""
+    return issue_each(session, [paper])[0]
+
+
+def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
+    """Issue and book papers under the next numbers, in the order given; dates and labels are filled in here.
+
+    The caller has the tenants' locks and the lines' figures.
     """
     now = utc_now()
     issued_on = now.astimezone(ISSUE_ZONE).date()
-    series = SeriesKind(content.kind)
-    number = take_number(session, tenant_id, series, issued_on.year)
-    label = label_of(series, issued_on.year, number)
-    content = content.model_copy(update={"label": label, "issued_on": issued_on})
+    series = [(paper.tenant_id, SeriesKind(paper.content.kind)) for paper in papers]
+    numbers = {
+        each: count(take_number(session, *each, issued_on.year, many))
+        for each, many in Counter(series).items()
+    }
+    documents = [
+        _document(paper, issued_on, next(numbers[each]), now)
+        for paper, each in zip(papers, series, strict=True)
+    ]
+    for document, document_id in zip(documents, choose_ids(session, Document, len(papers)), strict=True):
+        document.id = document_id
+    session.add_all(documents)
+    session.flush()
+    insert_rows(
+        session,
+        DocumentLine,
+        [
+            {"document_id": document.id, "order_line_id": line_id, "quantity": quantity}
+            for document, paper in zip(documents, papers, strict=True)
+            for line_id, quantity in paper.quantities.items()
+        ],
+    )
+    book_documents(session, documents)
+    return documents
+
+
+def _document(paper: Paper, issued_on: date, number: int, now: datetime) -> Document:
+    label = label_of(SeriesKind(paper.content.kind), issued_on.year, number)
+    content = paper.content.model_copy(update={"label": label, "issued_on": issued_on})
     kept = content.model_dump(mode="json")
-    document = Document(
-        tenant_id=tenant_id,
-        account_id=account_id,
-        order_id=order_id,
+    return Document(
+        tenant_id=paper.tenant_id,
+        account_id=paper.account_id,
+        order_id=paper.order_id,
         kind=content.kind,
         year=issued_on.year,
         number=number,
@@ -365,19 +406,11 @@ def issue(
         gross=content.gross,
         shipping_amount=content.shipping_amount,
         fee_amount=content.fee_amount,
-        corrects_id=corrects_id,
-        credits_id=credits_id,
+        corrects_id=paper.corrects_id,
+        credits_id=paper.credits_id,
         content=kept,
         sha256=content_hash(kept),
     )
-    session.add(document)
-    session.flush()
-    document_id = need_id(document.id)
-    for line_id, quantity in quantities.items():
-        session.add(DocumentLine(document_id=document_id, order_line_id=line_id, quantity=quantity))
-    session.flush()
-    book_documents(session, [document])
-    return document
 
 
 def book_documents(session: Session, documents: Sequence[Document]) -> None:

@@ -3,11 +3,13 @@
 By German law (§ 14 UStG), for goods that leave from Germany. Prices are gross; `models.tax` has the sums.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, func, select
 
 from models.account import Account, AccountData, ChannelOptions, Mode, makes_invoices
@@ -19,6 +21,7 @@ from models.document import (
     Document,
     DocumentKind,
     DocumentLine,
+    Paper,
     PaperContent,
     PaperLine,
     TaxSum,
@@ -26,21 +29,26 @@ from models.document import (
     check_numbers,
     corrections_of,
     issue,
+    issue_each,
 )
 from models.errors import RuleError
 from models.order import (
     Actor,
     AddressRole,
+    Hold,
     HoldReason,
     Order,
     OrderAddress,
+    OrderEvent,
     OrderLine,
     OrderState,
+    event_values,
     lines_of,
+    lock_each,
     lock_order,
     open_holds,
 )
-from models.order_life import add_event, hold_order, settle_holds
+from models.order_life import add_event, hold_order
 from models.paper import abroad, address_lines, paper_language, printed_number
 from models.shipment import Parcel, ParcelLine, Shipment
 from models.tax import (
@@ -56,11 +64,13 @@ from models.tax import (
 )
 from models.tax_case import HOME, Treatment, extras_rate, rate_of
 from models.tenant import SellerData, Tenant
+from models.upsert import insert_rows
 
 IN_QUESTION = frozenset(
     {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
 )
 """Holds that leave open what the buyer owes."""
+REFUSED = HoldReason.invoice_refused
 INVOICED = (OrderState.open, OrderState.released, OrderState.shipped, OrderState.cancelled)
 """Of an order that was cancelled what had left before."""
 
@@ -72,6 +82,24 @@ class Draft:
     content: PaperContent
     quantities: dict[int, int]
     """Units by order line."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What an invoice is made from, beside its order."""
+
+    account: Account
+    tenant: Tenant
+    lines: list[OrderLine]
+    holds: list[Hold]
+    """Those that are open."""
+    places: dict[AddressRole, OrderAddress]
+    shipping: Decimal
+    """What standing documents have of it, of this order or one merged into it."""
+    fees: Decimal
+    """Likewise."""
+    departures: list[tuple[int, int, datetime]]
+    """Line, units and when they left, the last parcels first."""
 
 
 def seller_of(tenant: Tenant) -> SellerData:
@@ -119,18 +147,39 @@ def invoices_from(account: Account | AccountData) -> date:
 
 
 def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draft:
-    """Return the invoice of what was shipped of an order, is not invoiced and did not come back.
+    """Return the invoice of one order, as `draft_invoices` does.
 
-    The first invoice has the order's shipping and fees, a later one what came on top. `test` is for one
-    that is only looked at, whatever the account's mode.
     Raises: RuleError, if there is nothing to invoice, or it cannot be invoiced, with what to do.
     """
-    account = session.get_one(Account, order.account_id)
-    tenant = session.get_one(Tenant, order.tenant_id)
-    _check_may_invoice(session, order, account, test=test)
+    (draft,) = draft_invoices(session, [order], test=test)
+    if isinstance(draft, RuleError):
+        raise draft
+    return draft
+
+
+def draft_invoices(
+    session: Session, orders: Sequence[Order], *, test: bool = False
+) -> list[Draft | RuleError]:
+    """Return for each order the invoice of what was shipped of it, is not invoiced and did not come back.
+
+    The first invoice has the order's shipping and fees, a later one what came on top. `test` is for those
+    that are only looked at, whatever the account's mode. One that there cannot be is told as the reason.
+    """
+    facts = _read_facts(session, orders)
+    return [_try_draft(order, facts[need_id(order.id)], test=test) for order in orders]
+
+
+def _try_draft(order: Order, facts: _Facts, *, test: bool = False) -> Draft | RuleError:
+    try:
+        return _draft(order, facts, test=test)
+    except RuleError as error:
+        return error
+
+
+def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
+    tenant, lines = facts.tenant, facts.lines
+    _check_may_invoice(order, facts, test=test)
     seller = seller_of(tenant)
-    order_id = need_id(order.id)
-    lines = lines_of(session, [order_id]).get(order_id, [])
     quantities = {
         need_id(line.id): line.shipped - line.returned - line.invoiced
         for line in lines
@@ -139,13 +188,12 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
     if not quantities:
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
     check_adds_up(order, lines)
-    delivered = _delivered_on(session, order, quantities)
-    places = _places(session, order)
-    buyer = _buyer(order, places)
+    delivered = _delivered_on(order, facts, quantities)
+    buyer = _buyer(order, facts.places)
     chosen = [line for line in lines if line.id in quantities]
-    treatment = treat_order(tenant, seller, places, chosen, max(delivered))
+    treatment = treat_order(tenant, seller, facts.places, chosen, max(delivered))
     printed = [_print_line(line, quantities[need_id(line.id)], treatment) for line in chosen]
-    shipping, fee = _left_of_extras(session, order, lines)
+    shipping, fee = _left_of_extras(order, facts)
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
         raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
@@ -162,7 +210,7 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
         currency=order.currency,
         seller=seller,
         buyer=buyer,
-        buyer_country=abroad(places[AddressRole.billing], tenant),
+        buyer_country=abroad(facts.places[AddressRole.billing], tenant),
         buyer_vat_id=treatment.vat_id,
         tax_case=treatment.case,
         goes_to=treatment.country,
@@ -184,36 +232,66 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
 
 
 def issue_invoice(session: Session, order: Order, *, actor: Actor) -> Document:
-    """Issue the invoice of `draft_invoice` and count its units as invoiced. Raises: RuleError, as there."""
-    lock_order(session, order)
-    draft = draft_invoice(session, order)
-    document = issue(
-        session,
-        draft.content,
-        draft.quantities,
-        tenant_id=order.tenant_id,
-        account_id=order.account_id,
-        order_id=need_id(order.id),
-    )
-    _count(session, draft.quantities)
-    settle_holds(session, order, (HoldReason.invoice_refused,))
-    detail = {
-        "document": document.label,
-        "gross": str(document.gross),
-        "units": sum(draft.quantities.values()),
-    }
-    add_event(session, order, "invoiced", detail, actor=actor)
-    session.flush()
+    """Issue the invoice of one order, as `issue_invoices` does.
+
+    Raises: RuleError, as `draft_invoice` does; then nothing is changed.
+    """
+    (document,) = issue_invoices(session, [order], actor=actor, hold=False)
+    if isinstance(document, RuleError):
+        raise document
     return document
 
 
 def issue_or_hold(session: Session, order: Order) -> Document | None:
     """Issue an order's invoice, or hold the order with the reason why there can be none."""
-    try:
-        return issue_invoice(session, order, actor=Actor.cycle)
-    except RuleError as error:
-        hold_order(session, order, HoldReason.invoice_refused, {"reason": str(error)})
-        return None
+    (document,) = issue_invoices(session, [order], actor=Actor.cycle, hold=True)
+    return document if isinstance(document, Document) else None
+
+
+def issue_invoices(
+    session: Session, orders: Sequence[Order], *, actor: Actor, hold: bool
+) -> list[Document | RuleError]:
+    """Issue the invoices of `draft_invoices` and count their units as invoiced, in the order given.
+
+    Returns: for each order the document, or why there can be none; if `hold` says so, the order is held for
+    that. No order stands there twice.
+    """
+    lock_each(session, orders)
+    facts = _read_facts(session, orders)
+    drafts = [_try_draft(order, facts[need_id(order.id)]) for order in orders]
+    issued = [(order, draft) for order, draft in zip(orders, drafts, strict=True) if isinstance(draft, Draft)]
+    papers = [
+        Paper(draft.content, draft.quantities, order.tenant_id, order.account_id, need_id(order.id))
+        for order, draft in issued
+    ]
+    documents = issue_each(session, papers)
+    events = []
+    for (order, draft), document in zip(issued, documents, strict=True):
+        its = facts[need_id(order.id)]
+        for line in its.lines:
+            line.invoiced += draft.quantities.get(need_id(line.id), 0)
+            session.add(line)
+        for held in its.holds:
+            if held.reason is REFUSED:
+                held.released_at = utc_now()
+                session.add(held)
+        detail = {
+            "document": document.label,
+            "gross": str(document.gross),
+            "units": sum(draft.quantities.values()),
+        }
+        events.append(event_values(need_id(order.id), "invoiced", detail, actor=actor))
+    session.flush()
+    insert_rows(session, OrderEvent, events)
+    for order, refused in zip(orders, drafts, strict=True):
+        if hold and isinstance(refused, RuleError):
+            detail = {"reason": str(refused)}
+            known = [held.detail for held in facts[need_id(order.id)].holds if held.reason is REFUSED]
+            if detail not in known:
+                hold_order(session, order, REFUSED, detail)
+    session.flush()
+    done = iter(documents)
+    return [each if isinstance(each, RuleError) else next(done) for each in drafts]
 
 
 def correct_invoice(session: Session, document: Document, reason: str) -> Document:
@@ -255,12 +333,14 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     quantities = {row.order_line_id: -row.quantity for row in rows}
     note = issue(
         session,
-        content,
-        quantities,
-        tenant_id=document.tenant_id,
-        account_id=document.account_id,
-        order_id=document.order_id,
-        corrects_id=document.id,
+        Paper(
+            content,
+            quantities,
+            document.tenant_id,
+            document.account_id,
+            document.order_id,
+            corrects_id=document.id,
+        ),
     )
     _count(session, quantities)
     detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
@@ -394,12 +474,14 @@ def _issue_part(
     )
     note = issue(
         session,
-        part,
-        {line_id: -count for line_id, count in units.items()},
-        tenant_id=invoice.tenant_id,
-        account_id=invoice.account_id,
-        order_id=invoice.order_id,
-        credits_id=invoice.id,
+        Paper(
+            part,
+            {line_id: -count for line_id, count in units.items()},
+            invoice.tenant_id,
+            invoice.account_id,
+            invoice.order_id,
+            credits_id=invoice.id,
+        ),
     )
     _count(session, {line_id: -count for line_id, count in units.items()})
     return note
@@ -505,7 +587,8 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time(), ISSUE_ZONE)
 
 
-def _check_may_invoice(session: Session, order: Order, account: Account, *, test: bool) -> None:
+def _check_may_invoice(order: Order, facts: _Facts, *, test: bool) -> None:
+    account = facts.account
     invoices_from(account)
     if not test and (account.mode is not Mode.live or order.trial):
         raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
@@ -513,8 +596,7 @@ def _check_may_invoice(session: Session, order: Order, account: Account, *, test
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
     if order.details.get("externally_invoiced") or order.details.get("invoice_number", "0") not in ("", "0"):
         raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
-    order_id = need_id(order.id)
-    reasons = {hold.reason for hold in open_holds(session, [order_id]).get(order_id, [])} & IN_QUESTION
+    reasons = {hold.reason for hold in facts.holds} & IN_QUESTION
     if reasons:
         raise RuleError(
             f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
@@ -530,34 +612,88 @@ def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLi
     return printed
 
 
-def _left_of_extras(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[Decimal, Decimal]:
-    """Return shipping and fees that no standing document has, of this order or one merged into it."""
-    order_id = need_id(order.id)
-    of_lines = select(DocumentLine.document_id).where(
-        among(col(DocumentLine.order_line_id), [line.id for line in lines])
+def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
+    """Return what the invoices of orders are made from."""
+    order_ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, order_ids), open_holds(session, order_ids)
+    owners = {need_id(line.id): line.order_id for rows in lines.values() for line in rows}
+    places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
+    for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), order_ids))):
+        places[row.order_id][row.role] = row
+    departures: dict[int, list[tuple[int, int, datetime]]] = defaultdict(list)
+    for line_id, units, at in session.execute(
+        select(col(ParcelLine.order_line_id), col(ParcelLine.quantity), col(Shipment.shipped_at))
+        .join(Parcel, col(Parcel.id) == col(ParcelLine.parcel_id))
+        .join(Shipment, col(Shipment.id) == col(Parcel.shipment_id))
+        .where(among(col(ParcelLine.order_line_id), owners))
+        .order_by(col(Shipment.shipped_at).desc(), col(Parcel.id).desc())
+    ):
+        departures[owners[line_id]].append((line_id, units, at))
+    extras = _invoiced_extras(session, order_ids, owners)
+    accounts = {each: session.get_one(Account, each) for each in {order.account_id for order in orders}}
+    tenants = {each: session.get_one(Tenant, each) for each in {order.tenant_id for order in orders}}
+    return {
+        order_id: _Facts(
+            accounts[order.account_id],
+            tenants[order.tenant_id],
+            lines.get(order_id, []),
+            holds.get(order_id, []),
+            places[order_id],
+            *extras.get(order_id, (Decimal(0), Decimal(0))),
+            departures[order_id],
+        )
+        for order_id, order in zip(order_ids, orders, strict=True)
+    }
+
+
+def _invoiced_extras(
+    session: Session, order_ids: Sequence[int], owners: Mapping[int, int]
+) -> dict[int, tuple[Decimal, Decimal]]:
+    """Return by order shipping and fees of standing documents, of the order or one merged into it.
+
+    `owners` are the orders of their lines. An order without such documents is missing.
+    """
+    found: dict[int, set[int]] = defaultdict(set)
+    """By document the orders that it may concern."""
+    for document_id, line_id in session.execute(
+        select(col(DocumentLine.document_id), col(DocumentLine.order_line_id)).where(
+            among(col(DocumentLine.order_line_id), owners)
+        )
+    ):
+        found[document_id].add(owners[line_id])
+    columns = sqlalchemy_select(
+        col(Document.id),
+        col(Document.order_id),
+        col(Document.credits_id),
+        col(Document.shipping_amount),
+        col(Document.fee_amount),
     )
-    documents = session.exec(
-        select(Document).where((col(Document.order_id) == order_id) | col(Document.id).in_(of_lines))
-    ).all()
-    own = [
-        document
-        for document in documents
+    rows = {row.id: row for row in session.execute(columns.where(among(col(Document.order_id), order_ids)))}
+    if others := set(found) - set(rows):
+        rows |= {row.id: row for row in session.execute(columns.where(among(col(Document.id), others)))}
+    extras: dict[int, tuple[Decimal, Decimal]] = {}
+    for row in rows.values():
+        heir = _heir(session, row.order_id)
         # What a part gives back of them is not to be asked for again.
-        if document.credits_id is None and _heir(session, document.order_id) == order_id
-    ]
-    left = []
-    for name, value in (("shipping_amount", order.shipping_amount), ("fee_amount", order.fee_amount)):
-        rest = value - sum((getattr(document, name) for document in own), Decimal(0))
-        # A fee may be below zero: a discount.
-        if rest < 0 and name == "shipping_amount":
-            raise RuleError(
-                f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
-                "invoice back (`warenfluss document correct`): all is invoiced anew then."
-            )
+        if row.credits_id is None and heir in found[row.id] | {row.order_id}:
+            shipping, fees = extras.get(heir, (Decimal(0), Decimal(0)))
+            extras[heir] = shipping + row.shipping_amount, fees + row.fee_amount
+    return extras
+
+
+def _left_of_extras(order: Order, facts: _Facts) -> tuple[Decimal, Decimal]:
+    """Return shipping and fees that no standing document has."""
+    shipping, fees = order.shipping_amount - facts.shipping, order.fee_amount - facts.fees
+    # A fee may be below zero: a discount.
+    if shipping < 0:
+        raise RuleError(
+            f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
+            "invoice back (`warenfluss document correct`): all is invoiced anew then."
+        )
+    for rest in (shipping, fees):
         if rest != half_up(rest):
             raise RuleError(f"Order {order.external_id}: {rest} is no whole number of cents.")
-        left.append(half_up(rest))
-    return left[0], left[1]
+    return half_up(shipping), half_up(fees)
 
 
 def _heir(session: Session, order_id: int) -> int:
@@ -567,30 +703,18 @@ def _heir(session: Session, order_id: int) -> int:
     return order_id
 
 
-def _delivered_on(session: Session, order: Order, quantities: Mapping[int, int]) -> list[date]:
+def _delivered_on(order: Order, facts: _Facts, quantities: Mapping[int, int]) -> list[date]:
     """Return on which German days these units left, the last parcels of each line first."""
-    rows = session.exec(
-        select(ParcelLine, Shipment.shipped_at)
-        .join(Parcel, col(Parcel.id) == col(ParcelLine.parcel_id))
-        .join(Shipment, col(Shipment.id) == col(Parcel.shipment_id))
-        .where(among(col(ParcelLine.order_line_id), quantities))
-        .order_by(col(Shipment.shipped_at).desc(), col(Parcel.id).desc())
-    ).all()
     left = dict(quantities)
     days = []
-    for row, at in rows:
-        if left[row.order_line_id] > 0:
-            left[row.order_line_id] -= row.quantity
+    for line_id, units, at in facts.departures:
+        if left.get(line_id, 0) > 0:
+            left[line_id] -= units
             days.append(at.astimezone(ISSUE_ZONE).date())
     if days:
         return days
     # It had left before it was known here.
     return [(order.shipped_at or utc_now()).astimezone(ISSUE_ZONE).date()]
-
-
-def _places(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
-    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-    return {row.role: row for row in rows}
 
 
 def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str]:

@@ -29,20 +29,26 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
 
 def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows like `insert_rows` and return their ids in the order of the rows."""
-    if not rows:
+    ids = choose_ids(session, model, len(rows))
+    insert_rows(session, model, [{"id": new_id, **row} for new_id, row in zip(ids, rows, strict=True)])
+    return ids
+
+
+def choose_ids(session: Session, model: type[SQLModel], count: int) -> list[int]:
+    """Return ids for new rows, ascending, none of which anybody else is given.
+
+    To learn them afterwards takes single rows on SQLite and huge statements on PostgreSQL.
+    """
+    if not count:
         return []
     table = table_of(model)
-    # Chosen before: to learn them afterwards takes single rows on SQLite and huge statements on PostgreSQL.
     if session.get_bind().dialect.name == "sqlite":
         # There is one writer at a time.
         first = 1 + (session.connection().execute(select(func.max(table.c.id))).scalar() or 0)
-        ids = list(range(first, first + len(rows)))
-    else:
-        sequence = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
-        count = func.generate_series(1, len(rows)).table_valued("number")
-        ids = sorted(session.connection().execute(select(sequence).select_from(count)).scalars())
-    insert_rows(session, model, [{"id": new_id, **row} for new_id, row in zip(ids, rows, strict=True)])
-    return ids
+        return list(range(first, first + count))
+    sequence = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
+    numbers = func.generate_series(1, count).table_valued("number")
+    return sorted(session.connection().execute(select(sequence).select_from(numbers)).scalars())
 
 
 def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:

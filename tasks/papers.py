@@ -1,5 +1,7 @@
 """Invoice what was shipped, and draw what was issued."""
 
+from collections.abc import Sequence
+
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
@@ -10,15 +12,15 @@ from models.db import read_scope
 from models.document import list_issued_after, save_files
 from models.errors import RuleError
 from models.invoicing import (
-    draft_invoice,
+    draft_invoices,
     find_first,
     invoiceable,
     invoices_from,
-    issue_or_hold,
+    issue_invoices,
     list_to_invoice,
     seller_of,
 )
-from models.order import Order
+from models.order import Actor, Order
 from models.tenant import Tenant
 from tasks.drawing import draw_missing
 from tasks.retries import step
@@ -26,7 +28,7 @@ from tasks.work import Work, work_of
 
 FIRST_CURSOR = "invoices"
 DRAWN_CURSOR = "papers"
-ORDERS_AT_ONCE = 50
+ORDERS_AT_ONCE = 200
 PAPERS_AT_ONCE = 50
 
 
@@ -66,16 +68,13 @@ def issue_page(run_id: int, page: str) -> str | None:
     with read_scope() as session:
         ids, orders = _read(session, work, int(page))
         if work.test:
-            for order in orders:
-                _preview(session, work, order, counts)
+            _preview(session, work, orders, counts)
     if orders and not work.test:
         with work.transaction() as session:
             ids, orders = _read(session, work, int(page), lock=True)
-            for order in orders:
-                if issue_or_hold(session, order) is None:
-                    counts.held += 1
-                else:
-                    counts.issued += 1
+            done = issue_invoices(session, orders, actor=Actor.cycle, hold=True)
+        counts.held = sum(isinstance(each, RuleError) for each in done)
+        counts.issued = len(done) - counts.held
     counts.read = len(orders)
     work.counts.add(counts)
     if orders:
@@ -110,18 +109,20 @@ def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tu
     return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
 
 
-def _preview(session: Session, work: Work, order: Order, counts: Counts) -> None:
-    try:
-        content = draft_invoice(session, order, test=True).content
-    except RuleError as error:
-        counts.held += 1
-        fields = {"refused": str(error)}
-    else:
-        counts.would_send += 1
-        fields = {
-            "gross": f"{content.gross} {content.currency}",
-            **{f"tax {part.rate} %": str(part.tax) for part in content.taxes},
-            "units": str(sum(line.quantity for line in content.lines)),
-        }
-    for name, value in fields.items():
-        work.would_send.append({"what": "invoice", "of": order.external_id, "field": name, "value": value})
+def _preview(session: Session, work: Work, orders: Sequence[Order], counts: Counts) -> None:
+    for order, draft in zip(orders, draft_invoices(session, orders, test=True), strict=True):
+        if isinstance(draft, RuleError):
+            counts.held += 1
+            fields = {"refused": str(draft)}
+        else:
+            counts.would_send += 1
+            content = draft.content
+            fields = {
+                "gross": f"{content.gross} {content.currency}",
+                **{f"tax {part.rate} %": str(part.tax) for part in content.taxes},
+                "units": str(sum(line.quantity for line in content.lines)),
+            }
+        for name, value in fields.items():
+            work.would_send.append(
+                {"what": "invoice", "of": order.external_id, "field": name, "value": value}
+            )

@@ -14,11 +14,13 @@ from sqlmodel import Session, select
 
 from models.account import Account, Mode
 from models.article import Article
+from models.booking import Booking
 from models.columns import need_id, utc_now
 from models.db import get_engine, session_scope
 from models.document import (
     Document,
     DocumentKind,
+    DocumentLine,
     DocumentSeries,
     PaperContent,
     content_hash,
@@ -32,10 +34,11 @@ from models.invoicing import (
     find_first,
     invoiceable,
     issue_invoice,
+    issue_invoices,
     issue_or_hold,
     list_to_invoice,
 )
-from models.order import Actor, AddressData, HoldReason, OrderLine
+from models.order import Actor, AddressData, HoldReason, Order, OrderLine, OrderState
 from models.order_life import cancel_order
 from models.order_mend import accept
 from models.tax import half_up, share_out, tax_sums
@@ -44,6 +47,8 @@ from tests.support.builders import (
     BILLING,
     Shop,
     add_article,
+    counted_statements,
+    events_in,
     get_order,
     holds_in,
     make_invoicing_shop,
@@ -534,3 +539,81 @@ def test_over_random_lives_money_and_goods_are_invoiced_once(
         if all(row.invoiced == row.quantity for row in session.exec(select(OrderLine))):
             gross = sum((one.gross for one in standing()), Decimal(0))
             assert gross == get_order(session, "1").total
+
+
+def make_page(session: Session) -> list[Order]:
+    """Return orders: shipped whole, in part, without a city, invoiced in part, and merged into the first."""
+    shop = make_invoicing_shop(session)
+    extras = {"shipping_amount": Decimal("4.90"), "shipping_tax_rate": Decimal(19)}
+    for number in "12345":
+        lines = [taxed(f"a{number}", 2, "9.99"), taxed(f"b{number}", 1, "5.00", "7")]
+        billing = BILLING.model_copy(update={"city": " "}) if number == "3" else BILLING
+        sell(session, shop, number, *lines, **extras, billing=billing)
+    accept(session, get_order(session, "3"), [])
+    for number, units in {"1": {}, "2": {"a2": 1}, "3": {}, "4": {"b4": 1}, "5": {"a5": 1}}.items():
+        ship_units(session, number, **units)
+    invoice(session, "4")
+    invoice(session, "5")
+    ship_units(session, "4", a4=1)
+    orders = [get_order(session, number) for number in "12345"]
+    # Shipping of the fifth was invoiced with it: it is not to be asked for once more with its other lines.
+    orders[4].state, orders[4].merged_into_id = OrderState.merged, orders[0].id
+    for line in session.exec(select(OrderLine).where(OrderLine.order_id == orders[4].id)):
+        line.order_id = need_id(orders[0].id)
+        orders[0].total += line.price * line.quantity
+    session.flush()
+    return orders
+
+
+def issued(session: Session) -> tuple[Any, ...]:
+    session.flush()
+    return (
+        [(row.label, row.order_id, row.content, row.sha256) for row in list_documents(session)],
+        sorted(
+            (session.get_one(Document, row.document_id).label, row.order_line_id, row.quantity)
+            for row in session.exec(select(DocumentLine))
+        ),
+        sorted((row.label, row.gross, str(row.taxes)) for row in session.exec(select(Booking))),
+        invoiced(session),
+        [holds_in(session, number) for number in "12345"],
+        [events_in(session, number) for number in "12345"],
+    )
+
+
+def test_a_page_is_invoiced_like_one_order_after_the_other(database: str) -> None:
+    """Numbers follow each other without a gap; the order that is refused is held, and keeps nobody back."""
+    with session_scope() as session:
+        orders = make_page(session)
+        undone = session.begin_nested()
+        alone = [document.label if (document := issue_or_hold(session, order)) else "" for order in orders]
+        expected = issued(session)
+        undone.rollback()
+        session.expire_all()
+        together = issue_invoices(session, orders, actor=Actor.cycle, hold=True)
+        assert ["" if isinstance(each, RuleError) else each.label for each in together] == alone
+        assert issued(session) == expected
+        # The same refusal again: its hold stands there already.
+        issue_invoices(session, [orders[2]], actor=Actor.cycle, hold=True)
+        assert issued(session) == expected
+        assert [each[0] for each in expected[0]] == [f"RE-{YEAR}-{number:05}" for number in (5, 4, 3, 2, 1)]
+        first = next(each for each in expected[0] if each[1] == get_order(session, "1").id)
+        assert Decimal(first[2]["shipping_amount"]) == 0
+
+
+def test_a_page_of_invoices_takes_no_more_statements_than_a_small_one(database: str) -> None:
+    """Twenty orders are asked for and written in as many statements as two are."""
+    asked: list[int] = []
+    with session_scope() as session:
+        shop = make_invoicing_shop(session)
+        for number in range(22):
+            sell(session, shop, str(number), taxed(f"a{number}"))
+            ship_units(session, str(number))
+    for numbers in (range(2), range(2, 22)):
+        with session_scope() as session, counted_statements() as seen:
+            orders = [get_order(session, str(number)) for number in numbers]
+            seen.clear()
+            done = issue_invoices(session, orders, actor=Actor.cycle, hold=True)
+            assert all(isinstance(each, Document) for each in done)
+            session.flush()
+            asked.append(len(seen))
+    assert asked[0] == asked[1] <= 25
