@@ -4,7 +4,7 @@ By German law (§ 14 UStG), for goods that leave from Germany. Prices are gross;
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -268,9 +268,7 @@ def issue_invoices(
     events = []
     for (order, draft), document in zip(issued, documents, strict=True):
         its = facts[need_id(order.id)]
-        for line in its.lines:
-            line.invoiced += draft.quantities.get(need_id(line.id), 0)
-            session.add(line)
+        _count(its.lines, draft.quantities)
         for held in its.holds:
             if held.reason is REFUSED:
                 held.released_at = utc_now()
@@ -342,7 +340,7 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
             corrects_id=document.id,
         ),
     )
-    _count(session, quantities)
+    _count(_read_lines(session, quantities), quantities)
     detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
     add_event(session, order, "invoice_corrected", detail, actor=Actor.person)
     session.flush()
@@ -483,7 +481,8 @@ def _issue_part(
             credits_id=invoice.id,
         ),
     )
-    _count(session, {line_id: -count for line_id, count in units.items()})
+    _count(_read_lines(session, units), {line_id: -count for line_id, count in units.items()})
+    session.flush()
     return note
 
 
@@ -735,15 +734,16 @@ def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str
     return address_lines(billing)
 
 
-def _count(session: Session, quantities: Mapping[int, int]) -> None:
-    """Add units to what is invoiced of order lines."""
-    rows = session.exec(
+def _read_lines(session: Session, line_ids: Iterable[int]) -> Sequence[OrderLine]:
+    return session.exec(
         select(OrderLine)
-        .where(among(col(OrderLine.id), quantities))
+        .where(among(col(OrderLine.id), line_ids))
         .order_by(col(OrderLine.id))
         .execution_options(populate_existing=True)
     ).all()
-    for row in rows:
-        row.invoiced += quantities[need_id(row.id)]
-        session.add(row)
-    session.flush()
+
+
+def _count(lines: Iterable[OrderLine], quantities: Mapping[int, int]) -> None:
+    """Add units by line id to what is invoiced of order lines."""
+    for line in lines:
+        line.invoiced += quantities.get(need_id(line.id), 0)
