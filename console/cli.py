@@ -28,6 +28,7 @@ COMMANDS = {
     "ship": ("cli_ship", "Parcels and goods that are collected: import, track, ready, hand-over."),
     "return": ("cli_return", "What buyers send back: announce, receive, credit, exchange, cancel, list."),
     "offer": ("cli_offer", "Offers to buyers: make, list, accept, decline, draw."),
+    "buyer": ("cli_buyer", "A buyer's data: show, export, erase, erased, erase-again."),
     "document": ("cli_document", "Invoices and credit notes: list, show, save, correct, resume."),
     "paper": ("cli_paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
     "book": ("cli_book", "Booking records of documents and payments: list, export, fill."),

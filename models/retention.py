@@ -277,20 +277,36 @@ def blank_asides(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -
     session.execute(update(Aside).where(among(col(Aside.id), ids)).values(raw=""))
 
 
-def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return the oldest documents whose years are over, of a tenant that lets buyers' data go."""
+def document_kept_until(document: Document, years: Years) -> date | None:
+    """Return the last day on which a document is kept, None for ever."""
+    if years.invoices is None:
+        return None
+    oss = document.content.get("tax_case") == TaxCase.oss
+    return kept_until(document.issued_on, max(years.invoices, OSS_YEARS) if oss else years.invoices)
+
+
+def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
+    """Return the conditions on which a tenant's documents have been kept for their years; None: never."""
     years = years_of(tenant).invoices
-    if years is None or ended_before(tenant) is None:
-        return []
+    if years is None:
+        return None
     case = func.coalesce(col(Document.content)["tax_case"].as_string(), "")
-    query = select(Document.id).where(
-        Document.tenant_id == tenant.id,
-        Document.issued_on < first_day_kept(years),
+    return [
+        col(Document.tenant_id) == tenant.id,
+        col(Document.issued_on) < first_day_kept(years),
         (case != TaxCase.oss) | (col(Document.issued_on) < first_day_kept(max(years, OSS_YEARS))),
         # As in the index.
         col(Document.erased_at).is_(None),
-    )
-    return session.exec(query.order_by(col(Document.issued_on)).limit(limit)).all()
+    ]
+
+
+def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return the oldest documents whose years are over, of a tenant that lets buyers' data go."""
+    conditions = documents_over(tenant)
+    if conditions is None or ended_before(tenant) is None:
+        return []
+    query = select(Document.id).where(*conditions).order_by(col(Document.issued_on))
+    return session.exec(query.limit(limit)).all()
 
 
 def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
