@@ -1,16 +1,13 @@
 """`warenfluss db`: the database as a whole."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from console.cli_output import fail, new_app, say
 from models import db
 from models.errors import RuleError
-
-if TYPE_CHECKING:
-    from models.person import ErasedOrder
 
 app = new_app("The database: its schema, backup and restore.")
 apps = {"db": app}
@@ -67,13 +64,13 @@ def restore(
     """Put a backup in the database's place; channels are told nothing until orders were read again."""
     from console.up import UpError, taken
     from models.backup import restore as put_back
-    from models.person import take_erasures
+    from models.person import find_erasures, take_erasures
     from models.restored import list_in_doubt, mark_restored
     from models.settings import get_settings
 
     try:
         with taken(get_settings().data_dir):
-            erased = _read_erasures()
+            erased = find_erasures()
             aside = put_back(file, replace=replace)
             accounts = db.in_transaction(mark_restored)
             db.in_transaction(lambda session: take_erasures(session, erased))
@@ -93,21 +90,6 @@ def restore(
     if erased:
         say(f"{len(erased)} orders of buyers who asked for erasure are made anonymous again.")
     say("docs/backup.md says what a person must look after now.")
-
-
-def _read_erasures() -> "list[ErasedOrder]":
-    """Return the orders whose erasure the database that goes was asked for, none if it cannot tell."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from models.person import list_erasures
-
-    try:
-        if db.find_schema() is not db.Schema.current:
-            return []
-        with db.read_scope() as session:
-            return list_erasures(session)
-    except SQLAlchemyError:
-        return []
 
 
 def _refuse(schema: db.Schema) -> NoReturn:

@@ -11,9 +11,11 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import LargeBinary, String, Table, cast, delete, false, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
 
+from models import db
 from models.account import Account
 from models.among import among
 from models.anonymise import anonymise_erased, close_offers, delete_due_trials, forget_customers
@@ -321,6 +323,17 @@ def list_erasures(session: Session) -> list[ErasedOrder]:
         .order_by(col(Erasure.id))
     )
     return [ErasedOrder(account=account, order=number, asked_at=at) for account, number, at in rows]
+
+
+def find_erasures() -> list[ErasedOrder]:
+    """Return them of the database as it is, before a restore; none if it cannot tell."""
+    try:
+        if db.find_schema() is not db.Schema.current:
+            return []
+        with db.read_scope() as session:
+            return list_erasures(session)
+    except SQLAlchemyError:
+        return []
 
 
 def take_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
