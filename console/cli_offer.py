@@ -46,7 +46,8 @@ COLUMNS = ("number", "tenant", "state", "made_at", "valid_until", "total", "curr
 @app.command("make")
 def make(
     file: Annotated[
-        typer.FileText, typer.Argument(help="A JSON file as of `order take`; - is standard input.")
+        typer.FileText,
+        typer.Argument(encoding="utf-8-sig", help="A JSON file as of `order take`; - is standard input."),
     ],
     until: Annotated[
         str | None, typer.Option("--valid-until", help=f"A day; by default in {OFFER_DAYS} days.")

@@ -205,7 +205,9 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
 def take(
     file: Annotated[
         typer.FileText,
-        typer.Argument(help="A JSON file with address, lines and payment; - is standard input."),
+        typer.Argument(
+            encoding="utf-8-sig", help="A JSON file with address, lines and payment; - is standard input."
+        ),
     ],
     into: IntoOption = None,
     tenant: TenantOption = None,
@@ -319,7 +321,17 @@ def release(
     """Hand orders to the warehouse, paid or not; from then on nothing in them changes silently."""
     from models.release import release_order
 
-    _each(numbers, account, lambda session, order: release_order(session, order, partly=partly), "released")
+    together: set[int] = set()
+
+    def step(session: Any, order: Order) -> None:
+        if order.state is OrderState.released and order.ships_with_id in together:
+            # It went with one that was named before.
+            return
+        release_order(session, order, partly=partly)
+        if order.ships_with_id is not None:
+            together.add(order.ships_with_id)
+
+    _each(numbers, account, step, "released")
 
 
 @app.command("cancel")

@@ -40,7 +40,6 @@ from prefect.types.entrypoint import EntrypointType
 
 from deployments.pool import POOL
 from models.account import (
-    OWN,
     Account,
     ChannelOptions,
     Mode,
@@ -53,10 +52,10 @@ from models.account import (
 )
 from models.columns import need_id
 from models.cycle import (
-    CYCLES_OF_OWN_ORDERS,
     Cycle,
     Rhythm,
     check_has_cycle,
+    has_cycle,
     list_rhythms,
     save_rhythm,
 )
@@ -99,7 +98,7 @@ FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
 def runs_for(account: Account, cycle: Cycle) -> bool:
     """Return whether an account has this cycle: some only where settings ask for them, or with a channel."""
-    if account.kind == OWN and cycle not in CYCLES_OF_OWN_ORDERS:
+    if not has_cycle(account.kind, cycle):
         return False
     options = ChannelOptions.model_validate(account.settings)
     match cycle:

@@ -44,9 +44,14 @@ CYCLES_OF_OWN_ORDERS = (Cycle.order_release, Cycle.payment_due, Cycle.invoicing,
 """Cycles that ask no channel: all that an account of the kind `OWN` has."""
 
 
+def has_cycle(kind: str, cycle: Cycle) -> bool:
+    """Return whether a kind of account can have a cycle."""
+    return kind != OWN or cycle in CYCLES_OF_OWN_ORDERS
+
+
 def check_has_cycle(name: str, kind: str, cycle: Cycle) -> None:
     """Make sure that a kind of account can have a cycle. Raises: RuleError."""
-    if kind == OWN and cycle not in CYCLES_OF_OWN_ORDERS:
+    if not has_cycle(kind, cycle):
         raise RuleError(
             f"Account {name!r} takes orders by hand and has no channel: there is no {cycle} of it, only "
             f"{', '.join(CYCLES_OF_OWN_ORDERS)}."

@@ -449,6 +449,8 @@ def _like(
     reference: str,
 ) -> OwnOrder:
     """Return an order for the same buyer. Raises: RuleError, if it cannot be made."""
+    if order.anonymised_at is not None:
+        raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
     if payment is None:
         raise RuleError(f"Nobody has said how order {order.external_id} is paid; name --payment.")
     rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()

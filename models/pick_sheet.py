@@ -55,7 +55,7 @@ class PickSheet:
     created_at: datetime
     ended_at: datetime | None
     orders: list[str]
-    """By rank, which is the number of the box where there are boxes."""
+    """By rank."""
     stops: list[PickStop]
 
 

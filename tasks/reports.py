@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
 from models.account import Account
-from models.cycle import Counts, Cycle, Run, RunState
+from models.cycle import Counts, Cycle, Run, RunState, has_cycle
 from models.db import read_scope
 from models.reconciliation import Finding, count_differences, list_differences, shown
 from models.settings import get_settings
@@ -166,7 +166,10 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
             [
                 status.account.name,
                 status.account.mode,
-                *(_in_step(by_cycle[cycle], now) for cycle in AREAS.values()),
+                *(
+                    _in_step(by_cycle[cycle], now) if has_cycle(status.account.kind, cycle) else "-"
+                    for cycle in AREAS.values()
+                ),
             ]
         )
         queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"

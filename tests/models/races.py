@@ -38,8 +38,9 @@ from models.picking import begin_walk
 from models.promises import allocate
 from models.service import PaymentKind
 from models.settings import get_settings
-from models.shipment import ParcelData, record_shipment
+from models.shipment import ParcelData, ShipmentData, record_shipment
 from models.stock_moves import set_on_hand
+from models.together import ship_together
 from tests.support.builders import BILLING, PLACED_AT, get_order, make_line, make_order
 
 WAITING_SECONDS = 60
@@ -107,6 +108,16 @@ def accept_by_hand(number: str) -> str:
     """Accept an offer; return the order's number."""
     with session_scope() as session:
         return accept_offer(session, find_offer(session, number)).external_id
+
+
+def ship_at_once(number: str) -> str:
+    """Ship an order, and with it those that go together; return what was told."""
+    with session_scope() as session:
+        parcel = ParcelData(tracking_number=f"T{number}")
+        (done,) = ship_together(
+            session, [ShipmentData(get_order(session, number), "DHL", [parcel], PLACED_AT)]
+        )
+        return str(done) if isinstance(done, RuleError) else "shipped"
 
 
 def allocate_again(order_id: int, rounds: int) -> str:

@@ -317,6 +317,16 @@ def test_an_order_is_repeated(sqlite_database: str, of_then: bool, total: str) -
         assert (holds_in(session, again.external_id), again.payment_kind) == ([], PaymentKind.prepayment)
 
 
+def test_who_is_forgotten_gets_nothing_sent(sqlite_database: str) -> None:
+    with session_scope() as session:
+        open_shop(session)
+        order, _ = take_own_order(session, own(session), asked())
+        order.anonymised_at = utc_now()
+        session.add(order)
+        with pytest.raises(RuleError, match="was made anonymous"):
+            repeat_order(session, order, own(session))
+
+
 def test_a_line_without_an_article_is_not_repeated(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = open_shop(session)

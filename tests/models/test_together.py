@@ -22,8 +22,9 @@ from models.pick_list import PickMode, PickOrder
 from models.picking import begin_walk, create_list
 from models.release import list_open, release_order, release_ready
 from models.service import PaymentKind, save_shipping_method
-from models.shipment import ParcelData, Shipment, ShipmentData, shipments_of
+from models.shipment import Parcel, ParcelData, Shipment, ShipmentData, shipments_of
 from models.together import join_orders, mates_of, names_of_mates, part_order, ship_together, suggest_groups
+from tests.models.races import run_at_once, ship_at_once
 from tests.support.builders import (
     BILLING,
     Shop,
@@ -115,6 +116,21 @@ def test_two_orders_go_in_one_parcel(database: str) -> None:
         assert names_of_mates(session, first) == ["2"]
         assert len(packing_slip(session, first).goods) == 2
         assert ("person", "joined") in events_in(session, "2")
+        check_laws(session)
+
+
+def test_a_parcel_leaves_once_though_two_ship_it(database: str) -> None:
+    """Who is second finds it gone; all that went together has one number."""
+    with session_scope() as session:
+        sell(session)
+        join_orders(session, orders(session, "1", "2", "3"))
+
+    told = run_at_once(database, ship_at_once, [("1",), ("2",), ("3",)])
+
+    assert sorted(each == "shipped" for each in told) == [False, False, True], told
+    with session_scope() as session:
+        assert len(session.exec(select(Shipment)).all()) == 3
+        assert len(set(session.exec(select(Parcel.tracking_number)).all())) == 1
         check_laws(session)
 
 
