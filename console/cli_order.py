@@ -462,7 +462,7 @@ def ship(
 ) -> None:
     """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
     from models.shipment import ParcelData, ShipmentData
-    from models.together import ship_together
+    from models.together import names_of_mates, ship_together
 
     shipped_at = _when(at)
     parts = parse_parts(lines or [], "--line")
@@ -485,7 +485,9 @@ def ship(
         (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
         if isinstance(done, RuleError):
             raise done
-        return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}."
+        mates = ", ".join(names_of_mates(session, order))
+        with_it = f" With it left {mates}." if mates else ""
+        return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}.{with_it}"
 
     say(with_order(number, account, step))
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
-from models.account import Account, AccountData, ChannelOptions, Release, account_data
+from models.account import Account, AccountData, ChannelOptions, Mode, Release, account_data
 from models.among import among
 from models.columns import need_id, utc_now
 from models.errors import RuleError
@@ -110,7 +110,8 @@ def _may_go_whole(session: Session, order: Order) -> bool:
     recheck(session, account, [order_id])
     lines = lines_of(session, [order_id]).get(order_id, ())
     return (
-        options.release is Release.automatic
+        account.mode is Mode.live
+        and options.release is Release.automatic
         and not hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
         and (may_leave_unpaid(order, options) or order.payment_state in SETTLED)
     )
