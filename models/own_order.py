@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+)
 from pydantic import Field as RecordField
 from sqlmodel import Session, col, select
 
@@ -19,7 +26,6 @@ from models.document import ISSUE_ZONE, SeriesKind, check_numbers, label_of, tak
 from models.errors import RuleError
 from models.matching import MatchBy, MatchRule, Source, find_scanned
 from models.order import (
-    MAX_LINES,
     Actor,
     AddressData,
     AddressRole,
@@ -51,6 +57,10 @@ from models.tax import half_up
 from models.tenant import SellerData, Tenant, lock_tenants
 from models.upsert import insert_or_update
 
+MOST_LINES = 500
+"""Of an order that a person types in."""
+TOO_MUCH = 10**12
+
 RULES = (MatchRule(by=MatchBy.sku, sources=(Source.sku,)),)
 """A line of an own order names our SKU."""
 
@@ -67,9 +77,18 @@ def _is_rate(value: Decimal) -> Decimal:
     return value
 
 
+def _without_control(value: str) -> str:
+    if not "".join(value.split()).isprintable():
+        raise ValueError("it holds characters that cannot be printed")
+    return value
+
+
 Cents = Annotated[Amount, AfterValidator(_in_cents)]
 Rate = Annotated[Amount, AfterValidator(_is_rate)]
-Word = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+Word = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_without_control)
+]
+Remark = Annotated[str, RecordField(max_length=2000), AfterValidator(_without_control)]
 
 
 class OwnLine(BaseModel):
@@ -90,6 +109,8 @@ class OwnLine(BaseModel):
 class OwnAddress(AddressData):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, str_max_length=320)
 
+    _printable = field_validator("*")(_without_control)
+
 
 class OwnOrder(BaseModel):
     """An order, or an offer, as a person gives it."""
@@ -99,17 +120,17 @@ class OwnOrder(BaseModel):
     billing: OwnAddress
     shipping: OwnAddress | None = None
     """None means the billing address."""
-    lines: list[OwnLine] = RecordField(min_length=1, max_length=MAX_LINES)
+    lines: list[OwnLine] = RecordField(min_length=1, max_length=MOST_LINES)
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
     """The tenant's, if none is named."""
     shipping_amount: Cents = Decimal(0)
     payment: PaymentKind
     shipping_method: Word = ""
     """One of the tenant's ways to send goods."""
-    comment: Annotated[str, RecordField(max_length=2000)] = ""
+    comment: Remark = ""
     """The buyer's."""
-    memo: Annotated[str, RecordField(max_length=2000)] = ""
-    reference: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
+    memo: Remark = ""
+    reference: Annotated[Word, StringConstraints(max_length=80)] = ""
     """Given again, it makes no second order."""
 
 
@@ -212,7 +233,10 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
         faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {there}.")
     if faults:
         raise RuleError("\n".join(faults))
-    return asked.model_copy(update={"lines": lines, "currency": currency})
+    filled = asked.model_copy(update={"lines": lines, "currency": currency})
+    if total_of(filled) >= TOO_MUCH:
+        raise RuleError("It comes to more than any order may cost.")
+    return filled
 
 
 def total_of(order: OwnOrder) -> Decimal:
@@ -488,8 +512,8 @@ def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
         )
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
-    if len(lines) >= MAX_LINES:
-        raise RuleError(f"An order has at most {MAX_LINES} lines.")
+    if len(lines) >= MOST_LINES:
+        raise RuleError(f"An order by hand has at most {MOST_LINES} lines.")
     asked = OwnOrder(billing=OwnAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice)
     data = line_data(f"{order.external_id}-{len(lines) + 1}", fill_in(session, account, asked).lines[0])
     row = OrderLine(
@@ -505,6 +529,8 @@ def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
     matcher.add([data])
     set_match(session, order, row, matcher.of(data))
     total = order.total + data.price * data.quantity
+    if total >= TOO_MUCH:
+        raise RuleError("It comes to more than any order may cost.")
     changes: dict[str, Any] = {
         f"line {data.external_id}": ["", f"{data.quantity} × {data.price}"],
         "total": [str(order.total), str(total)],

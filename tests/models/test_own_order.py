@@ -34,6 +34,7 @@ from models.own_order import (
 )
 from models.payment import record_payment
 from models.release import release_order
+from models.restored import mark_restored, told_before
 from models.returns import Judged, announce_return, cancel_return, credit_return, receive_return
 from models.service import PaymentKind, save_shipping_method
 from models.shipment import ParcelData, record_shipment
@@ -193,6 +194,11 @@ def test_a_command_given_twice_at_once_makes_one_order(database: str) -> None:
             "line 1.price: an amount is at least zero, in whole cents",
         ),
         ('{"billing": {}, "lines": [{"article": "A", "price": "NaN"}], "payment": "card"}', "line 1.price"),
+        ('{"billing": {"city": "A\\u0000"}, "lines": [{"article": "A"}], "payment": "card"}', "billing.city"),
+        (
+            '{"billing": {}, "lines": [{"article": "A"}], "payment": "card", "memo": "\\u0000"}',
+            "memo: it holds characters that cannot be printed",
+        ),
     ],
 )
 def test_what_is_wrong_in_a_file_is_named(text: str, said: str) -> None:
@@ -222,6 +228,8 @@ def test_each_line_that_cannot_be_taken_is_named(sqlite_database: str) -> None:
             "line 3: RATELESS has no tax rate; name one.",
             "shipping_method: there is no 'Ballon': none yet; `warenfluss method add NAME` adds one.",
         ]
+        with pytest.raises(RuleError, match="more than any order may cost"):
+            take_own_order(session, own(session), asked(OwnLine(article="MUG", quantity=10**9, price=10**9)))
         assert session.exec(select(DocumentSeries)).all() == []
         assert session.exec(select(Order)).all() == []
 
@@ -259,8 +267,12 @@ def test_what_is_taken_in_test_is_a_trial(sqlite_database: str) -> None:
 def test_after_a_restore_no_number_is_given_twice(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = open_shop(session)
-        tenant = session.get_one(Tenant, shop.tenant_id)
-        tenant.numbers_in_doubt = True
+        mark_restored(session)
+        tenant = session.get_one(Tenant, shop.tenant_id, populate_existing=True)
+        told = told_before(session, need_id(own(session).id))
+
+        assert told is not None
+        assert told[1] is not None, "no import will ever catch up for it"
         with pytest.raises(RuleError, match="document resume nord"):
             take_own_order(session, own(session), asked())
         resume_numbers(session, tenant, [f"W-{YEAR}-00041"])
