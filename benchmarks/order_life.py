@@ -1,9 +1,10 @@
 """The whole life of an order of two lines: imported, allocated, released, picked, shipped, invoiced.
 
 All in one process, as it is done day by day: cycles take their own tasks and pages, and what people do goes
-through the functions of their commands, a commit for each unit that is scanned on a walk and for each order
-that is shipped. Stock is promised in the commit that saves an order, so these two are one step. Papers are
-drawn at the end and told apart; what the channel would hear stays queued.
+through the functions of their commands. A picker walks with forty orders and scans each unit by itself, a
+commit each; nothing is counted up by a number that was typed. What lies ready leaves by a carrier's file, as
+`warenfluss ship import` takes it. Stock is promised in the commit that saves an order, so these two are one
+step. Papers are drawn at the end and told apart; what the channel would hear stays queued.
 
 The floor writes the rows that came of it, as they are at the end, into a database with the same articles: a
 multi-row statement and a commit for 1,000 rows of a table. It reads nothing, checks nothing, changes no row.
