@@ -304,6 +304,14 @@ def migrate(url: str) -> str:
     return "migrated"
 
 
+def forget_all() -> str:
+    """Let go what is due, as one process of `up` does."""
+    from deployments.pruning import prune
+
+    prune()
+    return "done"
+
+
 def claim_all(account_id: int, run_id: int) -> list[str]:
     """Claim outbound rows and close them until none is left, as runs without a lease; return their keys."""
     keys: list[str] = []

@@ -60,6 +60,7 @@ from models.retention import (
 )
 from models.returns import ReturnState, announce_return
 from models.tenant import Tenant
+from tests.models.races import forget_all, run_at_once
 from tests.support.builders import (
     PLACED_AT,
     Shop,
@@ -536,6 +537,22 @@ def test_offers_go_with_their_orders_or_when_their_day_is_long_over(session: Ses
     let_rest(session)
     assert run_steps(session) == 1
     assert traces(session) == {}
+
+
+def test_many_who_forget_at_once_do_it_once(database: str) -> None:
+    """Each order has one step in its history for it, and nobody ends with an error."""
+    with session_scope() as session:
+        shop = open_shop(session)
+        for number in range(1, 7):
+            end(session, shop, str(number), placed_at=PLACED_AT + timedelta(days=2 * number))
+
+    assert run_at_once(database, forget_all, [()] * 4) == ["done"] * 4
+
+    with session_scope() as session:
+        steps = session.exec(select(OrderEvent.order_id).where(OrderEvent.kind == "anonymised")).all()
+        assert sorted(steps) == [1, 2, 3, 4, 5, 6]
+        assert set(traces(session)) == {"booking.reference", "document.content"}
+        check_laws(session)
 
 
 def test_the_years_of_the_law(session: Session) -> None:
