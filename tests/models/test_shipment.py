@@ -228,14 +228,12 @@ def test_a_payment_is_told_only_where_we_handle_them(database: str, handled_by: 
         assert queued(session) == ([("payment", str(order.id))] if handled_by == "warenfluss" else [])
 
 
-@pytest.mark.parametrize("kind", ["zero", "trial", "cancelled", "merged"])
+@pytest.mark.parametrize("kind", ["zero", "trial", "merged"])
 def test_a_payment_that_makes_no_sense_is_refused(database: str, kind: str) -> None:
     """Nothing is recorded and nobody is told."""
     with session_scope() as session:
         shop = make_shop(session, payments="warenfluss")
         take_in(session, shop, make_order("1", make_line("a")), trial=kind == "trial")
-        if kind == "cancelled":
-            take_in(session, shop, make_order("1", make_line("a"), cancelled=True))
         if kind == "merged":
             take_in(session, shop, make_order("2", make_line("a")))
         order = get_order(session, "1")
