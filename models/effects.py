@@ -12,9 +12,11 @@ from sqlmodel import Session, col, select
 from models.article import Article
 from models.aside import Aside
 from models.columns import need_id
-from models.order import LinePart, Order, OrderState, lines_of, open_holds
+from models.document import Document
+from models.order import LinePart, Order, OrderEvent, OrderState, lines_of, open_holds
 from models.outbound import Outbound, OutboundKind, OutboundState, list_named
 from models.payment import Payment
+from models.returns import Return
 from models.shipment import Parcel, Shipment
 
 TOLD_KINDS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
@@ -28,8 +30,13 @@ class EffectKind(StrEnum):
     stock_promised = "stock promised"
     held = "held"
     set_aside = "set aside"
+    released = "released"
+    picked = "picked"
     payment_booked = "payment booked"
     shipment_booked = "shipment booked"
+    document_issued = "document issued"
+    buyer_mailed = "buyer mailed"
+    goods_returned = "goods returned"
     payment_told = "payment told"
     shipment_told = "shipment told"
     cancellation_told = "cancellation told"
@@ -139,17 +146,25 @@ def effects_of(session: Session, account_id: int, numbers: Sequence[str]) -> lis
                 add(EffectKind.article_found, label, articles[need_id(line.id)])
             if line.allocated:
                 add(EffectKind.stock_promised, label, f"{line.allocated} of {line.quantity}")
+            if line.picked:
+                add(EffectKind.picked, label, f"{line.picked} of {line.quantity}")
             if line.cancelled and order.state is not OrderState.cancelled:
                 add(EffectKind.cancelled, label, f"{line.cancelled} of {line.quantity}")
         for hold in holds.get(order_id, []):
             line_name = names.get(hold.order_line_id, "")
             add(EffectKind.held, f"line {line_name}" if line_name else "", hold.reason, hold.created_at)
+        if order.released_at is not None:
+            add(EffectKind.released, "", "to the warehouse", order.released_at)
         if order.state is OrderState.cancelled:
             add(EffectKind.cancelled, "", "")
         if order.state is OrderState.merged:
             add(EffectKind.merged, "", f"into {heirs.get(order.merged_into_id or 0, '')}")
     by_id = {need_id(order.id): order.external_id for order in orders}
-    for effect in (*_booked(session, by_id), *_told(session, account_id, by_id)):
+    for effect in (
+        *_booked(session, by_id),
+        *_given(session, by_id),
+        *_told(session, account_id, by_id),
+    ):
         found[effect.order].append(effect)
     for aside in session.exec(
         select(Aside).where(
@@ -218,6 +233,28 @@ def _booked(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
             f"{counts.get(need_id(row.id), 0)} parcels, told by {row.told_by}",
             row.recorded_at,
         )
+
+
+def _given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
+    """Yield what the buyers of these orders have got: papers, mails, and what was agreed of their returns."""
+    ids = list(orders)
+
+    def effect(order_id: int, kind: EffectKind, of: str, value: str, at: datetime | None) -> Effect:
+        return Effect(orders[order_id], order_id, kind, of, value, at)
+
+    for document in session.exec(
+        select(Document).where(col(Document.order_id).in_(ids)).order_by(col(Document.id))
+    ):
+        value = f"{document.kind}, {document.gross} {document.currency}"
+        yield effect(document.order_id, EffectKind.document_issued, document.label, value, document.issued_at)
+    mails = (OrderEvent.kind == "mail_queued", col(OrderEvent.order_id).in_(ids))
+    for event in session.exec(select(OrderEvent).where(*mails).order_by(col(OrderEvent.id))):
+        subject = str(event.detail.get("of", ""))
+        of = " ".join(part for part in (str(event.detail["event"]), subject) if part)
+        yield effect(event.order_id, EffectKind.buyer_mailed, of, "", event.at)
+    for row in session.exec(select(Return).where(col(Return.order_id).in_(ids)).order_by(col(Return.id))):
+        value = f"{row.state}, {row.credited_amount} credited"
+        yield effect(row.order_id, EffectKind.goods_returned, f"return {row.id}", value, row.announced_at)
 
 
 def _told(session: Session, account_id: int, orders: Mapping[int, str]) -> Iterable[Effect]:

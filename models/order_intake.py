@@ -49,7 +49,16 @@ from models.order_follow import (
     owners_of_lines,
     skus_of,
 )
-from models.order_rows import addresses_of, as_kept, content_hash, line_values, means, order_values, state_of
+from models.order_rows import (
+    addresses_of,
+    as_kept,
+    content_hash,
+    credited_at_arrival,
+    line_values,
+    means,
+    order_values,
+    state_of,
+)
 from models.payment import Payment, book_payments
 from models.payment_due import ask_to_pay
 from models.promises import promise
@@ -219,8 +228,11 @@ def _insert_new(
                 "external_id": data.external_id,
                 "placed_at": data.placed_at,
                 "state": state_of(data),
-                "payment_state": payment_state_of(data.total, data.paid_amount),
+                "payment_state": payment_state_of(
+                    data.total, data.paid_amount, credited=credited_at_arrival(data)
+                ),
                 "paid_amount": data.paid_amount,
+                "credited_amount": credited_at_arrival(data),
                 "shipped_at": data.shipped_at,
                 "carrier": data.carrier,
                 **means(data, methods),

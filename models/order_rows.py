@@ -1,6 +1,7 @@
 """From an order's record to the values of its rows: pure translation, used for new and changed orders."""
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 
 from models.order import AddressData, AddressRole, Order, OrderData, OrderLineData, OrderState
@@ -138,6 +139,11 @@ def state_of(data: OrderData) -> OrderState:
     if data.shipped_at is not None:
         return OrderState.shipped
     return OrderState.open if data.checkout_at is not None else OrderState.pending
+
+
+def credited_at_arrival(data: OrderData) -> Decimal:
+    """Return what a buyer need not pay of an order when it arrives: all of one that is cancelled by then."""
+    return data.total if data.cancelled else Decimal(0)
 
 
 def addresses_of(data: OrderData) -> list[tuple[AddressRole, AddressData]]:

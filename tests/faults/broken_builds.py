@@ -23,9 +23,11 @@ import models.invoicing
 import models.order_follow
 import models.order_intake
 import models.order_life
+import models.returns
 import models.shipment
 import models.stock_moves
 import tasks.alarms
+import tasks.buyer_mails
 import tasks.orders
 import tasks.work
 from connectors import connect
@@ -214,6 +216,24 @@ def builds() -> list[BrokenBuild]:
             4,
             lambda: patch.object(models.stock_moves, "_write_ledger", lambda *_: None),
             (Step("count", {"product": 0, "quantity": 20}),),
+        ),
+        BrokenBuild(
+            "a mail that is taken for written before it is",
+            2,
+            lambda: patch.object(tasks.buyer_mails, "queue_mail", lambda *_, **__: None),
+            (*_INVOICED, _run(Cycle.buyer_mail, 1)),
+        ),
+        BrokenBuild(
+            "goods that come back and are never counted",
+            4,
+            lambda: patch.object(models.returns, "put_back", lambda *_: None),
+            (*_INVOICED, Step("take_back", {"side": 1, "number": 0, "fate": "to_stock"})),
+        ),
+        BrokenBuild(
+            "a document that the books lack",
+            8,
+            lambda: patch.object(models.document, "book_documents", lambda *_: None),
+            _INVOICED,
         ),
         BrokenBuild(
             "a test run with a connection in earnest",

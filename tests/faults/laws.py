@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from email.message import EmailMessage
 from zoneinfo import ZoneInfo
 
 from pypdf import PdfReader
@@ -17,6 +18,7 @@ from sqlmodel import Session, col, select
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator.envelope import Element
 from models.account import Account, get_account
+from models.account import Side as Teller
 from models.alarm import Incident
 from models.article import Article
 from models.aside import Aside
@@ -27,20 +29,24 @@ from models.db import read_scope
 from models.listing import Listing
 from models.mail import Mail
 from models.order import (
+    Actor,
     Hold,
     HoldReason,
     Order,
     OrderAddress,
     OrderLine,
     OrderState,
+    events_of,
     lines_of,
     open_holds,
 )
 from models.outbound import Outbound, OutboundKind, OutboundState
 from models.reconciliation import Difference
-from models.shipment import Parcel
-from models.stock import StockLevel, sellable_for
-from tests.faults.world import SKUS, Side, World
+from models.shipment import Parcel, Shipment
+from models.stock import StockLevel, Warehouse, sellable_for
+from tests.faults.merchant import SKUS, Side
+from tests.faults.world import OPERATOR, World
+from tests.support.builders import check_laws
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIXED = (OrderState.released, OrderState.shipped)
@@ -58,6 +64,7 @@ def check_always(world: World, checked: Counter[str]) -> None:
     """Look at what must be true at any moment, in the middle of the worst day."""
     with read_scope() as session:
         _check_orders_once(session)
+        _check_units(session)
         _check_totals(session)
         _check_stock(session)
         _check_papers(session, world)
@@ -78,8 +85,9 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
             _check_told(session, side, account_id)
             _check_told_once(side, world.delivered["overtaken"])
             _check_asides(session, account_id)
-            if side.invoices_here:
+            if side.works_here:
                 _check_invoiced(session, account_id)
+                _check_mailed(session, world, side, account_id)
         _check_files(session)
         _check_papers(session, world)
         _check_on_hand(session, world)
@@ -136,6 +144,10 @@ _PICTURED = {
     "WHERE NOT o.trial AND h.released_at IS NULL",
     "payments": "SELECT order_id, amount FROM payment p JOIN sales_order o ON o.id = p.order_id "
     "WHERE NOT o.trial",
+    "returns": "SELECT order_id, state, credited_amount FROM order_return",
+    "books": "SELECT kind, label, gross FROM booking",
+    "picked": "SELECT order_line_id, picked FROM allocation",
+    "mails": "SELECT key FROM mail WHERE order_id IS NOT NULL",
     "parcels": "SELECT shipment_id, tracking_number FROM parcel",
     "papers": "SELECT label, sha256 FROM document",
     "files": "SELECT document_id, sha256 FROM document_file",
@@ -213,7 +225,7 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
         return
     if HoldReason.changed_after_release in holds:
         return
-    if theirs.key in side.cancelled_here:
+    if theirs.key in side.cancelled_here or _is_cancelled_by_cycle(session, mine):
         if mine.state is not OrderState.cancelled or _may_stay(session, theirs, mine):
             return
         if lost := [item.id for item in theirs.items if str(item.id) not in orders]:
@@ -227,6 +239,14 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     _check_times(name, theirs, mine)
     if theirs.already_paid != mine.paid_amount:
         raise BrokenLawError(2, f"{name}: paid {theirs.already_paid} there and {mine.paid_amount} here")
+
+
+def _is_cancelled_by_cycle(session: Session, mine: Order) -> bool:
+    """Return whether an order was cancelled because nobody paid for it."""
+    return mine.state is OrderState.cancelled and any(
+        (event.kind, event.actor) == ("cancelled", Actor.cycle)
+        for event in events_of(session, need_id(mine.id))
+    )
 
 
 def _may_stay(session: Session, theirs: TheirOrder, mine: Order) -> bool:
@@ -330,7 +350,7 @@ def _is_excused(row: Outbound, torn: Collection[int]) -> bool:
     A cancellation that is parked is looked at order by order.
     """
     match row.kind:
-        case OutboundKind.stock:
+        case OutboundKind.stock | OutboundKind.buyer_mail | OutboundKind.order_notice:
             return False
         case OutboundKind.cancellation:
             return row.state is OutboundState.parked or int(row.key) in torn
@@ -433,6 +453,14 @@ def _check_totals(session: Session) -> None:
             raise BrokenLawError(3, f"order {order.external_id} does not add up, and nothing holds it")
 
 
+def _check_units(session: Session) -> None:
+    """Compare lines, promises, levels, the ledger and what lies picked."""
+    try:
+        check_laws(session)
+    except AssertionError as error:
+        raise BrokenLawError(4, f"the units do not agree: {error}") from None
+
+
 def _check_stock(session: Session) -> None:
     connection = session.connection()
     for query, trouble in _STOCK_TROUBLE.items():
@@ -462,7 +490,8 @@ def _check_on_hand(session: Session, world: World) -> None:
         session.exec(
             select(Article.sku, StockLevel.on_hand)
             .join(StockLevel, col(StockLevel.article_id) == col(Article.id))
-            .where(col(Article.sku).in_(SKUS))
+            .join(Warehouse, col(Warehouse.id) == col(StockLevel.warehouse_id))
+            .where(col(Article.sku).in_(SKUS), col(Warehouse.sellable).is_(True))
         ).all()
     )
     left_there = any(
@@ -580,6 +609,11 @@ _PAPER_TROUBLE = {
     "SELECT d.label FROM document d JOIN document c ON c.credits_id = d.id GROUP BY d.label, d.gross "
     "HAVING d.gross + SUM(c.gross) < 0": "more credited than invoiced",
     "SELECT label FROM document WHERE net + tax <> gross": "net and tax",
+    "SELECT d.label FROM document d LEFT JOIN booking b ON b.document_id = d.id "
+    "WHERE b.id IS NULL OR b.gross <> d.gross": "documents that the books lack",
+    "SELECT p.id FROM payment p JOIN sales_order o ON o.id = p.order_id "
+    "LEFT JOIN booking b ON b.payment_id = p.id "
+    "WHERE NOT o.trial AND (b.id IS NULL OR b.gross <> p.amount)": "money that the books lack",
 }
 
 
@@ -587,7 +621,7 @@ def _check_invoiced(session: Session, account_id: int) -> None:
     """Whatever left is invoiced once, unless a person was shown that the buyer's debt is in question."""
     lines = session.execute(
         text(
-            "SELECT l.order_id, l.external_id, l.shipped, "
+            "SELECT l.order_id, l.external_id, l.shipped - l.returned AS kept, "
             "COALESCE((SELECT SUM(d.quantity) FROM document_line d WHERE d.order_line_id = l.id), 0) AS told "
             "FROM order_line l JOIN sales_order o ON o.id = l.order_id "
             "WHERE l.account_id = :account AND NOT o.trial ORDER BY l.id"
@@ -597,21 +631,25 @@ def _check_invoiced(session: Session, account_id: int) -> None:
     holds = open_holds(session, [line.order_id for line in lines])
     sums = session.execute(
         text(
-            "SELECT o.id, o.external_id, o.total, SUM(d.gross) FROM sales_order o "
+            "SELECT o.id, o.external_id, o.total - o.credited_amount, SUM(d.gross) FROM sales_order o "
             "JOIN document d ON d.order_id = o.id WHERE o.account_id = :account AND o.state = 'shipped' "
-            "GROUP BY o.id, o.external_id, o.total"
+            "GROUP BY o.id, o.external_id, o.total, o.credited_amount"
         ),
         {"account": account_id},
     )
+    kept = {line.order_id for line in lines if line.kept}
     for order_id, name, total, gross in sums:
+        if not gross and order_id not in kept:
+            # All came back before it was invoiced anew: for what it cost to send, nothing is written.
+            continue
         reasons = {hold.reason for hold in holds.get(order_id, [])}
         if gross != total and not reasons & _IN_QUESTION:
             raise BrokenLawError(8, f"order {name} comes to {total} ten-thousandths, its papers to {gross}")
     for line in lines:
         reasons = {hold.reason for hold in holds.get(line.order_id, [])}
-        if line.told != line.shipped and not reasons & _IN_QUESTION:
+        if line.told != line.kept and not reasons & _IN_QUESTION:
             raise BrokenLawError(
-                8, f"item {line.external_id}: {line.shipped} left, {line.told} are invoiced; {reasons}"
+                8, f"item {line.external_id}: {line.kept} were kept, {line.told} are invoiced; {reasons}"
             )
 
 
@@ -665,13 +703,41 @@ def _check_secrecy(world: World) -> None:
             _Place("an outbound row", [row.error for row in session.exec(select(Outbound))]),
             _Place("a call", [f"{row.call} {row.ending}" for row in session.exec(select(Call))]),
             _Place("a reason", [row.reason for row in session.exec(select(Aside))]),
-            _Place("a mail", [message.as_string() for message in world.smtp.messages]),
+            _Place("a mail", [message.as_string() for message in _to_operators(world)]),
         ]
     for place in places:
         for line in place.texts:
             for word in (*_BUYER, *secrets):
                 if word in line:
                     raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
+
+
+def _to_operators(world: World) -> list[EmailMessage]:
+    return [message for message in world.smtp.messages if OPERATOR in str(message["To"])]
+
+
+def _check_mailed(session: Session, world: World, side: Side, account_id: int) -> None:
+    """Each event was mailed of once: the parcels of orders that stand, and the mails that were written."""
+    to_buyers = [message for message in world.smtp.messages if OPERATOR not in str(message["To"])]
+    box = Counter(str(message["Message-ID"]) for message in to_buyers)
+    again = sum(times - 1 for times in box.values())
+    if again > world.struck_mailing:
+        raise BrokenLawError(2, f"{again} mails to buyers came again, {world.struck_mailing} runs struck")
+    texts = {str(message["Message-ID"]): str(message.get_body(("plain",))) for message in to_buyers}
+    rows = session.exec(
+        select(Parcel.tracking_number, Order)
+        .join(Shipment, col(Shipment.id) == col(Parcel.shipment_id))
+        .join(Order, col(Order.id) == col(Shipment.order_id))
+        .where(Order.account_id == account_id, Shipment.told_by == Teller.warenfluss)
+    ).all()
+    for number, order in rows:
+        told = [message_id for message_id, words in texts.items() if number in words]
+        stands = order.state in (OrderState.open, *FIXED)
+        if len(told) > 1 or (stands and not told):
+            raise BrokenLawError(2, f"of parcel {number} its buyer was mailed {len(told)} times")
+    for mail in session.exec(select(Mail).where(col(Mail.order_id).is_not(None))):
+        if mail.message_id not in box:
+            raise BrokenLawError(2, f"the mail {mail.key} never came to its buyer")
 
 
 def check_parked() -> None:

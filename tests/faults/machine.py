@@ -38,7 +38,10 @@ SETTLING = (
     Cycle.shipping_sync,
     Cycle.stock_export,
     Cycle.invoicing,
+    Cycle.buyer_mail,
 )
+WORK = (Cycle.invoicing, Cycle.buyer_mail)
+"""Of these, what runs where orders are worked off here."""
 """Every cycle in the order in which news takes its way."""
 
 
@@ -93,6 +96,7 @@ class Machine:
         run = getattr(self, f"_{step.luck.kind}", self._channel)
         if run(side, cycle, step.luck):
             self.world.delivered[step.luck.kind] += 1
+            self.world.struck_mailing += cycle is Cycle.buyer_mail
 
     def calm(self) -> None:
         """Let everything be well, and all cycles run until nothing moves any more.
@@ -118,7 +122,7 @@ class Machine:
             before = laws.picture(world)
             for cycle in SETTLING if round_number == 0 else SETTLING[1:]:
                 for number, side in enumerate(world.sides):
-                    if cycle is not Cycle.invoicing or side.invoices_here:
+                    if cycle not in WORK or side.works_here:
                         self._run_well(number, cycle)
             world.watch()
             if round_number == 0:

@@ -86,6 +86,7 @@ def draw(seed: int) -> Schedule:
         steps.append(_run(chance))
     _add_papers(Random(f"papers {seed}"), steps)
     _add_second_thoughts(Random(f"thoughts {seed}"), steps)
+    _add_work(Random(f"work {seed}"), steps)
     return Schedule(
         seed=seed,
         start=chance.choice((START, SUMMER)),
@@ -171,6 +172,32 @@ def _add_second_thoughts(chance: Random, steps: list[Step]) -> None:
     _put_between(chance, steps, added)
 
 
+def _add_work(chance: Random, steps: list[Step]) -> None:
+    """Let orders be worked off from the request for payment to what comes back, put in as papers are."""
+    lines = [(product, chance.choice((1, 2))) for product in chance.sample(range(5), 2)]
+    buy = Step("buy", {"side": PAPERS, "lines": lines, "paid": False, "done": True})
+    at = [{"side": PAPERS, "number": number} for number in range(4)]
+    added = [
+        buy,
+        buy,
+        Step("run", {"side": PAPERS, "cycle": Cycle.order_import}),
+        _inside(chance, Cycle.buyer_mail),
+        *(Step("pay_rest", one) for one in chance.sample(at, 2)),
+        _inside(chance, Cycle.order_release),
+        Step("pick_here", {"side": PAPERS, "share": chance.choice((0, 0.5, 1, 1))}),
+        *(Step("ship_here", {**one, "whole": chance.random() < 0.7}) for one in chance.sample(at, 3)),
+        _inside(chance, Cycle.buyer_mail),
+        Step("run", {"side": PAPERS, "cycle": Cycle.invoicing}),
+        *(
+            Step("take_back", {**one, "fate": chance.choice(("to_stock", "b_stock", "scrapped"))})
+            for one in at[:2]
+        ),
+    ]
+    for _ in range(chance.choice((0, 1, 2))):
+        added += [Step("wait", {"seconds": 90_000}), _inside(chance, Cycle.payment_due)]
+    _put_between(chance, steps, added)
+
+
 def _put_between(chance: Random, steps: list[Step], added: Sequence[Step]) -> None:
     """Put steps in their order between those from the first third on."""
     places = sorted(chance.randint(len(steps) // 3, len(steps)) for _ in added)
@@ -179,13 +206,20 @@ def _put_between(chance: Random, steps: list[Step], added: Sequence[Step]) -> No
 
 
 def _invoice(chance: Random) -> Step:
-    values = {"side": PAPERS, "cycle": Cycle.invoicing}
+    return _inside(chance, Cycle.invoicing)
+
+
+def _inside(chance: Random, cycle: Cycle) -> Step:
+    """Return a run of a cycle that calls no channel, with what may befall it."""
+    values = {"side": PAPERS, "cycle": cycle}
     kind = chance.choice(PAPER_LUCK)
     if not kind:
         return Step("run", values)
     moments = [STATEMENT, COMMIT, COMMITTED]
     if kind in ("overtaken", "twice"):
         moments = [COMMITTED]
+    elif kind == "killed" and cycle is Cycle.buyer_mail:
+        moments += [MAIL, MAILED]
     elif kind in ("locked", "disk_full"):
         moments.remove(COMMITTED)
     moment = chance.choice(moments)
@@ -197,9 +231,9 @@ def _invoice(chance: Random) -> Step:
 
 
 PAPERS = 1
-"""The side whose invoices are made here."""
+"""The side whose orders are worked off here."""
 PAPER_LUCK = ("", "killed", "killed", "locked", "disk_full", "connection_lost", "overtaken", "twice", "test")
-"""What befalls invoicing, which never calls a channel."""
+"""What befalls cycles that never call a channel."""
 
 RUN_WEIGHTS = {
     Cycle.order_import: 8,

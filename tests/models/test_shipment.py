@@ -10,10 +10,10 @@ from models.account import Side
 from models.columns import need_id
 from models.db import session_scope
 from models.errors import RuleError
-from models.order import Actor, HoldReason, Order, OrderEvent, PaymentState, lines_of
+from models.order import Actor, HoldReason, Order, OrderEvent, OrderState, PaymentState, lines_of
 from models.order_life import cancel_order, hold_order
 from models.outbound import Outbound
-from models.payment import Payment, payments_of, record_payment, take_channel_total
+from models.payment import Payment, payments_of, record_payment, record_refund, take_channel_total
 from models.release import release_order
 from models.shipment import (
     Parcel,
@@ -241,6 +241,18 @@ def test_a_payment_that_makes_no_sense_is_refused(database: str, kind: str) -> N
             record_payment(session, shop.account, order, Decimal(0 if kind == "zero" else 5), PLACED_AT)
 
         assert row_counts(session, Payment, Outbound) == [0, 0]
+
+
+def test_money_that_comes_for_a_cancelled_order_is_to_be_given_back(database: str) -> None:
+    """It was received, whatever became of the order."""
+    with session_scope() as session:
+        shop = make_shop(session, payments="warenfluss")
+        take_in(session, shop, make_order("1", make_line("a"), cancelled=True))
+        order = get_order(session, "1")
+        record_payment(session, shop.account, order, Decimal(5), PLACED_AT)
+        assert (order.state, order.payment_state) == (OrderState.cancelled, PaymentState.overpaid)
+        record_refund(session, shop.account, order, Decimal(5), PLACED_AT)
+        assert order.payment_state is PaymentState.refunded
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,308 @@
+"""What the merchant does in a story: counting, picking, shipping, money, cancelling, papers, returns."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from connectors.afterbuy.simulator import Order as TheirOrder
+from connectors.afterbuy.simulator import Simulator, State
+from models.account import account_data, get_account
+from models.article import Article
+from models.columns import need_id
+from models.db import read_scope, session_scope
+from models.document import DocumentKind, corrections_of, list_documents
+from models.errors import RuleError
+from models.invoicing import correct_invoice
+from models.order import Actor, LinePart, Order, OrderLine, lines_of, owed_for
+from models.order_life import cancel_order
+from models.order_mend import set_quantity
+from models.payment import record_payment, record_refund
+from models.pick_list import PickItem, PickList, PickListState, PickMode
+from models.pick_scan import report_short, scan
+from models.picking import begin_walk, close_list
+from models.release import release_order
+from models.returns import Judged, announce_return, credit_return, receive_return
+from models.shipment import ParcelData, record_shipment
+from models.stock import main_warehouse
+from models.stock_moves import set_on_hand
+from tests.faults.clocks import Clocks
+
+SKUS = ("M-0", "M-1", "M-2", "M-3")
+SET_SKU = "SET-1"
+SET_PARTS = {"M-0": 2, "M-1": 1}
+
+
+@dataclass
+class Side:
+    """One account and the server behind it, with what was done there."""
+
+    name: str
+    simulator: Simulator
+    pays_here: bool
+    """Payments are received by us and told; else the channel receives and tells them."""
+    works_here: bool = False
+    """Orders are released, reminded of, mailed of and invoiced by us."""
+    shipped: dict[int, list[str]] = field(default_factory=dict)
+    """Tracking numbers that left from here, by the key of the order there."""
+    paid: dict[int, Decimal] = field(default_factory=dict)
+    cancelled_here: set[int] = field(default_factory=set)
+    shrunk_here: set[int] = field(default_factory=set)
+    """The items of orders of which units were cancelled here."""
+    spoilt: dict[int, int] = field(default_factory=dict)
+    """What quantity an item had that is told as nonsense now."""
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Return with what to log in."""
+        switches = self.simulator.switches
+        return {"partner_token": switches.partner_token, "account_token": switches.account_token}
+
+    @property
+    def state(self) -> State:
+        """Return the truth of the other side."""
+        return self.simulator.state
+
+    def theirs(self, number: int, fits: Callable[[TheirOrder], bool] = lambda _: True) -> TheirOrder | None:
+        """Return the fitting order of this number there, counted around."""
+        orders = [order for _, order in sorted(self.state.orders.items()) if fits(order)]
+        return orders[number % len(orders)] if orders else None
+
+
+@dataclass
+class Merchant:
+    """The merchant, the warehouse and the clocks."""
+
+    clocks: Clocks
+    sides: list[Side]
+    counted: dict[str, int] = field(default_factory=dict, kw_only=True)
+    """What was last counted in the warehouse, by SKU, less what left and more what came back since."""
+
+    def count(self, product: int, quantity: int) -> None:
+        """Count an article anew."""
+        sku = SKUS[product % len(SKUS)]
+
+        def book(session: Session) -> None:
+            article = session.exec(select(Article).where(Article.sku == sku)).one()
+            tenant_id = get_account(session, self.sides[0].name).tenant_id
+            set_on_hand(
+                session, need_id(main_warehouse(session, tenant_id).id), {need_id(article.id): quantity}
+            )
+
+        if self._try(book):
+            self.counted[sku] = quantity
+
+    def ship_here(self, side: int, number: int, *, whole: bool) -> None:
+        """Send an order's goods, all or one unit of the first line that has any left."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+        tracking = f"HERE{side}{order.key}{len(chosen.shipped.get(order.key, []))}"
+        left: Counter[str] = Counter()
+
+        def book(session: Session) -> None:
+            row = session.get_one(Order, mine.id)
+            lines = lines_of(session, [need_id(row.id)]).get(need_id(row.id), [])
+            open_units = {need_id(line.id): line.quantity - line.cancelled - line.shipped for line in lines}
+            content = {line_id: units for line_id, units in open_units.items() if units}
+            if not whole:
+                content = dict.fromkeys(list(content)[:1], 1)
+            parcel = ParcelData(tracking_number=tracking, lines={} if whole else content)
+            record_shipment(session, row, "DHL", [parcel], self.clocks.here.replace(microsecond=0))
+            left.update(_goods(session, content))
+
+        if self._try(book):
+            chosen.shipped.setdefault(order.key, []).append(tracking)
+            for sku, units in left.items():
+                self.counted[sku] -= units
+
+    def pay_here(self, side: int, number: int, cents: int) -> None:
+        """Receive money for an order where payments are received here."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None or not chosen.pays_here:
+            return
+        amount = Decimal(cents) / 100
+
+        def book(session: Session) -> None:
+            account = account_data(get_account(session, chosen.name))
+            record_payment(session, account, session.get_one(Order, mine.id), amount, self.clocks.here)
+
+        if self._try(book):
+            chosen.paid[order.key] = chosen.paid.get(order.key, Decimal(0)) + amount
+
+    def refund_here(self, side: int, number: int, cents: int) -> None:
+        """Give money back for an order where payments are received here."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, lambda order: order.key in chosen.paid)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+        amount = Decimal(cents) / 100
+
+        def book(session: Session) -> None:
+            account = account_data(get_account(session, chosen.name))
+            record_refund(session, account, session.get_one(Order, mine.id), amount, self.clocks.here)
+
+        if self._try(book):
+            chosen.paid[order.key] -= amount
+
+    def shrink_here(self, side: int, number: int) -> None:
+        """Cancel one unit of the first line of an order that has several left."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+
+        def book(session: Session) -> None:
+            row = session.get_one(Order, mine.id)
+            for line in lines_of(session, [need_id(row.id)])[need_id(row.id)]:
+                left = line.quantity - line.cancelled
+                if left - line.shipped > 1:
+                    set_quantity(session, row, line, left - 1, actor=Actor.person)
+                    chosen.shrunk_here.update(item.id for item in order.items)
+                    return
+
+        self._try(book)
+
+    def cancel_here(self, side: int, number: int) -> None:
+        """Cancel an order here, of which the channel is to hear."""
+        order = self.sides[side].theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if order is None or mine is None:
+            return
+
+        def book(session: Session) -> None:
+            cancel_order(session, session.get_one(Order, mine.id), actor=Actor.person)
+
+        if self._try(book):
+            self.sides[side].cancelled_here.add(order.key)
+
+    def release(self, side: int, number: int) -> None:
+        """Hand an order to the warehouse."""
+        order = self.sides[side].theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if mine is not None:
+            self._try(lambda session: release_order(session, session.get_one(Order, mine.id)))
+
+    def pay_rest(self, side: int, number: int) -> None:
+        """Receive all that an order still owes."""
+        order = self.sides[side].theirs(number, is_open)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if mine is not None and (owed := owed_for(mine)) > 0:
+            self.pay_here(side, number, int(owed * 100))
+
+    def pick_here(self, side: int, share: float) -> None:
+        """Walk along a list of what waits and take a share of it; none means that an article is missing."""
+        missing: Counter[str] = Counter()
+
+        def book(session: Session) -> None:
+            tenant_id = get_account(session, self.sides[side].name).tenant_id
+            walk = session.exec(select(PickList).where(PickList.state == PickListState.open)).first()
+            walk_id = need_id((walk or begin_walk(session, tenant_id, PickMode.boxes, 3)).id)
+            wanted: Counter[str] = Counter()
+            for units, sku in session.execute(
+                select(col(PickItem.quantity) - col(PickItem.picked), col(Article.sku))
+                .join(Article, col(Article.id) == col(PickItem.article_id))
+                .where(col(PickItem.pick_list_id) == walk_id)
+            ):
+                wanted[sku] += units
+            for sku, units in (+wanted).items():
+                if share == 0:
+                    missing[sku] += report_short(session, walk_id, sku).written_off
+                    return
+                scan(session, walk_id, sku, max(1, int(units * share)))
+            close_list(session, walk_id, unfinished=True)
+
+        if self._try(book):
+            self.counted.update({sku: self.counted[sku] - units for sku, units in missing.items()})
+
+    def take_back(self, side: int, number: int, fate: str) -> None:
+        """Let one unit of a shipped order come back, judge it, and credit it."""
+        chosen = self.sides[side]
+        order = chosen.theirs(number, lambda order: order.key in chosen.shipped)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if mine is None:
+            return
+        back: Counter[str] = Counter()
+
+        def book(session: Session) -> None:
+            row = session.get_one(Order, mine.id)
+            lines = lines_of(session, [need_id(row.id)]).get(need_id(row.id), [])
+            out = [need_id(line.id) for line in lines if line.shipped > line.returned]
+            if not out:
+                return
+            announced = announce_return(session, row, {out[0]: 1}, "Gefällt nicht")
+            receive_return(session, announced, {out[0]: Judged(**{fate: 1})})
+            credit_return(session, announced)
+            if fate == "to_stock":
+                back.update(_goods(session, {out[0]: 1}))
+
+        if self._try(book):
+            for sku, units in back.items():
+                self.counted[sku] += units
+
+    def correct(self, number: int) -> None:
+        """Take one of the invoices that stand back."""
+
+        def book(session: Session) -> None:
+            invoices = list_documents(session, kind=DocumentKind.invoice)
+            undone = corrections_of(session, [need_id(one.id) for one in invoices])
+            standing = [one for one in invoices if one.id not in undone]
+            if standing:
+                correct_invoice(session, standing[number % len(standing)], "The buyer wants another address.")
+
+        self._try(book)
+
+    def order_here(self, side: int, key: int) -> Order | None:
+        """Return our order that has the leading item of theirs, None if it is not here yet."""
+        with read_scope() as session:
+            account_id = get_account(session, self.sides[side].name).id
+            return session.exec(
+                select(Order)
+                .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
+                .where(OrderLine.account_id == account_id, OrderLine.external_id == str(key))
+            ).first()
+
+    def _left(self, side: int, order: TheirOrder) -> bool:
+        """Return whether goods of an order left from here, so that the channel's people leave it alone."""
+        ids = {item.id for item in order.items}
+        return order.delivery_date is not None or any(key in ids for key in self.sides[side].shipped)
+
+    def _try(self, book: Callable[[Session], None]) -> bool:
+        """Do what a person asks for; return False if a rule refused it."""
+        try:
+            with session_scope() as session:
+                book(session)
+        except RuleError:
+            return False
+        return True
+
+
+def is_open(order: TheirOrder) -> bool:
+    gone = order.cancelled_at is not None or order.delivery_date is not None
+    return order.order_id > 0 and not gone and not is_spoilt(order)
+
+
+def is_spoilt(order: TheirOrder) -> bool:
+    return any(item.quantity < 0 for item in order.items)
+
+
+def _goods(session: Session, content: Mapping[int, int]) -> Counter[str]:
+    """Return by SKU what units of order lines are in the warehouse."""
+    goods: Counter[str] = Counter()
+    rows = session.exec(
+        select(LinePart, Article.sku)
+        .join(Article, col(Article.id) == col(LinePart.article_id))
+        .where(col(LinePart.order_line_id).in_(content))
+    )
+    for part, sku in rows:
+        for piece, pieces in (SET_PARTS if sku == SET_SKU else {sku: 1}).items():
+            goods[piece] += content[part.order_line_id] * part.quantity * pieces
+    return goods
