@@ -714,6 +714,7 @@ def _print_order(shown: dict[str, Any]) -> None:
             "picked",
             "shipped",
             "cancelled",
+            "returned",
             "price",
         ),
         "holds_detail": ("reason", "line", "field", "detail", "since"),

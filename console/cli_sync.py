@@ -12,7 +12,6 @@ from console.cli_output import (
     new_command,
     parse_time,
     print_json,
-    print_table,
 )
 from console.prefect_home import use_prefect
 from models.account import Mode, get_account
@@ -63,8 +62,7 @@ def sync(
     if as_json:
         print_json(counts.model_dump())
     else:
-        figures = counts.model_dump()
-        print_table(list(figures), [list(figures.values())])
+        typer.echo(counts.text())
 
 
 def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:

@@ -198,6 +198,7 @@ def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int
         "picked": line.picked,
         "shipped": line.shipped,
         "cancelled": line.cancelled,
+        "returned": line.returned,
         "price": line.price,
         "tax_rate": line.tax_rate,
         "matched_by": line.matched_by,
