@@ -3,8 +3,10 @@
 Each order is looked at once more before a unit counts for it. A scan that is refused changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, func, or_, update
 from sqlalchemy import select as sqlalchemy_select
@@ -16,9 +18,10 @@ from models.article_list import skus_by_id
 from models.columns import MAX_COUNT, need_id
 from models.errors import RuleError
 from models.matching import LONGEST_SCAN, Scanned, find_scanned
-from models.order import SHORTAGES, Hold, Order, OrderEvent, OrderState
+from models.order import SHORTAGES, Hold, Order, OrderEvent, OrderLine, OrderState
 from models.pick_items import (
     PICKED_ALL_THE_SAME,
+    PutBack,
     Refusal,
     ScanError,
     Taken,
@@ -35,6 +38,7 @@ from models.pick_items import (
 )
 from models.pick_list import ON_LIST, PickItem, PickList, PickOrder, PickScan
 from models.promises import allocate, serve_waiting
+from models.stock import Allocation, StockLevel
 from models.stock_moves import write_off_missing
 from models.upsert import insert_rows, table_of
 
@@ -85,6 +89,8 @@ class ShortResult:
     """Those concerned."""
     short: list[str]
     """Those of them that wait for stock now."""
+    put_back: list[PutBack]
+    """Parts of sets that lay ready for them from an earlier list, of no use without what is missing."""
     notices: list[str]
     """As a scan has them."""
 
@@ -236,11 +242,13 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
             orders.append(item.order_id)
             rest -= part
     orders = list(dict.fromkeys(reversed(orders)))
+    ready = _count_ready(session, list_id, lost)
     change, freed = write_off_missing(session, items[0].level_id, lost, f"pick list {list_id}")
     allocate(session, orders)
     elsewhere = add_items(session, list_id, orders).get(article_id, 0)
     serve_waiting(session, freed)
     notices += settle_stops(session, list_id, _noted(session, list_id)[0], {}, brief=True)
+    idle = ready - _count_ready(session, list_id, lost)
     short = session.exec(
         select(Hold.order_id).where(
             among(col(Hold.order_id), orders),
@@ -250,13 +258,20 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
         )
     ).all()
     numbers = numbers_of(session, orders)
+    skus = skus_by_id(session, sorted({part_id for _, part_id in idle}))
+    events: dict[int, dict[str, Any]] = {
+        order_id: {"list": list_id, "sku": sku, "waits": order_id in short} for order_id in orders
+    }
+    put_back: list[PutBack] = []
+    for (order_id, part_id), units in sorted(idle.items()):
+        put_back.append(PutBack(skus[part_id], numbers[order_id], 0, units))
+        events[order_id].setdefault("put_back", {})[skus[part_id]] = units
+        notices.append(
+            f"Order {numbers[order_id]}: put back {units} × {skus[part_id]}, which lay ready from an earlier "
+            "list."
+        )
     insert_rows(
-        session,
-        OrderEvent,
-        [
-            pick_event(order_id, "short_pick", {"list": list_id, "sku": sku, "waits": order_id in short})
-            for order_id in orders
-        ],
+        session, OrderEvent, [pick_event(order_id, "short_pick", each) for order_id, each in events.items()]
     )
     return ShortResult(
         sku=sku,
@@ -265,8 +280,29 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
         elsewhere=elsewhere,
         orders=[numbers[order_id] for order_id in orders],
         short=[numbers[order_id] for order_id in orders if order_id in short],
+        put_back=put_back,
         notices=notices,
     )
+
+
+def _count_ready(session: Session, list_id: int, line_ids: Collection[int]) -> Counter[tuple[int, int]]:
+    """Return by order and article what lies ready of lines, with what this list says is to be put back."""
+    units: Counter[tuple[int, int]] = Counter()
+    for query in (
+        sqlalchemy_select(
+            col(OrderLine.order_id), col(StockLevel.article_id), func.sum(col(Allocation.picked))
+        )
+        .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
+        .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
+        .where(among(col(OrderLine.id), line_ids))
+        .group_by(col(OrderLine.order_id), col(StockLevel.article_id)),
+        sqlalchemy_select(col(PickItem.order_id), col(PickItem.article_id), func.sum(PickItem.put_back))
+        .where(col(PickItem.pick_list_id) == list_id, among(col(PickItem.order_line_id), line_ids))
+        .group_by(col(PickItem.order_id), col(PickItem.article_id)),
+    ):
+        for order_id, article_id, count in session.execute(query):
+            units[order_id, article_id] += int(count)
+    return units
 
 
 def _identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:

@@ -371,6 +371,27 @@ def test_what_only_a_stopped_order_wanted_is_refused(database: str) -> None:
                 scan(session, number, code)
 
 
+def test_parts_of_a_set_that_lay_ready_go_back_when_the_rest_is_missing(database: str) -> None:
+    """They were taken on an earlier list: the one that finds the rest missing says so, and the history."""
+    with session_scope() as session:
+        shop = make_shop(session)
+        mug, cup = (add_article(session, shop, sku, on_hand=2) for sku in ("MUG", "CUP"))
+        add_article(session, shop, "SET", parts={mug: 1, cup: 2})
+        release(session, shop, make_order("1", make_line("a", "SET")))
+        first = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        scan(session, first, "CUP", 2)
+        close_list(session, first, unfinished=True)
+        second = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+
+        result = report_short(session, second, "MUG")
+
+        assert [(each.sku, each.order, each.quantity) for each in result.put_back] == [("CUP", "1", 2)]
+        assert result.notices == ["Order 1: put back 2 × CUP, which lay ready from an earlier list."]
+        assert details_in(session, "1", "short_pick")[-1]["put_back"] == {"CUP": 2}
+        assert picked(session) == {}
+        check_laws(session)
+
+
 def test_a_short_pick_is_served_from_elsewhere(database: str) -> None:
     """Stock is corrected by its own reason; who comes last loses, and the list sends to another place."""
     with session_scope() as session:
