@@ -305,6 +305,16 @@ def builds() -> list[BrokenBuild]:
             (_buy(), _run(Cycle.order_import)),
         ),
         BrokenBuild(
+            "an anonymous order that takes its buyer back",
+            9,
+            lambda: patch.object(models.order_intake, "as_kept", lambda _, data: data),
+            (
+                Step("buy", {"side": 0, "lines": [(0, 1)], "paid": True, "done": True}),
+                _run(Cycle.order_import),
+                Step("ship_here", {"side": 0, "number": 0, "whole": True}),
+            ),
+        ),
+        BrokenBuild(
             "failures that nobody is told of",
             10,
             lambda: _all(

@@ -712,6 +712,24 @@ def _check_secrecy(world: World) -> None:
                     raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
 
 
+def check_forgotten() -> None:
+    """Of the buyers whose orders are anonymous nothing is left with these orders. Raises: BrokenLawError."""
+    with read_scope() as session:
+        for query in _BUYERS_PLACES:
+            for row in session.execute(text(query)):
+                if words := [word for word in _BUYER if word in str(tuple(row))]:
+                    raise BrokenLawError(9, f"{words} came back: {tuple(row)}")
+
+
+_BUYERS_PLACES = [
+    "SELECT * FROM sales_order WHERE anonymised_at IS NOT NULL",
+    *(
+        f"SELECT t.* FROM {table} t JOIN sales_order o ON o.id = t.order_id WHERE o.anonymised_at IS NOT NULL"
+        for table in ("order_address", "order_line", "order_event", "order_edit", "hold", "payment")
+    ),
+]
+
+
 def _to_operators(world: World) -> list[EmailMessage]:
     return [message for message in world.smtp.messages if OPERATOR in str(message["To"])]
 

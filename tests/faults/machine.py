@@ -74,6 +74,7 @@ def tell(schedule: Schedule, smtp: SmtpServer) -> Story:
             laws.check_at_rest(world, story.checked)
             machine.look_back()
             laws.check_looked_back(world)
+            machine.forget()
         except BrokenLawError as error:
             story.broken = error
     story.delivered.update(world.delivered)
@@ -145,6 +146,25 @@ class Machine:
         self.world.watch()
         if trace := laws.moved(before, laws.picture(self.world)):
             raise BrokenLawError(2, f"looking back changed {trace}")
+
+    def forget(self) -> None:
+        """Let buyers' data go in their time, and read all orders again.
+
+        Raises: BrokenLawError, if anything else moves, or a buyer comes back.
+        """
+        world = self.world
+        before = laws.picture(world)
+        world.forget_buyers()
+        if trace := laws.moved(before, laws.picture(world)):
+            raise BrokenLawError(9, f"forgetting buyers changed {trace}")
+        laws.check_forgotten()
+        world.touch_all()
+        for number in range(len(world.sides)):
+            self._run_well(number, Cycle.order_import)
+        laws.check_forgotten()
+        for number in range(len(world.sides)):
+            self._run_well(number, Cycle.reconcile)
+        laws.check_looked_back(world)
 
     def _run_well(self, side: int, cycle: Cycle) -> None:
         if self.world.run(side, cycle, plainly=True) != "COMPLETED":

@@ -25,6 +25,7 @@ import tasks.work
 from connectors.afterbuy.simulator import Address, Member, Simulator, State, Switches
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
+from deployments.pruning import prune
 from flows.replay import replay
 from models.account import Account, ChannelOptions, Mode, add_account, get_account
 from models.activation import set_mode
@@ -32,6 +33,7 @@ from models.columns import need_id
 from models.cycle import LEASE_SECONDS, Cycle
 from models.db import session_scope
 from models.outbound import retry_parked
+from models.retention import SHORTEST_DAYS
 from models.service import (
     PaymentKind,
     ServiceData,
@@ -40,7 +42,7 @@ from models.service import (
     save_services,
     save_shipping_method,
 )
-from models.tenant import add_tenant
+from models.tenant import add_tenant, list_tenants
 from tasks.alarms import watch
 from tasks.secrets import save_secrets
 from tests.faults.clocks import Clocks, ruled_by
@@ -292,6 +294,22 @@ class World(Merchant):
             self.clocks.advance(seconds=LEASE_SECONDS + 1)
             for number in range(len(self.sides)):
                 self.run(number, Cycle.order_import, plainly=True)
+
+    def forget_buyers(self) -> None:
+        """Let two months pass, and what tells of buyers go after one."""
+        self.clocks.advance(days=60)
+        with session_scope() as session:
+            for tenant in list_tenants(session):
+                tenant.retention = {"anonymise_after_days": SHORTEST_DAYS}
+                session.add(tenant)
+        prune()
+
+    def touch_all(self) -> None:
+        """Let somebody write the buyer's name onto every order at the channels, which tell them anew then."""
+        for side in self.sides:
+            for order in side.state.orders.values():
+                order.memo = f"Rückruf von {order.billing.last_name}"
+                side.state.touch(order)
 
     def watch(self) -> None:
         """Let the watcher look, which `warenfluss up` does every minute."""
