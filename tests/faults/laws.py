@@ -331,8 +331,8 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
                     2, f"product {listing.external_id}: {there} there, {sellable[listing.article_id]} to sell"
                 )
     excused = {need_id(order.id) for order in _torn(session, side, account_id)}
-    known = [str(order.order_id) for order in side.state.orders.values()]
-    gone = select(Order.id).where(Order.account_id == account_id, col(Order.external_id).not_in(known))
+    named = [str(order.order_id) for order in side.state.orders.values()]
+    gone = select(Order.id).where(Order.account_id == account_id, col(Order.external_id).not_in(named))
     unknown = set(session.exec(gone).all())
     waiting = [
         (row.kind, row.state, row.error)
