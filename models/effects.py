@@ -14,13 +14,10 @@ from models.aside import Aside
 from models.columns import need_id
 from models.document import Document
 from models.order import LinePart, Order, OrderEvent, OrderState, lines_of, open_holds
-from models.outbound import Outbound, OutboundKind, OutboundState, list_named
+from models.outbound import OF_ORDERS, Outbound, OutboundKind, OutboundState, list_named
 from models.payment import Payment
 from models.returns import Return
 from models.shipment import Parcel, Shipment
-
-TOLD_KINDS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
-"""What a channel is told of an order; stock is told of an article."""
 
 
 class EffectKind(StrEnum):
@@ -258,7 +255,7 @@ def _given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
 
 
 def _told(session: Session, account_id: int, orders: Mapping[int, str]) -> Iterable[Effect]:
-    for kind in TOLD_KINDS:
+    for kind in OF_ORDERS:
         for row in list_named(session, account_id, kind, list(orders)):
             order_id = int(row.key)
             if row.sent_at is not None:

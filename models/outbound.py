@@ -53,8 +53,8 @@ TOLD_IN = {
 """The cycle that tells of each."""
 
 
-NO_STATUS = frozenset({OutboundKind.stock, OutboundKind.buyer_mail, OutboundKind.order_notice})
-"""Kinds that tell a channel nothing of an order; the others are of no use where there is no channel."""
+OF_ORDERS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
+"""Kinds that a channel is told of an order, by its id; they are of no use where there is no channel."""
 
 
 class OutboundState(StrEnum):
@@ -122,7 +122,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
     that there is newer news than it carried. What a channel would hear of an order is left out for an account
     that has none.
     """
-    if kind not in NO_STATUS and session.get_one(Account, account_id).kind == OWN:
+    if kind in OF_ORDERS and session.get_one(Account, account_id).kind == OWN:
         return
     now = utc_now()
     names = [str(key) for key in keys]
@@ -198,7 +198,7 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
 
 def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
     """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
-    for kind in (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation):
+    for kind in OF_ORDERS:
         rows = list_named(session, account_id, kind, [order_id])
         if any(row.state is not OutboundState.sent for row in rows):
             queue_outbound(session, account_id, kind, [heir_id])

@@ -37,7 +37,7 @@ from models.invoicing import invoices_from
 from models.mail import Mail
 from models.offer import Offer, OfferState
 from models.order import HAS_ENDED, Hold, Order, OrderEvent, OrderLine, OrderState
-from models.outbound import Outbound, OutboundKind, OutboundState
+from models.outbound import OF_ORDERS, Outbound, OutboundState
 from models.returns import Return, ReturnState
 from models.settings import get_settings
 from models.tax_case import TaxCase
@@ -46,12 +46,6 @@ from models.tenant import Tenant, lock_tenants
 SHORTEST_DAYS = 30
 """A buyer may send goods back for two weeks, and money goes back after that."""
 OPEN_RETURNS = (ReturnState.announced, ReturnState.received)
-TOLD_OF_ORDERS = tuple(
-    kind
-    for kind in OutboundKind
-    if kind not in (OutboundKind.stock, OutboundKind.buyer_mail, OutboundKind.order_notice)
-)
-"""What a channel is told of an order, by its id."""
 
 
 class RetentionOptions(BaseModel):
@@ -164,7 +158,7 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
             "its channel has not been told of it",
             exists().where(
                 col(Outbound.account_id) == col(Order.account_id),
-                col(Outbound.kind).in_(TOLD_OF_ORDERS),
+                col(Outbound.kind).in_(OF_ORDERS),
                 col(Outbound.key) == cast(order_id, String),
                 col(Outbound.state) != OutboundState.sent,
             ),

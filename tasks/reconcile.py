@@ -18,13 +18,12 @@ from models.aside import open_asides
 from models.columns import need_id
 from models.cycle import find_cursor
 from models.db import read_scope
-from models.effects import TOLD_KINDS
 from models.listing import Listing
 from models.mail import queue_mail
 from models.matching import match_lines
 from models.order import Hold, HoldReason, Order, OrderData, OrderLineData, OrderState, lines_of
 from models.order_follow import MOVABLE
-from models.outbound import OutboundKind, list_named
+from models.outbound import OF_ORDERS, OutboundKind, list_named
 from models.payment import payments_of
 from models.reconciliation import (
     TOLD_BY,
@@ -340,7 +339,7 @@ def _confirm_orders(work: Work, window: Window, first: Sequence[Finding]) -> lis
         }
         waiting = {
             kind: untold(session, work.account.id, kind, [need_id(order.id) for order in orders.values()])
-            for kind in TOLD_KINDS
+            for kind in OF_ORDERS
         }
     paid_until = _paid_until(work)
     paid_at = {data.external_id: data.paid_at for data in fetched.records}

@@ -16,11 +16,11 @@ from models.aside import Aside
 from models.columns import need_id, utc_now
 from models.cycle import Cycle, Run, cursor_in_test, find_cursor, note_window
 from models.db import read_scope, session_scope
-from models.effects import TOLD, TOLD_KINDS, WAITS, Effect, EffectKind, Finding, Outcome, compare, effects_of
+from models.effects import TOLD, WAITS, Effect, EffectKind, Finding, Outcome, compare, effects_of
 from models.errors import NotFoundError, RuleError
 from models.order import Order, OrderData, OrderEvent
 from models.order_rows import content_hash
-from models.outbound import TOLD_IN, Outbound, OutboundKind, OutboundState
+from models.outbound import OF_ORDERS, TOLD_IN, Outbound, OutboundKind, OutboundState
 from models.payment import Payment
 from models.tenant import lock_tenants
 from tasks.orders import CURSOR, LOCAL, fetch_whole, history_test, order_query, save_page
@@ -136,7 +136,7 @@ def find_here(run_id: int, selection: Selection) -> list[str]:
         else:
             waiting = col(Outbound.state) != OutboundState.sent
             found = [
-                *_of_outbound(session, work.account.id, TOLD_KINDS, waiting),
+                *_of_outbound(session, work.account.id, OF_ORDERS, waiting),
                 *_of_asides(session, work.account.id),
             ]
     return list(dict.fromkeys(found))
@@ -186,7 +186,7 @@ def _of_run(session: Session, account_id: int, run: Run) -> Iterator[str]:
         .where(Order.account_id == account_id, col(Order.id).in_(touched))
         .order_by(col(Order.id))
     )
-    kinds = [kind for kind in TOLD_KINDS if run.cycle in (Cycle.replay, TOLD_IN[kind])]
+    kinds = [kind for kind in OF_ORDERS if run.cycle in (Cycle.replay, TOLD_IN[kind])]
     told = and_(col(Outbound.sent_at) >= run.started_at, col(Outbound.sent_at) <= end)
     left = and_(col(Outbound.state) != OutboundState.sent, col(Outbound.changed_at) <= end)
     yield from _of_outbound(session, account_id, kinds, or_(told, left))
