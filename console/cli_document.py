@@ -118,7 +118,7 @@ def correct(
     tenant: TenantOption = None,
 ) -> None:
     """Take an invoice back whole by a credit note; the next invoicing invoices its goods anew."""
-    from models.invoicing import correct_invoice
+    from models.crediting import correct_invoice
     from tasks.drawing import draw_and_keep
 
     need_database()

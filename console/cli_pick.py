@@ -152,7 +152,8 @@ def print_list(
     """Write what is still to be taken as a PDF, each warehouse on pages of its own."""
     from console.cli_paper import write_pdf
     from documents.papers import render_paper
-    from models.paper import LANGUAGES, walk_papers
+    from models.paper import LANGUAGES
+    from models.paper_walk import walk_papers
 
     if language is not None and language not in LANGUAGES:
         raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}.")

@@ -10,15 +10,7 @@ from documents.paper_pick import render_pick_list
 from documents.paper_return import render_return_slip
 from documents.paper_slip import render_packing_slip
 from models.errors import RuleError
-from models.paper import (
-    AddressLabel,
-    OrderPaper,
-    PackingSlip,
-    Paper,
-    PaperFormat,
-    PaperKind,
-    PickPaper,
-)
+from models.paper import AddressLabel, OrderPaper, PackingSlip, Paper, PaperFormat, PaperKind, PickPaper
 
 ON_A_ROLL = (PaperKind.packing_slip, PaperKind.receipt, PaperKind.label)
 """The others need the width of A4."""

@@ -28,7 +28,8 @@ from models.order import (
     lines_of,
     owed_for,
 )
-from models.paper import Place, address_lines, paper_language, printed_number
+from models.paper import Place
+from models.paper_facts import address_lines, paper_language, printed_number
 from models.payment import Payment, PaymentMove, payments_of
 from models.payment_due import due_at
 from models.returns import Return, lines_of_return

@@ -17,7 +17,8 @@ from models.order import AddressRole, Order, OrderAddress, OrderLine
 from models.order_origin import OriginKind
 from models.order_rows import line_values
 from models.own_order import OwnOrder, fill_in, line_data, take_own_order, total_of
-from models.paper import OrderPaper, PaperKind, price_paper
+from models.paper import OrderPaper, PaperKind
+from models.paper_order import price_paper
 from models.tenant import Tenant, lock_tenants
 
 

@@ -13,9 +13,9 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.account import BuyerEvent
 from models.buyer_mail import tell_buyer
 from models.columns import MAX_COUNT, code, instant, money, need_id, utc_now
+from models.crediting import credit_part
 from models.document import Document
 from models.errors import NotFoundError, RuleError
-from models.invoicing import credit_part
 from models.order import (
     Actor,
     Order,

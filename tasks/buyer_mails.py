@@ -31,8 +31,9 @@ from models.outbound import (
     mark_sent,
     release_claim,
 )
-from models.paper import OrderPaper, printed_number
-from models.paper import receipt as receipt_for
+from models.paper import OrderPaper
+from models.paper_facts import printed_number
+from models.paper_order import receipt as receipt_for
 from models.payment import Payment
 from models.restored import has_caught_up, note_caught_up, told_before
 from models.settings import get_settings

@@ -1,6 +1,6 @@
 """Draw papers: issued documents once and from what was issued, all others whenever they are asked for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -23,18 +23,19 @@ from models.document import (
 from models.errors import RuleError
 from models.logo import find_logos
 from models.order import Order
-from models.paper import (
-    ISSUED,
-    PAPERS_OF_AN_ORDER,
-    AddressLabel,
-    Paper,
-    PaperFormat,
-    PaperKind,
-    check_pickable,
-    offer,
-    pick_papers,
-)
+from models.paper import ISSUED, AddressLabel, Paper, PaperFormat, PaperKind
+from models.paper_goods import address_label, packing_slip, return_slip
+from models.paper_order import confirm, offer, receipt
+from models.paper_walk import check_pickable, pick_papers
 
+OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {
+    PaperKind.confirmation: confirm,
+    PaperKind.receipt: receipt,
+    PaperKind.packing_slip: packing_slip,
+    PaperKind.return_slip: return_slip,
+    PaperKind.label: address_label,
+}
+"""Those that need nothing but an order: `(session, order, *, language)`."""
 OF_A_PARCEL = (PaperKind.packing_slip, PaperKind.label)
 """Papers of which orders that go together have one."""
 
@@ -159,7 +160,7 @@ class Drawing:
                     raise RuleError("An offer needs a day until which it is good.")
                 paper: Paper = offer(session, order, until, language=self.language)
             else:
-                paper = PAPERS_OF_AN_ORDER[self.kind](session, order, language=self.language)
+                paper = OF_AN_ORDER[self.kind](session, order, language=self.language)
         except RuleError as error:
             self.refused.append(str(error))
             return None

@@ -12,10 +12,10 @@ from connectors.afterbuy.simulator import Simulator, State
 from models.account import account_data, get_account
 from models.article import Article
 from models.columns import need_id
+from models.crediting import correct_invoice
 from models.db import read_scope, session_scope
 from models.document import DocumentKind, corrections_of, list_documents
 from models.errors import RuleError
-from models.invoicing import correct_invoice
 from models.order import Actor, LinePart, Order, OrderLine, lines_of, owed_for
 from models.order_life import cancel_order
 from models.order_mend import set_quantity

@@ -8,10 +8,10 @@ from pypdf import PdfReader
 from sqlmodel import select
 
 from models.account import Mode, get_account
+from models.crediting import correct_invoice
 from models.cycle import Cycle, RunState
 from models.db import read_scope, session_scope
 from models.document import Document, DocumentFile, DocumentSeries, find_document
-from models.invoicing import correct_invoice
 from models.order import find_order
 from models.shipment import ParcelData, record_shipment
 from models.tenant import Tenant

@@ -18,11 +18,12 @@ from sqlmodel import select
 
 from models.account import OWN, Account, account_data
 from models.columns import need_id
+from models.crediting import correct_invoice
 from models.cycle import Cycle, begin_run
 from models.db import dispose, session_scope, upgrade
 from models.document import DocumentKind, list_documents
 from models.errors import RuleError
-from models.invoicing import correct_invoice, issue_invoice
+from models.invoicing import issue_invoice
 from models.matching import DEFAULT_RULES
 from models.offer import accept_offer, find_offer
 from models.order import Actor, Order

@@ -15,10 +15,11 @@ from sqlmodel import Session, col, select
 from models import db
 from models.booking import PAPERS, Booking, list_bookings, rows_by_rate, sums_of
 from models.columns import need_id, utc_now
+from models.crediting import correct_invoice
 from models.db import get_engine, session_scope
 from models.document import Document, list_documents
 from models.errors import RuleError
-from models.invoicing import correct_invoice, issue_invoice
+from models.invoicing import issue_invoice
 from models.order import Actor, Order
 from models.order_life import cancel_order
 from models.order_mend import find_line

@@ -11,10 +11,11 @@ from sqlmodel import Session, select
 
 from models.booking import Booking, rows_by_rate
 from models.columns import need_id
+from models.crediting import correct_invoice, credit_part
 from models.db import get_engine, session_scope
 from models.document import Document, DocumentKind, PaperContent, list_documents
 from models.errors import RuleError
-from models.invoicing import correct_invoice, credit_part, issue_invoice
+from models.invoicing import issue_invoice
 from models.order import Actor, AddressData, HoldReason, OrderLine
 from models.order_life import settle_holds
 from models.tax_case import TaxCase

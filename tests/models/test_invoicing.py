@@ -16,6 +16,7 @@ from models.account import Account, Mode
 from models.article import Article
 from models.booking import Booking
 from models.columns import need_id, utc_now
+from models.crediting import correct_invoice
 from models.db import get_engine, session_scope
 from models.document import (
     Document,
@@ -30,7 +31,6 @@ from models.document import (
 )
 from models.errors import RuleError
 from models.invoicing import (
-    correct_invoice,
     find_first,
     invoiceable,
     issue_invoice,

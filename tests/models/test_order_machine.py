@@ -18,10 +18,11 @@ from sqlmodel import Session, col, func, select
 
 from models.account import Account, account_data
 from models.columns import need_id, utc_now
+from models.crediting import correct_invoice
 from models.db import get_engine
 from models.document import Document, DocumentKind, DocumentLine
 from models.errors import RuleError
-from models.invoicing import correct_invoice, issue_invoice
+from models.invoicing import issue_invoice
 from models.order import Actor, Order, OrderData, OrderLine, OrderState, lines_of, payment_state_of
 from models.order_life import cancel_order
 from models.order_mend import set_price, set_quantity, take_channels_version

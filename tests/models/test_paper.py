@@ -19,22 +19,10 @@ from models.logo import Logo, find_logos, save_logo
 from models.order import Actor, AddressData, Order, OrderLine, lines_of
 from models.order_life import cancel_order
 from models.order_mend import accept
-from models.paper import (
-    Goods,
-    OrderPaper,
-    PaperKind,
-    PickTarget,
-    Place,
-    address_label,
-    check_pickable,
-    confirm,
-    offer,
-    packing_slip,
-    pick_papers,
-    receipt,
-    return_slip,
-    walk_papers,
-)
+from models.paper import Goods, OrderPaper, PaperKind, PickTarget, Place
+from models.paper_goods import address_label, packing_slip, return_slip
+from models.paper_order import confirm, offer, receipt
+from models.paper_walk import check_pickable, pick_papers, walk_papers
 from models.payment import record_payment
 from models.pick_list import PickMode
 from models.pick_scan import scan

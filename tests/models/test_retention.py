@@ -19,10 +19,11 @@ from models.aside import Aside, RejectedData, set_aside
 from models.booking import Booking
 from models.buyer_data import COLUMNS, Fate, columns_of
 from models.columns import need_id, utc_now
+from models.crediting import correct_invoice
 from models.db import get_engine, session_scope
 from models.document import KEPT_CONTENT, Document, DocumentFile, PaperContent, save_files
 from models.errors import RuleError
-from models.invoicing import correct_invoice, issue_invoice
+from models.invoicing import issue_invoice
 from models.mail import Mail, MailContent, MailPart, queue_mail
 from models.offer import Offer, accept_offer, make_offer
 from models.order import (

@@ -7,10 +7,11 @@ import pytest
 from sqlmodel import Session
 
 from models.columns import need_id, utc_now
+from models.crediting import correct_invoice
 from models.db import session_scope
 from models.document import DocumentKind, PaperContent, list_documents
 from models.errors import RuleError
-from models.invoicing import correct_invoice, issue_invoice
+from models.invoicing import issue_invoice
 from models.order import Actor, PaymentState
 from models.order_mend import find_line
 from models.payment import record_refund

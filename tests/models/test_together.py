@@ -16,7 +16,7 @@ from models.order import Actor, AddressRole, HoldReason, Order, OrderState
 from models.order_life import cancel_order, hold_order
 from models.order_mend import set_address, set_payment_kind, set_shipping_method
 from models.outbound import Outbound, OutboundKind
-from models.paper import address_label, packing_slip
+from models.paper_goods import address_label, packing_slip
 from models.payment import record_payment
 from models.pick_list import PickMode, PickOrder
 from models.picking import begin_walk, create_list
