@@ -1,6 +1,5 @@
 """`warenfluss book`: what an accounting program takes of documents and payments."""
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from console.cli_output import (
     most_rows,
     need_database,
     new_app,
+    parse_day,
     print_rows,
     print_table,
     say,
@@ -57,7 +57,9 @@ def show_all(
     from tasks.books import read_books
 
     need_database()
-    rows = read_books(_tenant_id(tenant), _day(since), _day(until), most_rows(limit, as_json=as_json))
+    rows = read_books(
+        _tenant_id(tenant), parse_day(since), parse_day(until), most_rows(limit, as_json=as_json)
+    )
     print_rows(rows, COLUMNS, as_json=as_json)
 
 
@@ -75,7 +77,7 @@ def export(
     from tasks.books import export_books
 
     need_database()
-    rows = export_books(file, _tenant_id(tenant), _day(since), _day(until), german=german)
+    rows = export_books(file, _tenant_id(tenant), parse_day(since), parse_day(until), german=german)
     print_table(SUMS, [[row[name] for name in SUMS] for row in sums_of(rows)])
     say(f"{len(rows)} rows of bookings were written to {file}.")
 
@@ -92,12 +94,3 @@ def fill() -> None:
 def _tenant_id(name: str | None) -> int:
     with read_scope() as session:
         return need_id(pick_tenant(session, name).id)
-
-
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-11-30.") from None

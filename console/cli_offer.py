@@ -1,6 +1,6 @@
 """`warenfluss offer`: goods at prices that hold until a day."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,19 +8,20 @@ import typer
 
 from console.cli_order import IntoOption, read_text
 from console.cli_output import (
-    LOCAL,
     AsJson,
     LimitOption,
     TenantOption,
     most_rows,
     need_database,
     new_app,
+    parse_day,
     print_rows,
     say,
 )
 from console.cli_paper import OFFER_DAYS, write_pdf
-from models.columns import need_id, utc_now
+from models.columns import need_id
 from models.db import in_transaction, read_scope
+from models.local_time import today
 from models.offer import (
     Offer,
     OfferState,
@@ -56,7 +57,7 @@ def make(
     tenant: TenantOption = None,
 ) -> None:
     """Offer goods at the prices in the file, or those of today, until the end of a German day."""
-    asked, day = read_own_order(read_text(file)), _day(until)
+    asked, day = read_own_order(read_text(file)), parse_day(until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
 
     def step(session: Any) -> Offer:
@@ -131,12 +132,3 @@ def show_all(
 
 def _find(session: Any, number: str, tenant: str | None) -> Offer:
     return find_offer(session, number, get_tenant(session, tenant).id if tenant else None)
-
-
-def _day(text: str | None) -> date:
-    if text is None:
-        return utc_now().astimezone(LOCAL).date() + timedelta(days=OFFER_DAYS)
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-12-31.") from None

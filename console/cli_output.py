@@ -7,15 +7,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from models.errors import RuleError
+from models.local_time import LOCAL
 from models.sheet import SheetOutcome, SheetResult
 
-LOCAL = ZoneInfo("Europe/Berlin")
-"""The wall clock of times that are given without a zone."""
 LONGEST_CELL = 60
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -170,6 +168,14 @@ def parse_time(text: str) -> datetime:
             f"{text!r} is no time; write 2026-11-01, 2026-11-01T08:30 or 2026-11-01T07:30Z."
         ) from None
     return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)
+
+
+def parse_day(text: str | None) -> date | None:
+    """Return a day, None if none was given. Raises: typer.BadParameter."""
+    try:
+        return None if text is None else date.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write 2026-12-31.") from None
 
 
 def parse_month(text: str) -> tuple[datetime, datetime]:

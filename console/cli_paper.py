@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from console.cli_output import LOCAL, AccountOption, fail, need_database, new_command, say
+from console.cli_output import AccountOption, fail, need_database, new_command, parse_day, say
 from models.account import get_account
-from models.columns import need_id, utc_now
+from models.columns import need_id
 from models.db import read_scope
 from models.errors import RuleError
+from models.local_time import today
 from models.order import find_order
 from models.paper import ISSUED, LANGUAGES, PaperFormat, PaperKind
 
@@ -41,7 +42,7 @@ def paper(
         raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}; what was issued keeps its own.")
     if valid_until is not None and kind is not PaperKind.offer:
         raise typer.BadParameter("--valid-until belongs to offer.")
-    until = _day(valid_until)
+    until = parse_day(valid_until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
     from documents.papers import ON_A_ROLL
     from tasks.drawing import Drawing
@@ -88,15 +89,6 @@ def _find_orders(numbers: list[str], account: str | None, refused: list[str]) ->
                 yield need_id(find_order(session, number, account_id).id)
             except RuleError as error:
                 refused.append(str(error))
-
-
-def _day(text: str | None) -> date:
-    if text is None:
-        return utc_now().astimezone(LOCAL).date() + timedelta(days=OFFER_DAYS)
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-12-31.") from None
 
 
 apps = {"paper": new_command(paper)}

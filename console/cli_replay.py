@@ -1,12 +1,11 @@
 """`warenfluss replay`: run orders again, and show which effects were had before and which are new."""
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from console.cli_output import AsJson, need_database, new_command, print_rows, say
+from console.cli_output import AsJson, need_database, new_command, parse_day, print_rows, say
 from console.cli_sync import run_flow
 from models.cycle import Cycle
 
@@ -52,7 +51,7 @@ def replay(
         Cycle.replay,
         test=test,
         orders=orders,
-        day=_parse_day(day) if day else None,
+        day=parse_day(day),
         run=run,
         everything=everything,
         again=[kind.value for kind in again or []],
@@ -60,13 +59,6 @@ def replay(
     )
     print_rows(ended.result()["effects"], COLUMNS, as_json=as_json)
     say(f"{ended.message}.")
-
-
-def _parse_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-11-21.") from None
 
 
 apps = {"replay": new_command(replay)}

@@ -10,7 +10,6 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime
@@ -19,10 +18,11 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from models.local_time import LOCAL
+
 FOLDER = Path(__file__).parent
 CATALOGUES = FOLDER / "locale"
 SOURCE_LANGUAGE = "en"
-TIME_ZONE = ZoneInfo("Europe/Berlin")
 _DAY_PATTERNS = {"de": "dd.MM.yyyy", "en": "d MMM yyyy"}
 _TIME_PATTERNS = {"de": "dd.MM.yyyy, HH:mm 'Uhr'", "en": "d MMM yyyy, HH:mm"}
 
@@ -47,7 +47,7 @@ def get_translations(language: str) -> NullTranslations:
 
 def local_time(instant: datetime, language: str) -> str:
     """Return an instant as the clock in Berlin shows it."""
-    return format_datetime(instant, _TIME_PATTERNS[language], tzinfo=TIME_ZONE, locale=language)
+    return format_datetime(instant, _TIME_PATTERNS[language], tzinfo=LOCAL, locale=language)
 
 
 def local_day(day: date, language: str) -> str:

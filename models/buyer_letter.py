@@ -5,7 +5,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
@@ -17,6 +16,7 @@ from models.buyer_mail import wants_mail
 from models.columns import need_id, utc_now
 from models.document import print_text
 from models.errors import RuleError
+from models.local_time import LOCAL, local_date
 from models.order import (
     Actor,
     AddressRole,
@@ -38,8 +38,6 @@ from models.tenant import SellerData, Tenant
 from models.tenant_options import BankData, MailOptions
 from models.tracking import tracking_link
 
-LOCAL = ZoneInfo("Europe/Berlin")
-"""The calendar of the days in a mail."""
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
 TOO_LATE = timedelta(days=14)
 """After which an event is not mailed of any more."""
@@ -263,7 +261,7 @@ def write_letter(
         recipient=recipient_of(session, order),
         buyer=_name(billing) if billing is not None else "",
         order_number=printed_number(order),
-        ordered_on=(order.checkout_at or order.placed_at).astimezone(LOCAL).date(),
+        ordered_on=local_date(order.checkout_at or order.placed_at),
         currency=order.currency,
         credited=order.credited_amount,
         paid=order.paid_amount,

@@ -14,7 +14,6 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import count
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
@@ -26,12 +25,10 @@ from models.among import among
 from models.booking import Booking, BookingKind, save_bookings
 from models.columns import by_run, code, instant, money, need_id, utc_now
 from models.errors import NotFoundError, RuleError
+from models.local_time import local_date
 from models.tax_case import TaxCase
 from models.tenant import SellerData, Tenant, lock_tenants
 from models.upsert import choose_ids, insert_or, insert_or_update, insert_rows, table_of
-
-ISSUE_ZONE = ZoneInfo("Europe/Berlin")
-"""By whose calendar documents are dated and series begin anew."""
 
 
 class DocumentKind(StrEnum):
@@ -358,7 +355,7 @@ def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
     The caller has the tenants' locks and the lines' figures.
     """
     now = utc_now()
-    issued_on = now.astimezone(ISSUE_ZONE).date()
+    issued_on = local_date(now)
     series = [(paper.tenant_id, SeriesKind(paper.content.kind)) for paper in papers]
     numbers = {
         each: count(take_number(session, *each, issued_on.year, many))

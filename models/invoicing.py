@@ -16,7 +16,6 @@ from models.account import Account, AccountData, ChannelOptions, Mode, makes_inv
 from models.among import among
 from models.columns import need_id, utc_now
 from models.document import (
-    ISSUE_ZONE,
     Document,
     DocumentKind,
     DocumentLine,
@@ -27,6 +26,7 @@ from models.document import (
     issue_each,
 )
 from models.errors import RuleError
+from models.local_time import local_date, midnight, today
 from models.order import (
     Actor,
     AddressRole,
@@ -196,7 +196,7 @@ def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
     content = PaperContent(
         kind=DocumentKind.invoice,
         label="",
-        issued_on=utc_now().astimezone(ISSUE_ZONE).date(),
+        issued_on=today(),
         language=paper_language(tenant),
         currency=order.currency,
         seller=seller,
@@ -207,7 +207,7 @@ def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
         goes_to=treatment.country,
         collected_by_channel=treatment.collected,
         order_number=printed_number(order),
-        ordered_on=order.placed_at.astimezone(ISSUE_ZONE).date(),
+        ordered_on=local_date(order.placed_at),
         delivered_from=min(delivered),
         delivered_until=max(delivered),
         lines=printed,
@@ -287,7 +287,7 @@ def issue_invoices(
 def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
     """Return the lowest id among an account's orders placed from a German day on, None if there is none."""
     query = select(func.min(Order.id)).where(
-        Order.account_id == account_id, Order.placed_at >= _midnight(placed_from)
+        Order.account_id == account_id, Order.placed_at >= midnight(placed_from)
     )
     return session.exec(query).one()
 
@@ -321,16 +321,12 @@ def invoiceable(
     """Return those of the orders that are invoiced without being asked for, by their ids."""
     query = (
         select(Order)
-        .where(among(col(Order.id), order_ids), Order.placed_at >= _midnight(placed_from))
+        .where(among(col(Order.id), order_ids), Order.placed_at >= midnight(placed_from))
         .order_by(col(Order.id))
     )
     if not trials:
         query = query.where(col(Order.trial).is_(False))
     return list(session.exec(query.with_for_update() if lock else query).all())
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, datetime.min.time(), ISSUE_ZONE)
 
 
 def _check_may_invoice(order: Order, facts: _Facts, *, test: bool) -> None:
@@ -456,11 +452,11 @@ def _delivered_on(order: Order, facts: _Facts, quantities: Mapping[int, int]) ->
     for line_id, units, at in facts.departures:
         if left.get(line_id, 0) > 0:
             left[line_id] -= units
-            days.append(at.astimezone(ISSUE_ZONE).date())
+            days.append(local_date(at))
     if days:
         return days
     # It had left before it was known here.
-    return [(order.shipped_at or utc_now()).astimezone(ISSUE_ZONE).date()]
+    return [local_date(order.shipped_at or utc_now())]
 
 
 def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str]:

@@ -11,8 +11,9 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account, Mode, account_data
 from models.columns import code, instant, money, need_id, utc_now
-from models.document import ISSUE_ZONE, SeriesKind, check_numbers, label_of, take_number
+from models.document import SeriesKind, check_numbers, label_of, take_number
 from models.errors import NotFoundError, RuleError
+from models.local_time import today
 from models.order import AddressRole, Order, OrderAddress, OrderLine
 from models.order_origin import OriginKind
 from models.order_rows import line_values
@@ -59,11 +60,11 @@ def make_offer(session: Session, account: Account, asked: OwnOrder, valid_until:
     lock_tenants(session, [account.tenant_id])
     if asked.reference:
         raise RuleError("reference: an offer has none; it becomes an order once by itself.")
-    if valid_until < _today():
+    if valid_until < today():
         raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
     filled = fill_in(session, account_data(account), asked)
     check_numbers(session.get_one(Tenant, account.tenant_id))
-    year = _today().year
+    year = today().year
     taken = take_number(session, account.tenant_id, SeriesKind.offer, year)
     offer = Offer(
         tenant_id=account.tenant_id,
@@ -85,7 +86,7 @@ def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order
     Raises: RuleError, if it was accepted or declined before, its day is over, or as `take_own_order`.
     """
     _lock_open(session, offer)
-    if offer.valid_until < _today() and not late:
+    if offer.valid_until < today() and not late:
         raise RuleError(f"Offer {offer.number} was good until {offer.valid_until}.")
     account = session.get_one(Account, offer.account_id)
     if account.mode is not Mode.live:
@@ -109,7 +110,7 @@ def decline_offer(session: Session, offer: Offer) -> None:
 
 def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderPaper:
     """Return an offer as it is printed. Raises: RuleError, if it was declined or its day is over."""
-    if offer.state is OfferState.declined or offer.valid_until < _today():
+    if offer.state is OfferState.declined or offer.valid_until < today():
         raise RuleError(f"Offer {offer.number} was declined, or its day is over: there is no paper of it.")
     content = OwnOrder.model_validate(offer.content)
     order = Order(
@@ -177,7 +178,3 @@ def _lock_open(session: Session, offer: Offer) -> None:
         raise RuleError(f"Offer {offer.number} was accepted already, as order {number}.")
     if offer.state is not OfferState.open:
         raise RuleError(f"Offer {offer.number} was {offer.state} already.")
-
-
-def _today() -> date:
-    return utc_now().astimezone(ISSUE_ZONE).date()

@@ -22,8 +22,9 @@ from sqlmodel import Session, col, select
 from models.account import OWN, Account, AccountData, ChannelOptions, Mode, account_data
 from models.article import Article, price_for, prices_of, titles_of
 from models.columns import MAX_COUNT, Amount, need_id, utc_now
-from models.document import ISSUE_ZONE, SeriesKind, check_numbers, label_of, take_number
+from models.document import SeriesKind, check_numbers, label_of, take_number
 from models.errors import RuleError
+from models.local_time import today
 from models.matching import MatchBy, MatchRule, Source, find_scanned
 from models.order import (
     Actor,
@@ -273,7 +274,7 @@ def take_own_order(
     filled = fill_in(session, data, asked)
     check_numbers(session.get_one(Tenant, account.tenant_id))
     _say_methods(session, data.id, filled)
-    year = utc_now().astimezone(ISSUE_ZONE).year
+    year = today().year
     number = label_of(SeriesKind.order, year, take_number(session, account.tenant_id, SeriesKind.order, year))
     record = _record(session, data.id, number, filled, kind)
     save_orders(session, data, RULES, [record], trial=account.mode is Mode.test)

@@ -1,12 +1,11 @@
 """What several papers say of an order: its number, addresses and goods, and whether it may have them."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from sqlmodel import Session, select
 
-from models.columns import need_id, utc_now
-from models.document import ISSUE_ZONE, print_text
+from models.columns import need_id
+from models.document import print_text
 from models.errors import RuleError
 from models.order import (
     AddressRole,
@@ -51,14 +50,6 @@ def paper_language(tenant: Tenant, language: str = "") -> str:
     """Return the language asked for, else the tenant's, else German."""
     wanted = language or tenant.language
     return wanted if wanted in LANGUAGES else LANGUAGES[0]
-
-
-def today() -> date:
-    return utc_now().astimezone(ISSUE_ZONE).date()
-
-
-def day_of(order: Order) -> date:
-    return order.placed_at.astimezone(ISSUE_ZONE).date()
 
 
 def check_state(order: Order, *states: OrderState) -> None:

@@ -8,8 +8,8 @@ from sqlmodel import Session, col, select
 from models.among import among
 from models.article import Article, parts_of, titles_of
 from models.columns import need_id
-from models.document import ISSUE_ZONE
 from models.errors import RuleError
+from models.local_time import local_date
 from models.order import (
     AddressRole,
     LinePart,
@@ -28,7 +28,6 @@ from models.paper_facts import (
     address_of,
     check_may_leave,
     check_state,
-    day_of,
     hindrance_of,
     lines_of_order,
     next_units,
@@ -65,8 +64,8 @@ def packing_slip(
         to=place_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
         further_numbers=[printed_number(mate) for mate in mates],
-        ordered_on=day_of(order),
-        shipped_on=shipment.shipped_at.astimezone(ISSUE_ZONE).date() if shipment else None,
+        ordered_on=local_date(order.placed_at),
+        shipped_on=local_date(shipment.shipped_at) if shipment else None,
         shipping_method=shipping_name(session, order),
         goods=goods,
     )
@@ -131,7 +130,7 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
         seller=seller_on_paper(tenant),
         buyer=place_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
-        ordered_on=day_of(order),
+        ordered_on=local_date(order.placed_at),
         goods=goods,
     )
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlmodel import Session
 
 from models.columns import need_id
-from models.document import ISSUE_ZONE
 from models.errors import RuleError
+from models.local_time import local_date, today
 from models.order import (
     AddressRole,
     Order,
@@ -23,14 +23,12 @@ from models.paper_facts import (
     MAY_LEAVE,
     address_of,
     check_state,
-    day_of,
     lines_of_order,
     paper_language,
     place_of,
     printed_number,
     seller_on_paper,
     shipping_name,
-    today,
 )
 from models.payment import Payment, payments_of
 from models.tax import check_adds_up, exchange_of, print_line, taxes_of, treat_order
@@ -73,7 +71,7 @@ def receipt(
     paper = _order_paper(session, order, PaperKind.receipt, language)
     received = [
         Received(
-            on=payment.paid_at.astimezone(ISSUE_ZONE).date(),
+            on=local_date(payment.paid_at),
             amount=payment.amount,
             method=payment.method or paper.payment_method,
             reference=payment.reference,
@@ -124,7 +122,7 @@ def price_paper(
         buyer_country=buyer.country,
         ships_to=goes_to if goes_to != buyer else None,
         order_number=printed_number(order),
-        ordered_on=day_of(order),
+        ordered_on=local_date(order.placed_at),
         payment_method=order.payment_method_name or order.payment_method,
         shipping_method=shipping_name(session, order),
         shipping_amount=order.shipping_amount,

@@ -10,6 +10,7 @@ from models.article import Article, titles_of
 from models.bin import bins_of
 from models.columns import need_id
 from models.errors import RuleError
+from models.local_time import today
 from models.order import (
     Order,
     OrderState,
@@ -26,7 +27,6 @@ from models.paper_facts import (
     paper_language,
     printed_number,
     seller_on_paper,
-    today,
 )
 from models.pick_items import get_list, units_to_take
 from models.pick_list import PickListState, PickOrder

@@ -13,8 +13,8 @@ from models.account import AccountData, BuyerEvent, ChannelOptions, Side
 from models.booking import Booking, BookingKind, save_bookings
 from models.buyer_mail import tell_buyer, wants_mail
 from models.columns import ExactDecimal, code, instant, need_id
-from models.document import ISSUE_ZONE
 from models.errors import RuleError
+from models.local_time import local_date
 from models.order import Actor, Order, OrderEvent, OrderState, lock_order, settle_payment_state
 from models.outbound import OutboundKind, queue_outbound
 
@@ -150,7 +150,7 @@ def _booking_values(payment: Payment) -> dict[str, Any]:
     return {
         "payment_id": payment.id,
         "kind": kind,
-        "booked_on": payment.paid_at.astimezone(ISSUE_ZONE).date(),
+        "booked_on": local_date(payment.paid_at),
         "currency": payment.currency,
         "gross": payment.amount,
         "taxes": [],

@@ -31,9 +31,10 @@ from models.among import among, in_batches
 from models.aside import Aside
 from models.booking import HAS_REFERENCE, Booking
 from models.columns import instant, need_id, utc_now
-from models.document import ISSUE_ZONE, Document, DocumentFile, erased_content
+from models.document import Document, DocumentFile, erased_content
 from models.errors import RuleError
 from models.invoicing import invoices_from
+from models.local_time import midnight
 from models.mail import Mail
 from models.offer import Offer, OfferState
 from models.order import HAS_ENDED, Hold, Order, OrderEvent, OrderLine, OrderState
@@ -146,7 +147,7 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
     uninvoiced: ColumnElement[bool] = false()
     for account in session.exec(select(Account).where(Account.tenant_id == tenant_id)):
         if makes_invoices(account):
-            begin = datetime.combine(invoices_from(account), datetime.min.time(), ISSUE_ZONE)
+            begin = midnight(invoices_from(account))
             uninvoiced |= (col(Order.account_id) == account.id) & (col(Order.placed_at) >= begin)
     return [
         ("a hold is open", exists().where(col(Hold.order_id) == order_id, col(Hold.released_at).is_(None))),

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from models.document import ISSUE_ZONE, Exchange, PaperLine, RateSource, TaxSum, print_text
+from models.document import Exchange, PaperLine, RateSource, TaxSum, print_text
 from models.errors import RuleError
+from models.local_time import local_date
 from models.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.tax_case import Sale, Treatment, treat
 from models.tenant import SellerData, Tenant
@@ -116,7 +117,7 @@ def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchan
     source, on = RateSource.month, day.replace(day=1)
     if rate is None and options.day_rates:
         rate = _told_rate(order, tenant)
-        source, on = RateSource.channel, order.placed_at.astimezone(ISSUE_ZONE).date()
+        source, on = RateSource.channel, local_date(order.placed_at)
     if rate is None:
         raise RuleError(
             f"Order {order.external_id} is in {order.currency}: its tax must be stated in {tenant.currency} "

@@ -16,6 +16,7 @@ from models.columns import need_id, utc_now
 from models.cycle import Counts
 from models.db import read_scope
 from models.errors import RuleError
+from models.local_time import LOCAL
 from models.logo import find_logos
 from models.mail import MailPart, Sender, list_due_mails, queue_mail
 from models.order import Order, OrderState, lines_of
@@ -39,7 +40,6 @@ from models.restored import has_caught_up, note_caught_up, told_before
 from models.settings import get_settings
 from models.tenant import Tenant
 from tasks.mails import deliver_due
-from tasks.reports import LOCAL
 from tasks.retries import step
 from tasks.work import Work, work_of
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
 from prefect.logging import get_run_logger
 from sqlmodel import Session
@@ -13,6 +12,7 @@ from models.aside import set_aside, settle_asides
 from models.columns import need_id
 from models.cycle import Counts, find_cursor, note_window
 from models.db import read_scope
+from models.local_time import LOCAL, midnight
 from models.order import HoldReason, OrderData, OrderState, lock_orders, open_holds
 from models.order_intake import Intake, save_orders
 from models.payment import take_channel_total
@@ -22,7 +22,6 @@ from tasks.work import Work, work_of
 
 CURSOR = "orders"
 PAYMENT_CURSOR = "payments"
-LOCAL = ZoneInfo("Europe/Berlin")
 
 
 def first_pass(at: datetime) -> datetime:
@@ -53,8 +52,8 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
     elif start.isdigit():
         first = Window(first_number=int(start))
     else:
-        midnight = datetime.combine(date.fromisoformat(start), datetime.min.time(), LOCAL)
-        first = Window(since=midnight, history_before=midnight)
+        begin = midnight(date.fromisoformat(start))
+        first = Window(since=begin, history_before=begin)
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=LOCAL)
     window = open_window(work, CURSOR, since=since, numbers=numbers, start=first)

@@ -19,6 +19,7 @@ from models.columns import need_id
 from models.cycle import find_cursor
 from models.db import read_scope
 from models.listing import Listing
+from models.local_time import LOCAL, local_date
 from models.mail import queue_mail
 from models.matching import match_lines
 from models.order import Hold, HoldReason, Order, OrderData, OrderLineData, OrderState, lines_of
@@ -49,7 +50,7 @@ from models.reconciliation import (
 from models.settings import get_settings
 from models.shipment import shipped_by
 from models.stock import offer_of
-from tasks.orders import CURSOR, LOCAL, PAYMENT_CURSOR, fetch_whole, history_test
+from tasks.orders import CURSOR, PAYMENT_CURSOR, fetch_whole, history_test
 from tasks.retries import step
 from tasks.told import cancellation_items, shipment_items, stands_there, values_of
 from tasks.windows import Window
@@ -511,5 +512,5 @@ def _is_after(at: datetime | None, end: datetime | None) -> bool:
         return False
     wall = at.astimezone(LOCAL)
     if (wall.hour, wall.minute, wall.second) == (0, 0, 0):
-        return wall.date() >= end.astimezone(LOCAL).date()
+        return wall.date() >= local_date(end)
     return at >= end

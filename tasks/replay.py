@@ -18,12 +18,13 @@ from models.cycle import Cycle, Run, cursor_in_test, find_cursor, note_window
 from models.db import read_scope, session_scope
 from models.effects import TOLD, WAITS, Effect, EffectKind, Finding, Outcome, compare, effects_of
 from models.errors import NotFoundError, RuleError
+from models.local_time import midnight
 from models.order import Order, OrderData, OrderEvent
 from models.order_rows import content_hash
 from models.outbound import OF_ORDERS, TOLD_IN, Outbound, OutboundKind, OutboundState
 from models.payment import Payment
 from models.tenant import lock_tenants
-from tasks.orders import CURSOR, LOCAL, fetch_whole, history_test, order_query, save_page
+from tasks.orders import CURSOR, fetch_whole, history_test, order_query, save_page
 from tasks.retries import step
 from tasks.windows import Window
 from tasks.work import Work, work_of
@@ -46,10 +47,7 @@ class Selection(BaseModel):
     def bounds(self) -> tuple[datetime, datetime]:
         """Return when the day began and when it ended, by German time."""
         day = self.day or date.min
-        begin, end = (
-            datetime.combine(each, datetime.min.time(), LOCAL).astimezone(UTC)
-            for each in (day, day + timedelta(days=1))
-        )
+        begin, end = (midnight(each).astimezone(UTC) for each in (day, day + timedelta(days=1)))
         return begin, end
 
 

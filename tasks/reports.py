@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
@@ -14,13 +13,13 @@ from prefect.client.schemas.actions import ArtifactCreate
 from models.account import Account
 from models.cycle import Counts, Cycle, Run, RunState, has_cycle
 from models.db import read_scope
+from models.local_time import LOCAL
 from models.reconciliation import Finding, count_differences, list_differences, shown
 from models.settings import get_settings
 from models.status import AccountStatus, CycleStatus, status_of_accounts
 
 logger = logging.getLogger(__name__)
 
-LOCAL = ZoneInfo("Europe/Berlin")
 AREAS = {
     "articles": Cycle.article_import,
     "stock": Cycle.stock_export,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from models.columns import MAX_COUNT
 from models.errors import RuleError
+from models.local_time import LOCAL
 
-LOCAL = ZoneInfo("Europe/Berlin")
 SHOWN = 40
 """Characters of a cell that a message quotes."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")

@@ -20,12 +20,12 @@ from connectors.base import (
 from models.account import Side
 from models.columns import need_id
 from models.listing import get_listings
+from models.local_time import LOCAL
 from models.order import lines_of, list_tellable
 from models.outbound import OutboundKind
 from models.payment import payments_of
 from models.shipment import contents_of, shipments_of
 from models.stock import offer_of
-from tasks.reports import LOCAL
 from tasks.work import Work
 
 Item = StockItem | PaymentItem | ShipmentItem | CancellationItem

@@ -13,11 +13,12 @@ from models.among import in_batches
 from models.columns import need_id, utc_now
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
+from models.local_time import LOCAL
 from models.order import Order, OrderState, find_orders, lock_each
 from models.sheet import SheetOutcome, SheetReport, SheetResult
 from models.shipment import ParcelData, ShipmentData, add_tracking, tracking_numbers
 from models.together import ship_together
-from tasks.sheet_cells import LOCAL, NO, TRACKING_COLUMNS, CellError, match_headings
+from tasks.sheet_cells import NO, TRACKING_COLUMNS, CellError, match_headings
 from tasks.spreadsheets import need_columns, read_rows, read_sheet
 
 ORDERS_AT_ONCE = 100
