@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from console.cli_order import Number, TaxRateOption, parse_amount, with_order
 from console.cli_output import AccountOption, new_app, parse_pairs, say
+from console.order_steps import Number, TaxRateOption, parse_amount, with_order
 from models.errors import RuleError
 from models.order import Actor, AddressRole, HoldReason
 from models.order_mend import (

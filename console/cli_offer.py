@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli_order import IntoOption, read_text
 from console.cli_output import (
     AsJson,
     LimitOption,
@@ -19,6 +18,7 @@ from console.cli_output import (
     say,
 )
 from console.cli_paper import OFFER_DAYS, write_pdf
+from console.order_steps import IntoOption, read_text
 from models.columns import need_id
 from models.db import in_transaction, read_scope
 from models.local_time import today

@@ -1,14 +1,12 @@
 """`warenfluss order`: what buyers bought."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
+from console import cli_order_goods, cli_order_money
 from console.cli_output import (
     TABLE_LIMIT,
     AccountOption,
@@ -18,45 +16,32 @@ from console.cli_output import (
     need_database,
     new_app,
     parse_month,
-    parse_parts,
-    parse_time,
     print_json,
     print_json_list,
     print_table,
     say,
     show_cell,
 )
-from models.account import Account, account_data, get_account, list_accounts
-from models.among import in_batches
-from models.columns import need_id, utc_now
-from models.db import in_transaction, read_scope
-from models.errors import RuleError
-from models.order import (
-    Actor,
-    HoldReason,
-    Order,
-    OrderState,
-    PaymentState,
-    events_of,
-    find_order,
-    find_orders,
-    lines_of,
-    lock_order,
-    owed_for,
+from console.order_steps import (
+    IntoOption,
+    Number,
+    ReferenceOption,
+    account_id_of,
+    names_of,
+    read_text,
+    say_taken,
+    with_order,
 )
+from models.columns import need_id
+from models.db import in_transaction, read_scope
+from models.order import Actor, HoldReason, Order, OrderState, PaymentState, events_of, find_order
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.service import PaymentKind
-from models.tenant import list_tenants, pick_tenant
-
-T = TypeVar("T")
-
-AT_ONCE = 100
-"""Orders in one transaction."""
+from models.tenant import pick_tenant
 
 app = new_app("What buyers bought.")
 apps = {"order": app}
 
-Number = Annotated[str, typer.Argument(help="The external id, or the number at the marketplace.")]
 States = Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")]
 Held = Annotated[bool, typer.Option("--held", help="Only orders that wait for a person.")]
 Reasons = Annotated[
@@ -75,18 +60,6 @@ Buyer = Annotated[
 Tracking = Annotated[str, typer.Option("--tracking", help="Only the order with this parcel.")]
 Month = Annotated[
     str | None, typer.Option("--month", help="Only placed in this month, e.g. 2026-11, by German time.")
-]
-When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
-
-
-IntoOption = Annotated[
-    str | None, typer.Option("--into", help="The account for orders by hand, if the tenant has several.")
-]
-TaxRateOption = Annotated[
-    str | None, typer.Option("--tax-rate", help="In percent; the article's by default.")
-]
-ReferenceOption = Annotated[
-    str, typer.Option(help="Your own mark: with the same one again no second order is made.")
 ]
 
 
@@ -110,7 +83,7 @@ def show_all(
     need_database()
     with read_scope() as session:
         wanted = OrderFilter(
-            account_id=_account_id(session, account),
+            account_id=account_id_of(session, account),
             states=tuple(states or ()),
             held=held,
             payment_states=tuple(payment_states or ()),
@@ -150,9 +123,9 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
 
     need_database()
     with read_scope() as session:
-        order = find_order(session, number, _account_id(session, account))
+        order = find_order(session, number, account_id_of(session, account))
         order_id = need_id(order.id)
-        (shown,) = describe_orders(session, [order], *_names(session))
+        (shown,) = describe_orders(session, [order], *names_of(session))
         heir = session.get(Order, order.merged_into_id) if order.merged_into_id else None
         shown |= {
             "merged_into": heir.external_id if heir else None,
@@ -257,297 +230,6 @@ def repeat(
     say_taken(*with_order(number, account, step))
 
 
-@app.command("join")
-def join(
-    numbers: Annotated[
-        list[str] | None, typer.Argument(help="Two orders or more, open and held by nothing.")
-    ] = None,
-    suggest: Annotated[
-        bool, typer.Option("--suggest", help="Show orders that could go together instead.")
-    ] = False,
-    account: AccountOption = None,
-    tenant: TenantOption = None,
-) -> None:
-    """Let orders for the same address go together: picked into one box, sent in one parcel.
-
-    Each keeps its number, money and invoice, and its channel hears of its own shipment.
-    """
-    from models.together import join_orders, suggest_groups
-
-    if suggest == bool(numbers):
-        raise typer.BadParameter("Name orders, or --suggest.")
-    need_database()
-    if numbers:
-
-        def step(session: Any) -> str:
-            orders = [find_order(session, number, _account_id(session, account)) for number in numbers]
-            return ", ".join(order.external_id for order in join_orders(session, orders))
-
-        say(f"Orders {in_transaction(step)} go together.")
-        return
-    with read_scope() as session:
-        accounts, _ = _names(session)
-        groups = suggest_groups(session, need_id(pick_tenant(session, tenant).id))
-    print_table(
-        ("placed_at", "orders", "accounts"),
-        [
-            [
-                group[0].placed_at,
-                [order.external_id for order in group],
-                sorted({accounts[order.account_id] for order in group}),
-            ]
-            for group in groups
-        ],
-    )
-
-
-@app.command("part")
-def part(number: Number, account: AccountOption = None) -> None:
-    """Let an order that goes with others go by itself again."""
-    from models.together import part_order
-
-    with_order(number, account, part_order)
-    say(f"Order {number} goes by itself.")
-
-
-@app.command("release")
-def release(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
-    partly: Annotated[
-        bool, typer.Option("--partly", help="What is there may leave before what is short.")
-    ] = False,
-    account: AccountOption = None,
-) -> None:
-    """Hand orders to the warehouse, paid or not; from then on nothing in them changes silently."""
-    from models.release import release_order
-
-    together: set[int] = set()
-
-    def step(session: Any, order: Order) -> None:
-        if order.state is OrderState.released and order.ships_with_id in together:
-            # It went with one that was named before.
-            return
-        release_order(session, order, partly=partly)
-        if order.ships_with_id is not None:
-            together.add(order.ships_with_id)
-
-    _each(numbers, account, step, "released")
-
-
-@app.command("cancel")
-def cancel(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
-    account: AccountOption = None,
-) -> None:
-    """Cancel what has not left yet and give its stock to orders that wait; the channel is not told."""
-    from models.order_life import cancel_order
-
-    def step(session: Any, order: Order) -> None:
-        if order.state in (OrderState.cancelled, OrderState.shipped):
-            raise RuleError(f"Order {order.external_id} is {order.state} already.")
-        cancel_order(session, order, actor=Actor.person)
-
-    _each(numbers, account, step, "cancelled")
-
-
-@app.command("pay")
-def pay(
-    number: Number,
-    amount: Annotated[str | None, typer.Argument(help="What was received; what is open by default.")] = None,
-    method: Annotated[str, typer.Option(help="How it was paid.")] = "",
-    reference: Annotated[str, typer.Option(help="The payment's own number.")] = "",
-    at: When = None,
-    account: AccountOption = None,
-) -> None:
-    """Record money received for an order; a negative amount takes one back."""
-    from models.payment import record_payment
-
-    paid_at = _when(at)
-    value = parse_amount(amount) if amount is not None else None
-
-    def step(session: Any, order: Order) -> str:
-        owner = account_data(session.get_one(Account, order.account_id))
-        due = owed_for(order)
-        if value is None and due <= 0:
-            raise RuleError(f"Order {order.external_id} is paid; name an amount to record more.")
-        record_payment(
-            session,
-            owner,
-            order,
-            due if value is None else value,
-            paid_at,
-            method=method,
-            reference=reference,
-        )
-        return (
-            f"Order {order.external_id}: {order.paid_amount} of {order.total} {order.currency} received, "
-            f"{order.payment_state}."
-        )
-
-    say(with_order(number, account, step))
-
-
-@app.command("refund")
-def refund(
-    number: Number,
-    amount: Annotated[
-        str | None, typer.Argument(help="What was given back; what is received too much by default.")
-    ] = None,
-    method: Annotated[str, typer.Option(help="How it was given back.")] = "",
-    reference: Annotated[str, typer.Option(help="The refund's own number.")] = "",
-    at: When = None,
-    account: AccountOption = None,
-) -> None:
-    """Record money that was given back; with payments handled here, the channel is told."""
-    from models.payment import record_refund
-
-    paid_at = _when(at)
-    value = parse_amount(amount) if amount is not None else None
-
-    def step(session: Any, order: Order) -> str:
-        owner = account_data(session.get_one(Account, order.account_id))
-        over = -owed_for(order)
-        if value is None and over <= 0:
-            raise RuleError(f"Of order {order.external_id} nothing too much was received; name an amount.")
-        record_refund(
-            session,
-            owner,
-            order,
-            over if value is None else value,
-            paid_at,
-            method=method,
-            reference=reference,
-        )
-        return (
-            f"Order {order.external_id}: {order.refunded_amount} {order.currency} given back, "
-            f"{order.payment_state}."
-        )
-
-    say(with_order(number, account, step))
-
-
-@app.command("authorise")
-def authorise(
-    number: Number,
-    amount: Annotated[
-        str, typer.Argument(help="What whoever collects the money has promised; 0 takes back.")
-    ],
-    account: AccountOption = None,
-) -> None:
-    """Note that the money is promised, so that the goods may leave before it is received."""
-    from models.payment import note_authorised
-
-    value = parse_amount(amount)
-
-    def step(session: Any, order: Order) -> str:
-        note_authorised(session, order, value, actor=Actor.person)
-        return f"Order {order.external_id}: {value} {order.currency} promised, {order.payment_state}."
-
-    say(with_order(number, account, step))
-
-
-@app.command("ship")
-def ship(
-    number: Number,
-    carrier: Annotated[str, typer.Option(help="Who carries it, e.g. DHL.")],
-    tracking: Annotated[
-        list[str] | None, typer.Option(help="A parcel's tracking number; one option for each parcel.")
-    ] = None,
-    lines: Annotated[
-        list[str] | None,
-        typer.Option("--line", help="LINE=QUANTITY, if only a part leaves; repeatable, with one parcel."),
-    ] = None,
-    at: When = None,
-    account: AccountOption = None,
-) -> None:
-    """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
-    from models.shipment import ParcelData, ShipmentData
-    from models.together import names_of_mates, ship_together
-
-    shipped_at = _when(at)
-    parts = parse_parts(lines or [], "--line")
-    numbers = tracking or [""]
-    if parts and len(numbers) > 1:
-        raise typer.BadParameter("--line goes with one parcel; book the others by commands of their own.")
-    if any(len(number) > 80 for number in numbers):
-        raise typer.BadParameter("A tracking number has at most 80 characters.")
-
-    def step(session: Any, order: Order) -> str:
-        known = {
-            line.external_id: need_id(line.id)
-            for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-        }
-        unknown = [name for name in parts if name not in known]
-        if unknown:
-            raise RuleError(f"Order {order.external_id} has no line {unknown[0]!r}.")
-        content = {known[name]: quantity for name, quantity in parts.items()}
-        parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
-        (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
-        if isinstance(done, RuleError):
-            raise done
-        mates = ", ".join(names_of_mates(session, order))
-        with_it = f" With it left {mates}." if mates else ""
-        return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}.{with_it}"
-
-    say(with_order(number, account, step))
-
-
-@app.command("paid")
-def mark_paid(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
-    method: Annotated[str, typer.Option(help="How they were paid.")] = "",
-    at: When = None,
-    account: AccountOption = None,
-) -> None:
-    """Record for each order that what was open of it has been received; each has its own result."""
-    from models.payment import record_payment
-
-    paid_at = _when(at)
-
-    def step(session: Any, order: Order) -> None:
-        due = owed_for(order)
-        if due <= 0:
-            raise RuleError(f"Order {order.external_id} owes nothing.")
-        owner = account_data(session.get_one(Account, order.account_id))
-        record_payment(session, owner, order, due, paid_at, method=method)
-
-    _each(numbers, account, step, "paid")
-
-
-@app.command("shipped")
-def mark_shipped(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
-    carrier: Annotated[str, typer.Option(help="Who carries them, e.g. DHL.")],
-    at: When = None,
-    account: AccountOption = None,
-) -> None:
-    """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
-    from models.shipment import ParcelData, ShipmentData
-    from models.together import ship_together
-
-    shipped_at = _when(at)
-    need_database()
-
-    def book(session: Any, some: Sequence[str]) -> list[str | RuleError]:
-        found = find_orders(session, some, _account_id(session, account))
-        orders = {order.id: order for order in found.values() if isinstance(order, Order)}
-        wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
-        booked = dict(zip(orders, ship_together(session, wanted), strict=True))
-        results: list[str | RuleError] = []
-        for order in found.values():
-            done = booked[order.id] if isinstance(order, Order) else order
-            results.append(done if isinstance(done, RuleError) else orders[done.order_id].external_id)
-        return results
-
-    refused = False
-    for some in in_batches(list(dict.fromkeys(numbers)), AT_ONCE):
-        for result in in_transaction(partial(book, some=some)):
-            refused |= isinstance(result, RuleError)
-            say(str(result) if isinstance(result, RuleError) else f"Order {result} was shipped.")
-    if refused:
-        raise typer.Exit(1)
-
-
 @app.command("note")
 def note(
     number: Number,
@@ -569,19 +251,6 @@ def note(
     say(f"Order {number}: the note was added.")
 
 
-@app.command("invoice")
-def invoice(number: Number, account: AccountOption = None) -> None:
-    """Issue an invoice now for what was shipped of an order and not invoiced yet; the cycle does it, too."""
-    from models.invoicing import issue_invoice
-    from tasks.drawing import draw_and_keep
-
-    document = with_order(
-        number, account, lambda session, order: issue_invoice(session, order, actor=Actor.person)
-    )
-    draw_and_keep([document])
-    say(f"{document.label} was issued: {document.gross:.2f} {document.currency}.")
-
-
 @app.command("export")
 def export(
     file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each line of an order.")],
@@ -599,15 +268,19 @@ def export(
     from tasks.spreadsheets import write_sheet
 
     with read_scope() as session:
-        wanted = OrderFilter(_account_id(session, account), tuple(states or ()), held)
+        wanted = OrderFilter(account_id_of(session, account), tuple(states or ()), held)
         rows = list(_sheet_rows(session, wanted, addresses))
     columns = (*ORDER_COLUMNS, *ORDER_ADDRESS_COLUMNS) if addresses else ORDER_COLUMNS
     write_sheet(file, columns, rows, german=german)
     say(f"{len(rows)} lines of orders were written to {file}.")
 
 
+for commands in (cli_order_goods.app, cli_order_money.app):
+    app.registered_commands += commands.registered_commands
+
+
 def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
-    names = _names(session)
+    names = names_of(session)
     for batch in list_orders(session, wanted):
         found = addresses_of(session, [need_id(order.id) for order in batch]) if addresses else {}
         for order, row in zip(batch, describe_orders(session, batch, *names), strict=True):
@@ -618,82 +291,10 @@ def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[
                 yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
 
 
-def _account_id(session: Any, account: str | None) -> int | None:
-    return get_account(session, account).id if account else None
-
-
-def _names(session: Any) -> tuple[dict[int, str], dict[int, str]]:
-    return (
-        {need_id(row.id): row.name for row in list_accounts(session)},
-        {need_id(row.id): row.name for row in list_tenants(session)},
-    )
-
-
 def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[dict[str, Any]]:
-    names = _names(session)
+    names = names_of(session)
     for batch in list_orders(session, wanted, limit):
         yield from describe_orders(session, batch, *names)
-
-
-def read_text(file: Any) -> str:
-    """Return what a file holds, up to a million characters. Raises: RuleError, if it is no text."""
-    try:
-        return str(file.read(1_000_000))
-    except UnicodeDecodeError:
-        raise RuleError("The file is no text in UTF-8.") from None
-
-
-def say_taken(order: Order, is_new: bool) -> None:
-    """Tell of an order taken by hand."""
-    if not is_new:
-        say(f"It was taken before, as order {order.external_id}; nothing is done twice.")
-        return
-    trial = ", a trial" if order.trial else ""
-    say(f"Order {order.external_id} was taken: {order.total} {order.currency}{trial}.")
-
-
-def with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
-    """Take a step with an order, locked, so that two people do not count on the same figures."""
-    need_database()
-
-    def locked(session: Any) -> T:
-        order = find_order(session, number, _account_id(session, account))
-        lock_order(session, order)
-        return step(session, order)
-
-    return in_transaction(locked)
-
-
-def _each(numbers: list[str], account: str | None, step: Any, done: str) -> None:
-    """Take a step with each order by itself; one that is refused does not stop the others."""
-
-    def one(session: Any, order: Order) -> str:
-        step(session, order)
-        return order.external_id
-
-    refused = 0
-    for number in dict.fromkeys(numbers):
-        try:
-            say(f"Order {with_order(number, account, one)} was {done}.")
-        except RuleError as error:
-            refused += 1
-            say(str(error))
-    if refused:
-        raise typer.Exit(1)
-
-
-def _when(text: str | None) -> datetime:
-    return parse_time(text) if text else utc_now()
-
-
-def parse_amount(text: str) -> Decimal:
-    try:
-        value = Decimal(text.replace(",", "."))
-    except InvalidOperation:
-        raise typer.BadParameter(f"{text!r} is no amount; write 12.50.") from None
-    if not value.is_finite() or value != round(value, 4) or abs(value) >= 10**12:
-        raise typer.BadParameter(f"{text!r} is no amount of money.")
-    return value
 
 
 def _print_order(shown: dict[str, Any]) -> None:

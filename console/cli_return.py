@@ -5,15 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli_order import (
-    IntoOption,
-    Number,
-    ReferenceOption,
-    TaxRateOption,
-    parse_amount,
-    say_taken,
-    with_order,
-)
 from console.cli_output import (
     AccountOption,
     AsJson,
@@ -25,6 +16,15 @@ from console.cli_output import (
     parse_parts,
     print_rows,
     say,
+)
+from console.order_steps import (
+    IntoOption,
+    Number,
+    ReferenceOption,
+    TaxRateOption,
+    parse_amount,
+    say_taken,
+    with_order,
 )
 from models.columns import need_id
 from models.db import in_transaction, read_scope

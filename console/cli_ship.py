@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from console.cli_order import Number, with_order
 from console.cli_output import AccountOption, AsJson, need_database, new_app, print_sheet_report, say
+from console.order_steps import Number, with_order
 from models.errors import RuleError
 from models.shipment import add_tracking
 
