@@ -213,6 +213,7 @@ def ruled_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: t
         TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("FONTNAME", (0, 0), (-1, -1), PLAIN),
                 ("LINEBELOW", (0, 0), (-1, 0), 0.6, LINE),
                 ("LINEBELOW", (0, 1), (-1, -1), 0.2, LINE),
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
@@ -293,6 +294,7 @@ def _draw(frame: PaperFrame, body: list[Any], pages: int) -> tuple[bytes, int]:
         invariant=1,
         pageCompression=1,
         allowSplitting=1,
+        initialFontName=PLAIN,
     )
     first = Frame(LEFT, FOOTER_TOP, WIDTH, A4[1] - FIRST_BODY_TOP - FOOTER_TOP, 0, 0, 0, 0, id="first")
     later = Frame(LEFT, FOOTER_TOP, WIDTH, A4[1] - LATER_BODY_TOP - FOOTER_TOP, 0, 0, 0, 0, id="later")

@@ -6,6 +6,7 @@ from typing import Any
 from reportlab.lib.units import mm
 from reportlab.platypus import KeepTogether, Spacer
 
+from documents.archival import make_archival
 from documents.paper import NO_LOGOS, PaperFrame, draw_paper, make_frame, paragraph, style
 from documents.paper_priced import line_table, sum_rows, sum_table, tax_notes
 from documents.text import mark
@@ -18,9 +19,9 @@ NUMBERS = {DocumentKind.invoice: mark("Invoice no."), DocumentKind.credit_note: 
 
 
 def render_invoice(content: PaperContent, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
-    """Return the PDF of an invoice or credit note; `logos` holds the picture that it names, by its hash."""
+    """Return an invoice or credit note as PDF/A; `logos` holds the picture that it names, by its hash."""
     words = Words(content.language)
-    return draw_paper(_frame(words, content, logos), lambda: _body(words, content))
+    return make_archival(draw_paper(_frame(words, content, logos), lambda: _body(words, content)))
 
 
 def _frame(words: Words, content: PaperContent, logos: Mapping[str, bytes]) -> PaperFrame:
