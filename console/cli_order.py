@@ -58,6 +58,7 @@ Buyer = Annotated[
     str, typer.Option("--buyer", help="Mail address, user name or number at the channel, last name, company.")
 ]
 Tracking = Annotated[str, typer.Option("--tracking", help="Only the order with this parcel.")]
+Split = Annotated[bool, typer.Option("--split", help="Only orders of which something is kept back.")]
 Month = Annotated[
     str | None, typer.Option("--month", help="Only placed in this month, e.g. 2026-11, by German time.")
 ]
@@ -74,6 +75,7 @@ def show_all(
     number: Beginning = "",
     buyer: Buyer = "",
     tracking: Tracking = "",
+    split: Split = False,
     month: Month = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
@@ -92,6 +94,7 @@ def show_all(
             number=number,
             buyer=buyer,
             tracking_number=tracking,
+            split=split,
             placed_from=begin,
             placed_before=end,
         )
@@ -102,9 +105,18 @@ def show_all(
         rows = list(_describe(session, wanted, most))
         count = count_orders(session, wanted)
     columns = ("placed_at", "external_id", "platform", "channel_number", "state", "total", "currency", "paid")
+    kept = [sum(line["kept_back"] for line in row["lines"]) for row in rows]
     print_table(
-        [*columns, "lines", "holds"],
-        [[*(row[name] for name in columns), len(row["lines"]), row["holds"]] for row in rows],
+        [*columns, "lines", *(["kept_back"] if any(kept) else []), "holds"],
+        [
+            [
+                *(row[name] for name in columns),
+                len(row["lines"]),
+                *([units or ""] if any(kept) else []),
+                row["holds"],
+            ]
+            for row, units in zip(rows, kept, strict=True)
+        ],
     )
     if len(rows) < count:
         say(f"{len(rows)} of {count} orders; --limit 0 shows all.")
@@ -297,6 +309,11 @@ def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[
         yield from describe_orders(session, batch, *names)
 
 
+def _kept_back(line: dict[str, Any]) -> str:
+    until = f" until {line['kept_until']}" if line["kept_until"] else ""
+    return f"{line['kept_back']} of {line['external_id']}{until}"
+
+
 def _print_order(shown: dict[str, Any]) -> None:
     for name, value in shown.items():
         if isinstance(value, (dict, list)) and name not in ("holds", "links"):
@@ -305,6 +322,9 @@ def _print_order(shown: dict[str, Any]) -> None:
             typer.echo(f"{name}: {show_cell(value)}")
     for role, address in shown["addresses"].items():
         typer.echo(f"{role}: " + ", ".join(str(part) for part in address.values() if part))
+    kept = [line for line in shown["lines"] if line["kept_back"]]
+    if kept:
+        typer.echo("kept_back: " + ", ".join(map(_kept_back, kept)))
     sections = {
         "lines": (
             "external_id",

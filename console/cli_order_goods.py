@@ -1,6 +1,6 @@
 """`warenfluss order`, goods: which orders go together or in parts, are released, cancelled and shipped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from console.cli_output import (
     TenantOption,
     need_database,
     new_app,
+    parse_day,
     parse_parts,
     print_table,
     say,
@@ -21,6 +22,7 @@ from models.columns import need_id
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
 from models.order import Actor, Order, OrderState, find_order, find_orders, lines_of
+from models.order_mend import find_line
 from models.tenant import pick_tenant
 
 AT_ONCE = 100
@@ -80,6 +82,48 @@ def part(number: Number, account: AccountOption = None) -> None:
 
     with_order(number, account, part_order)
     say(f"Order {number} goes by itself.")
+
+
+@app.command("split")
+def split(
+    number: Number,
+    lines: Annotated[
+        list[str],
+        typer.Option(
+            "--line", help="LINE=QUANTITY that is kept back of it; 0 keeps nothing back. Repeatable."
+        ),
+    ],
+    until: Annotated[
+        str | None, typer.Option("--until", help="The day on which they go by themselves, e.g. 2026-12-01.")
+    ] = None,
+    account: AccountOption = None,
+) -> None:
+    """Keep units of lines back while the rest leaves; they stay promised to the order.
+
+    It keeps its number, and lines that are not named stay as they are. `order unsplit` lets all go.
+    """
+    from models.split import split_order
+
+    parts = parse_parts(lines, "--line", least=0)
+    day = parse_day(until)
+
+    def step(session: Any, order: Order) -> str:
+        split_order(session, order, _by_line_id(session, order, parts), day)
+        rows = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
+        back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
+        return f"Order {order.external_id}: {kept or 'nothing'} is kept back; {back or 'nothing'} goes next."
+
+    say(with_order(number, account, step))
+
+
+@app.command("unsplit")
+def unsplit(number: Number, account: AccountOption = None) -> None:
+    """Let go what is kept back of an order; if it was released, it is to be picked and sent now."""
+    from models.split import unsplit_order
+
+    with_order(number, account, unsplit_order)
+    say(f"Order {number}: nothing is kept back any more.")
 
 
 @app.command("release")
@@ -149,14 +193,7 @@ def ship(
         raise typer.BadParameter("A tracking number has at most 80 characters.")
 
     def step(session: Any, order: Order) -> str:
-        known = {
-            line.external_id: need_id(line.id)
-            for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-        }
-        unknown = [name for name in parts if name not in known]
-        if unknown:
-            raise RuleError(f"Order {order.external_id} has no line {unknown[0]!r}.")
-        content = {known[name]: quantity for name, quantity in parts.items()}
+        content = _by_line_id(session, order, parts)
         parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
         (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
         if isinstance(done, RuleError):
@@ -200,3 +237,8 @@ def mark_shipped(
             say(str(result) if isinstance(result, RuleError) else f"Order {result} was shipped.")
     if refused:
         raise typer.Exit(1)
+
+
+def _by_line_id(session: Any, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
+    """Return units by the ids of lines that are named by their external ids. Raises: NotFoundError."""
+    return {need_id(find_line(session, order, name).id): count for name, count in parts.items()}

@@ -201,7 +201,7 @@ def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def parse_parts(values: Sequence[str], option: str) -> dict[str, int]:
+def parse_parts(values: Sequence[str], option: str, *, least: int = 1) -> dict[str, int]:
     """Return options of the form SKU or SKU=QUANTITY, the same SKU added up. Raises: typer.BadParameter."""
     from models.columns import MAX_COUNT
 
@@ -211,7 +211,7 @@ def parse_parts(values: Sequence[str], option: str) -> dict[str, int]:
         if not sign:
             name, count = value, "1"
         is_number = count.isascii() and count.isdigit() and len(count) <= 12
-        if not name or not is_number or int(count) < 1:
+        if not name or not is_number or int(count) < least:
             raise typer.BadParameter(f"{option} {value!r} needs the form SKU or SKU=QUANTITY.")
         parts[name] = parts.get(name, 0) + int(count)
         if parts[name] > MAX_COUNT:

@@ -1,6 +1,6 @@
 """What a mail to a buyer says, worked out from the truth when it is written, and whether it may go."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from models.account import Account, BuyerEvent, ChannelOptions
 from models.address import plain_address
+from models.address_then import addresses_at
 from models.buyer_mail import wants_mail
 from models.columns import need_id, utc_now
 from models.document import print_text
@@ -290,10 +291,10 @@ def write_letter(
         case BuyerEvent.payment_received | BuyerEvent.refund:
             more["amount"] = abs(_payment_in(session, order, subject, MOVES[event]))
         case BuyerEvent.shipped:
-            more = _shipped(session, order, lines, options, found, subject)
+            more = _shipped(session, order, lines, options, subject)
         case BuyerEvent.ready_to_collect:
             more = {
-                "lines": _lines(lines, lambda line: line.quantity - line.cancelled - line.shipped),
+                "lines": _lines(lines, lambda line: line.going),
                 "collect_at": options.collect_at or [seller.name, *seller.address],
             }
         case BuyerEvent.cancelled:
@@ -364,15 +365,15 @@ def _shipped(
     order: Order,
     lines: Iterable[OrderLine],
     options: MailOptions,
-    found: Mapping[AddressRole, OrderAddress],
     subject: str,
 ) -> dict[str, object]:
-    goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
-    postcode = goes_to.postcode if goes_to is not None else ""
     told = [pair for pair in shipments_of(session, need_id(order.id)) if str(pair[0].id) == subject]
     if not told:
         return {}
     ((shipment, parcels),) = told
+    found = addresses_at(session, order, shipment.recorded_at)
+    goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
+    postcode = goes_to.postcode if goes_to is not None else ""
     units: dict[int, int] = {}
     for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
         for line_id, quantity in content.items():

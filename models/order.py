@@ -1,7 +1,7 @@
 """Order: what a buyer bought, its lines, holds and history."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -221,6 +221,8 @@ class Customer(SQLModel, table=True):
     external_id: str
     user_name: str = ""
     email: str = Field(default="", index=True)
+    partial_shipping: bool | None = None
+    """Whether his orders may leave in parts, unless they say so themselves; None: as the account has it."""
     created_at: datetime = instant()
 
 
@@ -292,6 +294,8 @@ class Order(SQLModel, table=True):
     """The `ShippingMethod` that it means here."""
     express: bool = False
     """Goes first."""
+    partial_shipping: bool | None = None
+    """Whether what is there may leave before what is short; None: as its buyer or the account has it."""
     carrier: str = ""
     buyer_comment: str = Field(default="", sa_type=Text)
     memo: str = Field(default="", sa_type=Text)
@@ -332,6 +336,7 @@ class OrderLine(SQLModel, table=True):
         CheckConstraint("picked >= 0 AND picked <= allocated", name="picked"),
         CheckConstraint("returned >= 0 AND returned <= shipped", name="returned"),
         CheckConstraint("invoiced >= 0 AND invoiced <= shipped", name="invoiced"),
+        CheckConstraint("kept_back >= 0 AND kept_back + cancelled + shipped <= quantity", name="kept_back"),
         Index("ix_order_line_account_external", "account_id", "external_id"),
         Index(
             "ix_order_line_to_invoice",
@@ -339,6 +344,13 @@ class OrderLine(SQLModel, table=True):
             "order_id",
             sqlite_where=text("shipped > invoiced"),
             postgresql_where=text("shipped > invoiced"),
+        ),
+        Index(
+            "ix_order_line_kept_back",
+            "account_id",
+            "order_id",
+            sqlite_where=text("kept_back > 0"),
+            postgresql_where=text("kept_back > 0"),
         ),
     )
 
@@ -357,6 +369,10 @@ class OrderLine(SQLModel, table=True):
     returned: int = 0
     invoiced: int = 0
     """By documents of this program, less what they corrected."""
+    kept_back: int = 0
+    """Of those that have not left, how many do not go with what leaves next (`models.split`)."""
+    kept_until: date | None = None
+    """The local day on which they go by themselves; None: when a person lets them."""
     price: Decimal = Field(sa_type=ExactDecimal)
     tax_rate: Decimal | None = money(nullable=True)
     tax_collected_by_channel: bool = False
@@ -366,6 +382,22 @@ class OrderLine(SQLModel, table=True):
     codes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """How the channel names the article: the fields of `OrderLineData` that matching reads."""
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+    @property
+    def left(self) -> int:
+        """Return how many are still to leave."""
+        return self.quantity - self.cancelled - self.shipped
+
+    @property
+    def going(self) -> int:
+        """Return how many of those go with what leaves next."""
+        return self.left - self.kept_back
+
+    def fit_kept_back(self) -> None:
+        """Keep back no more than is still to leave."""
+        self.kept_back = min(self.kept_back, self.left)
+        if not self.kept_back:
+            self.kept_until = None
 
 
 class LinePart(SQLModel, table=True):

@@ -42,7 +42,7 @@ from models.order_rows import ORDER_FIELDS, addresses_of, line_values, means, or
 from models.order_states import move
 from models.outbound import hand_on
 from models.payment import Payment, take_channel_total
-from models.promises import release_allocation, serve_waiting
+from models.promises import fit_ready, release_allocation, serve_waiting
 from models.service import Methods, payment_code
 from models.shipment import ParcelData, Shipment, move_shipments, record_shipment
 
@@ -332,6 +332,8 @@ def _absorb(
                 session.add(other)
             continue
         session.flush()
+        # Orders that go together leave whole.
+        whole = {"kept_back": 0, "kept_until": None} if order.ships_with_id is not None else {}
         session.execute(
             update(OrderLine)
             .where(
@@ -339,7 +341,7 @@ def _absorb(
                 col(OrderLine.order_id) == other.id,
                 among(col(OrderLine.external_id), moving),
             )
-            .values(order_id=order.id)
+            .values(order_id=order.id, **whole)
         )
         moved_ids = select(OrderLine.id).where(
             col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
@@ -466,9 +468,12 @@ def _follow_lines(
                 release_allocation(session, [need_id(row.id)])
                 session.refresh(row)
             row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
+            row.fit_kept_back()
             for name, value in values.items():
                 setattr(row, name, value)
         session.add(row)
+        if row.kept_back:
+            fit_ready(session, [row])
         if rematch:
             session.flush()
             known.owners[line.external_id] = order
@@ -510,6 +515,7 @@ def cancel_line(session: Session, line: OrderLine) -> None:
     free = release_allocation(session, [need_id(line.id)])
     session.refresh(line)
     line.cancelled = line.quantity - line.shipped
+    line.fit_kept_back()
     session.add(line)
     session.flush()
     serve_waiting(session, free)

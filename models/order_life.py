@@ -46,6 +46,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     for line in lines:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
+        line.fit_kept_back()
         session.add(line)
     if actor is not Actor.channel and not order.trial:
         queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])

@@ -47,6 +47,8 @@ class OrderFilter:
     buyer: str = ""
     """Mail address, user name or number at the channel, whole; or last name or company, whole."""
     tracking_number: str = ""
+    split: bool = False
+    """Something of it is kept back."""
     placed_from: datetime | None = None
     placed_before: datetime | None = None
 
@@ -80,6 +82,9 @@ class OrderFilter:
                 .where(Parcel.tracking_number == self.tracking_number)
             )
             conditions.append(col(Order.id).in_(found))
+        if self.split:
+            kept = select(OrderLine.order_id).where(col(OrderLine.kept_back) > 0)
+            conditions.append(col(Order.id).in_(kept))
         if self.placed_from is not None:
             conditions.append(col(Order.placed_at) >= self.placed_from)
         if self.placed_before is not None:
@@ -199,6 +204,8 @@ def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int
         "shipped": line.shipped,
         "cancelled": line.cancelled,
         "returned": line.returned,
+        "kept_back": line.kept_back,
+        "kept_until": line.kept_until,
         "price": line.price,
         "tax_rate": line.tax_rate,
         "matched_by": line.matched_by,

@@ -36,7 +36,7 @@ from models.order_states import move
 from models.outbound import OutboundKind, queue_outbound
 from models.payment_due import ask_to_pay
 from models.pick_list import note_orders
-from models.promises import allocate, serve_waiting, shrink_promise
+from models.promises import allocate, fit_ready, serve_waiting, shrink_promise
 from models.service import PaymentKind, list_shipping_methods, payment_code
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
@@ -108,11 +108,13 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
         check=False,
     )
     line.cancelled += there - quantity
+    line.fit_kept_back()
     order.total -= less
     settle_payment_state(order)
     session.add(line)
     session.add(order)
     session.flush()
+    fit_ready(session, [line] if line.kept_back else [])
     queue_outbound(session, order.account_id, OutboundKind.cancellation, [need_id(order.id)])
     allocate(session, [need_id(order.id)])
     if quantity == line.shipped:

@@ -111,6 +111,9 @@ def shipping_name(session: Session, order: Order) -> str:
 
 
 def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:
-    """Return by line the units of the next parcel: those that lie ready, or if none do those promised."""
+    """Return by line the units of the next parcel: those that lie ready, or if none do those promised.
+
+    What is kept back is in no next parcel.
+    """
     ready = any(line.picked for line in lines)
-    return {need_id(line.id): line.picked if ready else line.allocated for line in lines}
+    return {need_id(line.id): line.picked if ready else min(line.allocated, line.going) for line in lines}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
+from models.address_then import addresses_at, way_of
 from models.among import among
 from models.article import Article, parts_of, titles_of
 from models.columns import need_id
@@ -21,6 +22,7 @@ from models.paper import (
     AddressLabel,
     Goods,
     PackingSlip,
+    Place,
     ReturnSlip,
 )
 from models.paper_facts import (
@@ -33,6 +35,7 @@ from models.paper_facts import (
     next_units,
     paper_language,
     place_for,
+    place_of,
     printed_number,
     seller_on_paper,
     shipping_name,
@@ -61,14 +64,25 @@ def packing_slip(
     return PackingSlip(
         language=spoken,
         seller=seller_on_paper(tenant),
-        to=place_for(session, order, tenant, AddressRole.shipping),
+        to=_went_to(session, order, tenant, shipment)
+        if shipment
+        else place_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
         further_numbers=[printed_number(mate) for mate in mates],
         ordered_on=local_date(order.placed_at),
         shipped_on=local_date(shipment.shipped_at) if shipment else None,
-        shipping_method=shipping_name(session, order),
+        shipping_method=(way_of(session, order, shipment) if shipment else None)
+        or shipping_name(session, order),
         goods=goods,
     )
+
+
+def _went_to(session: Session, order: Order, tenant: Tenant, shipment: Shipment) -> Place:
+    found = addresses_at(session, order, shipment.recorded_at)
+    address = found.get(AddressRole.shipping, found.get(AddressRole.billing))
+    if address is None:
+        raise RuleError(f"Order {order.external_id} has no address.")
+    return place_of(address, tenant)
 
 
 def _packed(session: Session, order: Order, shipment: Shipment | None, language: str) -> list[Goods]:

@@ -28,8 +28,8 @@ from models.paper_facts import (
     printed_number,
     seller_on_paper,
 )
-from models.pick_items import get_list, units_to_take
-from models.pick_list import PickListState, PickOrder
+from models.pick_items import get_list
+from models.pick_list import PickListState, PickOrder, units_to_take
 from models.pick_sheet import read_sheet
 from models.stock import StockLevel, Warehouse
 from models.tenant import Tenant

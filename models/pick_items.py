@@ -29,7 +29,16 @@ from models.order import (
     OrderState,
     event_values,
 )
-from models.pick_list import ON_LIST, PickItem, PickList, PickListState, PickOrder, PickOutcome, whole_units
+from models.pick_list import (
+    ON_LIST,
+    PickItem,
+    PickList,
+    PickListState,
+    PickOrder,
+    PickOutcome,
+    units_to_take,
+    whole_units,
+)
 from models.stock import Allocation, StockLevel, Warehouse
 from models.tenant import lock_of, take_lock
 from models.upsert import insert_rows, table_of, update_rows
@@ -135,25 +144,6 @@ def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
         for order_id, names in held.items():
             reasons[order_id] = f"is held ({', '.join(sorted(names))})"
     return reasons
-
-
-def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
-    """Return what is to be taken for orders: order, line, level, article and units."""
-    rows: list[tuple[int, int, int, int, int]] = []
-    for batch in in_batches(order_ids):
-        rows += session.execute(
-            sqlalchemy_select(
-                col(OrderLine.order_id),
-                col(OrderLine.id),
-                col(StockLevel.id),
-                col(StockLevel.article_id),
-                col(Allocation.quantity) - Allocation.picked,
-            )
-            .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
-            .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
-            .where(among(col(OrderLine.order_id), batch), col(Allocation.quantity) > col(Allocation.picked))
-        ).tuples()
-    return rows
 
 
 def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[int, int]:

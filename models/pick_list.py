@@ -1,13 +1,15 @@
 """Pick list: which units are taken from which places for which orders, and what was taken.
 
-Lists are made in `models.picking` and walked in `models.pick_scan`. Here are the tables, and what other
-steps of an order's life tell its open list: that something happened to the order (`note_orders`), or that
-less is promised to it (`fit_items`).
+Lists are made in `models.picking` and walked in `models.pick_scan`. Here are the tables, what is to be
+taken for orders, and what other steps of an order's life tell its open list: that something happened to the
+order (`note_orders`), or that less is promised to it or goes (`fit_items`).
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -16,14 +18,17 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     UniqueConstraint,
     and_,
+    or_,
     text,
     update,
 )
+from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.among import among, in_batches
 from models.columns import Code, code, instant, utc_now
-from models.stock import Allocation
+from models.order import OrderLine
+from models.stock import Allocation, StockLevel
 
 
 class PickMode(StrEnum):
@@ -45,7 +50,7 @@ class PickOutcome(StrEnum):
     """What became of an order on a list; none yet while it is open."""
 
     ready = "ready"
-    """All that is still to leave of it lies ready."""
+    """All that leaves of it next lies ready."""
     partly = "partly"
     """Something lies ready, and something is missing."""
     unpicked = "unpicked"
@@ -175,6 +180,63 @@ def whole_units(promised: Iterable[tuple[int, int, int]], allocated: int) -> int
     return min((picked * allocated // quantity for quantity, picked in sums.values() if quantity), default=0)
 
 
+def share_of(promised: int, units: int, allocated: int) -> int:
+    """Return how many of the units that are promised of one part it takes for so many of a line."""
+    return -(-promised * units // allocated)
+
+
+def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
+    """Return what is to be taken for orders: order, line, level, article and units.
+
+    That is what is promised to what goes next, and does not lie ready.
+    """
+    return [
+        row
+        for batch in in_batches(order_ids)
+        for row in _units_to_take(session, among(col(OrderLine.order_id), batch))
+    ]
+
+
+def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int, int, int]]:
+    rows: list[tuple[int, int, int, int, int]] = []
+    split: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    for row in session.execute(
+        sqlalchemy_select(
+            col(OrderLine.order_id),
+            col(OrderLine.id).label("line_id"),
+            col(OrderLine.allocated),
+            col(OrderLine.kept_back),
+            (col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped).label("left"),
+            col(StockLevel.id).label("level_id"),
+            col(StockLevel.article_id),
+            col(Allocation.quantity),
+            col(Allocation.picked),
+        )
+        .join(Allocation, col(Allocation.order_line_id) == col(OrderLine.id))
+        .join(StockLevel, col(StockLevel.id) == col(Allocation.level_id))
+        .where(
+            condition, or_(col(Allocation.quantity) > col(Allocation.picked), col(OrderLine.kept_back) > 0)
+        )
+        .order_by(col(OrderLine.id), col(StockLevel.id))
+    ):
+        if row.kept_back:
+            split[row.line_id, row.article_id].append(row)
+        else:
+            units = row.quantity - row.picked
+            rows.append((row.order_id, row.line_id, row.level_id, row.article_id, units))
+    for of_article in split.values():
+        first = of_article[0]
+        going = min(first.allocated, first.left - first.kept_back)
+        wanted = share_of(sum(row.quantity for row in of_article), going, first.allocated)
+        wanted -= sum(row.picked for row in of_article)
+        for row in of_article:
+            units = min(wanted, row.quantity - row.picked)
+            if units > 0:
+                rows.append((row.order_id, row.line_id, row.level_id, row.article_id, units))
+                wanted -= units
+    return rows
+
+
 def note_orders(session: Session, order_ids: Iterable[int]) -> None:
     """Let the open lists of these orders look at them again before the next unit is taken."""
     for batch in in_batches(sorted(order_ids)):
@@ -186,15 +248,16 @@ def note_orders(session: Session, order_ids: Iterable[int]) -> None:
 
 
 def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
-    """Let open lists ask for no more of these lines than is still promised to them.
+    """Let open lists ask for no more of these lines than is still promised to them, and goes.
 
     `put_back` says that what was taken in vain is still in the house, and goes back to its place.
     """
     changed: set[int] = set()
     for batch in in_batches(sorted(line_ids)):
         rows = session.execute(
-            select(PickItem, col(Allocation.quantity), col(Allocation.picked))
+            select(PickItem, col(Allocation.quantity), col(Allocation.picked), col(OrderLine.kept_back))
             .join(PickOrder, ON_LIST)
+            .join(OrderLine, col(OrderLine.id) == col(PickItem.order_line_id))
             .outerjoin(
                 Allocation,
                 and_(
@@ -204,10 +267,20 @@ def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> N
             )
             .where(among(col(PickItem.order_line_id), batch), col(PickOrder.outcome).is_(None))
             .execution_options(populate_existing=True)
-        )
-        for item, promised, lying in rows:
+        ).all()
+        split = {item.order_line_id for item, _, _, kept_back in rows if kept_back}
+        going = {
+            (line_id, level_id): units
+            for _, line_id, level_id, _, units in (
+                _units_to_take(session, among(col(OrderLine.id), split)) if split else ()
+            )
+        }
+        for item, promised, lying, kept_back in rows:
             picked = min(item.picked, lying or 0)
-            left = min(item.quantity - item.picked, (promised or 0) - (lying or 0))
+            there = (promised or 0) - (lying or 0)
+            if kept_back:
+                there = going.get((item.order_line_id, item.level_id), 0)
+            left = min(item.quantity - item.picked, there)
             if (picked, picked + left) == (item.picked, item.quantity):
                 continue
             if put_back:

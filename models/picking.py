@@ -8,7 +8,7 @@ order meanwhile stops it there: it is looked at once more before each of its uni
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, exists, func, update
+from sqlalchemy import delete, exists, func, or_, update
 from sqlmodel import Session, col, select
 
 from models.among import among, in_batches
@@ -27,9 +27,17 @@ from models.pick_items import (
     pick_event,
     settle_stops,
     units_to_put_back,
+)
+from models.pick_list import (
+    PickItem,
+    PickList,
+    PickListState,
+    PickMode,
+    PickOrder,
+    PickOutcome,
+    PickScan,
     units_to_take,
 )
-from models.pick_list import PickItem, PickList, PickListState, PickMode, PickOrder, PickOutcome, PickScan
 from models.stock import Allocation
 from models.tenant import lock_tenants
 from models.together import mates_of
@@ -75,6 +83,11 @@ def list_waiting(
         col(OrderLine.order_id) == col(Order.id),
         col(Allocation.order_line_id) == col(OrderLine.id),
         col(Allocation.quantity) > col(Allocation.picked),
+        or_(
+            col(OrderLine.kept_back) == 0,
+            col(OrderLine.picked)
+            < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
+        ),
     )
     query = (
         select(Order.id)
@@ -263,14 +276,15 @@ def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, .
 
 
 def _ready_whole(session: Session, order_ids: Sequence[int]) -> set[int]:
-    """Return those of the orders of which all that is still to leave lies ready."""
+    """Return those of the orders of which all that goes next lies ready."""
     lacking: set[int] = set()
     for batch in in_batches(order_ids):
         lacking.update(
             session.exec(
                 select(OrderLine.order_id).where(
                     among(col(OrderLine.order_id), batch),
-                    col(OrderLine.picked) < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped,
+                    col(OrderLine.picked)
+                    < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
                 )
             )
         )

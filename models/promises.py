@@ -29,7 +29,7 @@ from models.order import (
     event_values,
     hold_values,
 )
-from models.pick_list import fit_items, whole_units
+from models.pick_list import fit_items, share_of, whole_units
 from models.stock import (
     Allocation,
     StockLevel,
@@ -290,6 +290,35 @@ def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
     fit_items(session, [line_id], put_back=True)
     touch_listings(session, freed)
     return freed
+
+
+def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
+    """Let no more of lines lie ready than goes with what leaves next; open pick lists say what goes back.
+
+    What lies beyond stays promised.
+    """
+    line_ids = [need_id(line.id) for line in lines]
+    session.flush()
+    fresh, allocations, levels = lock_promises(session, line_ids)
+    for line in fresh:
+        rows = allocations[need_id(line.id)]
+        going = min(line.allocated, line.going)
+        by_article: dict[int, list[Allocation]] = defaultdict(list)
+        for row in rows:
+            by_article[levels[row.level_id].article_id].append(row)
+        for of_article in by_article.values():
+            surplus = sum(row.picked for row in of_article)
+            surplus -= share_of(sum(row.quantity for row in of_article), going, line.allocated)
+            for row in reversed(of_article):
+                gone = max(0, min(surplus, row.picked))
+                row.picked -= gone
+                surplus -= gone
+                session.add(row)
+        ready = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
+        line.picked = whole_units(ready, line.allocated)
+        session.add(line)
+    session.flush()
+    fit_items(session, line_ids, put_back=True)
 
 
 def lock_promises(

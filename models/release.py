@@ -30,6 +30,8 @@ from models.order_states import move
 from models.together import lock_groups
 from models.upsert import insert_rows
 
+KEPT_BACK = "kept_back"
+"""All that is left was split off; no hold, as a person wants it so."""
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
 
 
@@ -152,6 +154,10 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
     recheck(session, account_data(session.get_one(Account, order.account_id)), [order_id])
     lines = lines_of(session, [order_id]).get(order_id, [])
     reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
+    if reasons == [KEPT_BACK]:
+        raise RuleError(
+            f"All of order {order.external_id} is kept back; `warenfluss order unsplit` lets it go."
+        )
     if reasons:
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
 
@@ -159,11 +165,20 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
 def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:
     """Return the reasons for which an order may not go to the warehouse, none if it may.
 
-    What is short keeps back the whole order, or with `partly` itself alone.
+    What is short keeps back the whole order, or with `partly` itself alone. What was split off is not asked
+    for, and if nothing else is left that is the reason.
     """
-    reasons = {str(hold.reason) for hold in holds if hold.reason not in NO_HINDRANCE}
-    if partly and reasons and reasons <= SHORTAGES and any(line.allocated for line in lines):
-        return []
+    # Units that are promised serve what goes first.
+    served = {line.id for line in lines if line.kept_back and line.allocated >= line.going}
+    reasons = {
+        str(hold.reason)
+        for hold in holds
+        if hold.reason not in NO_HINDRANCE and not (hold.reason in SHORTAGES and hold.order_line_id in served)
+    }
+    if partly and reasons and reasons <= SHORTAGES and any(min(line.allocated, line.going) for line in lines):
+        reasons = set()
+    if any(line.kept_back for line in lines) and not any(line.going for line in lines):
+        reasons.add(KEPT_BACK)
     return sorted(reasons)
 
 

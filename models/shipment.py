@@ -35,9 +35,11 @@ from models.outbound import OutboundKind, queue_outbound
 from models.stock_moves import take_out_each
 from models.upsert import insert_returning, insert_rows
 
+LET_GO = "`warenfluss order unsplit` lets it go"
+
 
 class ParcelData(BaseModel):
-    """One parcel; `lines` are units by line id, empty for all that is left of the order."""
+    """One parcel; `lines` are units by line id, empty for all that is left of the order and not kept back."""
 
     tracking_number: str = RecordField(default="", max_length=80)
     weight_grams: int | None = RecordField(default=None, ge=1)
@@ -161,6 +163,7 @@ def record_shipment(
 ) -> Shipment:
     """Book parcels of one order out of the house, as `record_shipments` does.
 
+    What is kept back leaves only if the channel says that it has left.
     Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
     more than is left of a line, or nothing left; then nothing is changed.
     """
@@ -204,7 +207,7 @@ class _Load:
     contents: list[dict[int, int]]
     """Of each parcel, units by line id."""
     is_all: bool
-    """Nothing is left of the order then."""
+    """Nothing is left of the order then, also nothing kept back."""
 
     @property
     def order_id(self) -> int:
@@ -258,12 +261,9 @@ def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], 
     """Return what leaves. Raises: RuleError, as `record_shipment` does."""
     order = data.order
     lines = {need_id(line.id): line for line in rows}
-    left = {
-        line_id: line.quantity - line.cancelled - line.shipped
-        for line_id, line in lines.items()
-        if line.quantity - line.cancelled - line.shipped > 0
-    }
+    left = {line_id: line.left for line_id, line in lines.items() if line.left > 0}
     if told_by is Side.warenfluss:
+        left = {line_id: line.going for line_id, line in lines.items() if line.going > 0}
         _check_may_ship(order, left, _units(data.parcels, left), lines, holds)
     if not data.parcels:
         raise RuleError("A shipment needs at least one parcel.")
@@ -274,14 +274,17 @@ def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], 
             if line_id not in lines:
                 raise RuleError(f"Order {order.external_id} has no line {line_id}.")
             if quantity < 1 or quantity > left.get(line_id, 0):
+                kept_back = lines[line_id].kept_back
                 raise RuleError(
                     f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} cannot be "
-                    f"shipped, {left.get(line_id, 0)} are left."
+                    f"shipped, {left.get(line_id, 0)} are left"
+                    + (f" and {kept_back} kept back; {LET_GO}." if kept_back else ".")
                 )
             left[line_id] -= quantity
         contents.append(wanted)
         left = {line_id: quantity for line_id, quantity in left.items() if quantity}
-    return _Load(data, contents, is_all=not left)
+    kept_back = told_by is Side.warenfluss and any(line.kept_back for line in rows)
+    return _Load(data, contents, is_all=not left and not kept_back)
 
 
 def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipment]:
@@ -418,6 +421,8 @@ def _check_may_ship(
             f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
         )
     if not left:
+        if any(line.kept_back for line in lines.values()):
+            raise RuleError(f"What is left of order {order.external_id} is kept back; {LET_GO}.")
         raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
 
 

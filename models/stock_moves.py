@@ -209,6 +209,8 @@ def _leave(
                 rest -= part
     line.allocated -= from_promised
     line.shipped += units
+    # What a channel says has left is gone, also if it was kept back here.
+    line.fit_kept_back()
 
 
 def write_off_missing(

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
 from models.among import among, in_batches
@@ -21,7 +22,9 @@ from models.order import (
     Hold,
     Order,
     OrderAddress,
+    OrderLine,
     OrderState,
+    lines_of,
     lock_each,
     open_holds,
 )
@@ -43,13 +46,15 @@ Way = tuple[str, ...]
 def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
     """Let orders, with those that go with them already, go together; return all of them by id.
 
-    Raises: RuleError, unless all are one tenant's, open, not held, and go the same way to the same place.
+    Raises: RuleError, unless all are one tenant's, open, not held nor split, and go the same way to the same
+    place.
     """
     group = _lock_with_mates(session, orders)
     if not 2 <= len(group) <= MOST_TOGETHER:
         raise RuleError(f"2 to {MOST_TOGETHER} orders go together, not {len(group)}.")
     first = group[0]
-    holds = open_holds(session, [need_id(order.id) for order in group])
+    ids = [need_id(order.id) for order in group]
+    holds, lines = open_holds(session, ids), lines_of(session, ids)
     ways = _ways_of(session, group)
     for order in group:
         reasons = {hold.reason for hold in holds.get(need_id(order.id), ())} - NO_HINDRANCE
@@ -61,6 +66,11 @@ def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
             )
         if reasons:
             raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
+        if any(line.kept_back for line in lines.get(need_id(order.id), ())):
+            raise RuleError(
+                f"Order {order.external_id} is split, and together they go whole; `warenfluss order unsplit` "
+                "lets all of it go."
+            )
         way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
         if way is not None and way.pickup:
             raise RuleError(f"Order {order.external_id} is fetched by its buyer and goes into no parcel.")
@@ -200,7 +210,7 @@ def _ship_group(
 
 
 def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
-    """Return open orders of a tenant that could go together: to one place, one way, and held by nothing."""
+    """Return open orders of a tenant that could go together: to one place, one way, whole, not held."""
     query = (
         select(Order)
         .outerjoin(
@@ -216,6 +226,7 @@ def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
             col(Order.ships_with_id).is_(None),
             col(Order.payment_kind).is_distinct_from(PaymentKind.cash_on_delivery),
             col(Hold.id).is_(None),
+            ~exists().where(col(OrderLine.order_id) == col(Order.id), col(OrderLine.kept_back) > 0),
         )
         .order_by(col(Order.placed_at), col(Order.id))
     )

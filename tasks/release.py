@@ -10,6 +10,7 @@ from models.cycle import Counts
 from models.db import read_scope
 from models.payment_due import dun, list_unpaid
 from models.release import list_open, release_ready
+from models.split import let_due_go, list_due
 from tasks.retries import step
 from tasks.work import Work, work_of
 
@@ -24,17 +25,20 @@ class _LookedAtOnlyError(Exception):
 def release_page(run_id: int, page: str | None) -> str | None:
     """Hand over those of the next open orders that may go, and return where to go on, None at the end.
 
+    What was kept back until today goes by itself from now on.
     In test nothing changes; the figures and the report tell what would.
     """
     work = work_of(run_id)
     with read_scope() as session:
         ids = list_open(session, work.account.id, int(page or 0), ORDERS_AT_ONCE)
+        due = list_due(session, work.account.id, ORDERS_AT_ONCE)
 
     def step(session: Session) -> Counts:
+        let_due_go(session, due)
         done = release_ready(session, work.account, ids)
         return Counts(released=len(done.released), held=done.held, unpaid=done.unpaid)
 
-    return _take(work, ids, step)
+    return _take(work, ids, step, is_due=bool(due))
 
 
 @step
@@ -51,8 +55,10 @@ def remind_page(run_id: int, page: str | None) -> str | None:
     return _take(work, ids, step)
 
 
-def _take(work: Work, ids: Sequence[int], step: Callable[[Session], Counts]) -> str | None:
-    if not ids:
+def _take(
+    work: Work, ids: Sequence[int], step: Callable[[Session], Counts], *, is_due: bool = False
+) -> str | None:
+    if not ids and not is_due:
         return None
     counts = Counts()
     with suppress(_LookedAtOnlyError), work.transaction() as session:

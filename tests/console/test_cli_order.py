@@ -152,6 +152,26 @@ def test_a_part_leaves(shop: None) -> None:
     assert (shown["state"], shown["lines"][0]["shipped"]) == ("open", 1)
 
 
+def test_an_order_is_split(shop: None) -> None:
+    """What is kept back is told by the command, the order and the list; letting it go twice is refused."""
+    done = call("order", "split", "100", "--line", "100-1=1")
+    assert done.stderr == "Order 100: 1 of 100-1 is kept back; 1 of 100-1 goes next.\n"
+    assert refused("order", "split", "100", "--line", "100-1=1", "--until", "2999-01-01").endswith(
+        "lets it go."
+    )
+    assert [row["external_id"] for row in read("order", "list", "--split")] == ["100"]
+    assert "kept_back" in call("order", "list").stdout.splitlines()[0]
+    assert "kept_back: 1 of 100-1\n" in call("order", "show", "100").stdout
+    assert call("order", "shipped", "100", "--carrier", "DHL").exit_code == 0
+    (row,) = read("order", "show", "100")["lines"]
+    assert (row["shipped"], row["kept_back"], row["kept_until"]) == (1, 1, None)
+
+    assert call("order", "unsplit", "100").exit_code == 0
+    assert refused("order", "unsplit", "100") == "Of order 100 nothing is kept back."
+    assert "kept_back" not in call("order", "list").stdout
+    assert refused("order", "split", "100", "--line", "9=1").startswith("Order 100 has no line '9'")
+
+
 def test_pay_what_is_open(shop: None) -> None:
     """Without an amount the rest is recorded; then nothing is open any more."""
     assert call("order", "pay", "101").exit_code == 0

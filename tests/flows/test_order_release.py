@@ -8,9 +8,12 @@ from models.account import get_account
 from models.columns import need_id, utc_now
 from models.cycle import Cycle
 from models.db import session_scope
-from models.order import OrderState
+from models.local_time import today
+from models.order import Actor, OrderState, lines_of
+from models.order_life import cancel_order
 from models.service import ServiceKind, list_services, map_service, save_shipping_method
 from models.service_change import apply_mapping
+from models.split import split_order
 from tests.flows.conftest import Shop
 from tests.flows.steps import add_mug, events, holds, sync
 
@@ -52,6 +55,25 @@ def test_a_paid_order_goes_once(shop: Shop, orders: list[int]) -> None:
     assert [shop.order(number).state for number in orders] == [OrderState.released, OrderState.open]
     assert events(shop.order(orders[0])).count("released") == 1
     assert holds(shop.order(orders[1])) == []
+
+
+def test_what_was_kept_back_until_today_goes_by_itself(shop: Shop, orders: list[int]) -> None:
+    """In test mode it stays; in earnest it is let go, also if no order is open any more, and once."""
+    sync(RELEASE, shop)
+    with session_scope() as session:
+        order = session.merge(shop.order(orders[0]))
+        (line,) = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        cancel_order(session, session.merge(shop.order(orders[1])), actor=Actor.person)
+        split_order(session, order, {need_id(line.id): 1}, today() + timedelta(days=1))
+        line.kept_until = today()
+    told = []
+    for test in (True, False, False):
+        sync(RELEASE, shop, test=test)
+        with session_scope() as session:
+            (line,) = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+            told.append((line.kept_back, events(shop.order(orders[0])).count("unsplit")))
+
+    assert told == [(1, 0), (0, 1), (0, 1)]
 
 
 def test_an_unpaid_order_is_reminded_and_cancelled(shop: Shop, orders: list[int]) -> None:

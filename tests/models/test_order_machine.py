@@ -39,6 +39,7 @@ from models.returns import (
     receive_return,
 )
 from models.shipment import ParcelData, record_shipment
+from models.split import split_order, unsplit_order
 from models.stock_moves import set_on_hand
 from tests.support.builders import (
     add_article,
@@ -123,7 +124,9 @@ class Business(RuleBasedStateMachine):
 
     @rule(
         pick=few,
-        step=st.sampled_from(["pay", "refund", "release", "partly", "cancel", "follow", "invoice", "ship"]),
+        step=st.sampled_from(
+            ["pay", "refund", "release", "partly", "cancel", "follow", "invoice", "ship", "unsplit"]
+        ),
         amount=cents,
     )
     def go_on(self, pick: int, step: str, amount: Decimal) -> None:
@@ -141,10 +144,25 @@ class Business(RuleBasedStateMachine):
             "follow": lambda: take_channels_version(session, order),
             "invoice": lambda: issue_invoice(session, order, actor=Actor.cycle),
             "ship": lambda: record_shipment(session, order, "DHL", [ParcelData()], now),
+            "unsplit": lambda: unsplit_order(session, order),
         }
+        kept = self.kept_back(order)
         self.attempt(steps[step])
+        if step == "ship":
+            assert self.kept_back(order) == kept, "what is kept back stays"
+            assert not (kept and order.state is OrderState.shipped)
 
-    @rule(pick=few, at=few, units=few, step=st.sampled_from(["ship", "quantity", "price"]), amount=cents)
+    def kept_back(self, order: Order) -> dict[str, int]:
+        lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+        return {line.external_id: line.kept_back for line in lines if line.kept_back}
+
+    @rule(
+        pick=few,
+        at=few,
+        units=few,
+        step=st.sampled_from(["ship", "quantity", "price", "split"]),
+        amount=cents,
+    )
     def change_here(self, pick: int, at: int, units: int, step: str, amount: Decimal) -> None:
         order = self.pick(Order, pick)
         if order is None:
@@ -155,6 +173,7 @@ class Business(RuleBasedStateMachine):
             "ship": lambda: record_shipment(session, order, "DHL", [parcel], utc_now()),
             "quantity": lambda: set_quantity(session, order, line, units, actor=Actor.person),
             "price": lambda: set_price(session, order, line, amount),
+            "split": lambda: split_order(session, order, {need_id(line.id): units}),
         }
         self.attempt(steps[step])
 

@@ -25,6 +25,7 @@ from models.pick_scan import report_short, scan, undo
 from models.picking import begin_walk, cancel_list, close_list, list_waiting
 from models.release import release_order
 from models.shipment import ParcelData, record_shipment
+from models.split import split_order, unsplit_order
 from models.stock import Allocation, StockLevel
 from models.stock_moves import set_on_hand
 from tests.support.builders import (
@@ -146,8 +147,12 @@ class Walks(RuleBasedStateMachine):
         counted = {self.ids[sku]: quantity}
         self.refused(lambda: set_on_hand(self.session, self.warehouses[warehouse], counted))
 
-    @rule(pick=any_one, step=st.sampled_from(["release", "hold", "settle", "fewer", "cancel"]))
-    def change(self, pick: int, step: str) -> None:
+    @rule(
+        pick=any_one,
+        step=st.sampled_from(["release", "hold", "settle", "fewer", "cancel", "split", "unsplit"]),
+        units=st.integers(0, 3),
+    )
+    def change(self, pick: int, step: str, units: int) -> None:
         order = self.one_of(select(Order).order_by(col(Order.id)), pick)
         on_list = self.one_of(
             select(PickOrder).where(PickOrder.order_id == order.id, col(PickOrder.outcome).is_(None)), 0
@@ -161,6 +166,8 @@ class Walks(RuleBasedStateMachine):
             hold_order(self.session, order, HoldReason.changed_after_release, {"count": self.count})
         elif step == "settle":
             settle_holds(self.session, order, (HoldReason.changed_after_release,))
+        elif step == "unsplit":
+            self.refused(lambda: unsplit_order(self.session, order))
         else:
             line = lines_of(self.session, [need_id(order.id)])[need_id(order.id)][0]
             left = max(0, line.quantity - line.cancelled - 1)
@@ -168,6 +175,8 @@ class Walks(RuleBasedStateMachine):
             with self.leaving():
                 if step == "fewer":
                     self.refused(lambda: set_quantity(self.session, order, line, left, actor=Actor.person))
+                elif step == "split":
+                    self.refused(lambda: split_order(self.session, order, {need_id(line.id): units}))
                 else:
                     self.refused(lambda: cancel_order(self.session, order, actor=Actor.person))
             if on_list is not None and earlier is None:
@@ -263,7 +272,7 @@ class Walks(RuleBasedStateMachine):
             order = self.session.exec(select(Order).where(Order.external_id == external_id)).one()
             assert (order.state, find_stops(self.session, [need_id(order.id)])) == (OrderState.released, {})
             for line in lines_of(self.session, [need_id(order.id)])[need_id(order.id)]:
-                assert line.picked == line.quantity - line.cancelled - line.shipped
+                assert line.picked == line.going
 
     @rule(pick=any_one)
     def give_up(self, pick: int) -> None:

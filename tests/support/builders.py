@@ -310,7 +310,8 @@ def counted_statements() -> Iterator[list[str]]:
 def check_laws(session: Session) -> None:
     """Law 4: the ledger sums to each level, allocations to what is allocated, lines hold what they say.
 
-    What lies ready of a line is what its parts allow, and no open pick list asks for more than is promised.
+    What lies ready of a line is what its parts allow, and goes; no open pick list asks for more than is
+    promised.
     """
     session.flush()
     session.expire_all()
@@ -343,6 +344,10 @@ def check_laws(session: Session) -> None:
         told = dict(by_line[need_id(line.id)])
         assert told == {article_id: units for article_id, units in expected.items() if units}
         assert line.picked == whole_units(ready[need_id(line.id)], line.allocated) <= line.allocated
+        assert 0 <= line.kept_back <= line.left
+        assert line.kept_back or line.kept_until is None
+        if line.kept_back:
+            assert line.picked <= line.going
     on_open_lists = (
         select(PickItem)
         .join(PickOrder, ON_LIST)
