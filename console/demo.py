@@ -5,23 +5,37 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
 
-from console.merchant import Channel, Figures, Played, look_over, play, read_figures
+from console.demo_channel import Channel, look_over
+from console.merchant import (
+    Day,
+    Figures,
+    count_stock,
+    draw_papers,
+    open_house,
+    read_figures,
+    say_methods,
+    send,
+    take_back,
+    take_money,
+)
 from console.processes import Child
 from console.up import LOCK_FILE, StoppedError, Up, UpError, begin_log, taken
 from models import db
-from models.account import Mode, Role, Side, add_account
+from models.account import Mode, Release, Role, Side, add_account
 from models.activation import set_mode
-from models.columns import need_id, utc_now
+from models.columns import need_id
 from models.cycle import Counts, Cycle, Run, RunState, list_runs
 from models.db import read_scope, session_scope
 from models.errors import RuleError
+from models.local_time import today
 from models.settings import PREFIX, get_settings
 from models.tenant import add_tenant
 
@@ -38,10 +52,12 @@ MINUTES = {
     Cycle.stock_export: 1,
     Cycle.payment_sync: 2,
     Cycle.shipping_sync: 2,
+    Cycle.order_release: 1,
+    Cycle.invoicing: 2,
     Cycle.reconcile: 5,
 }
-PLAYED = {"payments": 12, "shipments": 15, "counts": 20}
-PLAYED_MEANWHILE = {"payments": 1, "shipments": 2, "counts": 0}
+PAYMENTS, SHIPMENTS, COUNTS = 12, 15, 20
+PAYMENTS_MEANWHILE, SHIPMENTS_MEANWHILE = 1, 2
 MEANWHILE_SECONDS = 60
 KEPT_VARIABLES = {f"{PREFIX}LANGUAGE"}
 SIMULATE = "import sys; from connectors.afterbuy.simulator import serve; serve(int(sys.argv[1]))"
@@ -136,19 +152,23 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
     _open_account(up, channel)
     runs = _run_cycles(up, [Cycle.article_import])
     runs += _run_cycles(up, [Cycle.order_import])
-    played = play(ACCOUNT, **PLAYED)
+    say_methods(ACCOUNT)
+    day = Day(paid=take_money(ACCOUNT, PAYMENTS), counted=count_stock(ACCOUNT, COUNTS))
+    runs += _run_cycles(up, [Cycle.order_release])
+    send(ACCOUNT, SHIPMENTS, day)
+    runs += _run_cycles(up, [Cycle.invoicing])
+    take_back(ACCOUNT, day)
     runs += _run_cycles(up, [Cycle.stock_export, Cycle.payment_sync, Cycle.shipping_sync])
     runs += _run_cycles(up, [Cycle.reconcile])
     publish_overview()
     _print_runs(runs)
-    told = Counts.model_validate(runs[2].counts).sent
-    _print_figures(read_figures(ACCOUNT), played, told)
+    _print_figures(read_figures(ACCOUNT), day, {run.cycle: Counts.model_validate(run.counts) for run in runs})
     for run in runs:
         if run.state is not RunState.completed or Counts.model_validate(run.counts).failed:
             raise DemoError(
                 f"The cycle {run.cycle} did not end well: {run.state} ({run.error or 'see above'})."
             )
-    wrong = look_over(ACCOUNT, played, channel)
+    wrong = look_over(ACCOUNT, day, channel)
     if wrong:
         raise DemoError(f"{len(wrong)} things differ at the channel; the first: {wrong[0]}")
     compared = Counts.model_validate(runs[-1].counts)
@@ -162,20 +182,30 @@ def _open_account(up: Up, channel: Channel) -> None:
     from deployments.accounts import deploy_account
     from tasks.secrets import save_secrets
 
-    settings = {
-        "base_url": channel.url,
-        "role": Role.articles,
-        "payments": Side.warenfluss,
-        "start": (utc_now() - timedelta(days=START_DAYS)).date().isoformat(),
-    }
+    settings = settings_of(channel.url)
     save_secrets(ACCOUNT, SECRETS)
     # Schedules begin after the first round, or their runs would come between.
     with up.deploying:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
+            open_house(session, tenant.name)
             account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
         deploy_account(ACCOUNT, active=False)
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """Return the settings of the demo's account at a channel's address."""
+    start = (today() - timedelta(days=START_DAYS)).isoformat()
+    return {
+        "base_url": url,
+        "role": Role.articles,
+        "payments": Side.warenfluss,
+        "release": Release.automatic,
+        "invoices": Side.warenfluss,
+        "invoices_from": start,
+        "start": start,
+    }
 
 
 def _run_cycles(up: Up, cycles: Sequence[Cycle]) -> list[Run]:
@@ -219,12 +249,13 @@ def _go_on(up: Up, channel: Channel) -> None:
         up.wait(ARRIVAL_SECONDS)
         channel.arrive(1)
         if time.monotonic() > next_play:
-            play(ACCOUNT, **PLAYED_MEANWHILE)
+            take_money(ACCOUNT, PAYMENTS_MEANWHILE)
+            send(ACCOUNT, SHIPMENTS_MEANWHILE, Day())
             next_play = time.monotonic() + MEANWHILE_SECONDS
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
-    figures = ("read", "new", "changed", "unchanged", "held", "set_aside", "sent", "failed")
+    figures = ("read", "new", "unchanged", "released", "issued", "held", "sent", "set_aside", "failed")
     rows = [("cycle", "state", *(name.replace("_", " ") for name in figures), "seconds")]
     for run in runs:
         counts = Counts.model_validate(run.counts)
@@ -240,17 +271,25 @@ def _print_runs(runs: Sequence[Run]) -> None:
         print("  ".join([*texts, *numbers]))
 
 
-def _print_figures(figures: Figures, played: Played, stock_told: int) -> None:
+def _print_figures(figures: Figures, day: Day, counts: Mapping[Cycle, Counts]) -> None:
     print(f"\nOrders: {figures.orders}")
     for reason, count in figures.held.items():
         print(f"  held because {reason.replace('_', ' ')}: {count}")
     print(f"Lines that match no article: {figures.unmatched_lines}")
-    print(f"Articles whose stock the channel was told: {stock_told}")
     print(
-        f"Recorded here and told: {len(played.paid)} payments, {len(played.shipped)} shipments, "
-        f"{played.counted} counts of stock",
-        flush=True,
+        f"Released by themselves: {counts[Cycle.order_release].released} orders. Picked by scanning: "
+        f"{day.picked_units} units. Left the house: {len(day.shipped)} orders."
     )
+    issued = counts[Cycle.invoicing].issued
+    print(f"Invoices issued: {issued}. Came back, credited and refunded: order {day.came_back}")
+    print(f"Articles whose stock the channel was told: {counts[Cycle.stock_export].sent}")
+    print(
+        f"Recorded here and told: {len(day.paid)} payments, {len(day.shipped)} shipments, "
+        f"{day.counted} counts of stock"
+    )
+    folder = get_settings().data_dir / "papers"
+    files = [f"{name} ({pages})" for name, pages in draw_papers(ACCOUNT, day, folder).items()]
+    print(f"Papers in {folder}, with their pages: {', '.join(files)}", flush=True)
 
 
 def _is_free(port: int) -> bool:

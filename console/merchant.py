@@ -1,39 +1,71 @@
-"""What a merchant does on a day of the demo, and a look at what came of it on the channel's side."""
+"""What a merchant does on a day of the demo, from the first payment to a parcel that comes back."""
 
 from collections import Counter
-from decimal import Decimal
 from itertools import chain
-from typing import Any
+from pathlib import Path
 
-import httpx
 from pydantic import BaseModel, Field
+from sqlmodel import Session
 
+from console.cli_paper import write_pdf
 from models.account import account_data, get_account
 from models.article import ArticleKind
 from models.article_list import list_articles
 from models.columns import need_id, utc_now
 from models.db import read_scope, session_scope
-from models.listing import Listing
-from models.order import HoldReason, Order, OrderState, PaymentState, find_order, open_holds
+from models.order import (
+    HoldReason,
+    Order,
+    OrderState,
+    PaymentState,
+    find_order,
+    open_holds,
+    owed_for,
+)
 from models.order_list import OrderFilter, list_orders
-from models.outbound import OutboundKind, OutboundState, list_outbound
-from models.payment import record_payment
-from models.release import release_order
+from models.paper import PaperKind
+from models.payment import record_payment, record_refund
+from models.pick_list import PickMode
+from models.pick_scan import scan
+from models.pick_sheet import read_sheet
+from models.picking import close_list, create_list, list_waiting
+from models.returns import Judged, announce_return, credit_return, lines_of_return, receive_return
+from models.service import PaymentKind, ServiceKind, list_services, map_service, save_shipping_method
+from models.service_change import apply_mapping
 from models.shipment import ParcelData, record_shipment
 from models.stock import figures_of, main_warehouse
 from models.stock_moves import set_on_hand
+from models.tenant import SellerData, get_tenant
 
-CONTROL_SECONDS = 10
+SELLER = SellerData(
+    name="Sonnenhof Haus & Garten GmbH",
+    address=["Am Ölberg 3", "04109 Leipzig"],
+    vat_id="DE123456789",
+    footer=["IBAN DE02 1203 0000 0000 2020 51", "HRB 12345, Amtsgericht Leipzig"],
+)
+CARRIER = "DHL"
+MEANINGS = {
+    "TRANSFER": PaymentKind.prepayment,
+    "PAYPAL": PaymentKind.wallet,
+    "INVOICE": PaymentKind.invoice,
+    "CREDIT_CARD": PaymentKind.card,
+    "CASH_ON_DELIVERY": PaymentKind.cash_on_delivery,
+}
+"""Of the ways to pay that the channel names; all others are a marketplace's."""
+PAPERS = (PaperKind.packing_slip, PaperKind.label, PaperKind.invoice, PaperKind.credit_note)
 
 
-class Played(BaseModel):
+class Day(BaseModel):
     """What the merchant did; orders by the channel's number."""
 
     paid: list[str] = Field(default_factory=list)
+    picked_units: int = 0
     shipped: dict[str, list[str]] = Field(default_factory=dict)
     """Tracking numbers by order."""
     counted: int = 0
     """Articles whose stock was set."""
+    came_back: str = ""
+    """An order, all of which its buyer sent back."""
 
 
 class Figures(BaseModel):
@@ -45,108 +77,127 @@ class Figures(BaseModel):
     unmatched_lines: int
 
 
-class Channel:
-    """The simulator, seen and steered over its control face."""
-
-    def __init__(self, port: int) -> None:
-        """Prepare; nothing is asked yet."""
-        self.url = f"http://127.0.0.1:{port}"
-        # A proxy in the environment must not come between.
-        self._client = httpx.Client(
-            base_url=f"{self.url}/_control/", timeout=CONTROL_SECONDS, trust_env=False
-        )
-
-    def __enter__(self) -> "Channel":
-        """Return it; leaving closes its connections."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close its connections."""
-        self._client.close()
-
-    def is_there(self) -> bool:
-        """Return whether it answers."""
-        try:
-            return self._client.get("state").is_success
-        except httpx.TransportError:
-            return False
-
-    def arrive(self, count: int) -> None:
-        """Let buyers place so many orders. Raises: httpx.HTTPError."""
-        self._client.post("arrive", json={"n": count}).raise_for_status()
-
-    def order(self, number: str) -> dict[str, Any]:
-        """Return an order as the channel holds it. Raises: httpx.HTTPError."""
-        return self._get(f"order/{number}")
-
-    def product(self, number: str) -> dict[str, Any]:
-        """Return an article as the channel holds it. Raises: httpx.HTTPError."""
-        return self._get(f"product/{number}")
-
-    def _get(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._client.get(path).raise_for_status().json()
-        return found
+def open_house(session: Session, tenant_name: str) -> None:
+    """Say who issues invoices, and how goods leave."""
+    tenant = get_tenant(session, tenant_name)
+    tenant.seller = SELLER.model_dump()
+    session.add(tenant)
+    save_shipping_method(session, need_id(tenant.id), "Paket", {"carrier": CARRIER})
 
 
-def play(account_name: str, *, payments: int, shipments: int, counts: int) -> Played:
-    """Record some payments and shipments and count some stock; return what was done."""
-    played = Played()
-    for number in _list_payable(account_name)[:payments]:
+def say_methods(account_name: str) -> None:
+    """Say what the ways to pay and to send mean that orders have named."""
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        account_id = need_id(account.id)
+        for service in list_services(session, account_id):
+            kind, code = service.kind, service.external_id
+            payment = MEANINGS.get(code, PaymentKind.marketplace)
+            meaning = payment.value if kind is ServiceKind.payment else "Paket"
+            map_service(session, account.tenant_id, account_id, kind, code, meaning)
+            apply_mapping(session, account, kind, code)
+
+
+def take_money(account_name: str, count: int) -> list[str]:
+    """Record what is still owed for some orders; return them."""
+    numbers = _list_payable(account_name)[:count]
+    for number in numbers:
         with session_scope() as session:
             account = get_account(session, account_name)
             order = find_order(session, number, account.id)
-            missing = order.total - order.paid_amount
-            data = account_data(account)
-            record_payment(session, data, order, missing, utc_now(), method="Überweisung", reference=number)
-        played.paid.append(number)
-    for number in _list_shippable(account_name)[:shipments]:
+            record_payment(
+                session,
+                account_data(account),
+                order,
+                owed_for(order),
+                utc_now(),
+                method="Überweisung",
+                reference=number,
+            )
+    return numbers
+
+
+def send(account_name: str, count: int, day: Day) -> None:
+    """Pick released orders in one walk, scan by scan, and ship those that lie ready whole."""
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        waiting = [
+            order_id
+            for order_id in list_waiting(session, account.tenant_id, 10 * count)
+            # Only those with a process at the channel can be told of.
+            if session.get_one(Order, order_id).external_id.isdigit()
+        ]
+        if not waiting:
+            return
+        walk = create_list(session, account.tenant_id, PickMode.batch, waiting[:count])
+        list_id = need_id(walk.id)
+    with read_scope() as session:
+        stops = read_sheet(session, list_id).stops
+    for stop in stops:
+        with session_scope() as session:
+            scan(session, list_id, stop.gtin or stop.sku, stop.quantity)
+        day.picked_units += stop.quantity
+    with session_scope() as session:
+        ready = close_list(session, list_id).ready
+    for number in ready:
         # The last digits tell the parcels of the demo apart.
         tracking = f"00340434{int(number) % 10**12:012d}"
         with session_scope() as session:
             order = find_order(session, number, get_account(session, account_name).id)
-            release_order(session, order)
-            record_shipment(session, order, "DHL", [ParcelData(tracking_number=tracking)], utc_now())
-        played.shipped[number] = [tracking]
-    played.counted = _count_stock(account_name, counts)
-    return played
+            record_shipment(session, order, CARRIER, [ParcelData(tracking_number=tracking)], utc_now())
+        day.shipped[number] = [tracking]
 
 
-def look_over(account_name: str, played: Played, channel: Channel) -> list[str]:
-    """Return a sentence for each thing that the channel holds otherwise than it was told here.
+def take_back(account_name: str, day: Day) -> None:
+    """Receive all of the first order that left from its buyer, credit it, and give the money back."""
+    number = next(iter(day.shipped), "")
+    if not number:
+        return
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        order = find_order(session, number, account.id)
+        row = announce_return(session, order, {}, "Gefällt nicht")
+        units = {line.order_line_id: line.announced for line in lines_of_return(session, need_id(row.id))}
+        receive_return(session, row, {line_id: Judged(to_stock=count) for line_id, count in units.items()})
+        credit_return(session, row)
+        if (surplus := -owed_for(order)) > 0:
+            record_refund(session, account_data(account), order, surplus, utc_now(), reference=number)
+    day.came_back = number
 
-    Raises: httpx.HTTPError.
-    """
+
+def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
+    """Draw the papers of what was shipped into one PDF of each kind; return their pages by file."""
+    from tasks.drawing import Drawing
+
     with read_scope() as session:
         account = get_account(session, account_name)
-        paid = {number: find_order(session, number, account.id).paid_amount for number in played.paid}
-        told = [
-            session.get_one(Listing, int(row.key))
-            for row in list_outbound(session, [OutboundState.sent])
-            if row.kind is OutboundKind.stock and row.account_id == account.id
+        ids = [need_id(find_order(session, number, account.id).id) for number in day.shipped]
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {}
+    for kind in PAPERS:
+        file = folder / f"{kind.value}s.pdf"
+        pages[file.name] = write_pdf(file, Drawing(kind).draw(ids))
+    return {name: count for name, count in pages.items() if count}
+
+
+def count_stock(account_name: str, count: int) -> int:
+    """Set the stock of some articles: most get more, every fifth has no more than is promised."""
+    with session_scope() as session:
+        tenant_id = get_account(session, account_name).tenant_id
+        articles = [
+            need_id(article.id)
+            for batch in list_articles(session, tenant_id, only_active=True)
+            for article in batch
+            if article.kind is ArticleKind.single
         ]
-        stock = {row.external_id: row.published_quantity for row in told}
-        untold = [state for state in OutboundState if state is not OutboundState.sent]
-        waiting = Counter(str(row.kind) for row in list_outbound(session, untold))
-    wrong = [f"{count} changes of {kind} were not told." for kind, count in sorted(waiting.items())]
-    if not stock:
-        wrong.append("The channel was told no stock at all.")
-    for listing, quantity in stock.items():
-        if (held := channel.product(listing)["quantity"]) != quantity:
-            wrong.append(f"Article {listing} has {held} at the channel and was told to have {quantity}.")
-    for number, amount in paid.items():
-        if Decimal(held := channel.order(number)["already_paid"]) != amount:
-            wrong.append(f"Order {number} is paid with {held} at the channel and with {amount} here.")
-    for number, trackings in played.shipped.items():
-        order = channel.order(number)
-        known = [order["additional_info"], *(str(label) for label in order["parcel_labels"])]
-        if not order["delivery_date"]:
-            wrong.append(f"Order {number} has no delivery date at the channel.")
-        wrong += [
-            f"Order {number} lacks tracking number {tracking} at the channel."
-            for tracking in trackings
-            if not any(tracking in text for text in known)
-        ]
-    return wrong
+        figures = figures_of(session, articles)
+        chosen = [article_id for article_id in articles if article_id in figures][:count]
+        quantities = {
+            article_id: figures[article_id].on_hand + 7 if position % 5 else figures[article_id].allocated
+            for position, article_id in enumerate(chosen)
+        }
+        warehouse = main_warehouse(session, tenant_id)
+        return len(set_on_hand(session, need_id(warehouse.id), quantities, reference="demo"))
 
 
 def read_figures(account_name: str) -> Figures:
@@ -172,14 +223,6 @@ def _list_payable(account_name: str) -> list[str]:
     return [each[at].external_id for at in range(longest) for each in by_state if at < len(each)]
 
 
-def _list_shippable(account_name: str) -> list[str]:
-    """Return paid orders that nothing holds, oldest first."""
-    orders = [order for order in _list_open(account_name) if order.payment_state is PaymentState.paid]
-    with read_scope() as session:
-        held = open_holds(session, [need_id(order.id) for order in orders])
-    return [order.external_id for order in orders if not held.get(need_id(order.id))]
-
-
 def _list_open(account_name: str) -> list[Order]:
     """Return open orders that have a process at the channel, oldest first: only those can be told of."""
     with read_scope() as session:
@@ -187,23 +230,3 @@ def _list_open(account_name: str) -> list[Order]:
         wanted = OrderFilter(account_id=account.id, states=(OrderState.open,))
         orders = [order for batch in list_orders(session, wanted) for order in batch]
     return [order for order in reversed(orders) if order.external_id.isdigit()]
-
-
-def _count_stock(account_name: str, count: int) -> int:
-    """Set the stock of some articles: most get more, every fifth has no more than is promised."""
-    with session_scope() as session:
-        tenant_id = get_account(session, account_name).tenant_id
-        articles = [
-            need_id(article.id)
-            for batch in list_articles(session, tenant_id, only_active=True)
-            for article in batch
-            if article.kind is ArticleKind.single
-        ]
-        figures = figures_of(session, articles)
-        chosen = [article_id for article_id in articles if article_id in figures][:count]
-        quantities = {
-            article_id: figures[article_id].on_hand + 7 if position % 5 else figures[article_id].allocated
-            for position, article_id in enumerate(chosen)
-        }
-        warehouse = main_warehouse(session, tenant_id)
-        return len(set_on_hand(session, need_id(warehouse.id), quantities, reference="demo"))

@@ -318,7 +318,10 @@ def invoiceable(
     lock: bool = False,
     trials: bool = False,
 ) -> list[Order]:
-    """Return those of the orders that are invoiced without being asked for, by their ids."""
+    """Return those of the orders that are invoiced without being asked for, by their ids.
+
+    Those that the channel has invoiced are none of them, and wait for nobody.
+    """
     query = (
         select(Order)
         .where(among(col(Order.id), order_ids), Order.placed_at >= midnight(placed_from))
@@ -326,7 +329,14 @@ def invoiceable(
     )
     if not trials:
         query = query.where(col(Order.trial).is_(False))
-    return list(session.exec(query.with_for_update() if lock else query).all())
+    orders = session.exec(query.with_for_update() if lock else query).all()
+    return [order for order in orders if not _is_invoiced_there(order)]
+
+
+def _is_invoiced_there(order: Order) -> bool:
+    """Return whether the channel says that an order has been invoiced there."""
+    told = order.details
+    return bool(told.get("externally_invoiced")) or told.get("invoice_number", "0") not in ("", "0")
 
 
 def _check_may_invoice(order: Order, facts: _Facts, *, test: bool) -> None:
@@ -336,7 +346,7 @@ def _check_may_invoice(order: Order, facts: _Facts, *, test: bool) -> None:
         raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
     if order.state not in INVOICED:
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
-    if order.details.get("externally_invoiced") or order.details.get("invoice_number", "0") not in ("", "0"):
+    if _is_invoiced_there(order):
         raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
     reasons = {hold.reason for hold in facts.holds} & IN_QUESTION
     if reasons:

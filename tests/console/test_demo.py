@@ -10,12 +10,25 @@ from pathlib import Path
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from console.demo import ACCOUNT, MINUTES, SECRETS, clear_folder
-from console.merchant import Channel, look_over, play, read_figures
+from console.demo import ACCOUNT, MINUTES, SECRETS, clear_folder, settings_of
+from console.demo_channel import Channel, look_over
+from console.merchant import (
+    Day,
+    count_stock,
+    draw_papers,
+    open_house,
+    read_figures,
+    say_methods,
+    send,
+    take_back,
+    take_money,
+)
 from console.up import LOCK_FILE, UpError, taken
 from deployments.accounts import BY_HAND, runs_for
 from flows.article_import import article_import
+from flows.invoicing import invoicing
 from flows.order_import import order_import
+from flows.order_release import order_release
 from flows.payment_sync import payment_sync
 from flows.shipping_sync import shipping_sync
 from flows.stock_export import stock_export
@@ -47,50 +60,62 @@ def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
     with Simulator(sample_state(products=60, orders=40)) as simulator:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof")
-            settings = {"base_url": simulator.url, "start": "2020-01-01", "payments": "warenfluss"}
+            open_house(session, tenant.name)
+            settings = settings_of(simulator.url)
             account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
         save_secrets(ACCOUNT, SECRETS)
         yield simulator
 
 
-def test_what_differs_at_the_channel_is_found(simulator: Simulator) -> None:
+def test_what_differs_at_the_channel_is_found(simulator: Simulator, tmp_path: Path) -> None:
     """After all cycles nothing differs; each kind of change at the channel is then told in a sentence."""
     with Channel(simulator.port) as channel:
-        show_differences(simulator, channel)
+        show_differences(simulator, channel, tmp_path / "papers")
 
 
-def show_differences(simulator: Simulator, channel: Channel) -> None:
+def show_differences(simulator: Simulator, channel: Channel, folder: Path) -> None:
     article_import(ACCOUNT)
     order_import(ACCOUNT)
-    played = play(ACCOUNT, payments=2, shipments=2, counts=5)
-    assert (len(played.paid), len(played.shipped), played.counted) == (2, 2, 5)
-    assert any("were not told" in sentence for sentence in look_over(ACCOUNT, played, channel))
+    say_methods(ACCOUNT)
+    day = Day(paid=take_money(ACCOUNT, 2), counted=count_stock(ACCOUNT, 5))
+    order_release(ACCOUNT)
+    send(ACCOUNT, 2, day)
+    assert (len(day.paid), len(day.shipped), day.counted) == (2, 2, 5)
+    assert day.picked_units >= 2
+    invoicing(ACCOUNT)
+    take_back(ACCOUNT, day)
+    assert any("were not told" in sentence for sentence in look_over(ACCOUNT, day, channel))
     stock_export(ACCOUNT)
     payment_sync(ACCOUNT)
     shipping_sync(ACCOUNT)
 
-    assert look_over(ACCOUNT, played, channel) == []
+    assert look_over(ACCOUNT, day, channel) == []
+    pages = draw_papers(ACCOUNT, day, folder)
+    assert pages == {"slips.pdf": 2, "labels.pdf": 1, "invoices.pdf": 2, "credit-notes.pdf": 1}
+    assert {file.name for file in folder.iterdir()} == set(pages)
     figures = read_figures(ACCOUNT)
     assert figures.orders > 20
     assert sum(figures.held.values()) >= figures.unmatched_lines
 
-    paid, (shipped, *_) = int(played.paid[0]), played.shipped
+    paid, (shipped, *_) = int(day.paid[0]), day.shipped
     simulator.state.order(paid).already_paid += 1
     simulator.state.order(int(shipped)).delivery_date = None
     simulator.state.order(int(shipped)).additional_info = ""
     simulator.state.order(int(shipped)).parcel_labels = []
     for product in simulator.state.products.values():
         product.quantity += 1
-    wrong = look_over(ACCOUNT, played, channel)
+    wrong = look_over(ACCOUNT, day, channel)
     for part in (f"Order {paid} is paid", "no delivery date", "lacks tracking number", "was told to have"):
         assert any(part in sentence for sentence in wrong), part
 
 
 def test_every_cycle_goes_on_after_the_first_round() -> None:
-    """None is forgotten of those that an account has which asks for no more."""
-    plain = Account(tenant_id=1, name="shop", kind="afterbuy")
-    assert set(MINUTES) == {cycle for cycle in Cycle if runs_for(plain, cycle)} - set(BY_HAND)
+    """None is forgotten of those that its account has."""
+    account = Account(
+        tenant_id=1, name=ACCOUNT, kind="afterbuy", settings=settings_of("http://channel.example")
+    )
+    assert set(MINUTES) == {cycle for cycle in Cycle if runs_for(account, cycle)} - set(BY_HAND)
 
 
 def test_an_error_is_one_sentence(data_dir: Path) -> None:

@@ -311,6 +311,18 @@ def test_what_cannot_be_invoiced_is_refused_with_the_reason(
         assert set(invoiced(session).values()) == {0}
 
 
+def test_what_the_channel_has_invoiced_waits_for_nobody(sqlite_database: str) -> None:
+    """Its orders of before would all be held otherwise, when invoices begin to be made here."""
+    with session_scope() as session:
+        shipped(session, taxed("a"), invoice_number="4711")
+        order = get_order(session, "1")
+        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == []
+        order.details = {**order.details, "invoice_number": "0"}
+        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == [order]
+        order.details = {**order.details, "externally_invoiced": True}
+        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == []
+
+
 def test_a_total_that_does_not_add_up_is_not_invoiced(sqlite_database: str) -> None:
     """The order is held for it, and the invoice waits for a person."""
     with session_scope() as session:
