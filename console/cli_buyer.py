@@ -1,4 +1,4 @@
-"""`warenfluss buyer`: what is known of one buyer, for him, and erasing it."""
+"""`warenfluss buyer`: what one buyer allows, what is known of him, for him, and erasing it."""
 
 import io
 import json
@@ -18,11 +18,14 @@ from console.cli_output import (
     print_rows,
     say,
 )
+from console.order_steps import PARTS_SAID, Parts
 from models.columns import utc_now
 from models.db import in_transaction, read_scope
 from models.errors import RuleError
 
-app = new_app("Buyers who ask for their data, or for their erasure (Articles 15, 17 and 20 GDPR).")
+app = new_app(
+    "Buyers: what they allow; their data, or their erasure, if they ask for it (Articles 15, 17, 20 GDPR)."
+)
 apps = {"buyer": app}
 
 Name = Annotated[
@@ -43,6 +46,22 @@ def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> No
         seller = pick_tenant(session, tenant)
         found = look_at(session, seller, find_person(session, seller, name))
     _tell(found, as_json=as_json)
+
+
+@app.command("parts")
+def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
+    """Say whether a buyer's orders may leave in parts, also later ones; an order may say otherwise itself."""
+    from models.person import find_person, let_leave_in_parts
+    from models.tenant import pick_tenant
+
+    need_database()
+
+    def step(session: Any) -> int:
+        person = find_person(session, pick_tenant(session, tenant), name)
+        return let_leave_in_parts(session, person, allowed.value_or_none)
+
+    count = in_transaction(step)
+    say(f"The buyer is known at {count} accounts: {PARTS_SAID[allowed]}.")
 
 
 @app.command("export")

@@ -6,13 +6,14 @@ from typing import Annotated
 import typer
 
 from console.cli_output import AccountOption, new_app, parse_pairs, say
-from console.order_steps import Number, TaxRateOption, parse_amount, with_order
+from console.order_steps import PARTS_SAID, Number, Parts, TaxRateOption, parse_amount, with_order
 from models.errors import RuleError
 from models.order import Actor, AddressRole, HoldReason
 from models.order_mend import (
     accept,
     find_line,
     set_address,
+    set_partial_shipping,
     set_payment_kind,
     set_price,
     set_quantity,
@@ -136,6 +137,15 @@ def method(
     if shipping is not None:
         with_order(number, account, lambda session, order: set_shipping_method(session, order, shipping))
     say(f"Order {number}: its methods were changed.")
+
+
+@app.command("parts")
+def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None:
+    """Say whether this order may leave in parts; by default as its buyer has it, or else the account."""
+    with_order(
+        number, account, lambda session, order: set_partial_shipping(session, order, allowed.value_or_none)
+    )
+    say(f"Order {number}: {PARTS_SAID[allowed]}.")
 
 
 @app.command("follow")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -19,6 +20,27 @@ T = TypeVar("T")
 
 Number = Annotated[str, typer.Argument(help="The external id, or the number at the marketplace.")]
 When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
+
+
+class Allowance(StrEnum):
+    """Whether something is allowed, or what else decides."""
+
+    yes = "yes"
+    no = "no"
+    default = "default"
+
+    @property
+    def value_or_none(self) -> bool | None:
+        """Return it as models say it."""
+        return None if self is Allowance.default else self is Allowance.yes
+
+
+Parts = Annotated[Allowance, typer.Argument(help="Whether what is there may leave before what is short.")]
+PARTS_SAID = {
+    Allowance.yes: "what is there may leave before what is short",
+    Allowance.no: "all leaves at once",
+    Allowance.default: "nothing of its own is said of parts any more",
+}
 IntoOption = Annotated[
     str | None, typer.Option("--into", help="The account for orders by hand, if the tenant has several.")
 ]

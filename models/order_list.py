@@ -182,6 +182,7 @@ def describe_orders(
             "payment_method": order.payment_method_name or order.payment_method,
             "shipping_method": order.shipping_method,
             "carrier": order.carrier,
+            "partial_shipping": order.partial_shipping,
             "lines": [
                 _describe_line(line, parts.get(need_id(line.id), []), skus)
                 for line in lines.get(order_id, ())

@@ -168,6 +168,20 @@ def set_shipping_method(session: Session, order: Order, name: str) -> None:
     _note_change(session, order, {"shipping_method": [old, name]})
 
 
+def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -> None:
+    """Say whether what is there of this order may leave before what is short; None: as its buyer has it.
+
+    Raises: RuleError, if it has left.
+    """
+    _lock_mendable(session, order)
+    old, order.partial_shipping = order.partial_shipping, allowed
+    if old is not allowed:
+        session.add(order)
+        pair = ["" if value is None else str(value).lower() for value in (old, allowed)]
+        _note_change(session, order, {"partial_shipping": pair}, check=False)
+        session.flush()
+
+
 def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: str = "") -> list[HoldReason]:
     """Let open holds of these reasons pass, all that may be if none is named; return which.
 

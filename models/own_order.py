@@ -131,6 +131,8 @@ class OwnOrder(BaseModel):
     comment: Remark = ""
     """The buyer's."""
     memo: Remark = ""
+    partial_shipping: bool | None = None
+    """Whether what is there may leave before what is short; None: as the buyer or the account has it."""
     reference: Annotated[Word, StringConstraints(max_length=80)] = ""
     """Given again, it makes no second order."""
 
@@ -262,7 +264,9 @@ def take_own_order(
     """
     lock_tenants(session, [account.tenant_id])
     data = account_data(account)
-    asked_hash = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()
+    # As before there was this field, so that a reference from then is known again.
+    newer = {"partial_shipping"} if asked.partial_shipping is None else set()
+    asked_hash = hashlib.sha256(asked.model_dump_json(exclude=newer).encode()).hexdigest()
     if asked.reference and (known := find_by_reference(session, data.id, asked.reference)) is not None:
         order = session.get_one(Order, known.order_id)
         if known.asked_hash != asked_hash:
@@ -280,6 +284,8 @@ def take_own_order(
     save_orders(session, data, RULES, [record], trial=account.mode is Mode.test)
     query = select(Order).where(Order.account_id == data.id, Order.external_id == number)
     order = session.exec(query.execution_options(populate_existing=True)).one()
+    order.partial_shipping = asked.partial_shipping
+    session.add(order)
     session.add(
         OrderOrigin(
             order_id=need_id(order.id),

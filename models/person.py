@@ -302,6 +302,25 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
     return found
 
 
+def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -> int:
+    """Say for all orders of a buyer, later ones included, whether parts may leave before what is short.
+
+    What an order says itself goes before it; None: as the account has it.
+    Returns: at how many accounts he is known. Raises: RuleError, if at none.
+    """
+    lock_tenants(session, [person.tenant_id])
+    rows = session.exec(select_rows(Customer).where(among(col(Customer.id), person.customers))).all()
+    if not rows:
+        raise RuleError(
+            "No account knows this buyer by a number; `warenfluss mend parts` says it of an order."
+        )
+    for row in rows:
+        row.partial_shipping = allowed
+        session.add(row)
+    session.flush()
+    return len(rows)
+
+
 def note_erasures(session: Session, orders: Iterable[tuple[str, str]], asked_at: datetime) -> int:
     """Note that the buyers of orders, by account and number, asked for erasure; return how many are known."""
     ids = dict(session.execute(select(col(Account.name), col(Account.id))).tuples().all())

@@ -14,6 +14,7 @@ from models.order import (
     NO_HINDRANCE,
     SHORTAGES,
     Actor,
+    Customer,
     Hold,
     Order,
     OrderEvent,
@@ -67,13 +68,14 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     groups = lock_groups(session, orders)
     kept_back = _find_kept_back(session, groups)
     options = ChannelOptions.model_validate(account.settings)
+    in_parts = _find_allowing_parts(session, orders, options)
     ids = [need_id(order.id) for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
     done = Released()
     for order in orders:
         order_id = need_id(order.id)
         if order_id in kept_back or hindrance(
-            holds.get(order_id, ()), lines.get(order_id, ()), partly=options.partial_shipping
+            holds.get(order_id, ()), lines.get(order_id, ()), partly=order_id in in_parts
         ):
             done.held += 1
         elif not may_leave_unpaid(order, options) and order.payment_state not in SETTLED:
@@ -92,6 +94,31 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     session.flush()
     insert_rows(session, OrderEvent, [event_values(order_id, "released", {}) for order_id in done.released])
     return done
+
+
+def _find_allowing_parts(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
+    """Return those of an account's orders of which what is there may leave before what is short.
+
+    What the order says goes before what its buyer says, and that before the account's setting.
+    """
+    buyers = {order.customer_id for order in orders if order.partial_shipping is None}
+    said = dict(
+        session.execute(
+            select(col(Customer.id), col(Customer.partial_shipping)).where(
+                among(col(Customer.id), buyers - {None}), col(Customer.partial_shipping).is_not(None)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    allowing = set()
+    for order in orders:
+        allows = order.partial_shipping
+        if allows is None:
+            allows = said.get(order.customer_id or 0, options.partial_shipping)
+        if allows:
+            allowing.add(need_id(order.id))
+    return allowing
 
 
 def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:

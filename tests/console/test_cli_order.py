@@ -172,6 +172,15 @@ def test_an_order_is_split(shop: None) -> None:
     assert refused("order", "split", "100", "--line", "9=1").startswith("Order 100 has no line '9'")
 
 
+def test_who_allows_parts(shop: None) -> None:
+    """Said of an order, or of a buyer by one of his orders; an order whose buyer has no number is told of."""
+    assert call("mend", "parts", "101", "no").stderr == "Order 101: all leaves at once.\n"
+    assert read("order", "show", "101")["partial_shipping"] is False
+    assert call("mend", "parts", "101", "default").exit_code == 0
+    assert read("order", "show", "101")["partial_shipping"] is None
+    assert "No account knows this buyer" in refused("buyer", "parts", "101", "yes")
+
+
 def test_pay_what_is_open(shop: None) -> None:
     """Without an amount the rest is recorded; then nothing is open any more."""
     assert call("order", "pay", "101").exit_code == 0

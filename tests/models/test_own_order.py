@@ -1,5 +1,6 @@
 """Orders taken by hand come in once, by the same door as a channel's, and no channel hears of them."""
 
+import hashlib
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -146,6 +147,22 @@ def test_a_status_is_queued_for_channels_alone(sqlite_database: str) -> None:
             (False, OutboundKind.buyer_mail),
             (False, OutboundKind.order_notice),
         }
+
+
+def test_an_order_by_hand_says_whether_parts_may_leave(database: str) -> None:
+    """If it does; what was asked for before there was this word is known again by its reference."""
+    with session_scope() as session:
+        open_shop(session)
+        plain = asked(reference="Zettel 7")
+        hashed = hashlib.sha256(plain.model_dump_json(exclude={"partial_shipping"}).encode()).hexdigest()
+        order, _ = take_own_order(session, own(session), plain)
+        origin = session.exec(select(OrderOrigin).where(OrderOrigin.order_id == order.id)).one()
+        in_parts, is_new = take_own_order(session, own(session), asked(partial_shipping=True))
+
+        assert (order.partial_shipping, origin.asked_hash) == (None, hashed)
+        assert (in_parts.partial_shipping, is_new) == (True, True)
+        with pytest.raises(RuleError, match="was asked for otherwise"):
+            take_own_order(session, own(session), asked(partial_shipping=False, reference="Zettel 7"))
 
 
 def test_the_same_reference_makes_one_order(database: str) -> None:

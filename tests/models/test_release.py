@@ -13,8 +13,10 @@ from models.db import session_scope
 from models.errors import RuleError
 from models.order import Actor, OrderState, PaymentState
 from models.order_life import cancel_order
+from models.order_mend import set_partial_shipping
 from models.payment import note_authorised, record_payment, record_refund
 from models.payment_due import dun, list_unpaid
+from models.person import find_person, let_leave_in_parts
 from models.release import Released, list_open, release_order, release_ready
 from models.service import (
     PaymentKind,
@@ -26,11 +28,13 @@ from models.service import (
 )
 from models.shipment import ParcelData, record_shipment
 from models.stock_moves import set_on_hand
+from models.tenant import Tenant
 from tests.support.builders import (
     PLACED_AT,
     Shop,
     add_article,
     check_laws,
+    details_in,
     events_in,
     get_order,
     holds_in,
@@ -153,6 +157,33 @@ def test_a_last_look_before_the_door(sqlite_database: str) -> None:
 
         assert (done.held, state(session, "1")) == (1, "open")
         assert [reason for reason, _, _ in holds_in(session, "1")] == ["price_off"]
+
+
+@pytest.mark.parametrize("account_allows", [True, False])
+@pytest.mark.parametrize("buyer_allows", [None, True, False])
+@pytest.mark.parametrize("order_allows", [None, True, False])
+def test_the_nearest_word_says_whether_parts_may_leave(
+    sqlite_database: str, account_allows: bool, buyer_allows: bool | None, order_allows: bool | None
+) -> None:
+    """That of the order, else of its buyer, else of the account; a buyer's word is for later orders, too."""
+    with session_scope() as session:
+        shop = make_house(session, partial_shipping=account_allows)
+        buy(session, shop, "0", customer_id="anna")
+        person = find_person(session, session.get_one(Tenant, shop.tenant_id), "anna")
+        assert let_leave_in_parts(session, person, buyer_allows) == 1
+        buy(session, shop, "1", units=12, paid=True, customer_id="anna")
+        set_partial_shipping(session, get_order(session, "1"), order_allows)
+        line = make_line("2-a", "CUP", 12)
+        ways = {"payment_method": "INVOICE", "shipping_method": "parcel", "customer_id": "ben"}
+        take_in(session, shop, make_order("2", line, **ways))
+        run(session, shop)
+
+        allowed = next(each for each in (order_allows, buyer_allows, account_allows) if each is not None)
+        assert state(session, "1") == ("released" if allowed else "open")
+        assert state(session, "2") == ("released" if account_allows else "open")
+        changes = [detail["changes"] for detail in details_in(session, "1", "edited")]
+        said = {"partial_shipping": ["", str(order_allows).lower()]}
+        assert changes == ([] if order_allows is None else [said])
 
 
 def test_what_is_there_may_go_first(database: str) -> None:
