@@ -7,12 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from models.account import Account, AccountData, BuyerEvent, ChannelOptions, Mode, OrderNotice
 from models.columns import need_id, utc_now
 from models.order import Order
-from models.outbound import OutboundKind, queue_once
+from models.outbound import Outbound, OutboundKind, OutboundState, queue_once
 
 FRESH = timedelta(days=3)
 """An order bought longer ago than this when it arrives is history: nobody is mailed of its arrival."""
@@ -61,6 +61,20 @@ def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[i
         queue_once(session, account.id, OutboundKind.buyer_mail, keys)
     if options.order_notice is not OrderNotice.none:
         queue_once(session, account.id, OutboundKind.order_notice, fresh)
+
+
+def hand_on_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+    """Queue for an order that took over lines the mails that wait of what moved with them, as parcels."""
+    waiting = session.exec(
+        select(Outbound.key).where(
+            Outbound.account_id == account_id,
+            Outbound.kind == OutboundKind.buyer_mail,
+            col(Outbound.key).startswith(f"{order_id}:"),
+            col(Outbound.state) != OutboundState.sent,
+        )
+    ).all()
+    moved = [mail_key(heir_id, event, subject) for _, event, subject in map(read_key, waiting) if subject]
+    queue_once(session, account_id, OutboundKind.buyer_mail, moved)
 
 
 def mail_key(order_id: int, event: BuyerEvent, subject: str | int = "") -> str:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from models.account import AccountData, ChannelOptions, Side
 from models.among import among, in_batches
 from models.article import Article
-from models.buyer_mail import tell_of_arrival
+from models.buyer_mail import hand_on_mails, tell_of_arrival
 from models.columns import need_id, utc_now
 from models.matching import Match, MatchRule, match_lines
 from models.order import (
@@ -349,6 +349,7 @@ def _absorb(
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
         move_shipments(session, need_id(other.id), need_id(order.id))
         hand_on(session, account_id, need_id(other.id), need_id(order.id))
+        hand_on_mails(session, account_id, need_id(other.id), need_id(order.id))
         session.expire_all()
         known.forget_lines(order, other)
         owners.update(dict.fromkeys(moving, order))

@@ -202,18 +202,6 @@ def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> N
         rows = list_named(session, account_id, kind, [order_id])
         if any(row.state is not OutboundState.sent for row in rows):
             queue_outbound(session, account_id, kind, [heir_id])
-    # What a buyer was not mailed of yet that has a subject of its own, such as a parcel, moves with it.
-    waiting = session.exec(
-        select(Outbound.key).where(
-            Outbound.account_id == account_id,
-            Outbound.kind == OutboundKind.buyer_mail,
-            col(Outbound.key).startswith(f"{order_id}:"),
-            col(Outbound.state) != OutboundState.sent,
-        )
-    ).all()
-    parts = [key.split(":") for key in waiting]
-    moved = [f"{heir_id}:{event}:{subject}" for _, event, subject in parts if subject]
-    queue_once(session, account_id, OutboundKind.buyer_mail, moved)
 
 
 def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
