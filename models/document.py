@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
@@ -29,6 +29,8 @@ from models.local_time import local_date
 from models.tax_case import TaxCase
 from models.tenant import SellerData, Tenant, lock_tenants
 from models.upsert import choose_ids, insert_or, insert_or_update, insert_rows, table_of
+
+Numbered = TypeVar("Numbered", bound=SQLModel)
 
 
 class DocumentKind(StrEnum):
@@ -457,18 +459,26 @@ def save_files(session: Session, files: Mapping[int, bytes]) -> None:
 
 
 def find_document(session: Session, label: str, tenant_id: int | None = None) -> Document:
-    """Return the document with this number as it is printed.
+    """Return the document with this number as it is printed. Raises: as `find_numbered`."""
+    return find_numbered(session, Document, "label", label, tenant_id)
 
-    Raises: NotFoundError if there is none, RuleError if several tenants have one.
+
+def find_numbered(
+    session: Session, table: type[Numbered], column: str, number: str, tenant_id: int | None
+) -> Numbered:
+    """Return the row of a tenant, or of any, whose number in this column is what a person typed.
+
+    Raises: NotFoundError, if there is none; RuleError, if several tenants have one.
     """
-    query = select(Document).where(Document.label == label.strip().upper())
+    columns, noun = table_of(table).c, table_of(table).name
+    query = select(table).where(columns[column] == number.strip().upper())
     if tenant_id is not None:
-        query = query.where(Document.tenant_id == tenant_id)
+        query = query.where(columns.tenant_id == tenant_id)
     rows = session.exec(query.limit(2)).all()
     if len(rows) > 1:
-        raise RuleError(f"Several tenants have a document {label!r}; name the tenant too.")
+        raise RuleError(f"Several tenants have {noun} {number!r}; name the tenant too.")
     if not rows:
-        raise NotFoundError(f"There is no document {label!r}; `warenfluss document list` shows all.")
+        raise NotFoundError(f"There is no {noun} {number!r}; `warenfluss {noun} list` shows all.")
     return rows[0]
 
 

@@ -11,8 +11,8 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.account import Account, Mode, account_data
 from models.columns import code, instant, money, need_id, utc_now
-from models.document import SeriesKind, check_numbers, label_of, take_number
-from models.errors import NotFoundError, RuleError
+from models.document import SeriesKind, check_numbers, find_numbered, label_of, take_number
+from models.errors import RuleError
 from models.local_time import today
 from models.order import AddressRole, Order, OrderAddress, OrderLine
 from models.order_origin import OriginKind
@@ -140,19 +140,8 @@ def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderP
 
 
 def find_offer(session: Session, number: str, tenant_id: int | None = None) -> Offer:
-    """Return the offer of this number.
-
-    Raises: NotFoundError, if there is none; RuleError, if several tenants have one.
-    """
-    query = select(Offer).where(Offer.number == number.strip().upper())
-    if tenant_id is not None:
-        query = query.where(Offer.tenant_id == tenant_id)
-    rows = session.exec(query.limit(2)).all()
-    if len(rows) > 1:
-        raise RuleError(f"Several tenants have an offer {number!r}; name the tenant too.")
-    if not rows:
-        raise NotFoundError(f"There is no offer {number!r}; `warenfluss offer list` shows all.")
-    return rows[0]
+    """Return the offer of this number. Raises: as `find_numbered`."""
+    return find_numbered(session, Offer, "number", number, tenant_id)
 
 
 def find_offer_of(session: Session, order_id: int) -> Offer | None:

@@ -15,8 +15,9 @@ from models.columns import need_id, utc_now
 from models.cycle import Cycle, check_has_cycle
 from models.db import session_scope
 from models.document import DocumentSeries, resume_numbers
-from models.errors import RuleError
-from models.offer import OfferState, accept_offer, decline_offer, find_offer, make_offer
+from models.errors import NotFoundError, RuleError
+from models.local_time import today
+from models.offer import Offer, OfferState, accept_offer, decline_offer, find_offer, make_offer
 from models.order import Customer, HoldReason, Order, OrderState
 from models.order_intake import save_orders
 from models.order_mend import find_line
@@ -39,7 +40,7 @@ from models.restored import mark_restored, told_before
 from models.returns import Judged, announce_return, cancel_return, credit_return, receive_return
 from models.service import PaymentKind, save_shipping_method
 from models.shipment import ParcelData, record_shipment
-from models.tenant import Tenant
+from models.tenant import Tenant, add_tenant
 from tests.models.races import accept_by_hand, run_at_once, take_by_hand
 from tests.support.builders import (
     BILLING,
@@ -461,6 +462,23 @@ def test_an_offer_that_is_over_or_declined_is_no_order(sqlite_database: str) -> 
         decline_offer(session, other)
         with pytest.raises(RuleError, match="was declined already"):
             accept_offer(session, other)
+
+
+def test_an_offer_is_found_by_its_number_alone_if_one_tenant_has_it(sqlite_database: str) -> None:
+    number = f"AN-{YEAR}-00001"
+    with session_scope() as session:
+        open_shop(session)
+        offer = make_offer(session, own(session), asked(), today())
+        assert find_offer(session, f" {number.lower()} ").id == offer.id
+
+        other = make_account(session, need_id(add_tenant(session, "other").id), "other", OWN)
+        its = {"id": None, "tenant_id": other.tenant_id, "account_id": other.id}
+        session.add(Offer(**{**offer.model_dump(), **its}))
+        with pytest.raises(RuleError, match=f"Several tenants have offer '{number}'; name the tenant too"):
+            find_offer(session, number)
+        assert find_offer(session, number, other.tenant_id).tenant_id == other.tenant_id
+        with pytest.raises(NotFoundError, match="There is no offer 'AN-1'; `warenfluss offer list` shows"):
+            find_offer(session, "AN-1")
 
 
 def test_nobody_else_writes_into_an_own_order(sqlite_database: str) -> None:
