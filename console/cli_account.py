@@ -8,6 +8,7 @@ import typer
 
 from console.cli_output import (
     AsJson,
+    counted,
     fail,
     need_database,
     new_app,
@@ -108,7 +109,7 @@ def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="[draft|tes
     removed = in_transaction(lambda session: set_mode(session, get_account(session, name), new_mode))
     say(
         f"Account {name!r} is {new_mode.value}."
-        + (f" {removed} trial orders were removed." if removed else "")
+        + (f" {counted(removed, 'trial order')} removed." if removed else "")
     )
     _deploy(name)
 

@@ -12,6 +12,7 @@ from console.cli_output import (
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     need_database,
     new_app,
     print_json,
@@ -62,7 +63,7 @@ def show_all(
     columns = ("sku", "title", "kind", "gtin", "price", "currency", "on_hand", "available", "active")
     print_table(columns, [[row[column] for column in columns] for row in rows])
     if len(rows) < count:
-        say(f"{len(rows)} of {count} articles; --limit 0 shows all.")
+        say(f"{len(rows)} of {counted(count, 'article')}; --limit 0 shows all.")
 
 
 @app.command("show")
@@ -112,7 +113,7 @@ def export_sheet(
     from tasks.spreadsheets import export_articles
 
     count = export_articles(file, tenant, german=german)
-    say(f"{count} articles were written to {file}.")
+    say(f"{counted(count, 'article')} written to {file}.")
 
 
 def _rematch(tenant_id: int) -> None:
@@ -126,7 +127,7 @@ def _rematch(tenant_id: int) -> None:
     for account in accounts:
         found = in_transaction(partial(rematch_lines, account=account_data(account), rules=rules))
         if found:
-            say(f"{found} waiting lines of account {account.name!r} found their article.")
+            say(f"{counted(found, 'waiting line')} of account {account.name!r} found an article.")
 
 
 def _rows(

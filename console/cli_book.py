@@ -9,6 +9,7 @@ from console.cli_output import (
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     most_rows,
     need_database,
     new_app,
@@ -79,7 +80,7 @@ def export(
     need_database()
     rows = export_books(file, _tenant_id(tenant), parse_day(since), parse_day(until), german=german)
     print_table(SUMS, [[row[name] for name in SUMS] for row in sums_of(rows)])
-    say(f"{len(rows)} rows of bookings were written to {file}.")
+    say(f"{counted(len(rows), 'row')} of bookings written to {file}.")
 
 
 @app.command("fill")
@@ -88,7 +89,7 @@ def fill() -> None:
     from tasks.books import fill_books
 
     need_database()
-    say(f"{fill_books()} documents and payments were booked.")
+    say(f"Documents and payments booked: {fill_books()}.")
 
 
 def _tenant_id(name: str | None) -> int:

@@ -12,6 +12,7 @@ from console.cli_output import (
     AsJson,
     TenantOption,
     as_plain,
+    counted,
     need_database,
     new_app,
     print_json,
@@ -88,8 +89,8 @@ def export(
             archive.writestr(path, content)
     with appearing(file) as part:
         part.write_bytes(packed.getvalue())
-    count = sum(len(found) for found in rows.values())
-    say(f"{count} records and {len(files)} files were written to {file}; only you can read it.")
+    records = counted(sum(len(found) for found in rows.values()), "record")
+    say(f"{records} and {counted(len(files), 'file')} written to {file}; only you can read it.")
 
 
 @app.command("erase")
@@ -118,8 +119,8 @@ def erase(
     found = in_transaction(lambda session: erase_person(session, pick_tenant(session, tenant), person))
     if yes:
         _tell(found, as_json=as_json)
-    gone = sum(not row.kept and not row.anonymous for row in found.orders)
-    say(f"{gone} orders were made anonymous; those that are kept for now go by themselves when they end.")
+    gone = counted(sum(not row.kept and not row.anonymous for row in found.orders), "order")
+    say(f"{gone} made anonymous; those that are kept for now go by themselves when they end.")
     say("Backups hold the data until they are thrown away; docs/retention.md says what a restore needs.")
 
 
@@ -170,11 +171,11 @@ def _tell(found: Any, *, as_json: bool) -> None:
     if found.letters:
         lasts = set(found.letters.values())
         until = None if None in lasts else max(lasts)
-        say(f"{len(found.letters)} mails are kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
+        mails = counted(len(found.letters), "mail")
+        say(f"{mails} kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
     if found.bookings:
-        say(
-            f"What came with {found.bookings} payments is kept {_until(found.bookings_until)} with the books."
-        )
+        payments = counted(found.bookings, "payment")
+        say(f"What came with {payments} is kept {_until(found.bookings_until)} with the books.")
 
 
 def _until(day: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from console.cli_output import fail, new_app, say
+from console.cli_output import counted, fail, new_app, say
 from models import db
 from models.errors import RuleError
 
@@ -39,7 +39,7 @@ def downgrade(
         _refuse(schema)
     losses = db.find_losses(revision)
     if losses and not yes:
-        named = ", ".join(f"{name} ({count} rows)" for name, count in sorted(losses.items()))
+        named = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in sorted(losses.items()))
         raise RuleError(f"This would be lost: {named}. Make a backup, then --yes takes it back all the same.")
     db.downgrade(revision)
     say(f"The database was taken back to revision {revision}.")
@@ -88,7 +88,7 @@ def restore(
             f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."
         )
     if erased:
-        say(f"{len(erased)} orders of buyers who asked for erasure are made anonymous again.")
+        say(f"{counted(len(erased), 'order')} of buyers who asked for erasure made anonymous again.")
     say("docs/backup.md says what a person must look after now.")
 
 

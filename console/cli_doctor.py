@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.cli_output import AsJson, new_command, print_json_list, say, show_cell
+from console.cli_output import AsJson, counted, new_command, print_json_list, say, show_cell
 from models import db
 from models.account import OWN, Mode, account_data, list_accounts
 from models.alarm import list_alarms
@@ -102,14 +102,14 @@ def _examine_mail(settings: Settings, *, is_live: bool) -> Iterator[Finding]:
         yield Finding(
             False,
             "mail",
-            f"{given_up} mails to buyers were given up.",
+            f"{counted(given_up, 'mail')} to buyers given up.",
             "`warenfluss mail list --state given_up` says why; `warenfluss mail retry` tries them again.",
         )
     if backlog.oldest_at is not None and utc_now() - backlog.oldest_at > MAIL_PATIENCE:
         yield Finding(
             True,
             "mail",
-            f"{backlog.waiting} mails wait, the oldest since {show_cell(backlog.oldest_at)}.",
+            f"{counted(backlog.waiting, 'mail')} waiting, the oldest since {show_cell(backlog.oldest_at)}.",
             backlog.error or "`warenfluss up` delivers them while it runs.",
         )
 
@@ -199,28 +199,28 @@ def _examine_accounts() -> Iterator[Finding]:
             yield Finding(
                 True,
                 name,
-                f"{status.parked} changes were refused by the channel, or tried too often.",
+                f"{counted(status.parked, 'change')} refused by the channel, or tried too often.",
                 "`warenfluss outbound list --state parked` says why; then `warenfluss outbound retry`.",
             )
         if status.differences:
             yield Finding(
                 True,
                 name,
-                f"{status.differences} differences stand between the channel and this database.",
+                f"{counted(status.differences, 'difference')} between the channel and this database.",
                 f"`warenfluss reconcile list --account {name}` shows them, each with what mends it.",
             )
         if status.set_aside:
             yield Finding(
                 False,
                 name,
-                f"{status.set_aside} records are set aside.",
+                f"{counted(status.set_aside, 'record')} set aside.",
                 "`warenfluss aside list` says why; `warenfluss aside retry` fetches one again.",
             )
         if status.held_orders:
             yield Finding(
                 False,
                 name,
-                f"{status.held_orders} orders are held.",
+                f"{counted(status.held_orders, 'order')} held.",
                 "`warenfluss order list --held` shows them, `warenfluss match list` those without article.",
             )
 

@@ -8,6 +8,7 @@ import typer
 from console.cli_output import (
     AccountOption,
     AsJson,
+    counted,
     need_database,
     new_app,
     parse_parts,
@@ -113,7 +114,7 @@ def resolve(
     number, others, reasons = in_transaction(step)
     say(
         f"Line {line} of order {number} stands for {', '.join(skus)}."
-        + (f" {others} other lines found their article by it." if others else "")
+        + (f" {counted(others, 'other line')} found an article by it." if others else "")
         + (f" The order is still held: {', '.join(sorted(reasons))}." if reasons else "")
     )
 
@@ -129,4 +130,4 @@ def retry(account: AccountOption = None) -> None:
         in_transaction(partial(rematch_lines, account=account_data(row), rules=rules[row.id]))
         for row in accounts
     )
-    say(f"{found} lines found their article.")
+    say(f"{counted(found, 'line')} found an article.")

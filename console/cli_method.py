@@ -8,6 +8,7 @@ from console.cli_output import (
     AccountOption,
     AsJson,
     TenantOption,
+    counted,
     need_database,
     new_app,
     parse_pairs,
@@ -73,7 +74,7 @@ def map_one(
         return apply_mapping(session, row, kind, code)
 
     count = in_transaction(step)
-    say(f"{code} means {meaning or 'nothing'} now; {count} orders were checked again.")
+    say(f"{code} means {meaning or 'nothing'} now; {counted(count, 'order')} checked again.")
 
 
 @app.command("ways")

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from console.cli_output import (
+    STATES,
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     most_rows,
     need_database,
     new_app,
@@ -106,14 +108,12 @@ def draw(
         paper = offer_paper(session, _find(session, number, tenant), language=language or "")
         logos = find_logos(session, [paper.seller.logo])
     pages = write_pdf(output, [render_paper(paper, logos)])
-    say(f"{pages} pages were written to {output}.")
+    say(f"{counted(pages, 'page')} written to {output}.")
 
 
 @app.command("list")
 def show_all(
-    states: Annotated[
-        list[OfferState] | None, typer.Option("--state", help="Only in this state; repeatable.")
-    ] = None,
+    states: Annotated[list[OfferState] | None, STATES] = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:

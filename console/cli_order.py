@@ -8,11 +8,13 @@ import typer
 
 from console import cli_order_goods, cli_order_money
 from console.cli_output import (
+    STATES,
     TABLE_LIMIT,
     AccountOption,
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     need_database,
     new_app,
     parse_month,
@@ -42,7 +44,7 @@ from models.tenant import pick_tenant
 app = new_app("What buyers bought.")
 apps = {"order": app}
 
-States = Annotated[list[OrderState] | None, typer.Option("--state", help="Only in this state; repeatable.")]
+States = Annotated[list[OrderState] | None, STATES]
 Held = Annotated[bool, typer.Option("--held", help="Only orders that wait for a person.")]
 Reasons = Annotated[
     list[HoldReason] | None, typer.Option("--hold", help="Only held for this reason; repeatable.")
@@ -119,7 +121,7 @@ def show_all(
         ],
     )
     if len(rows) < count:
-        say(f"{len(rows)} of {count} orders; --limit 0 shows all.")
+        say(f"{len(rows)} of {counted(count, 'order')}; --limit 0 shows all.")
 
 
 @app.command("show")
@@ -284,7 +286,7 @@ def export(
         rows = list(_sheet_rows(session, wanted, addresses))
     columns = (*ORDER_COLUMNS, *ORDER_ADDRESS_COLUMNS) if addresses else ORDER_COLUMNS
     write_sheet(file, columns, rows, german=german)
-    say(f"{len(rows)} lines of orders were written to {file}.")
+    say(f"{counted(len(rows), 'line')} of orders written to {file}.")
 
 
 for commands in (cli_order_goods.app, cli_order_money.app):

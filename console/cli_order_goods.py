@@ -9,6 +9,7 @@ import typer
 from console.cli_output import (
     AccountOption,
     TenantOption,
+    counted,
     need_database,
     new_app,
     parse_day,
@@ -200,7 +201,8 @@ def ship(
             raise done
         mates = ", ".join(names_of_mates(session, order))
         with_it = f" With it left {mates}." if mates else ""
-        return f"Order {order.external_id}: {len(parcels)} parcels booked, now {order.state}.{with_it}"
+        booked = counted(len(parcels), "parcel")
+        return f"Order {order.external_id}: {booked} booked, now {order.state}.{with_it}"
 
     say(with_order(number, account, step))
 

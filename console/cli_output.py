@@ -18,6 +18,7 @@ LONGEST_CELL = 60
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 TenantOption = Annotated[str | None, typer.Option("--tenant", help="Needed if there are several tenants.")]
+STATES = typer.Option("--state", help="Only in this state; repeatable.")
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only of this account.")]
 LimitOption = Annotated[
     int | None,
@@ -55,6 +56,11 @@ def new_command(function: Callable[..., None]) -> typer.Typer:
 def say(text: str) -> None:
     """Tell a person something; it never mixes with what a program reads."""
     typer.echo(text, err=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return how many there are of something: "1 order", "2 orders"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def fail(text: str) -> typer.Exit:
@@ -234,6 +240,6 @@ def print_sheet_report(
             [(row.row, getattr(row, of), row.outcome, row.reason) for row in changed],
         )
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome}" for outcome in SheetOutcome)
-    say(f"{'Would be: ' if dry_run else ''}{counts} of {len(rows)} rows.")
+    say(f"{'Would be: ' if dry_run else ''}{counts} of {counted(len(rows), 'row')}.")
     if any(row.outcome is SheetOutcome.refused for row in rows):
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli_output import AccountOption, fail, need_database, new_command, parse_day, say
+from console.cli_output import AccountOption, counted, fail, need_database, new_command, parse_day, say
 from models.account import get_account
 from models.columns import need_id
 from models.db import read_scope
@@ -58,7 +58,7 @@ def paper(
         say(f"{number}: signs that the font lacks are printed as “?”.")
     if pages == 0:
         raise fail("Nothing was drawn.")
-    say(f"{pages} pages were written to {output}.")
+    say(f"{counted(pages, 'page')} written to {output}.")
     if drawing.refused:
         raise typer.Exit(1)
 

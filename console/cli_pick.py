@@ -13,6 +13,7 @@ from console.cli_output import (
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     most_rows,
     need_database,
     new_app,
@@ -125,7 +126,7 @@ def show(
     if as_json:
         print_json(asdict(sheet) | {"outcome": asdict(result)})
         return
-    say(f"Pick list {number}, {sheet.mode}, {sheet.state}: {len(sheet.orders)} orders.")
+    say(f"Pick list {number}, {sheet.mode}, {sheet.state}: {counted(len(sheet.orders), 'order')}.")
     if by_order:
         print_table(("order", "box", "sku", "title", "quantity", "picked"), _by_order(sheet))
     else:
@@ -161,7 +162,7 @@ def print_list(
     with read_scope() as session:
         papers = walk_papers(session, number, language=language or "")
     pages = write_pdf(output, (render_paper(paper) for paper in papers))
-    say(f"{pages} pages were written to {output}.")
+    say(f"{counted(pages, 'page')} written to {output}.")
 
 
 def _by_order(sheet: PickSheet) -> list[list[object]]:
@@ -231,9 +232,9 @@ def short(
     result = in_transaction(lambda session: report_short(session, number, code, missing))
     for notice in result.notices:
         say(f"!!  {notice}")
-    say(f"{result.sku}: {result.missing} are missing, stock was corrected by {-result.written_off}.")
+    say(f"{result.sku}: {result.missing} missing, stock was corrected by {-result.written_off}.")
     if result.elsewhere:
-        say(f"{result.elsewhere} units are to be taken elsewhere: `warenfluss pick show {number}`.")
+        say(f"{counted(result.elsewhere, 'unit')} to be taken elsewhere: `warenfluss pick show {number}`.")
     if result.short:
         say(f"These orders wait for stock: {', '.join(result.short)}.")
 

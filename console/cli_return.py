@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from console.cli_output import (
+    STATES,
     AccountOption,
     AsJson,
     LimitOption,
@@ -188,9 +189,7 @@ def cancel(number: ReturnNumber) -> None:
 
 @app.command("list")
 def show_all(
-    states: Annotated[
-        list[ReturnState] | None, typer.Option("--state", help="Only in this state; repeatable.")
-    ] = None,
+    states: Annotated[list[ReturnState] | None, STATES] = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,6 +11,7 @@ from console.cli_output import (
     AsJson,
     LimitOption,
     TenantOption,
+    counted,
     need_database,
     new_app,
     print_json_list,
@@ -189,7 +190,7 @@ def export_sheet(
     from tasks.spreadsheets import export_stock
 
     count = export_stock(file, tenant, german=german)
-    say(f"{count} rows of stock were written to {file}.")
+    say(f"{counted(count, 'row')} of stock written to {file}.")
 
 
 def _rows(session: Any, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:

@@ -258,7 +258,7 @@ def test_a_downgrade_says_what_it_would_lose(database: str) -> None:
         shop = make_shop(session)
         take_in(session, shop, make_order("O-1", make_line("1", "MUG")))
 
-    with pytest.raises(RuleError, match=r"sales_order \(1 rows\)"):
+    with pytest.raises(RuleError, match=r"sales_order \(1 row\)"):
         cli_db.downgrade("base", yes=False)
 
     with session_scope() as session:

@@ -56,7 +56,7 @@ def test_an_export_has_every_record_and_prints_the_sums(sqlite_database: str, tm
     exported = call("book", "export", str(file), "--german")
 
     assert exported.exit_code == 0, exported.stderr
-    assert "3 rows of bookings were written" in exported.stderr
+    assert "3 rows of bookings written" in exported.stderr
     assert [each.split() for each in exported.stdout.splitlines()[1:]] == [
         ["EUR", "invoice", "domestic", "DE", "19.00", "1", "16.64", "3.16", "19.80"],
         ["EUR", "invoice", "domestic", "DE", "7.00", "1", "10.00", "0.70", "10.70"],

@@ -98,7 +98,7 @@ def test_a_buyer_gets_all_that_is_known_of_him(database: str, tmp_path: Path) ->
     said = call("buyer", "export", MAIL, str(file))
 
     assert said.exit_code == 0, said.stderr
-    assert "2 files were written" in said.stderr
+    assert "2 files written" in said.stderr
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with zipfile.ZipFile(file) as archive:
         data = json.loads(archive.read("buyer.json"))
@@ -122,13 +122,13 @@ def test_a_buyer_who_wants_to_be_forgotten(sqlite_database: str, tmp_path: Path)
 
     shown = call("buyer", "erase", MAIL, "--dry-run")
     assert f"{label} is kept until {last}-12-31" in shown.stderr
-    assert f"1 mails are kept until {last - 2}-12-31" in shown.stderr
+    assert f"1 mail kept until {last - 2}-12-31" in shown.stderr
     assert call("buyer", "erase", MAIL, given="n\n").exit_code == 1
     assert names(MAIL) == {"1": "goes", "2": "kept: it is under way"}
 
     done = call("buyer", "erase", MAIL, "--yes")
     assert done.exit_code == 0, done.stderr
-    assert "1 orders were made anonymous" in done.stderr
+    assert "1 order made anonymous" in done.stderr
     assert names("2") == {"1": "anonymous", "2": "kept: it is under way"}
     assert names("3") == {"3": "kept: it is under way"}
     erased = read("buyer", "erased")

@@ -62,7 +62,7 @@ def test_slips_of_many_orders_stand_in_one_file(shop: None, tmp_path: Path) -> N
         "There is no order 'nix'.",
         "Order 102 is held (stock_short); settle that first.",
         "101: signs that the font lacks are printed as “?”.",
-        f"2 pages were written to {file}.",
+        f"2 pages written to {file}.",
     ]
     first, second = pages(file)
     assert "Lieferschein M-100" in first

@@ -112,7 +112,7 @@ def test_a_walk_with_boxes(sqlite_database: str) -> None:
     assert call("pick", "undo", "1").stderr.startswith("MUG: 1 from box 2 (order 2) taken back, 2 of 3")
     short = call("pick", "short", "1", "MUG")
     assert short.stderr.splitlines() == [
-        "MUG: 1 are missing, stock was corrected by -3.",
+        "MUG: 1 missing, stock was corrected by -3.",
         "These orders wait for stock: 2.",
     ]
     assert "1 units of pick list 1 are still to be taken" in refused("pick", "close", "1")
