@@ -106,7 +106,7 @@ def parse_amount(text: str) -> Decimal:
         value = Decimal(text.replace(",", "."))
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is no amount; write 12.50.") from None
-    if not value.is_finite() or value != round(value, 4) or abs(value) >= 10**12:
+    if not value.is_finite() or abs(value) >= 10**12 or value != round(value, 4):
         raise typer.BadParameter(f"{text!r} is no amount of money.")
     return value
 
