@@ -1,6 +1,7 @@
 """The database: one engine for each address, sessions that commit on leaving, and migrations."""
 
 import random
+import select
 import sqlite3
 import sys
 import threading
@@ -8,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
@@ -29,6 +31,8 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS = 30
 """How long a lock is waited for, on both databases."""
+FRESH_SECONDS = 5
+"""A connection that was in use so shortly before is taken to be alive."""
 RETRY_SECONDS = (0.05, 0.2, 1.0)
 MIGRATION_TRIES = 30
 GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
@@ -64,9 +68,11 @@ def dispose() -> None:
 def _make_engine(url: str) -> Engine:
     # Parameters hold buyers' data, so database errors must not print them.
     if make_url(url).get_backend_name() != "sqlite":
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = create_engine(url, hide_parameters=True)
         event.listen(engine, "handle_error", _quote_no_row)
         event.listen(engine, "connect", _prepare_postgres)
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_check_alive, engine))
         return engine
     file = make_url(url).database
     if file:
@@ -88,6 +94,30 @@ def _prepare_postgres(connection: Any, _entry: ConnectionPoolEntry) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
     connection.commit()
+
+
+def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["used_at"] = time.monotonic()
+
+
+def _check_alive(engine: Engine, connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """Let the pool begin anew if the server ended a connection meanwhile.
+
+    One that was in use a moment ago is not asked, unless something waits to be read from it: the server says
+    farewell. To ask each time, as the pool would by itself, is a way there and back for every transaction.
+    """
+    used_at = entry.info.get("used_at")
+    if used_at is None:
+        return
+    if time.monotonic() - used_at < FRESH_SECONDS:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if not poll.poll(0):
+            return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        raise InvalidatePoolError from None
 
 
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 from pydantic import Field as RecordField
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, bindparam, delete
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, and_, bindparam, delete, or_
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -217,18 +217,29 @@ class Scanned(NamedTuple):
 
 
 _NUMBERS, _ARTICLES = table_of(ArticleNumber), table_of(Article)
-_SCANNED = (
-    sqlalchemy_select(
-        _NUMBERS.c.kind, _NUMBERS.c.value, _ARTICLES.c.id, _ARTICLES.c.sku, _ARTICLES.c.kind.label("sort")
-    )
-    .join_from(_NUMBERS, _ARTICLES, _ARTICLES.c.id == _NUMBERS.c.article_id)
-    .where(
-        _NUMBERS.c.tenant_id == bindparam("tenant"),
-        _NUMBERS.c.kind.in_([NumberKind.sku, NumberKind.gtin]),
-        _NUMBERS.c.loose == bindparam("loose"),
-        _ARTICLES.c.kind != ArticleKind.parent,
-    )
+SCANNED_NUMBER = and_(
+    or_(_NUMBERS.c.kind == NumberKind.sku, _NUMBERS.c.kind == NumberKind.gtin),
+    _NUMBERS.c.loose == bindparam("loose"),
 )
+"""Joins what may be meant by a code, whose `scan_key` is the parameter."""
+SCANNED_ARTICLE = and_(_ARTICLES.c.id == _NUMBERS.c.article_id, _ARTICLES.c.kind != ArticleKind.parent)
+SCANNED_COLUMNS = (
+    _NUMBERS.c.kind,
+    _NUMBERS.c.value,
+    _ARTICLES.c.id.label("article_id"),
+    _ARTICLES.c.sku,
+    _ARTICLES.c.kind.label("article_kind"),
+)
+_SCANNED = (
+    sqlalchemy_select(*SCANNED_COLUMNS)
+    .join_from(_NUMBERS, _ARTICLES, SCANNED_ARTICLE)
+    .where(_NUMBERS.c.tenant_id == bindparam("tenant"), SCANNED_NUMBER)
+)
+
+
+def scan_key(code: str) -> str:
+    """Return by what numbers are looked up that a code may mean; empty if it means none."""
+    return loose_form(code) if len(code) <= LONGEST_SCAN else ""
 
 
 def find_scanned(session: Session, tenant_id: int, code: str) -> list[Scanned]:
@@ -236,16 +247,21 @@ def find_scanned(session: Session, tenant_id: int, code: str) -> list[Scanned]:
 
     Blanks and the zeros before a GTIN do not count; capitals only where a SKU is spelled so.
     """
-    loose = loose_form(code[:LONGEST_SCAN])
-    if not loose or len(code) > LONGEST_SCAN:
+    wanted = {"tenant": tenant_id, "loose": scan_key(code)}
+    return choose_scanned(session.connection().execute(_SCANNED, wanted).all(), code)
+
+
+def choose_scanned(rows: Sequence[Any], code: str) -> list[Scanned]:
+    """Return of rows with `SCANNED_COLUMNS` the articles that a code means, as `find_scanned` does."""
+    if not scan_key(code):
         return []
-    rows = session.connection().execute(_SCANNED, {"tenant": tenant_id, "loose": loose}).all()
     for rules in SCAN_RULES:
         found = {
-            Scanned(article_id, sku, article_kind)
-            for kind, value, article_id, sku, article_kind in rows
+            Scanned(row.article_id, row.sku, row.article_kind)
+            for row in rows
+            if row.article_id is not None
             for rule in rules
-            if NUMBER_KINDS[rule.by] is kind and rule.normal(value) == rule.normal(code)
+            if NUMBER_KINDS[rule.by] is row.kind and rule.normal(row.value) == rule.normal(code)
         }
         if found:
             return sorted(found)

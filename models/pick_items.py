@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, or_, update
+from sqlalchemy import Insert, Select, Update, and_, bindparam, func, or_, update
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
@@ -41,7 +41,7 @@ from models.pick_list import (
 )
 from models.stock import Allocation, StockLevel, Warehouse
 from models.tenant import lock_of, take_lock
-from models.upsert import insert_rows, table_of, update_rows
+from models.upsert import insert_rows, table_of, update_rows, write_together
 
 PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
 """Holds with which what is promised to an order may be picked."""
@@ -323,64 +323,81 @@ class Taken(NamedTuple):
 _ITEMS, _PROMISES = table_of(PickItem), table_of(Allocation)
 _LEVELS, _LINES = table_of(StockLevel), table_of(OrderLine)
 # Made once: to put statements together takes longer than the database needs for them.
-_COUNT_ITEM = (
-    update(_ITEMS).where(_ITEMS.c.id == bindparam("item")).values(picked=_ITEMS.c.picked + bindparam("units"))
+PROMISED_COLUMNS = (
+    _LINES.c.id.label("line_id"),
+    _LINES.c.allocated,
+    _PROMISES.c.level_id.label("promised_at"),
+    _LEVELS.c.article_id.label("promised_article"),
+    _PROMISES.c.quantity.label("promised"),
+    _PROMISES.c.picked.label("ready"),
 )
-_COUNT_PROMISE = (
+
+
+def join_promises(query: Select[Any]) -> Select[Any]:
+    """Join what is promised to the lines of a query, a row for each promise, with `PROMISED_COLUMNS`."""
+    return (
+        query.add_columns(*PROMISED_COLUMNS)
+        .outerjoin(_PROMISES, _PROMISES.c.order_line_id == _LINES.c.id)
+        .outerjoin(_LEVELS, _LEVELS.c.id == _PROMISES.c.level_id)
+    )
+
+
+_PROMISED = join_promises(sqlalchemy_select().select_from(_LINES))
+COUNT = (
     update(_PROMISES)
     .where(_PROMISES.c.order_line_id == bindparam("line"), _PROMISES.c.level_id == bindparam("level"))
-    .values(picked=_PROMISES.c.picked + bindparam("units"))
+    .values(picked=_PROMISES.c.picked + bindparam("units")),
+    update(_LINES).where(_LINES.c.id == bindparam("line")).values(picked=bindparam("ready")),
+    update(_ITEMS)
+    .where(_ITEMS.c.id == bindparam("item"))
+    .values(picked=_ITEMS.c.picked + bindparam("units")),
 )
-_PROMISED = (
-    sqlalchemy_select(
-        _LINES.c.id,
-        _LINES.c.allocated,
-        _PROMISES.c.level_id,
-        _LEVELS.c.article_id,
-        _PROMISES.c.quantity,
-        _PROMISES.c.picked,
-    )
-    .select_from(_LINES)
-    .outerjoin(_PROMISES, _PROMISES.c.order_line_id == _LINES.c.id)
-    .outerjoin(_LEVELS, _LEVELS.c.id == _PROMISES.c.level_id)
-)
-_COUNT_LINE = update(_LINES).where(_LINES.c.id == bindparam("line")).values(picked=bindparam("ready"))
+"""Counts a unit of an item, with the parameters of `counts_of`."""
+
+
+def counts_of(parts: Sequence[Taken], promised: Iterable[Any]) -> list[dict[str, int]]:
+    """Return for each part what `COUNT` writes; `promised` are rows with `PROMISED_COLUMNS` of all lines."""
+    counted: dict[tuple[int, int], int] = defaultdict(int)
+    for part in parts:
+        counted[part.line_id, part.level_id] += part.units
+    allocated: dict[int, int] = {}
+    rows: dict[int, dict[int, tuple[int, int, int]]] = defaultdict(dict)
+    for row in promised:
+        allocated[row.line_id] = row.allocated
+        if (level_id := row.promised_at) is not None:
+            now = row.ready + counted.get((row.line_id, level_id), 0)
+            rows[row.line_id][level_id] = row.promised_article, row.promised, now
+    ready = {line_id: whole_units(rows[line_id].values(), units) for line_id, units in allocated.items()}
+    return [
+        {
+            "item": part.item_id,
+            "line": part.line_id,
+            "level": part.level_id,
+            "units": part.units,
+            "ready": ready[part.line_id],
+        }
+        for part in parts
+    ]
 
 
 def count_units(session: Session, parts: Sequence[Taken]) -> None:
     """Count units of items up or down, and with them what lies ready of their lines."""
     if not parts:
         return
-    counted: dict[tuple[int, int], int] = defaultdict(int)
-    for part in parts:
-        counted[part.line_id, part.level_id] += part.units
     session.flush()
-    connection = session.connection()
-    ready: dict[int, int] = {}
-    promised: set[tuple[int, int]] = set()
-    for batch in in_batches(sorted({part.line_id for part in parts})):
-        lines: dict[int, int] = {}
-        rows: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for line_id, allocated, level_id, article_id, quantity, picked in connection.execute(
-            _PROMISED.where(among(_LINES.c.id, batch))
-        ):
-            lines[line_id] = allocated
-            if level_id is not None:
-                promised.add((line_id, level_id))
-                now = picked + counted.get((line_id, level_id), 0)
-                rows[line_id].append((article_id, quantity, now))
-        ready |= {line_id: whole_units(rows[line_id], allocated) for line_id, allocated in lines.items()}
-    if promised & set(counted):
-        connection.execute(
-            _COUNT_PROMISE,
-            [
-                {"line": line_id, "level": level_id, "units": units}
-                for (line_id, level_id), units in sorted(counted.items())
-                if (line_id, level_id) in promised
-            ],
-        )
-    connection.execute(_COUNT_LINE, [{"line": line_id, "ready": units} for line_id, units in ready.items()])
-    connection.execute(_COUNT_ITEM, [{"item": part.item_id, "units": part.units} for part in parts])
+    promised = [
+        row
+        for batch in in_batches(sorted({part.line_id for part in parts}))
+        for row in session.connection().execute(_PROMISED.where(among(_LINES.c.id, batch)))
+    ]
+    write_counts(session, COUNT, counts_of(parts, promised))
+
+
+def write_counts(
+    session: Session, writes: tuple[Update | Insert, ...], counts: Sequence[Mapping[str, int]]
+) -> None:
+    """Carry out `COUNT`, and what else goes with it."""
+    write_together(session, writes, counts)
     # What the session holds of these rows was read before.
     for row in session.identity_map.values():
         if isinstance(row, (PickItem, Allocation, OrderLine)):

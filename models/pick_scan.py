@@ -8,18 +8,28 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, func, or_, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, insert, or_, update
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.among import among
-from models.article import ArticleKind
+from models.article import Article, ArticleKind, ArticleNumber
 from models.article_list import skus_by_id
 from models.columns import MAX_COUNT, need_id
 from models.errors import RuleError
-from models.matching import LONGEST_SCAN, Scanned, find_scanned
+from models.matching import (
+    LONGEST_SCAN,
+    SCANNED_ARTICLE,
+    SCANNED_COLUMNS,
+    SCANNED_NUMBER,
+    Scanned,
+    choose_scanned,
+    find_scanned,
+    scan_key,
+)
 from models.order import SHORTAGES, Hold, Order, OrderEvent, OrderLine, OrderState
 from models.pick_items import (
+    COUNT,
     PICKED_ALL_THE_SAME,
     PutBack,
     Refusal,
@@ -28,18 +38,21 @@ from models.pick_items import (
     add_items,
     check_open,
     count_units,
+    counts_of,
     find_stops,
+    join_promises,
     lock_open,
-    lock_owner,
     numbers_of,
     pick_event,
     settle_stops,
     unknown_list,
+    write_counts,
 )
 from models.pick_list import ON_LIST, PickItem, PickList, PickOrder, PickScan
 from models.promises import allocate, serve_waiting
 from models.stock import Allocation, StockLevel
 from models.stock_moves import write_off_missing
+from models.tenant import Tenant, locking
 from models.upsert import insert_rows, table_of
 
 SHOWN = 40
@@ -101,20 +114,25 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     Raises: ScanError, if the code is unknown, ambiguous or of no article here, if so many are not wanted any
     more, or if the list has ended; then nothing is changed.
     """
-    tenant_id, scans, is_noted = _begin_scan(session, list_id)
+    session.flush()
+    connection = session.connection()
+    asked = {"list": list_id if 0 < list_id <= MAX_COUNT else 0, "loose": scan_key(code)}
+    meant = connection.execute(_OPEN, asked).all()
+    if not meant:
+        raise unknown_list(list_id)
+    check_open(list_id, meant[0].state)
     if not 1 <= quantity <= MAX_COUNT:
         raise ScanError(Refusal.surplus, f"{quantity} is no number of units.")
-    found = _find(session, tenant_id, code)
+    found = _need(code, choose_scanned(meant, code))
     # Of one alone its items say whether it is on the list.
     article_id, sku = _narrow(session, list_id, code, found) if len(found) > 1 else found[0][:2]
-    noted, stops = _noted(session, list_id) if is_noted else ([], {})
-    connection = session.connection()
-    while True:
-        wanted = {"list": list_id, "article": article_id, "stops": list(stops), "most": quantity}
-        items = connection.execute(_NEXT, wanted).all()
-        if not (stopped := {item.order_id for item in items if item.stops}):
-            break
+    wanted = {"list": list_id, "article": article_id, "most": quantity}
+    rows = connection.execute(_NEXT, wanted).all()
+    noted, stops = _noted(session, list_id) if not rows or rows[0].is_noted else ([], {})
+    while stopped := {row.order_id for row in rows if row.stops}:
         stops |= find_stops(session, sorted(stopped))
+        rows = connection.execute(_NEXT_BESIDE, {**wanted, "stops": list(stops)}).all()
+    items = list({row.id: row for row in rows}.values())
     there = sum(item.left for item in items)
     if there < quantity:
         _narrow(session, list_id, code, found)
@@ -125,42 +143,26 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     rest = quantity
     for item in items:
         units = min(rest, item.left)
-        parts.append(Taken(item.id, item.order_line_id, item.level_id, units))
+        parts.append(Taken(item.id, item.line_id, item.level_id, units))
         portions.append(Portion(item.external_id, item.box, units))
         rest -= units
         if not rest:
             break
-    count_units(session, parts)
-    number = scans + 1
-    connection.execute(_NUMBER, {"list": list_id, "number": number})
-    insert_rows(
-        session,
-        PickScan,
-        [
-            {
-                "pick_list_id": list_id,
-                "number": number,
-                "pick_item_id": part.item_id,
-                "quantity": part.units,
-            }
-            for part in parts
-        ],
+    number = meant[0].scans + 1
+    scanned = {"list": list_id, "scan": number}
+    write_counts(session, _COUNT_SCAN, [{**count, **scanned} for count in counts_of(parts, rows)])
+    if noted or stops:
+        return _result(session, list_id, number, article_id, sku, portions, notices)
+    done = sum(part.units == item.left for part, item in zip(parts, items, strict=False))
+    return ScanResult(
+        number=number,
+        sku=sku,
+        portions=portions,
+        picked=int(items[0].picked) + quantity,
+        asked=int(items[0].asked),
+        is_complete=items[0].open == done,
+        notices=notices,
     )
-    return _result(session, list_id, number, article_id, sku, portions, notices)
-
-
-def _begin_scan(session: Session, list_id: int) -> tuple[int, int, bool]:
-    """Return a list's tenant, locked, the number of its last scan, and whether it has orders that are noted.
-
-    Raises: NotFoundError, ScanError, if it has ended.
-    """
-    lock_owner(session, list_id)
-    asked = {"list": list_id if list_id <= MAX_COUNT else 0}
-    row = session.connection().execute(_OPEN, asked).one_or_none()
-    if row is None:
-        raise unknown_list(list_id)
-    check_open(list_id, row.state)
-    return row.tenant_id, row.scans, row.is_noted
 
 
 def undo(session: Session, list_id: int, *, number: int | None = None, code: str = "") -> ScanResult:
@@ -307,7 +309,8 @@ def _count_ready(session: Session, list_id: int, line_ids: Collection[int]) -> C
 
 def _identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:
     """Return the article of a list that a code means, and its SKU. Raises: ScanError."""
-    return _narrow(session, need_id(pick_list.id), code, _find(session, pick_list.tenant_id, code))
+    found = _need(code, find_scanned(session, pick_list.tenant_id, code))
+    return _narrow(session, need_id(pick_list.id), code, found)
 
 
 def _show(code: str) -> str:
@@ -315,11 +318,10 @@ def _show(code: str) -> str:
     return f"{shown[:SHOWN]}…" if len(code) > SHOWN else shown
 
 
-def _find(session: Session, tenant_id: int, code: str) -> list[Scanned]:
+def _need(code: str, found: list[Scanned]) -> list[Scanned]:
     """Return the articles that a code may mean. Raises: ScanError, if there are none."""
     if len(code) > LONGEST_SCAN:
         raise ScanError(Refusal.unknown, f"{_show(code)!r} is too long for a SKU or GTIN.")
-    found = find_scanned(session, tenant_id, code)
     if not found:
         raise ScanError(Refusal.unknown, f"{_show(code)!r} is no SKU or GTIN of an article.")
     return found
@@ -346,49 +348,88 @@ def _narrow(session: Session, list_id: int, code: str, found: Sequence[Scanned])
 
 
 _LISTS, _ON, _ITEMS = table_of(PickList), table_of(PickOrder), table_of(PickItem)
-_ORDERS, _HOLDS = table_of(Order), table_of(Hold)
-# Made once, as every scan asks these: to put them together takes longer than the database needs for them.
-_OPEN = sqlalchemy_select(
-    _LISTS.c.tenant_id,
-    _LISTS.c.state,
-    _LISTS.c.scans,
-    exists()
-    .where(_ON.c.pick_list_id == _LISTS.c.id, _ON.c.noted_at.is_not(None), _ON.c.outcome.is_(None))
-    .label("is_noted"),
-).where(_LISTS.c.id == bindparam("list"))
-_NEXT = (
-    sqlalchemy_select(
-        _ITEMS.c.id,
-        _ITEMS.c.order_id,
-        _ITEMS.c.order_line_id,
-        _ITEMS.c.level_id,
-        (_ITEMS.c.quantity - _ITEMS.c.picked).label("left"),
-        _ON.c.box,
-        _ORDERS.c.external_id,
-        or_(
-            _ORDERS.c.state != OrderState.released,
-            exists().where(
-                _HOLDS.c.order_id == _ORDERS.c.id,
-                _HOLDS.c.released_at.is_(None),
-                _HOLDS.c.reason.not_in(PICKED_ALL_THE_SAME),
-            ),
-        ).label("stops"),
+_ORDERS, _HOLDS, _LINES = table_of(Order), table_of(Hold), table_of(OrderLine)
+_NUMBERS, _ARTICLES, _TENANTS = table_of(ArticleNumber), table_of(Article), table_of(Tenant)
+# Made once, as every scan asks these: to put them together takes longer than the database needs for them. And
+# few, as each is a way to the server and back: the list with what the code may mean, then all that decides.
+_OPEN = locking(
+    sqlalchemy_select(_LISTS.c.state, _LISTS.c.scans, *SCANNED_COLUMNS)
+    .join_from(_LISTS, _TENANTS, _TENANTS.c.id == _LISTS.c.tenant_id)
+    .outerjoin(_NUMBERS, and_(_NUMBERS.c.tenant_id == _LISTS.c.tenant_id, SCANNED_NUMBER))
+    .outerjoin(_ARTICLES, SCANNED_ARTICLE)
+    .where(_LISTS.c.id == bindparam("list")),
+    PickList,
+)
+_OF_LIST = _ITEMS.c.pick_list_id == bindparam("list")
+_OF_ARTICLE = and_(_OF_LIST, _ITEMS.c.article_id == bindparam("article"))
+
+
+def _next(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Return the question for the next items of an article, with what is promised to their lines."""
+    to_take = (
+        sqlalchemy_select(
+            _ITEMS.c.id,
+            _ITEMS.c.position,
+            _ITEMS.c.order_id,
+            _ITEMS.c.order_line_id,
+            _ITEMS.c.level_id,
+            (_ITEMS.c.quantity - _ITEMS.c.picked).label("left"),
+            _ON.c.box,
+            _ORDERS.c.external_id,
+            or_(
+                _ORDERS.c.state != OrderState.released,
+                exists().where(
+                    _HOLDS.c.order_id == _ORDERS.c.id,
+                    _HOLDS.c.released_at.is_(None),
+                    *(_HOLDS.c.reason != reason for reason in sorted(PICKED_ALL_THE_SAME)),
+                ),
+            ).label("stops"),
+        )
+        .join_from(
+            _ITEMS,
+            _ON,
+            and_(_ON.c.pick_list_id == _ITEMS.c.pick_list_id, _ON.c.order_id == _ITEMS.c.order_id),
+        )
+        .join(_ORDERS, _ORDERS.c.id == _ITEMS.c.order_id)
+        .where(_OF_ARTICLE, _ITEMS.c.picked < _ITEMS.c.quantity, *conditions)
+        .order_by(_ITEMS.c.position, _ITEMS.c.id)
+        # Each has one unit at least.
+        .limit(bindparam("most"))
+        .subquery("to_take")
     )
-    .join_from(
-        _ITEMS,
-        _ON,
-        and_(_ON.c.pick_list_id == _ITEMS.c.pick_list_id, _ON.c.order_id == _ITEMS.c.order_id),
+    # No more than decides whether any is left beside those that a scan completes.
+    still_open = (
+        sqlalchemy_select(_ITEMS.c.id)
+        .where(_OF_LIST, _ITEMS.c.picked < _ITEMS.c.quantity)
+        .limit(bindparam("most") + 1)
+        .subquery("still_open")
     )
-    .join(_ORDERS, _ORDERS.c.id == _ITEMS.c.order_id)
-    .where(
-        _ITEMS.c.pick_list_id == bindparam("list"),
-        _ITEMS.c.article_id == bindparam("article"),
-        _ITEMS.c.picked < _ITEMS.c.quantity,
-        _ITEMS.c.order_id.not_in(bindparam("stops", expanding=True)),
+    is_noted = exists().where(
+        _ON.c.pick_list_id == bindparam("list"), _ON.c.noted_at.is_not(None), _ON.c.outcome.is_(None)
     )
-    .order_by(_ITEMS.c.position, _ITEMS.c.id)
-    # Each has one unit at least.
-    .limit(bindparam("most"))
+    asked, picked = func.sum(_ITEMS.c.quantity), func.sum(_ITEMS.c.picked)
+    return join_promises(
+        sqlalchemy_select(
+            *(column for column in to_take.c if column.name not in ("position", "order_line_id")),
+            sqlalchemy_select(is_noted).scalar_subquery().label("is_noted"),
+            sqlalchemy_select(asked).where(_OF_ARTICLE).scalar_subquery().label("asked"),
+            sqlalchemy_select(picked).where(_OF_ARTICLE).scalar_subquery().label("picked"),
+            sqlalchemy_select(func.count()).select_from(still_open).scalar_subquery().label("open"),
+        ).join_from(to_take, _LINES, _LINES.c.id == to_take.c.order_line_id)
+    ).order_by(to_take.c.position, to_take.c.id)
+
+
+_NEXT = _next()
+_NEXT_BESIDE = _next(_ITEMS.c.order_id.not_in(bindparam("stops", expanding=True)))
+_COUNT_SCAN = (
+    *COUNT,
+    update(_LISTS).where(_LISTS.c.id == bindparam("list")).values(scans=bindparam("scan")),
+    insert(table_of(PickScan)).values(
+        pick_list_id=bindparam("list"),
+        number=bindparam("scan"),
+        pick_item_id=bindparam("item"),
+        quantity=bindparam("units"),
+    ),
 )
 _OTHERS = _ITEMS.alias()
 _SUMS = sqlalchemy_select(
@@ -398,7 +439,6 @@ _SUMS = sqlalchemy_select(
         exists().where(_OTHERS.c.pick_list_id == bindparam("list"), _OTHERS.c.picked < _OTHERS.c.quantity)
     ).scalar_subquery(),
 ).where(_ITEMS.c.pick_list_id == bindparam("list"), _ITEMS.c.article_id == bindparam("article"))
-_NUMBER = update(_LISTS).where(_LISTS.c.id == bindparam("list")).values(scans=bindparam("number"))
 
 
 def _open_items(

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, StringConstraints
 from pydantic import Field as RecordField
-from sqlalchemy import Select, bindparam, func
+from sqlalchemy import Select, String, bindparam
 from sqlalchemy import select as sqlalchemy_select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 # Whichever table is declared first: the names of its constraints are said there.
@@ -98,17 +101,39 @@ def lock_tenants(session: Session, tenant_ids: Iterable[int]) -> None:
     take_lock(session, _LOCK, {"tenants": sorted(set(tenant_ids))})
 
 
+class _StandstillEnds(FunctionElement[str]):
+    """Have PostgreSQL end the transaction when it does nothing for long."""
+
+    inherit_cache = True
+    type = String()
+
+
+@compiles(_StandstillEnds)
+def _set_limit(_element: _StandstillEnds, _compiler: SQLCompiler, **_options: Any) -> str:
+    return f"set_config('idle_in_transaction_session_timeout', '{STANDSTILL_SECONDS}s', true)"
+
+
+@compiles(_StandstillEnds, "sqlite")
+def _set_nothing(_element: _StandstillEnds, _compiler: SQLCompiler, **_options: Any) -> str:
+    # Its lock goes with the process.
+    return "NULL"
+
+
+def locking(query: Select[Any], *others: type[SQLModel]) -> Select[Any]:
+    """Return a query that joins tenants as one that locks them as `lock_tenants` does, and then these rows.
+
+    What it says of rows that it does not lock may be from before it waited.
+    """
+    # A process that was stopped in here must not stop all others for ever.
+    ended = query.add_columns(_StandstillEnds())
+    # Weak enough to let others insert rows that point to the tenant.
+    return ended.with_for_update(key_share=True, of=[Tenant, *others])
+
+
 def lock_of(tenant_ids: Any) -> Select[Any]:
     """Return the statement that `take_lock` locks tenants by, whose ids are a query or a parameter."""
-    # A process that was stopped in here must not stop all others for ever.
-    ended = func.set_config("idle_in_transaction_session_timeout", f"{STANDSTILL_SECONDS}s", True)
-    return (
-        sqlalchemy_select(col(Tenant.id), ended)
-        .where(col(Tenant.id).in_(tenant_ids))
-        .order_by(col(Tenant.id))
-        # Weak enough to let others insert rows that point to the tenant.
-        .with_for_update(key_share=True)
-    )
+    query = sqlalchemy_select(col(Tenant.id)).where(col(Tenant.id).in_(tenant_ids)).order_by(col(Tenant.id))
+    return locking(query)
 
 
 _LOCK = lock_of(bindparam("tenants", expanding=True))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Insert, Table, bindparam, func, select
+from sqlalchemy import Insert, Table, Update, bindparam, func, select
 from sqlalchemy import insert as plain_insert
 from sqlalchemy import update as plain_update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -63,6 +63,26 @@ def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
     for row in session.identity_map.values():
         if isinstance(row, model):
             session.expire(row)
+
+
+def write_together(
+    session: Session, writes: tuple[Update | Insert, ...], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Carry out several writes for each of the rows; on PostgreSQL one statement has them all.
+
+    They are statements that were made once. None reads what another one writes, no two change the same row.
+    """
+    if rows:
+        connection = session.connection()
+        sqlite = connection.dialect.name == "sqlite"
+        for write in writes if sqlite else [_joined(writes)]:
+            connection.execute(write, [dict(row) for row in rows])
+
+
+@cache
+def _joined(writes: tuple[Update | Insert, ...]) -> Update | Insert:
+    *first, last = writes
+    return last.add_cte(*(write.cte(f"write_{number}") for number, write in enumerate(first)))
 
 
 def insert_or(session: Session, model: type[SQLModel]) -> Any:
