@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from benchmarks.figure import Plan, Row
 from benchmarks.order_import import measure_import
-from benchmarks.surroundings import ACCOUNT, open_account, point_account, time_flow
+from benchmarks.surroundings import ACCOUNT, load_as_worker, open_account, point_account, time_flow
 
 NAME = "article-import"
 BUDGET = 2000
@@ -27,6 +27,7 @@ def cycle(url: str, case: str, size: int) -> dict[str, float]:
     """Return the seconds of one run of the flow that finds each article new, unchanged or changed."""
     from flows.article_import import article_import
 
+    load_as_worker()
     point_account(url)
     seconds, counts = time_flow(article_import, ACCOUNT, full=True)
     assert counts[case] == size, counts

@@ -6,7 +6,15 @@ from typing import Literal
 
 from benchmarks import child
 from benchmarks.figure import Plan, Row
-from benchmarks.surroundings import ACCOUNT, database, open_account, point_account, stand_in, time_flow
+from benchmarks.surroundings import (
+    ACCOUNT,
+    database,
+    load_as_worker,
+    open_account,
+    point_account,
+    stand_in,
+    time_flow,
+)
 
 NAME = "order-import"
 SIZES = {"small": (60,), "default": (10_000, 100_000), "full": (10_000, 100_000)}
@@ -104,6 +112,7 @@ def cycle(url: str, case: str, size: int) -> dict[str, float]:
 
     from flows.order_import import order_import
 
+    load_as_worker()
     point_account(url)
     since = None if case == "new" else datetime(2020, 1, 1, tzinfo=UTC)
     seconds, counts = time_flow(order_import, ACCOUNT, since=since)

@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import child
 from benchmarks.figure import Plan, Row
-from benchmarks.surroundings import ACCOUNT, database, open_account, stand_in, time_flow
+from benchmarks.surroundings import ACCOUNT, database, load_as_worker, open_account, stand_in, time_flow
 
 NAME = "order-life"
 ORDERS = {"small": 50, "default": 1_000, "full": 10_000}
@@ -116,6 +116,8 @@ def steps_of(orders: int) -> dict[str, Callable[[], float]]:
     It raises AssertionError, if it did not reach every order.
     """
     from prefect import flow
+
+    load_as_worker()
 
     from flows.cycle import each_page
     from flows.order_import import order_import

@@ -37,7 +37,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, Proc
 import flows
 from deployments.pool import POOL
 from deployments.prefork import Forked, Forks, serve
-from models.db import prepare_mappers
+from models.db import prepare
 from models.settings import get_settings
 
 if TYPE_CHECKING:
@@ -337,15 +337,20 @@ def run_worker(*, name: str, limit: int, pool: str = POOL) -> NoReturn:
     if sys.platform != "linux":
         # Elsewhere a fork is not safe, or not there.
         sys.exit(asyncio.run(_serve_pool(None, name, limit, pool)))
-    for module in (*ON_THE_WAY, *(f"flows.{module.name}" for module in iter_modules(flows.__path__))):
-        import_module(module)
-    prepare_mappers()
-    _build_models()
+    load()
     setup_logging()
     _inherited.update(
         _settings_of_prefect(), **get_current_settings().to_environment_variables(exclude_unset=True)
     )
     serve(lambda forks: asyncio.run(_serve_pool(forks, name, limit, pool)))
+
+
+def load() -> None:
+    """Load what any run needs; no thread begins and nothing is opened."""
+    for module in (*ON_THE_WAY, *(f"flows.{module.name}" for module in iter_modules(flows.__path__))):
+        import_module(module)
+    prepare()
+    _build_models()
 
 
 async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> int:

@@ -52,9 +52,13 @@ def get_engine(url: str | None = None) -> Engine:
         return _engines[url]
 
 
-def prepare_mappers() -> None:
-    """Work out now how the tables hang together, which the first question would wait for."""
+def prepare() -> None:
+    """Load the driver and work out how the tables hang together, which the first question would wait for.
+
+    Nothing is opened.
+    """
     configure_mappers()
+    make_url(get_settings().database_url).get_dialect().import_dbapi()
 
 
 def dispose() -> None:
