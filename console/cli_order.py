@@ -36,7 +36,16 @@ from console.order_steps import (
 )
 from models.columns import need_id
 from models.db import in_transaction, read_scope
-from models.order import Actor, HoldReason, Order, OrderState, PaymentState, events_of, find_order
+from models.order import (
+    Actor,
+    AddressData,
+    HoldReason,
+    Order,
+    OrderState,
+    PaymentState,
+    events_of,
+    find_order,
+)
 from models.order_list import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.service import PaymentKind
 from models.tenant import pick_tenant
@@ -149,7 +158,7 @@ def show(number: Number, account: AccountOption = None, as_json: AsJson = False)
                 *([f"offered as {offer.number}"] if (offer := find_offer_of(session, order_id)) else []),
             ],
             "addresses": {
-                role.value: address.model_dump(exclude={"order_id", "role"})
+                role.value: {name: getattr(address, name) for name in AddressData.model_fields}
                 for role, address in sorted(addresses_of(session, [order_id]).get(order_id, {}).items())
             },
             "buyer_comment": order.buyer_comment,
