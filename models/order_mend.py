@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from models.account import Account, AccountData, account_data
 from models.columns import need_id, utc_now
+from models.country import COUNTRIES
 from models.errors import NotFoundError, RuleError
 from models.order import (
     NO_HINDRANCE,
@@ -57,6 +58,8 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
     for name, value in changes.items():
         if len(value) > 320 or not value.isprintable():
             raise RuleError(f"The {name} is too long, or holds characters that cannot be printed.")
+    if "country" in changes and changes["country"].strip().upper() not in COUNTRIES:
+        raise RuleError("A country is written as its two letters, such as DE or AT.")
     rows = {
         row.role: row
         for row in session.exec(select(OrderAddress).where(OrderAddress.order_id == need_id(order.id)))

@@ -213,6 +213,7 @@ def test_a_released_order_is_reopened(sqlite_database: str) -> None:
         ({"hausnummer": "3"}, "no field 'hausnummer'"),
         ({"street": "x" * 321}, "too long"),
         ({"city": "a\x00b"}, "too"),
+        ({"country": "Deutschland"}, "two letters"),
     ],
 )
 def test_rubbish_is_refused(sqlite_database: str, changes: dict[str, str], why: str) -> None:
