@@ -41,22 +41,18 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.pool import POOL
 from models.account import (
     Account,
-    ChannelOptions,
     Mode,
-    Release,
     get_account,
     installation_key,
     list_accounts,
-    makes_invoices,
-    sends_mails,
 )
 from models.columns import need_id
 from models.cycle import (
     Cycle,
     Rhythm,
     check_has_cycle,
-    has_cycle,
     list_rhythms,
+    runs_for,
     save_rhythm,
 )
 from models.db import read_scope, session_scope
@@ -94,23 +90,6 @@ APART = timedelta(seconds=30)
 """Between the first runs of a new account, so that articles are there before orders."""
 
 FindFlow = Callable[[Cycle], "Flow[..., Any]"]
-
-
-def runs_for(account: Account, cycle: Cycle) -> bool:
-    """Return whether an account has this cycle: some only where settings ask for them, or with a channel."""
-    if not has_cycle(account.kind, cycle):
-        return False
-    options = ChannelOptions.model_validate(account.settings)
-    match cycle:
-        case Cycle.invoicing:
-            return makes_invoices(account)
-        case Cycle.buyer_mail:
-            return sends_mails(account)
-        case Cycle.order_release:
-            return options.release is Release.automatic
-        case Cycle.payment_due:
-            return options.remind_after_days is not None
-    return True
 
 
 def find_flow(cycle: Cycle) -> "Flow[..., Any]":

@@ -10,7 +10,7 @@ from sqlalchemy import Index, PrimaryKeyConstraint, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
-from models.account import OWN, Account, Mode
+from models.account import OWN, Account, ChannelOptions, Mode, Release, makes_invoices, sends_mails
 from models.columns import code, instant, need_id, utc_now
 from models.errors import LeaseHeldError, LeaseLostError, RuleError
 from models.upsert import insert_or_update
@@ -47,6 +47,23 @@ CYCLES_OF_OWN_ORDERS = (Cycle.order_release, Cycle.payment_due, Cycle.invoicing,
 def has_cycle(kind: str, cycle: Cycle) -> bool:
     """Return whether a kind of account can have a cycle."""
     return kind != OWN or cycle in CYCLES_OF_OWN_ORDERS
+
+
+def runs_for(account: Account, cycle: Cycle) -> bool:
+    """Return whether an account has this cycle: some only where settings ask for them, or with a channel."""
+    if not has_cycle(account.kind, cycle):
+        return False
+    options = ChannelOptions.model_validate(account.settings)
+    match cycle:
+        case Cycle.invoicing:
+            return makes_invoices(account)
+        case Cycle.buyer_mail:
+            return sends_mails(account)
+        case Cycle.order_release:
+            return options.release is Release.automatic
+        case Cycle.payment_due:
+            return options.remind_after_days is not None
+    return True
 
 
 def check_has_cycle(name: str, kind: str, cycle: Cycle) -> None:

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
 from models.account import Account
-from models.cycle import Counts, Cycle, Run, RunState, has_cycle
+from models.cycle import Counts, Cycle, Run, RunState, runs_for
 from models.db import read_scope
 from models.local_time import LOCAL
 from models.reconciliation import Finding, count_differences, list_differences, shown
@@ -26,6 +26,10 @@ AREAS = {
     "orders": Cycle.order_import,
     "payments": Cycle.payment_sync,
     "shipments": Cycle.shipping_sync,
+    "releases": Cycle.order_release,
+    "reminders": Cycle.payment_due,
+    "invoices": Cycle.invoicing,
+    "mails": Cycle.buyer_mail,
     "compared": Cycle.reconcile,
 }
 WOULD_SEND_LIMIT = 2000
@@ -166,7 +170,7 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
                 status.account.name,
                 status.account.mode,
                 *(
-                    _in_step(by_cycle[cycle], now) if has_cycle(status.account.kind, cycle) else "-"
+                    _in_step(by_cycle[cycle], now) if runs_for(status.account, cycle) else "-"
                     for cycle in AREAS.values()
                 ),
             ]

@@ -24,7 +24,7 @@ from console.merchant import (
     take_money,
 )
 from console.up import LOCK_FILE, UpError, taken
-from deployments.accounts import BY_HAND, runs_for
+from deployments.accounts import BY_HAND
 from flows.article_import import article_import
 from flows.invoicing import invoicing
 from flows.order_import import order_import
@@ -35,7 +35,7 @@ from flows.stock_export import stock_export
 from models.account import Account, Mode, add_account
 from models.activation import set_mode
 from models.columns import need_id
-from models.cycle import Cycle
+from models.cycle import Cycle, runs_for
 from models.db import session_scope
 from models.tenant import add_tenant
 from tasks.secrets import save_secrets

@@ -163,6 +163,11 @@ def test_people_see_what_happened(sqlite_shop: Shop) -> None:
         latest = client.request("GET", "/artifacts/{key}/latest", path_params={"key": "status"}).json()
     assert f"| {shop.name} | live |" in latest["data"]
     assert f"/runs/flow-run/{run.flow_run_id})" in latest["data"]
+    # Cycles that the account's settings do not ask for stand as a dash.
+    head, _, standing = latest["data"].partition("\n\n")[2].splitlines()[:3]
+    cells = dict(zip(head.split(" | ")[1:], standing.split(" | ")[1:], strict=True))
+    assert (cells["releases"], cells["invoices"], cells["mails"]) == ("-", "-", "-")
+    assert (cells["shipments"], "ago" in cells["orders"]) == ("never", True)
 
 
 def test_long_work_shows_progress(sqlite_shop: Shop) -> None:
