@@ -31,13 +31,13 @@ from models.columns import need_id
 from models.db import in_transaction, read_scope
 from models.order import Order, lines_of
 from models.order_mend import find_line
+from models.return_credit import credit_return
 from models.returns import (
     Judged,
     Return,
     ReturnState,
     announce_return,
     cancel_return,
-    credit_return,
     get_return,
     lines_of_return,
     list_returns,
@@ -121,20 +121,20 @@ def credit(
     values: dict[str, Decimal] = {"fee": parse_amount(fee), "goodwill": parse_amount(goodwill)}
     need_database()
 
-    def step(session: Any) -> tuple[Return, list[str], list[Any]]:
+    def step(session: Any) -> tuple[Return, list[Any]]:
         row = get_return(session, number)
-        notes = credit_return(session, row, with_shipping=shipping, **values)
-        return row, [note.label for note in notes], notes
+        return row, credit_return(session, row, with_shipping=shipping, **values)
 
-    row, labels, notes = in_transaction(step)
-    if notes:
+    row, documents = in_transaction(step)
+    if documents:
         from tasks.drawing import draw_and_keep
 
-        draw_and_keep(notes)
-    say(
-        f"Return {number}: {row.credited_amount} were credited"
-        + (f" by {', '.join(labels)}." if labels else ".")
-    )
+        draw_and_keep(documents)
+    notes = ", ".join(each.label for each in documents if each.gross <= 0)
+    say(f"Return {number}: {row.credited_amount} were credited" + (f" by {notes}." if notes else "."))
+    for each in documents:
+        if each.gross > 0:
+            say(f"{each.label} asks for what is owed all the same: {each.gross:.2f} {each.currency}.")
 
 
 @app.command("exchange")

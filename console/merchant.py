@@ -29,7 +29,8 @@ from models.pick_list import PickMode
 from models.pick_scan import scan
 from models.pick_sheet import read_sheet
 from models.picking import close_list, create_list, list_waiting
-from models.returns import Judged, announce_return, credit_return, lines_of_return, receive_return
+from models.return_credit import credit_return
+from models.returns import Judged, announce_return, lines_of_return, receive_return
 from models.service import PaymentKind, ServiceKind, list_services, map_service, save_shipping_method
 from models.service_change import apply_mapping
 from models.shipment import ParcelData, record_shipment

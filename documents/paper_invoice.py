@@ -60,7 +60,9 @@ def _body(words: Words, content: PaperContent) -> list[Any]:
         story.append(paragraph(text, style()))
         reason = say(mark("Reason: {reason}")).format(reason=content.reason)
         story += [paragraph(reason, style()), Spacer(1, 3 * mm)]
-    story += [line_table(words, content), Spacer(1, 2 * mm)]
+    # Sending goods that came back before they were invoiced has no goods beside it.
+    if content.lines:
+        story += [line_table(words, content), Spacer(1, 2 * mm)]
     sums = sum_rows(words, content, taken_back=content.kind is DocumentKind.credit_note)
     notes = [paragraph(text, style(8)) for text in tax_notes(words, content)]
     story.append(KeepTogether([sum_table(sums), Spacer(1, 5 * mm), *notes]))

@@ -13,19 +13,22 @@ from models.shipment import ParcelData, record_shipment
 
 HANDED_OVER = "collected"
 """The carrier of goods that nobody carries, as it is told to channels."""
+READY, FETCHED = "ready_to_collect", "handed_over"
+"""The steps as an order's history has them; one that is split takes them for each part."""
 
 
 def make_ready(session: Session, order: Order) -> None:
-    """Note that the goods lie ready and let the buyer know, once. Raises: RuleError, with what is missing."""
+    """Note that what goes lies ready and let the buyer know, once. Raises: RuleError, if not all is there."""
     lock_order(session, order)
     _check(session, order)
     if is_ready(session, order):
         raise RuleError(f"Order {order.external_id} lies ready already; the buyer was told once.")
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-    if any(line.allocated + line.shipped + line.cancelled < line.quantity for line in lines):
+    if not any(line.going for line in lines) or any(line.allocated < line.going for line in lines):
         raise RuleError(f"Order {order.external_id}: not all of its goods are there.")
-    add_event(session, order, "ready_to_collect", actor=Actor.person)
-    tell_buyer(session, order, BuyerEvent.ready_to_collect)
+    earlier = _steps(session, order).count(FETCHED)
+    add_event(session, order, READY, actor=Actor.person)
+    tell_buyer(session, order, BuyerEvent.ready_to_collect, earlier or "")
     session.flush()
 
 
@@ -37,13 +40,18 @@ def hand_over(session: Session, order: Order, name: str) -> None:
     lock_order(session, order)
     _check(session, order)
     record_shipment(session, order, HANDED_OVER, [ParcelData()], utc_now(), carried=False)
-    add_event(session, order, "handed_over", {"to": name}, actor=Actor.person)
+    add_event(session, order, FETCHED, {"to": name}, actor=Actor.person)
     session.flush()
 
 
 def is_ready(session: Session, order: Order) -> bool:
-    """Return whether the goods of an order lie ready for its buyer."""
-    return any(event.kind == "ready_to_collect" for event in events_of(session, need_id(order.id)))
+    """Return whether goods of an order lie ready for its buyer."""
+    return _steps(session, order)[-1:] == [READY]
+
+
+def _steps(session: Session, order: Order) -> list[str]:
+    kinds = [event.kind for event in events_of(session, need_id(order.id))]
+    return [kind for kind in kinds if kind in (READY, FETCHED)]
 
 
 def _check(session: Session, order: Order) -> None:

@@ -107,8 +107,9 @@ def credit_part(
     """Issue credit notes for units by line that came back, as far as they stand invoiced; the rest stands.
 
     One note for each invoice that has some of them, the latest invoice first. The first note has what else is
-    given: `shipping`, and `extra`, below zero if something is kept. Orders that are invoiced elsewhere get
-    none. The caller has the order locked.
+    given: `shipping`, and `extra`, below zero if something is kept; if no unit stands invoiced, a note to an
+    invoice of others gives it back. Orders that are invoiced elsewhere get none. The caller has the order
+    locked.
     Raises: RuleError, if a note comes to less than nothing, or numbers are in doubt.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
@@ -140,7 +141,23 @@ def credit_part(
             _issue_part(session, order, invoice, chosen, shipping=shipping, extra=extra, reason=reason)
         )
         shipping = extra = Decimal(0)
+    of_others = _find_room(session, order, shipping, shipping + extra) if shipping + extra > 0 else None
+    if of_others is not None:
+        check_numbers(tenant)
+        notes.append(
+            _issue_part(session, order, of_others, {}, shipping=shipping, extra=extra, reason=reason)
+        )
     return notes
+
+
+def _find_room(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
+    """Return an invoice of other units of which so much may be given back, the latest with such shipping."""
+    for invoice in _standing_invoices(session, order):
+        back = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
+        lines = PaperContent.model_validate(invoice.content).lines
+        if lines and invoice.shipping_amount >= shipping and invoice.gross + sum(back) >= amount:
+            return invoice
+    return None
 
 
 def _credited_parts(session: Session, document: Document) -> bool:
@@ -254,8 +271,8 @@ def _taxes_of_part(
     It is the tax of all that was credited of the invoice so far, less what earlier notes have: each is
     rounded, and together they come to the invoice's own tax once all of it came back.
     """
-    goods = gross_by_rate(lines)
-    gross = dict(goods)
+    gross = gross_by_rate(lines)
+    goods = dict(gross) or gross_by_rate(invoice.lines)
     for shares in (
         _shipping_shares(invoice, shipping) or (share_out(shipping, goods) if shipping else {}),
         share_out(extra, goods) if extra else {},

@@ -521,6 +521,12 @@ def find_pdf(session: Session, document_id: int) -> bytes | None:
     return session.exec(select(DocumentFile.pdf).where(DocumentFile.document_id == document_id)).first()
 
 
+def sum_on_paper(session: Session, order_id: int) -> Decimal:
+    """Return what all documents of an order come to, credit notes included."""
+    query = sqlalchemy_select(col(Document.gross)).where(col(Document.order_id) == order_id)
+    return sum(session.execute(query).scalars(), Decimal(0))
+
+
 def corrections_of(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
     """Return by document the label of the one that takes it back; one that stands is missing."""
     query = sqlalchemy_select(col(Document.corrects_id), col(Document.label)).where(

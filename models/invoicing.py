@@ -44,6 +44,7 @@ from models.order import (
 )
 from models.order_life import hold_order
 from models.paper_facts import abroad, address_lines, paper_language, printed_number
+from models.returns import Return, ReturnState
 from models.shipment import Parcel, ParcelLine, Shipment
 from models.tax import (
     check_adds_up,
@@ -89,6 +90,10 @@ class _Facts:
     """What standing documents have of it, of this order or one merged into it."""
     fees: Decimal
     """Likewise."""
+    on_paper: Decimal
+    """What all documents come to, credit notes included."""
+    is_settled: bool
+    """Nothing is to leave any more, and nothing that came back is still to be credited."""
     departures: list[tuple[int, int, datetime]]
     """Line, units and when they left, the last parcels first."""
 
@@ -153,8 +158,10 @@ def draft_invoices(
 ) -> list[Draft | RuleError]:
     """Return for each order the invoice of what was shipped of it, is not invoiced and did not come back.
 
-    The first invoice has the order's shipping and fees, a later one what came on top. `test` is for those
-    that are only looked at, whatever the account's mode. One that there cannot be is told as the reason.
+    The first invoice has the order's shipping and fees, a later one what came on top. The last one brings all
+    documents to what the buyer owes, and has no goods if all came back before they were invoiced. `test` is
+    for those that are only looked at, whatever the account's mode. One that there cannot be is told as the
+    reason.
     """
     facts = _read_facts(session, orders)
     return [_try_draft(order, facts[need_id(order.id)], test=test) for order in orders]
@@ -176,20 +183,24 @@ def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
         for line in lines
         if line.shipped - line.returned > line.invoiced
     }
-    if not quantities:
+    # What came back before it was invoiced was sent all the same.
+    units = quantities or {need_id(line.id): line.shipped for line in lines if line.shipped}
+    if not quantities and (not units or not _owes_more(order, facts)):
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
     check_adds_up(order, lines)
-    delivered = _delivered_on(order, facts, quantities)
+    delivered = _delivered_on(order, facts, units)
     buyer = _buyer(order, facts.places)
-    chosen = [line for line in lines if line.id in quantities]
+    chosen = [line for line in lines if line.id in units]
     treatment = treat_order(tenant, seller, facts.places, chosen, max(delivered))
-    printed = [_print_line(line, quantities[need_id(line.id)], treatment) for line in chosen]
-    shipping, fee = _left_of_extras(order, facts)
+    sent = [_print_line(line, units[need_id(line.id)], treatment) for line in chosen]
+    printed = sent if quantities else []
+    goods = sum((line.amount for line in printed), Decimal(0))
+    shipping, fee = _left_of_extras(order, facts, goods)
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
         raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
     shipping_rate = extras_rate(treatment, order.shipping_tax_rate)
-    taxes = taxes_of(printed, shipping, fee, shipping_rate)
+    taxes = taxes_of(printed, shipping, fee, shipping_rate, with_goods=sent)
     if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
         raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
     tax = sum((part.tax for part in taxes), Decimal(0))
@@ -237,6 +248,24 @@ def issue_or_hold(session: Session, order: Order) -> Document | None:
     """Issue an order's invoice, or hold the order with the reason why there can be none."""
     (document,) = issue_invoices(session, [order], actor=Actor.cycle, hold=True)
     return document if isinstance(document, Document) else None
+
+
+def issue_rest(session: Session, order: Order) -> Document | None:
+    """Issue an invoice of what is owed for an order of which no goods are left to invoice, or hold it.
+
+    The cycle finds orders by their goods. None, if no more is owed than stands on paper, or invoices of this
+    order are not made by themselves. The caller has the order locked.
+    """
+    account = session.get_one(Account, order.account_id)
+    if not makes_invoices(account) or account.mode is not Mode.live:
+        return None
+    order_id = need_id(order.id)
+    if not invoiceable(session, [order_id], invoices_from(account)):
+        return None
+    facts = _read_facts(session, [order])[order_id]
+    goods = any(line.shipped - line.returned > line.invoiced for line in facts.lines)
+    sent = any(line.shipped for line in facts.lines)
+    return issue_or_hold(session, order) if sent and not goods and _owes_more(order, facts) else None
 
 
 def issue_invoices(
@@ -382,6 +411,10 @@ def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
     ):
         departures[owners[line_id]].append((line_id, units, at))
     extras = _invoiced_extras(session, order_ids, owners)
+    waiting = select(Return.order_id).where(
+        among(col(Return.order_id), order_ids), Return.state == ReturnState.received
+    )
+    uncredited = set(session.exec(waiting).all())
     accounts = {each: session.get_one(Account, each) for each in {order.account_id for order in orders}}
     tenants = {each: session.get_one(Tenant, each) for each in {order.tenant_id for order in orders}}
     return {
@@ -391,7 +424,8 @@ def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
             lines.get(order_id, []),
             holds.get(order_id, []),
             places[order_id],
-            *extras.get(order_id, (Decimal(0), Decimal(0))),
+            *extras.get(order_id, (Decimal(0), Decimal(0), Decimal(0))),
+            order_id not in uncredited and not any(line.left for line in lines.get(order_id, [])),
             departures[order_id],
         )
         for order_id, order in zip(order_ids, orders, strict=True)
@@ -400,8 +434,8 @@ def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
 
 def _invoiced_extras(
     session: Session, order_ids: Sequence[int], owners: Mapping[int, int]
-) -> dict[int, tuple[Decimal, Decimal]]:
-    """Return by order shipping and fees of standing documents, of the order or one merged into it.
+) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
+    """Return by order shipping, fees and gross sum of its documents, or of one merged into it.
 
     `owners` are the orders of their lines. An order without such documents is missing.
     """
@@ -419,22 +453,33 @@ def _invoiced_extras(
         col(Document.credits_id),
         col(Document.shipping_amount),
         col(Document.fee_amount),
+        col(Document.gross),
     )
     rows = {row.id: row for row in session.execute(columns.where(among(col(Document.order_id), order_ids)))}
     if others := set(found) - set(rows):
         rows |= {row.id: row for row in session.execute(columns.where(among(col(Document.id), others)))}
-    extras: dict[int, tuple[Decimal, Decimal]] = {}
+    extras: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
     for row in rows.values():
         heir = _heir(session, row.order_id)
-        # What a part gives back of them is not to be asked for again.
-        if row.credits_id is None and heir in found[row.id] | {row.order_id}:
-            shipping, fees = extras.get(heir, (Decimal(0), Decimal(0)))
-            extras[heir] = shipping + row.shipping_amount, fees + row.fee_amount
+        if heir in found[row.id] | {row.order_id}:
+            shipping, fees, gross = extras.get(heir, (Decimal(0), Decimal(0), Decimal(0)))
+            # What a part gives back of them is not to be asked for again.
+            if row.credits_id is None:
+                shipping, fees = shipping + row.shipping_amount, fees + row.fee_amount
+            extras[heir] = shipping, fees, gross + row.gross
     return extras
 
 
-def _left_of_extras(order: Order, facts: _Facts) -> tuple[Decimal, Decimal]:
-    """Return shipping and fees that no standing document has."""
+def _owes_more(order: Order, facts: _Facts) -> bool:
+    """Return whether a buyer owes more than stands on paper, now that nothing else is to come."""
+    return facts.is_settled and order.total - order.credited_amount > facts.on_paper
+
+
+def _left_of_extras(order: Order, facts: _Facts, goods: Decimal) -> tuple[Decimal, Decimal]:
+    """Return shipping and fees that no standing document has, beside goods on the next one.
+
+    What was credited of them, or of goods, before it stood on paper is taken off on the last one.
+    """
     shipping, fees = order.shipping_amount - facts.shipping, order.fee_amount - facts.fees
     # A fee may be below zero: a discount.
     if shipping < 0:
@@ -445,6 +490,10 @@ def _left_of_extras(order: Order, facts: _Facts) -> tuple[Decimal, Decimal]:
     for rest in (shipping, fees):
         if rest != half_up(rest):
             raise RuleError(f"Order {order.external_id}: {rest} is no whole number of cents.")
+    if facts.is_settled:
+        due = order.total - order.credited_amount - facts.on_paper - goods
+        shipping = max(Decimal(0), min(shipping, due - min(fees, Decimal(0))))
+        fees = due - shipping
     return half_up(shipping), half_up(fees)
 
 

@@ -1,5 +1,6 @@
 """The steps of an order's life that people and channels take: hold, cancel. Release: `models.release`."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlmodel import Session, col, select
 from models.account import BuyerEvent
 from models.buyer_mail import tell_buyer
 from models.columns import need_id, utc_now
+from models.document import sum_on_paper
 from models.errors import RuleError
 from models.order import (
     Actor,
@@ -16,6 +18,7 @@ from models.order import (
     HoldReason,
     Order,
     OrderEvent,
+    OrderLine,
     OrderState,
     lines_of,
     lock_order,
@@ -54,15 +57,27 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         # Of one whose checkout was never done its buyer has heard nothing.
         tell_buyer(session, order, BuyerEvent.cancelled)
     move(order, OrderState.cancelled, actor)
-    left = sum((line.price * line.shipped for line in lines), Decimal(0))
-    if left:
-        left += order.shipping_amount + order.fee_amount
-    order.credited_amount = max(order.credited_amount, order.total - left)
+    order.credited_amount = _credited_with_the_rest(session, order, lines)
     settle_payment_state(order)
     session.add(order)
     settle_holds(session, order, tuple(HoldReason))
     add_event(session, order, "cancelled", {"put_back": lying} if lying else None, actor=actor)
     serve_waiting(session, free)
+
+
+def _credited_with_the_rest(session: Session, order: Order, lines: Sequence[OrderLine]) -> Decimal:
+    """Return what a buyer need not pay once all is cancelled that has not left, beside what was before.
+
+    Once nothing has stayed with him it is all but what stands on documents.
+    """
+    left = sum((line.price * line.shipped for line in lines), Decimal(0))
+    if not left:
+        return max(order.credited_amount, order.total)
+    extras = order.shipping_amount + order.fee_amount
+    credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - left - extras))
+    if all(line.returned == line.shipped for line in lines) and order.total - credited <= extras:
+        return max(credited, order.total - sum_on_paper(session, need_id(order.id)))
+    return credited
 
 
 def hold_order(

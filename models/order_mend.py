@@ -14,6 +14,7 @@ from models.account import Account, AccountData, account_data
 from models.columns import need_id, utc_now
 from models.country import COUNTRIES
 from models.errors import NotFoundError, RuleError
+from models.invoicing import issue_rest
 from models.order import (
     NO_HINDRANCE,
     SHORTAGES,
@@ -39,6 +40,7 @@ from models.payment_due import ask_to_pay
 from models.pick_list import note_orders
 from models.promises import allocate, fit_ready, serve_waiting, shrink_promise
 from models.service import PaymentKind, list_shipping_methods, payment_code
+from models.shipment import shipments_of
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
 NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE
@@ -83,6 +85,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     """Cancel units of a line, so that this many are left to be sent or have left; the total falls with them.
 
     The channel is told. Nothing is cancelled of what has left. The last unit of an order cancels the order.
+    One of which nothing is left to send after that counts as shipped, if anything was.
     Raises: RuleError, for more than there is, less than has left, or an order that cannot be changed.
     """
     _lock_mendable(session, order)
@@ -123,7 +126,21 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     if quantity == line.shipped:
         settle_holds(session, order, tuple(HoldReason), line.id)
     serve_waiting(session, free)
+    if not any(each.left for each in lines):
+        _complete(session, order, actor)
     recheck(session, _account(session, order), [need_id(order.id)])
+
+
+def _complete(session: Session, order: Order, actor: Actor) -> None:
+    """Note that all has left that is to leave, because the rest was cancelled."""
+    move(order, OrderState.shipped, actor)
+    left = [shipment.shipped_at for shipment, _ in shipments_of(session, need_id(order.id))]
+    order.shipped_at = max(left, default=utc_now())
+    session.add(order)
+    add_event(session, order, "completed", actor=actor)
+    session.flush()
+    note_orders(session, [need_id(order.id)])
+    issue_rest(session, order)
 
 
 def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -> None:

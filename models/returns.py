@@ -1,4 +1,4 @@
-"""Return (Rücksendung): announced, received and judged, credited; money goes back by a refund of its own."""
+"""Return (Rücksendung): announced, received and judged; credited by `models.return_credit`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,8 +13,6 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.account import BuyerEvent
 from models.buyer_mail import tell_buyer
 from models.columns import MAX_COUNT, code, instant, money, need_id, utc_now
-from models.crediting import credit_part
-from models.document import Document
 from models.errors import NotFoundError, RuleError
 from models.order import (
     Actor,
@@ -22,12 +20,10 @@ from models.order import (
     OrderLine,
     lines_of,
     lock_order,
-    settle_payment_state,
 )
 from models.order_life import add_event
 from models.stock import b_stock_warehouse, main_warehouse
 from models.stock_moves import put_back
-from models.tax import half_up
 
 LONGEST_REASON = 300
 
@@ -161,59 +157,6 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) 
     add_event(session, order, "return_received", detail, actor=Actor.person)
     tell_buyer(session, order, BuyerEvent.return_received, need_id(row.id))
     session.flush()
-
-
-def credit_return(
-    session: Session,
-    row: Return,
-    *,
-    fee: Decimal = Decimal(0),
-    goodwill: Decimal = Decimal(0),
-    with_shipping: bool = False,
-) -> list[Document]:
-    """Credit what came back, less a fee, with goodwill on top; return the credit notes, if invoices are ours.
-
-    What the buyer owes falls by it, so that a paid order shows what is to be given back.
-    Raises: RuleError, if it was not received, or credited before, or it comes to less than nothing or more
-    than is owed; then nothing changes.
-    """
-    order = session.get_one(Order, row.order_id)
-    lock_order(session, order)
-    session.refresh(row)
-    if row.state is not ReturnState.received:
-        raise RuleError(f"Return {row.id} is {row.state}: what was received is credited once.")
-    lines = _lines(session, order)
-    units = {
-        each.order_line_id: each.to_stock + each.b_stock + each.scrapped
-        for each in lines_of_return(session, need_id(row.id))
-    }
-    units = {line_id: count for line_id, count in units.items() if count}
-    goods = sum((lines[line_id].price * count for line_id, count in units.items()), Decimal(0))
-    shipping = order.shipping_amount if with_shipping else Decimal(0)
-    amount = goods + shipping + goodwill - fee
-    if fee < 0 or goodwill < 0 or amount != half_up(amount):
-        raise RuleError("Fee and goodwill are amounts of at least zero, in whole cents.")
-    if not 0 <= amount <= order.total - order.credited_amount:
-        raise RuleError(
-            f"Return {row.id} comes to {amount}, and the buyer owes "
-            f"{order.total - order.credited_amount} in all."
-        )
-    notes = credit_part(
-        session,
-        order,
-        units,
-        shipping=shipping,
-        extra=goodwill - fee,
-        reason=row.reason or f"Retoure {row.id}",
-    )
-    order.credited_amount += amount
-    row.credited_amount, row.state = amount, ReturnState.credited
-    settle_payment_state(order)
-    session.add_all([order, row])
-    detail = {"return": row.id, "amount": str(amount), "documents": [note.label for note in notes]}
-    add_event(session, order, "credited", detail, actor=Actor.person)
-    session.flush()
-    return notes
 
 
 def cancel_return(session: Session, row: Return) -> None:

@@ -52,18 +52,26 @@ def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal
 
 
 def taxes_of(
-    lines: Sequence[PaperLine], shipping: Decimal, fee: Decimal, shipping_rate: Decimal | None
+    lines: Sequence[PaperLine],
+    shipping: Decimal,
+    fee: Decimal,
+    shipping_rate: Decimal | None,
+    *,
+    with_goods: Sequence[PaperLine] = (),
 ) -> list[TaxSum]:
     """Return the tax of printed lines, shipping and fees; without a rate these go with the goods.
+
+    `with_goods` are those goods, if no lines are printed.
 
     Lines without a rate have none: those of a small business.
 
     Raises: RuleError, as `share_out`.
     """
-    goods = gross_by_rate(lines)
-    if lines and not goods:
+    gross = gross_by_rate(lines)
+    goods = gross if lines else gross_by_rate(with_goods)
+    if (lines or with_goods) and not goods:
         return []
-    gross = dict(goods)
+    gross = dict(gross)
     for amount, rate in ((shipping, shipping_rate), (fee, None)):
         shares = {rate: amount} if rate is not None else share_out(amount, goods) if amount else {}
         for each, share in shares.items():

@@ -24,7 +24,8 @@ from models.pick_list import PickItem, PickList, PickListState, PickMode
 from models.pick_scan import report_short, scan
 from models.picking import begin_walk, close_list
 from models.release import release_order
-from models.returns import Judged, announce_return, credit_return, receive_return
+from models.return_credit import credit_return
+from models.returns import Judged, announce_return, receive_return
 from models.shipment import ParcelData, record_shipment
 from models.stock import main_warehouse
 from models.stock_moves import set_on_hand

@@ -24,7 +24,8 @@ from models.order import Actor, Order
 from models.order_life import cancel_order
 from models.order_mend import find_line
 from models.payment import Payment, record_payment, record_refund
-from models.returns import Judged, announce_return, credit_return, receive_return
+from models.return_credit import credit_return
+from models.returns import Judged, announce_return, receive_return
 from tasks.books import fill_books
 from tests.support.builders import (
     Shop,

@@ -4,13 +4,15 @@ import pytest
 from sqlmodel import Session, select
 
 from models.collect import hand_over, make_ready
+from models.columns import need_id
 from models.db import session_scope
 from models.errors import RuleError
 from models.order import OrderState
-from models.order_mend import set_shipping_method
+from models.order_mend import find_line, set_shipping_method
 from models.outbound import Outbound, OutboundKind
 from models.release import release_order
 from models.service import save_shipping_method
+from models.split import split_order, unsplit_order
 from tests.support.builders import (
     BILLING,
     Shop,
@@ -58,6 +60,30 @@ def test_ready_and_handed_over(database: str) -> None:
         assert order.state is OrderState.shipped
         assert (stock_in(session), mails(session)) == ({"MUG": (4, 0)}, ["ready_to_collect"])
         assert details_in(session, "1", "handed_over") == [{"to": "Erika Mustermann"}]
+
+
+def test_an_order_that_is_split_is_collected_twice(sqlite_database: str) -> None:
+    """Its buyer is told of each part; all kept back is nothing to collect."""
+    with session_scope() as session:
+        shop = make_counter(session)
+        take_in(session, shop, make_order("2", make_line("b", "MUG", 3)))
+        order = get_order(session, "2")
+        set_shipping_method(session, order, "counter")
+        release_order(session, order)
+        line = need_id(find_line(session, order, "b").id)
+        split_order(session, order, {line: 3})
+        with pytest.raises(RuleError, match="not all of its goods"):
+            make_ready(session, order)
+        split_order(session, order, {line: 2})
+        make_ready(session, order)
+        hand_over(session, order, "Erika")
+        unsplit_order(session, order)
+        make_ready(session, order)
+        with pytest.raises(RuleError, match="told once"):
+            make_ready(session, order)
+        hand_over(session, order, "Erika")
+
+        assert (order.state, mails(session)) == (OrderState.shipped, ["ready_to_collect"] * 2)
 
 
 def test_what_is_not_to_be_collected(sqlite_database: str) -> None:

@@ -9,7 +9,8 @@ from models.effects import EffectKind, Outcome, compare, effects_of
 from models.order_life import add_event
 from models.order_mend import find_line
 from models.payment import record_refund
-from models.returns import Judged, announce_return, credit_return, receive_return
+from models.return_credit import credit_return
+from models.returns import Judged, announce_return, receive_return
 from tests.models.test_returns import sell
 from tests.support.builders import Shop, get_order
 

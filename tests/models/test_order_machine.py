@@ -20,14 +20,24 @@ from models.account import Account, account_data
 from models.columns import need_id, utc_now
 from models.crediting import correct_invoice
 from models.db import get_engine
-from models.document import Document, DocumentKind, DocumentLine
+from models.document import Document, DocumentKind, DocumentLine, sum_on_paper
 from models.errors import RuleError
 from models.invoicing import issue_invoice
-from models.order import Actor, Order, OrderData, OrderLine, OrderState, lines_of, payment_state_of
+from models.order import (
+    Actor,
+    Order,
+    OrderData,
+    OrderLine,
+    OrderState,
+    lines_of,
+    open_holds,
+    payment_state_of,
+)
 from models.order_life import cancel_order
 from models.order_mend import set_price, set_quantity, take_channels_version
 from models.payment import Payment, PaymentMove, record_payment, record_refund
 from models.release import release_order
+from models.return_credit import credit_return
 from models.returns import (
     Judged,
     Return,
@@ -35,7 +45,7 @@ from models.returns import (
     ReturnState,
     announce_return,
     cancel_return,
-    credit_return,
+    lines_of_return,
     receive_return,
 )
 from models.shipment import ParcelData, record_shipment
@@ -194,6 +204,22 @@ class Business(RuleBasedStateMachine):
 
         self.attempt(step)
 
+    @rule(pick=few, fee=st.sampled_from([0, 100]), goodwill=st.sampled_from([0, 200]), shipping=st.booleans())
+    def all_comes_back(self, pick: int, fee: int, goodwill: int, shipping: bool) -> None:
+        order = self.pick(Order, pick)
+        if order is None:
+            return
+
+        def step() -> None:
+            row = announce_return(self.session, order, {})
+            lines = lines_of_return(self.session, need_id(row.id))
+            judged = {each.order_line_id: Judged(to_stock=each.announced) for each in lines}
+            receive_return(self.session, row, judged)
+            given = {"fee": Decimal(fee) / 100, "goodwill": Decimal(goodwill) / 100}
+            credit_return(self.session, row, with_shipping=shipping, **given)
+
+        self.attempt(step)
+
     @rule(pick=few, good=few, second=few, scrap=few, step=st.sampled_from(["receive", "credit", "cancel"]),
           fee=cents, goodwill=cents, shipping=st.booleans())  # fmt: skip
     def handle_return(
@@ -285,6 +311,22 @@ class Business(RuleBasedStateMachine):
 
             given = Decimal(back) / 10_000 if isinstance(back, int) else Decimal(back)
             assert -given <= invoice.gross
+
+    @invariant()
+    def what_is_owed_stands_on_paper(self) -> None:
+        """Once nothing is to leave, to be invoiced or credited, and nobody took an invoice back."""
+        session = self.session
+        received = session.exec(select(Return.order_id).where(Return.state == ReturnState.received)).all()
+        corrected = session.exec(
+            select(Document.order_id).where(col(Document.corrects_id).is_not(None))
+        ).all()
+        for order in session.exec(select(Order)):
+            order_id = need_id(order.id)
+            lines = lines_of(session, [order_id])[order_id]
+            waits = any(line.left or line.shipped - line.returned > line.invoiced for line in lines)
+            if waits or order_id in (*received, *corrected) or open_holds(session, [order_id]):
+                continue
+            assert sum_on_paper(session, order_id) == order.total - order.credited_amount
 
     @invariant()
     def each_return_is_credited_once(self) -> None:

@@ -37,7 +37,8 @@ from models.own_order import (
 from models.payment import record_payment
 from models.release import release_order
 from models.restored import mark_restored, told_before
-from models.returns import Judged, announce_return, cancel_return, credit_return, receive_return
+from models.return_credit import credit_return
+from models.returns import Judged, announce_return, cancel_return, receive_return
 from models.service import PaymentKind, save_shipping_method
 from models.shipment import ParcelData, record_shipment
 from models.tenant import Tenant, add_tenant

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from documents.paper_invoice import render_invoice
 from models.columns import need_id, utc_now
 from models.crediting import correct_invoice
 from models.db import session_scope
@@ -13,15 +14,16 @@ from models.document import DocumentKind, PaperContent, list_documents
 from models.errors import RuleError
 from models.invoicing import issue_invoice
 from models.order import Actor, PaymentState
-from models.order_mend import find_line
+from models.order_life import cancel_order
+from models.order_mend import find_line, set_quantity
 from models.payment import record_refund
+from models.return_credit import credit_return
 from models.returns import (
     Judged,
     Return,
     ReturnState,
     announce_return,
     cancel_return,
-    credit_return,
     receive_return,
 )
 from models.stock import figures_of
@@ -177,6 +179,112 @@ def test_what_came_back_before_the_invoice(sqlite_database: str) -> None:
         assert invoice.gross == Decimal("39.40")
         assert owed(session)[0] == Decimal("39.40")
         assert find_line(session, get_order(session, "1"), "a").invoiced == 2
+
+
+def papers(session: Session) -> list[tuple[str, Decimal, Decimal, Decimal]]:
+    """Return kind, gross, shipping and fee of all documents, the first first."""
+    return [
+        (str(row.kind), row.gross, row.shipping_amount, row.fee_amount)
+        for row in reversed(list_documents(session))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "shipping", "fee"),
+    [
+        ({}, "4.90", "0.00"),
+        ({"fee": Decimal("2.50")}, "4.90", "2.50"),
+        ({"goodwill": Decimal("2.00")}, "2.90", "0.00"),
+        ({"with_shipping": True, "fee": Decimal("1.00")}, "1.00", "0.00"),
+        ({"with_shipping": True}, "", ""),
+    ],
+)
+def test_what_is_owed_though_all_came_back_stands_on_an_invoice(
+    database: str, given: dict[str, Any], shipping: str, fee: str
+) -> None:
+    """Sending the goods cost something, and no invoice had said so; its tax goes by the goods."""
+    with session_scope() as session:
+        sell(session, invoiced=False)
+        documents = credit_return(session, come_back(session, a=3, b=1), **given)
+
+        due = Decimal(shipping or 0) + Decimal(fee or 0)
+        told = [("invoice", due, Decimal(shipping), Decimal(fee))] if shipping else []
+        assert (papers(session), owed(session)[0]) == (told, due)
+        assert [row.label for row in documents] == [row.label for row in list_documents(session)]
+        with pytest.raises(RuleError, match="nothing is left to invoice"):
+            issue_invoice(session, get_order(session, "1"), actor=Actor.person)
+        for row in documents:
+            content = PaperContent.model_validate(row.content)
+            assert not content.lines
+            assert [part.rate for part in content.taxes] == [19, 7]
+            assert sum((part.gross for part in content.taxes), Decimal(0)) == due
+            assert render_invoice(content).startswith(b"%PDF")
+
+
+def test_after_an_invoice_was_taken_back_what_is_owed_has_one(sqlite_database: str) -> None:
+    """The goods came back meanwhile; taken back itself, it can be issued anew."""
+    with session_scope() as session:
+        sell(session)
+        row = come_back(session, a=3, b=1)
+        first = list_documents(session, kind=DocumentKind.invoice)[0]
+        correct_invoice(session, first, "Anschrift")
+        (rest,) = credit_return(session, row)
+        correct_invoice(session, rest, "Anschrift")
+        again = issue_invoice(session, get_order(session, "1"), actor=Actor.person)
+
+        assert (rest.gross, again.gross, owed(session)[0]) == (Decimal("4.90"),) * 3
+        assert sum((gross for _, gross, _, _ in papers(session)), Decimal(0)) == Decimal("4.90")
+
+
+def test_what_was_given_before_the_last_invoice_is_taken_off_there(sqlite_database: str) -> None:
+    """Of three mugs one came back, with the shipping; the invoice asks for the others alone."""
+    with session_scope() as session:
+        sell(session, invoiced=False)
+        row = come_back(session, a=1)
+        assert credit_return(session, row, with_shipping=True, goodwill=Decimal("1.00")) == []
+        invoice = issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
+
+        assert papers(session) == [("invoice", Decimal("33.50"), Decimal(0), Decimal("-1.00"))]
+        assert owed(session)[0] == invoice.gross
+
+
+def test_what_is_given_after_the_invoice_of_other_units_has_a_note(sqlite_database: str) -> None:
+    """One mug came back before the invoice, which has the shipping; that is given back with it."""
+    with session_scope() as session:
+        sell(session, invoiced=False)
+        row = come_back(session, a=1)
+        issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
+        (note,) = credit_return(session, row, with_shipping=True)
+
+        assert (note.gross, PaperContent.model_validate(note.content).lines) == (Decimal("-4.90"), [])
+        assert sum((gross for _, gross, _, _ in papers(session)), Decimal(0)) == owed(session)[0]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_rest_is_cancelled_after_the_first_part_came_back(sqlite_database: str, whole: bool) -> None:
+    """By its line the order ends as shipped, and the shipping is invoiced; as a whole nothing is owed."""
+    with session_scope() as session:
+        shop = sell(session)
+        lines = [
+            make_line("2a", "MUG", 1, "11.90", tax_rate=Decimal(19)),
+            make_line("2b", "CUP", 1, "10.70", tax_rate=Decimal(7)),
+        ]
+        take_in(session, shop, make_order("2", *lines, shipping_amount=Decimal("4.90")))
+        ship_units(session, "2", **{"2a": 1})
+        order = get_order(session, "2")
+        mug = need_id(find_line(session, order, "2a").id)
+        row = announce_return(session, order, {mug: 1})
+        receive_return(session, row, {mug: Judged(to_stock=1)})
+        assert credit_return(session, row) == []
+        if whole:
+            cancel_order(session, order, actor=Actor.person)
+        else:
+            set_quantity(session, order, find_line(session, order, "2b"), 0, actor=Actor.person)
+
+        told = [row.gross for row in list_documents(session, order_id=need_id(order.id))]
+        assert order.total - order.credited_amount == sum(told, Decimal(0))
+        assert (str(order.state), told) == (("cancelled", []) if whole else ("shipped", [Decimal("4.90")]))
+        assert ("person", "cancelled" if whole else "completed") in events_in(session, "2")
 
 
 def test_an_invoice_is_not_given_back_twice(sqlite_database: str) -> None:

@@ -30,11 +30,11 @@ from models.own_order import (
 )
 from models.payment import Payment
 from models.release import release_order
+from models.return_credit import credit_return
 from models.returns import (
     Judged,
     Return,
     announce_return,
-    credit_return,
     lines_of_return,
     receive_return,
 )
