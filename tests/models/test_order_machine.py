@@ -236,7 +236,7 @@ class Business(RuleBasedStateMachine):
         row = self.pick(Return, pick)
         if row is None:
             return
-        (line_id,) = self.session.exec(
+        line_id, *_ = self.session.exec(
             select(ReturnLine.order_line_id).where(ReturnLine.return_id == row.id)
         ).all()
         judged = {line_id: Judged(to_stock=good, b_stock=second, scrapped=scrap)}
