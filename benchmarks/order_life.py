@@ -6,6 +6,8 @@ commit each; nothing is counted up by a number that was typed. What lies ready l
 `warenfluss ship import` takes it. Stock is promised in the commit that saves an order, so these two are one
 step. Papers are drawn at the end and told apart; what the channel would hear stays queued.
 
+Two pickers at once are told apart, too: processes that walk with lists of their own, all else as before.
+
 The floor writes the rows that came of it, as they are at the end, into a database with the same articles: a
 multi-row statement and a commit for 1,000 rows of a table. It reads nothing, checks nothing, changes no row.
 """
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,9 @@ ORDERS = {"small": 50, "default": 1_000, "full": 10_000}
 BUDGET = 100
 BATCH = 40
 """Orders on a walk."""
+PICK = "pick"
+PICKERS = 2
+STARTING_SECONDS = 6.0
 PAPERS = "draw papers"
 ROWS_AT_ONCE = 1_000
 
@@ -42,6 +48,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 def _measure(plan: Plan, kind: str, url: str, orders: int) -> Iterator[Row]:
     seconds: dict[str, list[float]] = {}
     floor: list[float] = []
+    together: list[float] = []
     peak, note = 0.0, ""
     for _ in range(plan.runs_at(orders)):
         with database(kind) as lived:
@@ -50,6 +57,10 @@ def _measure(plan: Plan, kind: str, url: str, orders: int) -> Iterator[Row]:
             with database(kind):
                 child.run("benchmarks.order_life:prepare", url=url)
                 copied = child.run("benchmarks.order_life:copy", source=lived)
+        with database(kind):
+            child.run("benchmarks.order_life:prepare", url=url)
+            child.run("benchmarks.order_life:live", orders=orders, until=PICK)
+            together.append(_pick_together(orders))
         peak = max(peak, answer["peak_mb"])
         floor.append(orders / copied["seconds"])
         note = f"{copied['rows'] / orders:.0f} rows an order"
@@ -66,6 +77,20 @@ def _measure(plan: Plan, kind: str, url: str, orders: int) -> Iterator[Row]:
     yield row
     rates = [orders / spent for spent in with_papers]
     yield Row(NAME, "whole life with papers", kind, orders, "orders/s", rates, floor, peak)
+    yield Row(NAME, "pick by two", kind, orders, "orders/s", [orders / spent for spent in together])
+    by_two = [run - alone + both for run, alone, both in zip(bare, seconds[PICK], together, strict=True)]
+    rates = [orders / spent for spent in by_two]
+    yield Row(NAME, "whole life, picked by two", kind, orders, "orders/s", rates, floor)
+
+
+def _pick_together(orders: int) -> float:
+    """Return the seconds from the first picker's begin to the last one's end."""
+    begin_at = time.time() + STARTING_SECONDS
+    answers = child.run_together("benchmarks.order_life:walk", [{"begin_at": begin_at}] * PICKERS)
+    done = sum(answer["ready"] for answer in answers)
+    assert done == orders, f"picked together: {done} of {orders}"
+    begun = min(answer["begun"] for answer in answers)
+    return float(max(answer["ended"] for answer in answers) - begun)
 
 
 def prepare(url: str) -> None:
@@ -105,9 +130,18 @@ def prepare(url: str) -> None:
     time_flow(article_import, ACCOUNT)
 
 
-def live(orders: int) -> dict[str, Any]:
-    """Return the seconds of each step. Raises: AssertionError, if one did not reach every order."""
-    return {"seconds": {name: step() for name, step in steps_of(orders).items()}}
+def live(orders: int, until: str = "") -> dict[str, Any]:
+    """Return the seconds of each step until that one. Raises: AssertionError, if one misses an order."""
+    steps = takewhile(lambda step: step[0] != until, steps_of(orders).items())
+    return {"seconds": {name: take() for name, take in steps}}
+
+
+def walk(begin_at: float) -> dict[str, float]:
+    """Pick until no order waits, beside others; return the clock at begin and end, and how many lie ready."""
+    load_as_worker()
+    time.sleep(max(0.0, begin_at - time.time()))
+    begun = time.time()
+    return {"ready": _pick(), "begun": begun, "ended": time.time()}
 
 
 def steps_of(orders: int) -> dict[str, Callable[[], float]]:
@@ -144,7 +178,7 @@ def steps_of(orders: int) -> dict[str, Callable[[], float]]:
     steps: dict[str, Callable[[], tuple[float, int]]] = {
         "import and allocate": lambda: _time_cycle("new", order_import, ACCOUNT),
         "release": lambda: _time_cycle("released", order_release, ACCOUNT),
-        "pick": lambda: _time(_pick),
+        PICK: lambda: _time(_pick),
         "ship": lambda: _time(_ship),
         "invoice": lambda: _time_cycle("issued", issue),
         PAPERS: lambda: _time_cycle("drawn", draw),
@@ -173,22 +207,23 @@ def _pick() -> int:
     """Walk lists of the next orders, scan by scan, until none waits; return how many lie ready whole."""
     from models.columns import need_id
     from models.db import in_transaction, read_scope
+    from models.errors import RuleError
     from models.pick_list import PickMode
     from models.pick_scan import scan
     from models.pick_sheet import read_sheet
-    from models.picking import begin_walk, close_list, list_waiting
+    from models.picking import begin_walk, close_list
     from models.tenant import get_tenant
 
     with read_scope() as session:
         tenant_id = need_id(get_tenant(session, ACCOUNT).id)
     ready = 0
     while True:
-        with read_scope() as session:
-            if not list_waiting(session, tenant_id, 1):
-                return ready
-        list_id = in_transaction(
-            lambda session: need_id(begin_walk(session, tenant_id, PickMode.batch, BATCH).id)
-        )
+        try:
+            list_id = in_transaction(
+                lambda session: need_id(begin_walk(session, tenant_id, PickMode.batch, BATCH).id)
+            )
+        except RuleError:
+            return ready
         with read_scope() as session:
             stops = read_sheet(session, list_id).stops
         for code in [stop.sku for stop in stops for _ in range(stop.quantity)]:
