@@ -47,6 +47,8 @@ def test_two_scanners_take_each_unit_once(database: str) -> None:
     assert sum(done, Counter()) == {"MUG": 10, "CUP": 5, "surplus": 6}
     with session_scope() as session:
         assert session.exec(select(func.sum(OrderLine.picked))).one() == 15
+        # Each saw the list as the one before had left it.
+        assert session.get_one(PickList, number).scans == 15
         assert len(close_list(session, number).ready) == 5
         check_laws(session)
 
