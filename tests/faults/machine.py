@@ -186,14 +186,8 @@ class Machine:
 
     def _killed(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         """The run's process dies; for a minute its lease keeps others away."""
-        return run_and_die(
-            dict(os.environ),
-            self.world.clocks.here,
-            cycle,
-            self.world.sides[side].name,
-            luck.moment,
-            luck.number,
-        )
+        name = self.world.sides[side].name
+        return run_and_die(self.world.clocks.here, cycle, name, luck.moment, luck.number)
 
     def _locked(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         return self._database(side, cycle, luck, "database is locked")

@@ -1,10 +1,8 @@
-"""A cycle whose process is killed at a chosen point, as a program: CYCLE ACCOUNT POINT NUMBER WISHES."""
+"""A cycle for a process of its own, which is killed at a chosen point."""
 
-import json
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tasks.buyer_mails
@@ -15,6 +13,7 @@ from connectors.afterbuy.connector import AfterbuyChannel
 from flows.replay import replay
 from models.cycle import Cycle
 from tests.flows.steps import ALL_FLOWS
+from tests.support.prefect_server import lean_runs
 
 
 def _die() -> None:
@@ -39,7 +38,7 @@ def _kill_around(owner: Any, name: str, number: int, *, before: bool) -> None:
     setattr(owner, name, call)
 
 
-def main(cycle: str, account: str, point: str, number: int, wishes: str) -> None:
+def run(cycle: Cycle, account: str, point: str, number: int, wishes: Mapping[str, Any]) -> None:
     """Run a cycle and die where told."""
     match point:
         case "before-send":
@@ -67,10 +66,7 @@ def main(cycle: str, account: str, point: str, number: int, wishes: str) -> None
         case "never":
             pass
         case _:
-            raise SystemExit(f"no point {point}")
-    flow = replay if cycle == Cycle.replay else ALL_FLOWS[Cycle(cycle)]
-    flow(account, return_state=True, **json.loads(wishes))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+            raise ValueError(f"no point {point}")
+    flow = replay if cycle is Cycle.replay else ALL_FLOWS[cycle]
+    with lean_runs():
+        flow(account, return_state=True, **wishes)

@@ -1,8 +1,6 @@
 """The cycle `buyer-mail`: each event reaches its buyer once, through a mail server, whatever dies."""
 
 import io
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,10 +28,12 @@ from models.tenant import Tenant
 from tasks.buyer_mails import last_digest_at
 from tasks.mails import deliver_due
 from tests.console.cli_steps import call
+from tests.flows import doomed
 from tests.flows.conftest import Shop
 from tests.flows.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, sync
 from tests.flows.test_kills import kill
 from tests.models.test_buyer_mail import BANK
+from tests.support import forks
 from tests.support.builders import SELLER
 from tests.support.postgres import find_programs
 from tests.support.smtp import SmtpServer
@@ -252,9 +252,8 @@ def test_trials_and_test_runs_mail_nobody(shop: Shop, ready: list[int], smtp_ser
 def test_two_runs_at_once_mail_each_buyer_once(shop: Shop, ready: list[int], smtp_server: SmtpServer) -> None:
     """In two processes; the one that comes second steps aside, or finds nothing."""
     dispose()
-    command = [sys.executable, "-m", "tests.flows.doomed", str(MAILS), shop.name, "never", "1", "{}"]
-    runs = [subprocess.Popen(command, cwd=Path(__file__).parents[2]) for _ in range(2)]
-    assert [run.wait(120) for run in runs] == [0, 0]
+    runs = [forks.start(doomed.run, MAILS, shop.name, "never", 1, {}) for _ in range(2)]
+    assert [forks.end(run) for run in runs] == [0, 0]
     sync(MAILS, shop)
     assert sorted(subjects(smtp_server)) == sorted(f"Ihre Bestellung {number}" for number in ready)
 

@@ -1,11 +1,7 @@
 """A process that dies by SIGKILL in the middle of a cycle or of a page: nothing is lost or doubled."""
 
-import json
 import signal
-import subprocess
-import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +11,7 @@ from models.cycle import Cycle, RunState
 from models.db import dispose
 from models.order_intake import save_orders
 from models.shipment import ParcelData
+from tests.flows import doomed
 from tests.flows.conftest import Shop
 from tests.flows.steps import (
     Figures,
@@ -33,28 +30,14 @@ from tests.flows.steps import (
 )
 from tests.flows.test_payment_sync import _pay
 from tests.flows.test_shipping_sync import SHIPPED_AT, ship
+from tests.support import forks
 
 
 def kill(shop: Shop, cycle: Cycle, point: str, number: int, **wishes: Any) -> None:
     """Run a cycle in a process of its own, which dies at a point."""
     dispose()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.flows.doomed",
-            str(cycle),
-            shop.name,
-            point,
-            str(number),
-            json.dumps(wishes),
-        ],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()[-2000:]
+    process = forks.start(doomed.run, cycle, shop.name, point, number, wishes)
+    assert forks.end(process) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", ["before-page", "before-commit"])

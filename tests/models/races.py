@@ -1,14 +1,10 @@
-"""Steps that many processes take at the same moment, and the starting gun.
+"""Steps that many processes take at the same moment, and the starting gun."""
 
-The processes are forked from a clean server that has the models imported, so that sixteen start quickly.
-"""
-
-import multiprocessing
 import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -38,10 +34,10 @@ from models.pick_scan import report_short, scan
 from models.picking import begin_walk
 from models.promises import allocate
 from models.service import PaymentKind
-from models.settings import get_settings
 from models.shipment import ParcelData, ShipmentData, record_shipment
 from models.stock_moves import set_on_hand
 from models.together import ship_together
+from tests.support import forks
 from tests.support.builders import BILLING, PLACED_AT, get_order, make_line, make_order
 
 WAITING_SECONDS = 60
@@ -50,10 +46,9 @@ TRIES = 10
 _barrier: "threading.Barrier | None" = None
 
 
-def _prepare(url: str, barrier: "threading.Barrier") -> None:
+def _prepare(environment: Mapping[str, str], barrier: "threading.Barrier") -> None:
     global _barrier
-    os.environ["WARENFLUSS_DATABASE_URL"] = url
-    get_settings.cache_clear()
+    forks.enter(environment)
     _barrier = barrier
 
 
@@ -73,11 +68,10 @@ def run_at_once(url: str, step: Callable[..., Any], arguments: Sequence[Sequence
 
     Returns: what each returned, or the name of the error that it raised.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "psycopg"])
-    barrier = context.Barrier(len(arguments))
+    barrier = forks.CONTEXT.Barrier(len(arguments))
+    environment = {**os.environ, "WARENFLUSS_DATABASE_URL": url}
     with ProcessPoolExecutor(
-        len(arguments), mp_context=context, initializer=_prepare, initargs=(url, barrier)
+        len(arguments), mp_context=forks.CONTEXT, initializer=_prepare, initargs=(environment, barrier)
     ) as pool:
         futures = [pool.submit(_run, step, each) for each in arguments]
         return [future.result(2 * WAITING_SECONDS) for future in futures]

@@ -22,6 +22,7 @@ from models.db import session_scope
 from models.errors import LeaseHeldError, NotFoundError
 from tasks.alarms import OWN_ERRORS, Watched, report_crashed, report_failed, safe_error, watch
 from tasks.mails import Delivery, deliver_due
+from tests.models.races import run_at_once
 from tests.support.smtp import SmtpServer
 from tests.tasks.alarm_steps import (
     begin,
@@ -392,7 +393,7 @@ def test_a_failing_cycle_is_not_told_as_overdue_too(database: str) -> None:
     assert subjects()[1] == "[Warenfluss] muellers-shop: order import still fails"
 
 
-def test_watchers_at_once_tell_everything_once(database: str, tmp_path: Path) -> None:
+def test_watchers_at_once_tell_everything_once(database: str) -> None:
     """Two processes look at the same moment at a vanished run, an overdue cycle and a due reminder."""
     account_id = make_account()
     fail(account_id, Cycle.stock_export)
@@ -401,27 +402,8 @@ def test_watchers_at_once_tell_everything_once(database: str, tmp_path: Path) ->
         save_rhythm(session, account_id, Cycle.stock_export, 300, active=True)
     lose(begin(account_id))
     make_late(account_id, Cycle.payment_sync)
-    script = """
-import sys, time
-from pathlib import Path
-from tasks.alarms import watch
-print("ready", flush=True)
-while not Path(sys.argv[1]).exists():
-    time.sleep(0.005)
-watch()
-"""
-    go = tmp_path / "go"
-    watchers = [
-        subprocess.Popen([sys.executable, "-c", script, str(go)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for watcher in watchers:
-        assert watcher.stdout is not None
-        assert watcher.stdout.readline() == "ready\n"
-    go.touch()
-    for watcher in watchers:
-        watcher.communicate(timeout=60)
-    assert [watcher.returncode for watcher in watchers] == [0, 0]
+    found = run_at_once(database, watch, [()] * 2)
+    assert all(isinstance(each, Watched) for each in found), found
     assert sorted(subject.rpartition(": ")[2] for subject in subjects()) == [
         *("order import vanished", "payment sync is overdue", "stock export failed"),
         "stock export still fails",

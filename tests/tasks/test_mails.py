@@ -2,8 +2,6 @@
 
 import base64
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import IPv4Address
@@ -36,12 +34,12 @@ from models.mail import (
     queue_mail,
 )
 from tasks.mails import Delivery, deliver_due
+from tests.models.races import run_at_once
 from tests.support.smtp import SmtpServer
 from tests.tasks.alarm_steps import OPERATORS, PickyServer, make_mails_due, read_mails, use_mail_server
 
 SENDERS = 3
 MAILS = 15
-ROOT = Path(__file__).parents[2]
 
 
 def queue(*keys: str, recipients: tuple[str, ...] = ()) -> None:
@@ -363,33 +361,14 @@ def test_a_sender_that_died_delays_its_mail(
 
 
 def test_processes_at_once_send_each_mail_once(
-    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    database: str, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several senders begin at the same moment; every mail comes once."""
     use_mail_server(monkeypatch, smtp_server)
     queue(*(str(number) for number in range(MAILS)))
-    script = """
-import sys, time
-from pathlib import Path
-from tasks.mails import deliver_due
-print("ready", flush=True)
-while not Path(sys.argv[1]).exists():
-    time.sleep(0.005)
-print(deliver_due().sent)
-"""
-    go = tmp_path / "go"
-    senders = [
-        subprocess.Popen([sys.executable, "-c", script, str(go)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        for _ in range(SENDERS)
-    ]
-    for sender in senders:
-        assert sender.stdout is not None
-        assert sender.stdout.readline() == "ready\n"
-    go.touch()
-    counts = [int(sender.communicate(timeout=60)[0]) for sender in senders]
+    deliveries = run_at_once(database, deliver_due, [()] * SENDERS)
 
-    assert [sender.returncode for sender in senders] == [0] * SENDERS
-    assert sum(counts) == MAILS
+    assert sum(delivery.sent for delivery in deliveries) == MAILS
     received = [message["Message-ID"] for message in smtp_server.messages]
     assert len(received) == len(set(received)) == MAILS
 
