@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -70,6 +71,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End the session's servers."""
     if not hasattr(config, "workerinput"):
         session.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_compiled_once() -> Iterator[None]:
+    """Let the databases of all tests share what was compiled."""
+    from tests.support.engines import create_engine
+
+    with patch("models.db.create_engine", create_engine):
+        yield
 
 
 @pytest.fixture(scope="session")
