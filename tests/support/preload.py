@@ -3,15 +3,14 @@
 from importlib import import_module
 
 from deployments.worker import ON_THE_WAY
-from models.db import prepare_mappers
+from models.db import prepare
 
 for name in (
     *ON_THE_WAY,
-    "psycopg",
     "tests.faults.doomed",
     "tests.faults.world",
     "tests.flows.doomed",
     "tests.models.races",
 ):
     import_module(name)
-prepare_mappers()
+prepare()
