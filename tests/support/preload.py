@@ -7,6 +7,7 @@ from models.db import prepare
 
 for name in (
     *ON_THE_WAY,
+    "psycopg",
     "tests.faults.doomed",
     "tests.faults.world",
     "tests.flows.doomed",
