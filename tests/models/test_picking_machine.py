@@ -183,6 +183,14 @@ class Walks(RuleBasedStateMachine):
                 # All that lay ready was of an open list, which says that it goes back.
                 assert self.gone == before
 
+    @rule(pick=any_one, units=few)
+    def keep_back_what_lies_ready(self, pick: int, units: int) -> None:
+        line = self.one_of(select(OrderLine).where(OrderLine.picked > 0).order_by(col(OrderLine.id)), pick)
+        if line is not None:
+            order = self.session.get_one(Order, line.order_id)
+            with self.leaving():
+                self.refused(lambda: split_order(self.session, order, {need_id(line.id): units}))
+
     @rule(pick=any_one, part=st.booleans())
     def ship(self, pick: int, part: bool) -> None:
         order = self.one_of(select(Order).order_by(col(Order.id)), pick)
