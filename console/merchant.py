@@ -3,9 +3,9 @@
 from collections import Counter
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
-from sqlmodel import Session
 
 from console.cli_paper import write_pdf
 from models.account import account_data, get_account
@@ -78,7 +78,7 @@ class Figures(BaseModel):
     unmatched_lines: int
 
 
-def open_house(session: Session, tenant_name: str) -> None:
+def open_house(session: Any, tenant_name: str) -> None:
     """Say who issues invoices, and how goods leave."""
     tenant = get_tenant(session, tenant_name)
     tenant.seller = SELLER.model_dump()
