@@ -1,43 +1,58 @@
 """Builds broken on purpose, each with a short story by which the machine must find it out."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
-from sqlmodel import select
+from sqlmodel import Session, col, select, update
 
 import connectors.afterbuy.client
 import connectors.afterbuy.connector
 import connectors.afterbuy.values
 import connectors.transport
 import flows.invoicing
+import flows.reconcile
+import models.anonymise
 import models.columns
 import models.document
 import models.invoicing
+import models.offer
 import models.order_follow
 import models.order_intake
 import models.order_life
+import models.own_order
+import models.prune
+import models.retention
 import models.returns
 import models.shipment
 import models.stock_moves
+import models.together
 import tasks.alarms
 import tasks.buyer_mails
 import tasks.orders
+import tasks.outbound
+import tasks.tracking_sheets
 import tasks.work
 from connectors import connect
 from connectors.errors import TransientError
+from models.anonymise import _anonymise
+from models.columns import utc_now
 from models.cycle import Cycle
 from models.db import session_scope
-from models.document import content_hash, list_documents, take_number
-from models.order import OrderAddress
+from models.document import Document, Paper, content_hash, issue_each, list_documents, take_number
+from models.order import Order, OrderAddress
 from models.order_intake import save_orders
+from models.order_origin import OrderOrigin
+from models.outbound import Outbound, OutboundState
 from models.payment import take_channel_total
+from models.shipment import ParcelData, add_tracking
 from tasks.windows import advance
 from tests.faults.moments import COMMIT, REQUEST
 from tests.faults.schedule import Luck, Schedule, Step
@@ -53,11 +68,14 @@ class BrokenBuild:
     broken: Callable[[], Any]
     """A context in which the build is broken."""
     steps: tuple[Step, ...]
+    readings: Mapping[str, Any] = field(default_factory=dict)
+    forgetting: Luck | None = None
 
     @property
     def schedule(self) -> Schedule:
         """Return the story."""
-        return Schedule(seed=0, start=SUMMER, readings={}, quantity=9, steps=self.steps)
+        readings = dict(self.readings)
+        return Schedule(0, SUMMER, readings, quantity=9, steps=self.steps, forgetting=self.forgetting)
 
 
 def _buy(side: int = 0, *, paid: bool = False) -> Step:
@@ -79,6 +97,29 @@ _INVOICED = (
 )
 """A part of an order has left and is invoiced."""
 _SHIPPED = (_buy(), _run(Cycle.order_import), _SHIP)
+_OVER = (_buy(paid=True), _run(Cycle.order_import), _SHIP)
+"""An order is over as soon as the channel has heard of its parcel."""
+_FILE = Step("import_parcels", {"side": 0, "numbers": [0], "gone": True})
+_TAKE = {"slip": 1, "lines": [(0, 2)]}
+_TOGETHER = (
+    *(
+        Step("buy", {"side": side, "lines": [(side, 1)], "paid": True, "done": True, "buyer": 1})
+        for side in (0, 1)
+    ),
+    _run(Cycle.order_import),
+    _run(Cycle.order_import, 1),
+    Step("join", {"number": 0}),
+    Step("ship_mate", {"number": 0}),
+)
+"""One buyer's orders at both channels leave in one parcel."""
+_IN_DOUBT = (
+    _buy(),
+    _run(Cycle.order_import),
+    Step("cancel_here", {"side": 0, "number": 0}),
+    _run(Cycle.shipping_sync, luck=Luck("reset_after", number=1, call="CancelOrders")),
+)
+_VANISH = {"cancelled_orders": "vanish"}
+"""Whether the channel has heard of a cancellation is not known, and it does not show such orders."""
 
 
 @contextmanager
@@ -92,8 +133,6 @@ def _all(*patches: Any) -> Iterator[None]:
 def _read_too_far(
     session: Any, work: Any, cursor: str, window: Any, page: str | None, real: Any = advance
 ) -> None:
-    from datetime import timedelta
-
     until = window.until and window.until + timedelta(days=30)
     real(session, work, cursor, window.model_copy(update={"until": until}), page)
 
@@ -135,6 +174,31 @@ def _follow_the_buyer(_run_id: int, _page: str | None) -> None:
             session.add(document)
 
 
+def _mark_first(session: Any, tenant: Any, ids: Any, *, asked: bool, real: Any = _anonymise) -> None:
+    session.execute(update(Order).where(col(Order.id).in_(ids)).values(anonymised_at=utc_now()))
+    session.commit()
+    real(session, tenant, ids, asked=asked)
+
+
+def _add_silently(*arguments: Any) -> bool:
+    with patch.object(models.shipment, "queue_outbound", lambda *_: None):
+        return add_tracking(*arguments)
+
+
+def _issue_uncounted(session: Session, papers: Sequence[Paper]) -> list[Document]:
+    documents = issue_each(session, papers)
+    for paper in papers:
+        # What is counted as invoiced afterwards.
+        cast(dict[int, int], paper.quantities).clear()
+    return documents
+
+
+def _ask_for_ever(session: Any, row: Outbound, _error: str) -> None:
+    row.state, row.run_id = OutboundState.uncertain, None
+    row.next_try_at = utc_now() + timedelta(hours=1)
+    session.add(row)
+
+
 def builds() -> list[BrokenBuild]:
     """Return the broken builds, at least one for each law that can be looked at."""
     read = connectors.afterbuy.connector._Page.read
@@ -159,6 +223,72 @@ def builds() -> list[BrokenBuild]:
             1,
             lambda: patch.object(tasks.orders, "advance", _read_too_far),
             (_run(Cycle.order_import), _buy()),
+        ),
+        BrokenBuild(
+            "a slip that is an order each time it is typed in",
+            1,
+            lambda: _all(
+                patch.object(models.own_order, "find_by_reference", lambda *_: None),
+                patch.object(
+                    models.own_order,
+                    "OrderOrigin",
+                    lambda **values: OrderOrigin(**{**values, "reference": str(values["order_id"])}),
+                ),
+            ),
+            (Step("take", _TAKE), Step("take", _TAKE)),
+        ),
+        BrokenBuild(
+            "an offer that becomes an order each time it is accepted",
+            1,
+            lambda: patch.object(models.offer, "_lock_open", lambda *_: None),
+            (Step("offer", _TAKE), Step("accept", {"number": 0}), Step("accept", {"number": 0})),
+        ),
+        BrokenBuild(
+            "a number that is used up before its order by hand is sure",
+            1,
+            lambda: patch.object(models.own_order, "take_number", _take_at_once),
+            (Step("take", _TAKE, Luck("disk_full", COMMIT, 2)),),
+        ),
+        BrokenBuild(
+            "an order that stays when those leave with which it goes",
+            2,
+            lambda: patch.object(models.together, "mates_of", lambda *_: {}),
+            _TOGETHER,
+        ),
+        BrokenBuild(
+            "orders in one parcel, each of which is told another number",
+            2,
+            lambda: patch.object(
+                models.together,
+                "ParcelData",
+                lambda tracking_number: ParcelData(tracking_number=f"{tracking_number}-2"),
+            ),
+            _TOGETHER,
+        ),
+        BrokenBuild(
+            "a parcel's number that comes later and that nobody is told of",
+            2,
+            lambda: patch.object(tasks.tracking_sheets, "add_tracking", _add_silently),
+            (
+                *_SHIPPED[:-1],
+                Step("ship_here", {"side": 0, "number": 0, "whole": True, "numbered": False}),
+                _run(Cycle.shipping_sync),
+                _FILE,
+            ),
+        ),
+        BrokenBuild(
+            "an order that its channel hides and that nobody misses",
+            2,
+            lambda: patch.object(flows.reconcile, "compare_orders_here", lambda *_: None),
+            (_buy(), _run(Cycle.order_import), Step("cancel_there", {"side": 0, "number": 0})),
+            readings=_VANISH,
+        ),
+        BrokenBuild(
+            "a cancellation in doubt that is asked for without end",
+            2,
+            lambda: patch.object(tasks.outbound, "mark_unknown", _ask_for_ever),
+            _IN_DOUBT,
+            readings=_VANISH,
         ),
         BrokenBuild(
             "a look-up that finds nothing, so that what arrived is sent again",
@@ -230,6 +360,12 @@ def builds() -> list[BrokenBuild]:
             (*_INVOICED, Step("take_back", {"side": 1, "number": 0, "fate": "to_stock"})),
         ),
         BrokenBuild(
+            "parcels that their carrier cancelled",
+            4,
+            lambda: patch.object(tasks.tracking_sheets, "NOT_CANCELLED", {"", "ja"}),
+            (*_SHIPPED[:-1], _FILE),
+        ),
+        BrokenBuild(
             "a document that the books lack",
             8,
             lambda: patch.object(models.document, "book_documents", lambda *_: None),
@@ -285,7 +421,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "goods that each run invoices again",
             8,
-            lambda: patch.object(models.invoicing, "_count", lambda *_: None),
+            lambda: patch.object(models.invoicing, "issue_each", _issue_uncounted),
             (*_INVOICED, _run(Cycle.invoicing, 1)),
         ),
         BrokenBuild(
@@ -308,11 +444,38 @@ def builds() -> list[BrokenBuild]:
             "an anonymous order that takes its buyer back",
             9,
             lambda: patch.object(models.order_intake, "as_kept", lambda _, data: data),
-            (
-                Step("buy", {"side": 0, "lines": [(0, 1)], "paid": True, "done": True}),
-                _run(Cycle.order_import),
-                Step("ship_here", {"side": 0, "number": 0, "whole": True}),
+            _OVER,
+        ),
+        BrokenBuild(
+            "buyers who stay although their orders are over",
+            9,
+            lambda: patch.object(models.prune, "list_due_orders", lambda *_: []),
+            _OVER,
+        ),
+        BrokenBuild(
+            "buyers who go before their orders are over",
+            9,
+            lambda: patch.object(models.retention, "HAS_ENDED", "anonymised_at IS NULL AND NOT trial"),
+            (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "orders that are anonymous before their buyers' data are gone",
+            9,
+            lambda: patch.object(models.anonymise, "_anonymise", _mark_first),
+            _OVER,
+            forgetting=Luck("disk_full", COMMIT, 3),
+        ),
+        BrokenBuild(
+            "changes given up that nobody is told of",
+            10,
+            lambda: _all(
+                *(
+                    patch.object(module, "report_parked", lambda _: None)
+                    for module in (tasks.work, tasks.alarms)
+                )
             ),
+            _IN_DOUBT,
+            readings=_VANISH,
         ),
         BrokenBuild(
             "failures that nobody is told of",

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.cycle import Cycle
 from tests.faults.moments import ANSWER, COMMIT, COMMITTED, MAIL, MAILED, REQUEST, STATEMENT
-from tests.faults.world import START, SUMMER
+from tests.faults.world import DESK, START, SUMMER
 
 PASSING_FAULTS: dict[str, dict[str, Any]] = {
     "throttle": {},
@@ -75,6 +75,8 @@ class Schedule:
     readings: dict[str, Any]
     quantity: int
     steps: tuple[Step, ...]
+    forgetting: Luck | None = None
+    """What befalls the end, when buyers' data go."""
 
 
 def draw(seed: int) -> Schedule:
@@ -87,12 +89,20 @@ def draw(seed: int) -> Schedule:
     _add_papers(Random(f"papers {seed}"), steps)
     _add_second_thoughts(Random(f"thoughts {seed}"), steps)
     _add_work(Random(f"work {seed}"), steps)
+    # Some of these, or a story would be long.
+    seldom = Random(f"seldom {seed}")
+    for add in seldom.choice(
+        ((), (_add_desk,), (_add_together,), (_add_files,), (_add_together, _add_files))
+    ):
+        add(Random(f"{add.__name__} {seed}"), steps)
+    vanishing = {"cancelled_orders": "vanish"} if seldom.random() < 0.2 else {}
     return Schedule(
         seed=seed,
         start=chance.choice((START, SUMMER)),
-        readings=chance.choice(READINGS),
+        readings={**chance.choice(READINGS), **vanishing},
         quantity=chance.choice((3, 9, 50)),
         steps=tuple(steps),
+        forgetting=_cut(seldom) if seldom.random() < 0.5 else None,
     )
 
 
@@ -198,6 +208,121 @@ def _add_work(chance: Random, steps: list[Step]) -> None:
     _put_between(chance, steps, added)
 
 
+def _add_desk(chance: Random, steps: list[Step]) -> None:
+    """Let orders be taken by hand, offered, mended, repeated, sent and exchanged, put in as papers are."""
+
+    def lines() -> list[tuple[int, int]]:
+        return [(product, chance.choice((1, 2, 3))) for product in chance.sample(range(4), 2)]
+
+    first, second = ({"slip": number, "lines": lines()} for number in (1, 2))
+    at = [{"number": number} for number in range(5)]
+    repeated = {"side": chance.randrange(2), "number": chance.randrange(12), "slip": 3}
+    added = [
+        Step("take", first, _cut(chance)),
+        Step("take", second, _cut(chance)),
+        *(Step("offer", {"slip": number, "lines": lines()}) for number in (4, 5)),
+        Step("take", first),
+        Step("accept", at[0], _cut(chance)),
+        Step("repeat", repeated, _cut(chance)),
+        *chance.sample(
+            (
+                Step("accept", at[0]),
+                Step("decline", at[1]),
+                Step("accept", at[1], _cut(chance)),
+                Step("repeat", repeated),
+                Step("add_goods", {**chance.choice(at), "product": chance.randrange(4)}),
+                Step("want_fewer", chance.choice(at)),
+                Step("cancel_slip", chance.choice(at)),
+                Step("take", second),
+            ),
+            5,
+        ),
+        _inside(chance, Cycle.order_release, DESK),
+        *(Step("ship_slip", one) for one in chance.sample(at, 3)),
+        *(Step("pay_slip", one) for one in chance.sample(at, 3)),
+        _inside(chance, Cycle.invoicing, DESK),
+        *(Step("take_slip_back", one) for one in at[:2]),
+        Step("exchange", chance.choice(at), _cut(chance)),
+        Step("exchange", chance.choice(at)),
+        _inside(chance, Cycle.buyer_mail, DESK),
+        Step("ship_slip", {"number": 4}),
+    ]
+    _put_between(chance, steps, added)
+
+
+def _add_together(chance: Random, steps: list[Step]) -> None:
+    """Let one buyer's orders at both channels and by telephone go together, put in as papers are."""
+    buyer = chance.randrange(100)
+    at = [{"number": number} for number in range(3)]
+    sides = [0, 1, *chance.choice(((), (0,), (1,)))]
+    paid = {"paid": True, "done": True, "buyer": buyer}
+    second_thought = (
+        Step("part", chance.choice(at)),
+        Step("cancel_mate", chance.choice(at)),
+        Step("cancel_mate", chance.choice(at)),
+        Step("wait", {"seconds": 5}),
+    )
+    added = [
+        *(Step("count", {"product": product, "quantity": 20}) for product in range(2)),
+        *(
+            Step("buy", {"side": side, "lines": [(0, 1), (1, units)], **paid})
+            for units, side in enumerate(sides, start=1)
+        ),
+        Step("take", {"slip": 9, "lines": [(0, 1)], "buyer": buyer}),
+        *(Step("run", {"side": side, "cycle": Cycle.order_import}) for side in (0, 1)),
+        Step("join", {"number": 0}),
+        chance.choice(second_thought),
+        Step("run", {"side": 0, "cycle": Cycle.order_import}, _luck(chance)),
+        chance.choice((Step("release_mate", at[0]), _inside(chance, Cycle.order_release))),
+        chance.choice(second_thought),
+        Step("ship_mate", chance.choice(at)),
+        *(Step("run", {"side": side, "cycle": Cycle.shipping_sync}, _luck(chance)) for side in (0, 1)),
+        Step("join", {"number": 0}),
+        Step("ship_mate", at[0]),
+    ]
+    _put_between(chance, steps, added)
+
+
+def _add_files(chance: Random, steps: list[Step]) -> None:
+    """Let parcels leave by a carrier's files, which give some their numbers, put in as papers are.
+
+    Some goods are kept back from them.
+    """
+    side = chance.randrange(2)
+    lines = [(product, 1) for product in chance.sample(range(4), 2)]
+    buy = Step("buy", {"side": side, "lines": lines, "paid": True, "done": True})
+
+    def file(luck: Luck | None) -> Step:
+        numbers = chance.sample(range(12), 4)
+        return Step("import_parcels", {"side": side, "numbers": numbers, "gone": chance.random() < 0.5}, luck)
+
+    added = [
+        buy,
+        buy,
+        buy,
+        Step("run", {"side": side, "cycle": Cycle.order_import}),
+        *(Step("keep_back", {"side": side, "number": number}) for number in chance.sample(range(4), 2)),
+        *(
+            Step("ship_here", {"side": side, "number": number, "whole": number > 0, "numbered": False})
+            for number in chance.sample(range(4), 2)
+        ),
+        file(_cut(chance)),
+        Step("run", {"side": side, "cycle": Cycle.shipping_sync}, _luck(chance)),
+        file(_cut(chance)),
+        Step("let_go", {"side": side, "number": chance.randrange(4)}),
+        Step("run", {"side": side, "cycle": Cycle.shipping_sync}, _luck(chance)),
+        file(None),
+    ]
+    _put_between(chance, steps, added)
+
+
+def _cut(chance: Random) -> Luck:
+    """Return where a person's command is cut off."""
+    moment = chance.choice((STATEMENT, STATEMENT, COMMIT, COMMITTED))
+    number = int(chance.triangular(1, 60, 12)) if moment == STATEMENT else chance.choice((1, 1, 2, 3))
+    return Luck(chance.choice(("killed", "killed", "connection_lost", "disk_full")), moment, number)
+
+
 def _put_between(chance: Random, steps: list[Step], added: Sequence[Step]) -> None:
     """Put steps in their order between those from the first third on."""
     places = sorted(chance.randint(len(steps) // 3, len(steps)) for _ in added)
@@ -209,9 +334,9 @@ def _invoice(chance: Random) -> Step:
     return _inside(chance, Cycle.invoicing)
 
 
-def _inside(chance: Random, cycle: Cycle) -> Step:
+def _inside(chance: Random, cycle: Cycle, side: int | None = None) -> Step:
     """Return a run of a cycle that calls no channel, with what may befall it."""
-    values = {"side": PAPERS, "cycle": cycle}
+    values = {"side": PAPERS if side is None else side, "cycle": cycle}
     kind = chance.choice(PAPER_LUCK)
     if not kind:
         return Step("run", values)

@@ -170,6 +170,11 @@ class Simulator:
         """Return the last answer to a call of this name."""
         return self._last_texts.get(call)
 
+    def forget_answers(self) -> None:
+        """Let no answer so far come again as the same page."""
+        with self._lock:
+            self._last_texts.clear()
+
 
 class Server(ThreadingHTTPServer):
     """Does not wait for connections that clients keep open."""

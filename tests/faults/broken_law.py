@@ -1,0 +1,9 @@
+"""What is raised when a law does not hold."""
+
+
+class BrokenLawError(AssertionError):
+    """A law does not hold."""
+
+    def __init__(self, law: int, message: str) -> None:
+        super().__init__(f"law {law}: {message}")
+        self.law = law

@@ -1,0 +1,241 @@
+"""The desk in a story: orders by telephone, mended, repeated, sent and exchanged; and offers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+from sqlmodel import Session, col, select
+
+from models.account import account_data, get_account
+from models.article import Article
+from models.columns import need_id
+from models.db import read_scope
+from models.offer import decline_offer, find_offer, make_offer
+from models.order import Actor, Order, OrderLine, lines_of, owed_for
+from models.order_life import cancel_order
+from models.order_mend import set_quantity
+from models.own_order import OwnAddress, OwnLine, OwnOrder, add_line
+from models.payment import record_payment
+from models.return_credit import credit_return
+from models.returns import Judged, Return, announce_return, lines_of_return, receive_return
+from models.service import PaymentKind
+from tests.faults import commands
+from tests.faults.merchant import SKUS, goods_of, place_of
+from tests.faults.parcels import Shipping
+
+OFFER_DAYS = 20
+"""Longer than a story."""
+
+
+@dataclass
+class Slip:
+    """A note beside the telephone: which order it became, and what it asks for by now, by SKU."""
+
+    order_id: int
+    goods: Counter[str]
+
+
+@dataclass
+class Offered:
+    """An offer as the desk notes it."""
+
+    total: Decimal
+    accepted: bool = False
+    declined: bool = False
+
+
+@dataclass
+class Desk(Shipping):
+    """The merchant at the telephone."""
+
+    desk: str
+    """The account in which orders are taken by hand."""
+    slips: dict[str, Slip] = field(default_factory=dict, kw_only=True)
+    """By reference."""
+    offers: dict[str, Offered] = field(default_factory=dict, kw_only=True)
+    """By number."""
+
+    def take(self, slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> None:
+        """Take an order by telephone; the same slip may be typed in again."""
+        reference = f"Zettel {slip}"
+        asked = _asked(slip, lines, buyer).model_copy(update={"reference": reference})
+        goods = Counter({SKUS[product]: units for product, units in lines})
+        self._take(reference, partial(commands.take, self.desk, asked), goods)
+
+    def repeat(self, side: int, number: int, slip: int) -> None:
+        """Take a channel's order once more by hand."""
+        order = self.sides[side].theirs(number)
+        mine = self.order_here(side, order.key) if order is not None else None
+        if mine is None:
+            return
+        with read_scope() as session:
+            lines = lines_of(session, [need_id(mine.id)])[need_id(mine.id)]
+            goods = _by_sku(session, ((line, line.quantity - line.cancelled) for line in lines))
+        reference = f"Noch einmal {slip}"
+        self._take(reference, partial(commands.repeat, self.desk, need_id(mine.id), reference), goods)
+
+    def exchange(self, number: int) -> None:
+        """Send the same goods once more for those that came back, perhaps of a return that is exchanged."""
+        with read_scope() as session:
+            rows = session.exec(select(Return).order_by(col(Return.id))).all()
+            if not rows:
+                return
+            return_id = need_id(rows[number % len(rows)].id)
+            goods = _by_sku(
+                session,
+                (
+                    (session.get_one(OrderLine, row.order_line_id), row.to_stock + row.b_stock + row.scrapped)
+                    for row in lines_of_return(session, return_id)
+                ),
+            )
+        reference = f"Umtausch {return_id}"
+        self._take(reference, partial(commands.exchange, self.desk, return_id, reference), goods)
+
+    def offer(self, slip: int, lines: Sequence[tuple[int, int]]) -> None:
+        """Make an offer."""
+        made: dict[str, Offered] = {}
+
+        def book(session: Session) -> None:
+            until = (self.clocks.here + timedelta(days=OFFER_DAYS)).date()
+            row = make_offer(session, get_account(session, self.desk), _asked(slip, lines), until)
+            made[row.number] = Offered(row.total)
+
+        if self._try(book):
+            self.offers.update(made)
+
+    def accept(self, number: int) -> None:
+        """Let a buyer accept an offer, perhaps one that was decided before."""
+        if self.offers:
+            name = sorted(self.offers)[number % len(self.offers)]
+            self.do(partial(commands.accept, name))
+            # One that is refused was decided before, and nothing else is in the way.
+            self.offers[name].accepted = not self.offers[name].declined
+
+    def decline(self, number: int) -> None:
+        """Let a buyer turn an offer down."""
+        if self.offers:
+            name = sorted(self.offers)[number % len(self.offers)]
+            if self._try(lambda session: decline_offer(session, find_offer(session, name))):
+                self.offers[name].declined = True
+
+    def add_goods(self, number: int, product: int) -> None:
+        """Let a caller want one more article."""
+        line = OwnLine(article=SKUS[product], price=Decimal("5.00"))
+
+        def step(session: Session, order: Order) -> Mapping[str, int]:
+            add_line(session, order, line)
+            return {SKUS[product]: 1}
+
+        self._mend(number, step)
+
+    def want_fewer(self, number: int) -> None:
+        """Let a caller want one unit less of the first line that has several."""
+
+        def step(session: Session, order: Order) -> Mapping[str, int]:
+            for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]:
+                left = line.quantity - line.cancelled
+                if left - line.shipped > 1:
+                    set_quantity(session, order, line, left - 1, actor=Actor.person)
+                    return _by_sku(session, [(line, -1)])
+            return {}
+
+        self._mend(number, step)
+
+    def cancel_slip(self, number: int) -> None:
+        """Let a caller want nothing any more."""
+
+        def step(session: Session, order: Order) -> Mapping[str, int]:
+            lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+            wanted = _by_sku(session, ((line, line.cancelled - line.quantity) for line in lines))
+            cancel_order(session, order, actor=Actor.person)
+            return wanted
+
+        self._mend(number, step)
+
+    def pay_slip(self, number: int) -> None:
+        """Receive what an order by hand owes."""
+
+        def step(session: Session, order: Order) -> Mapping[str, int]:
+            if (owed := owed_for(order)) > 0:
+                account = account_data(get_account(session, self.desk))
+                record_payment(session, account, order, owed, self.clocks.here)
+            return {}
+
+        self._mend(number, step)
+
+    def ship_slip(self, number: int) -> None:
+        """Send what an order by hand asks for."""
+        if (slip := self._slip(number)) is not None:
+            with read_scope() as session:
+                order = session.get_one(Order, slip.order_id)
+            self.ship(order, f"SLIP{order.id}-{self.parcels.total()}", whole=True)
+
+    def take_slip_back(self, number: int) -> None:
+        """Let a unit of an order by hand come back, as good as new."""
+        back: Counter[str] = Counter()
+
+        def step(session: Session, order: Order) -> Mapping[str, int]:
+            lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+            out = [need_id(line.id) for line in lines if line.shipped > line.returned]
+            if out:
+                row = announce_return(session, order, {out[0]: 1}, "Zu klein")
+                receive_return(session, row, {out[0]: Judged(to_stock=1)})
+                credit_return(session, row)
+                back.update(goods_of(session, {out[0]: 1}))
+            return {}
+
+        self._mend(number, step)
+        for sku, units in back.items():
+            self.counted[sku] += units
+
+    def _take(self, reference: str, command: Callable[[], commands.Taken], goods: Mapping[str, int]) -> None:
+        """Type a slip in; one that is noted already asks for what it asked for, mended since."""
+        taken = self.do(command)
+        if taken is not None and reference not in self.slips:
+            self.slips[reference] = Slip(need_id(taken.order_id), Counter(goods))
+
+    def _slip(self, number: int) -> Slip | None:
+        return list(self.slips.values())[number % len(self.slips)] if self.slips else None
+
+    def _mend(self, number: int, step: Callable[[Session, Order], Mapping[str, int]]) -> None:
+        """Take a step with an order by hand, which returns what is wanted more or less afterwards."""
+        slip, more = self._slip(number), Counter[str]()
+        if slip is None:
+            return
+        order_id = slip.order_id
+        if self._try(lambda session: more.update(step(session, session.get_one(Order, order_id)))):
+            slip.goods.update(more)
+
+
+def _by_sku(session: Session, lines: Iterable[tuple[OrderLine, int]]) -> Counter[str]:
+    """Return units of lines by the SKU of their article."""
+    goods: Counter[str] = Counter()
+    for line, units in lines:
+        if line.article_id is not None:
+            goods[session.get_one(Article, line.article_id).sku] += units
+    return goods
+
+
+def _asked(slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> OwnOrder:
+    """Return what a caller asks for; one who is a `buyer` at the channels, too, lives at the same place."""
+    last_name, street = place_of(f"Zettel {slip}" if buyer is None else buyer)
+    return OwnOrder(
+        billing=OwnAddress(
+            first_name="Geheim",
+            last_name=last_name,
+            street=street,
+            postcode="04229",
+            city="Leipzig",
+            country="DE",
+            email=f"geheim-zettel{slip}@buyer.example",
+        ),
+        lines=[
+            OwnLine(article=SKUS[product], quantity=units, price=Decimal("9.90")) for product, units in lines
+        ],
+        payment=PaymentKind.invoice,
+        shipping_method="Paket",
+        shipping_amount=Decimal("4.90"),
+    )
