@@ -14,16 +14,11 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 from uuid import uuid4
 
-from prefect import Task
 from prefect.client.schemas.objects import State as PrefectState
-from prefect.logging import disable_run_logger
 from sqlmodel import Session
 
-import tasks.reports
-import tasks.work
 from connectors.afterbuy.simulator import Address, Member, Simulator, State, Switches
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
@@ -51,6 +46,7 @@ from tests.faults.commands import forget
 from tests.faults.desk import OFFER_DAYS, Desk
 from tests.faults.merchant import SET_SKU, SKUS, Side, is_open, is_spoilt, place_of
 from tests.flows.steps import ALL_FLOWS
+from tests.support.plain_runs import run_plainly
 from tests.support.smtp import SmtpServer
 
 OVERLAP = timedelta(minutes=ChannelOptions().overlap_minutes)
@@ -109,26 +105,9 @@ def start(cycle: Cycle, account: str, **parameters: Any) -> PrefectState[Any]:
 
 
 def start_plainly(cycle: Cycle, account: str, secrets: dict[str, str]) -> PrefectState[Any]:
-    """Do a cycle's work as the plain functions that its flow and tasks are, unknown to Prefect's server.
-
-    For when all is well, in a tenth of the time: nothing befalls such a run, and it is to find everything
-    in order. Raises: whatever the work raises.
-    """
+    """Do a cycle's work for when all is well: nothing befalls such a run, and it is to find all in order."""
     flow, own = flow_of(cycle)
-    with (
-        disable_run_logger(),
-        patch.object(Task, "__call__", _call_plainly),
-        patch.object(tasks.work, "load_secrets", lambda _: secrets),
-        patch.object(tasks.reports, "create_table_artifact"),
-        patch.object(tasks.reports, "create_progress_artifact"),
-        patch.object(tasks.reports, "update_progress"),
-    ):
-        state: PrefectState[Any] = flow.fn(account, **own)
-    return state
-
-
-def _call_plainly(task: Task[Any, Any], *arguments: Any, **parameters: Any) -> Any:
-    return task.fn(*arguments, **parameters)
+    return run_plainly(flow, account, secrets, **own)
 
 
 @dataclass

@@ -34,6 +34,7 @@ from models.outbound import Outbound
 from models.stock import Allocation, StockLevel, StockMovement, main_warehouse
 from models.stock_moves import set_on_hand
 from tests.flows.conftest import Shop
+from tests.support.plain_runs import run_plainly
 
 FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.article_import: article_import,
@@ -65,6 +66,15 @@ def sync(cycle: Cycle, shop: Shop, **parameters: Any) -> Counts:
     state = attempt(cycle, shop, **parameters)
     assert state.is_completed(), state
     return last_counts(shop, cycle)
+
+
+def prepare(shop: Shop, *cycles: Cycle) -> None:
+    """Run cycles that must complete for what a test is about, unknown to Prefect's server."""
+    switches = shop.simulator.switches
+    secrets = {"partner_token": switches.partner_token, "account_token": switches.account_token}
+    for cycle in cycles:
+        state = run_plainly(ALL_FLOWS[cycle], shop.name, secrets)
+        assert state.is_completed(), (cycle, state)
 
 
 def last_run(shop: Shop, cycle: Cycle) -> Run:

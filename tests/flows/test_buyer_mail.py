@@ -30,7 +30,7 @@ from tasks.mails import deliver_due
 from tests.console.cli_steps import call
 from tests.flows import doomed
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, sync
+from tests.flows.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, prepare, sync
 from tests.flows.test_kills import kill
 from tests.models.test_buyer_mail import BANK
 from tests.support import forks
@@ -50,9 +50,8 @@ def ready(shop: Shop, smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch) 
     shop.configure(buyer_mails="all")
     set_tenant(shop, seller=SELLER, bank=BANK, title="Nordlicht", mails={"reply_to": "laden@nord.example"})
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
     numbers = [shop.channel.place_order([(mug.id, 2)]).order_id for _ in range(3)]
-    sync(Cycle.order_import, shop)
+    prepare(shop, Cycle.article_import, Cycle.order_import)
     return numbers
 
 

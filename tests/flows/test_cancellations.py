@@ -20,7 +20,7 @@ from models.payment import record_refund
 from models.shipment import ParcelData
 from tests.console.cli_steps import call, read
 from tests.flows.conftest import Shop
-from tests.flows.steps import Figures, add_mug, holds, outbound, stock_of, sync
+from tests.flows.steps import Figures, add_mug, holds, outbound, prepare, stock_of, sync
 from tests.flows.test_payment_sync import _pay
 from tests.flows.test_reconcile import set_clock
 from tests.flows.test_shipping_sync import ship
@@ -31,7 +31,7 @@ SHIPPING, IMPORT = Cycle.shipping_sync, Cycle.order_import
 def _order(shop: Shop, *quantities: int) -> TheirOrder:
     shop.configure(cancelled_flags=str(CANCELLED_FLAG))
     mugs = [add_mug(shop, 20, f"M-{number}") for number in range(len(quantities))]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, n) for mug, n in zip(mugs, quantities, strict=True)])
     sync(IMPORT, shop)
     return theirs

@@ -25,6 +25,7 @@ from tests.flows.steps import (
     last_counts,
     last_run,
     line_rows,
+    prepare,
     sync,
 )
 from tests.support.builders import SELLER, SHIPPED_AT
@@ -55,8 +56,7 @@ def ready(shop: Shop) -> list[int]:
     set_seller(shop)
     mug = add_mug(shop, 20)
     numbers = [shop.channel.place_order([(mug.id, 2)]).order_id for _ in range(3)]
-    sync(Cycle.article_import, shop)
-    sync(Cycle.order_import, shop)
+    prepare(shop, Cycle.article_import, Cycle.order_import)
     return numbers
 
 

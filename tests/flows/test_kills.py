@@ -24,6 +24,7 @@ from tests.flows.steps import (
     numbers_here,
     numbers_there,
     outbound,
+    prepare,
     set_stock,
     stock_of,
     sync,
@@ -45,7 +46,7 @@ def test_an_import_that_is_killed_goes_on(shop: Shop, point: str) -> None:
     """The run after the lease has run out goes on at the page that was not saved."""
     shop.configure(page_size=2)
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     for _ in range(7):
         shop.channel.place_order([mug])
 
@@ -80,7 +81,7 @@ def test_a_status_that_was_sent_by_a_killed_process_is_looked_up(sqlite_shop: Sh
 def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
     shop.configure(stock_batch_size=2, status_batch_size=2, payments="warenfluss")
     mugs = [add_mug(shop, 10, f"M-{number}") for number in range(5)]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     orders = [shop.channel.place_order([mug]) for mug in mugs]
     sync(Cycle.order_import, shop)
     for number, theirs in enumerate(orders):
@@ -115,7 +116,7 @@ def _send_and_die(shop: Shop, cycle: Cycle, point: str) -> None:
 def test_a_write_of_a_process_that_died_before_its_note_is_seen(shop: Shop) -> None:
     """Its row was saved before it left, with its orders, and stays open for people to see."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([mug])
     sync(Cycle.order_import, shop)
     ship(shop, theirs.order_id, ParcelData(tracking_number="P1"))
@@ -134,7 +135,7 @@ def test_a_page_that_breaks_is_read_again(shop: Shop, monkeypatch: pytest.Monkey
     """An error between two pages fails the run; the next resumes at the saved page."""
     shop.configure(page_size=2)
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     for _ in range(5):
         shop.channel.place_order([mug])
     pages = 0

@@ -27,6 +27,7 @@ from tests.flows.steps import (
     line_rows,
     numbers_here,
     numbers_there,
+    prepare,
     set_stock,
     stock_of,
     sync,
@@ -38,7 +39,7 @@ ORDER = Cycle.order_import
 def test_an_order_comes_in_whole(shop: Shop) -> None:
     """Amounts, both addresses, payment and lines are as the channel has them, and the stock is promised."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     billing = Address(
         first_name="Käthe",
         last_name="Großmann",
@@ -97,7 +98,7 @@ def test_an_order_comes_in_whole(shop: Shop) -> None:
 def test_repeating_changes_nothing(shop: Shop) -> None:
     """However often an order is fetched, it exists once and its stock is promised once."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     numbers = [shop.channel.place_order([(mug.id, 1)]).order_id for _ in range(3)]
     sync(ORDER, shop)
 
@@ -139,7 +140,7 @@ def test_an_order_taken_early_becomes_the_real_one(
     shop.configure(take_orders="sold")
     shop.simulator.switches.order_id_from = order_id_from
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 3)], process=False)
 
     sync(ORDER, shop)
@@ -164,7 +165,7 @@ def test_an_order_taken_early_becomes_the_real_one(
 def test_payment_address_and_lines_are_followed(shop: Shop) -> None:
     """What changes at the channel reaches ours with a history; promised stock follows."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 2)])
     number = theirs.order_id
     sync(ORDER, shop)
@@ -196,7 +197,7 @@ def test_payment_address_and_lines_are_followed(shop: Shop) -> None:
 def test_a_released_order_is_held_not_changed(shop: Shop) -> None:
     """What was handed to the warehouse keeps its lines and address; the difference holds it."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 2)])
     sync(ORDER, shop)
     with session_scope() as session:
@@ -219,7 +220,7 @@ def test_merged_orders_keep_their_lines(shop: Shop, survivor: Literal["lowest", 
     """Whichever number lives on, it has all lines, the whole payment and the stock of both."""
     shop.simulator.switches.merge_survivor = survivor
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     first = shop.channel.place_order([(mug.id, 1)], paid=True)
     second = shop.channel.place_order([(mug.id, 2)], paid=True)
     sync(ORDER, shop)
@@ -243,7 +244,7 @@ def test_merged_orders_keep_their_lines(shop: Shop, survivor: Literal["lowest", 
 def test_a_cancelled_order_gives_its_stock_back(shop: Shop) -> None:
     """The marker that the account's setting names cancels; without the setting it means nothing."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 4)])
     sync(ORDER, shop)
 
@@ -402,7 +403,7 @@ class TestStart:
 def test_stock_that_is_short_holds_the_order(shop: Shop) -> None:
     """The last unit goes to the first order; the other is held until there is more."""
     mug = add_mug(shop, 1)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     first = shop.channel.place_order([(mug.id, 1)])
     second = shop.channel.place_order([(mug.id, 1)])
 
@@ -416,7 +417,7 @@ def test_stock_that_is_short_holds_the_order(shop: Shop) -> None:
 def test_one_bad_record_is_set_aside(shop: Shop) -> None:
     """An order that cannot be read is kept with its reason; its neighbours come in, and it may come later."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     orders = [shop.channel.place_order([mug]) for _ in range(3)]
     orders[1].items[0].quantity = -1
 
@@ -450,7 +451,7 @@ def test_a_bundle_takes_its_parts(shop: Shop) -> None:
     bundle = shop.channel.add_product(
         "Set", ean="SET", kind=2, members=[Member(mug.id, 2)], selling_price=Decimal(18)
     )
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=5)
     theirs = shop.channel.place_order([(bundle.id, 2), (mug.id, 2)])
 

@@ -15,7 +15,7 @@ from models.service import ServiceKind, list_services, map_service, save_shippin
 from models.service_change import apply_mapping
 from models.split import split_order
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, events, holds, sync
+from tests.flows.steps import add_mug, events, holds, prepare, sync
 
 RELEASE, DUE = Cycle.order_release, Cycle.payment_due
 
@@ -37,8 +37,7 @@ def orders(shop: Shop) -> list[int]:
     shop.configure(release="automatic", remind_after_days=1, cancel_after_days=1)
     mug = add_mug(shop, 20)
     numbers = [shop.channel.place_order([(mug.id, 2)], paid=paid).order_id for paid in (True, False)]
-    sync(Cycle.article_import, shop)
-    sync(Cycle.order_import, shop)
+    prepare(shop, Cycle.article_import, Cycle.order_import)
     explain_methods(shop)
     return numbers
 

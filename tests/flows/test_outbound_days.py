@@ -25,6 +25,7 @@ from tests.flows.steps import (
     expire_lease,
     last_run,
     outbound,
+    prepare,
     set_stock,
     sync,
 )
@@ -49,7 +50,7 @@ def _let_time_pass() -> None:
 def test_what_is_refused_is_parked_shown_mailed_and_retried(shop: Shop) -> None:
     """Of a batch the others are told; people hear of all that a run parked by one mail, once."""
     mugs = [add_mug(shop, 10, f"M-{number}") for number in range(5)]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, **{f"M_{number}": 7 for number in range(5)})
     gone = [shop.channel.products.pop(mug.id) for mug in mugs[:2]]
 
@@ -74,7 +75,7 @@ def test_an_order_that_the_channel_forgot_is_parked_at_last(sqlite_shop: Shop) -
     """What cannot be looked up is not sent blindly and not asked for ever; its neighbours go on."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     lost, other = shop.channel.place_order([mug]), shop.channel.place_order([mug])
     sync(Cycle.order_import, shop)
     ship(shop, lost.order_id, ParcelData(tracking_number="P1"))
@@ -102,7 +103,7 @@ def test_orders_merged_before_the_look_up_wait_for_nobody(sqlite_shop: Shop) -> 
     shop = sqlite_shop
     shop.configure(payments="warenfluss")
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     both = [shop.channel.place_order([mug]).order_id for _ in range(2)]
     sync(Cycle.order_import, shop)
     for number in both:
@@ -129,7 +130,7 @@ def test_a_run_that_wakes_up_overtakes_nothing(shop: Shop, monkeypatch: pytest.M
     Its old value may still reach the channel, because nobody can call it back: the new one is told again.
     """
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=6)
     asleep, awake = threading.Event(), threading.Event()
     publish = AfterbuyChannel.publish_stock
@@ -166,7 +167,7 @@ def test_a_run_that_wakes_up_before_it_sends_sends_nothing(
 ) -> None:
     """Each write leaves only with the lease of its run."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=6)
     asleep, awake = threading.Event(), threading.Event()
     publish = AfterbuyChannel.publish_stock

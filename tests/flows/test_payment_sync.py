@@ -9,7 +9,7 @@ from models.db import session_scope
 from models.order import PaymentState, find_order
 from models.payment import payments_of, record_payment
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, cursor, events, outbound, sync
+from tests.flows.steps import add_mug, cursor, events, outbound, prepare, sync
 
 PAYMENT = Cycle.payment_sync
 PAID_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -25,7 +25,7 @@ def _pay(shop: Shop, number: int, amount: str) -> None:
 def test_payments_come_from_the_channel(shop: Shop) -> None:
     """Part and full payments there reach ours once each, also when the cycle is repeated."""
     mug = add_mug(shop)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([mug])
     unpaid = shop.channel.place_order([mug])
     sync(Cycle.order_import, shop)

@@ -28,7 +28,7 @@ from models.release import release_order
 from models.shipment import ParcelData, record_shipment
 from models.stock import touch_account
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, artifacts, last_counts, set_stock, sync
+from tests.flows.steps import add_mug, artifacts, last_counts, prepare, set_stock, sync
 
 RECONCILE = Cycle.reconcile
 PAID_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -52,16 +52,15 @@ def make_busy(shop: Shop, **settings: Any) -> Shop:
     shop.configure(payments="warenfluss", overlap_minutes=0, **settings)
     set_clock(shop, -120)
     mug, plate = add_mug(shop, 10), add_mug(shop, 20, "TELLER")
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     orders = [shop.channel.place_order([(mug.id, 1), (plate.id, 2)]) for _ in range(3)]
-    sync(Cycle.order_import, shop)
+    prepare(shop, Cycle.order_import)
     pay(shop, orders[0], "12.30")
     ship(shop, orders[1], "P1")
     tell(shop)
     set_clock(shop, -60)
     # What happened before this was read, and is no news any more; all that is to come is.
-    sync(Cycle.order_import, shop)
-    sync(Cycle.stock_export, shop)
+    prepare(shop, Cycle.order_import, Cycle.stock_export)
     set_clock(shop, 0)
     return shop
 
@@ -73,8 +72,7 @@ def set_clock(shop: Shop, minutes: int) -> None:
 
 def tell(shop: Shop) -> None:
     """Let the channel hear everything, and read what came of it."""
-    for cycle in (Cycle.payment_sync, Cycle.shipping_sync, Cycle.order_import, Cycle.stock_export):
-        sync(cycle, shop)
+    prepare(shop, Cycle.payment_sync, Cycle.shipping_sync, Cycle.order_import, Cycle.stock_export)
 
 
 def theirs(shop: Shop, index: int) -> TheirOrder:
@@ -117,8 +115,7 @@ def mend_all(shop: Shop) -> None:
     mend(ids=None, everything=True, account=shop.name)
     tell(shop)
     set_clock(shop, 60)
-    sync(Cycle.order_import, shop)
-    sync(Cycle.stock_export, shop)
+    prepare(shop, Cycle.order_import, Cycle.stock_export)
     sync(RECONCILE, shop)
 
 

@@ -31,6 +31,7 @@ from tests.flows.steps import (
     last_run,
     numbers_here,
     numbers_there,
+    prepare,
     stock_of,
     sync,
 )
@@ -76,7 +77,7 @@ def both_sides(shop: Shop) -> Any:
 def full_life(shop: Shop) -> str:
     """Let an order come in, be paid, shipped and told of; return its number."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     number = shop.channel.place_order([(mug.id, 2)], paid=True).order_id
     sync(ORDER, shop)
     ship(shop, number, ParcelData(tracking_number="P1"))
@@ -138,7 +139,7 @@ def test_an_order_that_is_gone_there_is_a_line(sqlite_shop: Shop) -> None:
     """What the channel no longer knows is said, and stays as it is here."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     both = [shop.channel.place_order([mug]).order_id for _ in range(2)]
     sync(ORDER, shop)
     heir = shop.channel.merge(both).order_id
@@ -153,7 +154,7 @@ def test_an_order_that_is_gone_there_is_a_line(sqlite_shop: Shop) -> None:
 def test_a_day_is_a_german_day(shop: Shop) -> None:
     """The day on which an hour occurred twice, from midnight to midnight; what is lost of it is taken in."""
     mug = add_mug(shop, 20)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     at = {
         "before": datetime(2026, 10, 24, 21, 59, tzinfo=UTC),
         "first": datetime(2026, 10, 24, 22, 0, tzinfo=UTC),
@@ -202,7 +203,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
     """What it had saved was had before; what it had not is new, and the cursor is left to the cycle."""
     shop.configure(page_size=2)
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     for _ in range(5):
         shop.channel.place_order([mug])
     pages = 0
@@ -239,7 +240,7 @@ def test_a_run_with_a_record_set_aside(sqlite_shop: Shop) -> None:
     """The record that it could not use is tried again."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     good = shop.channel.place_order([mug])
     bad = shop.channel.place_order([mug])
     bad.items[0].quantity = -1
@@ -262,7 +263,7 @@ def test_everything_makes_up_for_what_differs(sqlite_shop: Shop) -> None:
     """Of a whole account those orders are run again that are missing here, differ, or wait to be told."""
     shop = sqlite_shop
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     still, differs, waits = (shop.channel.place_order([mug]).order_id for _ in range(3))
     sync(ORDER, shop)
     lost = shop.channel.place_order([mug], placed_at=LONG_AGO).order_id
@@ -293,7 +294,7 @@ def test_again_tells_the_same_once_more(shop: Shop, kind: Any) -> None:
     """The channel is told the same absolute values: its records are as before, and no buyer is mailed."""
     shop.configure(payments="warenfluss")
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 2)])
     other = shop.channel.place_order([mug])
     sync(ORDER, shop)
@@ -343,7 +344,7 @@ def test_a_parcel_after_a_repeat_mails_the_buyer(sqlite_shop: Shop) -> None:
 def test_in_test_mode_nothing_changes(shop: Shop, whole_account: bool) -> None:
     """Neither here nor there; the table says what would be new, and the report what would have been sent."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     shipped = shop.channel.place_order([(mug.id, 2)]).order_id
     told = shop.channel.place_order([mug]).order_id
     sync(ORDER, shop)
@@ -381,7 +382,7 @@ def test_in_test_mode_nothing_changes(shop: Shop, whole_account: bool) -> None:
 def test_killed_in_the_middle_and_repeated(shop: Shop, point: str) -> None:
     """Whenever its process dies, the next replay makes up the rest, and nothing is doubled."""
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     ours = shop.channel.place_order([mug]).order_id
     sync(ORDER, shop)
     ship(shop, ours, ParcelData(tracking_number="P1"))
@@ -411,7 +412,7 @@ def test_two_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """One waits for the other, and finds everything done."""
     monkeypatch.setattr(flows.replay, "LOOK_SECONDS", 0.1)
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     sync(ORDER, shop)
     numbers = [str(shop.channel.place_order([mug], placed_at=LONG_AGO).order_id) for _ in range(3)]
     tables: list[list[dict[str, Any]]] = []

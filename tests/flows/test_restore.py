@@ -26,6 +26,7 @@ from tests.flows.steps import (
     add_mug,
     numbers_here,
     numbers_there,
+    prepare,
     set_stock,
     stock_of,
     sync,
@@ -106,7 +107,7 @@ def test_a_lost_day_comes_back(shop: Shop, tmp_path: Path) -> None:
     """Orders, payments, shipments and merges after the backup are read again; the channel stays as it was."""
     shop.configure(payments="warenfluss", overlap_minutes=0)
     mug, cup = add_mug(shop, 50), add_mug(shop, 30, "TASSE-1")
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     old = [shop.channel.place_order([(mug.id, 2)]) for _ in range(5)]
     sync(Cycle.order_import, shop)
     _pay(shop, old[0].order_id, "10.00")
@@ -158,7 +159,7 @@ def test_what_waited_is_looked_up_before_it_is_told(shop: Shop, tmp_path: Path) 
     """A change that waited when the backup was made was told in the lost day: it is not sent again."""
     shop.configure(payments="warenfluss")
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     first, second = (shop.channel.place_order([mug]) for _ in range(2))
     sync(Cycle.order_import, shop)
     all_cycles(shop)
@@ -294,8 +295,7 @@ def test_a_missing_program_is_named(
 def test_goods_that_left_unseen_are_taken_out(shop: Shop) -> None:
     """An order sold and shipped between two imports takes its goods along, once; a count knows its own."""
     mug = add_mug(shop, 50)
-    sync(Cycle.article_import, shop)
-    sync(Cycle.order_import, shop)
+    prepare(shop, Cycle.article_import, Cycle.order_import)
     now = utc_now()
     earlier = shop.channel.place_order([(mug.id, 4)], placed_at=now - timedelta(hours=3))
     shop.channel.ship(earlier.order_id, at=now - timedelta(hours=3))

@@ -8,7 +8,7 @@ from models.db import session_scope
 from models.order import OrderState, find_order
 from models.shipment import ParcelData, record_shipment, shipments_of
 from tests.flows.conftest import Shop
-from tests.flows.steps import Figures, add_mug, line_rows, outbound, set_stock, stock_of, sync
+from tests.flows.steps import Figures, add_mug, line_rows, outbound, prepare, set_stock, stock_of, sync
 
 SHIPPING = Cycle.shipping_sync
 SHIPPED_AT = datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)
@@ -23,7 +23,7 @@ def ship(shop: Shop, number: int, *parcels: ParcelData, at: datetime = SHIPPED_A
 
 def _order(shop: Shop, *quantities: int) -> TheirOrder:
     mugs = [add_mug(shop, 20, f"M-{number}") for number in range(len(quantities))]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, n) for mug, n in zip(mugs, quantities, strict=True)])
     sync(Cycle.order_import, shop)
     return theirs

@@ -17,7 +17,7 @@ from models.listing import LimitScope, StockLimit
 from models.stock import main_warehouse, touch_account
 from models.stock_moves import set_on_hand
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, last_run, listing_of, outbound, set_stock, sync
+from tests.flows.steps import add_mug, last_run, listing_of, outbound, prepare, set_stock, sync
 
 STOCK = Cycle.stock_export
 
@@ -39,7 +39,7 @@ def _effects(shop: Shop) -> int:
 def test_the_channel_holds_what_is_available(shop: Shop) -> None:
     """After an order and a count the channel's figures are ours: on hand less what is promised."""
     mug, other, third = add_mug(shop, 10), add_mug(shop, 5, "BECHER-2"), add_mug(shop, 7, "BECHER-3")
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     shop.channel.place_order([(mug.id, 3)])
     sync(Cycle.order_import, shop)
     set_stock(shop, BECHER_2=20)
@@ -56,7 +56,7 @@ def test_nothing_is_sent_when_nothing_changed(sqlite_shop: Shop) -> None:
     """Only values that differ from what was told before are sent, even if all are worked out anew."""
     shop = sqlite_shop
     add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=12)
     sync(STOCK, shop)
     set_stock(shop, BECHER_1=11)
@@ -76,7 +76,7 @@ def test_buffer_and_maximum(sqlite_shop: Shop, buffer: int, maximum: int | None,
     """The channel is told what is available less the buffer, at most the maximum."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     _limit(shop, buffer, maximum)
 
     sync(STOCK, shop)
@@ -87,7 +87,7 @@ def test_buffer_and_maximum(sqlite_shop: Shop, buffer: int, maximum: int | None,
 def test_a_sale_below_the_maximum_is_made_up(shop: Shop) -> None:
     """A sale takes from the channel's own figure; with plenty left here it is filled up to the maximum."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     _limit(shop, maximum=4)
     sync(STOCK, shop)
     shop.channel.place_order([(mug.id, 3)])
@@ -103,7 +103,7 @@ def test_a_sale_below_the_maximum_is_made_up(shop: Shop) -> None:
 def test_a_page_read_before_a_sale_hides_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its figure is older than the sale: taken for what the channel holds, nobody would fill it up again."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     _limit(shop, maximum=4)
     sync(STOCK, shop)
     real = AfterbuyChannel.fetch_articles
@@ -134,7 +134,7 @@ def test_a_listing_of_an_article_with_stock_is_told_of_it(sqlite_shop: Shop) -> 
         warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
         set_on_hand(session, warehouse_id, {need_id(article.id): 4})
     mug, _ = add_mug(shop, 10), add_mug(shop, 5, "BECHER-2")
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
 
     counts = sync(STOCK, shop)
 
@@ -149,7 +149,7 @@ def test_a_bundle_follows_its_parts(sqlite_shop: Shop) -> None:
     bundle = shop.channel.add_product(
         "Set", ean="SET", kind=2, quantity=5, members=[Member(mug.id, 2), Member(plate.id, 1)]
     )
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     sync(STOCK, shop)
     shop.channel.place_order([(mug.id, 4)])
     sync(Cycle.order_import, shop)
@@ -163,7 +163,7 @@ def test_a_bundle_follows_its_parts(sqlite_shop: Shop) -> None:
 def test_a_change_while_sending_is_sent_afterwards(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stock counted anew while a batch is on its way: the channel hears the last word in the same run."""
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=8)
     real: Callable[..., list[ItemResult]] = AfterbuyChannel.publish_stock
     sent: list[int] = []
@@ -188,7 +188,7 @@ def test_batches_keep_to_their_size(sqlite_shop: Shop) -> None:
     shop = sqlite_shop
     shop.configure(stock_batch_size=2)
     mugs = [add_mug(shop, 5, f"M-{number}") for number in range(5)]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, **{f"M_{number}": 9 for number in range(5)})
 
     counts = sync(STOCK, shop)
@@ -202,7 +202,7 @@ def test_one_refused_product_does_not_stop_the_others(sqlite_shop: Shop) -> None
     """A product that the channel does not know is parked for a person; its neighbours are told."""
     shop = sqlite_shop
     gone, stays = add_mug(shop, 5), add_mug(shop, 5, "BECHER-2")
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     del shop.channel.products[gone.id]
     shop.channel.products_changed()
     set_stock(shop, BECHER_1=6, BECHER_2=6)
@@ -219,7 +219,7 @@ def test_the_age_of_news_is_kept(sqlite_shop: Shop) -> None:
     """A run that told something says since when it had waited; one that told nothing says nothing."""
     shop = sqlite_shop
     add_mug(shop, 5)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     sync(STOCK, shop)
     silent = last_run(shop, STOCK)
     set_stock(shop, BECHER_1=6)

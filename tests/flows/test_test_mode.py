@@ -28,6 +28,7 @@ from tests.flows.steps import (
     numbers_here,
     numbers_there,
     outbound,
+    prepare,
     set_stock,
     stock_of,
     sync,
@@ -135,7 +136,7 @@ def test_a_test_run_leaves_orders_of_a_live_account_alone(sqlite_shop: Shop) -> 
     """An order that is known is not touched by a test run, whatever changed at the channel."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     theirs = shop.channel.place_order([(mug.id, 2)])
     sync(Cycle.order_import, shop)
     before = shop.order(theirs.order_id)
@@ -157,7 +158,7 @@ def test_the_report_says_what_a_live_run_sends(sqlite_shop: Shop, cycle: Cycle, 
     shop = sqlite_shop
     shop.configure(payments="warenfluss", stock_batch_size=1, status_batch_size=1)
     mugs = [add_mug(shop, 10, f"M-{number}") for number in range(2)]
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     orders = [shop.channel.place_order([(mug.id, 2)]) for mug in mugs]
     sync(Cycle.order_import, shop)
     for number, theirs in enumerate(orders):
@@ -206,7 +207,7 @@ def test_doubtful_changes_are_not_settled_in_test_mode(sqlite_shop: Shop) -> Non
 
     shop = sqlite_shop
     add_mug(shop, 10)
-    sync(Cycle.article_import, shop)
+    prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=6)
     shop.simulator.faults.add(Fault.reset_after(), "UpdateShopProducts")
     sync(Cycle.stock_export, shop)
