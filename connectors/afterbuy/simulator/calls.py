@@ -76,6 +76,13 @@ class Asked:
         head = None if self.root is None else self.root.find("AfterbuyGlobal")
         return "EN" if text_of(head, "ErrorLanguage") == "EN" else "DE"
 
+    @property
+    def walk(self) -> tuple[str, ...]:
+        """Return what is asked for, whichever page of it."""
+        filters = [] if self.root is None else self.root.findall("DataFilter/Filter")
+        wanted = (each for each in filters if text_of(each, "FilterName") != "RangeID")
+        return (self.call, *sorted(" ".join(map(str, each.itertext())) for each in wanted))
+
 
 @dataclass
 class Outcome:

@@ -107,9 +107,10 @@ class Fault:
 
     @classmethod
     def same_page(cls) -> "Fault":
-        """Answer as to the last call of this name once more; error 15, if there is none. No effect.
+        """Answer with the last page of what is asked for once more. No effect.
 
-        It waits for a call that reads: nobody could tell a write that was said to have worked and did not.
+        It waits for a call that reads, and of which a page was answered: nobody could tell a write that was
+        said to have worked and did not, or that the first page is one of another question.
         """
         return cls("same_page", takes_effect=False, reads_only=True)
 
@@ -226,11 +227,11 @@ class Faults:
         with self._lock:
             self._queue.extend([(call, fault)] * times)
 
-    def take(self, call: str) -> Fault | None:
-        """Take the fault that is next for this call, if any."""
+    def take(self, call: str, *, again: bool = True) -> Fault | None:
+        """Take the fault that is next for this call, if any; `again` tells whether a page can come again."""
         with self._lock:
             for place, (wanted, fault) in enumerate(self._queue):
-                if wanted in (None, call) and (call.startswith(READS) or not fault.reads_only):
+                if wanted in (None, call) and ((call.startswith(READS) and again) or not fault.reads_only):
                     del self._queue[place]
                     self.delivered[fault.kind] += 1
                     return fault

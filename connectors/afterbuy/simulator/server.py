@@ -81,7 +81,7 @@ class Simulator:
         self._lock = RLock()
         self._requests: deque[ReceivedCall] = deque(maxlen=KEPT_REQUESTS)
         self._calls_by_day: Counter[str] = Counter()
-        self._last_texts: dict[str, str] = {}
+        self._last_texts: dict[tuple[str, ...], str] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: Thread | None = None
 
@@ -159,16 +159,16 @@ class Simulator:
             self._calls_by_day[day] += 1
             return limit is not None and self._calls_by_day[day] > limit
 
-    def finish(self, received: ReceivedCall, outcome: Outcome) -> None:
+    def finish(self, asked: Asked, received: ReceivedCall, outcome: Outcome) -> None:
         """Keep what became of a call."""
         with self._lock:
             received.reply, received.effects = outcome.reply, outcome.effects
             self.effects_by_name[received.call] += outcome.effects
-            self._last_texts[received.call] = outcome.text
+            self._last_texts[asked.walk] = outcome.text
 
-    def last_text(self, call: str) -> str | None:
-        """Return the last answer to a call of this name."""
-        return self._last_texts.get(call)
+    def last_text(self, asked: Asked) -> str | None:
+        """Return the last page that was answered of what is asked for, None if there was none."""
+        return self._last_texts.get(asked.walk)
 
     def forget_answers(self) -> None:
         """Let no answer so far come again as the same page."""
@@ -263,14 +263,14 @@ class Handler(BaseHTTPRequestHandler):
         if simulator.note(received):
             self._refuse_over_limit(asked, received)
             return
-        fault = simulator.faults.take(asked.call)
+        fault = simulator.faults.take(asked.call, again=simulator.last_text(asked) is not None)
         if fault is not None and not fault.takes_effect:
             received.reply = fault.kind
             self._fail(fault, asked)
             return
         shuffled = fault is not None and fault.kind == "out_of_order"
         outcome = calls.run(asked, simulator.state, switches, shuffled=shuffled)
-        simulator.finish(received, outcome)
+        simulator.finish(asked, received, outcome)
         if fault is None:
             self._send_text(outcome.text)
         else:
@@ -303,8 +303,7 @@ class Handler(BaseHTTPRequestHandler):
             case "timeout":
                 self._keep_silent(fault.seconds)
             case "same_page":
-                nothing_yet = calls.refused(asked, RefusedError(15)).text
-                self._send_text(self.simulator.last_text(asked.call) or nothing_yet)
+                self._send_text(self.simulator.last_text(asked) or "")
             case _:
                 self._reset()
 

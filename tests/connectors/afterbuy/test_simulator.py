@@ -1578,6 +1578,21 @@ def test_the_same_page_waits_for_a_read(simulator: Simulator) -> None:
     assert simulator.faults.take("GetSoldItems") == Fault.same_page()
 
 
+def test_the_same_page_is_one_of_the_same_question(simulator: Simulator, state: State) -> None:
+    """The page of another question would say of this one what is not true, and nobody could tell."""
+    ids = products(state, 3)
+    ask(simulator, "GetShopProducts", data_filter("ProductID", FilterValue=ids[0]))
+    simulator.faults.add(Fault.same_page())
+
+    whole = ask(simulator, "GetShopProducts")
+    one = ask(simulator, "GetShopProducts", data_filter("ProductID", FilterValue=ids[1]))
+    again = ask(simulator, "GetShopProducts", data_filter("RangeID", ValueFrom=ids[2]))
+
+    assert len(whole.all("Product/ProductID")) == 3
+    assert one.all("Product/ProductID") == [str(ids[1])]
+    assert again.response.content == whole.response.content
+
+
 def test_poisoned_bodies(simulator: Simulator, http: httpx.Client, kettle: Any) -> None:
     """Forbidden characters, growing entities, a flood."""
     simulator.faults.add(Fault.invalid_characters())
