@@ -99,7 +99,7 @@ def test_mails_are_listed_shown_and_tried_again(shop: None) -> None:
     assert [file["media_type"] for file in shown["files"]] == ["image/png"]
     assert "file: girocode.png (image/png" in call("mail", "show", "1").stdout
     assert "There is no mail 7" in refused("mail", "show", "7")
-    assert "1 mails to buyers were given up" in call("doctor").stdout
+    assert "1 mail to buyers given up" in call("doctor").stdout
 
     assert call("mail", "retry", "1").exit_code == 0
     assert [row["state"] for row in read("mail", "list")] == ["waiting"]
