@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from email.message import EmailMessage
 from zoneinfo import ZoneInfo
 
 from pypdf import PdfReader
@@ -729,6 +728,8 @@ def _check_secrecy(world: World) -> None:
         for side in world.sides
         for secret in (side.simulator.switches.partner_token, side.simulator.switches.account_token)
     }
+    new_mails = world.smtp.messages[world.mails_seen :]
+    world.mails_seen += len(new_mails)
     with read_scope() as session:
         places = [
             _Place("a log", world.listener.take()),
@@ -738,17 +739,13 @@ def _check_secrecy(world: World) -> None:
             _Place("an outbound row", [row.error for row in session.exec(select(Outbound))]),
             _Place("a call", [f"{row.call} {row.ending}" for row in session.exec(select(Call))]),
             _Place("a reason", [row.reason for row in session.exec(select(Aside))]),
-            _Place("a mail", [message.as_string() for message in _to_operators(world)]),
+            _Place("a mail", [mail.as_string() for mail in new_mails if OPERATOR in str(mail["To"])]),
         ]
     for place in places:
         for line in place.texts:
             for word in (*BUYER_WORDS, *secrets):
                 if word in line:
                     raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
-
-
-def _to_operators(world: World) -> list[EmailMessage]:
-    return [message for message in world.smtp.messages if OPERATOR in str(message["To"])]
 
 
 def _check_mailed(session: Session, world: World, account_ids: Sequence[int]) -> None:

@@ -121,6 +121,8 @@ class World(Desk):
     delivered: Counter[str] = field(default_factory=Counter)
     struck_mailing: int = 0
     """Runs of buyer-mail that were struck: a mail that was on its way then may be handed over again."""
+    mails_seen: int = 0
+    """How many of the mails were looked at: none changes once it has come."""
     papers: dict[str, str] = field(default_factory=dict)
     """What of each issued document was first seen, as somebody who keeps copies of them knows it."""
 
