@@ -26,12 +26,16 @@ AREAS = {
     "orders": Cycle.order_import,
     "payments": Cycle.payment_sync,
     "shipments": Cycle.shipping_sync,
+    "compared": Cycle.reconcile,
+}
+"""What is kept in step with a channel."""
+HOUSE = {
     "releases": Cycle.order_release,
     "reminders": Cycle.payment_due,
     "invoices": Cycle.invoicing,
     "mails": Cycle.buyer_mail,
-    "compared": Cycle.reconcile,
 }
+"""What is done by itself in the house, where an account asks for it."""
 WOULD_SEND_LIMIT = 2000
 """Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
 
@@ -159,22 +163,11 @@ def show_progress(progress: Any, percent: float, text: str) -> None:
 def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
     """Return the overview of all accounts: when each area was last in step, what waits, how old news is."""
     now = now or datetime.now(UTC)
-    in_step = [["account", "mode", *AREAS]]
     waiting = [
         ["account", "held orders", "set aside", "waiting to be told", "parked", "differences", "news took"]
     ]
     for status in overview:
         by_cycle = {item.cycle: item for item in status.cycles}
-        in_step.append(
-            [
-                status.account.name,
-                status.account.mode,
-                *(
-                    _in_step(by_cycle[cycle], now) if runs_for(status.account, cycle) else "-"
-                    for cycle in AREAS.values()
-                ),
-            ]
-        )
         queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
         if status.oldest_waiting_at is not None:
             queue += f" (oldest {age(status.oldest_waiting_at, now)})"
@@ -187,7 +180,21 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
         figures += [str(status.parked), str(status.differences)]
         waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
     moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
-    return f"Last in step, as of {moment}:\n\n{_table(in_step)}\n\nWhat waits:\n\n{_table(waiting)}\n"
+    in_step = "".join(
+        f"{_table(table)}\n\n" for areas in (AREAS, HOUSE) if (table := _stand(overview, areas, now))
+    )
+    return f"Last in step, as of {moment}:\n\n{in_step}What waits:\n\n{_table(waiting)}\n"
+
+
+def _stand(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datetime) -> list[list[str]]:
+    """Return when each account was last in step in these areas; nothing, if none of them has any."""
+    rows = []
+    for status in overview:
+        runs = {item.cycle: item for item in status.cycles if runs_for(status.account, item.cycle)}
+        if any(cycle in runs for cycle in areas.values()):
+            standing = (_in_step(runs[cycle], now) if cycle in runs else "-" for cycle in areas.values())
+            rows.append([status.account.name, status.account.mode, *standing])
+    return [["account", "mode", *areas], *rows] if rows else []
 
 
 def _in_step(item: CycleStatus, now: datetime) -> str:
