@@ -104,7 +104,8 @@ class Machine:
         run = getattr(self, f"_{step.luck.kind}", self._channel)
         if run(side, cycle, step.luck):
             self.world.delivered[step.luck.kind] += 1
-            self.world.struck_mailing += cycle is Cycle.buyer_mail
+            # Whoever watches over runs hands mails to buyers over, too.
+            self.world.struck_mailing += cycle is Cycle.buyer_mail or step.luck.kind == "mail_lost"
 
     def _give(self, step: Step, luck: Luck) -> None:
         """Let a person give a command that is cut off, and given once more."""

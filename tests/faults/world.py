@@ -120,7 +120,7 @@ class World(Desk):
     """What Prefect was told of each run's end."""
     delivered: Counter[str] = field(default_factory=Counter)
     struck_mailing: int = 0
-    """Runs of buyer-mail that were struck: a mail that was on its way then may be handed over again."""
+    """How often the handing over of mails was struck: one that was on its way may come again then."""
     mails_seen: int = 0
     """How many of the mails were looked at: none changes once it has come."""
     papers: dict[str, str] = field(default_factory=dict)
