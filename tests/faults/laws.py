@@ -336,17 +336,12 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
     listings = session.exec(select(Listing).where(Listing.account_id == account_id)).all()
     articles = [row.article_id for row in listings if row.article_id is not None]
     sellable = sellable_for(session, account_id, articles)
-    # The channel took back what was sold in orders that it hides since, and nothing it tells says so.
-    unseen: Counter[int | None] = Counter()
-    for order in side.state.orders.values():
-        if side.hides(order):
-            for item in order.items:
-                unseen[item.product_id] += item.quantity
+    unseen = _taken_back_unseen(side)
     for listing in listings:
         if listing.article_id in sellable:
             number = int(listing.external_id)
             there, here = side.state.products[number].quantity, sellable[listing.article_id]
-            if there != here and not here < there <= here + unseen[number]:
+            if there != here and not here < there <= here + unseen[str(number)]:
                 raise BrokenLawError(2, f"product {number}: {there} there, {here} to sell")
     excused = {need_id(order.id) for order in _torn(session, side, account_id)}
     waiting = [
@@ -360,6 +355,16 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
         raise BrokenLawError(2, f"still waiting: {waiting}")
     if side.state.mails_to_buyers:
         raise BrokenLawError(2, "the channel mailed a buyer")
+
+
+def _taken_back_unseen(side: Side) -> Counter[str]:
+    """Return by product what the channel took back of orders that it hides since: it says nothing of that."""
+    units: Counter[str] = Counter()
+    for order in side.state.orders.values():
+        if side.hides(order):
+            for item in order.items:
+                units[str(item.product_id)] += item.quantity
+    return units
 
 
 def _is_excused(row: Outbound, torn: Collection[int]) -> bool:
@@ -396,8 +401,11 @@ def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
     rows = session.exec(
         select(Difference).where(Difference.account_id == account_id, col(Difference.settled_at).is_(None))
     ).all()
+    unseen = _taken_back_unseen(side)
     found = [
-        (row.kind, row.subject, row.field, row.here, row.there) for row in rows if row.subject not in known
+        (row.kind, row.subject, row.field, row.here, row.there)
+        for row in rows
+        if row.subject not in known and not (row.kind is DifferenceKind.stock and row.subject in unseen)
     ]
     if found:
         raise BrokenLawError(2, f"the reconciliation found {found}")
