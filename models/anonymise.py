@@ -155,9 +155,7 @@ def _blank(session: Session, name: str, columns: Sequence[str], ids: Sequence[in
     of_orders = among(table.c.id if name == Order.__tablename__ else table.c.order_id, ids)
     plain = [column for column in columns if (name, column) not in KEEPERS]
     if plain:
-        # What is used once is nothing rather than blank.
-        blank = {column: None if table.c[column].nullable else "" for column in plain}
-        session.execute(update(table).where(of_orders).values(blank))
+        session.execute(update(table).where(of_orders).values(dict.fromkeys(plain, "")))
     for column in (each for each in columns if each not in plain):
         keep = KEEPERS[name, column]
         keys = list(table.primary_key.columns)

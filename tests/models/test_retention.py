@@ -42,7 +42,6 @@ from models.order import (
 )
 from models.order_life import add_event, hold_order
 from models.order_mend import accept, find_line, set_address, set_quantity
-from models.order_origin import OrderOrigin, OriginKind
 from models.order_rows import without_buyer
 from models.outbound import OutboundKind, queue_outbound
 from models.own_order import OwnOrder
@@ -277,14 +276,6 @@ def live(session: Session) -> Shop:
     accept(session, order, [HoldReason.changed_after_release], "Xwords")
     add_event(session, order, "note", {"text": "Xwords"}, actor=Actor.person)
     add_event(session, order, "handed_over", {"to": "Xlast"}, actor=Actor.person)
-    session.add(
-        OrderOrigin(
-            order_id=need_id(order.id),
-            account_id=order.account_id,
-            kind=OriginKind.phone,
-            reference="Xlast at noon",
-        )
-    )
     record_payment(session, shop.account, order, Decimal("10.00"), PLACED_AT, reference="Xbank Xlast")
     ship_units(session, "1")
     document = issue_invoice(session, order, actor=Actor.cycle)
