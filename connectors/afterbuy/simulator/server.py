@@ -30,6 +30,7 @@ from connectors.afterbuy.simulator.values import BERLIN
 ENDPOINT = "/afterbuy/ABInterface.aspx"
 XML = "text/xml; charset=utf-8"
 HTML = "text/html; charset=utf-8"
+KEPT_PAGES = 20
 KEPT_REQUESTS = 20_000
 LARGEST_REQUEST = 64 * 1024 * 1024
 
@@ -164,7 +165,11 @@ class Simulator:
         with self._lock:
             received.reply, received.effects = outcome.reply, outcome.effects
             self.effects_by_name[received.call] += outcome.effects
+            self._last_texts.pop(asked.walk, None)
             self._last_texts[asked.walk] = outcome.text
+            if len(self._last_texts) > KEPT_PAGES:
+                # Walks from a date on are never asked for again.
+                del self._last_texts[next(iter(self._last_texts))]
 
     def last_text(self, asked: Asked) -> str | None:
         """Return the last page that was answered of what is asked for, None if there was none."""
