@@ -15,7 +15,7 @@ from urllib.parse import quote
 from benchmarks import child
 from benchmarks.figure import MissingError, Plan, Row
 from benchmarks.surroundings import database, stand_in
-from models.order import OrderData
+from models.orders.records import OrderData
 
 NAME = "dlt"
 SIZES = {"small": (60,), "default": (10_000,), "full": (10_000,)}

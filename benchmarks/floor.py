@@ -25,9 +25,9 @@ def articles(url: str) -> dict[str, float]:
 
 
 def _time(url: str, call: str, save: Callable[[Session, bytes], int]) -> dict[str, float]:
-    from models.account import Account
-    from models.db import get_engine
-    from models.tenant import Tenant
+    from models.database.engine import get_engine
+    from models.tenants.account import Account
+    from models.tenants.tenant import Tenant
 
     with Session(get_engine()) as session:
         session.add(Tenant(id=1, name="floor"))
@@ -58,7 +58,7 @@ def read_orders(page: bytes) -> list[Any]:
 
 
 def _save_orders(session: Session, page: bytes) -> int:
-    from models.order import Order, OrderLine, OrderState, PaymentState
+    from models.orders.order import Order, OrderLine, OrderState, PaymentState
 
     records = read_orders(page)
     ids = _insert_returning(
@@ -105,8 +105,8 @@ def _save_articles(session: Session, page: bytes) -> int:
     from connectors.afterbuy.mapping_articles import article_from_wire
     from connectors.afterbuy.settings import AfterbuySettings
     from connectors.afterbuy.wire import ProductWire
-    from models.article import Article, ArticlePrice, ArticleText
-    from models.listing import Listing
+    from models.catalog.article import Article, ArticlePrice, ArticleText
+    from models.catalog.listing import Listing
 
     settings = AfterbuySettings()
     elements = xml.find_all(xml.parse(page), "Result", "Products", "Product")

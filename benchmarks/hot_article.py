@@ -55,16 +55,17 @@ def prepare(orders: int) -> None:
     """Save orders of one unit each of the same listed article, none of them allocated yet."""
     from decimal import Decimal
 
-    from models.account import add_account
-    from models.article import Article
-    from models.columns import need_id, utc_now
-    from models.db import session_scope
-    from models.listing import Listing
-    from models.order import LinePart, Order, OrderLine, OrderState, PaymentState
-    from models.stock import main_warehouse
-    from models.stock_moves import set_on_hand
-    from models.tenant import add_tenant
-    from models.upsert import insert_returning, insert_rows
+    from models.catalog.article import Article
+    from models.catalog.listing import Listing
+    from models.clock import utc_now
+    from models.database.bulk import insert_returning, insert_rows
+    from models.database.columns import need_id
+    from models.database.session import session_scope
+    from models.orders.order import LinePart, Order, OrderLine, OrderState, PaymentState
+    from models.tenants.account import add_account
+    from models.tenants.tenant import add_tenant
+    from models.warehouse.ledger import set_on_hand
+    from models.warehouse.warehouses import main_warehouse
 
     with session_scope() as session:
         tenant_id = need_id(add_tenant(session, "hot").id)
@@ -123,9 +124,9 @@ def prepare(orders: int) -> None:
 
 def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
     """Allocate orders one by one, each in a transaction of its own; return the clock at begin and end."""
-    from models.db import session_scope
-    from models.promises import allocate
-    from models.tenant import lock_tenants
+    from models.database.session import session_scope
+    from models.tenants.locks import lock_tenants
+    from models.warehouse.allocation import allocate
 
     begun = _wait(begin_at)
     for order_id in order_ids:
@@ -140,8 +141,8 @@ def count_up(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
     from sqlalchemy import update
     from sqlmodel import col
 
-    from models.db import session_scope
-    from models.stock import StockLevel
+    from models.database.session import session_scope
+    from models.warehouse.levels import StockLevel
 
     begun = _wait(begin_at)
     for _ in order_ids:
@@ -163,9 +164,10 @@ def check(orders: int) -> dict[str, str]:
     """Return the sums in words. Raises: AssertionError, unless they are exactly what there was to promise."""
     from sqlmodel import func, select
 
-    from models.db import read_scope
-    from models.order import Hold, OrderLine
-    from models.stock import Allocation, StockLevel, StockMovement
+    from models.database.session import read_scope
+    from models.orders.holds import Hold
+    from models.orders.order import OrderLine
+    from models.warehouse.levels import Allocation, StockLevel, StockMovement
 
     with read_scope() as session:
         level = session.exec(select(StockLevel)).one()

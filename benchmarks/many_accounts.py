@@ -27,7 +27,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 UP = """
 import sys
 from datetime import timedelta
-from console.up import run_up
+from console.machine.up import run_up
 from deployments import accounts
 accounts.MINUTES.update(dict.fromkeys(list(accounts.MINUTES)[:{cycles}], {minutes}))
 sys.exit(run_up())
@@ -96,9 +96,9 @@ def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, A
         server = get_postgres()
         server.execute("CREATE DATABASE many")
         os.environ["WARENFLUSS_DATABASE_URL"] = server.url("many")
-    from models import db
+    from models.database.schema import upgrade
 
-    db.upgrade()
+    upgrade()
     _add_accounts(url, options.accounts)
     env = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     with (folder / "up.txt").open("w") as log:
@@ -123,10 +123,10 @@ def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, A
 
 
 def _add_accounts(url: str, count: int) -> None:
-    from models.account import add_account
-    from models.columns import need_id
-    from models.db import session_scope
-    from models.tenant import add_tenant
+    from models.database.columns import need_id
+    from models.database.session import session_scope
+    from models.tenants.account import add_account
+    from models.tenants.tenant import add_tenant
 
     with session_scope() as rows:
         tenant_id = need_id(add_tenant(rows, "merchant").id)
@@ -137,10 +137,11 @@ def _add_accounts(url: str, count: int) -> None:
 
 def _go_live(count: int) -> None:
     from connectors.afterbuy.simulator import Switches
-    from models.account import Mode, list_accounts
-    from models.activation import set_mode
-    from models.db import session_scope
-    from tasks.secrets import save_secrets
+    from models.database.session import session_scope
+    from models.intake.activation import set_mode
+    from models.tenants.account import list_accounts
+    from models.tenants.records import Mode
+    from tasks.run.secrets import save_secrets
 
     switches = Switches()
     login = {"partner_token": switches.partner_token, "account_token": switches.account_token}
@@ -154,8 +155,8 @@ def _go_live(count: int) -> None:
 def _count_cycles() -> int:
     from sqlmodel import col, func, select
 
-    from models.cycle import Run, RunState
-    from models.db import read_scope
+    from models.database.session import read_scope
+    from models.sync.runs import Run, RunState
 
     with read_scope() as rows:
         done = (
@@ -168,9 +169,9 @@ def _watch(pid: int, seconds: int, due: int) -> dict[str, Any]:
     """Let so much time pass and return what happened in it."""
     from sqlmodel import col, select
 
-    from models.columns import utc_now
-    from models.cycle import Run
-    from models.db import read_scope
+    from models.clock import utc_now
+    from models.database.session import read_scope
+    from models.sync.runs import Run
 
     began, before, clock = utc_now(), _processor_seconds(pid), time.monotonic()
     time.sleep(seconds)

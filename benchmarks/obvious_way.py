@@ -40,10 +40,10 @@ def load(url: str, orders: int) -> dict[str, float]:
     from benchmarks.floor import read_orders
     from benchmarks.stand_in import read_pages
     from benchmarks.surroundings import open_account, time_flow
-    from models.columns import need_id
-    from models.db import session_scope
-    from models.order import Order, OrderAddress, OrderLine, OrderState, PaymentState
-    from models.order_rows import addresses_of
+    from models.database.columns import need_id
+    from models.database.session import session_scope
+    from models.orders.order import Order, OrderAddress, OrderLine, OrderState, PaymentState
+    from models.orders.row_values import addresses_of
 
     @task(cache_policy=NO_CACHE, persist_result=False)
     def save_order(record: Any) -> None:

@@ -96,18 +96,12 @@ def _pick_together(orders: int) -> float:
 def prepare(url: str) -> None:
     """Open an account that releases by itself and makes invoices, and take in the articles of the orders."""
     from flows.article_import import article_import
-    from models.account import get_account
-    from models.columns import need_id
-    from models.db import session_scope
-    from models.service import (
-        PaymentKind,
-        ServiceData,
-        ServiceKind,
-        map_service,
-        save_services,
-        save_shipping_method,
-    )
-    from models.tenant import get_tenant
+    from models.database.columns import need_id
+    from models.database.session import session_scope
+    from models.tenants.account import get_account
+    from models.tenants.methods import map_service, save_services, save_shipping_method
+    from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+    from models.tenants.tenant import get_tenant
 
     open_account(url, release="automatic", invoices="warenfluss", invoices_from="2020-01-01")
     with session_scope() as session:
@@ -156,10 +150,10 @@ def steps_of(orders: int) -> dict[str, Callable[[], float]]:
     from flows.cycle import each_page
     from flows.order_import import order_import
     from flows.order_release import order_release
-    from models.cycle import Cycle
-    from tasks.papers import draw_page, issue_page, open_invoicing
-    from tasks.tracking_sheets import import_tracking  # noqa: F401 - not to be timed
-    from tasks.work import work_on
+    from models.sync.records import Cycle
+    from tasks.invoicing import draw_page, issue_page, open_invoicing
+    from tasks.run.work import work_on
+    from tasks.sheets.tracking import import_tracking  # noqa: F401 - not to be timed
 
     # The cycle `invoicing` in its two parts.
     @flow(name="issue", persist_result=False)
@@ -205,14 +199,14 @@ def _time(work: Callable[[], int]) -> tuple[float, int]:
 
 def _pick() -> int:
     """Walk lists of the next orders, scan by scan, until none waits; return how many lie ready whole."""
-    from models.columns import need_id
-    from models.db import in_transaction, read_scope
+    from models.database.columns import need_id
+    from models.database.session import in_transaction, read_scope
     from models.errors import RuleError
-    from models.pick_list import PickMode
-    from models.pick_scan import scan
-    from models.pick_sheet import read_sheet
-    from models.picking import begin_walk, close_list
-    from models.tenant import get_tenant
+    from models.tenants.tenant import get_tenant
+    from models.warehouse.pick_lists import PickMode
+    from models.warehouse.pick_sheets import read_sheet
+    from models.warehouse.picking import begin_walk, close_list
+    from models.warehouse.scanning import scan
 
     with read_scope() as session:
         tenant_id = need_id(get_tenant(session, ACCOUNT).id)
@@ -237,10 +231,10 @@ def _ship() -> int:
 
     from sqlmodel import col, select
 
-    from models.db import read_scope
-    from models.order import Order, OrderState
-    from models.sheet import SheetOutcome
-    from tasks.tracking_sheets import import_tracking
+    from models.database.session import read_scope
+    from models.intake.sheet_results import SheetOutcome
+    from models.orders.order import Order, OrderState
+    from tasks.sheets.tracking import import_tracking
 
     with read_scope() as session:
         query = select(Order.external_id).where(Order.state == OrderState.released).order_by(col(Order.id))
@@ -256,8 +250,8 @@ def _ship() -> int:
 def _count_files() -> int:
     from sqlmodel import func, select
 
-    from models.db import read_scope
-    from models.document import DocumentFile
+    from models.accounting.issued import DocumentFile
+    from models.database.session import read_scope
 
     with read_scope() as session:
         return session.exec(select(func.count()).select_from(DocumentFile)).one()
@@ -269,10 +263,10 @@ def copy(source: str) -> dict[str, float]:
     from sqlmodel import Session, SQLModel
 
     import models
-    from models.db import get_engine
+    from models.database.engine import get_engine
 
-    for module in pkgutil.iter_modules(models.__path__, "models."):
-        if module.name != "models.migrations":
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        if not module.name.startswith("models.migrations"):
             import_module(module.name)
     count, seconds = 0, 0.0
     lived = create_engine(source)

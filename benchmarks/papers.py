@@ -63,7 +63,7 @@ def join(invoices: int, folder: str) -> dict[str, float]:
 
 
 def _join(pdfs: Iterator[bytes], file: Path) -> dict[str, float]:
-    from documents.join import join_pdfs
+    from documents.papers.join import join_pdfs
 
     # What is set up once in a process is not counted.
     _render(0)
@@ -92,9 +92,9 @@ def write_words(invoices: int) -> dict[str, float]:
 
 
 def _render(number: int) -> bytes:
-    from documents.paper_invoice import render_invoice
-    from models.document import DocumentKind, PaperContent, PaperLine, TaxSum
-    from models.tenant import SellerData
+    from documents.papers.invoice import render_invoice
+    from models.accounting.records import DocumentKind, PaperContent, PaperLine, TaxSum
+    from models.tenants.records import SellerData
 
     price, count = Decimal("12.90"), Decimal(LINES)
     gross = price * count

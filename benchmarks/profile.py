@@ -43,11 +43,12 @@ class Clock(threading.local):
 
 def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     """Run the cycle and return the CPU seconds of each part."""
-    import tasks.orders
+    import tasks.intake.orders
     from benchmarks import order_import
     from connectors.afterbuy import connector, xml
     from connectors.transport import Transport
-    from models import order_follow, order_intake
+    from models.intake import orders as intake_orders
+    from models.intake.line_matching import Matcher
 
     clock = Clock()
     for owner, name, part in (
@@ -55,18 +56,18 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
         (xml, "parse", "read: parse XML"),
         (xml, "values_of", "read: XML to values"),
         (connector.AfterbuyChannel, "fetch_orders", "read: validate and map"),
-        (order_intake, "lock_orders", "save: find what is known"),
-        (order_intake, "owners_of_lines", "save: find what is known"),
-        (order_follow.Matcher, "add", "save: match articles"),
-        (order_intake, "_insert_new", "save: insert rows"),
-        (order_intake, "find", "save: check orders"),
-        (order_intake, "recheck", "save: check orders"),
-        (order_intake, "book_payments", "save: book payments"),
-        (order_intake, "Known", "save: follow changes"),
-        (order_intake, "follow", "save: follow changes"),
-        (order_intake, "promise", "save: promise stock"),
-        (order_intake, "note_sold_there", "save: queue for the channel"),
-        (tasks.orders, "save_orders", "save: hash, decide, count"),
+        (intake_orders, "lock_orders", "save: find what is known"),
+        (intake_orders, "owners_of_lines", "save: find what is known"),
+        (Matcher, "add", "save: match articles"),
+        (intake_orders, "_insert_new", "save: insert rows"),
+        (intake_orders, "find", "save: check orders"),
+        (intake_orders, "recheck", "save: check orders"),
+        (intake_orders, "book_payments", "save: book payments"),
+        (intake_orders, "Known", "save: follow changes"),
+        (intake_orders, "follow", "save: follow changes"),
+        (intake_orders, "promise", "save: promise stock"),
+        (intake_orders, "note_sold_there", "save: queue for the channel"),
+        (tasks.intake.orders, "save_orders", "save: hash, decide, count"),
     ):
         clock.watch(owner, name, part)
     begin = time.process_time()

@@ -15,7 +15,8 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from connectors.afterbuy.simulator import Address, Line, State, calls
+from connectors.afterbuy.simulator import Address, Line, State
+from connectors.afterbuy.simulator.calls import calls
 from connectors.afterbuy.simulator.records import Attribute, Picture, Tier
 
 PRODUCTS = 1000

@@ -72,16 +72,19 @@ def _measure(plan: Plan, kind: str, url: str, sizes: Sequence[int], changes: int
 
 def fill(url: str, listings: int) -> None:
     """Open the account and add articles with stock, each listed and told of; the database makes the rows."""
-    from models import db
-    from models.account import get_account
-    from models.article import Article
-    from models.columns import need_id, utc_now
-    from models.listing import Listing
-    from models.outbound import Outbound, OutboundKind, OutboundState
-    from models.stock import MovementReason, StockLevel, StockMovement, main_warehouse
+    from models.catalog.article import Article
+    from models.catalog.listing import Listing
+    from models.clock import utc_now
+    from models.database.columns import need_id
+    from models.database.session import session_scope
+    from models.sync.outbound import Outbound, OutboundState
+    from models.sync.records import OutboundKind
+    from models.tenants.account import get_account
+    from models.warehouse.levels import MovementReason, StockLevel, StockMovement
+    from models.warehouse.warehouses import main_warehouse
 
     open_account(url)
-    with db.session_scope() as session:
+    with session_scope() as session:
         account = get_account(session, ACCOUNT)
         warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
         connection = session.connection()
@@ -152,16 +155,16 @@ def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict
     get_settings.cache_clear()
 
     from flows.stock_export import stock_export
-    from models import db
-    from models.account import get_account
-    from models.stock import main_warehouse
-    from models.stock_moves import set_on_hand
+    from models.database.session import session_scope
+    from models.tenants.account import get_account
+    from models.warehouse.ledger import set_on_hand
+    from models.warehouse.warehouses import main_warehouse
 
     step = listings // changes
     ids = list(range(1, changes * step, step))[:changes]
     floor = _time_floor(ids, quantity)
     begin = time.perf_counter()
-    with db.session_scope() as session:
+    with session_scope() as session:
         warehouse = main_warehouse(session, get_account(session, ACCOUNT).tenant_id)
         set_on_hand(session, warehouse.id or 0, dict.fromkeys(ids, quantity))
     noting = time.perf_counter() - begin
@@ -178,11 +181,11 @@ def _time_floor(ids: list[int], quantity: int) -> float:
     from connectors.afterbuy.mapping_updates import stock_to_wire
     from connectors.afterbuy.settings import AfterbuySettings
     from connectors.base import StockItem
-    from models.columns import utc_now
-    from models.db import get_engine
-    from models.listing import Listing
-    from models.outbound import Outbound
-    from models.upsert import table_of
+    from models.catalog.listing import Listing
+    from models.clock import utc_now
+    from models.database.bulk import table_of
+    from models.database.engine import get_engine
+    from models.sync.outbound import Outbound
 
     settings = AfterbuySettings()
     begin = time.perf_counter()

@@ -23,7 +23,8 @@ def database(kind: str, revision: str = "head") -> Iterator[str]:
 
     PostgreSQL is that of the tests: in memory if there is enough of it, and without waiting for a disk.
     """
-    from models import db
+    from models.database.engine import dispose
+    from models.database.schema import upgrade
     from models.settings import get_settings
 
     with tempfile.TemporaryDirectory(prefix="warenfluss-bench-") as folder:
@@ -38,11 +39,11 @@ def database(kind: str, revision: str = "head") -> Iterator[str]:
         os.environ["WARENFLUSS_DATABASE_URL"] = url
         os.environ["WARENFLUSS_DATA_DIR"] = folder
         get_settings.cache_clear()
-        db.upgrade(url, revision)
+        upgrade(url, revision)
         try:
             yield url
         finally:
-            db.dispose()
+            dispose()
             get_settings.cache_clear()
             if server is not None:
                 server.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -71,11 +72,12 @@ def stand_in(*, orders: int = 0, articles: int = 0, changed: bool = False) -> It
 def open_account(url: str, **settings: Any) -> None:
     """Add the one live account of a benchmark, reading from the stand-in at `url`; for a child process."""
     from connectors.afterbuy.simulator import Switches
-    from models.account import Mode, add_account
-    from models.activation import set_mode
-    from models.db import session_scope
-    from models.tenant import add_tenant
-    from tasks.secrets import save_secrets
+    from models.database.session import session_scope
+    from models.intake.activation import set_mode
+    from models.tenants.account import add_account
+    from models.tenants.records import Mode
+    from models.tenants.tenant import add_tenant
+    from tasks.run.secrets import save_secrets
 
     with session_scope() as session:
         tenant = add_tenant(session, ACCOUNT)
@@ -93,8 +95,8 @@ def open_account(url: str, **settings: Any) -> None:
 
 def point_account(url: str) -> None:
     """Let the account read from another address."""
-    from models.account import get_account
-    from models.db import session_scope
+    from models.database.session import session_scope
+    from models.tenants.account import get_account
 
     with session_scope() as session:
         account = get_account(session, ACCOUNT)
@@ -152,8 +154,8 @@ def generate(connection: Connection, model: Any, count: int, **values: Any) -> N
 
 def settle() -> None:
     """Let PostgreSQL do what it does by itself sooner or later, were it not switched off for tests."""
-    from models import db
+    from models.database.engine import get_engine
 
-    if db.get_engine().dialect.name == "postgresql":
-        with db.get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as maintained:
+    if get_engine().dialect.name == "postgresql":
+        with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as maintained:
             maintained.execute(text("VACUUM ANALYZE"))

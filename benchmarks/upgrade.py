@@ -70,27 +70,29 @@ def fill(orders: int) -> None:
     from datetime import timedelta
     from decimal import Decimal
 
-    from models import db
-    from models.account import Account, Mode, Side
-    from models.article import Article
-    from models.columns import utc_now
-    from models.cycle import Cycle, Lease, Run, RunState
-    from models.listing import Listing
-    from models.order import (
+    from models.catalog.article import Article
+    from models.catalog.listing import Listing
+    from models.clock import utc_now
+    from models.database.engine import get_engine
+    from models.orders.history import OrderEvent
+    from models.orders.holds import Hold, HoldReason
+    from models.orders.order import (
         AddressRole,
-        Hold,
-        HoldReason,
         LinePart,
         Order,
         OrderAddress,
-        OrderEvent,
         OrderLine,
         OrderState,
         PaymentState,
     )
-    from models.outbound import Outbound, OutboundKind, OutboundState
-    from models.payment import Payment
-    from models.tenant import Tenant
+    from models.payments.payment import Payment
+    from models.sync.leases import Lease
+    from models.sync.outbound import Outbound, OutboundState
+    from models.sync.records import Cycle, OutboundKind
+    from models.sync.runs import Run, RunState
+    from models.tenants.account import Account
+    from models.tenants.records import Mode, Side
+    from models.tenants.tenant import Tenant
 
     now = utc_now()
     number = column("number", Integer)
@@ -98,7 +100,7 @@ def fill(orders: int) -> None:
     articles = orders // ORDERS_OF_AN_ARTICLE
     order_of_line = (number + 1) // 2
     article = number % articles + 1
-    with db.get_engine().begin() as connection:
+    with get_engine().begin() as connection:
         generate(connection, Tenant, 1, id=number, name=ACCOUNT)
         account: dict[str, Any] = {"name": ACCOUNT, "kind": "afterbuy", "mode": Mode.live}
         generate(connection, Account, 1, id=number, tenant_id=1, **account)
@@ -180,14 +182,14 @@ def take_part(part: str, url: str, folder: str, quiet: float) -> dict[str, Any]:
 
 
 def _upgrade(url: str, folder: Path, quiet: float) -> dict[str, float]:
-    from models import db
+    from models.database import schema
 
     while not (folder / "write").exists() or not (folder / "read").exists():
         time.sleep(0.05)
     time.sleep(quiet)
     begin = time.time()
     try:
-        db.upgrade(url)
+        schema.upgrade(url)
         end = time.time()
         time.sleep(quiet)
     finally:
@@ -196,9 +198,9 @@ def _upgrade(url: str, folder: Path, quiet: float) -> dict[str, float]:
 
 
 def _go_on(part: str, folder: Path) -> list[tuple[float, float]]:
-    from models import db
+    from models.database.engine import get_engine
 
-    engine = db.get_engine()
+    engine = get_engine()
     tables = MetaData()
     with engine.connect().execution_options(reads_only=True) as connection:
         tables.reflect(connection, only=COPIED)
@@ -266,10 +268,11 @@ def _read(connection: Connection, tables: Any) -> None:
 
 def check(orders: int, written: int) -> None:
     """Raises: AssertionError, unless the schema is the newest and every order is there."""
-    from models import db
-    from models.order import Order
+    from models.database.schema import Schema, find_schema
+    from models.database.session import read_scope
+    from models.orders.order import Order
 
-    assert db.find_schema() is db.Schema.current
-    with db.read_scope() as session:
+    assert find_schema() is Schema.current
+    with read_scope() as session:
         there = session.execute(select(func.count()).select_from(Order)).scalar_one()
     assert there == orders + written * PAGE, (there, orders, written)

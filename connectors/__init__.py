@@ -8,12 +8,13 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from connectors import afterbuy, own
+from connectors import afterbuy, manual
 from connectors.afterbuy.settings import AfterbuySettings, missing_secrets
 from connectors.base import Channel
 from connectors.errors import AccountError
 from connectors.transport import Recorder
-from models.account import OWN, AccountData, ChannelOptions
+from models.tenants.options import ChannelOptions
+from models.tenants.records import OWN, AccountData
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ _PACKAGES = {
         connect=afterbuy.connect, settings=AfterbuySettings, missing_secrets=missing_secrets
     ),
     OWN: _Package(
-        connect=own.connect,
-        settings=own.OwnSettings,
-        missing_secrets=own.missing_secrets,
-        first_settings=own.first_settings,
+        connect=manual.connect,
+        settings=manual.OwnSettings,
+        missing_secrets=manual.missing_secrets,
+        first_settings=manual.first_settings,
     ),
 }
 
@@ -45,7 +46,7 @@ def connect(
 ) -> Channel:
     """Return an open connection to an account; in test mode its writes are kept back.
 
-    `record` is told of every exchange; `tasks.calls.CallLog` keeps them in the database.
+    `record` is told of every exchange; `tasks.run.call_log.CallLog` keeps them in the database.
 
     Raises: AccountError, if the kind is unknown, or settings or secrets do not suffice.
     """

@@ -7,10 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Generic, Protocol, Self, TypeVar
 
-from models.article import ArticleData, CategoryData
-from models.aside import RejectedData
-from models.order import OrderData
-from models.service import ServiceData
+from models.catalog.records import ArticleData, CategoryData
+from models.orders.records import OrderData
+from models.sync.records import RejectedData
+from models.tenants.records import ServiceData
 
 Record = TypeVar("Record")
 

@@ -28,7 +28,7 @@ from connectors.errors import (
     UncertainError,
     WriteHeldBackError,
 )
-from models.call import HELD_BACK, OK, CallData
+from models.sync.records import HELD_BACK, OK, CallData
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 3600.0

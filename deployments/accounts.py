@@ -38,26 +38,16 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
-from deployments.pool import POOL
-from models.account import (
-    Account,
-    Mode,
-    get_account,
-    installation_key,
-    list_accounts,
-)
-from models.columns import need_id
-from models.cycle import (
-    Cycle,
-    Rhythm,
-    check_has_cycle,
-    list_rhythms,
-    runs_for,
-    save_rhythm,
-)
-from models.db import read_scope, session_scope
+from deployments.work_pool import POOL
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
-from models.tenant import Tenant
+from models.sync.cycles import check_has_cycle, runs_for
+from models.sync.records import Cycle
+from models.sync.schedules import Rhythm, list_rhythms, save_rhythm
+from models.tenants.account import Account, get_account, installation_key, list_accounts
+from models.tenants.records import Mode
+from models.tenants.tenant import Tenant
 
 MINUTES: dict[Cycle, int] = {
     Cycle.article_import: 30,

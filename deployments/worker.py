@@ -35,9 +35,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_sett
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 import flows
-from deployments.pool import POOL
-from deployments.prefork import Forked, Forks, serve
-from models.db import prepare
+from deployments.forking import Forked, Forks, serve
+from deployments.work_pool import POOL
+from models.database.engine import prepare
 from models.settings import get_settings
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from models.order_states import draw_states
+from models.orders.states import draw_states
 
 PAGE = Path(__file__).with_name("orders.md")
 MARKS = re.compile(r"(?P<first><!-- states: .*? -->\n).*?(?P<last><!-- end of states -->)", re.DOTALL)

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from models.local_time import LOCAL
+from models.clock import LOCAL
 
 FOLDER = Path(__file__).parent
 CATALOGUES = FOLDER / "locale"

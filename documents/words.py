@@ -7,7 +7,7 @@ from decimal import Decimal
 from babel.numbers import format_currency, format_decimal
 
 from documents.text import country_name, get_translations, local_day, mark, money
-from models.vat_area import NORTHERN_IRELAND
+from models.tax.records import NORTHERN_IRELAND
 
 FINE_PATTERNS = {"de": "#,##0.00##\u00a0¤", "en": "¤#,##0.00##"}
 """Of a price that is no whole number of cents."""

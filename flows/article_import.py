@@ -4,16 +4,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.articles import (
+from models.sync.records import Cycle
+from tasks.intake.articles import (
     import_article_page,
     import_category_page,
     join_members,
     match_waiting_lines,
     open_article_window,
 )
-from tasks.work import work_on
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.article_import))

@@ -6,12 +6,12 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from models.cycle import Counts, Cycle
-from models.outbound import Keys, OutboundKind
-from tasks.alarms import report_crashed, report_failed
-from tasks.outbound import find_waiting, preview_batch, send_batch, settle_doubtful
-from tasks.reports import show_progress, start_progress
-from tasks.work import Work
+from models.sync.outbound import Keys
+from models.sync.records import Counts, Cycle, OutboundKind
+from tasks.outbound.delivery import find_waiting, preview_batch, send_batch, settle_doubtful
+from tasks.run.artifacts import show_progress, start_progress
+from tasks.run.work import Work
+from tasks.watch.alarms import report_crashed, report_failed
 
 
 def declared(cycle: Cycle) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.papers import draw_page, issue_page, open_invoicing
-from tasks.work import work_on
+from models.sync.records import Cycle
+from tasks.invoicing import draw_page, issue_page, open_invoicing
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.invoicing))

@@ -6,10 +6,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.orders import import_order_page, open_order_window
-from tasks.work import work_on
+from models.sync.records import Cycle
+from tasks.intake.orders import import_order_page, open_order_window
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.order_import))

@@ -4,10 +4,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
+from models.sync.records import Cycle
 from tasks.release import release_page
-from tasks.work import work_on
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.order_release))

@@ -4,13 +4,12 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside, tell_all
-from models.account import Side
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from models.outbound import OutboundKind
-from tasks.orders import import_payment_page, open_payment_window
-from tasks.services import refresh_services
-from tasks.work import work_on
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.records import Side
+from tasks.intake.methods import refresh_services
+from tasks.intake.orders import import_payment_page, open_payment_window
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.payment_sync))

@@ -6,9 +6,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, each_page, finished, stepped_aside
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from tasks.reconcile import (
+from models.sync.records import Cycle
+from tasks.reconciliation.compare import (
     compare_orders_here,
     compare_orders_there,
     compare_stock,
@@ -16,8 +16,8 @@ from tasks.reconcile import (
     recheck_known,
     tell_differences,
 )
-from tasks.reports import publish_differences
-from tasks.work import work_on
+from tasks.run.artifacts import publish_differences
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.reconcile))

@@ -11,14 +11,13 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from flows.cycle import declared, each_page, stepped_aside, tell_all
-from models.account import Side
-from models.cycle import Cycle
-from models.effects import Effect
 from models.errors import LeaseHeldError, RuleError
-from models.outbound import OutboundKind
-from tasks.orders import import_order_page, import_payment_page
-from tasks.outbound import ask_anew
-from tasks.replay import (
+from models.reconciliation.effects import Effect
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.records import Side
+from tasks.intake.orders import import_order_page, import_payment_page
+from tasks.outbound.delivery import ask_anew
+from tasks.reconciliation.replay import (
     CHUNK,
     Report,
     Selection,
@@ -31,9 +30,9 @@ from tasks.replay import (
     rehearse,
     take_stock,
 )
-from tasks.reports import publish_effects, show_progress, start_progress
-from tasks.windows import Window
-from tasks.work import Work, work_on
+from tasks.run.artifacts import publish_effects, show_progress, start_progress
+from tasks.run.windows import Window
+from tasks.run.work import Work, work_on
 
 LOOK_SECONDS = 3.0
 

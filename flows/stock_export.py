@@ -4,11 +4,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.cycle import declared, finished, stepped_aside, tell_all
-from models.cycle import Cycle
 from models.errors import LeaseHeldError
-from models.outbound import OutboundKind
-from tasks.outbound import queue_all_listings
-from tasks.work import work_on
+from models.sync.records import Cycle, OutboundKind
+from tasks.outbound.delivery import queue_all_listings
+from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.stock_export))

@@ -6,42 +6,37 @@ from datetime import datetime, timedelta
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from documents.mail_buyer import name_receipt, render_buyer_mail
-from documents.mail_orders import render_orders
-from documents.papers import render_paper
-from models.account import Account, BuyerEvent, OrderNotice, sends_mails
-from models.buyer_letter import TOO_LATE, BuyerLetter, Drop, happened_at, sender_of, why_not, write_letter
-from models.buyer_mail import read_key
-from models.columns import need_id, utc_now
-from models.cycle import Counts
-from models.db import read_scope
+from documents.mails.buyer import name_receipt, render_buyer_mail
+from documents.mails.new_orders import render_orders
+from documents.papers.render import render_paper
+from models.clock import LOCAL, utc_now
+from models.database.columns import need_id
+from models.database.session import read_scope
 from models.errors import RuleError
-from models.local_time import LOCAL
-from models.logo import find_logos
-from models.mail import MailPart, Sender, list_due_mails, queue_mail
-from models.order import Order, OrderState, lines_of
-from models.order_life import add_event
-from models.order_notice import NewOrder, OrdersNotice
-from models.outbound import (
-    Outbound,
-    OutboundKind,
-    OutboundState,
-    claim_due,
-    list_due,
-    mark_failed,
-    mark_sent,
-    release_claim,
-)
-from models.paper import OrderPaper
-from models.paper_facts import printed_number
-from models.paper_order import receipt as receipt_for
-from models.payment import Payment
-from models.restored import has_caught_up, note_caught_up, told_before
+from models.mails.buyer_events import read_key
+from models.mails.outbox import list_due_mails, queue_mail
+from models.mails.records import MailPart, NewOrder, OrdersNotice, Sender
+from models.orders.history import add_event
+from models.orders.order import Order, OrderState
+from models.orders.printed import printed_number
+from models.orders.queries import lines_of
+from models.papers.buyer_mail import TOO_LATE, Drop, happened_at, sender_of, why_not, write_letter
+from models.papers.priced_papers import receipt as receipt_for
+from models.papers.records import BuyerLetter, OrderPaper
+from models.payments.payment import Payment
 from models.settings import get_settings
-from models.tenant import Tenant
-from tasks.mails import deliver_due
-from tasks.retries import step
-from tasks.work import Work, work_of
+from models.sync.delivery import claim_due, list_due, mark_failed, mark_sent, release_claim
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import Counts, OutboundKind
+from models.tenants.account import Account, sends_mails
+from models.tenants.logo import find_logos
+from models.tenants.options import OrderNotice
+from models.tenants.records import BuyerEvent
+from models.tenants.tenant import Tenant
+from models.upkeep.after_restore import has_caught_up, note_caught_up, told_before
+from tasks.run.steps import step
+from tasks.run.work import Work, work_of
+from tasks.watch.mail_delivery import deliver_due
 
 MAILS_AT_ONCE = 10
 """Written in one transaction, in which others of the tenant wait; each may have a paper to draw."""

@@ -6,27 +6,20 @@ from datetime import date
 
 from sqlmodel import Session
 
-from documents.paper_invoice import render_invoice
-from documents.paper_label import LABELS_OF_A_SHEET, render_label_sheets
-from documents.papers import render_paper, texts_lost
-from models.columns import need_id
-from models.db import read_scope, session_scope
-from models.document import (
-    Document,
-    PaperContent,
-    check_kept,
-    find_pdf,
-    list_documents,
-    list_undrawn,
-    save_files,
-)
+from documents.papers.invoice import render_invoice
+from documents.papers.label import LABELS_OF_A_SHEET, render_label_sheets
+from documents.papers.render import render_paper, texts_lost
+from models.accounting.issued import Document, check_kept, find_pdf, list_documents, list_undrawn, save_files
+from models.accounting.records import PaperContent
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.logo import find_logos
-from models.order import Order
-from models.paper import ISSUED, AddressLabel, Paper, PaperFormat, PaperKind
-from models.paper_goods import address_label, packing_slip, return_slip
-from models.paper_order import confirm, offer, receipt
-from models.paper_walk import check_pickable, pick_papers
+from models.orders.order import Order
+from models.papers.parcel_papers import address_label, packing_slip, return_slip
+from models.papers.pick_papers import check_pickable, pick_papers
+from models.papers.priced_papers import confirm, offer, receipt
+from models.papers.records import ISSUED, AddressLabel, Paper, PaperFormat, PaperKind
+from models.tenants.logo import find_logos
 
 OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {
     PaperKind.confirmation: confirm,

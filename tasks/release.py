@@ -6,13 +6,13 @@ from contextlib import suppress
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from models.cycle import Counts
-from models.db import read_scope
-from models.payment_due import dun, list_unpaid
-from models.release import list_open, release_ready
-from models.split import let_due_go, list_due
-from tasks.retries import step
-from tasks.work import Work, work_of
+from models.database.session import read_scope
+from models.fulfilment.release import list_open, release_ready
+from models.fulfilment.splitting import let_due_go, list_due
+from models.payments.reminders import dun, list_unpaid
+from models.sync.records import Counts
+from tasks.run.steps import step
+from tasks.run.work import Work, work_of
 
 ORDERS_AT_ONCE = 250
 

@@ -17,16 +17,16 @@ from connectors.base import (
     ShipmentItem,
     StockItem,
 )
-from models.account import Side
-from models.columns import need_id
-from models.listing import get_listings
-from models.local_time import LOCAL
-from models.order import lines_of, list_tellable
-from models.outbound import OutboundKind
-from models.payment import payments_of
-from models.shipment import contents_of, shipments_of
-from models.stock import offer_of
-from tasks.work import Work
+from models.catalog.listing import get_listings
+from models.clock import LOCAL
+from models.database.columns import need_id
+from models.fulfilment.shipments import contents_of, shipments_of
+from models.orders.queries import lines_of, list_tellable
+from models.payments.payment import payments_of
+from models.sync.records import OutboundKind
+from models.tenants.records import Side
+from models.warehouse.sellable import offer_of
+from tasks.run.work import Work
 
 Item = StockItem | PaymentItem | ShipmentItem | CancellationItem
 

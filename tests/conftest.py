@@ -78,7 +78,7 @@ def _statements_compiled_once() -> Iterator[None]:
     """Let the databases of all tests share what was compiled."""
     from tests.support.engines import create_engine
 
-    with patch("models.db.create_engine", create_engine):
+    with patch("models.database.engine.create_engine", create_engine):
         yield
 
 
@@ -94,10 +94,11 @@ def sqlite_template() -> Path:
     file = session.get_folder() / "template.db"
 
     def migrate() -> dict[str, str]:
-        from models import db
+        from models.database.engine import dispose
+        from models.database.schema import upgrade
 
-        db.upgrade(f"sqlite:///{file}")
-        db.dispose()
+        upgrade(f"sqlite:///{file}")
+        dispose()
         with sqlite3.connect(file) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.close()
@@ -112,12 +113,13 @@ def postgres_template(postgres_server: PostgresServer) -> str:
     """The name of a migrated database to copy."""
 
     def migrate() -> dict[str, str]:
-        from models import db
+        from models.database.engine import dispose
+        from models.database.schema import upgrade
 
         postgres_server.execute(f"DROP DATABASE IF EXISTS {TEMPLATE}")
         postgres_server.execute(f"CREATE DATABASE {TEMPLATE}")
-        db.upgrade(postgres_server.url(TEMPLATE))
-        db.dispose()
+        upgrade(postgres_server.url(TEMPLATE))
+        dispose()
         return {}
 
     session.once("postgres-template", migrate)
@@ -127,22 +129,22 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> Iterator[str]:
     """A fresh, migrated SQLite database."""
-    from models import db
+    from models.database.engine import dispose
 
     file = tmp_path / "warenfluss.db"
     shutil.copyfile(sqlite_template, file)
     yield f"sqlite:///{file}"
-    db.dispose()
+    dispose()
 
 
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
     """A fresh, migrated PostgreSQL database."""
-    from models import db
+    from models.database.engine import dispose
 
     with postgres_server.database(postgres_template) as url:
         yield url
-        db.dispose()
+        dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -155,16 +157,16 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database without any table, for tests of the migrations; the test runs once on each kind."""
-    from models import db
+    from models.database.engine import dispose
 
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
-        db.dispose()
+        dispose()
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     with server.database() as url:
         yield url
-        db.dispose()
+        dispose()
 
 
 @pytest.fixture

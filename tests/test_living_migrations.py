@@ -16,13 +16,16 @@ from alembic.operations import Operations
 from alembic.util import CommandError
 from sqlalchemy import inspect, text
 
-from console import cli_db
-from models import db, schema_change
-from models.db import get_engine, session_scope
+from console.cli import db as cli_db
+from models.database import schema
+from models.database.engine import get_engine
+from models.database.schema import MIGRATIONS, Schema, downgrade, find_losses, find_schema, newest_revision
+from models.database.session import session_scope
 from models.errors import RuleError
-from models.order import Order
-from tests.models.races import migrate, run_at_once
+from models.migrations import steps
+from models.orders.order import Order
 from tests.support.builders import make_line, make_order, make_shop, row_counts, take_in
+from tests.support.races import migrate, run_at_once
 
 SMALL = frozenset(
     {
@@ -40,13 +43,13 @@ SMALL = frozenset(
 )
 """Tables that stay so small that nobody notices when one is copied or locked."""
 BREAKS = {
-    r"CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)\S+ ON (?P<table>\w+)": "use schema_change.create_index",
-    r"DROP INDEX (?!CONCURRENTLY)(?P<table>)": "use schema_change.drop_index",
+    r"CREATE (UNIQUE )?INDEX (?!CONCURRENTLY)\S+ ON (?P<table>\w+)": "use steps.create_index",
+    r"DROP INDEX (?!CONCURRENTLY)(?P<table>)": "use steps.drop_index",
     r"ALTER TABLE (?P<table>\w+) ADD CONSTRAINT (?!.*NOT VALID)": "NOT VALID, then VALIDATE",
     r"ALTER TABLE (?P<table>\w+) ADD COLUMN (?!.* DEFAULT ).* NOT NULL": "add it nullable",
     r"ALTER TABLE (?P<table>\w+) ALTER COLUMN \S+ (SET NOT NULL|TYPE)": "add a new column instead",
     r"ALTER TABLE (?P<table>\w+) RENAME": "old code still asks for the old name",
-    r"(UPDATE|DELETE FROM) (?P<table>\w+) ": "use schema_change.fill, or leave it to a cycle",
+    r"(UPDATE|DELETE FROM) (?P<table>\w+) ": "use steps.fill, or leave it to a cycle",
 }
 FIRST = "v0001_first_tables.py"
 
@@ -88,7 +91,7 @@ def find_chains(statements: Sequence[str], unused: Set[str]) -> list[str]:
             held.clear()
         held |= set(re.findall(r"(?:ALTER TABLE|REFERENCES) (\w+)", statement)) - unused
         if len(held) > 1:
-            breaches.append(f"{statement[:90]}: use schema_change.add_column, or another revision")
+            breaches.append(f"{statement[:90]}: use steps.add_column, or another revision")
     return breaches
 
 
@@ -104,7 +107,7 @@ def load(file: Path) -> ModuleType:
 
 def test_every_revision_keeps_the_rules() -> None:
     """Nothing in them holds up a writer for longer than it takes to change a catalogue."""
-    files = sorted((db.MIGRATIONS / "versions").glob("v[0-9]*.py"))
+    files = sorted((MIGRATIONS / "versions").glob("v[0-9]*.py"))
 
     breaches = {file.name: find_breaches(load(file).upgrade) for file in files if file.name != FIRST}
 
@@ -137,7 +140,7 @@ def test_a_revision_that_breaks_a_rule_is_noticed(breach: Callable[[], None]) ->
 
 
 def test_safe_steps_are_let_pass() -> None:
-    """A new table with its indexes, a column null or with a constant, and the steps of `schema_change`."""
+    """A new table with its indexes, a column null or with a constant, and the steps of `steps`."""
 
     def upgrade() -> None:
         op.create_table(
@@ -148,9 +151,9 @@ def test_safe_steps_are_let_pass() -> None:
         op.add_column(
             "sales_order", sa.Column("asked", sa.Boolean(), nullable=False, server_default=sa.false())
         )
-        schema_change.add_column("run", sa.Column("new", sa.Integer(), nullable=True))
-        schema_change.add_column("outbound", sa.Column("new", sa.Integer(), nullable=True))
-        schema_change.create_index("ix_sales_order_new", "sales_order", ["new"])
+        steps.add_column("run", sa.Column("new", sa.Integer(), nullable=True))
+        steps.add_column("outbound", sa.Column("new", sa.Integer(), nullable=True))
+        steps.create_index("ix_sales_order_new", "sales_order", ["new"])
 
     assert find_breaches(upgrade) == []
 
@@ -173,21 +176,19 @@ def test_the_steps_do_what_they_say_and_can_be_repeated(database: str) -> None:
         )
 
     for _ in range(2 if database.startswith("postgresql") else 1):
-        change(
-            lambda: schema_change.add_column("sales_order", sa.Column("note", sa.Integer(), nullable=True))
-        )
+        change(lambda: steps.add_column("sales_order", sa.Column("note", sa.Integer(), nullable=True)))
     for _ in range(2):
-        change(lambda: schema_change.fill("sales_order", "note = id * 2", "note IS NULL"))
-    change(lambda: schema_change.create_index("ix_sales_order_note", "sales_order", ["note"]))
+        change(lambda: steps.fill("sales_order", "note = id * 2", "note IS NULL"))
+    change(lambda: steps.create_index("ix_sales_order_note", "sales_order", ["note"]))
     if database.startswith("postgresql"):
-        change(lambda: schema_change.create_index("ix_sales_order_note", "sales_order", ["note"]))
+        change(lambda: steps.create_index("ix_sales_order_note", "sales_order", ["note"]))
 
     inspector = inspect(get_engine())
     assert "ix_sales_order_note" in {index["name"] for index in inspector.get_indexes("sales_order")}
     with get_engine().connect() as connection:
         rows = connection.execute(text("SELECT id, note FROM sales_order ORDER BY id")).all()
     assert [row.note for row in rows] == [row.id * 2 for row in rows]
-    change(lambda: schema_change.drop_index("ix_sales_order_note", "sales_order"))
+    change(lambda: steps.drop_index("ix_sales_order_note", "sales_order"))
     assert "ix_sales_order_note" not in {
         index["name"] for index in inspect(get_engine()).get_indexes("sales_order")
     }
@@ -197,8 +198,8 @@ def test_an_upgrade_waits_for_no_lock_for_long(
     postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While somebody has the tables in use it lets others pass, and gets through once they are free."""
-    db.downgrade("base")
-    db.upgrade(revision="0001")
+    downgrade("base")
+    schema.upgrade(revision="0001")
     with session_scope() as session:
         # By the first revision's columns: the models know later ones.
         session.execute(
@@ -209,7 +210,7 @@ def test_an_upgrade_waits_for_no_lock_for_long(
         )
     holder = get_engine().connect()
     holder.execute(text("LOCK TABLE tenant IN ACCESS SHARE MODE"))
-    thread = threading.Thread(target=db.downgrade, args=("base",))
+    thread = threading.Thread(target=downgrade, args=("base",))
     thread.start()
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
@@ -220,16 +221,16 @@ def test_an_upgrade_waits_for_no_lock_for_long(
     holder.close()
     thread.join()
 
-    assert db.find_schema() is db.Schema.empty
+    assert find_schema() is Schema.empty
 
 
 def test_a_worker_is_not_caught_between_two_tables(postgres_database: str) -> None:
     """While an upgrade waits for a table that a worker has, the worker gets every other one."""
-    db.downgrade("base")
-    db.upgrade(revision="0001")
+    downgrade("base")
+    schema.upgrade(revision="0001")
     worker = get_engine().connect()
     worker.execute(text("LOCK TABLE run IN ROW EXCLUSIVE MODE"))
-    thread = threading.Thread(target=db.upgrade)
+    thread = threading.Thread(target=schema.upgrade)
     thread.start()
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'run'::regclass"
     with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
@@ -241,7 +242,7 @@ def test_a_worker_is_not_caught_between_two_tables(postgres_database: str) -> No
     worker.close()
     thread.join()
 
-    assert db.find_schema() is db.Schema.current
+    assert find_schema() is Schema.current
 
 
 def test_two_upgrades_at_once_are_one(empty_database_url: str) -> None:
@@ -249,7 +250,7 @@ def test_two_upgrades_at_once_are_one(empty_database_url: str) -> None:
     done = run_at_once(empty_database_url, migrate, [(empty_database_url,)] * 3)
 
     assert done == ["migrated"] * 3
-    assert db.find_schema(empty_database_url) is db.Schema.current
+    assert find_schema(empty_database_url) is Schema.current
 
 
 def test_a_downgrade_says_what_it_would_lose(database: str) -> None:
@@ -263,4 +264,4 @@ def test_a_downgrade_says_what_it_would_lose(database: str) -> None:
 
     with session_scope() as session:
         assert row_counts(session, Order) == [1]
-    assert db.find_losses(db.newest_revision()) == {}
+    assert find_losses(newest_revision()) == {}

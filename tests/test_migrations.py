@@ -17,28 +17,35 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
 import models
-from models import db
-from models.account import Side
-from models.alarm import Alarm, AlarmKind
-from models.article import Article, ArticleKind, ArticlePrice, BundlePart
-from models.bin import Bin, get_bin, put_articles, save_bin
-from models.booking import Booking, BookingKind
-from models.call import CallData, save_calls
-from models.columns import need_id
-from models.cycle import Cycle, begin_run
-from models.db import Schema, get_engine, session_scope
-from models.document import save_files
-from models.invoicing import issue_invoice
-from models.listing import LimitScope, StockLimit
-from models.order import Actor, LinePart, Order, OrderLine, lines_of
-from models.outbound import Outbound, OutboundKind, claim_due
-from models.payment import record_payment
-from models.pick_list import PickItem, PickList, PickMode, PickOrder, PickScan
-from models.pick_scan import scan
-from models.picking import begin_walk
-from models.shipment import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
-from models.stock import Allocation, StockLevel, Warehouse
-from models.tenant import Tenant
+from models.accounting.bookings import Booking, BookingKind
+from models.accounting.issued import save_files
+from models.catalog.article import Article, ArticlePrice, BundlePart
+from models.catalog.listing import LimitScope, StockLimit
+from models.catalog.records import ArticleKind
+from models.database.columns import need_id
+from models.database.engine import get_engine
+from models.database.schema import Schema, downgrade, find_schema, migration_config, upgrade
+from models.database.session import session_scope
+from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
+from models.invoicing.invoices import issue_invoice
+from models.orders.history import Actor
+from models.orders.order import LinePart, Order, OrderLine
+from models.orders.queries import lines_of
+from models.payments.payment import record_payment
+from models.sync.alarms import Alarm
+from models.sync.calls import save_calls
+from models.sync.delivery import claim_due
+from models.sync.outbound import Outbound
+from models.sync.records import AlarmKind, CallData, Cycle, OutboundKind
+from models.sync.runs import begin_run
+from models.tenants.records import Side
+from models.tenants.tenant import Tenant
+from models.warehouse.bins import Bin, get_bin, put_articles, save_bin
+from models.warehouse.levels import Allocation, StockLevel
+from models.warehouse.pick_lists import PickItem, PickList, PickMode, PickOrder, PickScan
+from models.warehouse.picking import begin_walk
+from models.warehouse.scanning import scan
+from models.warehouse.warehouses import Warehouse
 from tests.support.builders import (
     PLACED_AT,
     Shop,
@@ -104,7 +111,7 @@ def sizes(url: str) -> dict[str, int]:
 
 def test_models_and_migrations_agree(database: str) -> None:
     """Alembic finds nothing that the models declare and the migrations did not make."""
-    command.check(db.migration_config())
+    command.check(migration_config())
 
 
 def test_a_changed_model_is_noticed(sqlite_database: str) -> None:
@@ -113,13 +120,14 @@ def test_a_changed_model_is_noticed(sqlite_database: str) -> None:
         connection.execute(text("ALTER TABLE tenant ADD COLUMN nickname VARCHAR"))
 
     with pytest.raises(CommandError, match="New upgrade operations detected"):
-        command.check(db.migration_config())
+        command.check(migration_config())
 
 
 def test_every_constraint_of_the_models_is_in_the_database(database: str) -> None:
     """Alembic compares no checks, so their names are compared here, with those of unique constraints."""
-    for module in pkgutil.iter_modules(models.__path__, "models."):
-        importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(models.__path__, "models."):
+        if not module.name.startswith("models.migrations"):
+            importlib.import_module(module.name)
     inspector = inspect(get_engine())
     declared = {
         (table.name, constraint.name)
@@ -138,34 +146,34 @@ def test_every_constraint_of_the_models_is_in_the_database(database: str) -> Non
 
 def test_the_schema_goes_up_and_down_with_data_in_place(at_empty: str) -> None:
     """Upgrade, fill, downgrade, upgrade: each step works, and the end is a fresh database."""
-    db.upgrade(at_empty)
+    upgrade(at_empty)
     fresh = sizes(at_empty)
     with session_scope() as session:
         fill(session)
     filled = sizes(at_empty)
 
-    db.downgrade("base", at_empty)
-    assert db.find_schema(at_empty) is Schema.empty
-    db.upgrade(at_empty)
+    downgrade("base", at_empty)
+    assert find_schema(at_empty) is Schema.empty
+    upgrade(at_empty)
 
     assert filled["sales_order"] == 4
     assert sizes(at_empty) == fresh
-    assert db.find_schema(at_empty) is Schema.current
+    assert find_schema(at_empty) is Schema.current
 
 
 def test_what_stays_of_an_older_schema_keeps_its_rows(at_empty: str) -> None:
     """Down by one revision after the other and up again, with data in place."""
-    db.upgrade(at_empty)
+    upgrade(at_empty)
     with session_scope() as session:
         fill(session)
     filled = sizes(at_empty)
-    scripts = ScriptDirectory.from_config(db.migration_config())
+    scripts = ScriptDirectory.from_config(migration_config())
 
     for script in list(scripts.walk_revisions())[1:]:
-        db.downgrade(script.revision, at_empty)
+        downgrade(script.revision, at_empty)
         left = sizes(at_empty)
         assert {table: filled[table] for table in left} == left
-    db.upgrade(at_empty)
+    upgrade(at_empty)
 
     assert {table: filled[table] for table in left} == {table: sizes(at_empty)[table] for table in left}
     with session_scope() as session:
@@ -179,7 +187,7 @@ def test_repeating_an_upgrade_changes_nothing(database: str) -> None:
         fill(session)
     before = sizes(database)
 
-    db.upgrade()
+    upgrade()
 
     assert sizes(database) == before
 
@@ -189,14 +197,14 @@ def test_a_database_of_another_program_is_left_alone(at_empty: str) -> None:
     with get_engine(at_empty).begin() as connection:
         connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
 
-    assert db.find_schema(at_empty) is Schema.foreign
+    assert find_schema(at_empty) is Schema.foreign
 
 
 def test_the_file_of_a_fresh_database_is_not_made_by_looking(tmp_path: Any) -> None:
     """Asking how a missing SQLite file stands leaves it missing."""
     file = tmp_path / "none.db"
 
-    assert db.find_schema(f"sqlite:///{file}") is Schema.empty
+    assert find_schema(f"sqlite:///{file}") is Schema.empty
     assert not file.exists()
 
 

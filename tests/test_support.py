@@ -67,7 +67,7 @@ def test_postgres_databases_are_apart(postgres_server: PostgresServer) -> None:
 
 def test_settings_name_the_fresh_database(database: str, data_dir: Path) -> None:
     """Code that asks the settings gets the test's own, migrated database."""
-    from models.db import read_scope
+    from models.database.session import read_scope
     from models.settings import get_settings
 
     assert (get_settings().database_url, get_settings().data_dir) == (database, data_dir)

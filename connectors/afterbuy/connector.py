@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 from pydantic import ValidationError
 
 from connectors.afterbuy import xml
-from connectors.afterbuy.batches import Batch, send
 from connectors.afterbuy.client import MAX_CATALOGS, MAX_STOCK_PRODUCTS, AfterbuyClient, Answer, DateWindow
 from connectors.afterbuy.mapping_articles import article_from_wire, category_from_wire, quantity_of
 from connectors.afterbuy.mapping_orders import ITEM_PREFIX, order_from_wire, order_id_of, status_from_wire
@@ -33,6 +32,7 @@ from connectors.afterbuy.wire import (
     StockWire,
     Wire,
 )
+from connectors.afterbuy.write_batches import Batch, send
 from connectors.afterbuy.xml import Element
 from connectors.base import (
     ArticleQuery,
@@ -49,10 +49,10 @@ from connectors.base import (
 )
 from connectors.errors import RecordError, RequestRefusedError, TransientError
 from connectors.transport import Recorder
-from models.article import ArticleData, CategoryData
-from models.aside import RAW_LIMIT, RejectedData
-from models.order import OrderData
-from models.service import ServiceData, ServiceKind
+from models.catalog.records import ArticleData, CategoryData
+from models.orders.records import OrderData
+from models.sync.records import RAW_LIMIT, RejectedData
+from models.tenants.records import ServiceData, ServiceKind
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,15 @@ from connectors.afterbuy.settings import AfterbuySettings, StockPool, WeightUnit
 from connectors.afterbuy.values import is_storable, parse_decimal, valid_gtin
 from connectors.afterbuy.wire import BaseProductWire, CatalogWire, ProductWire, StockWire
 from connectors.errors import RecordError
-from models.article import ArticleData, ArticleKind, CategoryData, ImageData, MemberData, PriceData, TextData
+from models.catalog.records import (
+    ArticleData,
+    ArticleKind,
+    CategoryData,
+    ImageData,
+    MemberData,
+    PriceData,
+    TextData,
+)
 
 KIND = {
     "": ArticleKind.single,

@@ -22,7 +22,7 @@ from connectors.afterbuy.wire import (
 )
 from connectors.base import OrderStatus
 from connectors.errors import RecordError
-from models.order import AddressData, ComponentData, OrderData, OrderLineData
+from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
 
 ITEM_PREFIX = "item-"
 """An order without number of its own is named after its first item."""

@@ -12,16 +12,16 @@ from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import models
-from models.db import get_engine
+from models.database.engine import get_engine
 
 LOCK_TIMEOUT_SECONDS = 3
 ONE_AT_A_TIME = 7_236_114
 """The number of the advisory lock that lets one upgrade run."""
 WAITING_SECONDS = 600
 
-for module in pkgutil.iter_modules(models.__path__):
-    if module.name != "migrations":
-        importlib.import_module(f"models.{module.name}")
+for module in pkgutil.walk_packages(models.__path__, "models."):
+    if not module.name.startswith("models.migrations"):
+        importlib.import_module(module.name)
 
 
 def _prepare_postgres(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from connectors import connect
 from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
 from connectors.base import Channel
-from models.account import AccountData, Mode
+from models.tenants.records import AccountData, Mode
 
 
 class Rig(Protocol):

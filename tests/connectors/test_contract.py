@@ -20,7 +20,7 @@ from connectors.base import (
     StockItem,
 )
 from connectors.errors import AccountError, TransientError
-from models.order import OrderData
+from models.orders.records import OrderData
 from tests.connectors.contract import RIGS, Rig
 
 EVERYTHING = OrderQuery()

@@ -5,7 +5,7 @@ import pytest
 from connectors import KINDS, check_settings, connect
 from connectors.afterbuy.settings import ENDPOINT, AfterbuySettings, login_from
 from connectors.errors import AccountError
-from models.account import AccountData, Mode
+from models.tenants.records import AccountData, Mode
 
 TOKENS = ["partner_token", "account_token"]
 LEGACY = ["partner_id", "partner_password", "user_id", "user_password"]

@@ -25,8 +25,8 @@ from connectors.errors import (
     WriteHeldBackError,
 )
 from connectors.transport import Client, Transport
-from models.call import CallData
-from tests.connectors.loopback import Loopback, Reply, http
+from models.sync.records import CallData
+from tests.support.loopback import Loopback, Reply, http
 
 SECRET = "hush-hush & <quiet>"
 READ: dict[str, object] = {"reads": True, "call": "Look"}

@@ -7,13 +7,14 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
-from deployments.pool import ensure_pool
-from models.account import Mode, add_account
-from models.activation import set_mode
-from models.columns import need_id
-from models.cycle import Cycle
-from models.db import session_scope
-from models.tenant import add_tenant
+from deployments.work_pool import ensure_pool
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.intake.activation import set_mode
+from models.sync.records import Cycle
+from models.tenants.account import add_account
+from models.tenants.records import Mode
+from models.tenants.tenant import add_tenant
 
 
 @pytest.fixture

@@ -24,12 +24,15 @@ from deployments.accounts import (
     resume,
     set_interval,
 )
-from models.account import OWN, Account, Installation, Mode, get_account
-from models.activation import set_mode
-from models.columns import need_id
-from models.cycle import CYCLES_OF_OWN_ORDERS, Cycle, Rhythm, list_rhythms
-from models.db import read_scope, session_scope
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
+from models.intake.activation import set_mode
+from models.sync.cycles import CYCLES_OF_OWN_ORDERS
+from models.sync.records import Cycle
+from models.sync.schedules import Rhythm, list_rhythms
+from models.tenants.account import Account, Installation, get_account
+from models.tenants.records import OWN, Mode
 from tests.deployments.conftest import make_account, read
 
 SCHEDULING_SECONDS = 60

@@ -15,15 +15,17 @@ from sqlmodel import col, select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
 from deployments.accounts import deploy_account, request_run
-from deployments.tidy import tidy
-from models.article import Article
-from models.cycle import LEASE_SECONDS, Cycle, Run, RunState
-from models.db import read_scope, session_scope
-from models.mail import Mail
-from tasks.alarms import watch
-from tests.console.running import is_alive
+from deployments.ended_runs import tidy
+from models.catalog.article import Article
+from models.database.session import read_scope, session_scope
+from models.mails.outbox import Mail
+from models.sync.leases import LEASE_SECONDS
+from models.sync.records import Cycle
+from models.sync.runs import Run, RunState
+from tasks.watch.alarms import watch
 from tests.flows.conftest import Shop, open_shop
-from tests.flows.steps import expire_lease
+from tests.support.running import is_alive
+from tests.support.steps import expire_lease
 from tests.support.worker import PATIENCE_SECONDS, ended, serving, wait_for, worker_of
 
 pytestmark = pytest.mark.timeout(300)

@@ -19,41 +19,44 @@ import connectors.afterbuy.values
 import connectors.transport
 import flows.invoicing
 import flows.reconcile
-import models.anonymise
-import models.columns
-import models.document
-import models.invoicing
-import models.offer
-import models.order_follow
-import models.order_intake
-import models.order_life
-import models.own_order
-import models.prune
-import models.retention
-import models.returns
-import models.shipment
-import models.stock_moves
-import models.together
-import tasks.alarms
+import models.accounting.issued
+import models.database.columns
+import models.fulfilment.consolidation
+import models.fulfilment.holding
+import models.fulfilment.returns
+import models.fulfilment.shipments
+import models.intake.merges
+import models.intake.order_changes
+import models.intake.orders
+import models.invoicing.invoices
+import models.order_desk.manual_orders
+import models.order_desk.offers
+import models.privacy.anonymisation
+import models.privacy.retention
+import models.upkeep.pruning
+import models.warehouse.ledger
 import tasks.buyer_mails
-import tasks.orders
-import tasks.outbound
-import tasks.tracking_sheets
-import tasks.work
+import tasks.intake.orders
+import tasks.outbound.delivery
+import tasks.run.work
+import tasks.sheets.tracking
+import tasks.watch.alarms
 from connectors import connect
 from connectors.errors import TransientError
-from models.anonymise import _anonymise
-from models.columns import utc_now
-from models.cycle import Cycle
-from models.db import session_scope
-from models.document import Document, Paper, content_hash, issue_each, list_documents, take_number
-from models.order import Order, OrderAddress
-from models.order_intake import save_orders
-from models.order_origin import OrderOrigin
-from models.outbound import Outbound, OutboundState
-from models.payment import take_channel_total
-from models.shipment import ParcelData, add_tracking
-from tasks.windows import advance
+from models.accounting.issued import Document, Paper, issue_each, list_documents
+from models.accounting.numbers import take_number
+from models.accounting.records import content_hash
+from models.clock import utc_now
+from models.database.session import session_scope
+from models.fulfilment.shipments import ParcelData, add_tracking
+from models.intake.orders import save_orders
+from models.orders.order import Order, OrderAddress
+from models.orders.origin import OrderOrigin
+from models.payments.payment import take_channel_total
+from models.privacy.anonymisation import _anonymise
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import Cycle
+from tasks.run.windows import advance
 from tests.faults.moments import COMMIT, REQUEST
 from tests.faults.schedule import Luck, Schedule, Step
 from tests.faults.world import SUMMER
@@ -181,7 +184,7 @@ def _mark_first(session: Any, tenant: Any, ids: Any, *, asked: bool, real: Any =
 
 
 def _add_silently(*arguments: Any) -> bool:
-    with patch.object(models.shipment, "queue_outbound", lambda *_: None):
+    with patch.object(models.fulfilment.shipments, "queue_outbound", lambda *_: None):
         return add_tracking(*arguments)
 
 
@@ -207,8 +210,8 @@ def builds() -> list[BrokenBuild]:
             "an order under another number is taken for a new one",
             1,
             lambda: _all(
-                patch.object(models.order_intake, "owners_of_lines", lambda *_, **__: {}),
-                patch.object(models.order_follow, "owners_of_lines", lambda *_, **__: {}),
+                patch.object(models.intake.orders, "owners_of_lines", lambda *_, **__: {}),
+                patch.object(models.intake.merges, "owners_of_lines", lambda *_, **__: {}),
             ),
             (
                 _buy(),
@@ -221,16 +224,16 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "the next window begins after what happens meanwhile",
             1,
-            lambda: patch.object(tasks.orders, "advance", _read_too_far),
+            lambda: patch.object(tasks.intake.orders, "advance", _read_too_far),
             (_run(Cycle.order_import), _buy()),
         ),
         BrokenBuild(
             "a slip that is an order each time it is typed in",
             1,
             lambda: _all(
-                patch.object(models.own_order, "find_by_reference", lambda *_: None),
+                patch.object(models.order_desk.manual_orders, "find_by_reference", lambda *_: None),
                 patch.object(
-                    models.own_order,
+                    models.order_desk.manual_orders,
                     "OrderOrigin",
                     lambda **values: OrderOrigin(**{**values, "reference": str(values["order_id"])}),
                 ),
@@ -240,26 +243,26 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "an offer that becomes an order each time it is accepted",
             1,
-            lambda: patch.object(models.offer, "_lock_open", lambda *_: None),
+            lambda: patch.object(models.order_desk.offers, "_lock_open", lambda *_: None),
             (Step("offer", _TAKE), Step("accept", {"number": 0}), Step("accept", {"number": 0})),
         ),
         BrokenBuild(
             "a number that is used up before its order by hand is sure",
             1,
-            lambda: patch.object(models.own_order, "take_number", _take_at_once),
+            lambda: patch.object(models.order_desk.manual_orders, "take_number", _take_at_once),
             (Step("take", _TAKE, Luck("disk_full", COMMIT, 2)),),
         ),
         BrokenBuild(
             "an order that stays when those leave with which it goes",
             2,
-            lambda: patch.object(models.together, "mates_of", lambda *_: {}),
+            lambda: patch.object(models.fulfilment.consolidation, "mates_of", lambda *_: {}),
             _TOGETHER,
         ),
         BrokenBuild(
             "orders in one parcel, each of which is told another number",
             2,
             lambda: patch.object(
-                models.together,
+                models.fulfilment.consolidation,
                 "ParcelData",
                 lambda tracking_number: ParcelData(tracking_number=f"{tracking_number}-2"),
             ),
@@ -268,7 +271,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a parcel's number that comes later and that nobody is told of",
             2,
-            lambda: patch.object(tasks.tracking_sheets, "add_tracking", _add_silently),
+            lambda: patch.object(tasks.sheets.tracking, "add_tracking", _add_silently),
             (
                 *_SHIPPED[:-1],
                 Step("ship_here", {"side": 0, "number": 0, "whole": True, "numbered": False}),
@@ -286,7 +289,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a cancellation in doubt that is asked for without end",
             2,
-            lambda: patch.object(tasks.outbound, "mark_unknown", _ask_for_ever),
+            lambda: patch.object(tasks.outbound.delivery, "mark_unknown", _ask_for_ever),
             _IN_DOUBT,
             readings=_VANISH,
         ),
@@ -312,19 +315,19 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a shipment that nobody is told of",
             2,
-            lambda: patch.object(models.shipment, "queue_outbound", lambda *_: None),
+            lambda: patch.object(models.fulfilment.shipments, "queue_outbound", lambda *_: None),
             _SHIPPED,
         ),
         BrokenBuild(
             "a cancellation that nobody is told of",
             2,
-            lambda: patch.object(models.order_life, "queue_outbound", lambda *_: None),
+            lambda: patch.object(models.fulfilment.holding, "queue_outbound", lambda *_: None),
             (_buy(), _run(Cycle.order_import), Step("cancel_here", {"side": 0, "number": 0})),
         ),
         BrokenBuild(
             "a refund that comes back as a payment",
             2,
-            lambda: patch.object(models.order_follow, "take_channel_total", _take_every_total),
+            lambda: patch.object(models.intake.order_changes, "take_channel_total", _take_every_total),
             (
                 Step("buy", {"side": 1, "lines": [(0, 1)], "paid": False, "done": True}),
                 _run(Cycle.order_import, 1),
@@ -338,13 +341,15 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "money as whole euros",
             3,
-            lambda: patch.object(models.columns, "to_ten_thousandths", lambda value: int(value) * 10_000),
+            lambda: patch.object(
+                models.database.columns, "to_ten_thousandths", lambda value: int(value) * 10_000
+            ),
             (_buy(), _run(Cycle.order_import)),
         ),
         BrokenBuild(
             "stock that changes beside its ledger",
             4,
-            lambda: patch.object(models.stock_moves, "_write_ledger", lambda *_: None),
+            lambda: patch.object(models.warehouse.ledger, "_write_ledger", lambda *_: None),
             (Step("count", {"product": 0, "quantity": 20}),),
         ),
         BrokenBuild(
@@ -356,26 +361,26 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "goods that come back and are never counted",
             4,
-            lambda: patch.object(models.returns, "put_back", lambda *_: None),
+            lambda: patch.object(models.fulfilment.returns, "put_back", lambda *_: None),
             (*_INVOICED, Step("take_back", {"side": 1, "number": 0, "fate": "to_stock"})),
         ),
         BrokenBuild(
             "parcels that their carrier cancelled",
             4,
-            lambda: patch.object(tasks.tracking_sheets, "NOT_CANCELLED", {"", "ja"}),
+            lambda: patch.object(tasks.sheets.tracking, "NOT_CANCELLED", {"", "ja"}),
             (*_SHIPPED[:-1], _FILE),
         ),
         BrokenBuild(
             "a document that the books lack",
             8,
-            lambda: patch.object(models.document, "book_documents", lambda *_: None),
+            lambda: patch.object(models.accounting.issued, "book_documents", lambda *_: None),
             _INVOICED,
         ),
         BrokenBuild(
             "a test run with a connection in earnest",
             5,
             lambda: patch.object(
-                tasks.work,
+                tasks.run.work,
                 "connect",
                 lambda *arguments, **values: connect(*arguments, **{**values, "test": False}),
             ),
@@ -404,7 +409,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a number that is used up before its document is sure",
             8,
-            lambda: patch.object(models.document, "take_number", _take_at_once),
+            lambda: patch.object(models.accounting.issued, "take_number", _take_at_once),
             (*_INVOICED[:-1], _run(Cycle.invoicing, 1, Luck("disk_full", COMMIT, 4))),
         ),
         BrokenBuild(
@@ -421,7 +426,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "goods that each run invoices again",
             8,
-            lambda: patch.object(models.invoicing, "issue_each", _issue_uncounted),
+            lambda: patch.object(models.invoicing.invoices, "issue_each", _issue_uncounted),
             (*_INVOICED, _run(Cycle.invoicing, 1)),
         ),
         BrokenBuild(
@@ -434,7 +439,7 @@ def builds() -> list[BrokenBuild]:
             "a log of whole orders",
             9,
             lambda: patch.object(
-                tasks.orders,
+                tasks.intake.orders,
                 "save_orders",
                 lambda *all_, **named: _talkative(*all_, real=save_orders, **named),
             ),
@@ -443,25 +448,27 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "an anonymous order that takes its buyer back",
             9,
-            lambda: patch.object(models.order_intake, "as_kept", lambda _, data: data),
+            lambda: patch.object(models.intake.orders, "as_kept", lambda _, data: data),
             _OVER,
         ),
         BrokenBuild(
             "buyers who stay although their orders are over",
             9,
-            lambda: patch.object(models.prune, "list_due_orders", lambda *_: []),
+            lambda: patch.object(models.upkeep.pruning, "list_due_orders", lambda *_: []),
             _OVER,
         ),
         BrokenBuild(
             "buyers who go before their orders are over",
             9,
-            lambda: patch.object(models.retention, "HAS_ENDED", "anonymised_at IS NULL AND NOT trial"),
+            lambda: patch.object(
+                models.privacy.retention, "HAS_ENDED", "anonymised_at IS NULL AND NOT trial"
+            ),
             (_buy(), _run(Cycle.order_import)),
         ),
         BrokenBuild(
             "orders that are anonymous before their buyers' data are gone",
             9,
-            lambda: patch.object(models.anonymise, "_anonymise", _mark_first),
+            lambda: patch.object(models.privacy.anonymisation, "_anonymise", _mark_first),
             _OVER,
             forgetting=Luck("disk_full", COMMIT, 3),
         ),
@@ -471,7 +478,7 @@ def builds() -> list[BrokenBuild]:
             lambda: _all(
                 *(
                     patch.object(module, "report_parked", lambda _: None)
-                    for module in (tasks.work, tasks.alarms)
+                    for module in (tasks.run.work, tasks.watch.alarms)
                 )
             ),
             _IN_DOUBT,
@@ -481,8 +488,8 @@ def builds() -> list[BrokenBuild]:
             "failures that nobody is told of",
             10,
             lambda: _all(
-                patch.object(tasks.alarms, "_report", lambda *_: None),
-                patch.object(tasks.alarms, "list_unreported", lambda _: []),
+                patch.object(tasks.watch.alarms, "_report", lambda *_: None),
+                patch.object(tasks.watch.alarms, "list_unreported", lambda _: []),
             ),
             (_run(Cycle.order_import, luck=Luck("refuse_login", number=1)),),
         ),
@@ -490,8 +497,8 @@ def builds() -> list[BrokenBuild]:
             "dead runs that nobody looks for",
             10,
             lambda: _all(
-                patch.object(tasks.alarms, "list_vanished", lambda _: []),
-                patch.object(tasks.alarms, "list_unreported", lambda _: []),
+                patch.object(tasks.watch.alarms, "list_vanished", lambda _: []),
+                patch.object(tasks.watch.alarms, "list_unreported", lambda _: []),
             ),
             (_run(Cycle.order_import, luck=Luck("killed", REQUEST, 1)),),
         ),

@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
 from unittest.mock import patch
 
-from models import columns
+from models import clock
 
 
 class Clocks:
     """Stand still unless moved; the channels' clock differs from ours by `skew` and knows whole seconds."""
+
+    # What else the clock's module needs of `datetime`, in whose place this stands.
+    combine = datetime.combine
+    min = datetime.min  # noqa: DTZ901
 
     def __init__(self, start: datetime, skew: timedelta = timedelta(0)) -> None:
         self.here = start
@@ -30,6 +34,6 @@ class Clocks:
 
 @contextmanager
 def ruled_by(clocks: Clocks) -> Iterator[None]:
-    """Let `models.columns.utc_now`, the one clock of the truth, tell this time."""
-    with patch.object(columns, "datetime", clocks):
+    """Let `models.clock.utc_now`, the one clock of the truth, tell this time."""
+    with patch.object(clock, "datetime", clocks):
         yield

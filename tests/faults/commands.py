@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
-import deployments.pruning
-import models.prune
-import tasks.tracking_sheets
-from deployments.pruning import prune
-from models.account import get_account
-from models.db import in_transaction
-from models.offer import accept_offer, find_offer
-from models.order import Order
-from models.own_order import OwnOrder, exchange_return, repeat_order, take_own_order
-from models.returns import Return
-from models.service import PaymentKind
-from models.sheet import SheetReport
-from tasks.tracking_sheets import import_tracking
+import models.upkeep.pruning
+import tasks.sheets.tracking
+import tasks.upkeep
+from models.database.session import in_transaction
+from models.fulfilment.returns import Return
+from models.intake.sheet_results import SheetReport
+from models.order_desk.manual_orders import take_own_order
+from models.order_desk.manual_records import OwnOrder
+from models.order_desk.offers import accept_offer, find_offer
+from models.order_desk.repeats import exchange_return, repeat_order
+from models.orders.order import Order
+from models.tenants.account import get_account
+from models.tenants.records import PaymentKind
+from tasks.sheets.tracking import import_tracking
+from tasks.upkeep import prune
 
 LONG_SECONDS = 60.0
 
@@ -70,14 +72,14 @@ def accept(number: str) -> int | None:
 
 def import_parcels(file: Path, account: str) -> SheetReport:
     """`warenfluss ship import`, order by order."""
-    with patch.object(tasks.tracking_sheets, "ORDERS_AT_ONCE", 1):
+    with patch.object(tasks.sheets.tracking, "ORDERS_AT_ONCE", 1):
         return import_tracking(file, account, carrier="DHL", dry_run=False)
 
 
 def forget() -> int:
     """Forget what `warenfluss up` forgets by itself, two orders at a time; return of how many rows."""
     with (
-        patch.object(models.prune, "ORDERS_AT_ONCE", 2),
-        patch.object(deployments.pruning, "PAUSE_SECONDS", 0),
+        patch.object(models.upkeep.pruning, "ORDERS_AT_ONCE", 2),
+        patch.object(tasks.upkeep, "PAUSE_SECONDS", 0),
     ):
         return prune(longest_seconds=LONG_SECONDS)

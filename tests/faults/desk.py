@@ -9,19 +9,23 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
-from models.account import account_data, get_account
-from models.article import Article
-from models.columns import need_id
-from models.db import read_scope
-from models.offer import decline_offer, find_offer, make_offer
-from models.order import Actor, Order, OrderLine, lines_of, owed_for
-from models.order_life import cancel_order
-from models.order_mend import set_quantity
-from models.own_order import OwnAddress, OwnLine, OwnOrder, add_line
-from models.payment import record_payment
-from models.return_credit import credit_return
-from models.returns import Judged, Return, announce_return, lines_of_return, receive_return
-from models.service import PaymentKind
+from models.catalog.article import Article
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.returns import Judged, Return, announce_return, lines_of_return, receive_return
+from models.invoicing.return_credits import credit_return
+from models.order_desk.edits import set_quantity
+from models.order_desk.manual_orders import add_line
+from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
+from models.order_desk.offers import decline_offer, find_offer, make_offer
+from models.orders.amounts import owed_for
+from models.orders.history import Actor
+from models.orders.order import Order, OrderLine
+from models.orders.queries import lines_of
+from models.payments.payment import record_payment
+from models.tenants.account import account_data, get_account
+from models.tenants.records import PaymentKind
 from tests.faults import commands
 from tests.faults.merchant import SKUS, goods_of, place_of
 from tests.faults.parcels import Shipping

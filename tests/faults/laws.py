@@ -15,37 +15,33 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from connectors.afterbuy.simulator import Order as TheirOrder
-from connectors.afterbuy.simulator.envelope import Element
-from models.account import Account, get_account
-from models.account import Side as Teller
-from models.alarm import Incident
-from models.article import Article
-from models.aside import Aside
-from models.call import Call
-from models.columns import need_id
-from models.cycle import Run, RunState
-from models.db import read_scope
-from models.listing import Listing
-from models.mail import Mail
-from models.order import (
-    Actor,
-    Hold,
-    HoldReason,
-    Order,
-    OrderAddress,
-    OrderLine,
-    OrderState,
-    events_of,
-    lines_of,
-    open_holds,
-)
-from models.outbound import Outbound, OutboundKind, OutboundState
-from models.reconciliation import Difference, DifferenceKind
-from models.shipment import Parcel, Shipment
-from models.stock import StockLevel, Warehouse, sellable_for
+from connectors.afterbuy.simulator.wire.envelope import Element
+from models.catalog.article import Article
+from models.catalog.listing import Listing
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.fulfilment.shipments import Parcel, Shipment
+from models.mails.outbox import Mail
+from models.orders.history import Actor, events_of
+from models.orders.holds import Hold, HoldReason, open_holds
+from models.orders.order import Order, OrderAddress, OrderLine, OrderState
+from models.orders.queries import lines_of
+from models.reconciliation.differences import Difference
+from models.reconciliation.records import DifferenceKind
+from models.sync.alarms import Incident
+from models.sync.calls import Call
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import OutboundKind
+from models.sync.rejected import Aside
+from models.sync.runs import Run, RunState
+from models.tenants.account import Account, get_account
+from models.tenants.records import Side as Teller
+from models.warehouse.levels import StockLevel
+from models.warehouse.sellable import sellable_for
+from models.warehouse.warehouses import Warehouse
 from tests.faults.broken_law import BrokenLawError
-from tests.faults.laws_by_hand import check_by_hand
-from tests.faults.laws_forgetting import BUYER_WORDS
+from tests.faults.laws_manual import check_by_hand
+from tests.faults.laws_privacy import BUYER_WORDS
 from tests.faults.merchant import SKUS, Side
 from tests.faults.parcels import OUR_NUMBERS
 from tests.faults.world import OPERATOR, World

@@ -19,13 +19,14 @@ from sqlalchemy.exc import OperationalError
 
 from connectors.afterbuy.simulator import Fault
 from connectors.afterbuy.simulator.faults import make_fault
-from models.cycle import LEASE_SECONDS, Cycle
-from models.db import get_engine
-from tasks.mails import _ServerAwayError
+from models.database.engine import get_engine
+from models.sync.leases import LEASE_SECONDS
+from models.sync.records import Cycle
+from tasks.watch.mail_delivery import _ServerAwayError
 from tests.faults import laws
 from tests.faults.broken_law import BrokenLawError
 from tests.faults.doomed import run_and_die
-from tests.faults.laws_forgetting import buyers_known, check_due, check_forgotten, check_halfway
+from tests.faults.laws_privacy import buyers_known, check_due, check_forgotten, check_halfway
 from tests.faults.moments import COMMIT, COMMITTED, Moments, watched
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Luck, Schedule, Step

@@ -10,25 +10,29 @@ from sqlmodel import Session, col, select
 
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator import Simulator, State
-from models.account import account_data, get_account
-from models.article import Article
-from models.columns import need_id
-from models.crediting import correct_invoice
-from models.db import read_scope, session_scope
-from models.document import DocumentKind, corrections_of, list_documents
+from models.accounting.issued import corrections_of, list_documents
+from models.accounting.records import DocumentKind
+from models.catalog.article import Article
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.order import Actor, LinePart, Order, OrderLine, lines_of, owed_for
-from models.order_life import cancel_order
-from models.order_mend import set_quantity
-from models.payment import record_payment, record_refund
-from models.pick_list import PickItem, PickList, PickListState, PickMode
-from models.pick_scan import report_short, scan
-from models.picking import begin_walk, close_list
-from models.release import release_order
-from models.return_credit import credit_return
-from models.returns import Judged, announce_return, receive_return
-from models.stock import main_warehouse
-from models.stock_moves import set_on_hand
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.release import release_order
+from models.fulfilment.returns import Judged, announce_return, receive_return
+from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.return_credits import credit_return
+from models.order_desk.edits import set_quantity
+from models.orders.amounts import owed_for
+from models.orders.history import Actor
+from models.orders.order import LinePart, Order, OrderLine
+from models.orders.queries import lines_of
+from models.payments.payment import record_payment, record_refund
+from models.tenants.account import account_data, get_account
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.pick_lists import PickItem, PickList, PickListState, PickMode
+from models.warehouse.picking import begin_walk, close_list
+from models.warehouse.scanning import report_short, scan
+from models.warehouse.warehouses import main_warehouse
 from tests.faults.clocks import Clocks
 
 SKUS = ("M-0", "M-1", "M-2", "M-3")

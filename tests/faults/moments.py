@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 from sqlalchemy import Engine, event
 
-import tasks.mails
+import tasks.watch.mail_delivery
 from connectors.transport import Transport
-from models.db import get_engine
+from models.database.engine import get_engine
 
 STATEMENT, COMMIT, COMMITTED = "statement", "commit", "committed"
 REQUEST, ANSWER = "request", "answer"
@@ -47,7 +47,11 @@ class Moments:
 def watched(moments: Moments) -> Iterator[None]:
     """Let a run in this process reach its moments."""
     engine = get_engine()
-    commit, exchange, send = engine.dialect.do_commit, Transport._exchange, tasks.mails._Link.send
+    commit, exchange, send = (
+        engine.dialect.do_commit,
+        Transport._exchange,
+        tasks.watch.mail_delivery._Link.send,
+    )
 
     def do_commit(connection: Any) -> None:
         moments.reach(COMMIT)
@@ -75,7 +79,7 @@ def watched(moments: Moments) -> Iterator[None]:
         with (
             patch.object(engine.dialect, "do_commit", do_commit),
             patch.object(Transport, "_exchange", do_exchange),
-            patch.object(tasks.mails._Link, "send", do_send),
+            patch.object(tasks.watch.mail_delivery._Link, "send", do_send),
         ):
             yield
     finally:

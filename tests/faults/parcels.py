@@ -9,16 +9,17 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.account import Account, get_account
-from models.columns import need_id
-from models.db import read_scope
+from models.database.columns import need_id
+from models.database.session import read_scope
 from models.errors import RuleError
-from models.order import Order, lines_of
-from models.release import release_order
-from models.sheet import SheetOutcome
-from models.shipment import ParcelData, ShipmentData, tracking_numbers
-from models.split import split_order, unsplit_order
-from models.together import GOING, join_orders, mates_of, part_order, ship_together, suggest_groups
+from models.fulfilment.consolidation import join_orders, part_order, ship_together, suggest_groups
+from models.fulfilment.release import release_order
+from models.fulfilment.shipments import ParcelData, ShipmentData, tracking_numbers
+from models.fulfilment.splitting import split_order, unsplit_order
+from models.intake.sheet_results import SheetOutcome
+from models.orders.order import Order
+from models.orders.queries import GOING, lines_of, mates_of
+from models.tenants.account import Account, get_account
 from tests.faults import commands
 from tests.faults.merchant import Merchant, Side, goods_of, is_open, is_spoilt
 

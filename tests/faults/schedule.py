@@ -6,7 +6,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from models.cycle import Cycle
+from models.sync.records import Cycle
 from tests.faults.moments import ANSWER, COMMIT, COMMITTED, MAIL, MAILED, REQUEST, STATEMENT
 from tests.faults.world import DESK, START, SUMMER
 

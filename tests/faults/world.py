@@ -23,31 +23,27 @@ from connectors.afterbuy.simulator import Address, Member, Simulator, State, Swi
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
 from flows.replay import replay
-from models.account import OWN, Account, ChannelOptions, Mode, add_account, get_account
-from models.activation import set_mode
-from models.columns import need_id
-from models.cycle import LEASE_SECONDS, Cycle
-from models.db import session_scope
-from models.outbound import retry_parked
-from models.retention import SHORTEST_DAYS
-from models.service import (
-    PaymentKind,
-    ServiceData,
-    ServiceKind,
-    map_service,
-    save_services,
-    save_shipping_method,
-)
-from models.tenant import add_tenant, list_tenants
-from tasks.alarms import watch
-from tasks.secrets import save_secrets
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.intake.activation import set_mode
+from models.privacy.retention import SHORTEST_DAYS
+from models.sync.delivery import retry_parked
+from models.sync.leases import LEASE_SECONDS
+from models.sync.records import Cycle
+from models.tenants.account import Account, add_account, get_account
+from models.tenants.methods import map_service, save_services, save_shipping_method
+from models.tenants.options import ChannelOptions
+from models.tenants.records import OWN, Mode, PaymentKind, ServiceData, ServiceKind
+from models.tenants.tenant import add_tenant, list_tenants
+from tasks.run.secrets import save_secrets
+from tasks.watch.alarms import watch
 from tests.faults.clocks import Clocks, ruled_by
 from tests.faults.commands import forget
 from tests.faults.desk import OFFER_DAYS, Desk
 from tests.faults.merchant import SET_SKU, SKUS, Side, is_open, is_spoilt, place_of
-from tests.flows.steps import ALL_FLOWS
 from tests.support.plain_runs import run_plainly
 from tests.support.smtp import SmtpServer
+from tests.support.steps import ALL_FLOWS
 
 OVERLAP = timedelta(minutes=ChannelOptions().overlap_minutes)
 TIMEOUT_SECONDS = 1.0

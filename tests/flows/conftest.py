@@ -8,12 +8,14 @@ from uuid import uuid4
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, State, Switches
-from models.account import Mode, add_account
-from models.activation import set_mode
-from models.db import read_scope, session_scope
-from models.order import Order, find_order
-from models.tenant import add_tenant
-from tasks.secrets import save_secrets
+from models.database.session import read_scope, session_scope
+from models.intake.activation import set_mode
+from models.orders.order import Order
+from models.orders.queries import find_order
+from models.tenants.account import add_account
+from models.tenants.records import Mode
+from models.tenants.tenant import add_tenant
+from tasks.run.secrets import save_secrets
 
 
 @dataclass
@@ -35,14 +37,14 @@ class Shop:
 
     def set_mode(self, mode: Mode) -> None:
         """Change the account's mode as an operator does."""
-        from models.account import get_account
+        from models.tenants.account import get_account
 
         with session_scope() as session:
             set_mode(session, get_account(session, self.name), mode)
 
     def configure(self, **settings: Any) -> None:
         """Change settings of the account."""
-        from models.account import get_account
+        from models.tenants.account import get_account
 
         with session_scope() as session:
             account = get_account(session, self.name)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tasks.buyer_mails
-import tasks.orders
-import tasks.outbound
-import tasks.work
+import tasks.intake.orders
+import tasks.outbound.delivery
+import tasks.run.work
 from connectors.afterbuy.connector import AfterbuyChannel
 from flows.replay import replay
-from models.cycle import Cycle
-from tests.flows.steps import ALL_FLOWS
+from models.sync.records import Cycle
 from tests.support.prefect_server import lean_runs
+from tests.support.steps import ALL_FLOWS
 
 
 def _die() -> None:
@@ -54,7 +54,7 @@ def run(cycle: Cycle, account: str, point: str, number: int, wishes: Mapping[str
                 _kill_around(AfterbuyChannel, name, number, before=True)
         case "before-commit":
             # All of the page is written, nothing committed.
-            _kill_around(tasks.orders, "advance", number, before=False)
+            _kill_around(tasks.intake.orders, "advance", number, before=False)
         case "before-queue":
             # A mail is claimed and written, and not in the queue.
             _kill_around(tasks.buyer_mails, "queue_mail", number, before=True)

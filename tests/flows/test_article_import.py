@@ -6,21 +6,14 @@ import pytest
 from sqlmodel import col, select
 
 from connectors.afterbuy.simulator import Member
-from models.account import get_account
-from models.article import (
-    Article,
-    ArticleCategory,
-    ArticleKind,
-    ArticlePrice,
-    ArticleText,
-    BundlePart,
-    Category,
-)
-from models.columns import need_id
-from models.cycle import Cycle
-from models.db import read_scope
+from models.catalog.article import Article, ArticleCategory, ArticlePrice, ArticleText, BundlePart, Category
+from models.catalog.records import ArticleKind
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.sync.records import Cycle
+from models.tenants.account import get_account
 from tests.flows.conftest import Shop
-from tests.flows.steps import (
+from tests.support.steps import (
     Figures,
     add_mug,
     holds,

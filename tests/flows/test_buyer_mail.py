@@ -10,34 +10,39 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import col, func, select
 
-from deployments.pruning import prune
-from documents.mail_buyer import render_buyer_mail
-from models.account import BuyerEvent, Mode, account_data, get_account
-from models.buyer_letter import BuyerLetter
-from models.buyer_mail import tell_buyer
-from models.columns import utc_now
-from models.cycle import Cycle
-from models.db import dispose, read_scope, session_scope
-from models.mail import Mail, MailContent, MailFile, MailState, list_mails, state_of
-from models.order import Actor, Order, OrderAddress, OrderEvent, events_of, find_order
-from models.order_life import cancel_order
-from models.outbound import Outbound, OutboundKind, OutboundState
-from models.payment import record_payment
-from models.shipment import ParcelData, record_shipment
-from models.tenant import Tenant
+from documents.mails.buyer import render_buyer_mail
+from models.clock import utc_now
+from models.database.engine import dispose
+from models.database.session import read_scope, session_scope
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.mails.buyer_events import tell_buyer
+from models.mails.outbox import Mail, MailFile, MailState, list_mails, state_of
+from models.mails.records import MailContent
+from models.orders.history import Actor, OrderEvent, events_of
+from models.orders.order import Order, OrderAddress
+from models.orders.queries import find_order
+from models.papers.records import BuyerLetter
+from models.payments.payment import record_payment
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.account import account_data, get_account
+from models.tenants.records import BuyerEvent, Mode
+from models.tenants.tenant import Tenant
 from tasks.buyer_mails import last_digest_at
-from tasks.mails import deliver_due
-from tests.console.cli_steps import call
+from tasks.upkeep import prune
+from tasks.watch.mail_delivery import deliver_due
 from tests.flows import doomed
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, prepare, sync
-from tests.flows.test_kills import kill
-from tests.models.test_buyer_mail import BANK
+from tests.models.papers.test_buyer_mail import BANK
+from tests.scenarios.test_kills import kill
 from tests.support import forks
+from tests.support.alarm_steps import OPERATORS, use_mail_server
 from tests.support.builders import SELLER
+from tests.support.cli_steps import call
 from tests.support.postgres import find_programs
 from tests.support.smtp import SmtpServer
-from tests.tasks.alarm_steps import OPERATORS, use_mail_server
+from tests.support.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, prepare, sync
 
 MAILS = Cycle.buyer_mail
 BUYER = "juergen.muehlenberg@post.example"

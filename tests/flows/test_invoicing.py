@@ -7,16 +7,20 @@ import pytest
 from pypdf import PdfReader
 from sqlmodel import select
 
-from models.account import Mode, get_account
-from models.crediting import correct_invoice
-from models.cycle import Cycle, RunState
-from models.db import read_scope, session_scope
-from models.document import Document, DocumentFile, DocumentSeries, find_document
-from models.order import find_order
-from models.shipment import ParcelData, record_shipment
-from models.tenant import Tenant
+from models.accounting.issued import Document, DocumentFile, find_document
+from models.accounting.numbers import DocumentSeries
+from models.database.session import read_scope, session_scope
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.invoicing.credit_notes import correct_invoice
+from models.orders.queries import find_order
+from models.sync.records import Cycle
+from models.sync.runs import RunState
+from models.tenants.account import get_account
+from models.tenants.records import Mode
+from models.tenants.tenant import Tenant
 from tests.flows.conftest import Shop
-from tests.flows.steps import (
+from tests.support.builders import SELLER, SHIPPED_AT
+from tests.support.steps import (
     add_mug,
     artifacts,
     attempt,
@@ -28,7 +32,6 @@ from tests.flows.steps import (
     prepare,
     sync,
 )
-from tests.support.builders import SELLER, SHIPPED_AT
 
 INVOICING = Cycle.invoicing
 
@@ -160,7 +163,7 @@ def test_what_was_issued_in_a_run_that_died_is_drawn_by_the_next(
 
     ship(shop, ready[0])
     with monkeypatch.context() as broken:
-        broken.setattr("tasks.papers.draw_missing", die)
+        broken.setattr("tasks.invoicing.draw_missing", die)
         assert attempt(INVOICING, shop).is_failed()
     assert last_run(shop, INVOICING).state is RunState.failed
     set_seller(shop, name="Another Name")

@@ -9,14 +9,15 @@ import pytest
 from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Address, Line
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
-from models.account import Mode
-from models.cycle import Cycle
-from models.db import session_scope
-from models.order import OrderState, PaymentState, find_order
-from models.payment import payments_of
-from models.release import release_order
+from models.database.session import session_scope
+from models.fulfilment.release import release_order
+from models.orders.order import OrderState, PaymentState
+from models.orders.queries import find_order
+from models.payments.payment import payments_of
+from models.sync.records import Cycle
+from models.tenants.records import Mode
 from tests.flows.conftest import Shop
-from tests.flows.steps import (
+from tests.support.steps import (
     Figures,
     add_mug,
     addresses,
@@ -432,7 +433,7 @@ def test_one_bad_record_is_set_aside(shop: Shop) -> None:
 
 def test_a_draft_is_not_run(sqlite_shop: Shop) -> None:
     """A cycle of an account in draft fails without asking the channel anything."""
-    from models.account import Mode
+    from models.tenants.records import Mode
 
     shop = sqlite_shop
     shop.set_mode(Mode.draft)

@@ -4,18 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from models.account import get_account
-from models.columns import need_id, utc_now
-from models.cycle import Cycle
-from models.db import session_scope
-from models.local_time import today
-from models.order import Actor, OrderState, lines_of
-from models.order_life import cancel_order
-from models.service import ServiceKind, list_services, map_service, save_shipping_method
-from models.service_change import apply_mapping
-from models.split import split_order
+from models.clock import today, utc_now
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.splitting import split_order
+from models.order_desk.method_mapping import apply_mapping
+from models.orders.history import Actor
+from models.orders.order import OrderState
+from models.orders.queries import lines_of
+from models.sync.records import Cycle
+from models.tenants.account import get_account
+from models.tenants.methods import list_services, map_service, save_shipping_method
+from models.tenants.records import ServiceKind
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, events, holds, prepare, sync
+from tests.support.steps import add_mug, events, holds, prepare, sync
 
 RELEASE, DUE = Cycle.order_release, Cycle.payment_due
 

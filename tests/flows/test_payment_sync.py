@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from models.account import account_data, get_account
-from models.cycle import Cycle
-from models.db import session_scope
-from models.order import PaymentState, find_order
-from models.payment import payments_of, record_payment
+from models.database.session import session_scope
+from models.orders.order import PaymentState
+from models.orders.queries import find_order
+from models.payments.payment import payments_of, record_payment
+from models.sync.records import Cycle
+from models.tenants.account import account_data, get_account
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, cursor, events, outbound, prepare, sync
+from tests.support.steps import add_mug, cursor, events, outbound, prepare, sync
 
 PAYMENT = Cycle.payment_sync
 PAID_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

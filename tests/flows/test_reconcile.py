@@ -12,23 +12,28 @@ from sqlmodel import Session, col, select
 from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Fault
 from connectors.afterbuy.simulator import Order as TheirOrder
-from console.cli_reconcile import mend
-from models.account import Mode, Side, account_data, get_account
-from models.columns import need_id, utc_now
-from models.cycle import Cycle
-from models.db import read_scope, session_scope
-from models.listing import LimitScope, StockLimit
-from models.mail import Mail
-from models.order import Actor, Order, OrderLine, OrderState, find_order
-from models.order_life import cancel_order
-from models.outbound import Outbound, OutboundKind, OutboundState
-from models.payment import record_payment
-from models.reconciliation import DifferenceKind, Remedy, list_differences
-from models.release import release_order
-from models.shipment import ParcelData, record_shipment
-from models.stock import touch_account
+from console.cli.reconcile import mend
+from models.catalog.listing import LimitScope, StockLimit
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.release import release_order
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.mails.outbox import Mail
+from models.orders.history import Actor
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import find_order
+from models.payments.payment import record_payment
+from models.reconciliation.differences import list_differences
+from models.reconciliation.records import DifferenceKind, Remedy
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.account import account_data, get_account
+from models.tenants.records import Mode, Side
+from models.warehouse.sellable import touch_account
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, artifacts, last_counts, prepare, set_stock, sync
+from tests.support.steps import add_mug, artifacts, last_counts, prepare, set_stock, sync
 
 RECONCILE = Cycle.reconcile
 PAID_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

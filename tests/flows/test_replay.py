@@ -10,18 +10,23 @@ from sqlalchemy import select as select_all
 from sqlmodel import SQLModel
 
 import flows.replay
-import tasks.orders
+import tasks.intake.orders
 from connectors.afterbuy.simulator import Fault
 from flows.replay import replay
-from models.account import Mode, get_account
-from models.columns import need_id
-from models.cycle import Counts, Cycle, RunState, begin_run, finish_run
-from models.db import read_scope, session_scope
-from models.order_intake import save_orders
-from models.outbound import OutboundKind, queue_outbound
-from models.shipment import ParcelData
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
+from models.fulfilment.shipments import ParcelData
+from models.intake.orders import save_orders
+from models.sync.outbound import queue_outbound
+from models.sync.records import Counts, Cycle, OutboundKind
+from models.sync.runs import RunState, begin_run, finish_run
+from models.tenants.account import get_account
+from models.tenants.records import Mode
 from tests.flows.conftest import Shop
-from tests.flows.steps import (
+from tests.flows.test_payment_sync import PAID_AT, _pay
+from tests.flows.test_shipping_sync import SHIPPED_AT, ship
+from tests.scenarios.test_kills import kill
+from tests.support.steps import (
     Figures,
     add_mug,
     artifacts,
@@ -35,9 +40,6 @@ from tests.flows.steps import (
     stock_of,
     sync,
 )
-from tests.flows.test_kills import kill
-from tests.flows.test_payment_sync import PAID_AT, _pay
-from tests.flows.test_shipping_sync import SHIPPED_AT, ship
 
 ORDER = Cycle.order_import
 LONG_AGO = datetime(2026, 9, 1, 10, 0, tzinfo=UTC)
@@ -216,7 +218,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
             raise RuntimeError("a bug")
         return result
 
-    monkeypatch.setattr(tasks.orders, "save_orders", save)
+    monkeypatch.setattr(tasks.intake.orders, "save_orders", save)
     assert attempt(ORDER, shop).is_failed()
     failed, part, where = last_run(shop, ORDER), numbers_here(shop), cursor(shop, "orders")
 

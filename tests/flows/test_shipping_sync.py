@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from connectors.afterbuy.simulator import Order as TheirOrder
-from models.cycle import Cycle
-from models.db import session_scope
-from models.order import OrderState, find_order
-from models.shipment import ParcelData, record_shipment, shipments_of
+from models.database.session import session_scope
+from models.fulfilment.shipments import ParcelData, record_shipment, shipments_of
+from models.orders.order import OrderState
+from models.orders.queries import find_order
+from models.sync.records import Cycle
 from tests.flows.conftest import Shop
-from tests.flows.steps import Figures, add_mug, line_rows, outbound, prepare, set_stock, stock_of, sync
+from tests.support.steps import Figures, add_mug, line_rows, outbound, prepare, set_stock, stock_of, sync
 
 SHIPPING = Cycle.shipping_sync
 SHIPPED_AT = datetime(2026, 11, 20, 15, 4, 5, tzinfo=UTC)

@@ -8,16 +8,17 @@ import pytest
 from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Member
 from connectors.base import ArticleQuery, ItemResult, StockItem
-from models.account import get_account
-from models.article import Article
-from models.columns import need_id
-from models.cycle import Cycle
-from models.db import session_scope
-from models.listing import LimitScope, StockLimit
-from models.stock import main_warehouse, touch_account
-from models.stock_moves import set_on_hand
+from models.catalog.article import Article
+from models.catalog.listing import LimitScope, StockLimit
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.sync.records import Cycle
+from models.tenants.account import get_account
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.sellable import touch_account
+from models.warehouse.warehouses import main_warehouse
 from tests.flows.conftest import Shop
-from tests.flows.steps import add_mug, last_run, listing_of, outbound, prepare, set_stock, sync
+from tests.support.steps import add_mug, last_run, listing_of, outbound, prepare, set_stock, sync
 
 STOCK = Cycle.stock_export
 

@@ -8,15 +8,16 @@ from operator import add
 from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
-from models.account import Side
-from models.columns import need_id
-from models.db import dispose, get_engine, session_scope
-from models.order import Order, OrderState
-from models.payment import Payment
-from models.promises import allocate
-from tests.models.races import run_at_once
-from tests.models.storms import SKUS, rage
+from models.database.columns import need_id
+from models.database.engine import dispose, get_engine
+from models.database.session import session_scope
+from models.orders.order import Order, OrderState
+from models.payments.payment import Payment
+from models.tenants.records import Side
+from models.warehouse.allocation import allocate
 from tests.support.builders import add_article, check_laws, make_shop, stock_in
+from tests.support.races import run_at_once
+from tests.support.storms import SKUS, rage
 
 PROCESSES = 6
 STEPS = 20

@@ -11,40 +11,28 @@ from typing import Any
 from sqlalchemy import event, update
 from sqlmodel import Session, col, func, select
 
-from models.account import AccountData, Mode, account_data, add_account
-from models.article import (
-    Article,
-    ArticleData,
-    ArticleKind,
-    ArticleNumber,
-    BundlePart,
-    TextData,
-    loose_form,
-    numbers_of,
-    parts_of,
-)
-from models.columns import need_id
-from models.db import get_engine
-from models.listing import Listing
-from models.matching import DEFAULT_RULES, MatchRule
-from models.order import (
-    AddressData,
-    Hold,
-    LinePart,
-    Order,
-    OrderData,
-    OrderEvent,
-    OrderLine,
-    OrderLineData,
-)
-from models.order_intake import Intake, save_orders
-from models.outbound import Outbound, OutboundKind, OutboundState
-from models.pick_list import ON_LIST, PickItem, PickOrder, whole_units
-from models.release import release_order
-from models.shipment import ParcelData, record_shipment
-from models.stock import Allocation, StockLevel, StockMovement, Warehouse, main_warehouse
-from models.stock_moves import set_on_hand
-from models.tenant import Tenant, add_tenant
+from models.catalog.article import Article, ArticleNumber, BundlePart, loose_form, numbers_of, parts_of
+from models.catalog.listing import Listing
+from models.catalog.records import ArticleData, ArticleKind, TextData
+from models.database.columns import need_id
+from models.database.engine import get_engine
+from models.fulfilment.release import release_order
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.intake.orders import Intake, save_orders
+from models.orders.history import OrderEvent
+from models.orders.holds import Hold
+from models.orders.matching import DEFAULT_RULES, MatchRule
+from models.orders.order import LinePart, Order, OrderLine
+from models.orders.records import AddressData, OrderData, OrderLineData
+from models.sync.outbound import Outbound, OutboundState
+from models.sync.records import OutboundKind
+from models.tenants.account import account_data, add_account
+from models.tenants.records import AccountData, Mode
+from models.tenants.tenant import Tenant, add_tenant
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.levels import Allocation, StockLevel, StockMovement
+from models.warehouse.pick_lists import ON_LIST, PickItem, PickOrder, whole_units
+from models.warehouse.warehouses import Warehouse, main_warehouse
 
 PLACED_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SHIPPED_AT = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)

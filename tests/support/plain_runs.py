@@ -8,8 +8,8 @@ from prefect import Task
 from prefect.client.schemas.objects import State
 from prefect.logging import disable_run_logger
 
-import tasks.reports
-import tasks.work
+import tasks.run.artifacts
+import tasks.run.work
 
 
 def run_plainly(flow: Any, account: str, secrets: Mapping[str, str], **parameters: Any) -> State[Any]:
@@ -21,10 +21,10 @@ def run_plainly(flow: Any, account: str, secrets: Mapping[str, str], **parameter
     with (
         disable_run_logger(),
         patch.object(Task, "__call__", _call_plainly),
-        patch.object(tasks.work, "load_secrets", lambda _: secrets),
-        patch.object(tasks.reports, "create_table_artifact"),
-        patch.object(tasks.reports, "create_progress_artifact"),
-        patch.object(tasks.reports, "update_progress"),
+        patch.object(tasks.run.work, "load_secrets", lambda _: secrets),
+        patch.object(tasks.run.artifacts, "create_table_artifact"),
+        patch.object(tasks.run.artifacts, "create_progress_artifact"),
+        patch.object(tasks.run.artifacts, "update_progress"),
     ):
         state: State[Any] = flow.fn(account, **parameters)
     return state

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from deployments.worker import ON_THE_WAY
-from models.db import prepare
+from models.database.engine import prepare
 
 for name in (
     *ON_THE_WAY,
@@ -11,7 +11,7 @@ for name in (
     "tests.faults.doomed",
     "tests.faults.world",
     "tests.flows.doomed",
-    "tests.models.races",
+    "tests.support.races",
 ):
     import_module(name)
 prepare()

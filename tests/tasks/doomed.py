@@ -9,11 +9,12 @@ from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.runner import Runner
 
-from models.account import get_account
-from models.columns import need_id
-from models.cycle import Cycle, begin_run
-from models.db import session_scope
-from tasks.alarms import report_crashed, report_failed
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.sync.records import Cycle
+from models.sync.runs import begin_run
+from models.tenants.account import get_account
+from tasks.watch.alarms import report_crashed, report_failed
 
 
 @flow(name="order-import", on_failure=[report_failed], on_crashed=[report_crashed])

@@ -11,25 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from models.article import Article, get_article, parts_of
-from models.article_list import list_articles
-from models.article_sheet import read_states
-from models.columns import need_id
-from models.db import read_scope, session_scope
+from models.catalog.article import Article, get_article, parts_of
+from models.catalog.lists import list_articles
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.outbound import OutboundState, list_outbound
-from models.sheet import SheetOutcome
-from models.stock import StockMovement
-from models.tenant import add_tenant, pick_tenant
-from tasks.sheet_cells import CellError, read_number
-from tasks.spreadsheets import (
-    export_articles,
-    export_stock,
-    import_articles,
-    import_stock,
-    read_sheet,
-)
-from tests.console.cli_steps import article, line, open_shop, order, take_articles, take_orders
+from models.intake.article_sheets import read_states
+from models.intake.sheet_results import SheetOutcome
+from models.sync.delivery import list_outbound
+from models.sync.outbound import OutboundState
+from models.tenants.tenant import add_tenant, pick_tenant
+from models.warehouse.levels import StockMovement
+from tasks.sheets.articles import export_articles, import_articles
+from tasks.sheets.columns import CellError, read_number
+from tasks.sheets.files import read_sheet
+from tasks.sheets.stock import export_stock, import_stock
+from tests.support.cli_steps import article, line, open_shop, order, take_articles, take_orders
 
 
 @pytest.fixture

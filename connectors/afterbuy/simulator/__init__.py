@@ -4,10 +4,10 @@ It holds an account of its own, refuses what Afterbuy refuses, has a switch for 
 and bad days on demand. Imported by tests, the demo and the command line, never by the connector.
 """
 
-from connectors.afterbuy.simulator.arrivals import arrive
 from connectors.afterbuy.simulator.faults import Fault, Faults
 from connectors.afterbuy.simulator.records import Address, Attribute, Item, Line, Member, Order, Product
-from connectors.afterbuy.simulator.sample import sample_state
+from connectors.afterbuy.simulator.sample.account import sample_state
+from connectors.afterbuy.simulator.sample.arrivals import arrive
 from connectors.afterbuy.simulator.server import ReceivedCall, Simulator
 from connectors.afterbuy.simulator.standalone import serve
 from connectors.afterbuy.simulator.state import State

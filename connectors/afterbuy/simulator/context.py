@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from connectors.afterbuy.simulator.envelope import Element, RefusedError, text_of
 from connectors.afterbuy.simulator.state import State
 from connectors.afterbuy.simulator.switches import Switches
-from connectors.afterbuy.simulator.writer import Writer
+from connectors.afterbuy.simulator.wire.envelope import Element, RefusedError, text_of
+from connectors.afterbuy.simulator.wire.writer import Writer
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from connectors.afterbuy.simulator.arrivals import arrive
 from connectors.afterbuy.simulator.faults import make_fault
 from connectors.afterbuy.simulator.records import Address, Line, Order
+from connectors.afterbuy.simulator.sample.arrivals import arrive
 from connectors.afterbuy.simulator.switches import readings
 
 if TYPE_CHECKING:

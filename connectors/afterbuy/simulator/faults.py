@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Literal
 
-from connectors.afterbuy.simulator.rubbish import BOMBS, ENCODINGS
+from connectors.afterbuy.simulator.sample.malformed import BOMBS, ENCODINGS
 
 Kind = Literal[
     "refuse_login",

@@ -19,13 +19,15 @@ from urllib.parse import parse_qs
 
 from lxml import etree
 
-from connectors.afterbuy.simulator import calls, control, rubbish
-from connectors.afterbuy.simulator.calls import Asked, Outcome
-from connectors.afterbuy.simulator.envelope import Element, RefusedError
+from connectors.afterbuy.simulator import control
+from connectors.afterbuy.simulator.calls import calls
+from connectors.afterbuy.simulator.calls.calls import Asked, Outcome
 from connectors.afterbuy.simulator.faults import OUTAGE_PAGE, Fault, Faults
+from connectors.afterbuy.simulator.sample import malformed
 from connectors.afterbuy.simulator.state import State
 from connectors.afterbuy.simulator.switches import Switches
 from connectors.afterbuy.simulator.values import BERLIN
+from connectors.afterbuy.simulator.wire.envelope import Element, RefusedError
 
 ENDPOINT = "/afterbuy/ABInterface.aspx"
 XML = "text/xml; charset=utf-8"
@@ -327,19 +329,19 @@ class Handler(BaseHTTPRequestHandler):
             case "invalid_characters":
                 self._send_text(outcome.text.replace("<![CDATA[", "<![CDATA[\x0b\x02"))
             case "entity_bomb":
-                self._send_text(rubbish.BOMBS[fault.form])
+                self._send_text(malformed.BOMBS[fault.form])
             case "oversized":
                 self._flood(outcome.text, fault)
             case "nul":
                 self._send_text(outcome.text.replace("]]>", "\0]]>&#0;&#x00;"))
             case "bad_encoding":
-                self._send_body(rubbish.ENCODINGS[fault.form](outcome.text))
+                self._send_body(malformed.ENCODINGS[fault.form](outcome.text))
             case "nonsense_record":
-                self._send_text(rubbish.with_nonsense(outcome.text, fault.field, fault.value, fault.times))
+                self._send_text(malformed.with_nonsense(outcome.text, fault.field, fault.value, fault.times))
             case "repeated_record":
-                self._send_text(rubbish.with_repeats(outcome.text, fault.field, fault.times))
+                self._send_text(malformed.with_repeats(outcome.text, fault.field, fault.times))
             case "deep_nesting":
-                self._send_text(rubbish.deep(fault.times))
+                self._send_text(malformed.deep(fault.times))
             case _:
                 self._send_text(outcome.text)
 
@@ -393,14 +395,14 @@ class Handler(BaseHTTPRequestHandler):
     def _flood(self, text: str, fault: Fault) -> None:
         """Send an answer of a size, in the form that the fault names; clients may hang up."""
         if fault.form == "gzip":
-            body = rubbish.zipped(rubbish.flood(text, fault.size))
+            body = malformed.zipped(malformed.flood(text, fault.size))
             self._send(200, body, XML, {"Content-Encoding": "gzip"})
             return
         chunked = fault.form == "chunked"
-        self._head(200, XML, {}, None if chunked else sum(map(len, rubbish.flood(text, fault.size))))
+        self._head(200, XML, {}, None if chunked else sum(map(len, malformed.flood(text, fault.size))))
         self.close_connection = True
         with suppress(OSError):
-            for chunk in rubbish.flood(text, fault.size):
+            for chunk in malformed.flood(text, fault.size):
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
             self.wfile.write(b"0\r\n\r\n" if chunked else b"")
             self.wfile.flush()

@@ -4,8 +4,8 @@ import signal
 import sys
 from threading import Event
 
-from connectors.afterbuy.simulator.arrivals import arrive
-from connectors.afterbuy.simulator.sample import sample_state
+from connectors.afterbuy.simulator.sample.account import sample_state
+from connectors.afterbuy.simulator.sample.arrivals import arrive
 from connectors.afterbuy.simulator.server import Simulator
 from connectors.afterbuy.simulator.state import State
 from connectors.afterbuy.simulator.switches import Switches

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from models.schema_change import create_index, drop_index
+from models.migrations.steps import create_index, drop_index
 
 revision = "0003"
 down_revision = "0002"

@@ -1,6 +1,6 @@
 """An index for the latest run of each cycle, which the overview asks for every minute."""
 
-from models.schema_change import create_index, drop_index
+from models.migrations.steps import create_index, drop_index
 
 revision = "0007"
 down_revision = "0006"

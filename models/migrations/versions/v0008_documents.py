@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import add_checked_count, add_column, create_index, drop_index, freeze
+from models.migrations.steps import add_checked_count, add_column, create_index, drop_index, freeze
 
 revision = "0008"
 down_revision = "0007"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import freeze
+from models.migrations.steps import freeze
 
 revision = "0010"
 down_revision = "0009"

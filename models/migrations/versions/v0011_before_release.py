@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import add_column, create_index, drop_index
+from models.migrations.steps import add_column, create_index, drop_index
 
 revision = "0011"
 down_revision = "0010"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import add_check, add_checked_count
+from models.migrations.steps import add_check, add_checked_count
 
 revision = "0013"
 down_revision = "0012"

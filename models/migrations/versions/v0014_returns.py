@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import add_column
+from models.migrations.steps import add_column
 
 revision = "0014"
 down_revision = "0013"

@@ -7,7 +7,7 @@ takes one change, which leaves number, day, sums and hash.
 import sqlalchemy as sa
 from alembic import op
 
-from models.schema_change import (
+from models.migrations.steps import (
     FROZEN,
     add_column,
     create_index,

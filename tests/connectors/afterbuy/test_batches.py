@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from connectors.afterbuy.batches import Batch, send
 from connectors.afterbuy.client import Answer
 from connectors.afterbuy.wire import WarningWire
+from connectors.afterbuy.write_batches import Batch, send
 from connectors.base import Outcome
 
 

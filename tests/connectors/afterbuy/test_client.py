@@ -17,7 +17,7 @@ from connectors.errors import (
     UncertainError,
     WriteHeldBackError,
 )
-from tests.connectors.loopback import Loopback, Reply, http
+from tests.support.loopback import Loopback, Reply, http
 
 TOKENS = {"partner_token": "partner-secret", "account_token": "account-secret"}
 LEGACY = {"partner_id": "77", "partner_password": "pp", "user_id": "me", "user_password": "up"}

@@ -21,9 +21,9 @@ from connectors.base import (
     StockItem,
 )
 from connectors.errors import AccountError, RequestRefusedError, TransientError
-from models.article import ArticleData, ArticleKind
-from models.aside import RejectedData
-from models.order import OrderData
+from models.catalog.records import ArticleData, ArticleKind
+from models.orders.records import OrderData
+from models.sync.records import RejectedData
 from tests.connectors.contract import AfterbuyRig
 
 EVERYTHING = OrderQuery()

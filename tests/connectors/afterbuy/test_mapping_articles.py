@@ -12,7 +12,15 @@ from connectors.afterbuy.mapping_articles import article_from_wire, category_fro
 from connectors.afterbuy.settings import AfterbuySettings
 from connectors.afterbuy.wire import CatalogWire, ProductWire
 from connectors.errors import RecordError
-from models.article import ArticleData, ArticleKind, CategoryData, ImageData, MemberData, PriceData, TextData
+from models.catalog.records import (
+    ArticleData,
+    ArticleKind,
+    CategoryData,
+    ImageData,
+    MemberData,
+    PriceData,
+    TextData,
+)
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "afterbuy"
 

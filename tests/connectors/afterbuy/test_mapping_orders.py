@@ -15,7 +15,7 @@ from connectors.afterbuy.settings import AfterbuySettings, SkuField
 from connectors.afterbuy.wire import OrderStatusWire, OrderWire, ParcelLabelWire
 from connectors.base import OrderStatus
 from connectors.errors import RecordError
-from models.order import AddressData, ComponentData, OrderData, OrderLineData
+from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "afterbuy"
 SETTINGS = AfterbuySettings()

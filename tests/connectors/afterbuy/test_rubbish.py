@@ -24,8 +24,8 @@ from connectors.afterbuy.values import (
 from connectors.afterbuy.wire import MAX_MANY
 from connectors.base import OrderQuery, Page
 from connectors.errors import RequestRefusedError
-from models.order import OrderData
-from tests.connectors.loopback import Loopback, http
+from models.orders.records import OrderData
+from tests.support.loopback import Loopback, http
 
 LINE = (
     "<SoldItem><ItemID>{id}</ItemID><ItemQuantity>1</ItemQuantity>"

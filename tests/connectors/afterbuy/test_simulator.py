@@ -33,8 +33,8 @@ from connectors.afterbuy.simulator import (
     arrive,
     sample_state,
 )
-from connectors.afterbuy.simulator.product_updates import valid_number
-from connectors.afterbuy.simulator.rubbish import BOMBS, ENCODINGS
+from connectors.afterbuy.simulator.calls.product_updates import valid_number
+from connectors.afterbuy.simulator.sample.malformed import BOMBS, ENCODINGS
 from connectors.afterbuy.simulator.state import total_of
 
 NOON = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)

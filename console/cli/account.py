@@ -1,0 +1,223 @@
+"""`warenfluss account`: connections to outside systems."""
+
+import sys
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    AsJson,
+    counted,
+    fail,
+    need_database,
+    new_app,
+    parse_pairs,
+    print_json,
+    print_rows,
+    say,
+)
+from console.machine.prefect_env import use_prefect
+from models.database.session import in_transaction, read_scope, session_scope
+from models.errors import RuleError
+from models.intake.activation import set_mode
+from models.tenants.account import Account, account_data, add_account, get_account, list_accounts
+from models.tenants.records import OWN, Mode
+from models.tenants.tenant import get_tenant, list_tenants
+
+app = new_app("Connections of a tenant to outside systems.")
+apps = {"account": app}
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE, e.g. base_url=http://…; an empty value is the usual one again."),
+]
+Secrets = Annotated[
+    list[str] | None,
+    typer.Option("--secret", help="NAME=VALUE; NAME=- asks for it, or reads a line of standard input."),
+]
+
+
+@app.command("add")
+def add(
+    name: str,
+    kind: Annotated[
+        str, typer.Option(help="The outside system, e.g. afterbuy, or own for orders taken by hand.")
+    ],
+    tenant: Annotated[str, typer.Option(help="Whose account it is.")],
+    settings: Settings = None,
+    secrets: Secrets = None,
+) -> None:
+    """Add an account as a draft; `account mode` lets its cycles run."""
+    need_database(create=True)
+    given, wanted = _read_secrets(secrets), _pairs(settings)
+    with read_scope() as session:
+        known = [row.name for row in list_tenants(session)]
+        names = [row.name for row in list_accounts(session)]
+    if tenant not in known:
+        raise RuleError(f"There is no tenant {tenant!r}; `warenfluss tenant add {tenant}` adds it.")
+    if name in names:
+        raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
+    from connectors import first_settings
+
+    begun = first_settings(kind) | {key: value for key, value in wanted.items() if value}
+    values = _check(kind, begun, given)
+    with session_scope() as session:
+        owner = get_tenant(session, tenant)
+        add_account(session, owner.id or 0, name, kind, values)
+    if given:
+        _save_secrets(name, given)
+    say(f"Account {name!r} was added as a draft; `warenfluss account mode {name} live` starts its cycles.")
+    _deploy(name)
+
+
+@app.command("set")
+def change(name: str, settings: Settings = None, secrets: Secrets = None) -> None:
+    """Change settings and secrets of an account; what is not named stays."""
+    need_database()
+    given = _read_secrets(secrets)
+    changes = _pairs(settings)
+    with read_scope() as session:
+        account = account_data(get_account(session, name))
+    values = {key: value for key, value in {**account.settings, **changes}.items() if value != ""}
+    stored = _load_secrets(name)
+    kept = {key: value for key, value in {**stored, **given}.items() if value}
+    values = _check(account.kind, values, kept)
+    with session_scope() as session:
+        row = get_account(session, name)
+        row.settings = values
+        session.add(row)
+    if given:
+        _save_secrets(name, kept)
+    say(f"Account {name!r} was changed.")
+    _deploy(name)
+
+
+@app.command("list")
+def show_all(as_json: AsJson = False) -> None:
+    """List the accounts; secrets are never shown."""
+    need_database()
+    with read_scope() as session:
+        tenants = {row.id: row.name for row in list_tenants(session)}
+        rows = [_shown(row, tenants[row.tenant_id]) for row in list_accounts(session)]
+    print_rows(rows, ("name", "tenant", "kind", "mode", "activated_at"), as_json=as_json)
+
+
+@app.command("mode")
+def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="[draft|test|live]")]) -> None:
+    """Set the mode: draft runs nothing, test reads for inspection, live works in earnest."""
+    need_database()
+    removed = in_transaction(lambda session: set_mode(session, get_account(session, name), new_mode))
+    say(
+        f"Account {name!r} is {new_mode.value}."
+        + (f" {counted(removed, 'trial order')} removed." if removed else "")
+    )
+    _deploy(name)
+
+
+@app.command("check")
+def check(name: str, as_json: AsJson = False) -> None:
+    """Try the login of an account; exit code 1 if something is wrong, with what it is."""
+    need_database()
+    with read_scope() as session:
+        account = account_data(get_account(session, name))
+    if account.kind == OWN:
+        if as_json:
+            print_json({"account": name, "ok": True, "problem": "", "clock": None})
+        say(f"Account {name!r} takes orders by hand: there is nothing to log in to.")
+        return
+    secrets = _load_secrets(name)
+    from connectors import connect
+    from connectors.errors import ConnectorError
+    from tasks.run.call_log import CallLog
+
+    problem, clock = "", None
+    try:
+        _check(account.kind, account.settings, secrets)
+        with CallLog(account.id) as calls, connect(account, secrets, test=True, record=calls) as channel:
+            clock = channel.check()
+    except ConnectorError as error:
+        problem = str(error)
+    if as_json:
+        shown = {"account": name, "ok": not problem, "problem": problem, "clock": clock}
+        print_json(shown)
+        if problem:
+            raise typer.Exit(1)
+    elif problem:
+        raise fail(problem)
+    else:
+        say(f"The login of account {name!r} works; the clock there says {_local(clock)}.")
+
+
+def _shown(account: Account, tenant: str) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "tenant": tenant,
+        "kind": account.kind,
+        "mode": account.mode,
+        "settings": account.settings,
+        "created_at": account.created_at,
+        "activated_at": account.activated_at,
+    }
+
+
+def _local(clock: datetime | None) -> str:
+    return clock.strftime("%Y-%m-%d %H:%M:%S UTC") if clock else "nothing"
+
+
+def _pairs(settings: list[str] | None) -> dict[str, str]:
+    return parse_pairs(settings or [], "--set")
+
+
+def _read_secrets(values: list[str] | None) -> dict[str, str]:
+    secrets = parse_pairs(values or [], "--secret")
+    for name, value in secrets.items():
+        if value != "-":
+            continue
+        if sys.stdin.isatty():
+            secrets[name] = typer.prompt(name, hide_input=True, err=True)
+        else:
+            secrets[name] = sys.stdin.readline().rstrip("\r\n")
+    return secrets
+
+
+def _check(kind: str, settings: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+    """Return the settings as the connector reads them. Raises: AccountError, naming what is wrong."""
+    from connectors import check_settings
+
+    return check_settings(kind, settings, [name for name, value in secrets.items() if value])
+
+
+def _load_secrets(name: str) -> dict[str, str]:
+    use_prefect()
+    from tasks.run.secrets import load_secrets
+
+    return load_secrets(name)
+
+
+def _save_secrets(name: str, secrets: dict[str, str]) -> None:
+    use_prefect()
+    from tasks.run.secrets import save_secrets
+
+    save_secrets(name, secrets)
+
+
+def _deploy(name: str) -> None:
+    """Bring the account's schedules up to date where a Prefect server runs; elsewhere `up` will do it."""
+    from console.machine import prefect_env
+
+    if not prefect_env.use_prefect():
+        say("No Prefect server runs: `warenfluss up` starts one and schedules the cycles.")
+        return
+    from deployments.accounts import deploy_account
+
+    try:
+        names = deploy_account(name)
+    except RuleError:
+        raise
+    except Exception as error:
+        # The account itself is saved; a server that is away is no reason to report the command as failed.
+        say(f"The Prefect server could not be told ({type(error).__name__}); `warenfluss up` does it later.")
+        return
+    if names:
+        say(f"Scheduled: {', '.join(names)}.")

@@ -1,0 +1,109 @@
+"""The command line `warenfluss`. A noun's commands are imported when they are called: starting is quick."""
+
+import importlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from console.cli.output import say
+from models.errors import RuleError
+
+COMMANDS = {
+    "demo": ("start", "Run every cycle against the simulator with sample data."),
+    "up": ("start", "Start everything on this machine: migrations, Prefect, schedules."),
+    "worker": ("start", "Run cycles for a server of Prefect on another machine."),
+    "simulator": ("start", "Start the stand-in server of an outside system."),
+    "tenant": ("tenant", "Sellers or brands: add, list, set."),
+    "account": ("account", "Connections to outside systems: add, list, set, mode, check."),
+    "sync": ("sync", "Run one cycle of an account in this process."),
+    "replay": ("replay", "Run one order, a day, a run or an account again; nothing is done twice."),
+    "order": (
+        "order",
+        "Orders: list, show, take, repeat, join, split, release, cancel, pay, refund, ship, invoice, export.",
+    ),
+    "mend": ("mend", "Orders that wait: accept, address, quantity, price, add, method, parts, follow."),
+    "method": ("method", "What channels' ways to pay and send mean here: list, map, ways, add."),
+    "ship": ("ship", "Parcels and goods that are collected: import, track, ready, hand-over."),
+    "return": ("returns", "What buyers send back: announce, receive, credit, exchange, cancel, list."),
+    "offer": ("offer", "Offers to buyers: make, list, accept, decline, draw."),
+    "buyer": ("buyer", "One buyer: parts; his data: show, export, erase, erased, erase-again."),
+    "document": ("document", "Invoices and credit notes: list, show, save, correct, resume."),
+    "paper": ("paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
+    "book": ("book", "Booking records of documents and payments: list, export, fill."),
+    "article": ("article", "Articles: list, show, import, export."),
+    "stock": ("stock", "Stock: list, set, limit, warehouse, import, export."),
+    "bin": ("bin", "Places in warehouses, along which pickers walk: add, list, set, import."),
+    "pick": ("pick", "Pick lists: create, list, show, scan, short, undo, close, cancel."),
+    "match": ("match", "Lines that wait for an article: list, resolve, retry."),
+    "aside": ("rejected", "Records that could not be used: list, show, retry."),
+    "outbound": ("outbound", "What channels have yet to hear: list, retry."),
+    "reconcile": ("reconcile", "What channels hold otherwise than they should: list, mend."),
+    "mail": ("mail", "Mails to buyers and operators: list, show, retry, preview."),
+    "call": ("call", "What was exchanged with the outside, and how it ended: list."),
+    "run": ("run", "The last runs of cycles: list."),
+    "schedule": ("schedule", "How often cycles run: list, set."),
+    "db": ("db", "The database: upgrade, downgrade, backup, restore."),
+    "doctor": ("doctor", "Tell what needs a person, and what to do about it."),
+}
+
+
+# Typer brings its own click, or the installed one, by release: hence the `Any`.
+class LazyGroup(TyperGroup):
+    """Finds a command in the module that holds it, and turns what a rule refuses into one sentence."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"console.cli.{COMMANDS[cmd_name][0]}")
+        command = typer.main.get_command(module.apps[cmd_name])
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RuleError as error:
+            say(str(error))
+        except Exception as error:
+            if not _is_ours(error):
+                raise
+            say(str(error))
+        raise typer.Exit(1)
+
+
+def _is_ours(error: Exception) -> bool:
+    # A connector's error cannot have been raised before connectors were imported.
+    errors = sys.modules.get("connectors.errors")
+    return errors is not None and isinstance(error, errors.ConnectorError)
+
+
+# What a traceback with local variables would show are buyers' data and secrets.
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def warenfluss() -> None:
+    """Keep a merchant's sales channels, stock, orders, payments, shipments and books in step.
+
+    Exit codes: 0 done, 1 refused or failed, 2 a wrong option or argument.
+    """
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

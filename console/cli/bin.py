@@ -1,0 +1,120 @@
+"""`warenfluss bin`: places in warehouses, along which pickers walk."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    AsJson,
+    TenantOption,
+    need_database,
+    new_app,
+    print_rows,
+    print_sheet_report,
+    say,
+)
+from models.catalog.lists import skus_by_id
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+from models.tenants.tenant import pick_tenant
+from models.values import MAX_COUNT
+from models.warehouse.bins import get_bin, list_bins, put_articles, rename_bin, save_bin, take_articles_away
+from models.warehouse.lists import countable
+from models.warehouse.warehouses import pick_warehouse
+
+app = new_app("Places in warehouses, along which pickers walk.")
+apps = {"bin": app}
+
+Name = Annotated[str, typer.Argument(help="The bin's name, e.g. A-03-2.")]
+Place = Annotated[
+    int | None, typer.Option(help="In the walking order; the lowest is passed first.", min=0, max=MAX_COUNT)
+]
+WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="The first one by default.")]
+
+
+@app.command("add")
+def add(
+    name: Name, place: Place = None, warehouse: WarehouseOption = None, tenant: TenantOption = None
+) -> None:
+    """Add a bin, behind the last one if no place is named."""
+    need_database()
+
+    def step(session: Any) -> None:
+        where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        if name in [row.name for _, row, _ in list_bins(session, where.tenant_id, where.name)]:
+            raise RuleError(f"Warehouse {where.name!r} has a bin {name!r} already.")
+        save_bin(session, where, name, place)
+
+    in_transaction(step)
+    say(f"Bin {name} was added.")
+
+
+@app.command("list")
+def show_all(warehouse: WarehouseOption = None, tenant: TenantOption = None, as_json: AsJson = False) -> None:
+    """List bins in walking order, with what lies in each."""
+    need_database()
+    with read_scope() as session:
+        found = list_bins(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        skus = skus_by_id(session, [article_id for _, _, ids in found for article_id in ids])
+        rows = [
+            {
+                "warehouse": where.name,
+                "bin": row.name,
+                "place": row.place,
+                "skus": sorted(skus[article_id] for article_id in ids),
+            }
+            for where, row, ids in found
+        ]
+    print_rows(rows, ("warehouse", "bin", "place", "skus"), as_json=as_json)
+
+
+@app.command("set")
+def change(
+    name: Name,
+    place: Place = None,
+    new_name: Annotated[str | None, typer.Option(help="Another name for it.")] = None,
+    skus: Annotated[
+        list[str] | None, typer.Option("--sku", help="An article that lies there from now on; repeatable.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option("--without", help="A SKU that lies there no longer; repeatable.")
+    ] = None,
+    warehouse: WarehouseOption = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Change a bin's place or name, or what lies in it; an article lies in one bin of a warehouse."""
+    need_database()
+
+    def step(session: Any) -> None:
+        where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        row = get_bin(session, where, name)
+        found = countable(session, where.tenant_id, [*(skus or []), *(without or [])])
+        wrong = [reason for reason in found.values() if isinstance(reason, str)]
+        if wrong:
+            raise RuleError(wrong[0])
+        if place is not None:
+            save_bin(session, where, name, place)
+        take_articles_away(session, where, row, [int(found[sku]) for sku in without or []])
+        put_articles(session, where, row, [int(found[sku]) for sku in skus or []])
+        if new_name is not None and new_name != name:
+            rename_bin(session, where, row, new_name)
+
+    in_transaction(step)
+    say(f"Bin {new_name or name} was changed.")
+
+
+@app.command("import")
+def import_sheet(
+    file: Annotated[Path, typer.Argument(help="A CSV or XLSX file with bin, warehouse, place and sku.")],
+    tenant: TenantOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set bins from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
+    need_database()
+    from tasks.sheets.bins import import_bins
+
+    report = import_bins(file, tenant, dry_run=dry_run)
+    print_sheet_report(report.rows, report.ignored, dry_run=dry_run, as_json=as_json)

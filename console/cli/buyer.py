@@ -1,0 +1,184 @@
+"""`warenfluss buyer`: what one buyer allows, what is known of him, for him, and erasing it."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.options import PARTS_SAID, Parts
+from console.cli.output import (
+    AsJson,
+    TenantOption,
+    as_plain,
+    counted,
+    need_database,
+    new_app,
+    print_json,
+    print_rows,
+    say,
+)
+from models.clock import utc_now
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+
+app = new_app(
+    "Buyers: what they allow; their data, or their erasure, if they ask for it (Articles 15, 17, 20 GDPR)."
+)
+apps = {"buyer": app}
+
+Name = Annotated[
+    str,
+    typer.Argument(help="A mail address, the channel's number of the buyer, or the number of an order."),
+]
+COLUMNS = ("order", "account", "placed_at", "state", "name", "data")
+
+
+@app.command("show")
+def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> None:
+    """Show what is known of a buyer, and what of it could be erased now."""
+    from models.privacy.persons import find_person, look_at
+    from models.tenants.tenant import pick_tenant
+
+    need_database()
+    with read_scope() as session:
+        seller = pick_tenant(session, tenant)
+        found = look_at(session, seller, find_person(session, seller, name))
+    _tell(found, as_json=as_json)
+
+
+@app.command("parts")
+def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
+    """Say whether a buyer's orders may leave in parts, also later ones; an order may say otherwise itself."""
+    from models.privacy.persons import find_person, let_leave_in_parts
+    from models.tenants.tenant import pick_tenant
+
+    need_database()
+
+    def step(session: Any) -> int:
+        person = find_person(session, pick_tenant(session, tenant), name)
+        return let_leave_in_parts(session, person, allowed.value_or_none)
+
+    count = in_transaction(step)
+    say(f"The buyer is known at {count} accounts: {PARTS_SAID[allowed]}.")
+
+
+@app.command("export")
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="A ZIP file; an older one of this name is replaced.")],
+    tenant: TenantOption = None,
+) -> None:
+    """Write all that is known of a buyer into a file: `buyer.json`, his documents and files of his mails."""
+    from models.privacy.export import export_person
+    from models.privacy.persons import find_person
+    from models.tenants.tenant import pick_tenant
+    from models.upkeep.backup import appearing
+
+    need_database()
+    with read_scope() as session:
+        seller = pick_tenant(session, tenant)
+        rows, files = export_person(session, find_person(session, seller, name))
+        about = {"asked_for": name, "tenant": seller.name, "made_at": utc_now()}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        text = json.dumps(as_plain({"about": about, **rows}), ensure_ascii=False, indent=2)
+        archive.writestr("buyer.json", text)
+        for path, content in files.items():
+            archive.writestr(path, content)
+    with appearing(file) as part:
+        part.write_bytes(packed.getvalue())
+    records = counted(sum(len(found) for found in rows.values()), "record")
+    say(f"{records} and {counted(len(files), 'file')} written to {file}; only you can read it.")
+
+
+@app.command("erase")
+def erase(
+    name: Name,
+    tenant: TenantOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go and stay.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase what may be erased of a buyer; what is kept, why and until when is shown. It cannot be undone."""
+    from models.privacy.erasure import erase_person
+    from models.privacy.persons import find_person, look_at
+    from models.tenants.tenant import pick_tenant
+
+    need_database()
+    with read_scope() as session:
+        seller = pick_tenant(session, tenant)
+        person = find_person(session, seller, name)
+        found = look_at(session, seller, person)
+    if dry_run or not yes:
+        _tell(found, as_json=as_json)
+    if dry_run:
+        return
+    if not yes:
+        typer.confirm("Are these all of one buyer, and shall his data go?", abort=True, err=True)
+    found = in_transaction(lambda session: erase_person(session, pick_tenant(session, tenant), person))
+    if yes:
+        _tell(found, as_json=as_json)
+    gone = counted(sum(not row.kept and not row.anonymous for row in found.orders), "order")
+    say(f"{gone} made anonymous; those that are kept for now go by themselves when they end.")
+    say("Backups hold the data until they are thrown away; docs/retention.md says what a restore needs.")
+
+
+@app.command("erased")
+def show_erased(as_json: AsJson = False) -> None:
+    """List the orders whose buyers asked for erasure; with --json for `buyer erase-again` after a restore."""
+    from models.privacy.erasure import list_erasures
+
+    need_database()
+    with read_scope() as session:
+        rows = [row.model_dump() for row in list_erasures(session)]
+    print_rows(rows, ("account", "order", "asked_at"), as_json=as_json)
+
+
+@app.command("erase-again")
+def erase_again(
+    file: Annotated[Path, typer.Argument(help="What `buyer erased --json` printed.")],
+) -> None:
+    """After a restore: take the list of erasures over; pruning makes their orders anonymous again."""
+    from models.privacy.erasure import read_erasures, take_erasures
+
+    need_database()
+    try:
+        erased = read_erasures(file.read_text("utf-8"))
+    except (OSError, UnicodeError):
+        raise RuleError(f"The file {file} cannot be read.") from None
+    known = in_transaction(lambda session: take_erasures(session, erased))
+    say(f"{known} of {len(erased)} erasures were taken over.")
+
+
+def _tell(found: Any, *, as_json: bool) -> None:
+    from models.privacy.persons import describe
+
+    rows = [dict(describe(row)) for row in found.orders]
+    kept = {
+        "documents": [{"number": number, "until": until} for number, until in found.documents.items()],
+        "letters": [{"mail": number, "until": until} for number, until in found.letters.items()],
+        "payment_references": {"count": found.bookings, "until": found.bookings_until},
+    }
+    if as_json:
+        goes = {"offers": found.offers, "records_set_aside": found.asides}
+        print_json({"orders": rows, "goes_as_well": goes, "kept_by_law": kept})
+        return
+    print_rows(rows, COLUMNS, as_json=False)
+    say(f"Offers: {found.offers}. Records set aside: {found.asides}.")
+    for label, until in found.documents.items():
+        say(f"{label} is kept {_until(until)}: vouchers (§ 147 AO, § 14b UStG; Article 17 (3) b GDPR).")
+    if found.letters:
+        lasts = set(found.letters.values())
+        until = None if None in lasts else max(lasts)
+        mails = counted(len(found.letters), "mail")
+        say(f"{mails} kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
+    if found.bookings:
+        payments = counted(found.bookings, "payment")
+        say(f"What came with {payments} is kept {_until(found.bookings_until)} with the books.")
+
+
+def _until(day: Any) -> str:
+    return f"until {day}" if day is not None else "until the tenant says for how many years"

@@ -1,0 +1,66 @@
+"""`warenfluss call`: what was exchanged with outside systems."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    AccountOption,
+    AsJson,
+    LimitOption,
+    most_rows,
+    need_database,
+    new_app,
+    print_rows,
+)
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.orders.queries import find_order, orders_of_calls
+from models.sync.calls import list_calls
+from models.tenants.account import get_account, list_accounts
+
+app = new_app("What was exchanged with the outside, and how it ended.")
+apps = {"call": app}
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    order: Annotated[str | None, typer.Option(help="Only calls that named this order.")] = None,
+    run: Annotated[int | None, typer.Option(help="Only of this run.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that did not end well.")] = False,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List calls, the latest first; `open` is a write that left in a process that died."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        calls = list_calls(
+            session,
+            account_id=account_id,
+            order_id=find_order(session, order, account_id).id if order else None,
+            run_id=run,
+            failed=failed,
+            limit=most_rows(limit, as_json=as_json),
+        )
+        orders = orders_of_calls(session, [need_id(call.id) for call in calls])
+        rows: list[dict[str, Any]] = [
+            {
+                "id": call.id,
+                "started_at": call.started_at,
+                "account": names[call.account_id],
+                "run": call.run_id,
+                "call": call.call,
+                "kind": "read" if call.reads else "write",
+                "ending": call.ending,
+                "status": call.status,
+                "milliseconds": call.milliseconds,
+                "size_bytes": call.size_bytes,
+                "orders": orders.get(need_id(call.id), []),
+            }
+            for call in calls
+        ]
+    columns = ("started_at", "account", "run", "call", "kind", "ending", "status", "milliseconds", "orders")
+    print_rows(rows, columns, as_json=as_json)

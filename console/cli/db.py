@@ -1,0 +1,102 @@
+"""`warenfluss db`: the database as a whole."""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from console.cli.output import counted, fail, new_app, say
+from models.database import schema as database_schema
+from models.database.schema import Schema, find_losses, find_schema, newest_revision
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+
+app = new_app("The database: its schema, backup and restore.")
+apps = {"db": app}
+
+
+@app.command()
+def upgrade(
+    revision: Annotated[str, typer.Option(help="Up to this revision; the newest by default.")] = "head",
+) -> None:
+    """Bring the database to this program's schema; repeating it changes nothing."""
+    schema = find_schema()
+    if schema in (Schema.newer, Schema.foreign):
+        _refuse(schema)
+    if schema is Schema.current and revision == "head":
+        say(f"The database is up to date (revision {newest_revision()}).")
+        return
+    database_schema.upgrade(revision=revision)
+    say(f"The database was brought to revision {newest_revision() if revision == 'head' else revision}.")
+
+
+@app.command()
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="The revision to go back to; `base` removes every table.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Although data is lost.")] = False,
+) -> None:
+    """Take the database back to an older schema; refused if that loses data, unless told so."""
+    schema = find_schema()
+    if schema in (Schema.newer, Schema.foreign):
+        _refuse(schema)
+    losses = find_losses(revision)
+    if losses and not yes:
+        named = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in sorted(losses.items()))
+        raise RuleError(f"This would be lost: {named}. Make a backup, then --yes takes it back all the same.")
+    database_schema.downgrade(revision)
+    say(f"The database was taken back to revision {revision}.")
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The copy; an older one of this name is replaced.")],
+) -> None:
+    """Copy the database into a file, as of one moment, while everything goes on."""
+    from models.upkeep.backup import back_up
+
+    back_up(file)
+    say(f"The database was backed up to {file}.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `db backup` wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Move the present database aside.")] = False,
+) -> None:
+    """Put a backup in the database's place; channels are told nothing until orders were read again."""
+    from console.machine.up import UpError, taken
+    from models.privacy.erasure import find_erasures, take_erasures
+    from models.settings import get_settings
+    from models.upkeep.after_restore import list_in_doubt, mark_restored
+    from models.upkeep.backup import restore as put_back
+
+    try:
+        with taken(get_settings().data_dir):
+            erased = find_erasures()
+            aside = put_back(file, replace=replace)
+            accounts = in_transaction(mark_restored)
+            in_transaction(lambda session: take_erasures(session, erased))
+    except UpError as error:
+        raise fail(str(error)) from None
+    say(f"The database was restored from {file}.")
+    if aside:
+        say(f"What was there before is kept: {aside}.")
+    if accounts:
+        say(f"Until its next order-import has completed, nothing is told to: {', '.join(accounts)}.")
+    with read_scope() as session:
+        doubtful = list_in_doubt(session)
+    for tenant in doubtful:
+        say(
+            f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."
+        )
+    if erased:
+        say(f"{counted(len(erased), 'order')} of buyers who asked for erasure made anonymous again.")
+    say("docs/backup.md says what a person must look after now.")
+
+
+def _refuse(schema: Schema) -> NoReturn:
+    reason = {
+        Schema.newer: "It was made by a newer version of Warenfluss: update the program.",
+        Schema.foreign: "It holds tables of another program: give Warenfluss a database of its own.",
+    }
+    raise RuleError(reason[schema])

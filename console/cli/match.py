@@ -1,0 +1,135 @@
+"""`warenfluss match`: lines that wait for an article."""
+
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    AccountOption,
+    AsJson,
+    counted,
+    need_database,
+    new_app,
+    parse_parts,
+    print_json_list,
+    print_table,
+    say,
+)
+from models.catalog.article import get_article
+from models.catalog.records import ArticleKind
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+from models.order_desk.lists import CHANNEL_CODES
+from models.order_desk.match_choices import list_unmatched, rematch_lines, resolve_line
+from models.orders.holds import open_holds
+from models.orders.matching import read_rules
+from models.orders.queries import find_order
+from models.tenants.account import Account, account_data, get_account, list_accounts
+from models.tenants.tenant import Tenant
+
+app = new_app("Lines that wait for an article.")
+apps = {"match": app}
+
+
+@app.command("list")
+def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
+    """List held lines, each with how the channel names the article and the SKUs to choose from."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        rows: list[dict[str, Any]] = [
+            {
+                "account": names[found.order.account_id],
+                "order": found.order.external_id,
+                "channel_number": found.order.channel_number,
+                "platform": found.order.platform,
+                "line": found.line.external_id,
+                "title": found.line.title,
+                "quantity": found.line.quantity,
+                "price": found.line.price,
+                "currency": found.order.currency,
+                "codes": found.line.codes,
+                "reason": found.hold.reason,
+                "rule": found.hold.detail.get("rule", ""),
+                "candidates": found.candidates,
+            }
+            for found in list_unmatched(session, account_id)
+        ]
+    if as_json:
+        print_json_list(rows)
+        return
+    print_table(
+        ("order", "line", "quantity", "title", "codes there", "candidates"),
+        [
+            (
+                row["order"],
+                row["line"],
+                row["quantity"],
+                row["title"],
+                [row["codes"][name] for name in CHANNEL_CODES if row["codes"].get(name)],
+                row["candidates"],
+            )
+            for row in rows
+        ],
+    )
+
+
+@app.command("resolve")
+def resolve(
+    order: Annotated[str, typer.Argument(help="The order's external id, or its number at the marketplace.")],
+    line: Annotated[str, typer.Argument(help="The line's external id.")],
+    skus: Annotated[
+        list[str], typer.Option("--sku", help="SKU or SKU=QUANTITY for one of the line; repeatable.")
+    ],
+    remember: Annotated[
+        bool, typer.Option("--remember", help="Match every line of this code so from now on.")
+    ] = False,
+    account: AccountOption = None,
+) -> None:
+    """Choose the articles that a line stands for; its hold ends and stock is promised to it."""
+    need_database()
+    wanted = parse_parts(skus, "--sku")
+
+    def step(session: Any) -> tuple[str, int, set[str]]:
+        account_id = get_account(session, account).id if account else None
+        row = find_order(session, order, account_id)
+        owner = session.get_one(Account, row.account_id)
+        parts = []
+        for sku, quantity in wanted.items():
+            article = get_article(session, row.tenant_id, sku)
+            if article.kind is ArticleKind.parent:
+                raise RuleError(
+                    f"{sku} groups variants and is never sold itself; choose one of its variants."
+                )
+            parts.append((need_id(article.id), quantity))
+        resolve_line(session, owner, row, line, parts, remember=remember)
+        others = 0
+        if remember:
+            rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
+            others = rematch_lines(session, account_data(owner), rules)
+        holds = open_holds(session, [need_id(row.id)]).get(need_id(row.id), [])
+        return row.external_id, others, {str(hold.reason) for hold in holds}
+
+    number, others, reasons = in_transaction(step)
+    say(
+        f"Line {line} of order {number} stands for {', '.join(skus)}."
+        + (f" {counted(others, 'other line')} found an article by it." if others else "")
+        + (f" The order is still held: {', '.join(sorted(reasons))}." if reasons else "")
+    )
+
+
+@app.command("retry")
+def retry(account: AccountOption = None) -> None:
+    """Try the rules again on all lines that wait, e.g. after articles were imported."""
+    need_database()
+    with read_scope() as session:
+        accounts = [get_account(session, account)] if account else list_accounts(session)
+        rules = {row.id: read_rules(session.get_one(Tenant, row.tenant_id).match_rules) for row in accounts}
+    found = sum(
+        in_transaction(partial(rematch_lines, account=account_data(row), rules=rules[row.id]))
+        for row in accounts
+    )
+    say(f"{counted(found, 'line')} found an article.")

@@ -1,0 +1,125 @@
+"""`warenfluss method`: what a channel's ways to pay and send mean here."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    AccountOption,
+    AsJson,
+    TenantOption,
+    counted,
+    need_database,
+    new_app,
+    parse_pairs,
+    print_rows,
+    say,
+)
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.order_desk.method_mapping import apply_mapping
+from models.tenants.account import get_account, list_accounts
+from models.tenants.methods import (
+    Carrier,
+    list_services,
+    list_shipping_methods,
+    map_service,
+    save_shipping_method,
+)
+from models.tenants.records import ServiceKind
+from models.tenants.tenant import pick_tenant
+
+app = new_app("What channels' ways to pay and send mean here.")
+apps = {"method": app}
+
+
+@app.command("list")
+def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
+    """List the methods that channels have or that orders named, and what each means here."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        rows: list[dict[str, Any]] = [
+            {
+                "account": names[row.account_id],
+                "kind": row.kind,
+                "code": row.external_id,
+                "name": row.name,
+                "means": row.mapped_to,
+            }
+            for row in list_services(session, account_id)
+        ]
+    print_rows(rows, ("account", "kind", "code", "name", "means"), as_json=as_json)
+
+
+@app.command("map")
+def map_one(
+    account: Annotated[str, typer.Argument(help="The account's name.")],
+    kind: ServiceKind,
+    code: Annotated[str, typer.Argument(help="As `method list` shows it.")],
+    meaning: Annotated[
+        str,
+        typer.Argument(
+            help="A kind of payment (prepayment, card, wallet …) or a shipping method; '' takes back."
+        ),
+    ],
+) -> None:
+    """Say what a channel's method means; orders that have not left are checked again."""
+    need_database()
+
+    def step(session: Any) -> int:
+        row = get_account(session, account)
+        map_service(session, row.tenant_id, need_id(row.id), kind, code, meaning)
+        return apply_mapping(session, row, kind, code)
+
+    count = in_transaction(step)
+    say(f"{code} means {meaning or 'nothing'} now; {counted(count, 'order')} checked again.")
+
+
+@app.command("ways")
+def show_ways(tenant: TenantOption = None, as_json: AsJson = False) -> None:
+    """List the ways in which a tenant sends goods."""
+    need_database()
+    with read_scope() as session:
+        owner = pick_tenant(session, tenant)
+        columns = ("name", "carrier", "product", "limits", "express", "pickup", "extras")
+        rows = [
+            {name: getattr(row, name) for name in columns}
+            for row in list_shipping_methods(session, need_id(owner.id))
+        ]
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Its name here; one that exists is changed.")],
+    carrier: Annotated[str | None, typer.Option(help="As it is printed and told, e.g. DHL.")] = None,
+    product: Annotated[str | None, typer.Option(help="The carrier's code, e.g. V01PAK.")] = None,
+    limits: Annotated[
+        Carrier | None, typer.Option(help="Whose limits of addresses count; longer ones are held.")
+    ] = None,
+    extras: Annotated[
+        list[str] | None, typer.Option("--extra", help="NAME=VALUE of a further service; all are replaced.")
+    ] = None,
+    express: Annotated[bool | None, typer.Option("--express/--no-express", help="It goes first.")] = None,
+    pickup: Annotated[
+        bool | None, typer.Option("--pickup/--no-pickup", help="The buyer fetches the goods.")
+    ] = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Add a way to send goods, or change one."""
+    need_database()
+    values: dict[str, Any] = {
+        "carrier": carrier,
+        "product": product,
+        "limits": limits.value if limits else None,
+        "extras": parse_pairs(extras, "--extra") if extras else None,
+        "express": express,
+        "pickup": pickup,
+    }
+    given = {key: value for key, value in values.items() if value is not None}
+    in_transaction(
+        lambda session: save_shipping_method(session, need_id(pick_tenant(session, tenant).id), name, given)
+    )
+    say(f"Shipping method {name!r} was saved.")

@@ -1,0 +1,249 @@
+"""`warenfluss order`, goods: which orders go together or in parts, are released, cancelled and shipped."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.options import Number, When, account_id_of, names_of, when, with_each, with_order
+from console.cli.output import (
+    AccountOption,
+    TenantOption,
+    counted,
+    need_database,
+    new_app,
+    parse_day,
+    parse_parts,
+    print_table,
+    say,
+)
+from models.database.columns import need_id
+from models.database.conditions import in_batches
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+from models.order_desk.edits import find_line
+from models.orders.history import Actor
+from models.orders.order import Order, OrderState
+from models.orders.queries import find_order, find_orders, lines_of
+from models.tenants.tenant import pick_tenant
+
+AT_ONCE = 100
+"""Orders in one transaction."""
+
+app = new_app("How the goods of orders leave.")
+
+
+@app.command("join")
+def join(
+    numbers: Annotated[
+        list[str] | None, typer.Argument(help="Two orders or more, open and held by nothing.")
+    ] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Show orders that could go together instead.")
+    ] = False,
+    account: AccountOption = None,
+    tenant: TenantOption = None,
+) -> None:
+    """Let orders for the same address go together: picked into one box, sent in one parcel.
+
+    Each keeps its number, money and invoice, and its channel hears of its own shipment.
+    """
+    from models.fulfilment.consolidation import join_orders, suggest_groups
+
+    if suggest == bool(numbers):
+        raise typer.BadParameter("Name orders, or --suggest.")
+    need_database()
+    if numbers:
+
+        def step(session: Any) -> str:
+            orders = [find_order(session, number, account_id_of(session, account)) for number in numbers]
+            return ", ".join(order.external_id for order in join_orders(session, orders))
+
+        say(f"Orders {in_transaction(step)} go together.")
+        return
+    with read_scope() as session:
+        accounts, _ = names_of(session)
+        groups = suggest_groups(session, need_id(pick_tenant(session, tenant).id))
+    print_table(
+        ("placed_at", "orders", "accounts"),
+        [
+            [
+                group[0].placed_at,
+                [order.external_id for order in group],
+                sorted({accounts[order.account_id] for order in group}),
+            ]
+            for group in groups
+        ],
+    )
+
+
+@app.command("part")
+def part(number: Number, account: AccountOption = None) -> None:
+    """Let an order that goes with others go by itself again."""
+    from models.fulfilment.consolidation import part_order
+
+    with_order(number, account, part_order)
+    say(f"Order {number} goes by itself.")
+
+
+@app.command("split")
+def split(
+    number: Number,
+    lines: Annotated[
+        list[str],
+        typer.Option(
+            "--line", help="LINE=QUANTITY that is kept back of it; 0 keeps nothing back. Repeatable."
+        ),
+    ],
+    until: Annotated[
+        str | None, typer.Option("--until", help="The day on which they go by themselves, e.g. 2026-12-01.")
+    ] = None,
+    account: AccountOption = None,
+) -> None:
+    """Keep units of lines back while the rest leaves; they stay promised to the order.
+
+    It keeps its number, and lines that are not named stay as they are. `order unsplit` lets all go.
+    """
+    from models.fulfilment.splitting import split_order
+
+    parts = parse_parts(lines, "--line", least=0)
+    day = parse_day(until)
+
+    def step(session: Any, order: Order) -> str:
+        split_order(session, order, _by_line_id(session, order, parts), day)
+        rows = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
+        back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
+        return f"Order {order.external_id}: {kept or 'nothing'} is kept back; {back or 'nothing'} goes next."
+
+    say(with_order(number, account, step))
+
+
+@app.command("unsplit")
+def unsplit(number: Number, account: AccountOption = None) -> None:
+    """Let go what is kept back of an order; if it was released, it is to be picked and sent now."""
+    from models.fulfilment.splitting import unsplit_order
+
+    with_order(number, account, unsplit_order)
+    say(f"Order {number}: nothing is kept back any more.")
+
+
+@app.command("release")
+def release(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    partly: Annotated[
+        bool, typer.Option("--partly", help="What is there may leave before what is short.")
+    ] = False,
+    account: AccountOption = None,
+) -> None:
+    """Hand orders to the warehouse, paid or not; from then on nothing in them changes silently."""
+    from models.fulfilment.release import release_order
+
+    together: set[int] = set()
+
+    def step(session: Any, order: Order) -> None:
+        if order.state is OrderState.released and order.ships_with_id in together:
+            # It went with one that was named before.
+            return
+        release_order(session, order, partly=partly)
+        if order.ships_with_id is not None:
+            together.add(order.ships_with_id)
+
+    with_each(numbers, account, step, "released")
+
+
+@app.command("cancel")
+def cancel(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    account: AccountOption = None,
+) -> None:
+    """Cancel what has not left yet and give its stock to orders that wait; the channel is told."""
+    from models.fulfilment.holding import cancel_order
+
+    def step(session: Any, order: Order) -> None:
+        if order.state in (OrderState.cancelled, OrderState.shipped):
+            raise RuleError(f"Order {order.external_id} is {order.state} already.")
+        cancel_order(session, order, actor=Actor.person)
+
+    with_each(numbers, account, step, "cancelled")
+
+
+@app.command("ship")
+def ship(
+    number: Number,
+    carrier: Annotated[str, typer.Option(help="Who carries it, e.g. DHL.")],
+    tracking: Annotated[
+        list[str] | None, typer.Option(help="A parcel's tracking number; one option for each parcel.")
+    ] = None,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--line", help="LINE=QUANTITY, if only a part leaves; repeatable, with one parcel."),
+    ] = None,
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
+    from models.fulfilment.consolidation import ship_together
+    from models.fulfilment.shipments import ParcelData, ShipmentData
+    from models.orders.queries import names_of_mates
+
+    shipped_at = when(at)
+    parts = parse_parts(lines or [], "--line")
+    numbers = tracking or [""]
+    if parts and len(numbers) > 1:
+        raise typer.BadParameter("--line goes with one parcel; book the others by commands of their own.")
+    if any(len(number) > 80 for number in numbers):
+        raise typer.BadParameter("A tracking number has at most 80 characters.")
+
+    def step(session: Any, order: Order) -> str:
+        content = _by_line_id(session, order, parts)
+        parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
+        (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
+        if isinstance(done, RuleError):
+            raise done
+        mates = ", ".join(names_of_mates(session, order))
+        with_it = f" With it left {mates}." if mates else ""
+        booked = counted(len(parcels), "parcel")
+        return f"Order {order.external_id}: {booked} booked, now {order.state}.{with_it}"
+
+    say(with_order(number, account, step))
+
+
+@app.command("shipped")
+def mark_shipped(
+    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    carrier: Annotated[str, typer.Option(help="Who carries them, e.g. DHL.")],
+    at: When = None,
+    account: AccountOption = None,
+) -> None:
+    """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
+    from models.fulfilment.consolidation import ship_together
+    from models.fulfilment.shipments import ParcelData, ShipmentData
+
+    shipped_at = when(at)
+    need_database()
+
+    def book(session: Any, some: Sequence[str]) -> list[str | RuleError]:
+        found = find_orders(session, some, account_id_of(session, account))
+        orders = {order.id: order for order in found.values() if isinstance(order, Order)}
+        wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
+        booked = dict(zip(orders, ship_together(session, wanted), strict=True))
+        results: list[str | RuleError] = []
+        for order in found.values():
+            done = booked[order.id] if isinstance(order, Order) else order
+            results.append(done if isinstance(done, RuleError) else orders[done.order_id].external_id)
+        return results
+
+    refused = False
+    for some in in_batches(list(dict.fromkeys(numbers)), AT_ONCE):
+        for result in in_transaction(partial(book, some=some)):
+            refused |= isinstance(result, RuleError)
+            say(str(result) if isinstance(result, RuleError) else f"Order {result} was shipped.")
+    if refused:
+        raise typer.Exit(1)
+
+
+def _by_line_id(session: Any, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
+    """Return units by the ids of lines that are named by their external ids. Raises: NotFoundError."""
+    return {need_id(find_line(session, order, name).id): count for name, count in parts.items()}

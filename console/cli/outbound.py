@@ -1,0 +1,68 @@
+"""`warenfluss outbound`: what channels have yet to hear."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import AccountOption, AsJson, need_database, new_app, print_rows, say
+from models.database.session import in_transaction, read_scope
+from models.sync.delivery import list_outbound, retry_parked
+from models.sync.outbound import OutboundState
+from models.tenants.account import get_account, list_accounts
+
+app = new_app("What channels have yet to hear.")
+apps = {"outbound": app}
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    states: Annotated[
+        list[OutboundState] | None, typer.Option("--state", help="Default: all but sent; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List changes that were not told yet, the oldest first; parked ones wait for a person."""
+    need_database()
+    wanted = states or [state for state in OutboundState if state is not OutboundState.sent]
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        only = get_account(session, account).id if account else None
+        rows: list[dict[str, Any]] = [
+            {
+                "id": row.id,
+                "account": names[row.account_id],
+                "kind": row.kind,
+                "key": row.key,
+                "state": row.state,
+                "changed_at": row.changed_at,
+                "next_try_at": row.next_try_at,
+                "attempts": row.attempts,
+                "sent_at": row.sent_at,
+                "sent_values": row.sent_values,
+                "error": row.error,
+            }
+            for row in list_outbound(session, wanted)
+            if only is None or row.account_id == only
+        ]
+    columns = ("id", "account", "kind", "key", "state", "changed_at", "attempts", "error")
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command("retry")
+def retry(
+    ids: Annotated[list[int] | None, typer.Argument(help="Numbers from `outbound list`.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that are parked.")] = False,
+) -> None:
+    """Let parked changes be sent again with the next run of their cycle."""
+    if bool(ids) == everything:
+        raise typer.BadParameter("Name the numbers of parked changes, or give --all.")
+    need_database()
+    count = in_transaction(lambda session: retry_parked(session, ids or []))
+    say(
+        f"{count} of {len(ids)} named changes were parked and are due again."
+        if ids
+        else f"{count} are due again."
+    )
+    if ids and count < len(set(ids)):
+        raise typer.Exit(1)

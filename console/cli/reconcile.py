@@ -1,0 +1,126 @@
+"""`warenfluss reconcile`: what a channel holds otherwise than it should."""
+
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import AccountOption, AsJson, need_database, new_app, print_rows, say
+from console.cli.sync import run_cycle
+from models.database.session import read_scope, session_scope
+from models.errors import RuleError
+from models.reconciliation.differences import (
+    Difference,
+    command_of,
+    get_differences,
+    list_differences,
+    prepare_reading,
+    tell_again,
+)
+from models.reconciliation.records import Remedy
+from models.sync.outbound import TOLD_IN
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.account import get_account, list_accounts
+from models.tenants.records import Mode
+
+app = new_app("What a channel holds otherwise than it should.")
+apps = {"reconcile": app}
+
+
+@app.command("list")
+def show_all(
+    account: AccountOption = None,
+    settled: Annotated[bool, typer.Option("--settled", help="Those that are gone.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List differences, the oldest first, each with the command that mends it."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        rows: list[dict[str, Any]] = [
+            {
+                "id": row.id,
+                "account": names[row.account_id],
+                "kind": row.kind,
+                "subject": row.subject,
+                "field": row.field,
+                "here": row.here,
+                "there": row.there,
+                "first_seen_at": row.first_seen_at,
+                "last_seen_at": row.last_seen_at,
+                "mended_at": row.mended_at,
+                "settled_at": row.settled_at,
+                "command": command_of(row, names[row.account_id]),
+            }
+            for row in list_differences(session, account_id, settled=settled)
+        ]
+    columns = ("id", "account", "kind", "subject", "field", "here", "there", "first_seen_at", "command")
+    print_rows(rows, columns, as_json=as_json)
+
+
+@app.command("mend")
+def mend(
+    ids: Annotated[list[int] | None, typer.Argument(help="Numbers from `reconcile list`.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that can be mended without a person.")
+    ] = False,
+    account: AccountOption = None,
+) -> None:
+    """Read orders again, or let the channel be told again; exit code 1 if a person must decide.
+
+    Repeating it is harmless. The next `reconcile` says whether it helped.
+    """
+    if bool(ids) == everything:
+        raise typer.BadParameter("Name the numbers of differences, or give --all.")
+    need_database()
+    with read_scope() as session:
+        accounts = {row.id: row for row in list_accounts(session)}
+        account_id = get_account(session, account).id if account else None
+        rows = get_differences(session, ids) if ids else list_differences(session, account_id)
+    names = {account_id: row.name for account_id, row in accounts.items()}
+    for row in rows:
+        if row.remedy is not Remedy.decide and accounts[row.account_id].mode is not Mode.live:
+            raise RuleError(f"Account {names[row.account_id]!r} is not live: nothing is read or told for it.")
+    _tell([row for row in rows if row.remedy is Remedy.tell], names)
+    _read([row for row in rows if row.remedy is Remedy.read], names)
+    undecided = [row for row in rows if row.remedy is Remedy.decide]
+    for row in undecided if ids else []:
+        say(_what_to_decide(row, names[row.account_id]))
+    if not ids:
+        say(f"{len(rows) - len(undecided)} of {len(rows)} differences needed nobody to decide.")
+    elif undecided:
+        raise typer.Exit(1)
+
+
+def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
+    for row in rows:
+        with session_scope() as session:
+            known = tell_again(session, session.get_one(Difference, row.id))
+        cycle = TOLD_IN[OutboundKind(row.kind)]
+        say(
+            f"{row.kind} of {row.subject} is told again with the next {cycle} of account "
+            f"{names[row.account_id]!r}."
+            if known
+            else f"{row.subject} is not known here any more."
+        )
+
+
+def _read(rows: list[Difference], names: dict[int | None, str]) -> None:
+    for account_id in sorted({row.account_id for row in rows}):
+        own = [row for row in rows if row.account_id == account_id]
+        with session_scope() as session:
+            for row in own:
+                prepare_reading(session, session.get_one(Difference, row.id))
+        numbers = sorted({row.subject for row in own})
+        run_cycle(names[account_id], Cycle.order_import, orders=numbers)
+        say(f"Read again from account {names[account_id]!r}: order {', '.join(numbers)}.")
+
+
+def _what_to_decide(row: Difference, account: str) -> str:
+    number = f"{row.subject} --account {account}"
+    return (
+        f"Order {row.subject} ({row.kind}: here {row.here or 'nothing'}, there {row.there or 'nothing'}): "
+        f"look at it at the channel and with `warenfluss order show {number}`. If it was cancelled there, "
+        f"`warenfluss order cancel {number}`; if it stands there after all, `warenfluss sync order-import "
+        f"--account {account} --order {row.subject}`. Nothing is changed by itself."
+    )

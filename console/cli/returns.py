@@ -1,0 +1,223 @@
+"""`warenfluss return`: what buyers send back."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.options import (
+    IntoOption,
+    Number,
+    ReferenceOption,
+    TaxRateOption,
+    parse_amount,
+    say_taken,
+    with_order,
+)
+from console.cli.output import (
+    STATES,
+    AccountOption,
+    AsJson,
+    LimitOption,
+    most_rows,
+    need_database,
+    new_app,
+    parse_pairs,
+    parse_parts,
+    print_rows,
+    say,
+)
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.fulfilment.returns import (
+    Judged,
+    Return,
+    ReturnState,
+    announce_return,
+    cancel_return,
+    get_return,
+    lines_of_return,
+    list_returns,
+    receive_return,
+)
+from models.invoicing.return_credits import credit_return
+from models.order_desk.edits import find_line
+from models.orders.order import Order
+from models.orders.queries import lines_of
+from models.tenants.records import PaymentKind
+
+app = new_app("What buyers send back.")
+apps = {"return": app}
+
+ReturnNumber = Annotated[int, typer.Argument(help="The return's number.")]
+Lines = Annotated[
+    list[str] | None, typer.Option("--line", help="LINE=QUANTITY; repeatable. Default: all that may come.")
+]
+COLUMNS = ("number", "order", "state", "announced_at", "received_at", "credited", "reason")
+
+
+@app.command("announce")
+def announce(
+    number: Number,
+    lines: Lines = None,
+    reason: Annotated[str, typer.Option(help="Why, as the buyer says.")] = "",
+    account: AccountOption = None,
+) -> None:
+    """Note that goods of an order will come back."""
+    wanted = parse_parts(lines or [], "--line")
+
+    def step(session: Any, order: Order) -> int:
+        units = {need_id(find_line(session, order, name).id): count for name, count in wanted.items()}
+        return need_id(announce_return(session, order, units, reason).id)
+
+    say(f"Return {with_order(number, account, step)} was announced.")
+
+
+@app.command("receive")
+def receive(
+    number: ReturnNumber,
+    good: Annotated[
+        list[str] | None, typer.Option("--good", help="LINE=QUANTITY that is sold again; repeatable.")
+    ] = None,
+    b_stock: Annotated[
+        list[str] | None, typer.Option("--b-stock", help="LINE=QUANTITY of lesser quality; repeatable.")
+    ] = None,
+    scrap: Annotated[
+        list[str] | None, typer.Option("--scrap", help="LINE=QUANTITY thrown away; repeatable.")
+    ] = None,
+) -> None:
+    """Book goods in that came back, each as it was judged; without options all that was announced is good."""
+    judged = {
+        "to_stock": parse_parts(good or [], "--good"),
+        "b_stock": parse_parts(b_stock or [], "--b-stock"),
+        "scrapped": parse_parts(scrap or [], "--scrap"),
+    }
+    need_database()
+
+    def step(session: Any) -> None:
+        row = get_return(session, number)
+        order = session.get_one(Order, row.order_id)
+        counts: dict[int, dict[str, int]] = {}
+        for verdict, parts in judged.items():
+            for name, count in parts.items():
+                counts.setdefault(need_id(find_line(session, order, name).id), {})[verdict] = count
+        if not counts:
+            counts = {
+                each.order_line_id: {"to_stock": each.announced} for each in lines_of_return(session, number)
+            }
+        receive_return(session, row, {line_id: Judged(**each) for line_id, each in counts.items()})
+
+    in_transaction(step)
+    say(f"Return {number} was received; `warenfluss return credit {number}` gives its worth back.")
+
+
+@app.command("credit")
+def credit(
+    number: ReturnNumber,
+    fee: Annotated[str, typer.Option(help="What is kept of it.")] = "0",
+    goodwill: Annotated[str, typer.Option(help="What is given on top.")] = "0",
+    shipping: Annotated[bool, typer.Option("--with-shipping", help="Give the shipping back, too.")] = False,
+) -> None:
+    """Credit what came back, by a credit note where invoices are made here; `order refund` pays it out."""
+    values: dict[str, Decimal] = {"fee": parse_amount(fee), "goodwill": parse_amount(goodwill)}
+    need_database()
+
+    def step(session: Any) -> tuple[Return, list[Any]]:
+        row = get_return(session, number)
+        return row, credit_return(session, row, with_shipping=shipping, **values)
+
+    row, documents = in_transaction(step)
+    if documents:
+        from tasks.drawing import draw_and_keep
+
+        draw_and_keep(documents)
+    notes = ", ".join(each.label for each in documents if each.gross <= 0)
+    say(f"Return {number}: {row.credited_amount} were credited" + (f" by {notes}." if notes else "."))
+    for each in documents:
+        if each.gross > 0:
+            say(f"{each.label} asks for what is owed all the same: {each.gross:.2f} {each.currency}.")
+
+
+@app.command("exchange")
+def exchange(
+    number: ReturnNumber,
+    lines: Annotated[
+        list[str] | None,
+        typer.Option("--line", help="SKU=QUANTITY of the replacement; repeatable. Default: the same goods."),
+    ] = None,
+    prices: Annotated[
+        list[str] | None,
+        typer.Option("--price", help="SKU=AMOUNT, if not what the article costs; repeatable."),
+    ] = None,
+    tax_rate: TaxRateOption = None,
+    payment: Annotated[PaymentKind, typer.Option(help="How the replacement is paid.")] = PaymentKind.invoice,
+    into: IntoOption = None,
+    reference: ReferenceOption = "",
+) -> None:
+    """Take an order by hand for what replaces a return; the return is credited by itself, as any other.
+
+    Without --line it is for the same goods at the price of then. Shipping is not charged again.
+    """
+    from models.order_desk.manual_orders import pick_own_account
+    from models.order_desk.manual_records import read_own_line
+    from models.order_desk.repeats import exchange_return
+
+    amounts = {name: parse_amount(text) for name, text in parse_pairs(prices or [], "--price").items()}
+    parts = parse_parts(lines or [], "--line")
+    if unknown := sorted(amounts.keys() - parts.keys()):
+        raise typer.BadParameter(f"--price names {unknown[0]!r}, and --line does not.")
+    rate = parse_amount(tax_rate) if tax_rate is not None else None
+    wanted = [read_own_line(name, count, amounts.get(name), rate) for name, count in parts.items()]
+    need_database()
+
+    def step(session: Any) -> tuple[Order, Decimal, bool]:
+        row = get_return(session, number)
+        tenant_id = session.get_one(Order, row.order_id).tenant_id
+        owner = pick_own_account(session, tenant_id, into)
+        return exchange_return(session, row, owner, wanted, payment=payment, reference=reference)
+
+    order, difference, is_new = in_transaction(step)
+    say_taken(order, is_new)
+    more = "less" if difference < 0 else "more"
+    say(f"It costs {abs(difference)} {order.currency} {more} than what comes back.")
+
+
+@app.command("cancel")
+def cancel(number: ReturnNumber) -> None:
+    """End a return that never came."""
+    need_database()
+    in_transaction(lambda session: cancel_return(session, get_return(session, number)))
+    say(f"Return {number} was cancelled.")
+
+
+@app.command("list")
+def show_all(
+    states: Annotated[list[ReturnState] | None, STATES] = None,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List returns, the latest first."""
+    need_database()
+    with read_scope() as session:
+        rows = [
+            {
+                "number": row.id,
+                "order": session.get_one(Order, row.order_id).external_id,
+                "state": row.state,
+                "announced_at": row.announced_at,
+                "received_at": row.received_at,
+                "credited": row.credited_amount,
+                "reason": row.reason,
+                "lines": _lines(session, row),
+            }
+            for row in list_returns(session, states or (), limit=most_rows(limit, as_json=as_json))
+        ]
+    print_rows(rows, COLUMNS, as_json=as_json)
+
+
+def _lines(session: Any, row: Return) -> list[dict[str, Any]]:
+    names = {line.id: line.external_id for line in lines_of(session, [row.order_id])[row.order_id]}
+    return [
+        {"line": names[each.order_line_id], **each.model_dump(exclude={"return_id", "order_line_id"})}
+        for each in lines_of_return(session, need_id(row.id))
+    ]

@@ -1,0 +1,64 @@
+"""`warenfluss schedule`: how often cycles run. Prefect holds the schedules."""
+
+from typing import Annotated
+
+import typer
+
+from console.cli.output import AsJson, need_database, new_app, print_rows, say
+from models.database.session import read_scope
+from models.errors import RuleError
+from models.sync.records import Cycle
+from models.sync.runs import last_success
+from models.sync.schedules import list_rhythms
+from models.tenants.account import get_account, list_accounts
+
+app = new_app("How often cycles run.")
+apps = {"schedule": app}
+
+
+@app.command("list")
+def show_all(as_json: AsJson = False) -> None:
+    """List the schedules, as they were last read from Prefect."""
+    need_database()
+    with read_scope() as session:
+        names = {row.id: row.name for row in list_accounts(session)}
+        rows = [
+            {
+                "account": names[rhythm.account_id],
+                "cycle": rhythm.cycle,
+                "minutes": round(rhythm.interval_seconds / 60, 2),
+                "active": rhythm.active,
+                "last_success_at": last_success(session, rhythm.account_id, rhythm.cycle),
+            }
+            for rhythm in list_rhythms(session)
+        ]
+    print_rows(rows, ("account", "cycle", "minutes", "active", "last_success_at"), as_json=as_json)
+
+
+@app.command("set")
+def change(
+    account: str,
+    cycle: Cycle,
+    minutes: Annotated[int | None, typer.Option(min=1, help="Run every so many minutes.")] = None,
+    active: Annotated[bool | None, typer.Option("--resume/--pause", help="Go on, or stop for now.")] = None,
+) -> None:
+    """Set how often a cycle of an account runs, or pause it."""
+    if minutes is None and active is None:
+        raise typer.BadParameter("Give --minutes, --pause or --resume.")
+    need_database()
+    with read_scope() as session:
+        get_account(session, account)
+    from console.machine import prefect_env
+
+    if not prefect_env.use_prefect():
+        raise RuleError("Prefect holds the schedules, and no server runs: start `warenfluss up` first.")
+    from deployments import accounts
+
+    if minutes is not None:
+        accounts.set_interval(account, cycle, minutes)
+    if active is not None:
+        (accounts.resume if active else accounts.pause)(account, cycle)
+        accounts.read_rhythms()
+    every = f" runs every {minutes} minutes" if minutes else ""
+    paused = "" if active is None else (" goes on" if active else " is paused")
+    say(f"{cycle.value} of account {account!r}{every}{' and' if every and paused else ''}{paused}.")

@@ -1,0 +1,198 @@
+"""`warenfluss stock`: what is on hand, promised and available."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import (
+    TABLE_LIMIT,
+    AsJson,
+    LimitOption,
+    TenantOption,
+    counted,
+    need_database,
+    new_app,
+    print_json_list,
+    print_rows,
+    print_sheet_report,
+    print_table,
+    say,
+)
+from models.catalog.article import get_article
+from models.catalog.listing import LimitScope
+from models.catalog.lists import list_articles, skus_by_id
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+from models.tenants.account import get_account
+from models.tenants.tenant import Tenant, pick_tenant
+from models.values import MAX_COUNT
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.lists import countable, describe_stock, drop_limit, list_limits, set_limit
+from models.warehouse.warehouses import list_warehouses, pick_warehouse, save_warehouse
+
+app = new_app("What is on hand, promised to orders and available.")
+apps = {"stock": app}
+
+
+@app.command("list")
+def show_all(
+    search: Annotated[str, typer.Argument(help="Part of a SKU or title, or a whole GTIN.")] = "",
+    tenant: TenantOption = None,
+    limit: LimitOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """List stock by SKU; a bundle's figures come from its parts."""
+    need_database()
+    with read_scope() as session:
+        rows = _rows(session, pick_tenant(session, tenant), search)
+        if as_json:
+            print_json_list(_first(rows, limit or None))
+            return
+        most = TABLE_LIMIT if limit is None else limit or None
+        shown = list(_first(rows, most))
+        is_cut = next(rows, None) is not None
+    columns = ("sku", "title", "kind", "on_hand", "allocated", "available")
+    print_table(columns, [[row[column] for column in columns] for row in shown])
+    if is_cut:
+        say(f"The first {len(shown)} only; --limit 0 shows all.")
+
+
+@app.command("set")
+def change(
+    sku: str,
+    quantity: Annotated[int, typer.Argument(help="What is on hand now, counted.", min=0, max=MAX_COUNT)],
+    tenant: TenantOption = None,
+    warehouse: Annotated[str | None, typer.Option(help="The first one by default.")] = None,
+    reference: Annotated[str, typer.Option(help="Why, for the ledger.")] = "command line",
+) -> None:
+    """Set what is on hand of an article; channels are told with the next stock-export."""
+    need_database()
+
+    def step(session: Any) -> int:
+        owner = pick_tenant(session, tenant)
+        found = countable(session, need_id(owner.id), [sku])[sku]
+        if isinstance(found, str):
+            raise RuleError(found)
+        place = pick_warehouse(session, need_id(owner.id), warehouse)
+        return set_on_hand(session, need_id(place.id), {found: quantity}, reference=reference).get(found, 0)
+
+    change_of = in_transaction(step)
+    say(
+        f"Stock of {sku} is {quantity} ({change_of:+d})."
+        if change_of
+        else f"Stock of {sku} is {quantity} already."
+    )
+
+
+@app.command("limit")
+def limit_stock(
+    account: Annotated[str, typer.Argument(help="The account whose channel gets less.")],
+    buffer: Annotated[int | None, typer.Option(min=0, help="So much is held back.")] = None,
+    maximum: Annotated[int | None, typer.Option(min=0, help="More is never told.")] = None,
+    sku: Annotated[str | None, typer.Option(help="For one article; it beats the other limits.")] = None,
+    category: Annotated[str | None, typer.Option(help="For a category, by the channel's id.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take this limit away.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold back stock from a channel; without figures, list what is held back."""
+    need_database()
+    if sku and category:
+        raise typer.BadParameter("Give --sku or --category, not both.")
+    if remove and (buffer is not None or maximum is not None):
+        raise typer.BadParameter("--remove goes without figures.")
+
+    def step(session: Any) -> list[dict[str, Any]]:
+        row = get_account(session, account)
+        account_id = need_id(row.id)
+        scope, key = LimitScope.account, ""
+        if category:
+            scope, key = LimitScope.category, category
+        elif sku:
+            scope, key = LimitScope.article, str(get_article(session, row.tenant_id, sku).id)
+        if remove:
+            drop_limit(session, account_id, scope, key)
+        elif buffer is not None or maximum is not None:
+            set_limit(session, account_id, scope, key, buffer or 0, maximum)
+        limits = list_limits(session, account_id)
+        skus = skus_by_id(
+            session, [int(each.scope_key) for each in limits if each.scope is LimitScope.article]
+        )
+        return [
+            {
+                "account": account,
+                "scope": each.scope,
+                "of": skus[int(each.scope_key)] if each.scope is LimitScope.article else each.scope_key,
+                "buffer": each.buffer,
+                "maximum": each.maximum,
+            }
+            for each in limits
+        ]
+
+    rows = in_transaction(step)
+    print_rows(rows, ("account", "scope", "of", "buffer", "maximum"), as_json=as_json)
+
+
+@app.command("warehouse")
+def warehouse(
+    name: Annotated[str | None, typer.Argument(help="A warehouse to add or change.")] = None,
+    priority: Annotated[int, typer.Option(help="The lowest is allocated from first.", min=0, max=1000)] = 0,
+    tenant: TenantOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a warehouse or change its priority; without a name, list them."""
+    need_database()
+
+    def step(session: Any) -> list[dict[str, Any]]:
+        tenant_id = need_id(pick_tenant(session, tenant).id)
+        if name:
+            save_warehouse(session, tenant_id, name, priority)
+        return [{"name": row.name, "priority": row.priority} for row in list_warehouses(session, tenant_id)]
+
+    rows = in_transaction(step)
+    print_rows(rows, ("name", "priority"), as_json=as_json)
+
+
+@app.command("import")
+def import_sheet(
+    file: Annotated[Path, typer.Argument(help="A CSV or XLSX file with sku, on_hand and perhaps warehouse.")],
+    tenant: TenantOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Set what is on hand from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
+    need_database()
+    from tasks.sheets.stock import import_stock
+
+    report = import_stock(file, tenant, dry_run=dry_run)
+    print_sheet_report(report.rows, report.ignored, dry_run=dry_run, as_json=as_json)
+
+
+@app.command("export")
+def export_sheet(
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")],
+    tenant: TenantOption = None,
+    german: Annotated[
+        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
+    ] = False,
+) -> None:
+    """Write stock by article and warehouse into a spreadsheet that `stock import` reads."""
+    need_database()
+    from tasks.sheets.stock import export_stock
+
+    count = export_stock(file, tenant, german=german)
+    say(f"{counted(count, 'row')} of stock written to {file}.")
+
+
+def _rows(session: Any, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:
+    tenant_id = need_id(tenant.id)
+    names = {need_id(row.id): row.name for row in list_warehouses(session, tenant_id)}
+    for batch in list_articles(session, tenant_id, search):
+        for row in describe_stock(session, batch, names, tenant.language):
+            yield {"tenant": tenant.name, **row}
+
+
+def _first(rows: Iterator[dict[str, Any]], count: int | None) -> Iterator[dict[str, Any]]:
+    return rows if count is None else (row for _, row in zip(range(count), rows, strict=False))

@@ -1,0 +1,117 @@
+"""`warenfluss sync`: run one cycle of an account in this process."""
+
+import importlib
+from typing import Annotated, Any
+
+import typer
+
+from console.cli.output import AsJson, fail, need_database, new_command, parse_time, print_json
+from console.machine.prefect_env import use_prefect
+from models.database.session import read_scope
+from models.errors import RuleError
+from models.sync.cycles import check_has_cycle
+from models.sync.records import Counts, Cycle
+from models.tenants.account import get_account
+from models.tenants.records import Mode
+from models.tenants.tenant import Tenant
+
+
+def sync(
+    cycle: Annotated[Cycle, typer.Argument(help="What to do.")],
+    account: Annotated[str, typer.Option(help="For which account.")],
+    test: Annotated[
+        bool, typer.Option("--test", help="Change nothing outside; what comes in is marked.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(help="order-import, reconcile: what changed since then; German time.")
+    ] = None,
+    orders: Annotated[
+        list[str] | None, typer.Option("--order", help="order-import: just this order, by its external id.")
+    ] = None,
+    articles: Annotated[
+        list[str] | None, typer.Option("--article", help="article-import: just this article, by external id.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="article-import: read all, not only what changed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one cycle of an account in this process and print what it did; exit code 0 only on success."""
+    parameters: dict[str, Any] = {}
+    if cycle is Cycle.replay:
+        raise typer.BadParameter("`warenfluss replay` runs orders again.")
+    if cycle is Cycle.order_import:
+        parameters = {"since": parse_time(since) if since else None, "orders": orders or None}
+    elif cycle is Cycle.reconcile:
+        parameters = {"since": parse_time(since) if since else None}
+    elif since:
+        raise typer.BadParameter("--since belongs to order-import and reconcile.")
+    if orders and cycle is not Cycle.order_import:
+        raise typer.BadParameter("--order belongs to order-import.")
+    if cycle is Cycle.article_import:
+        parameters = {"full": full, "articles": articles or None}
+    elif full or articles:
+        raise typer.BadParameter("--full and --article belong to article-import.")
+    need_database(create=True)
+    counts = run_cycle(account, cycle, test=test, **parameters)
+    if as_json:
+        print_json(counts.model_dump())
+    else:
+        typer.echo(counts.text())
+
+
+def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
+    """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
+    state = run_flow(account, cycle, test=test, **parameters)
+    from models.sync.alarms import list_attempts
+
+    with read_scope() as session:
+        runs = list_attempts(session, str(state.state_details.flow_run_id))
+        return Counts.model_validate(runs[-1].counts) if runs else Counts()
+
+
+def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Any:
+    """Run a cycle here; return the state in which it completed. Raises: typer.Exit, as `run_cycle`."""
+    with read_scope() as session:
+        row = get_account(session, account)
+        tenant = session.get_one(Tenant, row.tenant_id).name
+        if row.mode is Mode.draft:
+            # Told here already: starting Prefect only to refuse takes many seconds.
+            raise RuleError(
+                f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
+            )
+        check_has_cycle(account, row.kind, cycle)
+    use_prefect()
+    from prefect import tags
+
+    from deployments.accounts import tags_of
+
+    name = cycle.replace("-", "_")
+    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    try:
+        with tags(*tags_of(tenant, account, cycle)):
+            state = flow(account=account, test=test, **parameters, return_state=True)
+    except Exception as error:
+        # What the cycle itself raises is in the state: this is Prefect's own.
+        raise fail(
+            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells more."
+        ) from None
+    from tasks.run.artifacts import publish_overview
+
+    publish_overview()
+    if not state.is_completed():
+        raise fail(f"{cycle} of account {account!r} failed: {_reason(state)}")
+    return state
+
+
+def _reason(state: Any) -> str:
+    """Return what ended a run, of unknown errors only their kind: their texts may hold buyers' data."""
+    from tasks.watch.alarms import safe_error
+
+    data = getattr(state.data, "result", state.data)
+    if isinstance(data, BaseException):
+        return safe_error(data)
+    return state.message if state.is_cancelled() else str(state.name)
+
+
+apps = {"sync": new_command(sync)}

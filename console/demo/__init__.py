@@ -1,0 +1,1 @@
+"""The demo: a merchant with sample data and a channel."""

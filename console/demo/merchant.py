@@ -1,0 +1,231 @@
+"""What a merchant does on a day of the demo, from the first payment to a parcel that comes back."""
+
+from collections import Counter
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from console.cli.paper import write_pdf
+from models.catalog.lists import list_articles
+from models.catalog.records import ArticleKind
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.database.session import read_scope, session_scope
+from models.fulfilment.returns import Judged, announce_return, lines_of_return, receive_return
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.invoicing.return_credits import credit_return
+from models.order_desk.lists import OrderFilter, list_orders
+from models.order_desk.method_mapping import apply_mapping
+from models.orders.amounts import owed_for
+from models.orders.holds import HoldReason, open_holds
+from models.orders.order import Order, OrderState, PaymentState
+from models.orders.queries import find_order
+from models.papers.records import PaperKind
+from models.payments.payment import record_payment, record_refund
+from models.tenants.account import account_data, get_account
+from models.tenants.methods import list_services, map_service, save_shipping_method
+from models.tenants.records import PaymentKind, SellerData, ServiceKind
+from models.tenants.tenant import get_tenant
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.pick_lists import PickMode
+from models.warehouse.pick_sheets import read_sheet
+from models.warehouse.picking import close_list, create_list, list_waiting
+from models.warehouse.scanning import scan
+from models.warehouse.sellable import figures_of
+from models.warehouse.warehouses import main_warehouse
+
+SELLER = SellerData(
+    name="Sonnenhof Haus & Garten GmbH",
+    address=["Am Ölberg 3", "04109 Leipzig"],
+    vat_id="DE123456789",
+    footer=["IBAN DE02 1203 0000 0000 2020 51", "HRB 12345, Amtsgericht Leipzig"],
+)
+CARRIER = "DHL"
+MEANINGS = {
+    "TRANSFER": PaymentKind.prepayment,
+    "PAYPAL": PaymentKind.wallet,
+    "INVOICE": PaymentKind.invoice,
+    "CREDIT_CARD": PaymentKind.card,
+    "CASH_ON_DELIVERY": PaymentKind.cash_on_delivery,
+}
+"""Of the ways to pay that the channel names; all others are a marketplace's."""
+PAPERS = (PaperKind.packing_slip, PaperKind.label, PaperKind.invoice, PaperKind.credit_note)
+
+
+class Day(BaseModel):
+    """What the merchant did; orders by the channel's number."""
+
+    paid: list[str] = Field(default_factory=list)
+    picked_units: int = 0
+    shipped: dict[str, list[str]] = Field(default_factory=dict)
+    """Tracking numbers by order."""
+    counted: int = 0
+    """Articles whose stock was set."""
+    came_back: str = ""
+    """An order, all of which its buyer sent back."""
+
+
+class Figures(BaseModel):
+    """What there is after the cycles ran."""
+
+    orders: int
+    held: dict[str, int]
+    """Orders by the reason for which they wait; one may have several."""
+    unmatched_lines: int
+
+
+def open_house(session: Any, tenant_name: str) -> None:
+    """Say who issues invoices, and how goods leave."""
+    tenant = get_tenant(session, tenant_name)
+    tenant.seller = SELLER.model_dump()
+    session.add(tenant)
+    save_shipping_method(session, need_id(tenant.id), "Paket", {"carrier": CARRIER})
+
+
+def say_methods(account_name: str) -> None:
+    """Say what the ways to pay and to send mean that orders have named."""
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        account_id = need_id(account.id)
+        for service in list_services(session, account_id):
+            kind, code = service.kind, service.external_id
+            payment = MEANINGS.get(code, PaymentKind.marketplace)
+            meaning = payment.value if kind is ServiceKind.payment else "Paket"
+            map_service(session, account.tenant_id, account_id, kind, code, meaning)
+            apply_mapping(session, account, kind, code)
+
+
+def take_money(account_name: str, count: int) -> list[str]:
+    """Record what is still owed for some orders; return them."""
+    numbers = _list_payable(account_name)[:count]
+    for number in numbers:
+        with session_scope() as session:
+            account = get_account(session, account_name)
+            order = find_order(session, number, account.id)
+            record_payment(
+                session,
+                account_data(account),
+                order,
+                owed_for(order),
+                utc_now(),
+                method="Überweisung",
+                reference=number,
+            )
+    return numbers
+
+
+def send(account_name: str, count: int, day: Day) -> None:
+    """Pick released orders in one walk, scan by scan, and ship those that lie ready whole."""
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        waiting = [
+            order_id
+            for order_id in list_waiting(session, account.tenant_id, 10 * count)
+            # Only those with a process at the channel can be told of.
+            if session.get_one(Order, order_id).external_id.isdigit()
+        ]
+        if not waiting:
+            return
+        walk = create_list(session, account.tenant_id, PickMode.batch, waiting[:count])
+        list_id = need_id(walk.id)
+    with read_scope() as session:
+        stops = read_sheet(session, list_id).stops
+    for stop in stops:
+        with session_scope() as session:
+            scan(session, list_id, stop.gtin or stop.sku, stop.quantity)
+        day.picked_units += stop.quantity
+    with session_scope() as session:
+        ready = close_list(session, list_id).ready
+    for number in ready:
+        # The last digits tell the parcels of the demo apart.
+        tracking = f"00340434{int(number) % 10**12:012d}"
+        with session_scope() as session:
+            order = find_order(session, number, get_account(session, account_name).id)
+            record_shipment(session, order, CARRIER, [ParcelData(tracking_number=tracking)], utc_now())
+        day.shipped[number] = [tracking]
+
+
+def take_back(account_name: str, day: Day) -> None:
+    """Receive all of the first order that left from its buyer, credit it, and give the money back."""
+    number = next(iter(day.shipped), "")
+    if not number:
+        return
+    with session_scope() as session:
+        account = get_account(session, account_name)
+        order = find_order(session, number, account.id)
+        row = announce_return(session, order, {}, "Gefällt nicht")
+        units = {line.order_line_id: line.announced for line in lines_of_return(session, need_id(row.id))}
+        receive_return(session, row, {line_id: Judged(to_stock=count) for line_id, count in units.items()})
+        credit_return(session, row)
+        if (surplus := -owed_for(order)) > 0:
+            record_refund(session, account_data(account), order, surplus, utc_now(), reference=number)
+    day.came_back = number
+
+
+def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
+    """Draw the papers of what was shipped into one PDF of each kind; return their pages by file."""
+    from tasks.drawing import Drawing
+
+    with read_scope() as session:
+        account = get_account(session, account_name)
+        ids = [need_id(find_order(session, number, account.id).id) for number in day.shipped]
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = {}
+    for kind in PAPERS:
+        file = folder / f"{kind.value}s.pdf"
+        pages[file.name] = write_pdf(file, Drawing(kind).draw(ids))
+    return {name: count for name, count in pages.items() if count}
+
+
+def count_stock(account_name: str, count: int) -> int:
+    """Set the stock of some articles: most get more, every fifth has no more than is promised."""
+    with session_scope() as session:
+        tenant_id = get_account(session, account_name).tenant_id
+        articles = [
+            need_id(article.id)
+            for batch in list_articles(session, tenant_id, only_active=True)
+            for article in batch
+            if article.kind is ArticleKind.single
+        ]
+        figures = figures_of(session, articles)
+        chosen = [article_id for article_id in articles if article_id in figures][:count]
+        quantities = {
+            article_id: figures[article_id].on_hand + 7 if position % 5 else figures[article_id].allocated
+            for position, article_id in enumerate(chosen)
+        }
+        warehouse = main_warehouse(session, tenant_id)
+        return len(set_on_hand(session, need_id(warehouse.id), quantities, reference="demo"))
+
+
+def read_figures(account_name: str) -> Figures:
+    """Return what there is of an account now."""
+    with read_scope() as session:
+        account = get_account(session, account_name)
+        orders = list(chain.from_iterable(list_orders(session, OrderFilter(account_id=account.id))))
+        holds = open_holds(session, [need_id(order.id) for order in orders])
+        reasons = Counter(str(reason) for each in holds.values() for reason in {hold.reason for hold in each})
+    unmatched = sum(hold.reason is HoldReason.line_unmatched for each in holds.values() for hold in each)
+    held = dict(sorted(reasons.items()))
+    return Figures(orders=len(orders), held=held, unmatched_lines=unmatched)
+
+
+def _list_payable(account_name: str) -> list[str]:
+    """Return orders that were not fully paid, oldest first; unpaid and partly paid ones in turn."""
+    orders = _list_open(account_name)
+    by_state = [
+        [order for order in orders if order.payment_state is state]
+        for state in (PaymentState.open, PaymentState.partly_paid)
+    ]
+    longest = max(len(each) for each in by_state)
+    return [each[at].external_id for at in range(longest) for each in by_state if at < len(each)]
+
+
+def _list_open(account_name: str) -> list[Order]:
+    """Return open orders that have a process at the channel, oldest first: only those can be told of."""
+    with read_scope() as session:
+        account = get_account(session, account_name)
+        wanted = OrderFilter(account_id=account.id, states=(OrderState.open,))
+        orders = [order for batch in list_orders(session, wanted) for order in batch]
+    return [order for order in reversed(orders) if order.external_id.isdigit()]

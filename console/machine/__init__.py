@@ -1,0 +1,1 @@
+"""Everything that runs on this machine: processes, Prefect's surroundings."""

@@ -1,0 +1,148 @@
+"""Prefect's surroundings: where it keeps its data and which server a process talks to.
+
+Imports nothing of Prefect, which reads its environment once, when it is first imported.
+"""
+
+import http.client
+import json
+import os
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import certifi
+
+from models.settings import PREFIX, get_settings, project_folder
+
+STATE_FILE = "up.json"
+HEALTH_SECONDS = 2.0
+DATABASE = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
+"""How settings begin that say where Prefect's server keeps its data."""
+ONE_CONNECTION = "one-connection"
+"""The plugin of `deployments.sqlite_pool`; SQLAlchemy finds it by this name."""
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Prefect gives a server of its own 20 seconds to start, which a busy machine exceeds.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # Runs are planned ten minutes ahead, of a few deployments at once: an hour of five hundred schedules is
+    # thousands of rows in one transaction, and on SQLite nobody else writes meanwhile.
+    "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_DEPLOYMENT_BATCH_SIZE": "20",
+    # Without `flow_runs` old runs stay for ever.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    # The automation of `deployments.silent_runs` counts on a sign of life every half minute.
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+}
+
+
+def use_prefect() -> str:
+    """Prepare this process's environment for Prefect; return the server's API address.
+
+    Empty means that Prefect starts a server of its own inside this process. What the user has set stays.
+    Called before anything imports Prefect; repeating it is harmless.
+    Raises: SettingsError.
+    """
+    settings = get_settings()
+    for name, value in _read_env_file().items():
+        os.environ.setdefault(name, value)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect")))
+    # Prefect makes the folder itself, but not those above it, and then goes on without one.
+    home.mkdir(parents=True, exist_ok=True)
+    if not any(name.startswith(DATABASE) for name in os.environ):
+        os.environ[f"{DATABASE[0]}CONNECTION_URL"] = (
+            f"sqlite+aiosqlite:///{home / 'prefect.db'}?plugin={ONE_CONNECTION}"
+        )
+    url = os.environ.get("PREFECT_API_URL") or find_server(settings.data_dir)
+    if urlsplit(url).scheme != "https":
+        os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(write_one_authority(home)))
+    if url:
+        os.environ["PREFECT_API_URL"] = url
+    else:
+        os.environ.pop("PREFECT_API_URL", None)
+        os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_ENABLED", "true")
+    return url
+
+
+def write_one_authority(folder: Path) -> Path:
+    """Return a file with one authority's certificate, to be trusted where nobody is asked for any.
+
+    Each client of Prefect loads those that it trusts, also to speak plain HTTP; the usual 140 take 20 ms.
+    """
+    file = folder / "authority.pem"
+    if not file.exists():
+        everyone = Path(certifi.where()).read_text("ascii")
+        end = "-----END CERTIFICATE-----\n"
+        draft = folder / f"authority.{os.getpid()}.new"
+        draft.write_text(everyone[everyone.index("-----BEGIN") : everyone.index(end) + len(end)], "ascii")
+        draft.replace(file)
+    return file
+
+
+def env_file() -> Path:
+    """Return the file that settings are read from beside the environment; it may be missing."""
+    return Path(os.environ.get(f"{PREFIX}ENV_FILE") or project_folder() / ".env").resolve()
+
+
+def find_server(data_dir: Path) -> str:
+    """Return the API address of the server that `warenfluss up` runs for a folder, empty if none answers."""
+    state = read_state(data_dir)
+    url = str(state.get("api_url", ""))
+    return url if url and is_healthy(url) else ""
+
+
+def read_state(data_dir: Path) -> dict[str, object]:
+    """Return what a running `warenfluss up` noted of itself, empty if none did."""
+    try:
+        state = json.loads((data_dir / STATE_FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def write_state(data_dir: Path, state: dict[str, object]) -> None:
+    """Note where this `warenfluss up` can be reached; readers see the old note or the new one, no half."""
+    draft = data_dir / f"{STATE_FILE}.new"
+    draft.write_text(json.dumps(state), "utf-8")
+    draft.replace(data_dir / STATE_FILE)
+
+
+def clear_state(data_dir: Path) -> None:
+    """Take the note away."""
+    (data_dir / STATE_FILE).unlink(missing_ok=True)
+
+
+def is_healthy(api_url: str, timeout_seconds: float = HEALTH_SECONDS) -> bool:
+    """Return whether a Prefect server answers at this API address."""
+    parts = urlsplit(api_url)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    # Not by httpx: a proxy in the environment must not come between this machine and itself.
+    connection = connect(parts.hostname or "", parts.port, timeout=timeout_seconds)
+    try:
+        connection.request("GET", f"{parts.path.rstrip('/')}/health")
+        return connection.getresponse().status == HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _read_env_file() -> dict[str, str]:
+    """Return Prefect's variables in the settings file.
+
+    Prefect reads `.env` of the working directory only, and runs of cycles have one of their own.
+    """
+    try:
+        lines = env_file().read_text("utf-8").splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for line in lines:
+        name, sign, value = line.strip().removeprefix("export ").partition("=")
+        if sign and name.strip().startswith("PREFECT_"):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found

@@ -1,0 +1,430 @@
+"""`warenfluss up`: everything that one machine needs, started, watched and stopped together."""
+
+import errno
+import fcntl
+import logging
+import os
+import platform
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from console.cli.start import RUNS_AT_ONCE
+from console.machine.prefect_env import (
+    clear_state,
+    env_file,
+    is_healthy,
+    read_state,
+    use_prefect,
+    write_state,
+)
+from console.machine.processes import Child, adopt_orphans, end_orphans, kill, list_descendants, reap
+from models.database.schema import upgrade
+from models.database.session import read_scope, session_scope
+from models.errors import RuleError, SettingsError
+from models.mails.outbox import explain_silence
+from models.settings import PREFIX, Settings, get_settings
+from models.sync.schedules import restart_rhythms
+from models.tenants.account import list_accounts
+from models.tenants.records import Mode
+
+logger = logging.getLogger(__name__)
+
+LOCK_FILE = "up.lock"
+PREFECT = (sys.executable, "-m", "prefect")
+STARTING_SECONDS = 120
+TICK_SECONDS = 0.5
+CHORES_SECONDS = 15
+RHYTHMS_SECONDS = 60
+PRUNING_SECONDS = 600
+ALL_DEPLOYMENTS_SECONDS = 300
+"""How often deployments are compared in full; new accounts and changed modes are seen with each round."""
+RESTS = 30
+"""For how many times as long as it took a chore for all accounts is left alone."""
+STOPPING_SECONDS = 15
+ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+
+
+class UpError(Exception):
+    """Why it cannot start, in one sentence that says what to do."""
+
+
+class StoppedError(Exception):
+    """Somebody asked for the end."""
+
+
+@dataclass
+class Chore:
+    """Something to do again and again, whose failure holds up nothing else."""
+
+    name: str
+    action: Callable[[], object]
+    every_seconds: float
+    rests: int = 0
+    """For how many times as long as it took it is left alone at least."""
+    due_at: float = 0.0
+    trouble: str = ""
+
+    def do_if_due(self) -> None:
+        """Do it, and tell of a failure once, until it works again; never raises."""
+        began = time.monotonic()
+        if began < self.due_at:
+            return
+        try:
+            self.action()
+            trouble = ""
+        except RuleError as error:
+            trouble = str(error)
+        except Exception as error:
+            # The text of an unknown error may quote what no log may hold.
+            trouble = type(error).__name__
+        if trouble and trouble != self.trouble:
+            logger.warning("%s: %s; trying again.", self.name, trouble)
+        elif self.trouble and not trouble:
+            logger.info("%s: works again.", self.name)
+        self.trouble = trouble
+        ended = time.monotonic()
+        pause = max(self.every_seconds, self.rests * (ended - began))
+        self.due_at = ended + (CHORES_SECONDS if trouble else pause)
+
+
+class Up:
+    """The parts of a running installation: Prefect's server, a worker, and the chores."""
+
+    def __init__(self, *, runs_at_once: int = RUNS_AT_ONCE, query_seconds: int = 5) -> None:
+        """Prepare; `running` starts it. `query_seconds` is how often the worker asks for runs."""
+        self._runs_at_once = runs_at_once
+        self._query_seconds = query_seconds
+        self._settings: Settings = get_settings()
+        self._has_own_server = False
+        self._was_left_alone = False
+        self._next_reap = 0.0
+        self._api_url = ""
+        self._server: Child | None = None
+        self._worker: Child | None = None
+        self._stopping = threading.Event()
+        self._hurry = threading.Event()
+        self._chores: threading.Thread | None = None
+        self.deploying = threading.Lock()
+        """Held while deployments are brought up to date."""
+        self._deployed: tuple[float, list[tuple[str, Mode]]] = (0.0, [])
+
+    @property
+    def ui_url(self) -> str:
+        """Where people find Prefect's pages."""
+        return str(self._settings.public_url).rstrip("/")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start everything, and stop it in order on leaving.
+
+        From here on SIGINT and SIGTERM make `wait` raise. Raises: UpError, SettingsError, StoppedError.
+        """
+        with taken(self._settings.data_dir), self._signals():
+            adopt_orphans()
+            try:
+                self._start()
+                yield
+            finally:
+                self._stop()
+
+    def wait(self, seconds: float = TICK_SECONDS) -> None:
+        """Let so many seconds pass and start again what died. Raises: StoppedError."""
+        end = time.monotonic() + seconds
+        while True:
+            if self._stopping.wait(max(0.0, min(TICK_SECONDS, end - time.monotonic()))):
+                raise StoppedError
+            for child in self._children():
+                child.restart_if_dead()
+            if time.monotonic() > self._next_reap:
+                reap(child.pid for child in self._children())
+                self._next_reap = time.monotonic() + RHYTHMS_SECONDS
+            if time.monotonic() >= end:
+                return
+
+    def _start(self) -> None:
+        self._prepare_environment()
+        if self._has_own_server:
+            self._need_free_port()
+        upgrade()
+        with session_scope() as session:
+            restart_rhythms(session)
+        if self._has_own_server:
+            self._start_server()
+        self._prepare_prefect()
+        self._start_worker()
+        self._chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
+        self._chores.start()
+
+    def _prepare_environment(self) -> None:
+        settings = self._settings
+        os.environ[f"{PREFIX}DATA_DIR"] = str(settings.data_dir)
+        # Runs have working directories of their own, where the file would not be found.
+        os.environ[f"{PREFIX}ENV_FILE"] = str(env_file())
+        host = "127.0.0.1" if settings.prefect_host in ANYWHERE else settings.prefect_host
+        address = f"http://{f'[{host}]' if ':' in host else host}:{settings.prefect_port}"
+        if "public_url" not in settings.model_fields_set:
+            # Links in mails follow the port.
+            os.environ[f"{PREFIX}PUBLIC_URL"] = address
+            get_settings.cache_clear()
+            self._settings = get_settings()
+        os.environ.setdefault("PREFECT_UI_URL", self.ui_url)
+        self._was_left_alone = bool(read_state(settings.data_dir))
+        clear_state(settings.data_dir)
+        self._api_url = use_prefect()
+        self._has_own_server = not self._api_url
+        if self._has_own_server:
+            self._api_url = os.environ["PREFECT_API_URL"] = f"{address}/api"
+        if "prefect" in sys.modules:
+            from prefect.context import refresh_global_settings_context
+
+            refresh_global_settings_context()
+
+    def _need_free_port(self) -> None:
+        """Make sure that the server can listen. Raises: UpError."""
+        settings = self._settings
+        family = socket.AF_INET6 if ":" in settings.prefect_host else socket.AF_INET
+        # The server of an `up` that was killed needs a moment to end, too.
+        end = time.monotonic() + (STOPPING_SECONDS if self._was_left_alone else 0)
+        while True:
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((settings.prefect_host, settings.prefect_port))
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE:
+                        raise UpError(
+                            f"This machine cannot listen on {settings.prefect_host!r} port "
+                            f"{settings.prefect_port}: set {PREFIX}PREFECT_HOST to one of its addresses, or "
+                            f"{PREFIX}PREFECT_PORT to a port above 1023."
+                        ) from None
+                    if time.monotonic() > end:
+                        raise UpError(
+                            f"Port {settings.prefect_port} is taken by another program: "
+                            f"set {PREFIX}PREFECT_PORT to a free one."
+                        ) from None
+                else:
+                    return
+            self._pause()
+
+    def _start_server(self) -> None:
+        settings = self._settings
+        env = {
+            **os.environ,
+            "PREFECT_SERVER_API_HOST": settings.prefect_host,
+            "PREFECT_SERVER_API_PORT": str(settings.prefect_port),
+            # The pages ask this address, from wherever they were opened.
+            "PREFECT_SERVER_UI_API_URL": f"{self.ui_url}/api",
+            # Each look at a schedule checks its time zone by a list of all, which takes 7 ms to gather from
+            # the files of the system and 2 from the package `tzdata`.
+            "PYTHONTZPATH": "",
+        }
+        self._server = Child("Prefect's server", [*PREFECT, "server", "start"], env, self._log("server"))
+        self._server.start()
+        # Takes two seconds, in which the server starts as well.
+        import deployments.accounts  # noqa: F401
+
+        end = time.monotonic() + STARTING_SECONDS
+        while not is_healthy(self._api_url):
+            if self._server.pid is None or time.monotonic() > end:
+                raise UpError(f"Prefect's server did not start; its log says why: {self._server.log}")
+            self._pause()
+
+    def _prepare_prefect(self) -> None:
+        from prefect.client.orchestration import get_client
+
+        from deployments.accounts import deploy_accounts
+        from deployments.ended_runs import tidy
+        from deployments.silent_runs import ensure_automation
+        from deployments.work_pool import ensure_pool
+
+        end = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                with get_client(sync_client=True) as client:
+                    ensure_pool(client)
+                    ensure_automation(client)
+                deploy_accounts()
+                tidy()
+            except RuleError as error:
+                raise UpError(str(error)) from None
+            except Exception as error:
+                if time.monotonic() > end:
+                    raise UpError(
+                        f"Prefect's server at {self._api_url} does not answer as it should "
+                        f"({type(error).__name__}): check PREFECT_API_URL."
+                    ) from error
+                logger.warning("Prefect's server: %s; trying again.", type(error).__name__)
+                self._pause(5)
+            else:
+                return
+
+    def _start_worker(self) -> None:
+        command = [sys.executable, "-m", "console", "worker"]
+        command += ["--name", f"warenfluss at {platform.node()}", "--limit", str(self._runs_at_once)]
+        env = {**os.environ, "PREFECT_WORKER_QUERY_SECONDS": str(self._query_seconds)}
+        self._worker = Child("The worker", command, env, self._log("worker"))
+        self._worker.start()
+        state: dict[str, object] = {"pid": os.getpid(), "ui_url": self.ui_url}
+        if self._has_own_server:
+            state["api_url"] = self._api_url
+        write_state(self._settings.data_dir, state)
+
+    def _do_chores(self) -> None:
+        from deployments.accounts import expect_rhythms, read_rhythms
+        from deployments.ended_runs import tidy
+        from tasks.run.artifacts import publish_overview
+        from tasks.upkeep import prune
+        from tasks.watch.alarms import watch
+
+        # First what needs no Prefect: a mail must go out also while Prefect is gone.
+        chores = [
+            Chore("Status mails", watch, CHORES_SECONDS),
+            Chore("Expected cycles", expect_rhythms, CHORES_SECONDS),
+            Chore("Deployments", self._deploy, CHORES_SECONDS),
+            # With many accounts a look at all of them takes seconds, half of them the server's.
+            Chore("Overview", publish_overview, RHYTHMS_SECONDS, rests=RESTS),
+            Chore("Schedules", read_rhythms, RHYTHMS_SECONDS, rests=RESTS),
+            Chore("Ended runs", tidy, CHORES_SECONDS),
+            Chore("Logs", self._trim_logs, RHYTHMS_SECONDS),
+            Chore("Old records", prune, PRUNING_SECONDS),
+        ]
+        while not self._stopping.is_set():
+            for chore in chores:
+                if not self._stopping.is_set():
+                    chore.do_if_due()
+            self._stopping.wait(TICK_SECONDS)
+
+    def _deploy(self) -> None:
+        """Deploy what is new. What is known already is compared now and then only: it costs many requests."""
+        from deployments.accounts import deploy_accounts
+
+        with self.deploying:
+            with read_scope() as session:
+                accounts = [(account.name, account.mode) for account in list_accounts(session)]
+            at, known = self._deployed
+            if accounts != known or time.monotonic() - at > ALL_DEPLOYMENTS_SECONDS:
+                deploy_accounts()
+                self._deployed = (time.monotonic(), accounts)
+
+    def _trim_logs(self) -> None:
+        for child in self._children():
+            child.trim_log()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        runs = self._drain()
+        if self._worker is not None:
+            self._worker.stop(STOPPING_SECONDS)
+            self._worker = None
+        if self._chores is not None:
+            self._chores.join(STOPPING_SECONDS)
+        if runs:
+            self._release(runs)
+        if self._server is not None:
+            self._server.stop(STOPPING_SECONDS)
+            self._server = None
+        end_orphans([])
+        clear_state(self._settings.data_dir)
+
+    def _drain(self) -> list[int]:
+        """Let the worker end its runs and then itself; return the processes that it had."""
+        from deployments.worker import DRAIN_SECONDS, ENDING_SECONDS
+
+        pid = self._worker.pid if self._worker is not None else None
+        if self._worker is None or pid is None:
+            return []
+        processes = list_descendants(pid)
+        kill(pid, signal.SIGTERM)
+        # The worker itself is one of them.
+        if len(processes) > 1:
+            logger.info("Waiting at most %d s for runs to end.", DRAIN_SECONDS)
+        end = time.monotonic() + DRAIN_SECONDS + ENDING_SECONDS
+        while self._worker.pid is not None and time.monotonic() < end and not self._hurry.wait(TICK_SECONDS):
+            pass
+        return processes
+
+    def _release(self, runs: list[int]) -> None:
+        """Tell Prefect which runs were cut off, so that their cycles can start again at once."""
+        from deployments.ended_runs import tidy
+
+        try:
+            count = tidy(ended_pids=runs)
+        except Exception as error:
+            logger.warning("Runs that were cut off could not be noted in Prefect (%s).", type(error).__name__)
+        else:
+            if count:
+                logger.info("%d runs were cut off; they are repeated with the next of their cycle.", count)
+
+    def _children(self) -> list[Child]:
+        return [child for child in (self._server, self._worker) if child is not None]
+
+    def _log(self, name: str) -> Path:
+        return self._settings.data_dir / "logs" / f"{name}.log"
+
+    def _pause(self, seconds: float = TICK_SECONDS) -> None:
+        if self._stopping.wait(seconds):
+            raise StoppedError
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Note the first signal as the wish to stop, and another as the wish to do so without waiting."""
+
+        def note(_number: int, _frame: FrameType | None) -> None:
+            if self._stopping.is_set():
+                self._hurry.set()
+            self._stopping.set()
+
+        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def taken(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for this process. Raises: UpError, if another `up` has it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            state = read_state(data_dir)
+            where = f" (process {state['pid']}, {state['ui_url']})" if state else ""
+            raise UpError(f"Warenfluss is already up for {data_dir}{where}: stop that one first.") from None
+        yield
+
+
+def begin_log() -> None:
+    """Let this process's log lines go to standard error, with their time."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    for name in ("httpx", "httpcore", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def run_up() -> int:
+    """Run the installation until SIGINT or SIGTERM; return 0, or 1 if it could not start."""
+    begin_log()
+    try:
+        up = Up()
+        with up.running():
+            print(f"Warenfluss is up; Prefect's pages are at {up.ui_url}. Ctrl-C stops it.", flush=True)
+            if silence := explain_silence(get_settings()):
+                print(silence, flush=True)
+            while True:
+                up.wait()
+    except StoppedError:
+        print("Warenfluss has stopped.", flush=True)
+        return 0
+    except (UpError, SettingsError) as error:
+        print(error, file=sys.stderr, flush=True)
+        return 1

@@ -1,0 +1,150 @@
+"""The mail that tells operators of a cycle that fails, goes on failing, or works again."""
+
+from documents.text import get_translations, local_time, mark, render
+from models.mails.records import MailContent
+from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
+
+TITLES = {
+    Cycle.article_import: mark("article import"),
+    Cycle.stock_export: mark("stock export"),
+    Cycle.order_import: mark("order import"),
+    Cycle.payment_sync: mark("payment sync"),
+    Cycle.shipping_sync: mark("shipping sync"),
+    Cycle.replay: mark("replay"),
+    Cycle.reconcile: mark("reconciliation"),
+    Cycle.invoicing: mark("invoicing"),
+    Cycle.buyer_mail: mark("mails to buyers"),
+    Cycle.order_release: mark("order release"),
+    Cycle.payment_due: mark("payment reminders"),
+}
+
+MEANINGS = {
+    Cycle.article_import: mark(
+        "New and changed articles do not arrive. Orders for articles that are unknown here will be held."
+    ),
+    Cycle.stock_export: mark("The channel does not learn of stock changes and may sell what is not there."),
+    Cycle.order_import: mark("New orders do not arrive. Buyers wait, and their goods are not reserved."),
+    Cycle.payment_sync: mark(
+        "Payments are not passed on. Paid orders may look unpaid and wait longer than they must."
+    ),
+    Cycle.shipping_sync: mark(
+        "The channel does not learn what was shipped. Buyers get no tracking number, "
+        "and the channel may count the orders as late."
+    ),
+    Cycle.replay: mark(
+        "Somebody wanted orders to be run again, and not all of them were. What was done before stays done; "
+        "starting it again repeats none of it."
+    ),
+    Cycle.reconcile: mark(
+        "Nobody compares the channel with this database. What was lost or changed unseen stays so."
+    ),
+    Cycle.invoicing: mark(
+        "What was shipped is not invoiced. Buyers wait for their invoices, and bookkeeping for its figures."
+    ),
+    Cycle.buyer_mail: mark(
+        "Buyers are not mailed: they wait for confirmations, for where to pay, and for tracking numbers."
+    ),
+    Cycle.order_release: mark("Orders that are paid and in stock do not go to the warehouse. Buyers wait."),
+    Cycle.payment_due: mark(
+        "Buyers who have not paid are not reminded, and their orders keep goods that others would pay for."
+    ),
+}
+TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")
+
+CHECK_LOGIN = mark(
+    "Check the credentials and permissions of the account. The command below tries the login "
+    "and names what is wrong. Later runs will fail in the same way until it is corrected."
+)
+WAIT = mark(
+    "The channel cannot be reached or is overloaded. Nothing needs to be done at first: the next runs "
+    "try again and catch up. If it lasts, ask the channel's support."
+)
+LOOK_UP = mark(
+    "A change was sent and no answer came. Nothing is sent twice: the next run first looks up what "
+    "arrived. If this happens again, look at the run."
+)
+READ_MESSAGE = mark("The message above says what is missing. Correct it and start the cycle again.")
+REPORT_BUG = mark(
+    "This looks like a fault in Warenfluss or a changed interface of the channel. "
+    "Send the link to the run to whoever looks after Warenfluss."
+)
+LOOK_AT_MACHINE = mark(
+    "The process ended in the middle of its work. See whether the machine is up and whether memory or disk "
+    "ran out. Nothing is lost: the next run goes on where this one stopped."
+)
+LOOK_AT_SCHEDULE = mark(
+    "See whether Warenfluss and its workers are running and whether the schedule is switched on."
+)
+
+ADVICE_FOR_KIND = {
+    AlarmKind.crashed: LOOK_AT_MACHINE,
+    AlarmKind.vanished: LOOK_AT_MACHINE,
+    AlarmKind.overdue: LOOK_AT_SCHEDULE,
+}
+ADVICE_FOR_ERROR = {
+    "AccountError": CHECK_LOGIN,
+    "TransientError": WAIT,
+    "UncertainError": LOOK_UP,
+    "RuleError": READ_MESSAGE,
+    "NotFoundError": READ_MESSAGE,
+    "SettingsError": READ_MESSAGE,
+}
+
+SUBJECTS = {
+    NoticeKind.failure: {
+        AlarmKind.failed: mark("{account}: {cycle} failed"),
+        AlarmKind.crashed: mark("{account}: {cycle} crashed"),
+        AlarmKind.vanished: mark("{account}: {cycle} vanished"),
+        AlarmKind.overdue: mark("{account}: {cycle} is overdue"),
+    },
+    NoticeKind.reminder: dict.fromkeys(AlarmKind, mark("{account}: {cycle} still fails")),
+    NoticeKind.recovery: dict.fromkeys(AlarmKind, mark("{account}: {cycle} works again")),
+}
+
+LEADS = {
+    AlarmKind.failed: mark("A run failed."),
+    AlarmKind.crashed: mark("A run crashed: its process ended before its work was done."),
+    AlarmKind.vanished: mark("A run vanished: its process has given no sign of life."),
+    AlarmKind.overdue: mark("No run has succeeded for much longer than planned."),
+}
+
+
+def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> MailContent:
+    """Return the mail; `public_url` is the address at which people reach the Prefect UI."""
+    translate = get_translations(language).gettext
+    title = translate(TITLES[notice.cycle])
+    subject = translate(SUBJECTS[notice.notice][notice.kind]).format(account=notice.account, cycle=title)
+    advice = _advice(notice)
+    values = {
+        "notice": notice,
+        "subject": subject,
+        "cycle": title,
+        "lead": translate(LEADS[notice.kind]),
+        "meaning": translate(TEST_MEANING if notice.test else MEANINGS[notice.cycle]),
+        "advice": translate(advice),
+        "command": f"warenfluss account check {notice.account}" if advice == CHECK_LOGIN else "",
+        "since": local_time(notice.since, language),
+        "last_success": local_time(notice.last_success_at, language) if notice.last_success_at else "",
+        "ended": local_time(notice.ended_at, language) if notice.ended_at else "",
+        "link": run_link(public_url, notice.flow_run_id),
+    }
+    return MailContent(
+        subject=f"[Warenfluss] {subject}",
+        text=render("mail_alarm.txt", language, **values),
+        html=render("mail_alarm.html", language, **values),
+    )
+
+
+def run_link(public_url: str, flow_run_id: str) -> str:
+    """Return where the Prefect UI shows a run, or all runs if there is none to name.
+
+    Source: `prefect.utilities.urls` and the routes of the UI in Prefect 3.8.8.
+    """
+    base = public_url.rstrip("/")
+    return f"{base}/runs/flow-run/{flow_run_id}" if flow_run_id else f"{base}/runs"
+
+
+def _advice(notice: AlarmNotice) -> str:
+    if notice.kind in ADVICE_FOR_KIND:
+        return ADVICE_FOR_KIND[notice.kind]
+    return ADVICE_FOR_ERROR.get(notice.error.partition(":")[0], REPORT_BUG)

@@ -1,0 +1,209 @@
+"""The mails to buyers: one shape for all events, whose words differ and whose parts come and go."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from documents.papers.giro_code import draw_giro_code, giro_text
+from documents.payment_names import payment_name
+from documents.text import country_name, get_translations, local_day, mark, money, render
+from models.mails.records import MailContent, MailPart, logo_id
+from models.papers.records import BuyerLetter, Place
+from models.tenants.records import BuyerEvent
+
+SUBJECTS = {
+    BuyerEvent.order_received: mark("Your order {number}"),
+    BuyerEvent.payment_request: mark("Payment of your order {number}"),
+    BuyerEvent.payment_reminder: mark("Reminder: payment of your order {number}"),
+    BuyerEvent.payment_received: mark("Payment received for your order {number}"),
+    BuyerEvent.shipped: mark("Your order {number} is on its way"),
+    BuyerEvent.ready_to_collect: mark("Your order {number} is ready to be collected"),
+    BuyerEvent.cancelled: mark("Your order {number} was cancelled"),
+    BuyerEvent.refund: mark("Refund for your order {number}"),
+    BuyerEvent.return_received: mark("Your return for order {number} has arrived"),
+}
+PART_SUBJECTS = {
+    BuyerEvent.shipped: mark("A part of your order {number} is on its way"),
+    BuyerEvent.cancelled: mark("A part of your order {number} was cancelled"),
+}
+LEADS = {
+    BuyerEvent.order_received: mark("Thank you for your order of {day}. It has arrived here:"),
+    BuyerEvent.payment_request: mark(
+        "Thank you for your order of {day}. Please pay {owed} by {due}; your goods are kept for you until "
+        "then."
+    ),
+    BuyerEvent.payment_reminder: mark(
+        "For your order of {day}, {owed} have not arrived here yet. Please pay by {due}. If your payment has "
+        "crossed with this mail, there is nothing more to do."
+    ),
+    BuyerEvent.payment_received: mark(
+        "Thank you: your payment of {amount} for your order of {day} has arrived."
+    ),
+    BuyerEvent.shipped: mark("Your order of {day} has left our house."),
+    BuyerEvent.ready_to_collect: mark(
+        "Your order of {day} is ready. Please bring the number of the order, and an identity card."
+    ),
+    BuyerEvent.cancelled: mark("Your order of {day} was cancelled. It is not sent any more."),
+    BuyerEvent.refund: mark("For your order of {day} we have given {amount} back to you."),
+    BuyerEvent.return_received: mark("What you sent back of your order of {day} has arrived here."),
+}
+PART_LEADS = {
+    BuyerEvent.shipped: mark(
+        "A part of your order of {day} has left our house. The rest comes in a parcel of its own."
+    ),
+    BuyerEvent.cancelled: mark(
+        "A part of your order of {day} was cancelled. The rest stays as you ordered it."
+    ),
+}
+NOTES = {
+    BuyerEvent.cancelled: mark("What you have paid for it is given back to you."),
+    BuyerEvent.refund: mark("It goes the way by which you paid; that can take some days."),
+    BuyerEvent.return_received: mark(
+        "We look at it and let you know as soon as your money is on its way back."
+    ),
+}
+LINES = {
+    BuyerEvent.order_received: mark("What you ordered"),
+    BuyerEvent.payment_request: mark("What you ordered"),
+    BuyerEvent.payment_reminder: mark("What you ordered"),
+    BuyerEvent.shipped: mark("What is in the shipment"),
+    BuyerEvent.ready_to_collect: mark("What is ready for you"),
+    BuyerEvent.cancelled: mark("What was cancelled"),
+    BuyerEvent.return_received: mark("What has arrived"),
+}
+CODE_ID = "girocode"
+EURO = "EUR"
+
+
+def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> MailContent:
+    """Return a mail as text and HTML, with papers attached; a GiroCode is a picture in it."""
+    language, event = letter.language, letter.event
+    translate = get_translations(language).gettext
+
+    def cash(amount: Decimal) -> str:
+        return money(amount, letter.currency, language)
+
+    words = {
+        "number": letter.order_number,
+        "day": local_day(letter.ordered_on, language),
+        "owed": cash(letter.owed),
+        "amount": cash(letter.amount),
+        "due": local_day(letter.ask.due_on, language) if letter.ask else "",
+    }
+
+    def say(texts: dict[BuyerEvent, str], parts: dict[BuyerEvent, str]) -> str:
+        text = parts[event] if letter.is_part and event in parts else texts.get(event, "")
+        return translate(text).format(**words) if text else ""
+
+    subject = say(SUBJECTS, PART_SUBJECTS)
+    code = _giro_code(letter)
+    values = {
+        "letter": letter,
+        "payment": payment_name(letter.payment_method, language),
+        "subject": subject,
+        "greeting": translate(mark("Hello {name},")).format(name=letter.buyer)
+        if letter.buyer
+        else translate(mark("Hello,")),
+        "lead": say(LEADS, PART_LEADS),
+        # Of an order that was not paid there is nothing to give back.
+        "note": "" if event is BuyerEvent.cancelled and letter.paid <= 0 else say(NOTES, {}),
+        "lines_title": say(LINES, {}),
+        "sums": _sums(letter, cash, translate),
+        "addresses": _addresses(letter, translate),
+        "ask": _ask(letter, cash, words["due"], translate),
+        "cash": cash,
+        "code_id": CODE_ID if code else "",
+        "logo_id": logo_id(letter.seller.logo) if letter.seller.logo else "",
+        "attached": bool(papers),
+        "ink": _ink_on(letter.options.colour),
+        "sender": [letter.seller.name, *letter.seller.address],
+        "answers": bool(letter.options.reply_to or letter.options.sender_address),
+    }
+    return MailContent(
+        subject=subject,
+        text=render("mail_buyer.txt", language, **values),
+        html=render("mail_buyer.html", language, **values),
+        parts=(*code, *papers),
+    )
+
+
+def name_receipt(letter: BuyerLetter) -> str:
+    """Return the file name of a receipt."""
+    title = get_translations(letter.language).gettext("Receipt")
+    number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in letter.order_number)
+    return f"{title}-{number}.pdf"
+
+
+def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
+    """Return the code of a payment in euro to a bank account; none for what no code can say."""
+    ask = letter.ask
+    if ask is None or ask.bank is None or letter.currency != EURO:
+        return ()
+    try:
+        text = giro_text(
+            holder=ask.bank.holder,
+            iban=ask.bank.iban,
+            bic=ask.bank.bic,
+            amount=ask.amount,
+            purpose=ask.purpose,
+        )
+        picture = draw_giro_code(text)
+    except ValueError:
+        # The same data stand beside it as text.
+        return ()
+    return (MailPart(name="girocode.png", media_type="image/png", content=picture, content_id=CODE_ID),)
+
+
+def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
+    """Return name, amount and weight of each sum."""
+    if letter.total is None:
+        if letter.event is not BuyerEvent.payment_received:
+            return []
+        sums = [(translate(mark("Received in all")), cash(letter.paid), True)]
+        if letter.owed > 0:
+            sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
+        return sums
+    fees = mark("Discount") if letter.fee_amount < 0 else mark("Fees")
+    extras = [(mark("Shipping"), letter.shipping_amount), (fees, letter.fee_amount)]
+    sums = [(translate(name), cash(amount), False) for name, amount in extras if amount]
+    sums.append((translate(mark("Total")), cash(letter.total), True))
+    if letter.credited:
+        sums.append((translate(mark("Deducted")), cash(-letter.credited), False))
+    if letter.paid:
+        sums.append((translate(mark("Paid")), cash(letter.paid), False))
+    if letter.ask is not None and (letter.paid or letter.credited):
+        sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
+    return sums
+
+
+def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
+    """Return the data of a bank transfer as names and values, none if there is no account."""
+    if letter.ask is None or letter.ask.bank is None:
+        return []
+    bank = letter.ask.bank
+    rows = [
+        (mark("Amount"), cash(letter.ask.amount)),
+        (mark("Purpose"), letter.ask.purpose),
+        (mark("Account holder"), bank.holder),
+        (mark("IBAN"), " ".join(bank.iban[start : start + 4] for start in range(0, len(bank.iban), 4))),
+        (mark("BIC"), bank.bic),
+        (mark("Payable by"), due),
+    ]
+    return [(translate(name), value) for name, value in rows if value]
+
+
+def _addresses(letter: BuyerLetter, translate: Any) -> list[tuple[str, list[str]]]:
+    """Return title and lines of each address; two that are the same are one."""
+    named = [(mark("Billing address"), letter.billing), (mark("Shipping address"), letter.shipping)]
+    given = [(translate(title), _address(address, letter.language)) for title, address in named if address]
+    return given[:1] if len(given) == 2 and given[0][1] == given[1][1] else given
+
+
+def _address(address: Place, language: str) -> list[str]:
+    return [*address.lines, *filter(None, [country_name(address.country, language)])]
+
+
+def _ink_on(colour: str) -> str:
+    """Return white or nearly black, whichever is the easier to read on a colour."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#ffffff" if 299 * red + 587 * green + 114 * blue < 160_000 else "#1f2933"

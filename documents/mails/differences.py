@@ -1,0 +1,41 @@
+"""The mail that tells operators of new differences between a channel and this database."""
+
+from documents.mails.alarm import run_link
+from documents.text import get_translations, mark, render
+from models.mails.records import MailContent
+from models.reconciliation.records import DifferenceKind, DifferenceNotice
+
+TITLES = {
+    DifferenceKind.order_not_here: mark("the order is missing here"),
+    DifferenceKind.order_not_there: mark("the channel does not know the order"),
+    DifferenceKind.order_differs: mark("the order differs"),
+    DifferenceKind.payment: mark("the payment differs"),
+    DifferenceKind.shipment: mark("the shipping differs"),
+    DifferenceKind.cancellation: mark("the order is cancelled here alone"),
+    DifferenceKind.stock: mark("the stock differs"),
+}
+SUBJECT = mark("{account}: {count} new differences")
+SUBJECT_ONE = mark("{account}: one new difference")
+
+
+def render_differences(notice: DifferenceNotice, *, language: str, public_url: str) -> MailContent:
+    """Return the mail; `public_url` is the address at which people reach the Prefect UI."""
+    translate = get_translations(language).gettext
+    pattern = SUBJECT_ONE if notice.new == 1 else SUBJECT
+    subject = translate(pattern).format(account=notice.account, count=notice.new)
+    rows = [
+        {**row, "title": translate(TITLES[DifferenceKind(row["kind"].replace(" ", "_"))])}
+        for row in notice.shown
+    ]
+    values = {
+        "notice": notice,
+        "subject": subject,
+        "rows": rows,
+        "more": notice.new - len(rows),
+        "link": run_link(public_url, notice.flow_run_id),
+    }
+    return MailContent(
+        subject=f"[Warenfluss] {subject}",
+        text=render("mail_differences.txt", language, **values),
+        html=render("mail_differences.html", language, **values),
+    )

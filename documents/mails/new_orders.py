@@ -1,0 +1,30 @@
+"""The mail that tells operators of new orders: one, or those of a day."""
+
+from documents.text import get_translations, mark, money, render
+from models.mails.records import MailContent, OrdersNotice
+
+ROWS_SHOWN = 100
+
+
+def render_orders(notice: OrdersNotice, *, language: str) -> MailContent:
+    """Return the mail: of each order its number, total and count of lines, and nothing of who bought."""
+    translate = get_translations(language).gettext
+    orders = notice.orders
+    rows = [
+        (order.number, money(order.total, order.currency, language), order.lines)
+        for order in orders[:ROWS_SHOWN]
+    ]
+    if len(orders) == 1:
+        subject = translate(mark("{account}: new order {number}, {total}")).format(
+            account=notice.account, number=rows[0][0], total=rows[0][1]
+        )
+    else:
+        subject = translate(mark("{account}: {count} new orders")).format(
+            account=notice.account, count=len(orders)
+        )
+    values = {"notice": notice, "subject": subject, "rows": rows, "more": len(orders) - len(rows)}
+    return MailContent(
+        subject=f"[Warenfluss] {subject}",
+        text=render("mail_orders.txt", language, **values),
+        html=render("mail_orders.html", language, **values),
+    )

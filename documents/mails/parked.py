@@ -1,0 +1,40 @@
+"""The mail that tells operators of changes which an outside system does not take, one for all of a run."""
+
+from documents.text import get_translations, mark, render
+from models.mails.records import MailContent
+from models.sync.records import OutboundKind, ParkedNotice
+
+KINDS = {
+    OutboundKind.stock: mark("stock"),
+    OutboundKind.payment: mark("payments"),
+    OutboundKind.shipment: mark("shipments"),
+    OutboundKind.cancellation: mark("cancellations"),
+    OutboundKind.buyer_mail: mark("mails to buyers"),
+    OutboundKind.order_notice: mark("mails of new orders"),
+}
+REASONS_SHOWN = 10
+
+
+def render_parked(notice: ParkedNotice, *, language: str) -> MailContent:
+    """Return the mail; the most frequent reasons come first."""
+    translate = get_translations(language).gettext
+    subject = translate(mark("{account}: changes that were not taken: {count}")).format(
+        account=notice.account, count=sum(notice.kinds.values())
+    )
+    reasons = sorted(notice.reasons.items(), key=lambda item: -item[1])
+    values = {
+        "notice": notice,
+        "subject": subject,
+        "kinds": [(translate(KINDS[kind]), number) for kind, number in notice.kinds.items()],
+        "reasons": reasons[:REASONS_SHOWN],
+        "further": len(reasons[REASONS_SHOWN:]),
+        "commands": [
+            f"warenfluss outbound list --account {notice.account} --state parked",
+            "warenfluss outbound retry",
+        ],
+    }
+    return MailContent(
+        subject=f"[Warenfluss] {subject}",
+        text=render("mail_parked.txt", language, **values),
+        html=render("mail_parked.html", language, **values),
+    )

@@ -1,0 +1,60 @@
+"""Every paper that is drawn from a record, by one name."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from documents.papers.frame import NO_LOGOS, lost_signs
+from documents.papers.label import render_label
+from documents.papers.order import render_order_paper
+from documents.papers.packing_slip import render_packing_slip
+from documents.papers.pick_list import render_pick_list
+from documents.papers.return_slip import render_return_slip
+from models.errors import RuleError
+from models.papers.records import (
+    AddressLabel,
+    OrderPaper,
+    PackingSlip,
+    Paper,
+    PaperFormat,
+    PaperKind,
+    PickPaper,
+)
+
+ON_A_ROLL = (PaperKind.packing_slip, PaperKind.receipt, PaperKind.label)
+"""The others need the width of A4."""
+
+
+def render_paper(
+    paper: Paper, logos: Mapping[str, bytes] = NO_LOGOS, form: PaperFormat = PaperFormat.a4
+) -> bytes:
+    """Return the PDF of a paper; `logos` holds the picture that its seller names, by its hash.
+
+    Raises: RuleError, for one that is not drawn on a roll.
+    """
+    if isinstance(paper, PackingSlip):
+        return render_packing_slip(paper, logos, form)
+    if isinstance(paper, AddressLabel):
+        return render_label(paper, logos, form)
+    if isinstance(paper, OrderPaper) and (form is PaperFormat.a4 or paper.kind in ON_A_ROLL):
+        return render_order_paper(paper, logos, form)
+    if form is not PaperFormat.a4 or isinstance(paper, OrderPaper):
+        raise RuleError(f"A roll has room for these alone: {', '.join(ON_A_ROLL)}.")
+    return (
+        render_pick_list(paper, logos) if isinstance(paper, PickPaper) else render_return_slip(paper, logos)
+    )
+
+
+def texts_lost(paper: Paper) -> int:
+    """Return how many texts of a paper have signs that the font lacks, and that are replaced visibly."""
+    return lost_signs(_texts(paper.model_dump()))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)

@@ -1,0 +1,1 @@
+"""Accounting: number series, issued documents, booking records."""

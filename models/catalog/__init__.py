@@ -1,0 +1,1 @@
+"""The catalog: articles, variants, bundles, listings."""

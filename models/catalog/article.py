@@ -1,0 +1,221 @@
+"""Article: what is sold; a variant has a parent, a bundle parts (Artikel, Variante, Stückliste)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
+
+# Foreign keys point to their tables.
+import models.tenants.account
+import models.tenants.tenant  # noqa: F401
+from models.catalog.records import ArticleData, ArticleKind, NumberKind
+from models.database.columns import ExactDecimal, code, instant, money, need_id
+from models.database.conditions import among
+from models.errors import NotFoundError
+
+
+class Article(SQLModel, table=True):
+    __tablename__ = "article"
+    __table_args__ = (UniqueConstraint("tenant_id", "sku"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    sku: str = Field(max_length=120)
+    kind: ArticleKind = code(ArticleKind, ArticleKind.single)
+    parent_id: int | None = Field(default=None, foreign_key="article.id", index=True)
+    source_account_id: int | None = Field(default=None, foreign_key="account.id")
+    """The account that leads its master data; None where people do."""
+    gtin: str = Field(default="", index=True)
+    manufacturer: str = ""
+    manufacturer_number: str = ""
+    supplier: str = ""
+    supplier_number: str = ""
+    tax_rate: Decimal | None = money(nullable=True)
+    weight_grams: int | None = None
+    unit: str = ""
+    unit_content: Decimal | None = money(nullable=True)
+    country_of_origin: str = ""
+    variant_values: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    attributes: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
+    meta: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    active: bool = True
+    changed_at: datetime = instant()
+
+
+class ArticleText(SQLModel, table=True):
+    __tablename__ = "article_text"
+    __table_args__ = (PrimaryKeyConstraint("article_id", "language"),)
+
+    article_id: int = Field(foreign_key="article.id")
+    language: str = Field(max_length=5)
+    title: str
+    short_description: str = Field(default="", sa_type=Text)
+    description: str = Field(default="", sa_type=Text)
+    keywords: str = Field(default="", sa_type=Text)
+
+
+class ArticlePrice(SQLModel, table=True):
+    __tablename__ = "article_price"
+    __table_args__ = (
+        UniqueConstraint("article_id", "price_group", "currency", "min_quantity"),
+        CheckConstraint("min_quantity >= 1", name="min_quantity"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    article_id: int = Field(foreign_key="article.id")
+    price_group: str = ""
+    currency: str = Field(max_length=3)
+    min_quantity: int = 1
+    amount: Decimal = Field(sa_type=ExactDecimal)
+
+
+class ArticleImage(SQLModel, table=True):
+    __tablename__ = "article_image"
+    __table_args__ = (UniqueConstraint("article_id", "position"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    article_id: int = Field(foreign_key="article.id")
+    position: int
+    url: str
+    alt: str = ""
+
+
+class ArticleNumber(SQLModel, table=True):
+    """A number under which an article may be asked for; `loose` is its form for searching."""
+
+    __tablename__ = "article_number"
+    __table_args__ = (Index("ix_article_number_search", "tenant_id", "kind", "loose"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    article_id: int = Field(foreign_key="article.id", index=True)
+    kind: NumberKind = code(NumberKind)
+    value: str
+    loose: str
+
+
+class BundlePart(SQLModel, table=True):
+    __tablename__ = "bundle_part"
+    __table_args__ = (
+        PrimaryKeyConstraint("bundle_id", "part_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    bundle_id: int = Field(foreign_key="article.id")
+    part_id: int = Field(foreign_key="article.id", index=True)
+    quantity: int
+
+
+class Category(SQLModel, table=True):
+    """A node of the category tree of one account."""
+
+    __tablename__ = "category"
+    __table_args__ = (UniqueConstraint("account_id", "external_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    external_id: str
+    parent_external_id: str = ""
+    """Kept as the channel's id: children may come before their parents."""
+    name: str
+    position: int = 0
+    visible: bool = True
+
+
+class ArticleCategory(SQLModel, table=True):
+    __tablename__ = "article_category"
+    __table_args__ = (PrimaryKeyConstraint("article_id", "account_id", "category_external_id"),)
+
+    article_id: int = Field(foreign_key="article.id")
+    account_id: int = Field(foreign_key="account.id")
+    category_external_id: str
+
+
+# A page asks for the same numbers rule after rule.
+@lru_cache(maxsize=10_000)
+def loose_form(value: str) -> str:
+    """Return the form in which numbers are searched: letters and digits only, folded, no leading zeros.
+
+    Two numbers that any rule of matching takes for equal have the same loose form.
+    """
+    kept = "".join(sign for sign in value.casefold() if sign.isalnum())
+    return kept.lstrip("0") or kept[:1]
+
+
+def numbers_of(article: Article | ArticleData) -> list[tuple[NumberKind, str]]:
+    """Return the numbers by which an article is found, none empty."""
+    pairs = [
+        (NumberKind.sku, article.sku),
+        (NumberKind.gtin, article.gtin),
+        (NumberKind.manufacturer, article.manufacturer_number),
+        (NumberKind.supplier, article.supplier_number),
+    ]
+    return [(kind, value) for kind, value in pairs if value]
+
+
+def get_article(session: Session, tenant_id: int, sku: str) -> Article:
+    """Return the article of this SKU. Raises: NotFoundError."""
+    article = session.exec(select(Article).where(Article.tenant_id == tenant_id, Article.sku == sku)).first()
+    if article is None:
+        raise NotFoundError(f"There is no article with SKU {sku!r}; `warenfluss article list` shows them.")
+    return article
+
+
+def titles_of(session: Session, article_ids: Sequence[int], language: str = "de") -> dict[int, str]:
+    """Return the title of each article in a language, or in any if it has none there."""
+    rows = session.exec(select(ArticleText).where(among(col(ArticleText.article_id), article_ids))).all()
+    titles: dict[int, str] = {}
+    for row in rows:
+        if row.language == language or row.article_id not in titles:
+            titles[row.article_id] = row.title
+    return titles
+
+
+def prices_of(
+    session: Session, article_ids: Iterable[int], group: str = ""
+) -> dict[tuple[int, str], list[tuple[int, Decimal]]]:
+    """Return by article and currency the prices of a group as (from which quantity, for one), ascending."""
+    prices: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
+    rows = session.execute(
+        select(
+            col(ArticlePrice.article_id),
+            col(ArticlePrice.currency),
+            col(ArticlePrice.min_quantity),
+            col(ArticlePrice.amount),
+        )
+        .where(among(col(ArticlePrice.article_id), article_ids), ArticlePrice.price_group == group)
+        .order_by(col(ArticlePrice.min_quantity))
+    )
+    for article_id, currency, least, amount in rows:
+        prices[article_id, currency].append((least, amount))
+    return prices
+
+
+def price_for(prices: Sequence[tuple[int, Decimal]], quantity: int) -> Decimal | None:
+    """Return what one costs of so many, None if there is no such price."""
+    fitting = [amount for least, amount in prices if least <= quantity]
+    return fitting[-1] if fitting else None
+
+
+def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return for each bundle among the articles its parts as (article id, quantity)."""
+    parts: dict[int, list[tuple[int, int]]] = {}
+    rows = session.exec(
+        select(BundlePart)
+        .where(among(col(BundlePart.bundle_id), article_ids))
+        .order_by(col(BundlePart.part_id))
+    )
+    for row in rows:
+        parts.setdefault(row.bundle_id, []).append((row.part_id, row.quantity))
+    return parts
+
+
+def variants_of(session: Session, parent: Article) -> list[Article]:
+    """Return the variants of a parent by SKU."""
+    query = select(Article).where(Article.parent_id == need_id(parent.id)).order_by(col(Article.sku))
+    return list(session.exec(query).all())

@@ -1,0 +1,1 @@
+"""The database: engine, session, schema, column types, bulk statements, who acted."""

@@ -1,0 +1,158 @@
+"""The schema: its revision, upgrades and downgrades."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from models.database.engine import _engines, _engines_lock, get_engine
+from models.database.session import gave_way
+from models.errors import RuleError
+from models.settings import get_settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+MIGRATION_TRIES = 30
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+
+class Schema(StrEnum):
+    """How the tables of a database stand to this program."""
+
+    empty = "empty"
+    """There is no table at all, or no file yet."""
+    older = "older"
+    current = "current"
+    newer = "newer"
+    foreign = "foreign"
+    """There are tables, and they are not Warenfluss's."""
+
+
+def newest_revision() -> str:
+    """Return the last revision that this program knows; the files' names begin with theirs."""
+    return max(file.name[1:5] for file in (MIGRATIONS / "versions").glob("v[0-9]*.py"))
+
+
+def find_schema(url: str | None = None) -> Schema:
+    """Return how a database stands to this program; one that is only looked at is not created.
+
+    Raises: RuleError, if it cannot be reached.
+    """
+    address = make_url(url or get_settings().database_url)
+    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+        return Schema.empty
+    try:
+        with get_engine(url).connect().execution_options(reads_only=True) as connection:
+            tables = inspect(connection).get_table_names()
+            if "alembic_version" not in tables:
+                return Schema.foreign if tables else Schema.empty
+            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            others = bool(set(tables) - {"alembic_version"})
+    except (DBAPIError, OSError) as error:
+        raise RuleError(
+            f"The database cannot be reached ({type(error).__name__}); check WARENFLUSS_DATABASE_URL."
+        ) from None
+    newest = newest_revision()
+    if revision is None:
+        # A database that was taken back to its beginning keeps the empty table of versions.
+        return Schema.foreign if others else Schema.empty
+    if revision == newest:
+        return Schema.current
+    if not revision.isdigit():
+        return Schema.foreign
+    return Schema.older if revision < newest else Schema.newer
+
+
+def migration_config(url: str | None = None) -> "Config":
+    """Return Alembic's configuration for an address, by default the one in the settings."""
+    # Imported late, as below: it takes a quarter of a second, and few commands migrate.
+    from alembic.config import Config
+
+    # By itself it would write to what was standard output when it was imported.
+    config = Config(stdout=sys.stdout)
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url or get_settings().database_url
+    return config
+
+
+def upgrade(url: str | None = None, revision: str = "head") -> None:
+    """Bring the schema to a revision; repeating it changes nothing, and of several at once one does it.
+
+    A revision that does not get its locks within seconds lets those pass that wait behind it, and is tried
+    again. Raises: RuleError, if the revision is unknown, or is not let in for long.
+    """
+    from alembic import command
+
+    with _named_revision(revision):
+        _insist(lambda: command.upgrade(migration_config(url), revision))
+
+
+def downgrade(revision: str, url: str | None = None) -> None:
+    """Take the schema back to an older revision. Raises: RuleError, like `upgrade`."""
+    from alembic import command
+
+    with _named_revision(revision):
+        _insist(lambda: command.downgrade(migration_config(url), revision))
+
+
+def find_losses(revision: str) -> dict[str, int]:
+    """Return what taking the schema back to a revision would lose: rows by `table` or `table.column`."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/older.db"
+        if revision != "base":
+            upgrade(url, revision)
+        older = _columns(url)
+        with _engines_lock:
+            _engines.pop(url).dispose()
+    losses: dict[str, int] = {}
+    with get_engine().connect().execution_options(reads_only=True) as connection:
+        for table, columns in _columns().items():
+            gone = [table] if table not in older else [f"{table}.{name}" for name in columns - older[table]]
+            count = connection.execute(text(f'SELECT count(*) FROM "{table}"')).scalar_one() if gone else 0  # noqa: S608
+            losses.update({name: count for name in gone if count})
+    return losses
+
+
+def _columns(url: str | None = None) -> dict[str, set[str]]:
+    inspector = inspect(get_engine(url))
+    return {
+        table: {column["name"] for column in inspector.get_columns(table)}
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def _insist(migrate: Callable[[], None]) -> None:
+    for _ in range(MIGRATION_TRIES):
+        try:
+            return migrate()
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+        time.sleep(1 + random.random())  # noqa: S311 - no secret
+    raise RuleError(
+        "The change gets no lock, because others have the tables in use all the time: try again at a quiet "
+        "hour, or stop the workers meanwhile. What was done stays, and the next try goes on from there."
+    )
+
+
+@contextmanager
+def _named_revision(revision: str) -> Iterator[None]:
+    from alembic.util import CommandError
+
+    try:
+        yield
+    except CommandError:
+        raise RuleError(
+            f"There is no way to revision {revision!r}; the newest is {newest_revision()}."
+        ) from None

@@ -1,0 +1,1 @@
+"""Fulfilment: hold, cancel, release, ship, consolidate, split, pick up, return."""

@@ -1,0 +1,255 @@
+"""Orders that go together (Zusammenfassen): one walk, one box, one parcel; money and invoices stay apart.
+
+All orders of a group have the same `Order.ships_with_id`. Each keeps its number, so that its channel and its
+buyer hear of its own shipment, under the tracking number of the parcel that they share.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy import exists
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.errors import RuleError
+from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData, record_shipments
+from models.orders.history import Actor, add_event
+from models.orders.holds import NO_HINDRANCE, Hold, open_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.queries import GOING, lines_of, lock_each, mates_of
+from models.orders.records import AddressData
+from models.tenants.methods import ShippingMethod
+from models.tenants.records import PaymentKind
+from models.warehouse.pick_lists import note_orders
+
+MOST_TOGETHER = 20
+NOT_OF_THE_PLACE = frozenset({"email", "phone", "vat_id", "salutation"})
+"""Fields of an address that say nothing of where a parcel goes."""
+PLACE_FIELDS = tuple(name for name in AddressData.model_fields if name not in NOT_OF_THE_PLACE)
+
+Way = tuple[str, ...]
+
+
+def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
+    """Let orders, with those that go with them already, go together; return all of them by id.
+
+    Raises: RuleError, unless all are one tenant's, open, not held nor split, and go the same way to the same
+    place.
+    """
+    group = _lock_with_mates(session, orders)
+    if not 2 <= len(group) <= MOST_TOGETHER:
+        raise RuleError(f"2 to {MOST_TOGETHER} orders go together, not {len(group)}.")
+    first = group[0]
+    ids = [need_id(order.id) for order in group]
+    holds, lines = open_holds(session, ids), lines_of(session, ids)
+    ways = _ways_of(session, group)
+    for order in group:
+        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())} - NO_HINDRANCE
+        if order.tenant_id != first.tenant_id:
+            raise RuleError(f"Order {order.external_id} is another tenant's than {first.external_id}.")
+        if order.trial or order.state is not OrderState.open:
+            raise RuleError(
+                f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
+            )
+        if reasons:
+            raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
+        if any(line.kept_back for line in lines.get(need_id(order.id), ())):
+            raise RuleError(
+                f"Order {order.external_id} is split, and together they go whole; `warenfluss order unsplit` "
+                "lets all of it go."
+            )
+        way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+        if way is not None and way.pickup:
+            raise RuleError(f"Order {order.external_id} is fetched by its buyer and goes into no parcel.")
+        if order.payment_kind is PaymentKind.cash_on_delivery:
+            raise RuleError(f"Order {order.external_id} is paid at the door; its parcel goes by itself.")
+        if ways[need_id(order.id)] != ways[need_id(first.id)]:
+            raise RuleError(
+                f"Orders {first.external_id} and {order.external_id} do not go to the same place in the same "
+                "way: compare the addresses of shipping and the shipping methods."
+            )
+    numbers = [order.external_id for order in group]
+    for order in group:
+        order.ships_with_id = first.id
+        session.add(order)
+        others = [number for number in numbers if number != order.external_id]
+        add_event(session, order, "joined", {"with": others}, actor=Actor.person)
+    session.flush()
+    return group
+
+
+def part_order(session: Session, order: Order) -> None:
+    """Let an order go by itself again. Raises: RuleError, if it goes with no other, or has left."""
+    group = _lock_with_mates(session, [order])
+    if order.ships_with_id is None or order.state not in GOING:
+        raise RuleError(f"Order {order.external_id} goes with no other, or has left.")
+    _leave(session, group, {need_id(order.id): ""}, actor=Actor.person)
+
+
+def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Order]]:
+    """Lock those that go together with any of these orders, and return them by group, without who left it.
+
+    Who was cancelled or merged, or goes elsewhere by now, leaves, with the reason in its history; those that
+    have left the house stay noted. The caller has the tenant's lock.
+    """
+    named = [need_id(order.id) for order in orders if order.ships_with_id is not None]
+    if not named:
+        return {}
+    groups = mates_of(session, named)
+    lock_each(session, [order for group in groups.values() for order in group])
+    going: dict[int, list[Order]] = {}
+    for group_id, group in groups.items():
+        left = {
+            need_id(order.id): f"is {order.state}"
+            for order in group
+            if order.state not in (*GOING, OrderState.shipped)
+        }
+        there = [order for order in group if order.state in GOING]
+        ways = _ways_of(session, there)
+        # The first may have gone already; then it is the next by whom the others go.
+        left |= {
+            need_id(order.id): "goes elsewhere, or in another way"
+            for order in there
+            if ways[need_id(order.id)] != ways[need_id(there[0].id)]
+        }
+        if left:
+            _leave(session, group, left)
+        going[group_id] = [order for order in there if order.ships_with_id is not None]
+    return going
+
+
+def ship_together(
+    session: Session, wanted: Sequence[ShipmentData], *, carried: bool = True
+) -> list[Shipment | RuleError]:
+    """Book parcels out of the house as `record_shipments` does, and with each order those that go with it.
+
+    They leave under the first tracking number of its parcels: all of a group, or none.
+    """
+    lock_each(session, [each.order for each in wanted])
+    if all(each.order.ships_with_id is None for each in wanted):
+        return record_shipments(session, wanted, carried=carried)
+    groups = mates_of(session, [need_id(each.order.id) for each in wanted])
+    lock_each(session, [order for group in groups.values() for order in group])
+    results: dict[int, Shipment | RuleError] = {}
+    alone = [place for place, each in enumerate(wanted) if len(_going(groups, each.order)) < 2]
+    done = record_shipments(session, [wanted[place] for place in alone], carried=carried)
+    results.update(zip(alone, done, strict=True))
+    for group in groups.values():
+        places = {
+            place: each
+            for place, each in enumerate(wanted)
+            if place not in results and each.order.ships_with_id == group[0].ships_with_id
+        }
+        if places:
+            results.update(_ship_group(session, [o for o in group if o.state in GOING], places, carried))
+    return [results[place] for place in range(len(wanted))]
+
+
+def _ship_group(
+    session: Session, group: Sequence[Order], places: Mapping[int, ShipmentData], carried: bool
+) -> dict[int, Shipment | RuleError]:
+    """Ship orders that go together, all or none; return what became of those that were named."""
+    first = next(iter(places.values()))
+    numbers = ", ".join(order.external_id for order in group)
+    try:
+        ways = _ways_of(session, group)
+        if len(set(ways.values())) > 1:
+            raise RuleError("they go to different places by now; `warenfluss order part` parts them")
+        if any(parcel.lines for each in places.values() for parcel in each.parcels):
+            raise RuleError("they leave whole; `warenfluss order part` parts them")
+        named = {need_id(each.order.id) for each in places.values()}
+        parcel = [ParcelData(tracking_number=each.tracking_number) for each in first.parcels[:1]]
+        others = [order for order in group if need_id(order.id) not in named]
+        with session.begin_nested():
+            page = [*places.values(), *(replace(first, order=order, parcels=parcel) for order in others)]
+            shipments = []
+            for result in record_shipments(session, page, carried=carried):
+                if isinstance(result, RuleError):
+                    raise result
+                shipments.append(result)
+    except RuleError as error:
+        refusal = RuleError(f"Orders {numbers} go together: {error}")
+        return dict.fromkeys(places, refusal)
+    return dict(zip(places, shipments, strict=False))
+
+
+def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
+    """Return open orders of a tenant that could go together: to one place, one way, whole, not held."""
+    query = (
+        select(Order)
+        .outerjoin(
+            Hold,
+            (col(Hold.order_id) == col(Order.id))
+            & col(Hold.released_at).is_(None)
+            & col(Hold.reason).not_in(NO_HINDRANCE),
+        )
+        .where(
+            Order.tenant_id == tenant_id,
+            Order.state == OrderState.open,
+            col(Order.trial).is_(False),
+            col(Order.ships_with_id).is_(None),
+            col(Order.payment_kind).is_distinct_from(PaymentKind.cash_on_delivery),
+            col(Hold.id).is_(None),
+            ~exists().where(col(OrderLine.order_id) == col(Order.id), col(OrderLine.kept_back) > 0),
+        )
+        .order_by(col(Order.placed_at), col(Order.id))
+    )
+    orders = session.exec(query).all()
+    ways = _ways_of(session, orders)
+    found: dict[Way, list[Order]] = defaultdict(list)
+    for order in orders:
+        if any(ways[need_id(order.id)][1:]):
+            found[ways[need_id(order.id)]].append(order)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _going(groups: Mapping[int, Sequence[Order]], order: Order) -> list[Order]:
+    return [each for each in groups.get(order.ships_with_id or 0, ()) if each.state in GOING]
+
+
+def _lock_with_mates(session: Session, orders: Sequence[Order]) -> list[Order]:
+    lock_each(session, orders)
+    groups = mates_of(session, [need_id(order.id) for order in orders])
+    found = {need_id(order.id): order for order in orders}
+    found |= {need_id(order.id): order for group in groups.values() for order in group}
+    lock_each(session, list(found.values()))
+    return [found[order_id] for order_id in sorted(found)]
+
+
+def _leave(
+    session: Session, group: Sequence[Order], left: Mapping[int, str], *, actor: Actor = Actor.cycle
+) -> None:
+    """Let orders of a group go by themselves, each with why; a last one that is left does so, too."""
+    staying = [order for order in group if need_id(order.id) not in left]
+    if sum(order.state in GOING for order in staying) < 2 and all(order.state in GOING for order in staying):
+        left = {**left, **{need_id(order.id): "the others left" for order in staying}}
+    first_id = min((need_id(order.id) for order in group if need_id(order.id) not in left), default=None)
+    for order in group:
+        session.add(order)
+        if need_id(order.id) not in left:
+            # Named by one of its own, no two groups have the same name.
+            order.ships_with_id = first_id
+            continue
+        order.ships_with_id = None
+        reason = left[need_id(order.id)]
+        add_event(session, order, "parted", {"reason": reason} if reason else None, actor=actor)
+    session.flush()
+    note_orders(session, left)
+
+
+def _ways_of(session: Session, orders: Sequence[Order]) -> dict[int, Way]:
+    """Return by order how and where it goes, so that what is equal goes into one parcel."""
+    places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
+    ids = [need_id(order.id) for order in orders]
+    for batch in in_batches(ids):
+        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), batch))):
+            places[row.order_id][row.role] = row
+    ways: dict[int, Way] = {}
+    for order in orders:
+        roles = places[need_id(order.id)]
+        place = roles.get(AddressRole.shipping, roles.get(AddressRole.billing))
+        parts = [" ".join(str(getattr(place, name, "")).casefold().split()) for name in PLACE_FIELDS]
+        ways[need_id(order.id)] = (str(order.shipping_method_id or order.shipping_method), *parts)
+    return ways

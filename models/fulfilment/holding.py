@@ -1,0 +1,103 @@
+"""The steps that people and channels take: hold, cancel. Release: `models.fulfilment.release`."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from models.accounting.issued import sum_on_paper
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.mails.buyer_events import tell_buyer
+from models.orders.amounts import settle_payment_state
+from models.orders.history import Actor, add_event
+from models.orders.holds import Hold, HoldReason, settle_holds
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import lines_of, lock_order
+from models.orders.states import check_move, move
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.tenants.records import BuyerEvent
+from models.warehouse.allocation import release_allocation, serve_waiting
+from models.warehouse.pick_lists import note_orders
+
+
+def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
+    """Cancel what has not left yet and give its stock back; the buyer owes what has left alone.
+
+    The channel is told, unless it did so itself.
+    Raises: RuleError, if it is merged or shipped.
+    """
+    lock_order(session, order)
+    if order.state is OrderState.merged:
+        raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
+    if order.state is OrderState.shipped:
+        raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
+    check_move(order, OrderState.cancelled, actor)
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    lying = {line.external_id: line.picked for line in lines if line.picked}
+    free = release_allocation(session, [need_id(line.id) for line in lines])
+    for line in lines:
+        session.refresh(line)
+        line.cancelled = line.quantity - line.shipped
+        line.fit_kept_back()
+        session.add(line)
+    if actor is not Actor.channel and not order.trial:
+        queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])
+    if order.state is not OrderState.pending:
+        # Of one whose checkout was never done its buyer has heard nothing.
+        tell_buyer(session, order, BuyerEvent.cancelled)
+    move(order, OrderState.cancelled, actor)
+    order.credited_amount = _credited_with_the_rest(session, order, lines)
+    settle_payment_state(order)
+    session.add(order)
+    settle_holds(session, order, tuple(HoldReason))
+    add_event(session, order, "cancelled", {"put_back": lying} if lying else None, actor=actor)
+    serve_waiting(session, free)
+
+
+def _credited_with_the_rest(session: Session, order: Order, lines: Sequence[OrderLine]) -> Decimal:
+    """Return what a buyer need not pay once all is cancelled that has not left, beside what was before.
+
+    Once nothing has stayed with him it is all but what stands on documents.
+    """
+    left = sum((line.price * line.shipped for line in lines), Decimal(0))
+    if not left:
+        return max(order.credited_amount, order.total)
+    extras = order.shipping_amount + order.fee_amount
+    credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - left - extras))
+    if all(line.returned == line.shipped for line in lines) and order.total - credited <= extras:
+        return max(credited, order.total - sum_on_paper(session, need_id(order.id)))
+    return credited
+
+
+def hold_order(
+    session: Session,
+    order: Order,
+    reason: HoldReason,
+    detail: dict[str, Any],
+    *,
+    field: str = "",
+    line_id: int | None = None,
+) -> None:
+    """Hold an order for a reason; one that is open for the same line gets the new detail."""
+    row = session.exec(
+        select(Hold).where(
+            Hold.order_id == order.id,
+            Hold.order_line_id == line_id,
+            Hold.reason == reason,
+            col(Hold.released_at).is_(None),
+        )
+    ).first()
+    if row is not None and row.detail == detail:
+        return
+    if row is None:
+        row = Hold(order_id=need_id(order.id), order_line_id=line_id, reason=reason, field=field)
+    row.detail = detail
+    session.add(row)
+    if order.state is OrderState.released:
+        session.flush()
+        note_orders(session, [need_id(order.id)])
+    add_event(session, order, "held", {"reason": reason, **detail})

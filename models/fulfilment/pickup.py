@@ -1,0 +1,67 @@
+"""Click and collect: goods lie ready for their buyer, and are handed over against a name."""
+
+from sqlmodel import Session
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.mails.buyer_events import tell_buyer
+from models.orders.history import Actor, add_event, events_of
+from models.orders.order import Order, OrderState
+from models.orders.queries import lines_of, lock_order
+from models.tenants.methods import ShippingMethod
+from models.tenants.records import BuyerEvent
+
+HANDED_OVER = "collected"
+"""The carrier of goods that nobody carries, as it is told to channels."""
+READY, FETCHED = "ready_to_collect", "handed_over"
+"""The steps as an order's history has them; one that is split takes them for each part."""
+
+
+def make_ready(session: Session, order: Order) -> None:
+    """Note that what goes lies ready and let the buyer know, once. Raises: RuleError, if not all is there."""
+    lock_order(session, order)
+    _check(session, order)
+    if is_ready(session, order):
+        raise RuleError(f"Order {order.external_id} lies ready already; the buyer was told once.")
+    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    if not any(line.going for line in lines) or any(line.allocated < line.going for line in lines):
+        raise RuleError(f"Order {order.external_id}: not all of its goods are there.")
+    earlier = _steps(session, order).count(FETCHED)
+    add_event(session, order, READY, actor=Actor.person)
+    tell_buyer(session, order, BuyerEvent.ready_to_collect, earlier or "")
+    session.flush()
+
+
+def hand_over(session: Session, order: Order, name: str) -> None:
+    """Book the goods out against the name of who took them. Raises: RuleError."""
+    name = " ".join(name.split())
+    if not name or len(name) > 100:
+        raise RuleError("Name who took the goods, in at most 100 characters.")
+    lock_order(session, order)
+    _check(session, order)
+    record_shipment(session, order, HANDED_OVER, [ParcelData()], utc_now(), carried=False)
+    add_event(session, order, FETCHED, {"to": name}, actor=Actor.person)
+    session.flush()
+
+
+def is_ready(session: Session, order: Order) -> bool:
+    """Return whether goods of an order lie ready for its buyer."""
+    return _steps(session, order)[-1:] == [READY]
+
+
+def _steps(session: Session, order: Order) -> list[str]:
+    kinds = [event.kind for event in events_of(session, need_id(order.id))]
+    return [kind for kind in kinds if kind in (READY, FETCHED)]
+
+
+def _check(session: Session, order: Order) -> None:
+    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+    if way is None or not way.pickup:
+        raise RuleError(
+            f"Order {order.external_id} is not to be collected: its shipping method is "
+            f"{way.name if way else 'not known'}; `warenfluss mend method` changes it."
+        )
+    if order.state is not OrderState.released:
+        raise RuleError(f"Order {order.external_id} is {order.state}; release it first.")

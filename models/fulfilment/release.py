@@ -1,0 +1,221 @@
+"""Release (Freigabe): which orders may go to the warehouse, and that they go."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.bulk import insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.fulfilment.consolidation import lock_groups
+from models.orders.checks import recheck
+from models.orders.history import Actor, OrderEvent, event_values
+from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
+from models.orders.order import Customer, Order, OrderLine, OrderState, PaymentState
+from models.orders.queries import lines_of, lock_order
+from models.orders.states import move
+from models.tenants.account import Account, account_data
+from models.tenants.options import ChannelOptions, Release
+from models.tenants.records import AccountData, Mode
+
+KEPT_BACK = "kept_back"
+"""All that is left was split off; no hold, as a person wants it so."""
+SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
+
+
+@dataclass
+class Released:
+    """What became of a page of open orders."""
+
+    released: list[int] = field(default_factory=list)
+    held: int = 0
+    """They wait for a person, or for stock."""
+    unpaid: int = 0
+
+
+def list_open(session: Session, account_id: int, after: int, limit: int) -> list[int]:
+    """Return ids above `after` of an account's open orders, ascending."""
+    query = select(Order.id).where(
+        Order.account_id == account_id,
+        Order.state == OrderState.open,
+        Order.id > after,  # type: ignore[operator]
+        col(Order.trial).is_(False),
+    )
+    return [need_id(each) for each in session.exec(query.order_by(col(Order.id)).limit(limit))]
+
+
+def release_ready(session: Session, account: AccountData, order_ids: Sequence[int]) -> Released:
+    """Hand those of the orders to the warehouse that may go; the caller has the tenant's lock.
+
+    Each is checked once more before: what was found meanwhile holds it. Those that go together go if all of
+    them may go whole, also those of other accounts.
+    """
+    orders = _lock_open(session, order_ids)
+    recheck(session, account, [need_id(order.id) for order in orders])
+    groups = lock_groups(session, orders)
+    kept_back = _find_kept_back(session, groups)
+    options = ChannelOptions.model_validate(account.settings)
+    in_parts = _find_allowing_parts(session, orders, options)
+    ids = [need_id(order.id) for order in orders]
+    holds, lines = open_holds(session, ids), lines_of(session, ids)
+    done = Released()
+    for order in orders:
+        order_id = need_id(order.id)
+        if order_id in kept_back or hindrance(
+            holds.get(order_id, ()), lines.get(order_id, ()), partly=order_id in in_parts
+        ):
+            done.held += 1
+        elif not may_leave_unpaid(order, options) and order.payment_state not in SETTLED:
+            done.unpaid += 1
+        else:
+            done.released.append(order_id)
+    mates = [order for group in groups.values() for order in group if order.state is OrderState.open]
+    chosen = {need_id(order.id): order for order in orders if order.id in set(done.released)}
+    chosen |= {need_id(order.id): order for order in mates if order.id not in kept_back}
+    done.released = sorted(chosen)
+    now = utc_now()
+    for order in chosen.values():
+        move(order, OrderState.released, Actor.cycle)
+        order.released_at = now
+        session.add(order)
+    session.flush()
+    insert_rows(session, OrderEvent, [event_values(order_id, "released", {}) for order_id in done.released])
+    return done
+
+
+def _find_allowing_parts(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
+    """Return those of an account's orders of which what is there may leave before what is short.
+
+    What the order says goes before what its buyer says, and that before the account's setting.
+    """
+    buyers = {order.customer_id for order in orders if order.partial_shipping is None}
+    said = dict(
+        session.execute(
+            select(col(Customer.id), col(Customer.partial_shipping)).where(
+                among(col(Customer.id), buyers - {None}), col(Customer.partial_shipping).is_not(None)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    allowing = set()
+    for order in orders:
+        allows = order.partial_shipping
+        if allows is None:
+            allows = said.get(order.customer_id or 0, options.partial_shipping)
+        if allows:
+            allowing.add(need_id(order.id))
+    return allowing
+
+
+def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
+    """Return the orders that wait for one with which they go."""
+    kept_back: set[int] = set()
+    for group in groups.values():
+        for order in group:
+            if order.state is OrderState.open and not _may_go_whole(session, order):
+                kept_back |= {need_id(each.id) for each in group}
+    return kept_back
+
+
+def _may_go_whole(session: Session, order: Order) -> bool:
+    """Return whether the cycle would hand over all of an order, by its own account's settings."""
+    account = account_data(session.get_one(Account, order.account_id))
+    options = ChannelOptions.model_validate(account.settings)
+    order_id = need_id(order.id)
+    recheck(session, account, [order_id])
+    lines = lines_of(session, [order_id]).get(order_id, ())
+    return (
+        account.mode is Mode.live
+        and options.release is Release.automatic
+        and not hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
+        and (may_leave_unpaid(order, options) or order.payment_state in SETTLED)
+    )
+
+
+def release_order(session: Session, order: Order, *, partly: bool = False) -> None:
+    """Hand an order, and those that go with it, to the warehouse because a person says so, paid or not.
+
+    `partly` lets what is there leave before the rest.
+    Raises: RuleError, if one of them is held, or it has nothing to send, is not open or a trial.
+    """
+    lock_order(session, order)
+    mates = [
+        each for group in lock_groups(session, [order]).values() for each in group if each.id != order.id
+    ]
+    if partly and mates:
+        raise RuleError(
+            f"Order {order.external_id} goes with {mates[0].external_id}, and together they go whole; "
+            "`warenfluss order part` parts them."
+        )
+    going = [order, *(each for each in mates if each.state is OrderState.open)]
+    for each in going:
+        _check_may_go(session, each, partly=partly)
+    for each in going:
+        move(each, OrderState.released, Actor.person)
+        each.released_at = utc_now()
+        session.add(each)
+        session.add(OrderEvent(order_id=need_id(each.id), actor=Actor.person, kind="released"))
+    session.flush()
+
+
+def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
+    if order.trial or order.state is not OrderState.open:
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
+        )
+    order_id = need_id(order.id)
+    recheck(session, account_data(session.get_one(Account, order.account_id)), [order_id])
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
+    if reasons == [KEPT_BACK]:
+        raise RuleError(
+            f"All of order {order.external_id} is kept back; `warenfluss order unsplit` lets it go."
+        )
+    if reasons:
+        raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
+
+
+def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:
+    """Return the reasons for which an order may not go to the warehouse, none if it may.
+
+    What is short keeps back the whole order, or with `partly` itself alone. What was split off is not asked
+    for, and if nothing else is left that is the reason.
+    """
+    # Units that are promised serve what goes first.
+    served = {line.id for line in lines if line.kept_back and line.allocated >= line.going}
+    reasons = {
+        str(hold.reason)
+        for hold in holds
+        if hold.reason not in NO_HINDRANCE and not (hold.reason in SHORTAGES and hold.order_line_id in served)
+    }
+    if partly and reasons and reasons <= SHORTAGES and any(min(line.allocated, line.going) for line in lines):
+        reasons = set()
+    if any(line.kept_back for line in lines) and not any(line.going for line in lines):
+        reasons.add(KEPT_BACK)
+    return sorted(reasons)
+
+
+def may_leave_unpaid(order: Order, options: ChannelOptions) -> bool:
+    """Return whether an order's goods leave before the money is there."""
+    return order.payment_kind in options.release_unpaid or order.total - order.credited_amount <= Decimal(0)
+
+
+def _lock_open(session: Session, order_ids: Sequence[int]) -> list[Order]:
+    return list(
+        session.exec(
+            select(Order)
+            .where(
+                among(col(Order.id), order_ids),
+                Order.state == OrderState.open,
+                col(Order.trial).is_(False),
+            )
+            .order_by(col(Order.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+    )

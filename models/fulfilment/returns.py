@@ -1,0 +1,218 @@
+"""Return (Rücksendung): announced, received and judged; credited by `models.invoicing.return_credits`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import BaseModel
+from pydantic import Field as RecordField
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.clock import utc_now
+from models.database.columns import code, instant, money, need_id
+from models.errors import NotFoundError, RuleError
+from models.mails.buyer_events import tell_buyer
+from models.orders.history import Actor, add_event
+from models.orders.order import Order, OrderLine
+from models.orders.queries import lines_of, lock_order
+from models.tenants.records import BuyerEvent
+from models.values import MAX_COUNT
+from models.warehouse.ledger import put_back
+from models.warehouse.warehouses import b_stock_warehouse, main_warehouse
+
+LONGEST_REASON = 300
+
+
+class ReturnState(StrEnum):
+    announced = "announced"
+    received = "received"
+    """Here and judged; what it is worth may not be credited yet."""
+    credited = "credited"
+    cancelled = "cancelled"
+    """It never came."""
+
+
+class Judged(BaseModel, frozen=True):
+    """What became of the units of a line that came back."""
+
+    to_stock: int = RecordField(default=0, ge=0, le=MAX_COUNT)
+    """As good as new: sold again."""
+    b_stock: int = RecordField(default=0, ge=0, le=MAX_COUNT)
+    """Kept in a warehouse from which nothing is sold by itself."""
+    scrapped: int = RecordField(default=0, ge=0, le=MAX_COUNT)
+
+    @property
+    def units(self) -> int:
+        """Return how many came back."""
+        return self.to_stock + self.b_stock + self.scrapped
+
+
+class Return(SQLModel, table=True):
+    __tablename__ = "order_return"
+    __table_args__ = (Index("ix_order_return_state", "state", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    state: ReturnState = code(ReturnState, ReturnState.announced)
+    reason: str = ""
+    announced_at: datetime = instant()
+    received_at: datetime | None = instant(nullable=True)
+    credited_amount: Decimal = money(Decimal(0))
+
+
+class ReturnLine(SQLModel, table=True):
+    __tablename__ = "return_line"
+    __table_args__ = (
+        PrimaryKeyConstraint("return_id", "order_line_id"),
+        CheckConstraint("announced >= 0 AND to_stock >= 0 AND b_stock >= 0 AND scrapped >= 0", name="counts"),
+    )
+
+    return_id: int = Field(foreign_key="order_return.id")
+    # No foreign key: a migration may lock one table in use, and lines with goods that left are never deleted.
+    order_line_id: int
+    announced: int = 0
+    to_stock: int = 0
+    b_stock: int = 0
+    scrapped: int = 0
+
+
+def announce_return(session: Session, order: Order, units: Mapping[int, int], reason: str = "") -> Return:
+    """Note that a buyer will send units of lines back, all that have left if none are named.
+
+    Raises: RuleError, for an unknown line, or more than has left and not come back or been announced.
+    """
+    lock_order(session, order)
+    lines = _lines(session, order)
+    waiting = _announced(session, order)
+    free = {
+        line_id: line.shipped - line.returned - waiting.get(line_id, 0) for line_id, line in lines.items()
+    }
+    wanted = dict(units) or {line_id: count for line_id, count in free.items() if count > 0}
+    if not wanted:
+        raise RuleError(f"Of order {order.external_id} nothing has left that could come back.")
+    for line_id, count in wanted.items():
+        if not 0 < count <= free.get(line_id, 0):
+            name = lines[line_id].external_id if line_id in lines else str(line_id)
+            raise RuleError(
+                f"Line {name} of order {order.external_id}: {count} cannot come back, "
+                f"{max(0, free.get(line_id, 0))} have left and are not announced yet."
+            )
+    row = Return(order_id=need_id(order.id), reason=_reason(reason))
+    session.add(row)
+    session.flush()
+    for line_id, count in sorted(wanted.items()):
+        session.add(ReturnLine(return_id=need_id(row.id), order_line_id=line_id, announced=count))
+    detail = {"return": row.id, "units": sum(wanted.values()), "reason": row.reason}
+    add_event(session, order, "return_announced", detail, actor=Actor.person)
+    session.flush()
+    return row
+
+
+def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) -> None:
+    """Book units in that came back, each as it was judged; what is good is promised to who waits.
+
+    More or other units than were announced may come, as far as they had left.
+    Raises: RuleError, if it was received or cancelled before, nothing came, or more than had left.
+    """
+    order = session.get_one(Order, row.order_id)
+    lock_order(session, order)
+    session.refresh(row)
+    if row.state is not ReturnState.announced:
+        raise RuleError(f"Return {row.id} is {row.state} already.")
+    lines = _lines(session, order)
+    came = {line_id: each for line_id, each in judged.items() if each.units}
+    if not came:
+        raise RuleError(f"Nothing of return {row.id} came; `warenfluss return cancel` ends it.")
+    for line_id, each in came.items():
+        left = lines[line_id].shipped - lines[line_id].returned if line_id in lines else 0
+        if each.units > left:
+            name = lines[line_id].external_id if line_id in lines else str(line_id)
+            raise RuleError(f"Line {name}: {each.units} cannot have come back, {left} have left.")
+    rows = {each.order_line_id: each for each in lines_of_return(session, need_id(row.id))}
+    for line_id, each in came.items():
+        line_row = rows.get(line_id) or ReturnLine(return_id=need_id(row.id), order_line_id=line_id)
+        line_row.to_stock, line_row.b_stock, line_row.scrapped = each.to_stock, each.b_stock, each.scrapped
+        lines[line_id].returned += each.units
+        session.add_all([line_row, lines[line_id]])
+    row.state, row.received_at = ReturnState.received, utc_now()
+    session.add(row)
+    session.flush()
+    reference = f"return {row.id}"
+    for warehouse, units in (
+        (main_warehouse, {line_id: each.to_stock for line_id, each in came.items()}),
+        (b_stock_warehouse, {line_id: each.b_stock for line_id, each in came.items()}),
+    ):
+        wanted = {line_id: count for line_id, count in units.items() if count}
+        if wanted:
+            put_back(session, need_id(warehouse(session, order.tenant_id).id), wanted, reference)
+    detail = {
+        "return": row.id,
+        **{name: sum(getattr(each, name) for each in came.values()) for name in Judged.model_fields},
+    }
+    add_event(session, order, "return_received", detail, actor=Actor.person)
+    tell_buyer(session, order, BuyerEvent.return_received, need_id(row.id))
+    session.flush()
+
+
+def cancel_return(session: Session, row: Return) -> None:
+    """End a return that never came. Raises: RuleError, if it was received."""
+    order = session.get_one(Order, row.order_id)
+    lock_order(session, order)
+    session.refresh(row)
+    if row.state is not ReturnState.announced:
+        raise RuleError(f"Return {row.id} is {row.state} already.")
+    row.state = ReturnState.cancelled
+    session.add(row)
+    add_event(session, order, "return_cancelled", {"return": row.id}, actor=Actor.person)
+    session.flush()
+
+
+def get_return(session: Session, return_id: int) -> Return:
+    """Return a return by its number. Raises: NotFoundError."""
+    row = session.get(Return, return_id)
+    if row is None:
+        raise NotFoundError(f"There is no return {return_id}; `warenfluss return list` shows all.")
+    return row
+
+
+def list_returns(
+    session: Session, states: Sequence[ReturnState] = (), *, limit: int | None = None
+) -> list[Return]:
+    """Return returns, the latest first."""
+    query = select(Return).order_by(col(Return.id).desc()).limit(limit)
+    if states:
+        query = query.where(col(Return.state).in_(states))
+    return list(session.exec(query).all())
+
+
+def lines_of_return(session: Session, return_id: int) -> list[ReturnLine]:
+    """Return the lines of a return by those of the order."""
+    query = select(ReturnLine).where(ReturnLine.return_id == return_id)
+    return list(session.exec(query.order_by(col(ReturnLine.order_line_id))).all())
+
+
+def _announced(session: Session, order: Order) -> dict[int, int]:
+    """Return by line how many are announced and have not come yet."""
+    rows = session.exec(
+        select(ReturnLine)
+        .join(Return, col(Return.id) == col(ReturnLine.return_id))
+        .where(Return.order_id == order.id, Return.state == ReturnState.announced)
+    )
+    units: dict[int, int] = {}
+    for row in rows:
+        units[row.order_line_id] = units.get(row.order_line_id, 0) + row.announced
+    return units
+
+
+def _lines(session: Session, order: Order) -> dict[int, OrderLine]:
+    order_id = need_id(order.id)
+    return {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+
+
+def _reason(text: str) -> str:
+    words = " ".join(text.split())
+    if len(words) > LONGEST_REASON:
+        raise RuleError(f"A reason has at most {LONGEST_REASON} characters.")
+    return words

@@ -1,0 +1,55 @@
+"""Where a parcel went, and how: an order that left in part may be mended for the rest since.
+
+What was changed stands in the order's history with what was there before; it is undone here.
+"""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from models.database.columns import need_id
+from models.fulfilment.shipments import Shipment
+from models.orders.history import events_of
+from models.orders.order import AddressRole, Order, OrderAddress
+from models.orders.records import AddressData
+
+ROLES = [str(role) for role in AddressRole]
+
+
+def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRole, OrderAddress]:
+    """Return an order's addresses by role as they were at an instant, apart from the database."""
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    addresses = {row.role: OrderAddress(**row.model_dump()) for row in rows}
+    for field, before in _changes_since(session, order, at):
+        role, _, name = field.partition(".")
+        if role in ROLES and name in AddressData.model_fields:
+            row = addresses.setdefault(
+                AddressRole(role), OrderAddress(order_id=need_id(order.id), role=AddressRole(role))
+            )
+            setattr(row, name, before)
+    return {
+        role: row
+        for role, row in addresses.items()
+        if any(getattr(row, name) for name in AddressData.model_fields)
+    }
+
+
+def way_of(session: Session, order: Order, shipment: Shipment) -> str | None:
+    """Return the tenant's name of the way in which a shipment left, None if it is that of the order still."""
+    told = [
+        before
+        for field, before in _changes_since(session, order, shipment.recorded_at, kind="edited")
+        if field == "shipping_method"
+    ]
+    return told[-1] if told else None
+
+
+def _changes_since(session: Session, order: Order, at: datetime, *, kind: str = "") -> list[tuple[str, str]]:
+    """Return fields that were changed after an instant, each with what was there, the latest change first."""
+    kinds = (kind,) if kind else ("edited", "changed")
+    return [
+        (field, before)
+        for event in reversed(events_of(session, need_id(order.id)))
+        if event.kind in kinds and event.at > at
+        for field, (before, _) in event.detail.get("changes", {}).items()
+    ]

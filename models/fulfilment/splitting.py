@@ -1,0 +1,152 @@
+"""Splitting an order (Teilen): units of its lines are kept back while the rest leaves.
+
+It stays one order with one number, one money and one identity at its channel. What is kept back stays
+promised to it, and goes into no pick list, slip or parcel until a person lets it go, or its day has come.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from models.clock import today
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.orders.history import Actor, add_event
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import lines_of, lock_order
+from models.tenants.account import Account
+from models.tenants.options import ChannelOptions, Release
+from models.warehouse.allocation import fit_ready
+from models.warehouse.pick_lists import note_orders
+
+
+def split_order(session: Session, order: Order, units: Mapping[int, int], until: date | None = None) -> None:
+    """Keep so many units back of lines by id, none with 0; other lines stay as they are.
+
+    From the local day `until` on they go by themselves. Of what lies ready too much goes back. Repeating it
+    changes nothing.
+    Raises: RuleError, for an order that is not open or released, or that goes with others, an unknown line,
+    more than is left of one, or a day that is over or on which no cycle would let it go.
+    """
+    lock_order(session, order)
+    order_id = need_id(order.id)
+    _check_may_split(session, order, until)
+    lines = {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+    changed: list[OrderLine] = []
+    for line_id, count in units.items():
+        line = lines.get(line_id)
+        if line is None:
+            raise RuleError(f"Order {order.external_id} has no line {line_id}.")
+        if not 0 <= count <= line.left:
+            raise RuleError(
+                f"Line {line.external_id} of order {order.external_id}: {count} cannot be kept back, "
+                f"{line.left} are left."
+            )
+        day = until if count else None
+        if (line.kept_back, line.kept_until) != (count, day):
+            line.kept_back, line.kept_until = count, day
+            session.add(line)
+            changed.append(line)
+    if not changed:
+        return
+    ready = {line.external_id: line.picked for line in changed}
+    fit_ready(session, changed)
+    back = {line.external_id: ready[line.external_id] - line.picked for line in changed}
+    add_event(
+        session,
+        order,
+        "split",
+        {
+            "kept_back": {line.external_id: line.kept_back for line in changed},
+            **({"until": until.isoformat()} if until else {}),
+            **(
+                {"put_back": {name: count for name, count in back.items() if count}}
+                if any(back.values())
+                else {}
+            ),
+        },
+        actor=Actor.person,
+    )
+    session.flush()
+    note_orders(session, [order_id])
+
+
+def unsplit_order(session: Session, order: Order) -> None:
+    """Let all go that is kept back of an order. Raises: RuleError, if nothing is."""
+    lock_order(session, order)
+    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    kept = [line for line in lines if line.kept_back]
+    if not kept:
+        raise RuleError(f"Of order {order.external_id} nothing is kept back.")
+    _let_go(session, order, kept, Actor.person)
+
+
+def list_due(session: Session, account_id: int, limit: int) -> list[int]:
+    """Return ids of an account's orders of which something was kept back until today or before, ascending."""
+    query = (
+        select(OrderLine.order_id)
+        .where(
+            OrderLine.account_id == account_id,
+            col(OrderLine.kept_back) > 0,
+            col(OrderLine.kept_until) <= today(),
+        )
+        .distinct()
+        .order_by(col(OrderLine.order_id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def let_due_go(session: Session, order_ids: Sequence[int]) -> None:
+    """Let go what was kept back of these orders until today or before; the caller has the tenant's lock."""
+    day = today()
+    orders = session.exec(
+        select(Order)
+        .where(among(col(Order.id), order_ids))
+        .order_by(col(Order.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    lines = lines_of(session, order_ids)
+    for order in orders:
+        over = [
+            line
+            for line in lines.get(need_id(order.id), [])
+            if line.kept_until is not None and line.kept_until <= day
+        ]
+        if over:
+            _let_go(session, order, over, Actor.cycle)
+
+
+def _let_go(session: Session, order: Order, lines: list[OrderLine], actor: Actor) -> None:
+    detail = {line.external_id: line.kept_back for line in lines}
+    for line in lines:
+        line.kept_back, line.kept_until = 0, None
+        session.add(line)
+    add_event(session, order, "unsplit", {"let_go": detail}, actor=actor)
+    session.flush()
+    note_orders(session, [need_id(order.id)])
+
+
+def _check_may_split(session: Session, order: Order, until: date | None) -> None:
+    if order.trial or order.state not in (OrderState.open, OrderState.released):
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state} and is not split."
+        )
+    if order.ships_with_id is not None:
+        raise RuleError(
+            f"Order {order.external_id} goes with others, and together they go whole; `warenfluss order "
+            "part` parts it from them."
+        )
+    if until is None:
+        return
+    if until <= today():
+        raise RuleError(f"{until} has come already; name a later day, or let it go.")
+    account = session.get_one(Account, order.account_id)
+    if ChannelOptions.model_validate(account.settings).release is not Release.automatic:
+        raise RuleError(
+            f"Orders of account {account.name!r} are released by hand, so no cycle lets this one go "
+            "on a day: leave it out, and `warenfluss order unsplit` lets it go."
+        )

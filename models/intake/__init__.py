@@ -1,0 +1,1 @@
+"""Intake: from a channel's or a sheet's records to rows."""

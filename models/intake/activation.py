@@ -1,0 +1,32 @@
+"""Activation: what changes when an account changes its mode."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.intake.trials import delete_trial_orders
+from models.sync.cursors import TEST_SUFFIX, Cursor
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.tenants.records import Mode
+
+
+def set_mode(session: Session, account: Account, mode: Mode) -> int:
+    """Change an account's mode; return how many trial orders disappeared.
+
+    Going live removes the trial orders and what test mode noted of how far it had read: the account is
+    read from where its settings say it starts, or, if it was live before, from where it stopped then.
+    """
+    lock_tenants(session, [account.tenant_id])
+    removed = 0
+    if mode is Mode.live and account.mode is not Mode.live:
+        removed = delete_trial_orders(session, need_id(account.id))
+        session.execute(
+            delete(Cursor).where(col(Cursor.account_id) == account.id, col(Cursor.name).endswith(TEST_SUFFIX))
+        )
+        account.activated_at = utc_now()
+    account.mode = mode
+    session.add(account)
+    session.flush()
+    return removed

@@ -1,0 +1,525 @@
+"""Article intake: how a page of articles from a channel becomes articles and listings.
+
+An account that leads the master data writes the articles; any other account's listings are linked to
+articles that are here already, by the tenant's rules of matching, and change nothing about them.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy import select as sqlalchemy_select
+from sqlmodel import Session, SQLModel, col, select
+
+from models.catalog.article import (
+    Article,
+    ArticleCategory,
+    ArticleImage,
+    ArticleNumber,
+    ArticlePrice,
+    ArticleText,
+    BundlePart,
+    Category,
+    loose_form,
+    numbers_of,
+)
+from models.catalog.listing import Listing
+from models.catalog.records import ArticleData, ArticleKind, CategoryData, MemberData
+from models.clock import utc_now
+from models.database.bulk import insert_or_update, insert_returning, insert_rows, update_rows
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.orders.matching import MatchRule, match_lines
+from models.orders.records import OrderLineData
+from models.sync.records import Counts, RejectedData
+from models.sync.rejected import set_aside, settle_asides
+from models.tenants.locks import lock_tenants
+from models.tenants.options import ChannelOptions, OpeningStock, Role
+from models.tenants.records import AccountData
+from models.values import MAX_COUNT
+from models.warehouse.ledger import open_levels
+from models.warehouse.levels import StockLevel
+from models.warehouse.sellable import figures_of, touch_listings
+from models.warehouse.warehouses import main_warehouse
+
+ARTICLE_FIELDS = (
+    "sku",
+    "kind",
+    "gtin",
+    "manufacturer",
+    "manufacturer_number",
+    "supplier",
+    "supplier_number",
+    "tax_rate",
+    "weight_grams",
+    "unit",
+    "unit_content",
+    "country_of_origin",
+    "attributes",
+    "meta",
+    "active",
+)
+VOLATILE = frozenset({"quantity", "modified_at"})
+"""Fields that change without the article having changed."""
+
+
+def content_hash(data: ArticleData) -> str:
+    """Return the hash by which an unchanged article is recognised; its stock does not count."""
+    return hashlib.sha256(data.model_dump_json(exclude=set(VOLATILE)).encode()).hexdigest()
+
+
+def save_articles(
+    session: Session,
+    account: AccountData,
+    rules: Sequence[MatchRule],
+    records: Sequence[ArticleData],
+    *,
+    test: bool = False,
+) -> Counts:
+    """Save one page; repeating it changes nothing.
+
+    Two articles of one page or of one account with the same SKU: the second is set aside.
+    In test mode no opening stock is taken over: it would be old by the time the account goes live.
+    """
+    lock_tenants(session, [account.tenant_id])
+    options = ChannelOptions.model_validate(account.settings)
+    counts = Counts(read=len(records))
+    page = {record.external_id: record for record in records}
+    known = _known_listings(session, account.id, page)
+    rejected: list[RejectedData] = []
+    if options.role is Role.articles:
+        page, rejected = _without_taken_skus(session, account, page, known)
+    hashes = {external_id: content_hash(data) for external_id, data in page.items()}
+    unchanged, new, changed = [], [], []
+    for external_id, data in page.items():
+        listing = known.get(external_id)
+        if listing is None:
+            new.append(data)
+        elif listing.content_hash == hashes[external_id] and (
+            listing.article_id is not None or options.role is Role.articles
+        ):
+            unchanged.append(data)
+        else:
+            changed.append(data)
+
+    article_ids = (
+        _save_masters(session, account, [*new, *changed], known)
+        if options.role is Role.articles
+        else _link(session, account, rules, [*new, *changed])
+    )
+    _save_listings(session, account.id, [*new, *changed], article_ids, hashes)
+    _note_quantities(session, page.values(), known)
+    # Of what was here before it was listed there, the channel may hold another quantity than there is.
+    linked = {
+        article_id
+        for external_id, article_id in article_ids.items()
+        if external_id not in known or known[external_id].article_id != article_id
+    }
+    if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
+        stocked = {data.external_id: known[data.external_id].article_id for data in unchanged}
+        linked -= _take_opening_stock(session, account, page, {**stocked, **article_ids})
+    touch_listings(session, figures_of(session, sorted(linked)))
+    set_aside(session, account.id, rejected)
+    settle_asides(session, account.id, "article", list(page))
+    counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
+    counts.set_aside = len(rejected)
+    return counts
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is here already of one listing."""
+
+    id: int
+    article_id: int | None
+    content_hash: str
+    channel_quantity: int | None
+
+
+def _known_listings(session: Session, account_id: int, external_ids: Iterable[str]) -> dict[str, _Known]:
+    """Lock the listings of a page that are here already and return them by external id."""
+    rows = session.execute(
+        sqlalchemy_select(
+            col(Listing.external_id),
+            col(Listing.id),
+            col(Listing.article_id),
+            col(Listing.content_hash),
+            col(Listing.channel_quantity),
+        )
+        .where(col(Listing.account_id) == account_id, among(col(Listing.external_id), external_ids))
+        .order_by(col(Listing.id))
+        .with_for_update()
+    )
+    return {external_id: _Known(*values) for external_id, *values in rows.tuples()}
+
+
+def save_categories(session: Session, account_id: int, records: Sequence[CategoryData]) -> None:
+    """Save one page of the category tree; children may come before their parents."""
+    rows = {
+        record.external_id: {"account_id": account_id, **record.model_dump()}
+        for record in sorted(records, key=lambda record: record.external_id)
+    }
+    insert_or_update(
+        session,
+        Category,
+        list(rows.values()),
+        key=("account_id", "external_id"),
+        update=("parent_external_id", "name", "position", "visible"),
+    )
+
+
+def link_members(session: Session, account_id: int) -> int:
+    """Join variants to parents and parts to bundles, now that all pages are here.
+
+    Returns: how many sets still lack a member or cannot be; they are set aside until they are told anew.
+    """
+    waiting = session.exec(
+        select(Listing).where(
+            Listing.account_id == account_id,
+            col(Listing.members_open).is_(True),
+            col(Listing.article_id).is_not(None),
+        )
+    ).all()
+    wanted = {member["external_id"] for listing in waiting for member in listing.members}
+    article_ids: dict[str, int] = {}
+    for batch in in_batches(sorted(wanted)):
+        rows = session.execute(
+            select(col(Listing.external_id), col(Listing.article_id)).where(
+                col(Listing.account_id) == account_id,
+                among(col(Listing.external_id), batch),
+                col(Listing.article_id).is_not(None),
+            )
+        )
+        article_ids.update(rows.tuples().all())
+    incomplete = []
+    for listing in waiting:
+        members = [MemberData.model_validate(member) for member in listing.members]
+        missing = [member.external_id for member in members if member.external_id not in article_ids]
+        if missing:
+            incomplete.append(_incomplete(listing, missing))
+            continue
+        article = session.get_one(Article, listing.article_id)
+        if not _join(session, article, members, article_ids):
+            incomplete.append(_too_many(listing))
+            continue
+        listing.members_open = False
+        session.add(listing)
+    session.flush()
+    set_aside(session, account_id, incomplete)
+    open_ids = {item.external_id for item in incomplete}
+    settle_asides(
+        session, account_id, "set", [row.external_id for row in waiting if row.external_id not in open_ids]
+    )
+    return len(incomplete)
+
+
+def _incomplete(listing: Listing, missing: Sequence[str]) -> RejectedData:
+    shown = ", ".join(missing[:5])
+    return RejectedData(
+        kind="set",
+        external_id=listing.external_id,
+        reason=f"{len(missing)} of its members are not known (e.g. {shown}); run article-import in full.",
+    )
+
+
+def _too_many(listing: Listing) -> RejectedData:
+    return RejectedData(
+        kind="set",
+        external_id=listing.external_id,
+        reason=f"It holds more than {MAX_COUNT} of one article; correct the quantities of its members.",
+    )
+
+
+def _join(
+    session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
+) -> bool:
+    """Join members to their set; return False and change nothing if it would hold too many of one."""
+    article_id = need_id(article.id)
+    ids = [article_ids[member.external_id] for member in members]
+    if article.kind is ArticleKind.parent:
+        rows = {
+            need_id(row.id): row for row in session.exec(select(Article).where(among(col(Article.id), ids)))
+        }
+        for member in members:
+            variant = rows[article_ids[member.external_id]]
+            variant.parent_id, variant.variant_values = article_id, member.values
+            if variant.kind is ArticleKind.single:
+                variant.kind = ArticleKind.variant
+            session.add(variant)
+    elif article.kind is ArticleKind.bundle:
+        quantities: dict[int, int] = defaultdict(int)
+        for member in members:
+            quantities[article_ids[member.external_id]] += member.quantity
+        quantities.pop(article_id, None)
+        if max(quantities.values(), default=0) > MAX_COUNT:
+            return False
+        session.execute(delete(BundlePart).where(col(BundlePart.bundle_id) == article_id))
+        rows_of_parts = [
+            {"bundle_id": article_id, "part_id": part_id, "quantity": quantity}
+            for part_id, quantity in sorted(quantities.items())
+        ]
+        insert_rows(session, BundlePart, rows_of_parts)
+        touch_listings(session, [article_id])
+    return True
+
+
+def _without_taken_skus(
+    session: Session, account: AccountData, page: Mapping[str, ArticleData], known: Mapping[str, _Known]
+) -> tuple[dict[str, ArticleData], list[RejectedData]]:
+    """Leave out records whose SKU is that of an article which is not theirs."""
+    rows = session.execute(
+        select(col(Article.sku), col(Listing.external_id))
+        .outerjoin(
+            Listing, (col(Listing.article_id) == col(Article.id)) & (col(Listing.account_id) == account.id)
+        )
+        .where(
+            col(Article.tenant_id) == account.tenant_id,
+            among(col(Article.sku), {record.sku for record in page.values()}),
+        )
+    )
+    owners: dict[str, str | None] = dict(rows.tuples().all())
+    linked = {external_id for external_id, listing in known.items() if listing.article_id is not None}
+    claimed: dict[str, str] = {}
+    kept: dict[str, ArticleData] = {}
+    rejected = []
+    for external_id, record in page.items():
+        owner = owners.get(record.sku)
+        is_known = record.sku in owners and owner != external_id
+        foreign = is_known and (owner is not None or external_id in linked)
+        if foreign or claimed.setdefault(record.sku, external_id) != external_id:
+            whose = owner or claimed.get(record.sku, "another")
+            rejected.append(
+                RejectedData(
+                    kind="article",
+                    external_id=external_id,
+                    reason=f"Its SKU {record.sku!r} is that of article {whose} already; make it unique.",
+                    raw=record.model_dump_json(),
+                )
+            )
+        else:
+            kept[external_id] = record
+    return kept, rejected
+
+
+def _save_masters(
+    session: Session, account: AccountData, records: Sequence[ArticleData], known: Mapping[str, _Known]
+) -> dict[str, int]:
+    """Write articles with texts, prices, images, numbers and categories; return ids by external id."""
+    if not records:
+        return {}
+    linked = {
+        record.external_id: article_id
+        for record in records
+        if record.external_id in known and (article_id := known[record.external_id].article_id) is not None
+    }
+    # Not one question with OR: PostgreSQL walks all articles for it.
+    rows = [
+        row
+        for condition in (
+            (col(Article.tenant_id) == account.tenant_id)
+            & among(col(Article.sku), {record.sku for record in records}),
+            among(col(Article.id), linked.values()),
+        )
+        for row in session.execute(
+            sqlalchemy_select(col(Article.id), col(Article.sku), col(Article.kind)).where(condition)
+        )
+    ]
+    by_sku = {sku: need_id(article_id) for article_id, sku, _ in rows}
+    kinds = {article_id: kind for article_id, _, kind in rows}
+    now = utc_now()
+    fresh: list[dict[str, Any]] = []
+    standing: list[dict[str, Any]] = []
+    ids: dict[str, int] = {}
+    for record in records:
+        values = {**_article_values(record), "source_account_id": account.id, "changed_at": now}
+        article_id = linked.get(record.external_id, by_sku.get(record.sku))
+        if article_id is None:
+            fresh.append({**values, "tenant_id": account.tenant_id, "variant_values": {}})
+            continue
+        ids[record.external_id] = article_id
+        if kinds[article_id] is ArticleKind.variant and record.kind is ArticleKind.single:
+            values["kind"] = ArticleKind.variant
+        standing.append({**values, "row_id": article_id})
+    update_rows(session, Article, standing)
+    inserted = iter(insert_returning(session, Article, fresh))
+    old_ids = list(ids.values())
+    for record in records:
+        if record.external_id not in ids:
+            ids[record.external_id] = next(inserted)
+    _replace_details(session, account, records, ids, old_ids)
+    return ids
+
+
+def _article_values(record: ArticleData) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in ARTICLE_FIELDS}
+
+
+def _replace_details(
+    session: Session,
+    account: AccountData,
+    records: Sequence[ArticleData],
+    ids: Mapping[str, int],
+    old_ids: Sequence[int],
+) -> None:
+    """Write what hangs on articles anew, whole: it is short, and told whole by every channel."""
+    details: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        article_id = ids[record.external_id]
+        for language, text in record.texts.items():
+            details[ArticleText].append({**dict(text), "article_id": article_id, "language": language})
+        prices: dict[tuple[str, str, int], Decimal] = {
+            (price.price_group, price.currency, price.min_quantity): price.amount for price in record.prices
+        }
+        for (group, currency, min_quantity), amount in prices.items():
+            details[ArticlePrice].append(
+                {
+                    "article_id": article_id,
+                    "price_group": group,
+                    "currency": currency,
+                    "min_quantity": min_quantity,
+                    "amount": amount,
+                }
+            )
+        for position, image in enumerate(record.images):
+            details[ArticleImage].append({**dict(image), "article_id": article_id, "position": position})
+        for category_id in dict.fromkeys(record.category_ids):
+            details[ArticleCategory].append(
+                {
+                    "article_id": article_id,
+                    "account_id": account.id,
+                    "category_external_id": category_id,
+                }
+            )
+        for kind, value in numbers_of(record):
+            details[ArticleNumber].append(
+                {
+                    "tenant_id": account.tenant_id,
+                    "article_id": article_id,
+                    "kind": kind,
+                    "value": value,
+                    "loose": loose_form(value),
+                }
+            )
+    for table in (ArticleText, ArticlePrice, ArticleImage, ArticleNumber, ArticleCategory):
+        if old_ids:
+            statement = delete(table).where(among(col(table.article_id), old_ids))
+            if table is ArticleCategory:
+                statement = statement.where(col(ArticleCategory.account_id) == account.id)
+            session.execute(statement)
+        insert_rows(session, table, details[table])
+
+
+def _link(
+    session: Session, account: AccountData, rules: Sequence[MatchRule], records: Sequence[ArticleData]
+) -> dict[str, int]:
+    """Find the article of each listing by the tenant's rules; what is unclear stays unlinked."""
+    lines = [
+        OrderLineData(
+            external_id=record.external_id,
+            quantity=1,
+            price=Decimal(0),
+            sku=record.sku,
+            gtin=record.gtin,
+            channel_number=record.channel_number,
+            manufacturer_number=record.manufacturer_number,
+            supplier_number=record.supplier_number,
+        )
+        for record in records
+    ]
+    matches = match_lines(session, account.tenant_id, account.id, rules, lines)
+    return {
+        record.external_id: match.article_id
+        for record, match in zip(records, matches, strict=True)
+        if match.article_id is not None
+    }
+
+
+def _save_listings(
+    session: Session,
+    account_id: int,
+    records: Sequence[ArticleData],
+    article_ids: Mapping[str, int],
+    hashes: Mapping[str, str],
+) -> None:
+    now = utc_now()
+    rows = [
+        {
+            "account_id": account_id,
+            "external_id": record.external_id,
+            "article_id": article_ids.get(record.external_id),
+            "channel_number": record.channel_number,
+            "loose_number": loose_form(record.channel_number),
+            "title": next((text.title for text in record.texts.values()), ""),
+            "content_hash": hashes[record.external_id],
+            # Until it was told anything, what the channel holds counts as published.
+            "channel_quantity": record.quantity,
+            "published_quantity": record.quantity,
+            "members": [member.model_dump() for member in record.members],
+            "members_open": bool(record.members),
+            "seen_at": now,
+        }
+        for record in sorted(records, key=lambda record: record.external_id)
+    ]
+    insert_or_update(
+        session,
+        Listing,
+        rows,
+        key=("account_id", "external_id"),
+        update=(
+            "article_id",
+            "channel_number",
+            "loose_number",
+            "title",
+            "content_hash",
+            "members",
+            "members_open",
+            "seen_at",
+        ),
+    )
+
+
+def _note_quantities(session: Session, records: Iterable[ArticleData], known: Mapping[str, _Known]) -> None:
+    """Keep what the channel says it holds of listings that were here before.
+
+    It never counts as told: the page may be older than a sale after which the listing has to be told anew.
+    """
+    rows = [
+        {"row_id": listing.id, "channel_quantity": record.quantity}
+        for record in records
+        if record.quantity is not None
+        and (listing := known.get(record.external_id)) is not None
+        and listing.channel_quantity != record.quantity
+    ]
+    update_rows(session, Listing, rows)
+
+
+def _take_opening_stock(
+    session: Session,
+    account: AccountData,
+    page: Mapping[str, ArticleData],
+    article_ids: Mapping[str, int | None],
+) -> set[int]:
+    """Take the channel's quantity as on hand for articles never counted here; return these articles."""
+    told = {
+        article_id: max(0, quantity)
+        for external_id, article_id in article_ids.items()
+        if article_id is not None and (quantity := page[external_id].quantity) is not None
+    }
+    counted = session.exec(select(StockLevel.article_id).where(among(col(StockLevel.article_id), told))).all()
+    uncounted = told.keys() - set(counted)
+    if not uncounted:
+        return set()
+    physical = session.exec(
+        select(Article.id).where(
+            among(col(Article.id), uncounted),
+            col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
+        )
+    ).all()
+    warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+    opening = {article_id: told[article_id] for article_id in sorted(map(need_id, physical))}
+    open_levels(session, warehouse_id, opening, f"account {account.name}")
+    return set(opening)

@@ -1,0 +1,187 @@
+"""Orders that a channel merges into others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.fulfilment.holding import hold_order
+from models.fulfilment.shipments import move_shipments
+from models.mails.buyer_events import hand_on_mails
+from models.orders.history import Actor, add_event, edits_of
+from models.orders.holds import Hold, HoldReason, open_holds, settle_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.queries import lines_of, lock_order
+from models.orders.records import OrderData
+from models.orders.states import MOVABLE, move
+from models.payments.payment import Payment
+from models.sync.outbound import hand_on
+
+
+def owners_of_lines(
+    session: Session, account_id: int, records: Iterable[OrderData], *, trial: bool
+) -> dict[str, Order]:
+    """Return by line id the order that has the line now."""
+    line_ids = [line.external_id for data in records for line in data.lines]
+    owners: dict[str, Order] = {}
+    for batch in in_batches(line_ids):
+        rows = session.execute(
+            select(col(OrderLine.external_id), Order)
+            .join(Order, col(Order.id) == col(OrderLine.order_id))
+            .where(
+                col(OrderLine.account_id) == account_id,
+                among(col(OrderLine.external_id), batch),
+                col(Order.trial).is_(trial),
+            )
+        )
+        owners.update(rows.tuples().all())
+    return owners
+
+
+def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: str) -> list[Order]:
+    found = {
+        need_id(order.id): order
+        for line in data.lines
+        if (order := owners.get(line.external_id)) is not None and order.external_id != external_id
+    }
+    return [found[order_id] for order_id in sorted(found)]
+
+
+def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
+    """Return those of the lines that are not cancelled whole in the order that has them."""
+    query = select(OrderLine.external_id).where(
+        OrderLine.account_id == account_id,
+        among(col(OrderLine.external_id), line_ids),
+        col(OrderLine.quantity) > col(OrderLine.cancelled),
+    )
+    return set(session.exec(query).all())
+
+
+class Known:
+    """What is known here of the orders of a page that changed, read at once and kept up to date."""
+
+    def __init__(self, session: Session, owners: dict[str, Order], orders: Sequence[Order]) -> None:
+        """Read; `owners` has the order of each line by the line's id."""
+        self._session, self.owners = session, owners
+        ids = [need_id(order.id) for order in orders]
+        self._lines = lines_of(session, ids)
+        self.held = set(open_holds(session, ids))
+        """Those with open holds; the others have none to settle."""
+        self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
+        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
+            self._addresses[row.order_id][row.role] = row
+        self._edits = edits_of(session, ids)
+
+    def lines(self, order: Order) -> list[OrderLine]:
+        """Return the lines of an order by position."""
+        order_id = need_id(order.id)
+        if order_id not in self._lines:
+            self._lines.update(lines_of(self._session, [order_id]))
+        return self._lines.get(order_id, [])
+
+    def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
+        """Return the addresses of an order by role; what is put in or taken out is to be saved, too."""
+        return self._addresses[need_id(order.id)]
+
+    def edits(self, order: Order) -> dict[str, str]:
+        """Return by field what the channel told of what people changed here since."""
+        return self._edits.get(need_id(order.id), {})
+
+    def forget_lines(self, *orders: Order) -> None:
+        """Read the lines of these orders anew when they are next asked for."""
+        for order in orders:
+            self._lines.pop(need_id(order.id), None)
+
+
+def _absorb(
+    session: Session, account_id: int, order: Order, data: OrderData, known: Known
+) -> dict[str, Order]:
+    """Move lines that the channel now tells under this order to it.
+
+    Returns: by id the lines that stay where they are, each with the order that has it: that one was
+    released, or this one was.
+    """
+    blocked: dict[str, Order] = {}
+    owners = known.owners
+    for other in foreign_owners(owners, data, order.external_id):
+        moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
+        known.held.update((need_id(order.id), need_id(other.id)))
+        lock_order(session, other)
+        if order.state not in MOVABLE or other.state not in (*MOVABLE, OrderState.merged):
+            blocked.update(dict.fromkeys(moving, other))
+            if other.state in (*MOVABLE, OrderState.released):
+                detail = {"lines": moving, "now_in": order.external_id}
+                hold_order(session, other, HoldReason.changed_after_release, detail)
+                # Told once more as it was, it is not taken for unchanged, so that the hold ends.
+                other.content_hash = ""
+                session.add(other)
+            continue
+        session.flush()
+        # Orders that go together leave whole.
+        whole = {"kept_back": 0, "kept_until": None} if order.ships_with_id is not None else {}
+        session.execute(
+            update(OrderLine)
+            .where(
+                col(OrderLine.account_id) == account_id,
+                col(OrderLine.order_id) == other.id,
+                among(col(OrderLine.external_id), moving),
+            )
+            .values(order_id=order.id, **whole)
+        )
+        moved_ids = select(OrderLine.id).where(
+            col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
+        )
+        session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
+        move_shipments(session, need_id(other.id), need_id(order.id))
+        hand_on(session, account_id, need_id(other.id), need_id(order.id))
+        hand_on_mails(session, account_id, need_id(other.id), need_id(order.id))
+        session.expire_all()
+        known.forget_lines(order, other)
+        owners.update(dict.fromkeys(moving, order))
+        rest = lines_of(session, [need_id(other.id)]).get(need_id(other.id), [])
+        if not any(line.quantity > line.cancelled for line in rest):
+            _close_absorbed(session, other, order)
+        add_event(
+            session, order, "took_over", {"from": other.external_id, "lines": moving}, actor=Actor.channel
+        )
+    return blocked
+
+
+def _close_absorbed(session: Session, other: Order, order: Order) -> None:
+    """Close an order whose last line has moved; its money moves along, as its shipments did."""
+    session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
+    for name in ("paid_amount", "refunded_amount", "authorised_amount"):
+        setattr(order, name, getattr(order, name) + getattr(other, name))
+        setattr(other, name, Decimal(0))
+    settle_holds(session, other, tuple(HoldReason))
+    if other.state is not OrderState.merged:
+        move(other, OrderState.merged, Actor.channel)
+    other.merged_into_id = order.id
+    session.add(other)
+    session.add(order)
+    add_event(session, other, "merged", {"into": order.external_id}, actor=Actor.channel)
+
+
+def is_old_news(
+    session: Session,
+    order: Order,
+    data: OrderData,
+    owners: Mapping[str, Order],
+    page: Mapping[str, OrderData],
+) -> bool:
+    """An order that was absorbed may come once more from a page read earlier.
+
+    It was separated again if an order that had its lines is told without them now, or was before.
+    """
+    living = living_lines(session, order.account_id, [line.external_id for line in data.lines])
+    for line in data.lines:
+        owner = owners.get(line.external_id)
+        if owner is None or owner.external_id == order.external_id or line.external_id not in living:
+            return False
+        heir = page.get(owner.external_id)
+        if heir is not None and all(each.external_id != line.external_id for each in heir.lines):
+            return False
+    return True

@@ -1,0 +1,330 @@
+"""How an order that is known here follows what the channel changed.
+
+A line keeps its row wherever the channel moves it: an order whose lines turn up under another number
+was merged or renumbered there, not bought again. What was released here is held, never changed silently.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, select
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.fulfilment.holding import cancel_order, hold_order
+from models.fulfilment.shipments import ParcelData, Shipment, record_shipment
+from models.intake.line_matching import Matcher, set_match
+from models.intake.merges import Known, _absorb
+from models.mails.buyer_events import tell_of_arrival
+from models.orders.amounts import settle_payment_state, total_difference
+from models.orders.history import Actor, add_event
+from models.orders.holds import HoldReason, settle_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.records import AddressData, OrderData
+from models.orders.row_values import ORDER_FIELDS, addresses_of, line_values, means, order_values
+from models.orders.states import MOVABLE, move
+from models.payments.payment import take_channel_total
+from models.tenants.methods import Methods, payment_code
+from models.tenants.options import ChannelOptions
+from models.tenants.records import AccountData, Side
+from models.warehouse.allocation import fit_ready, release_allocation, serve_waiting
+
+HARMLESS_AFTER_RELEASE = frozenset(
+    {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
+)
+"""Fields that change neither what is packed, nor where it goes, nor what it costs."""
+METHOD_FIELDS = frozenset({"payment_kind", "shipping_method_id"})
+"""Fields of edits that say what the channel's word means here, and change nothing of what it told."""
+ADDRESS_FIELDS = tuple(AddressData.model_fields)
+
+
+def follow(
+    session: Session,
+    account: AccountData,
+    options: ChannelOptions,
+    order: Order,
+    data: OrderData,
+    matcher: Matcher,
+    known: Known,
+    methods: Methods,
+) -> None:
+    """Take over what changed at the channel; hold what must not change any more.
+
+    That is what was released, and what a person changed here: what the channel changes of it since is shown,
+    never taken over silently.
+    """
+    if order.state is OrderState.merged:
+        move(order, OrderState.open, Actor.channel)
+        order.merged_into_id = order.anonymised_at = None
+        add_event(session, order, "separated", actor=Actor.channel)
+    blocked = _absorb(session, account.id, order, data, known)
+    difference = _difference(order, data, blocked, known)
+    edits = known.edits(order)
+    fixed = order.state not in MOVABLE or not METHOD_FIELDS.issuperset(edits)
+    values = order_values(data)
+    if fixed:
+        for name in (*HARMLESS_AFTER_RELEASE, "details"):
+            setattr(order, name, values[name])
+        if order.state is OrderState.cancelled:
+            _hold_bought_anew(session, order, data, blocked, known)
+        else:
+            _hold_changes(session, order, difference, blocked, known)
+    elif blocked:
+        hold_order(session, order, HoldReason.changed_after_release, _whereabouts(blocked))
+    else:
+        _settle(session, order, HoldReason.changed_after_release, known)
+    if not fixed:
+        for name, value in values.items():
+            setattr(order, name, value)
+        _follow_addresses(session, order, data, known)
+        _follow_lines(session, order, data, matcher, blocked, known)
+        _check_total(session, order, data, known)
+    if order.state is OrderState.pending and data.checkout_at is not None:
+        move(order, OrderState.open, Actor.channel)
+        add_event(session, order, "checkout_done", actor=Actor.channel)
+        tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
+    _follow_methods(order, data, methods, edits)
+    order.content_hash, order.changed_at = values["content_hash"], utc_now()
+    session.add(order)
+    if difference and not fixed:
+        add_event(session, order, "changed", {"changes": difference}, actor=Actor.channel)
+    # Money stays with the lines that stay where they are.
+    owners = {owner.external_id: owner for owner in blocked.values()}
+    kept = sum((owner.paid_amount for owner in owners.values()), Decimal(0))
+    take_channel_total(
+        session,
+        order,
+        max(Decimal(0), data.paid_amount - kept),
+        data.paid_at or utc_now(),
+        handled_by=options.payments,
+        method=data.payment_method,
+    )
+    _follow_end(session, order, data, known)
+
+
+def _follow_methods(order: Order, data: OrderData, methods: Methods, edits: Mapping[str, str]) -> None:
+    """Take over what the order's methods mean, unless a person chose otherwise for what is told still."""
+    meaning = means(data, methods)
+    if edits.get("payment_kind") != payment_code(data):
+        order.payment_kind = meaning["payment_kind"]
+    if edits.get("shipping_method_id") != data.shipping_method and order.state in MOVABLE:
+        order.shipping_method_id, order.express = meaning["shipping_method_id"], meaning["express"]
+
+
+def _settle(session: Session, order: Order, reason: HoldReason, known: Known) -> None:
+    if order.id in known.held:
+        settle_holds(session, order, (reason,))
+
+
+def _hold_changes(
+    session: Session,
+    order: Order,
+    difference: Mapping[str, list[str]],
+    blocked: Mapping[str, Order],
+    known: Known,
+) -> None:
+    """Hold an order whose goods, address or price changed after its release, or after a person changed it.
+
+    Of an order that has left only goods and price count: addresses are made anonymous there in time.
+    """
+    edits = known.edits(order)
+    changes = {
+        name: pair
+        for name, pair in difference.items()
+        if name not in HARMLESS_AFTER_RELEASE and edits.get(name) != pair[1]
+    }
+    if order.state is OrderState.shipped:
+        changes = {
+            name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
+        }
+    if changes or blocked:
+        detail = {**({"changes": changes} if changes else {}), **_whereabouts(blocked)}
+        hold_order(session, order, HoldReason.changed_after_release, detail)
+    else:
+        _settle(session, order, HoldReason.changed_after_release, known)
+
+
+def _hold_bought_anew(
+    session: Session, order: Order, data: OrderData, blocked: Collection[str], known: Known
+) -> None:
+    """Hold an order that was cancelled here if more is bought in it than it had: nobody would send that."""
+    had = {line.external_id: line.quantity for line in known.lines(order)}
+    more = {
+        f"line {line.external_id}": [_shown(had.get(line.external_id)), f"{line.quantity} × {line.price}"]
+        for line in data.lines
+        if line.external_id not in blocked and line.quantity > had.get(line.external_id, 0)
+    }
+    if more and not data.cancelled:
+        hold_order(session, order, HoldReason.changed_after_release, {"changes": more})
+    else:
+        _settle(session, order, HoldReason.changed_after_release, known)
+
+
+def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
+    """Say for a hold which lines did not come along, and where they are."""
+    if not blocked:
+        return {}
+    return {
+        "lines": sorted(blocked),
+        "were_in": ", ".join(sorted({owner.external_id for owner in blocked.values()})),
+    }
+
+
+def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -> None:
+    """Take over that the channel cancelled or shipped the order."""
+    if data.cancelled and order.state in MOVABLE:
+        cancel_order(session, order, actor=Actor.channel)
+    elif data.cancelled and order.state is OrderState.released:
+        hold_order(session, order, HoldReason.cancelled_after_release, {})
+    else:
+        _settle(session, order, HoldReason.cancelled_after_release, known)
+    if data.cancelled or data.shipped_at is None or _is_shipped_from_here(session, order):
+        # A channel that knows one date of shipping shows our first parcel as if all had left.
+        return
+    if order.state in (*MOVABLE, OrderState.released):
+        record_shipment(
+            session,
+            order,
+            data.carrier,
+            [ParcelData(tracking_number=", ".join(data.tracking_numbers)[:80])],
+            data.shipped_at,
+            told_by=Side.channel,
+        )
+        settle_holds(session, order, (HoldReason.stock_short,))
+
+
+def _is_shipped_from_here(session: Session, order: Order) -> bool:
+    query = select(Shipment.id).where(Shipment.order_id == order.id, Shipment.told_by == Side.warenfluss)
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _difference(
+    order: Order, data: OrderData, blocked: Mapping[str, Order], known: Known
+) -> dict[str, list[str]]:
+    """Return what differs, as field and [ours, theirs]; it holds a buyer's data and stays in the database."""
+    difference: dict[str, list[str]] = {}
+    for name in ORDER_FIELDS:
+        ours, theirs = getattr(order, name), getattr(data, name)
+        if ours != theirs:
+            difference[name] = [_shown(ours), _shown(theirs)]
+    stored = known.addresses(order)
+    told = dict(addresses_of(data))
+    for role in AddressRole:
+        old, new = stored.get(role), told.get(role)
+        for name in ADDRESS_FIELDS:
+            ours, theirs = getattr(old, name, ""), getattr(new, name, "")
+            if ours != theirs:
+                difference[f"{role}.{name}"] = [ours, theirs]
+    return difference | line_difference(known.lines(order), data, blocked)
+
+
+def line_difference(
+    lines: Sequence[OrderLine], data: OrderData, blocked: Collection[str] = ()
+) -> dict[str, list[str]]:
+    """Return by "line ID" what differs, as [ours, theirs]; lines that are blocked stay out of it."""
+    difference: dict[str, list[str]] = {}
+    ours_by_id = {line.external_id: line for line in lines}
+    for line in data.lines:
+        mine = ours_by_id.pop(line.external_id, None)
+        if line.external_id in blocked:
+            continue
+        label = f"line {line.external_id}"
+        if mine is None:
+            difference[label] = ["", f"{line.quantity} × {line.price}"]
+        elif (mine.quantity - mine.cancelled, mine.price) != (line.quantity, line.price):
+            quantity = mine.quantity - mine.cancelled
+            difference[label] = [f"{quantity} × {mine.price}", f"{line.quantity} × {line.price}"]
+        elif mine.codes != line_values(line, 0)["codes"]:
+            difference[label] = [_shown(mine.codes.get("sku", "")), line.sku]
+    for external_id, mine in ours_by_id.items():
+        if mine.quantity > mine.cancelled:
+            difference[f"line {external_id}"] = [f"{mine.quantity} × {mine.price}", ""]
+    return difference
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _follow_addresses(session: Session, order: Order, data: OrderData, known: Known) -> None:
+    stored, told = known.addresses(order), dict(addresses_of(data))
+    for role in AddressRole:
+        row, address = stored.get(role), told.get(role)
+        if address is None:
+            if row is not None:
+                session.delete(stored.pop(role))
+            continue
+        if row is None:
+            row = stored[role] = OrderAddress(order_id=need_id(order.id), role=role)
+        for name in ADDRESS_FIELDS:
+            setattr(row, name, getattr(address, name))
+        session.add(row)
+
+
+def _follow_lines(
+    session: Session,
+    order: Order,
+    data: OrderData,
+    matcher: Matcher,
+    blocked: Mapping[str, Order],
+    known: Known,
+) -> None:
+    order_id = need_id(order.id)
+    ours = {line.external_id: line for line in known.lines(order)}
+    told = [line for line in data.lines if line.external_id not in blocked]
+    for position, line in enumerate(told):
+        row = ours.pop(line.external_id, None)
+        values = line_values(line, position)
+        rematch = row is None or row.codes != values["codes"]
+        if row is None:
+            row = OrderLine(
+                order_id=order_id,
+                account_id=order.account_id,
+                external_id=line.external_id,
+                quantity=line.quantity,
+                **values,
+            )
+        else:
+            if row.allocated > line.quantity - row.shipped or rematch:
+                # What still fits is promised again at the end of the page, in one go for all orders.
+                release_allocation(session, [need_id(row.id)])
+                session.refresh(row)
+            row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
+            row.fit_kept_back()
+            for name, value in values.items():
+                setattr(row, name, value)
+        session.add(row)
+        if row.kept_back:
+            fit_ready(session, [row])
+        if rematch:
+            session.flush()
+            known.owners[line.external_id] = order
+            known.held.add(order_id)
+            matcher.add([line])
+            set_match(session, order, row, matcher.of(line))
+    for row in ours.values():
+        if row.quantity > row.cancelled:
+            cancel_line(session, row)
+            if order_id in known.held:
+                settle_holds(session, order, tuple(HoldReason), row.id)
+
+
+def _check_total(session: Session, order: Order, data: OrderData, known: Known) -> None:
+    difference = total_difference(data)
+    if difference:
+        hold_order(session, order, HoldReason.total_mismatch, {"difference": str(difference)}, field="total")
+    else:
+        _settle(session, order, HoldReason.total_mismatch, known)
+    settle_payment_state(order)
+
+
+def cancel_line(session: Session, line: OrderLine) -> None:
+    """Cancel what has not left of a line and give its stock back."""
+    free = release_allocation(session, [need_id(line.id)])
+    session.refresh(line)
+    line.cancelled = line.quantity - line.shipped
+    line.fit_kept_back()
+    session.add(line)
+    session.flush()
+    serve_waiting(session, free)

@@ -1,0 +1,40 @@
+"""Trial orders: imported for inspection in test mode, and gone when the account goes live."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.orders.history import OrderEvent
+from models.orders.holds import Hold
+from models.orders.order import Customer, LinePart, Order, OrderAddress, OrderLine
+from models.orders.origin import OrderOrigin
+from models.payments.payment import Payment
+
+
+def delete_trial_orders(session: Session, account_id: int) -> int:
+    """Delete the trial orders of an account; return how many there were."""
+    ids = session.exec(
+        select(Order.id).where(Order.account_id == account_id, col(Order.trial).is_(True))
+    ).all()
+    for start in range(0, len(ids), 500):
+        delete_trials(session, [need_id(order_id) for order_id in ids[start : start + 500]])
+    return len(ids)
+
+
+def delete_trials(session: Session, order_ids: Sequence[int]) -> None:
+    """Delete trial orders with all that hangs on them, and buyers of whom no other order tells.
+
+    They never allocated and never shipped.
+    """
+    trials = select(Order.id).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True))
+    lines = select(OrderLine.id).where(col(OrderLine.order_id).in_(trials))
+    session.execute(delete(LinePart).where(col(LinePart.order_line_id).in_(lines)))
+    for table in (Hold, OrderEvent, OrderAddress, Payment, OrderLine, OrderOrigin):
+        session.execute(delete(table).where(col(table.order_id).in_(trials)))
+    bought = select(Order.customer_id).where(col(Order.id).in_(trials), col(Order.customer_id).is_not(None))
+    buyers = session.exec(bought).all()
+    session.execute(delete(Order).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True)))
+    others = select(Order.id).where(col(Order.customer_id) == col(Customer.id))
+    session.execute(delete(Customer).where(col(Customer.id).in_(buyers), ~others.exists()))

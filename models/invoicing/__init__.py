@@ -1,0 +1,1 @@
+"""Invoicing: drafts, invoices, credit notes."""

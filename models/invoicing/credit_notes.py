@@ -1,0 +1,292 @@
+"""Credit notes: one takes an invoice back whole, or gives back a part of it; the invoice stays as issued."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from sqlmodel import Session, col, func, select
+
+from models.accounting.issued import Document, DocumentLine, Paper, check_kept, corrections_of, issue
+from models.accounting.numbers import check_numbers
+from models.accounting.records import DocumentKind, PaperContent, PaperLine, TaxSum
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.invoicing.sums import gross_by_rate, print_line, share_out, tax_sums
+from models.orders.history import Actor, add_event
+from models.orders.order import Order, OrderLine
+from models.orders.queries import lines_of, lock_order
+from models.tenants.tenant import Tenant
+from models.values import LONGEST_TEXT, half_up
+
+
+def correct_invoice(session: Session, document: Document, reason: str) -> Document:
+    """Take an invoice back whole by a credit note; its goods, as far as not returned, can be invoiced anew.
+
+    Raises: RuleError, for another kind of document, one that was taken back before, or no reason.
+    """
+    reason = " ".join(reason.split())
+    if not reason or len(reason) > LONGEST_TEXT:
+        raise RuleError(f"A correction needs a reason of at most {LONGEST_TEXT} characters.")
+    order = session.get_one(Order, document.order_id)
+    lock_order(session, order)
+    check_numbers(session.get_one(Tenant, document.tenant_id))
+    check_kept(document)
+    if document.kind is not DocumentKind.invoice:
+        raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
+    if _credited_parts(session, document):
+        raise RuleError(f"Of {document.label} a part was credited; credit the rest by a return, too.")
+    if earlier := corrections_of(session, [need_id(document.id)]):
+        raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
+    invoice = PaperContent.model_validate(document.content)
+    content = invoice.model_copy(
+        update={
+            "kind": DocumentKind.credit_note,
+            "corrects": document.label,
+            "corrected_on": document.issued_on,
+            "reason": reason,
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in invoice.lines],
+            "taxes": [_taken_back(part) for part in invoice.taxes],
+            "exchange": invoice.exchange
+            and invoice.exchange.model_copy(update={"tax": -invoice.exchange.tax}),
+            **{
+                name: -getattr(invoice, name)
+                for name in ("shipping_amount", "fee_amount", "net", "tax", "gross")
+            },
+        }
+    )
+    rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
+    units = {row.order_line_id: row.quantity for row in rows}
+    note = issue(
+        session,
+        Paper(
+            content,
+            {line_id: -count for line_id, count in units.items()},
+            document.tenant_id,
+            document.account_id,
+            document.order_id,
+            corrects_id=document.id,
+        ),
+    )
+    _count_back(session, units)
+    detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
+    add_event(session, order, "invoice_corrected", detail, actor=Actor.person)
+    session.flush()
+    return note
+
+
+def credit_part(
+    session: Session,
+    order: Order,
+    units: Mapping[int, int],
+    *,
+    shipping: Decimal,
+    extra: Decimal,
+    reason: str,
+) -> list[Document]:
+    """Issue credit notes for units by line that came back, as far as they stand invoiced; the rest stands.
+
+    One note for each invoice that has some of them, the latest invoice first. The first note has what else is
+    given: `shipping`, and `extra`, below zero if something is kept; if no unit stands invoiced, a note to an
+    invoice of others gives it back. Orders that are invoiced elsewhere get none. The caller has the order
+    locked.
+    Raises: RuleError, if a note comes to less than nothing, or numbers are in doubt.
+    """
+    tenant = session.get_one(Tenant, order.tenant_id)
+    # What came back before it was invoiced never stood on an invoice.
+    left = {
+        need_id(line.id): min(units[need_id(line.id)], line.invoiced - line.shipped + line.returned)
+        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        if line.id in units
+    }
+    notes: list[Document] = []
+    for invoice in _standing_invoices(session, order):
+        rows = session.execute(
+            select(col(DocumentLine.order_line_id), func.sum(DocumentLine.quantity))
+            .join(Document, col(Document.id) == col(DocumentLine.document_id))
+            .where((Document.id == invoice.id) | (Document.credits_id == invoice.id))
+            .group_by(col(DocumentLine.order_line_id))
+        )
+        chosen = {
+            line_id: min(left[line_id], int(standing))
+            for line_id, standing in rows
+            if left.get(line_id, 0) > 0 and standing > 0
+        }
+        if not chosen:
+            continue
+        check_numbers(tenant)
+        for line_id, count in chosen.items():
+            left[line_id] -= count
+        notes.append(
+            _issue_part(session, order, invoice, chosen, shipping=shipping, extra=extra, reason=reason)
+        )
+        shipping = extra = Decimal(0)
+    of_others = _find_room(session, order, shipping, shipping + extra) if shipping + extra > 0 else None
+    if of_others is not None:
+        check_numbers(tenant)
+        notes.append(
+            _issue_part(session, order, of_others, {}, shipping=shipping, extra=extra, reason=reason)
+        )
+    return notes
+
+
+def _find_room(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
+    """Return an invoice of other units of which so much may be given back, the latest with such shipping."""
+    for invoice in _standing_invoices(session, order):
+        back = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
+        lines = PaperContent.model_validate(invoice.content).lines
+        if lines and invoice.shipping_amount >= shipping and invoice.gross + sum(back) >= amount:
+            return invoice
+    return None
+
+
+def _credited_parts(session: Session, document: Document) -> bool:
+    query = select(Document.id).where(
+        Document.credits_id == document.id, Document.order_id == document.order_id
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _standing_invoices(session: Session, order: Order) -> list[Document]:
+    """Return an order's invoices that were not taken back, the latest first."""
+    rows = session.exec(
+        select(Document)
+        .where(
+            Document.order_id == order.id,
+            Document.kind == DocumentKind.invoice,
+            col(Document.erased_at).is_(None),
+        )
+        .order_by(col(Document.id).desc())
+    ).all()
+    gone = corrections_of(session, [need_id(row.id) for row in rows])
+    return [row for row in rows if row.id not in gone]
+
+
+def _issue_part(
+    session: Session,
+    order: Order,
+    invoice: Document,
+    units: Mapping[int, int],
+    *,
+    shipping: Decimal,
+    extra: Decimal,
+    reason: str,
+) -> Document:
+    content = PaperContent.model_validate(invoice.content)
+    as_invoiced = {line.order_line_id: line for line in content.lines}
+    # Documents from before lines were named were all domestic.
+    with_tax = bool(content.taxes)
+    lines = [
+        _print_again(as_invoiced[line.id], units[need_id(line.id)])
+        if line.id in as_invoiced
+        else print_line(line, units[need_id(line.id)], line.tax_rate if with_tax else None)
+        for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        if line.id in units
+    ]
+    gross = sum((line.amount for line in lines), shipping + extra)
+    if gross < 0:
+        raise RuleError(f"The credit note would come to {gross}: the fee is higher than what came back.")
+    earlier = [
+        PaperContent.model_validate(row)
+        for row in session.exec(select(Document.content).where(Document.credits_id == invoice.id))
+    ]
+    taxes = _taxes_of_part(content, earlier, lines, shipping, extra) if with_tax else []
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    exchange = content.exchange
+    if exchange is not None:
+        # Of all that was credited, so that in the end nothing is left of what the invoice states.
+        so_far = half_up((tax - sum((each.tax for each in earlier), Decimal(0))) / exchange.rate)
+        before = sum((each.exchange.tax for each in earlier if each.exchange), Decimal(0))
+        exchange = exchange.model_copy(update={"tax": -so_far - before})
+    part = content.model_copy(
+        update={
+            "kind": DocumentKind.credit_note,
+            "corrects": invoice.label,
+            "corrected_on": invoice.issued_on,
+            "is_part": True,
+            "reason": reason,
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in lines],
+            "taxes": [_taken_back(each) for each in taxes],
+            "shipping_amount": -shipping,
+            "fee_amount": -extra,
+            "net": tax - gross,
+            "tax": -tax,
+            "gross": -gross,
+            "exchange": exchange,
+        }
+    )
+    note = issue(
+        session,
+        Paper(
+            part,
+            {line_id: -count for line_id, count in units.items()},
+            invoice.tenant_id,
+            invoice.account_id,
+            invoice.order_id,
+            credits_id=invoice.id,
+        ),
+    )
+    _count_back(session, units)
+    return note
+
+
+def _taken_back(part: TaxSum) -> TaxSum:
+    return TaxSum(rate=part.rate, net=-part.net, tax=-part.tax, gross=-part.gross)
+
+
+def _print_again(line: PaperLine, quantity: int) -> PaperLine:
+    """Return units of a line as the invoice has it, whatever became of the order since."""
+    return line.model_copy(update={"quantity": quantity, "amount": half_up(line.price * quantity)})
+
+
+def _taxes_of_part(
+    invoice: PaperContent,
+    earlier: Sequence[PaperContent],
+    lines: Sequence[PaperLine],
+    shipping: Decimal,
+    extra: Decimal,
+) -> list[TaxSum]:
+    """Return the tax of a part of an invoice.
+
+    It is the tax of all that was credited of the invoice so far, less what earlier notes have: each is
+    rounded, and together they come to the invoice's own tax once all of it came back.
+    """
+    gross = gross_by_rate(lines)
+    goods = dict(gross) or gross_by_rate(invoice.lines)
+    for shares in (
+        _shipping_shares(invoice, shipping) or (share_out(shipping, goods) if shipping else {}),
+        share_out(extra, goods) if extra else {},
+    ):
+        for rate, share in shares.items():
+            gross[rate] = gross.get(rate, Decimal(0)) + share
+    taxes = []
+    for rate, amount in sorted(gross.items(), reverse=True):
+        done = [part for each in earlier for part in each.taxes if part.rate == rate]
+        credited = amount - sum((part.gross for part in done), Decimal(0))
+        tax = tax_sums({rate: credited})[0].tax + sum((part.tax for part in done), Decimal(0))
+        taxes.append(TaxSum(rate=rate, net=amount - tax, tax=tax, gross=amount))
+    return taxes
+
+
+def _shipping_shares(invoice: PaperContent, shipping: Decimal) -> dict[Decimal, Decimal]:
+    """Return shipping by the rates that it has on the invoice, nothing if it has none there."""
+    goods = gross_by_rate(invoice.lines)
+    fees = share_out(invoice.fee_amount, goods) if invoice.fee_amount else {}
+    shares = {
+        part.rate: part.gross - goods.get(part.rate, 0) - fees.get(part.rate, 0) for part in invoice.taxes
+    }
+    shares = {rate: share for rate, share in shares.items() if share}
+    if not shipping or not shares:
+        return {}
+    return share_out(shipping, shares)
+
+
+def _count_back(session: Session, units: Mapping[int, int]) -> None:
+    """Take units by line id from what is invoiced of order lines."""
+    for line in session.exec(
+        select(OrderLine)
+        .where(among(col(OrderLine.id), units))
+        .order_by(col(OrderLine.id))
+        .execution_options(populate_existing=True)
+    ):
+        line.invoiced -= units[need_id(line.id)]
+    session.flush()

@@ -1,0 +1,515 @@
+"""Invoicing: what was shipped and not invoiced yet becomes an invoice; `credit_notes` takes it back.
+
+By German law (§ 14 UStG), for goods that leave from Germany. Prices are gross; `sums` has the sums.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import select as sqlalchemy_select
+from sqlmodel import Session, col, func, select
+
+from models.accounting.issued import Document, DocumentLine, Paper, issue_each
+from models.accounting.numbers import check_numbers
+from models.accounting.records import DocumentKind, PaperContent, PaperLine
+from models.clock import local_date, midnight, today, utc_now
+from models.database.bulk import insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.fulfilment.holding import hold_order
+from models.fulfilment.returns import Return, ReturnState
+from models.fulfilment.shipments import Parcel, ParcelLine, Shipment
+from models.invoicing.sums import check_adds_up, exchange_of, print_line, taxes_of, treat_order
+from models.orders.history import Actor, OrderEvent, event_values
+from models.orders.holds import Hold, HoldReason, open_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.printed import abroad, address_lines, paper_language, printed_number
+from models.orders.queries import lines_of, lock_each
+from models.tax.records import HOME
+from models.tax.treatment import Treatment, extras_rate, rate_of
+from models.tenants.account import Account, makes_invoices
+from models.tenants.options import ChannelOptions
+from models.tenants.records import AccountData, Mode, SellerData
+from models.tenants.tenant import Tenant
+from models.values import half_up
+
+IN_QUESTION = frozenset(
+    {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
+)
+"""Holds that leave open what the buyer owes."""
+REFUSED = HoldReason.invoice_refused
+INVOICED = (OrderState.open, OrderState.released, OrderState.shipped, OrderState.cancelled)
+"""Of an order that was cancelled what had left before."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An invoice before it has a number."""
+
+    content: PaperContent
+    quantities: dict[int, int]
+    """Units by order line."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What an invoice is made from, beside its order."""
+
+    account: Account
+    tenant: Tenant
+    lines: list[OrderLine]
+    holds: list[Hold]
+    """Those that are open."""
+    places: dict[AddressRole, OrderAddress]
+    shipping: Decimal
+    """What standing documents have of it, of this order or one merged into it."""
+    fees: Decimal
+    """Likewise."""
+    on_paper: Decimal
+    """What all documents come to, credit notes included."""
+    is_settled: bool
+    """Nothing is to leave any more, and nothing that came back is still to be credited."""
+    departures: list[tuple[int, int, datetime]]
+    """Line, units and when they left, the last parcels first."""
+
+
+def seller_of(tenant: Tenant) -> SellerData:
+    """Return what a tenant's papers say of it.
+
+    Raises: RuleError, if something is missing that an invoice must name (§ 14 (4) UStG), or its numbers are
+    in doubt, with what to do.
+    """
+    if tenant.country != HOME:
+        raise RuleError(
+            f"Tenant {tenant.name!r} is in {tenant.country}: invoices are made by German law alone. Let the "
+            "channel make them (`warenfluss account set … --set invoices=channel`)."
+        )
+    check_numbers(tenant)
+    seller = SellerData.model_validate(tenant.seller)
+    missing = [
+        option
+        for option, given in (
+            ("--legal-name", seller.name),
+            ("--address", len(seller.address) > 1),
+            ("--tax-number or --vat-id", seller.tax_number or seller.vat_id),
+        )
+        if not given
+    ]
+    if missing:
+        raise RuleError(
+            f"An invoice must name who issues it (§ 14 (4) UStG), and of tenant {tenant.name!r} that is not "
+            f"known: `warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+        )
+    return seller
+
+
+def invoices_from(account: Account | AccountData) -> date:
+    """Return from which German day on an account's orders are invoiced here by themselves.
+
+    Raises: RuleError, if its invoices are not made here.
+    """
+    begin = ChannelOptions.model_validate(account.settings).invoices_from
+    if begin is None or not makes_invoices(account):
+        raise RuleError(
+            f"Invoices of account {account.name!r} are made by its channel; `warenfluss account set "
+            f"{account.name} --set invoices=warenfluss --set invoices_from=DATE` has them made here."
+        )
+    return begin
+
+
+def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draft:
+    """Return the invoice of one order, as `draft_invoices` does.
+
+    Raises: RuleError, if there is nothing to invoice, or it cannot be invoiced, with what to do.
+    """
+    (draft,) = draft_invoices(session, [order], test=test)
+    if isinstance(draft, RuleError):
+        raise draft
+    return draft
+
+
+def draft_invoices(
+    session: Session, orders: Sequence[Order], *, test: bool = False
+) -> list[Draft | RuleError]:
+    """Return for each order the invoice of what was shipped of it, is not invoiced and did not come back.
+
+    The first invoice has the order's shipping and fees, a later one what came on top. The last one brings all
+    documents to what the buyer owes, and has no goods if all came back before they were invoiced. `test` is
+    for those that are only looked at, whatever the account's mode. One that there cannot be is told as the
+    reason.
+    """
+    facts = _read_facts(session, orders)
+    return [_try_draft(order, facts[need_id(order.id)], test=test) for order in orders]
+
+
+def _try_draft(order: Order, facts: _Facts, *, test: bool = False) -> Draft | RuleError:
+    try:
+        return _draft(order, facts, test=test)
+    except RuleError as error:
+        return error
+
+
+def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
+    tenant, lines = facts.tenant, facts.lines
+    _check_may_invoice(order, facts, test=test)
+    seller = seller_of(tenant)
+    quantities = {
+        need_id(line.id): line.shipped - line.returned - line.invoiced
+        for line in lines
+        if line.shipped - line.returned > line.invoiced
+    }
+    # What came back before it was invoiced was sent all the same.
+    units = quantities or {need_id(line.id): line.shipped for line in lines if line.shipped}
+    if not quantities and (not units or not _owes_more(order, facts)):
+        raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
+    check_adds_up(order, lines)
+    delivered = _delivered_on(order, facts, units)
+    buyer = _buyer(order, facts.places)
+    chosen = [line for line in lines if line.id in units]
+    treatment = treat_order(tenant, seller, facts.places, chosen, max(delivered))
+    sent = [_print_line(line, units[need_id(line.id)], treatment) for line in chosen]
+    printed = sent if quantities else []
+    goods = sum((line.amount for line in printed), Decimal(0))
+    shipping, fee = _left_of_extras(order, facts, goods)
+    gross = sum((line.amount for line in printed), shipping + fee)
+    if gross < 0:
+        raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
+    shipping_rate = extras_rate(treatment, order.shipping_tax_rate)
+    taxes = taxes_of(printed, shipping, fee, shipping_rate, with_goods=sent)
+    if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
+        raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    content = PaperContent(
+        kind=DocumentKind.invoice,
+        label="",
+        issued_on=today(),
+        language=paper_language(tenant),
+        currency=order.currency,
+        seller=seller,
+        buyer=buyer,
+        buyer_country=abroad(facts.places[AddressRole.billing], tenant),
+        buyer_vat_id=treatment.vat_id,
+        tax_case=treatment.case,
+        goes_to=treatment.country,
+        collected_by_channel=treatment.collected,
+        order_number=printed_number(order),
+        ordered_on=local_date(order.placed_at),
+        delivered_from=min(delivered),
+        delivered_until=max(delivered),
+        lines=printed,
+        shipping_amount=shipping,
+        fee_amount=fee,
+        taxes=taxes,
+        net=gross - tax,
+        tax=tax,
+        gross=gross,
+        exchange=exchange_of(order, tenant, max(delivered), tax),
+    )
+    return Draft(content, quantities)
+
+
+def issue_invoice(session: Session, order: Order, *, actor: Actor) -> Document:
+    """Issue the invoice of one order, as `issue_invoices` does.
+
+    Raises: RuleError, as `draft_invoice` does; then nothing is changed.
+    """
+    (document,) = issue_invoices(session, [order], actor=actor, hold=False)
+    if isinstance(document, RuleError):
+        raise document
+    return document
+
+
+def issue_or_hold(session: Session, order: Order) -> Document | None:
+    """Issue an order's invoice, or hold the order with the reason why there can be none."""
+    (document,) = issue_invoices(session, [order], actor=Actor.cycle, hold=True)
+    return document if isinstance(document, Document) else None
+
+
+def issue_rest(session: Session, order: Order) -> Document | None:
+    """Issue an invoice of what is owed for an order of which no goods are left to invoice, or hold it.
+
+    The cycle finds orders by their goods. None, if no more is owed than stands on paper, or invoices of this
+    order are not made by themselves. The caller has the order locked.
+    """
+    account = session.get_one(Account, order.account_id)
+    if not makes_invoices(account) or account.mode is not Mode.live:
+        return None
+    order_id = need_id(order.id)
+    if not invoiceable(session, [order_id], invoices_from(account)):
+        return None
+    facts = _read_facts(session, [order])[order_id]
+    goods = any(line.shipped - line.returned > line.invoiced for line in facts.lines)
+    sent = any(line.shipped for line in facts.lines)
+    return issue_or_hold(session, order) if sent and not goods and _owes_more(order, facts) else None
+
+
+def issue_invoices(
+    session: Session, orders: Sequence[Order], *, actor: Actor, hold: bool
+) -> list[Document | RuleError]:
+    """Issue the invoices of `draft_invoices` and count their units as invoiced, in the order given.
+
+    Returns: for each order the document, or why there can be none; if `hold` says so, the order is held for
+    that. No order stands there twice.
+    """
+    lock_each(session, orders)
+    facts = _read_facts(session, orders)
+    drafts = [_try_draft(order, facts[need_id(order.id)]) for order in orders]
+    issued = [(order, draft) for order, draft in zip(orders, drafts, strict=True) if isinstance(draft, Draft)]
+    papers = [
+        Paper(draft.content, draft.quantities, order.tenant_id, order.account_id, need_id(order.id))
+        for order, draft in issued
+    ]
+    documents = issue_each(session, papers)
+    events = []
+    for (order, draft), document in zip(issued, documents, strict=True):
+        its = facts[need_id(order.id)]
+        for line in its.lines:
+            line.invoiced += draft.quantities.get(need_id(line.id), 0)
+        for held in its.holds:
+            if held.reason is REFUSED:
+                held.released_at = utc_now()
+                session.add(held)
+        detail = {
+            "document": document.label,
+            "gross": str(document.gross),
+            "units": sum(draft.quantities.values()),
+        }
+        events.append(event_values(need_id(order.id), "invoiced", detail, actor=actor))
+    session.flush()
+    insert_rows(session, OrderEvent, events)
+    for order, refused in zip(orders, drafts, strict=True):
+        if hold and isinstance(refused, RuleError):
+            detail = {"reason": str(refused)}
+            known = [held.detail for held in facts[need_id(order.id)].holds if held.reason is REFUSED]
+            if detail not in known:
+                hold_order(session, order, REFUSED, detail)
+    session.flush()
+    done = iter(documents)
+    return [each if isinstance(each, RuleError) else next(done) for each in drafts]
+
+
+def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
+    """Return the lowest id among an account's orders placed from a German day on, None if there is none."""
+    query = select(func.min(Order.id)).where(
+        Order.account_id == account_id, Order.placed_at >= midnight(placed_from)
+    )
+    return session.exec(query).one()
+
+
+def list_to_invoice(session: Session, account_id: int, after: int, limit: int) -> list[int]:
+    """Return ids of orders above `after` with goods shipped, not invoiced and not returned, ascending."""
+    query = (
+        select(OrderLine.order_id)
+        .where(
+            OrderLine.account_id == account_id,
+            OrderLine.order_id > after,
+            # Spelled as in the index.
+            col(OrderLine.shipped) > col(OrderLine.invoiced),
+            col(OrderLine.shipped) - col(OrderLine.returned) > col(OrderLine.invoiced),
+        )
+        .distinct()
+        .order_by(col(OrderLine.order_id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def invoiceable(
+    session: Session,
+    order_ids: Sequence[int],
+    placed_from: date,
+    *,
+    lock: bool = False,
+    trials: bool = False,
+) -> list[Order]:
+    """Return those of the orders that are invoiced without being asked for, by their ids.
+
+    Those that the channel has invoiced are none of them, and wait for nobody.
+    """
+    query = (
+        select(Order)
+        .where(among(col(Order.id), order_ids), Order.placed_at >= midnight(placed_from))
+        .order_by(col(Order.id))
+    )
+    if not trials:
+        query = query.where(col(Order.trial).is_(False))
+    orders = session.exec(query.with_for_update() if lock else query).all()
+    return [order for order in orders if not _is_invoiced_there(order)]
+
+
+def _is_invoiced_there(order: Order) -> bool:
+    """Return whether the channel says that an order has been invoiced there."""
+    told = order.details
+    return bool(told.get("externally_invoiced")) or told.get("invoice_number", "0") not in ("", "0")
+
+
+def _check_may_invoice(order: Order, facts: _Facts, *, test: bool) -> None:
+    account = facts.account
+    invoices_from(account)
+    if not test and (account.mode is not Mode.live or order.trial):
+        raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
+    if order.state not in INVOICED:
+        raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
+    if _is_invoiced_there(order):
+        raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
+    reasons = {hold.reason for hold in facts.holds} & IN_QUESTION
+    if reasons:
+        raise RuleError(
+            f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
+        )
+
+
+def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLine:
+    rate = rate_of(treatment, line.tax_rate, f"Line {line.external_id}")
+    printed = print_line(line, quantity, rate)
+    if printed.amount != half_up(printed.amount):
+        sum_of_line = f"{quantity} × {line.price} is {printed.amount}"
+        raise RuleError(f"Line {line.external_id}: {sum_of_line}, no whole number of cents.")
+    return printed
+
+
+def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
+    """Return what the invoices of orders are made from."""
+    order_ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, order_ids), open_holds(session, order_ids)
+    owners = {need_id(line.id): line.order_id for rows in lines.values() for line in rows}
+    places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
+    for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), order_ids))):
+        places[row.order_id][row.role] = row
+    departures: dict[int, list[tuple[int, int, datetime]]] = defaultdict(list)
+    for line_id, units, at in session.execute(
+        select(col(ParcelLine.order_line_id), col(ParcelLine.quantity), col(Shipment.shipped_at))
+        .join(Parcel, col(Parcel.id) == col(ParcelLine.parcel_id))
+        .join(Shipment, col(Shipment.id) == col(Parcel.shipment_id))
+        .where(among(col(ParcelLine.order_line_id), owners))
+        .order_by(col(Shipment.shipped_at).desc(), col(Parcel.id).desc())
+    ):
+        departures[owners[line_id]].append((line_id, units, at))
+    extras = _invoiced_extras(session, order_ids, owners)
+    waiting = select(Return.order_id).where(
+        among(col(Return.order_id), order_ids), Return.state == ReturnState.received
+    )
+    uncredited = set(session.exec(waiting).all())
+    accounts = {each: session.get_one(Account, each) for each in {order.account_id for order in orders}}
+    tenants = {each: session.get_one(Tenant, each) for each in {order.tenant_id for order in orders}}
+    return {
+        order_id: _Facts(
+            accounts[order.account_id],
+            tenants[order.tenant_id],
+            lines.get(order_id, []),
+            holds.get(order_id, []),
+            places[order_id],
+            *extras.get(order_id, (Decimal(0), Decimal(0), Decimal(0))),
+            order_id not in uncredited and not any(line.left for line in lines.get(order_id, [])),
+            departures[order_id],
+        )
+        for order_id, order in zip(order_ids, orders, strict=True)
+    }
+
+
+def _invoiced_extras(
+    session: Session, order_ids: Sequence[int], owners: Mapping[int, int]
+) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
+    """Return by order shipping, fees and gross sum of its documents, or of one merged into it.
+
+    `owners` are the orders of their lines. An order without such documents is missing.
+    """
+    found: dict[int, set[int]] = defaultdict(set)
+    """By document the orders that it may concern."""
+    for document_id, line_id in session.execute(
+        select(col(DocumentLine.document_id), col(DocumentLine.order_line_id)).where(
+            among(col(DocumentLine.order_line_id), owners)
+        )
+    ):
+        found[document_id].add(owners[line_id])
+    columns = sqlalchemy_select(
+        col(Document.id),
+        col(Document.order_id),
+        col(Document.credits_id),
+        col(Document.shipping_amount),
+        col(Document.fee_amount),
+        col(Document.gross),
+    )
+    rows = {row.id: row for row in session.execute(columns.where(among(col(Document.order_id), order_ids)))}
+    if others := set(found) - set(rows):
+        rows |= {row.id: row for row in session.execute(columns.where(among(col(Document.id), others)))}
+    extras: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
+    for row in rows.values():
+        heir = _heir(session, row.order_id)
+        if heir in found[row.id] | {row.order_id}:
+            shipping, fees, gross = extras.get(heir, (Decimal(0), Decimal(0), Decimal(0)))
+            # What a part gives back of them is not to be asked for again.
+            if row.credits_id is None:
+                shipping, fees = shipping + row.shipping_amount, fees + row.fee_amount
+            extras[heir] = shipping, fees, gross + row.gross
+    return extras
+
+
+def _owes_more(order: Order, facts: _Facts) -> bool:
+    """Return whether a buyer owes more than stands on paper, now that nothing else is to come."""
+    return facts.is_settled and order.total - order.credited_amount > facts.on_paper
+
+
+def _left_of_extras(order: Order, facts: _Facts, goods: Decimal) -> tuple[Decimal, Decimal]:
+    """Return shipping and fees that no standing document has, beside goods on the next one.
+
+    What was credited of them, or of goods, before it stood on paper is taken off on the last one.
+    """
+    shipping, fees = order.shipping_amount - facts.shipping, order.fee_amount - facts.fees
+    # A fee may be below zero: a discount.
+    if shipping < 0:
+        raise RuleError(
+            f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
+            "invoice back (`warenfluss document correct`): all is invoiced anew then."
+        )
+    for rest in (shipping, fees):
+        if rest != half_up(rest):
+            raise RuleError(f"Order {order.external_id}: {rest} is no whole number of cents.")
+    if facts.is_settled:
+        due = order.total - order.credited_amount - facts.on_paper - goods
+        shipping = max(Decimal(0), min(shipping, due - min(fees, Decimal(0))))
+        fees = due - shipping
+    return half_up(shipping), half_up(fees)
+
+
+def _heir(session: Session, order_id: int) -> int:
+    """Return the order that an order ended in, itself if it was not merged."""
+    while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
+        order_id = heir
+    return order_id
+
+
+def _delivered_on(order: Order, facts: _Facts, quantities: Mapping[int, int]) -> list[date]:
+    """Return on which German days these units left, the last parcels of each line first."""
+    left = dict(quantities)
+    days = []
+    for line_id, units, at in facts.departures:
+        if left.get(line_id, 0) > 0:
+            left[line_id] -= units
+            days.append(local_date(at))
+    if days:
+        return days
+    # It had left before it was known here.
+    return [local_date(order.shipped_at or utc_now())]
+
+
+def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str]:
+    billing = places.get(AddressRole.billing)
+    if billing is None:
+        raise RuleError(f"Order {order.external_id} has no address.")
+    needed = {
+        "name": "".join((billing.company, billing.first_name, billing.last_name)).strip(),
+        "street": billing.street.strip(),
+        "postcode": billing.postcode.strip(),
+        "city": billing.city.strip(),
+    }
+    if missing := [field for field, value in needed.items() if not value]:
+        raise RuleError(
+            f"Order {order.external_id}: the billing address has no {', '.join(missing)}, and an invoice "
+            "must name to whom it goes (§ 14 (4) UStG)."
+        )
+    return address_lines(billing)

@@ -1,0 +1,168 @@
+"""Tax and sums of every paper with prices: worked out of each rate's gross sum, rounded half up once.
+
+By which rates: `models.tax.treatment`. Free of tax, a rate's net sum is its gross sum, at 0 %.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from models.accounting.records import Exchange, PaperLine, RateSource, TaxSum
+from models.clock import local_date
+from models.errors import RuleError
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.tax.options import TaxOptions
+from models.tax.treatment import Sale, Treatment, treat
+from models.tenants.records import SellerData
+from models.tenants.tenant import Tenant
+from models.values import half_up, print_text
+
+
+def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
+    """Return net and tax of each rate's gross sum, the highest rate first."""
+    sums = []
+    for rate, gross in sorted(gross_by_rate.items(), reverse=True):
+        tax = half_up(gross * rate / (100 + rate))
+        sums.append(TaxSum(rate=rate, net=gross - tax, tax=tax, gross=gross))
+    return sums
+
+
+def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
+    """Return an amount by the rates of the goods that it goes with, in proportion to their value.
+
+    Transport and the like share the tax of what they go with (Umsatzsteuer-Anwendungserlass, section 3.10
+    paragraph 5). Whole cents; what rounding leaves falls to the rate with the greatest value.
+    Raises: RuleError, if the goods are worth nothing at several rates.
+    """
+    if len(goods) == 1:
+        return dict.fromkeys(goods, amount)
+    total = sum(goods.values(), Decimal(0))
+    if total <= 0 or min(goods.values()) < 0:
+        raise RuleError("The tax rate of shipping and fees cannot be told from goods without value.")
+    shares = {rate: half_up(amount * value / total) for rate, value in goods.items()}
+    largest = max(goods, key=lambda rate: (goods[rate], rate))
+    shares[largest] += amount - sum(shares.values(), Decimal(0))
+    return shares
+
+
+def taxes_of(
+    lines: Sequence[PaperLine],
+    shipping: Decimal,
+    fee: Decimal,
+    shipping_rate: Decimal | None,
+    *,
+    with_goods: Sequence[PaperLine] = (),
+) -> list[TaxSum]:
+    """Return the tax of printed lines, shipping and fees; without a rate these go with the goods.
+
+    `with_goods` are those goods, if no lines are printed.
+
+    Lines without a rate have none: those of a small business.
+
+    Raises: RuleError, as `share_out`.
+    """
+    gross = gross_by_rate(lines)
+    goods = gross if lines else gross_by_rate(with_goods)
+    if (lines or with_goods) and not goods:
+        return []
+    gross = dict(gross)
+    for amount, rate in ((shipping, shipping_rate), (fee, None)):
+        shares = {rate: amount} if rate is not None else share_out(amount, goods) if amount else {}
+        for each, share in shares.items():
+            if share:
+                gross[each] = gross.get(each, Decimal(0)) + share
+    return tax_sums(gross)
+
+
+def gross_by_rate(lines: Iterable[PaperLine]) -> dict[Decimal, Decimal]:
+    """Return what printed lines come to at each rate."""
+    goods: dict[Decimal, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        if line.tax_rate is not None:
+            goods[line.tax_rate] += line.amount
+    return dict(goods)
+
+
+def treat_order(
+    tenant: Tenant,
+    seller: SellerData,
+    places: Mapping[AddressRole, OrderAddress],
+    lines: Sequence[OrderLine],
+    day: date,
+) -> Treatment:
+    """Return how an order's goods that leave on a day are taxed. Raises: RuleError, if it cannot be told."""
+    billing = places.get(AddressRole.billing)
+    goes_to = places.get(AddressRole.shipping, billing)
+    if billing is None or goes_to is None:
+        raise RuleError("It has no address.")
+    collected = any(line.tax_collected_by_channel for line in lines)
+    if collected and not all(line.tax_collected_by_channel for line in lines):
+        raise RuleError(
+            "The marketplace says that it collects the tax of some lines and not of others: let it make the "
+            "invoice."
+        )
+    sale = Sale(goes_to.country, goes_to.postcode, billing.vat_id or goes_to.vat_id, day, collected)
+    return treat(seller, TaxOptions.model_validate(tenant.taxes), sale)
+
+
+def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchange | None:
+    """Return a paper's tax in the tenant's currency, None if it is the order's; `day` is that of delivery.
+
+    § 16 (6) UStG: by the average of the month, or with leave of the tax office by the rate of the day.
+    Raises: RuleError, if no rate is known.
+    """
+    if order.currency == tenant.currency:
+        return None
+    options = TaxOptions.model_validate(tenant.taxes)
+    month = f"{day:%Y-%m}"
+    rate = options.exchange_rates.get(month, {}).get(order.currency)
+    source, on = RateSource.month, day.replace(day=1)
+    if rate is None and options.day_rates:
+        rate = _told_rate(order, tenant)
+        source, on = RateSource.channel, local_date(order.placed_at)
+    if rate is None:
+        raise RuleError(
+            f"Order {order.external_id} is in {order.currency}: its tax must be stated in {tenant.currency} "
+            f"too, and no rate of {month} is known: `warenfluss tenant exchange-rate {tenant.name} "
+            f"{order.currency} RATE --month {month}`."
+        )
+    return Exchange(currency=tenant.currency, rate=rate, source=source, on=on, tax=half_up(tax / rate))
+
+
+def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
+    """Return units of an order's currency for one of the tenant's as the channel tells it.
+
+    Channels differ in which way round they tell it: the order's total in both currencies says it.
+    """
+    told = Decimal(order.details.get("exchange_rate", 0))
+    original = Decimal(order.details.get("original_total", 0))
+    if told <= 0 or original <= 0 or order.details.get("original_currency") != tenant.currency:
+        return None
+    both = {each.quantize(Decimal("0.000001")) for each in (told, 1 / told)}
+    fitting = [each for each in both if each and abs(order.total / original / each - 1) < Decimal("0.005")]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
+    """Make sure that what is left of an order's lines makes its total. Raises: RuleError."""
+    told = sum(
+        (line.price * (line.quantity - line.cancelled) for line in lines),
+        order.shipping_amount + order.fee_amount,
+    )
+    if order.state is not OrderState.cancelled and told != order.total:
+        raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
+
+
+def print_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:
+    """Return an order line as it is printed, at a rate of tax."""
+    amount = line.price * quantity
+    return PaperLine(
+        number=str(line.codes.get("sku", ""))[:40],
+        title=print_text(line.title),
+        quantity=quantity,
+        price=line.price,
+        amount=half_up(amount) if amount == half_up(amount) else amount,
+        tax_rate=rate,
+        order_line_id=line.id,
+    )

@@ -1,0 +1,1 @@
+"""Mails: the outbox, and which events buyers are mailed of."""

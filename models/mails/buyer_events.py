@@ -1,0 +1,92 @@
+"""Mails to buyers: what happened is queued in the commit that caused it, each event once.
+
+What a mail says is worked out when it is written (`models.papers.buyer_mail`), by the cycle `buyer-mail`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.orders.order import Order
+from models.sync.outbound import Outbound, OutboundState, queue_once
+from models.sync.records import OutboundKind
+from models.tenants.account import Account
+from models.tenants.options import ChannelOptions, OrderNotice
+from models.tenants.records import AccountData, BuyerEvent, Mode
+
+FRESH = timedelta(days=3)
+"""An order bought longer ago than this when it arrives is history: nobody is mailed of its arrival."""
+
+
+def tell_buyer(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
+    """Queue a mail of an event in the caller's transaction, if the account wants it; repeating adds nothing.
+
+    `subject` tells apart what happens to an order more than once: the id of the payment, of the shipment, of
+    the payment that gives money back (`refund`). Of trials, and of an account that is not live, nobody is
+    told. The caller has the tenant's lock.
+    """
+    tell_buyers(session, event, [(order, subject)])
+
+
+def tell_buyers(session: Session, event: BuyerEvent, subjects: Iterable[tuple[Order, str | int]]) -> None:
+    """Queue the mails of what happened to many orders, as `tell_buyer` does with one."""
+    by_account: dict[int, list[str]] = defaultdict(list)
+    for order, subject in subjects:
+        if not order.trial:
+            by_account[order.account_id].append(mail_key(need_id(order.id), event, subject))
+    for account_id, keys in sorted(by_account.items()):
+        if _mails_of(session, account_id, event):
+            queue_once(session, account_id, OutboundKind.buyer_mail, keys)
+
+
+def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
+    """Return whether buyers of this order's account are mailed of an event, and this one may be."""
+    return not order.trial and _mails_of(session, order.account_id, event)
+
+
+def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
+    account = session.get_one(Account, account_id)
+    return account.mode is Mode.live and event in ChannelOptions.model_validate(account.settings).buyer_mails
+
+
+def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
+    """Queue what buyers and operators hear of new orders, by id with the instant of each checkout."""
+    options = ChannelOptions.model_validate(account.settings)
+    if account.mode is not Mode.live:
+        return
+    since = utc_now() - FRESH
+    fresh = [order_id for order_id, at in bought_at.items() if at >= since]
+    if BuyerEvent.order_received in options.buyer_mails:
+        keys = [mail_key(order_id, BuyerEvent.order_received) for order_id in fresh]
+        queue_once(session, account.id, OutboundKind.buyer_mail, keys)
+    if options.order_notice is not OrderNotice.none:
+        queue_once(session, account.id, OutboundKind.order_notice, fresh)
+
+
+def hand_on_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+    """Queue for an order that took over lines the mails that wait of what moved with them, as parcels."""
+    waiting = session.exec(
+        select(Outbound.key).where(
+            Outbound.account_id == account_id,
+            Outbound.kind == OutboundKind.buyer_mail,
+            col(Outbound.key).startswith(f"{order_id}:"),
+            col(Outbound.state) != OutboundState.sent,
+        )
+    ).all()
+    moved = [mail_key(heir_id, event, subject) for _, event, subject in map(read_key, waiting) if subject]
+    queue_once(session, account_id, OutboundKind.buyer_mail, moved)
+
+
+def mail_key(order_id: int, event: BuyerEvent, subject: str | int = "") -> str:
+    """Return the key of the outbound row of a mail."""
+    return f"{order_id}:{event}:{subject}"
+
+
+def read_key(key: str) -> tuple[int, BuyerEvent, str]:
+    """Return order id, event and subject of a key made by `mail_key`."""
+    order_id, event, subject = key.split(":", 2)
+    return int(order_id), BuyerEvent(event), subject

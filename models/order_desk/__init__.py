@@ -1,0 +1,1 @@
+"""The order desk, what people do: take, repeat, offer, edit, match."""

@@ -1,0 +1,304 @@
+"""Mending an order by hand: its address, lines and methods, and letting a finding pass.
+
+Whatever a person changes is kept in `OrderEdit` beside what the channel told, so that the next import neither
+takes it for news nor writes over it; what the channel changes afterwards holds the order.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.countries import COUNTRIES
+from models.database.columns import need_id
+from models.errors import NotFoundError, RuleError
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.shipments import shipments_of
+from models.invoicing.invoices import issue_rest
+from models.orders.amounts import settle_payment_state
+from models.orders.checks import recheck
+from models.orders.history import Actor, OrderEdit, add_event
+from models.orders.holds import NO_HINDRANCE, SHORTAGES, HoldReason, open_holds, settle_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.queries import lines_of, lock_order
+from models.orders.records import AddressData
+from models.orders.states import move
+from models.payments.reminders import ask_to_pay
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.tenants.account import Account, account_data
+from models.tenants.methods import list_shipping_methods, payment_code
+from models.tenants.records import AccountData, PaymentKind
+from models.warehouse.allocation import allocate, fit_ready, serve_waiting, shrink_promise
+from models.warehouse.pick_lists import note_orders
+
+MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
+NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE
+"""Holds that no word lets pass: something is missing that a parcel needs."""
+
+
+def set_address(session: Session, order: Order, role: AddressRole, changes: Mapping[str, str]) -> None:
+    """Change fields of an address; an address of shipping that is not there begins as that of billing.
+
+    Raises: RuleError, for an order that has left, an unknown field, or a text that is too long.
+    """
+    _lock_mendable(session, order)
+    unknown = sorted(set(changes) - set(AddressData.model_fields))
+    if unknown:
+        fields = ", ".join(AddressData.model_fields)
+        raise RuleError(f"An address has no field {unknown[0]!r}; it has {fields}.")
+    for name, value in changes.items():
+        if len(value) > 320 or not value.isprintable():
+            raise RuleError(f"The {name} is too long, or holds characters that cannot be printed.")
+    if "country" in changes and changes["country"].strip().upper() not in COUNTRIES:
+        raise RuleError("A country is written as its two letters, such as DE or AT.")
+    rows = {
+        row.role: row
+        for row in session.exec(select(OrderAddress).where(OrderAddress.order_id == need_id(order.id)))
+    }
+    row, changed = rows.get(role), {}
+    if row is None:
+        model = rows[AddressRole.billing].model_dump(exclude={"role"}) if rows else {"order_id": order.id}
+        row = OrderAddress(**model, role=role)
+        changed = {name: ["", getattr(row, name)] for name in AddressData.model_fields if getattr(row, name)}
+    for name, value in changes.items():
+        value = value.strip().upper() if name == "country" else value.strip()
+        old = getattr(row, name)
+        if value != old:
+            changed[name] = [changed.get(name, [old])[0], value]
+            setattr(row, name, value)
+    session.add(row)
+    _note(session, order, {f"{role}.{name}": pair for name, pair in changed.items()})
+
+
+def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int, *, actor: Actor) -> None:
+    """Cancel units of a line, so that this many are left to be sent or have left; the total falls with them.
+
+    The channel is told. Nothing is cancelled of what has left. The last unit of an order cancels the order.
+    One of which nothing is left to send after that counts as shipped, if anything was.
+    Raises: RuleError, for more than there is, less than has left, or an order that cannot be changed.
+    """
+    _lock_mendable(session, order)
+    session.refresh(line)
+    there = line.quantity - line.cancelled
+    if quantity > there:
+        raise RuleError(f"Line {line.external_id} has {there}; more cannot be sold by cancelling.")
+    if quantity < line.shipped:
+        raise RuleError(f"Line {line.external_id}: {line.shipped} have left already.")
+    if quantity == there:
+        return
+    lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+    if not quantity and all(each.quantity == each.cancelled for each in lines if each.id != line.id):
+        cancel_order(session, order, actor=actor)
+        return
+    free = shrink_promise(session, need_id(line.id), quantity - line.shipped)
+    less = line.price * (there - quantity)
+    _note(
+        session,
+        order,
+        {
+            f"line {line.external_id}": [f"{there} × {line.price}", f"{quantity} × {line.price}"],
+            "total": [str(order.total), str(order.total - less)],
+        },
+        actor=actor,
+        check=False,
+    )
+    line.cancelled += there - quantity
+    line.fit_kept_back()
+    order.total -= less
+    settle_payment_state(order)
+    session.add(line)
+    session.add(order)
+    session.flush()
+    fit_ready(session, [line] if line.kept_back else [])
+    queue_outbound(session, order.account_id, OutboundKind.cancellation, [need_id(order.id)])
+    allocate(session, [need_id(order.id)])
+    if quantity == line.shipped:
+        settle_holds(session, order, tuple(HoldReason), line.id)
+    serve_waiting(session, free)
+    if not any(each.left for each in lines):
+        _complete(session, order, actor)
+    recheck(session, _account(session, order), [need_id(order.id)])
+
+
+def _complete(session: Session, order: Order, actor: Actor) -> None:
+    """Note that all has left that is to leave, because the rest was cancelled."""
+    move(order, OrderState.shipped, actor)
+    left = [shipment.shipped_at for shipment, _ in shipments_of(session, need_id(order.id))]
+    order.shipped_at = max(left, default=utc_now())
+    session.add(order)
+    add_event(session, order, "completed", actor=actor)
+    session.flush()
+    note_orders(session, [need_id(order.id)])
+    issue_rest(session, order)
+
+
+def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -> None:
+    """Change what one unit of a line costs; the total follows. Raises: RuleError, for a price below zero."""
+    _lock_mendable(session, order)
+    session.refresh(line)
+    if price < 0:
+        raise RuleError("A price is at least zero.")
+    if line.invoiced:
+        raise RuleError(f"Line {line.external_id} has been invoiced; correct the invoice first.")
+    there = line.quantity - line.cancelled
+    total = order.total + (price - line.price) * there
+    changes = {
+        f"line {line.external_id}": [f"{there} × {line.price}", f"{there} × {price}"],
+        "total": [str(order.total), str(total)],
+    }
+    line.price, order.total = price, total
+    settle_payment_state(order)
+    session.add(line)
+    session.add(order)
+    _note(session, order, changes)
+
+
+def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
+    """Say how this order is paid, whatever its method means elsewhere. Raises: RuleError."""
+    _lock_mendable(session, order)
+    old, order.payment_kind = order.payment_kind, kind
+    session.add(order)
+    _keep(session, order, "payment_kind", payment_code(order))
+    _note_change(session, order, {"payment_kind": [str(old or ""), str(kind)]})
+    ask_to_pay(session, _account(session, order), [need_id(order.id)])
+
+
+def set_shipping_method(session: Session, order: Order, name: str) -> None:
+    """Say how this order is sent. Raises: RuleError, if the tenant has no such way, or it has left."""
+    _lock_mendable(session, order)
+    ways = {way.name: way for way in list_shipping_methods(session, order.tenant_id)}
+    if name not in ways:
+        there = ", ".join(ways) or "none yet; `warenfluss method add NAME` adds one"
+        raise RuleError(f"There is no shipping method {name!r}: {there}.")
+    old = next((way.name for way in ways.values() if way.id == order.shipping_method_id), "")
+    order.shipping_method_id, order.express = ways[name].id, ways[name].express
+    session.add(order)
+    _keep(session, order, "shipping_method_id", order.shipping_method)
+    _note_change(session, order, {"shipping_method": [old, name]})
+
+
+def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -> None:
+    """Say whether what is there of this order may leave before what is short; None: as its buyer has it.
+
+    Raises: RuleError, if it has left.
+    """
+    _lock_mendable(session, order)
+    old, order.partial_shipping = order.partial_shipping, allowed
+    if old is not allowed:
+        session.add(order)
+        pair = ["" if value is None else str(value).lower() for value in (old, allowed)]
+        _note_change(session, order, {"partial_shipping": pair}, check=False)
+        session.flush()
+
+
+def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: str = "") -> list[HoldReason]:
+    """Let open holds of these reasons pass, all that may be if none is named; return which.
+
+    Raises: RuleError, for a reason that no word lets pass, or that does not hold the order.
+    """
+    lock_order(session, order)
+    order_id = need_id(order.id)
+    wanted = set(reasons)
+    if refused := sorted(wanted & NOT_ACCEPTED):
+        raise RuleError(
+            f"{refused[0]} cannot be let pass: match the line, send what is there, or cancel what is missing."
+        )
+    holds = open_holds(session, [order_id]).get(order_id, [])
+    chosen = [
+        hold for hold in holds if (hold.reason in wanted if wanted else hold.reason not in NOT_ACCEPTED)
+    ]
+    missing = sorted(wanted - {hold.reason for hold in chosen})
+    if missing or not chosen:
+        what = f" for {', '.join(missing)}" if missing else ""
+        raise RuleError(f"Order {order.external_id} is not held{what}, or by nothing that may pass.")
+    for hold in chosen:
+        hold.released_at, hold.accepted = utc_now(), True
+        session.add(hold)
+        detail = {"reason": hold.reason, **({"note": note} if note else {})}
+        add_event(session, order, "hold_accepted", detail, actor=Actor.person)
+    session.flush()
+    return sorted({hold.reason for hold in chosen})
+
+
+def take_channels_version(session: Session, order: Order) -> None:
+    """Forget what people changed of an order that has not left, and let the next import follow the channel.
+
+    One that was released waits for that in state open, so that it is checked and released again.
+    Raises: RuleError, if goods have left, or it is not open or released.
+    """
+    _lock_mendable(session, order)
+    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    if any(line.shipped for line in lines):
+        raise RuleError(f"Of order {order.external_id} goods have left; it stays as it is.")
+    session.execute(delete(OrderEdit).where(col(OrderEdit.order_id) == order.id))
+    settle_holds(session, order, (HoldReason.changed_after_release, HoldReason.cancelled_after_release))
+    if order.state is OrderState.released:
+        move(order, OrderState.open, Actor.person)
+        order.released_at = None
+    # Told once more as it is, it is not taken for unchanged.
+    order.content_hash = ""
+    session.add(order)
+    add_event(session, order, "reopened", actor=Actor.person)
+    session.flush()
+    note_orders(session, [need_id(order.id)])
+
+
+def find_line(session: Session, order: Order, number: str) -> OrderLine:
+    """Return the line of an order with this number. Raises: NotFoundError, with those there are."""
+    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    for line in lines:
+        if line.external_id == number:
+            return line
+    there = ", ".join(line.external_id for line in lines)
+    raise NotFoundError(f"Order {order.external_id} has no line {number!r}; it has {there}.")
+
+
+def _lock_mendable(session: Session, order: Order) -> None:
+    lock_order(session, order)
+    if order.trial or order.state not in MENDABLE:
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state} and is not changed."
+        )
+
+
+def _account(session: Session, order: Order) -> AccountData:
+    return account_data(session.get_one(Account, order.account_id))
+
+
+def _note(
+    session: Session,
+    order: Order,
+    changes: Mapping[str, list[str]],
+    *,
+    actor: Actor = Actor.person,
+    check: bool = True,
+) -> None:
+    """Keep what the channel told of each field, write the step into the history, check the order again."""
+    for field, (told, _) in changes.items():
+        _keep(session, order, field, told)
+    if changes:
+        _note_change(session, order, changes, actor=actor, check=check)
+
+
+def _keep(session: Session, order: Order, field: str, told: str) -> None:
+    if session.get(OrderEdit, (need_id(order.id), field)) is None:
+        session.add(OrderEdit(order_id=need_id(order.id), field=field, told=told))
+        session.flush()
+
+
+def _note_change(
+    session: Session,
+    order: Order,
+    changes: Mapping[str, list[str]],
+    *,
+    actor: Actor = Actor.person,
+    check: bool = True,
+) -> None:
+    add_event(session, order, "edited", {"changes": dict(changes)}, actor=actor)
+    session.flush()
+    note_orders(session, [need_id(order.id)])
+    if check:
+        recheck(session, _account(session, order), [need_id(order.id)])

@@ -1,0 +1,226 @@
+"""Lists of orders: which ones, page by page, and what a list shows beside the order itself."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func
+from sqlmodel import Session, col, select
+
+from models.catalog.lists import skus_by_id
+from models.database.columns import need_id
+from models.fulfilment.shipments import Parcel, Shipment
+from models.orders.holds import Hold, HoldReason, open_holds
+from models.orders.order import (
+    AddressRole,
+    Customer,
+    LinePart,
+    Order,
+    OrderAddress,
+    OrderLine,
+    OrderState,
+    PaymentState,
+)
+from models.orders.queries import lines_of
+from models.tenants.records import PaymentKind
+
+CHANNEL_CODES = ("sku", "gtin", "channel_number", "manufacturer_number", "supplier_number", "listing_id")
+"""How a channel may name an article, the most telling first."""
+
+
+@dataclass(frozen=True)
+class OrderFilter:
+    """Which orders a list shows; what is left out restricts nothing."""
+
+    account_id: int | None = None
+    states: tuple[OrderState, ...] = ()
+    held: bool = False
+    payment_states: tuple[PaymentState, ...] = ()
+    payment_kinds: tuple[PaymentKind, ...] = ()
+    reasons: tuple[HoldReason, ...] = ()
+    """Held for one of these."""
+    number: str = ""
+    """What the channel's or the marketplace's number begins with."""
+    buyer: str = ""
+    """Mail address, user name or number at the channel, whole; or last name or company, whole."""
+    tracking_number: str = ""
+    split: bool = False
+    """Something of it is kept back."""
+    placed_from: datetime | None = None
+    placed_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what a query's rows have to meet."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.account_id is not None:
+            conditions.append(col(Order.account_id) == self.account_id)
+        if self.states:
+            conditions.append(col(Order.state).in_(self.states))
+        if self.held or self.reasons:
+            held = select(Hold.order_id).where(col(Hold.released_at).is_(None))
+            if self.reasons:
+                held = held.where(col(Hold.reason).in_(self.reasons))
+            conditions.append(col(Order.id).in_(held))
+        if self.payment_states:
+            conditions.append(col(Order.payment_state).in_(self.payment_states))
+        if self.payment_kinds:
+            conditions.append(col(Order.payment_kind).in_(self.payment_kinds))
+        if self.number:
+            conditions.append(
+                col(Order.external_id).startswith(self.number, autoescape=True)
+                | col(Order.channel_number).startswith(self.number, autoescape=True)
+            )
+        if self.buyer:
+            conditions.append(_bought_by(self.buyer.strip()))
+        if self.tracking_number:
+            found = (
+                select(Shipment.order_id)
+                .join(Parcel, col(Parcel.shipment_id) == col(Shipment.id))
+                .where(Parcel.tracking_number == self.tracking_number)
+            )
+            conditions.append(col(Order.id).in_(found))
+        if self.split:
+            kept = select(OrderLine.order_id).where(col(OrderLine.kept_back) > 0)
+            conditions.append(col(Order.id).in_(kept))
+        if self.placed_from is not None:
+            conditions.append(col(Order.placed_at) >= self.placed_from)
+        if self.placed_before is not None:
+            conditions.append(col(Order.placed_at) < self.placed_before)
+        return conditions
+
+
+def _bought_by(text: str) -> ColumnElement[bool]:
+    # SQLite folds the letters of ASCII alone.
+    folded = {text.lower(), "".join(sign.lower() if sign.isascii() else sign for sign in text)}
+
+    def is_text(column: Any) -> ColumnElement[bool]:
+        return func.lower(column).in_(folded)
+
+    customers = select(Customer.id).where(
+        is_text(Customer.email) | is_text(Customer.user_name) | (col(Customer.external_id) == text)
+    )
+    addresses = select(OrderAddress.order_id).where(
+        is_text(OrderAddress.last_name) | is_text(OrderAddress.company) | is_text(OrderAddress.email)
+    )
+    return col(Order.customer_id).in_(customers) | col(Order.id).in_(addresses)
+
+
+def list_orders(
+    session: Session, wanted: OrderFilter, limit: int | None = None, batch: int = 500
+) -> Iterator[Sequence[Order]]:
+    """Yield orders, the latest placed first, in batches, so that a long list fits into memory."""
+    query = (
+        select(Order)
+        .where(*wanted.conditions())
+        .order_by(col(Order.placed_at).desc(), col(Order.id).desc())
+        .limit(limit)
+        .execution_options(yield_per=batch)
+    )
+    return session.exec(query).partitions()
+
+
+def count_orders(session: Session, wanted: OrderFilter) -> int:
+    """Return how many orders a list without limit would show."""
+    return session.exec(select(func.count(col(Order.id))).where(*wanted.conditions())).one()
+
+
+def addresses_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[AddressRole, OrderAddress]]:
+    """Return the addresses of each order by role; an order without one for shipping goes to the other."""
+    addresses: dict[int, dict[AddressRole, OrderAddress]] = {}
+    for row in session.exec(select(OrderAddress).where(col(OrderAddress.order_id).in_(order_ids))):
+        addresses.setdefault(row.order_id, {})[row.role] = row
+    return addresses
+
+
+def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return for each matched line its parts as (article id, quantity for one of the line)."""
+    parts: dict[int, list[tuple[int, int]]] = {}
+    rows = session.exec(
+        select(LinePart).where(col(LinePart.order_line_id).in_(line_ids)).order_by(col(LinePart.article_id))
+    )
+    for row in rows:
+        parts.setdefault(row.order_line_id, []).append((row.article_id, row.quantity))
+    return parts
+
+
+def describe_orders(
+    session: Session, orders: Sequence[Order], accounts: dict[int, str], tenants: dict[int, str]
+) -> list[dict[str, Any]]:
+    """Return a batch of orders with their lines and open holds; a few queries, however many there are."""
+    ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, ids), open_holds(session, ids)
+    line_ids = [need_id(line.id) for each in lines.values() for line in each]
+    parts = line_parts_of(session, line_ids)
+    skus = skus_by_id(session, [article_id for each in parts.values() for article_id, _ in each])
+    return [
+        {
+            "external_id": order.external_id,
+            "channel_number": order.channel_number,
+            "alternative_number": order.alternative_number,
+            "account": accounts[order.account_id],
+            "tenant": tenants[order.tenant_id],
+            "platform": order.platform,
+            "state": order.state,
+            "payment_state": order.payment_state,
+            "trial": order.trial,
+            "holds": list(dict.fromkeys(str(hold.reason) for hold in holds.get(order_id, ()))),
+            "holds_detail": _describe_holds(holds.get(order_id, ()), lines.get(order_id, ())),
+            "placed_at": order.placed_at,
+            "checkout_at": order.checkout_at,
+            "imported_at": order.imported_at,
+            "changed_at": order.changed_at,
+            "released_at": order.released_at,
+            "shipped_at": order.shipped_at,
+            "currency": order.currency,
+            "total": order.total,
+            "paid": order.paid_amount,
+            "shipping": order.shipping_amount,
+            "fees": order.fee_amount,
+            "payment_method": order.payment_method_name or order.payment_method,
+            "shipping_method": order.shipping_method,
+            "carrier": order.carrier,
+            "partial_shipping": order.partial_shipping,
+            "lines": [
+                _describe_line(line, parts.get(need_id(line.id), []), skus)
+                for line in lines.get(order_id, ())
+            ],
+        }
+        for order_id, order in zip(ids, orders, strict=True)
+    ]
+
+
+def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int, str]) -> dict[str, Any]:
+    told = next((str(line.codes[name]) for name in CHANNEL_CODES if line.codes.get(name)), "")
+    return {
+        "external_id": line.external_id,
+        "sku": skus.get(line.article_id or 0, told),
+        "channel_sku": told,
+        "title": line.title,
+        "quantity": line.quantity,
+        "allocated": line.allocated,
+        "picked": line.picked,
+        "shipped": line.shipped,
+        "cancelled": line.cancelled,
+        "returned": line.returned,
+        "kept_back": line.kept_back,
+        "kept_until": line.kept_until,
+        "price": line.price,
+        "tax_rate": line.tax_rate,
+        "matched_by": line.matched_by,
+        "parts": [{"sku": skus[article_id], "quantity": quantity} for article_id, quantity in parts],
+    }
+
+
+def _describe_holds(holds: Sequence[Hold], lines: Sequence[OrderLine]) -> list[dict[str, Any]]:
+    names = {line.id: line.external_id for line in lines}
+    return [
+        {
+            "reason": hold.reason,
+            "line": names.get(hold.order_line_id, ""),
+            "field": hold.field,
+            "detail": hold.detail,
+            "since": hold.created_at,
+        }
+        for hold in holds
+    ]

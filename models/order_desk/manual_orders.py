@@ -1,0 +1,294 @@
+"""Own orders: taken by hand or by telephone, in an account without a channel.
+
+They come in by the same door as a channel's (`models.intake.orders`), under numbers of the tenant's own.
+"""
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from models.accounting.numbers import SeriesKind, check_numbers, label_of, take_number
+from models.catalog.article import Article, price_for, prices_of, titles_of
+from models.clock import today, utc_now
+from models.database.bulk import insert_or_update
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.intake.line_matching import Matcher, set_match
+from models.intake.orders import save_orders
+from models.order_desk.edits import accept
+from models.order_desk.manual_records import MOST_LINES, TOO_MUCH, OwnAddress, OwnLine, OwnOrder
+from models.orders.amounts import settle_payment_state
+from models.orders.checks import recheck
+from models.orders.history import Actor, add_event
+from models.orders.holds import HoldReason, open_holds
+from models.orders.matching import MatchBy, MatchRule, Source
+from models.orders.order import Customer, Order, OrderLine, OrderState
+from models.orders.origin import OrderOrigin, OriginKind, find_by_reference
+from models.orders.queries import lines_of, lock_order
+from models.orders.records import AddressData, OrderData, OrderLineData
+from models.orders.row_values import line_values
+from models.orders.scanned_codes import find_scanned
+from models.payments.reminders import ask_to_pay
+from models.tenants.account import Account, account_data
+from models.tenants.locks import lock_tenants
+from models.tenants.methods import Service, list_shipping_methods
+from models.tenants.options import ChannelOptions
+from models.tenants.records import OWN, AccountData, Mode, PaymentKind, SellerData, ServiceKind
+from models.tenants.tenant import Tenant
+from models.values import half_up
+from models.warehouse.allocation import allocate
+
+RULES = (MatchRule(by=MatchBy.sku, sources=(Source.sku,)),)
+"""A line of an own order names our SKU."""
+
+
+def pick_own_account(session: Session, tenant_id: int, name: str | None = None) -> Account:
+    """Return the account in which a tenant takes orders by hand: the one named, or the only one.
+
+    Raises: RuleError, if there is none, or another than one to choose from, or it is a draft.
+    """
+    query = select(Account).where(Account.tenant_id == tenant_id, Account.kind == OWN)
+    accounts = {row.name: row for row in session.exec(query.order_by(col(Account.name)))}
+    if not accounts:
+        tenant = session.get_one(Tenant, tenant_id).name
+        raise RuleError(
+            f"Tenant {tenant!r} has no account in which orders are taken by hand: `warenfluss account add "
+            f"NAME --kind {OWN} --tenant {tenant}` adds one."
+        )
+    if name is None and len(accounts) > 1:
+        raise RuleError(f"Orders are taken by hand in several accounts ({', '.join(accounts)}); name one.")
+    if name is not None and name not in accounts:
+        raise RuleError(f"In {name!r} no orders are taken by hand, only in {', '.join(accounts)}.")
+    account = accounts[name] if name is not None else next(iter(accounts.values()))
+    if account.mode is Mode.draft:
+        raise RuleError(
+            f"Account {account.name!r} is a draft; `warenfluss account mode {account.name} live` opens it."
+        )
+    return account
+
+
+def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder:
+    """Return what is asked for with SKUs, titles, prices and tax rates as they are today.
+
+    Raises: RuleError, with a sentence for each line that names no article of ours, or lacks a price or rate.
+    """
+    tenant = session.get_one(Tenant, account.tenant_id)
+    currency = asked.currency or tenant.currency
+    group = ChannelOptions.model_validate(account.settings).price_group
+    taxed = not SellerData.model_validate(tenant.seller).small_business
+    faults, lines = [], []
+    for number, line in enumerate(asked.lines, start=1):
+        found = find_scanned(session, tenant_id=account.tenant_id, code=line.article)
+        if len(found) != 1:
+            what = "several articles have" if found else "no article has"
+            faults.append(f"line {number}: {what} the SKU or GTIN {line.article!r}.")
+            continue
+        article_id = found[0].article_id
+        article = session.get_one(Article, article_id)
+        price = line.price
+        if price is None:
+            prices = prices_of(session, [article_id], group)[article_id, currency]
+            price = price_for(prices, line.quantity)
+        rate = article.tax_rate if line.tax_rate is None else line.tax_rate
+        if price is None:
+            faults.append(f"line {number}: {article.sku} has no price in {currency}; name one.")
+        elif price != half_up(price):
+            faults.append(
+                f"line {number}: {article.sku} costs {price}, which is not whole cents; name a price."
+            )
+        elif rate is None and taxed:
+            faults.append(f"line {number}: {article.sku} has no tax rate; name one.")
+        else:
+            title = line.title or titles_of(session, [article_id], tenant.language).get(article_id)
+            values = {
+                "article": article.sku,
+                "price": price,
+                "tax_rate": rate,
+                "title": (title or article.sku)[:300],
+            }
+            lines.append(line.model_copy(update=values))
+    ways = [way.name for way in list_shipping_methods(session, account.tenant_id)]
+    if asked.shipping_method and asked.shipping_method not in ways:
+        there = ", ".join(ways) or "none yet; `warenfluss method add NAME` adds one"
+        faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {there}.")
+    if faults:
+        raise RuleError("\n".join(faults))
+    filled = asked.model_copy(update={"lines": lines, "currency": currency})
+    if total_of(filled) >= TOO_MUCH:
+        raise RuleError("It comes to more than any order may cost.")
+    return filled
+
+
+def total_of(order: OwnOrder) -> Decimal:
+    """Return what an order comes to whose prices are filled in."""
+    goods = sum(((line.price or Decimal(0)) * line.quantity for line in order.lines), Decimal(0))
+    return goods + order.shipping_amount
+
+
+def take_own_order(
+    session: Session,
+    account: Account,
+    asked: OwnOrder,
+    kind: OriginKind = OriginKind.phone,
+    *,
+    from_order_id: int | None = None,
+    return_id: int | None = None,
+) -> tuple[Order, bool]:
+    """Take an order in under a number of the tenant's own; return it, and whether it is new.
+
+    What was taken under the same reference before is returned as it is. In test mode it is a trial.
+    Raises: RuleError, as `fill_in`, if the reference was used for something else, or after a restore.
+    """
+    lock_tenants(session, [account.tenant_id])
+    data = account_data(account)
+    # As before there was this field, so that a reference from then is known again.
+    newer = {"partial_shipping"} if asked.partial_shipping is None else set()
+    asked_hash = hashlib.sha256(asked.model_dump_json(exclude=newer).encode()).hexdigest()
+    if asked.reference and (known := find_by_reference(session, data.id, asked.reference)) is not None:
+        order = session.get_one(Order, known.order_id)
+        if known.asked_hash != asked_hash:
+            raise RuleError(
+                f"The reference {asked.reference!r} belongs to order {order.external_id}, which was asked "
+                "for otherwise; give a new one another reference."
+            )
+        return order, False
+    filled = fill_in(session, data, asked)
+    check_numbers(session.get_one(Tenant, account.tenant_id))
+    _say_methods(session, data.id, filled)
+    year = today().year
+    number = label_of(SeriesKind.order, year, take_number(session, account.tenant_id, SeriesKind.order, year))
+    record = _record(session, data.id, number, filled, kind)
+    save_orders(session, data, RULES, [record], trial=account.mode is Mode.test)
+    query = select(Order).where(Order.account_id == data.id, Order.external_id == number)
+    order = session.exec(query.execution_options(populate_existing=True)).one()
+    order.partial_shipping = asked.partial_shipping
+    session.add(order)
+    session.add(
+        OrderOrigin(
+            order_id=need_id(order.id),
+            account_id=data.id,
+            kind=kind,
+            reference=asked.reference or None,
+            asked_hash=asked_hash,
+            from_order_id=from_order_id,
+            return_id=return_id,
+        )
+    )
+    session.flush()
+    if from_order_id is not None:
+        _let_repeat_pass(session, order, session.get_one(Order, from_order_id).external_id)
+    return order, True
+
+
+def _record(session: Session, account_id: int, number: str, order: OwnOrder, kind: OriginKind) -> OrderData:
+    now = utc_now()
+    return OrderData(
+        external_id=number,
+        platform=kind,
+        placed_at=now,
+        checkout_at=now,
+        currency=order.currency or "",
+        total=total_of(order),
+        shipping_amount=order.shipping_amount,
+        payment_method=order.payment,
+        payment_method_name=order.payment,
+        shipping_method=order.shipping_method,
+        customer_id=_customer_id(session, account_id, number, order.billing.email),
+        billing=AddressData.model_validate(order.billing.model_dump()),
+        shipping=AddressData.model_validate(order.shipping.model_dump()) if order.shipping else None,
+        buyer_comment=order.comment,
+        memo=order.memo,
+        lines=[line_data(f"{number}-{position}", line) for position, line in enumerate(order.lines, start=1)],
+    )
+
+
+def line_data(external_id: str, line: OwnLine) -> OrderLineData:
+    """Return a line that is filled in as the intake takes it."""
+    return OrderLineData(
+        external_id=external_id,
+        title=line.title,
+        quantity=line.quantity,
+        price=line.price or Decimal(0),
+        tax_rate=line.tax_rate,
+        sku=line.article,
+    )
+
+
+def _customer_id(session: Session, account_id: int, number: str, email: str) -> str:
+    """Return by which id the account knows the buyer with a mail address, a new one if it does not."""
+    if not email:
+        return ""
+    query = select(Customer.external_id).where(Customer.account_id == account_id, Customer.email == email)
+    return session.exec(query.order_by(col(Customer.id))).first() or f"C-{number}"
+
+
+def _say_methods(session: Session, account_id: int, order: OwnOrder) -> None:
+    """Let the account know its ways to pay and send: here they mean what they say."""
+    named = [(ServiceKind.payment, str(order.payment)), (ServiceKind.shipping, order.shipping_method)]
+    rows = [
+        {"account_id": account_id, "kind": kind, "external_id": name, "name": name, "mapped_to": name}
+        for kind, name in named
+        if name
+    ]
+    insert_or_update(session, Service, rows, key=("account_id", "kind", "external_id"), update=("mapped_to",))
+
+
+def _let_repeat_pass(session: Session, order: Order, number: str) -> None:
+    """Let an order pass that is suspected to repeat the one that it was made to repeat."""
+    for hold in open_holds(session, [need_id(order.id)]).get(need_id(order.id), []):
+        if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
+            accept(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
+
+
+def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
+    """Add goods to an own order that waits; the total rises, and its stock is promised if it is there.
+
+    Raises: RuleError, for a channel's order, one that was released, or a line as `fill_in` refuses it.
+    """
+    lock_order(session, order)
+    account = account_data(session.get_one(Account, order.account_id))
+    if account.kind != OWN:
+        raise RuleError(
+            f"Order {order.external_id} is a channel's: what is bought on top is an order of its own."
+        )
+    if order.trial or order.state is not OrderState.open:
+        raise RuleError(
+            f"Order {order.external_id} is {'a trial' if order.trial else order.state}: nothing is added."
+        )
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    if len(lines) >= MOST_LINES:
+        raise RuleError(f"An order by hand has at most {MOST_LINES} lines.")
+    asked = OwnOrder(billing=OwnAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice)
+    data = line_data(f"{order.external_id}-{len(lines) + 1}", fill_in(session, account, asked).lines[0])
+    row = OrderLine(
+        order_id=order_id,
+        account_id=order.account_id,
+        external_id=data.external_id,
+        quantity=data.quantity,
+        **line_values(data, len(lines)),
+    )
+    session.add(row)
+    session.flush()
+    matcher = Matcher(session, account, RULES)
+    matcher.add([data])
+    set_match(session, order, row, matcher.of(data))
+    total = order.total + data.price * data.quantity
+    if total >= TOO_MUCH:
+        raise RuleError("It comes to more than any order may cost.")
+    changes: dict[str, Any] = {
+        f"line {data.external_id}": ["", f"{data.quantity} × {data.price}"],
+        "total": [str(order.total), str(total)],
+    }
+    order.total = total
+    settle_payment_state(order)
+    session.add(order)
+    add_event(session, order, "edited", {"changes": changes}, actor=Actor.person)
+    session.flush()
+    allocate(session, [order_id])
+    recheck(session, account, [order_id])
+    ask_to_pay(session, account, [order_id])
+    session.refresh(row)
+    return row

@@ -1,0 +1,109 @@
+"""What people decide about lines that no rule, or more than one article, matched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.errors import NotFoundError, RuleError
+from models.intake.line_matching import Matcher, set_match
+from models.orders.history import Actor, add_event
+from models.orders.holds import Hold, HoldReason
+from models.orders.matching import Match, MatchRule, remember_code
+from models.orders.order import Order, OrderLine
+from models.orders.queries import lock_order
+from models.orders.records import OrderLineData
+from models.orders.states import MOVABLE
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.tenants.records import AccountData
+from models.warehouse.allocation import allocate, release_allocation, serve_waiting
+
+MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
+BY_HAND = "by_hand"
+
+
+@dataclass(frozen=True)
+class UnmatchedLine:
+    """A held line; the hold names the candidates, if there are any."""
+
+    order: Order
+    line: OrderLine
+    hold: Hold
+
+    @property
+    def candidates(self) -> list[str]:
+        """SKUs among which a person must choose."""
+        return [str(sku) for sku in self.hold.detail.get("candidates", [])]
+
+
+def list_unmatched(session: Session, account_id: int | None = None) -> list[UnmatchedLine]:
+    """Return the lines that wait for an article, those of the oldest orders first."""
+    query = (
+        select(Order, OrderLine, Hold)
+        .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
+        .join(Hold, col(Hold.order_line_id) == col(OrderLine.id))
+        .where(col(Hold.released_at).is_(None), col(Hold.reason).in_(MATCH_REASONS))
+        .order_by(col(Order.placed_at), col(Order.id), col(OrderLine.position))
+    )
+    if account_id is not None:
+        query = query.where(Order.account_id == account_id)
+    return [UnmatchedLine(order, line, hold) for order, line, hold in session.exec(query).all()]
+
+
+def resolve_line(
+    session: Session,
+    account: Account,
+    order: Order,
+    line_external_id: str,
+    parts: Sequence[tuple[int, int]],
+    *,
+    remember: bool = False,
+) -> None:
+    """Let a line stand for these articles, as (id, quantity for one of it), and promise it their stock.
+
+    With `remember` the choice becomes a custom code, and matches the next line of this code by itself.
+    Raises: NotFoundError, if the order has no such line; RuleError, if its state allows no change or the
+    line carries no number to remember.
+    """
+    lock_order(session, order)
+    if order.state not in MOVABLE:
+        raise RuleError(
+            f"Order {order.external_id} is {order.state}; lines can be matched while it is open or pending."
+        )
+    line = session.exec(
+        select(OrderLine).where(OrderLine.order_id == order.id, OrderLine.external_id == line_external_id)
+    ).first()
+    if line is None:
+        raise NotFoundError(f"Order {order.external_id} has no line {line_external_id!r}.")
+    free = release_allocation(session, [need_id(line.id)])
+    session.refresh(line)
+    set_match(session, order, line, Match(parts=list(parts), rule=BY_HAND))
+    add_event(
+        session, order, "matched", {"line": line.external_id, "remembered": remember}, actor=Actor.person
+    )
+    if remember:
+        remember_code(session, order.tenant_id, need_id(account.id), told_line(line), parts)
+    allocate(session, [need_id(order.id)])
+    serve_waiting(session, free)
+
+
+def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchRule]) -> int:
+    """Try the rules again on lines that wait for an article; return how many found theirs."""
+    lock_tenants(session, [account.tenant_id])
+    waiting = [row for row in list_unmatched(session, account.id) if row.order.state in MOVABLE]
+    matcher = Matcher(session, account, rules)
+    matcher.add([told_line(row.line) for row in waiting])
+    found = [row for row in waiting if matcher.of(told_line(row.line)).parts]
+    for row in found:
+        set_match(session, row.order, row.line, matcher.of(told_line(row.line)))
+    allocate(session, list(dict.fromkeys(need_id(row.order.id) for row in found)))
+    return len(found)
+
+
+def told_line(line: OrderLine) -> OrderLineData:
+    """Return what matching reads of a line, as the channel told it."""
+    return OrderLineData.model_validate(
+        {"external_id": line.external_id, "quantity": line.quantity, "price": line.price, **line.codes}
+    )

@@ -1,0 +1,52 @@
+"""What follows when people say anew what a channel's method means: orders that have not left take it over."""
+
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.database.conditions import in_batches
+from models.order_desk.edits import MENDABLE
+from models.orders.checks import recheck
+from models.orders.history import OrderEdit
+from models.orders.order import Order
+from models.orders.queries import lock_orders
+from models.payments.reminders import ask_to_pay
+from models.tenants.account import Account, account_data
+from models.tenants.locks import lock_tenants
+from models.tenants.methods import Methods, payment_code
+from models.tenants.records import ServiceKind
+
+
+def apply_mapping(session: Session, account: Account, kind: ServiceKind, code: str) -> int:
+    """Let the orders that name a method know what it means, and check them again; return how many.
+
+    Orders for which a person chose otherwise keep that.
+    """
+    lock_tenants(session, [account.tenant_id])
+    data = account_data(account)
+    methods = Methods(session, data.id, data.tenant_id)
+    field = "payment_kind" if kind is ServiceKind.payment else "shipping_method_id"
+    told = col(Order.shipping_method) == code
+    if kind is ServiceKind.payment:
+        told = (col(Order.payment_method) == code) | (
+            (col(Order.payment_method) == "") & (col(Order.payment_method_name) == code)
+        )
+    chosen = select(OrderEdit.order_id).where(OrderEdit.field == field)
+    numbers = session.exec(
+        select(Order.external_id).where(
+            Order.account_id == data.id, col(Order.state).in_(MENDABLE), told, col(Order.id).not_in(chosen)
+        )
+    ).all()
+    for batch in in_batches(sorted(numbers)):
+        orders = lock_orders(session, data.id, batch)
+        for order in orders:
+            if kind is ServiceKind.payment and payment_code(order) == code:
+                order.payment_kind = methods.payment_of(order)
+            elif kind is ServiceKind.shipping:
+                way = methods.shipping_of(order)
+                order.shipping_method_id, order.express = (way.id, way.express) if way else (None, False)
+            session.add(order)
+        session.flush()
+        ids = [need_id(order.id) for order in orders]
+        recheck(session, data, ids)
+        ask_to_pay(session, data, ids)
+    return len(numbers)

@@ -1,0 +1,160 @@
+"""Orders repeated, and exchanges of what came back."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pydantic import ValidationError
+from sqlmodel import Session, select
+
+from models.catalog.article import Article
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.fulfilment.returns import Return, ReturnState, lines_of_return
+from models.order_desk.manual_orders import take_own_order
+from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, _faults
+from models.orders.history import Actor, add_event
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
+from models.orders.origin import OriginKind, find_by_reference, find_exchange
+from models.orders.queries import lines_of, lock_order
+from models.tenants.account import Account
+from models.tenants.methods import ShippingMethod
+from models.tenants.records import PaymentKind
+
+
+def repeat_order(
+    session: Session,
+    order: Order,
+    account: Account,
+    *,
+    prices_of_then: bool = True,
+    payment: PaymentKind | None = None,
+    shipping_method: str | None = None,
+    reference: str = "",
+) -> tuple[Order, bool]:
+    """Take the same goods once more for the same address; return the order, and whether it is new.
+
+    Raises: RuleError, as `take_own_order`, for a line that is not one article, or a payment nobody has named.
+    """
+    lock_order(session, order)
+    lines = [
+        (line, line.quantity - line.cancelled)
+        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        if line.quantity > line.cancelled
+    ]
+    if order.trial or not lines:
+        raise RuleError(f"Order {order.external_id} has nothing that could be repeated.")
+    asked = _like(
+        session,
+        order,
+        [_line_like(session, line, count, of_then=prices_of_then) for line, count in lines],
+        payment or order.payment_kind,
+        shipping_method,
+        order.shipping_amount,
+        reference,
+    )
+    return take_own_order(session, account, asked, OriginKind.repeat, from_order_id=need_id(order.id))
+
+
+def exchange_return(
+    session: Session,
+    row: Return,
+    account: Account,
+    wanted: Sequence[OwnLine] = (),
+    *,
+    payment: PaymentKind = PaymentKind.invoice,
+    reference: str = "",
+) -> tuple[Order, Decimal, bool]:
+    """Take an order for what replaces a return, by default for the same goods at the price of then.
+
+    The return is credited and the order invoiced each by itself. Shipping is not charged again.
+    Returns: the order, by how much it costs more than what comes back, and whether it is new.
+    Raises: RuleError, as `take_own_order`, or if the return was cancelled, or is exchanged already.
+    """
+    order = session.get_one(Order, row.order_id)
+    lock_order(session, order)
+    session.refresh(row)
+    if row.state is ReturnState.cancelled:
+        raise RuleError(f"Return {row.id} was cancelled: there is nothing to exchange.")
+    by_id = {line.id: line for line in lines_of(session, [row.order_id])[row.order_id]}
+    came = row.state is not ReturnState.announced
+    back = [
+        (by_id[each.order_line_id], each.to_stock + each.b_stock + each.scrapped if came else each.announced)
+        for each in lines_of_return(session, need_id(row.id))
+    ]
+    back = [(line, count) for line, count in back if count]
+    asked = _like(
+        session,
+        order,
+        list(wanted) or [_line_like(session, line, count, of_then=True) for line, count in back],
+        payment,
+        None,
+        Decimal(0),
+        reference,
+    )
+    known = find_exchange(session, need_id(row.id))
+    used = find_by_reference(session, need_id(account.id), reference) if reference else None
+    if known is not None and (used is None or used.order_id != known.id):
+        raise RuleError(f"Return {row.id} is exchanged by order {known.external_id} already.")
+    new, is_new = take_own_order(
+        session,
+        account,
+        asked,
+        OriginKind.exchange,
+        from_order_id=row.order_id,
+        return_id=need_id(row.id),
+    )
+    if is_new:
+        detail = {"return": row.id, "by": new.external_id}
+        add_event(session, order, "exchanged", detail, actor=Actor.person)
+        session.flush()
+    worth = sum((line.price * count for line, count in back), Decimal(0))
+    return new, new.total - worth, is_new
+
+
+def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> OwnLine:
+    if line.article_id is None:
+        raise RuleError(
+            f"Line {line.external_id} is not one article of ours; `warenfluss order take` takes it by hand."
+        )
+    sku = session.get_one(Article, line.article_id).sku
+    if not of_then:
+        return OwnLine(article=sku, quantity=quantity)
+    return OwnLine(
+        article=sku,
+        quantity=quantity,
+        price=line.price,
+        tax_rate=line.tax_rate or None,
+        title=line.title[:300],
+    )
+
+
+def _like(
+    session: Session,
+    order: Order,
+    lines: list[OwnLine],
+    payment: PaymentKind | None,
+    shipping_method: str | None,
+    shipping_amount: Decimal,
+    reference: str,
+) -> OwnOrder:
+    """Return an order for the same buyer. Raises: RuleError, if it cannot be made."""
+    if order.anonymised_at is not None:
+        raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
+    if payment is None:
+        raise RuleError(f"Nobody has said how order {order.external_id} is paid; name --payment.")
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+    try:
+        addresses = {row.role: OwnAddress(**row.model_dump(exclude={"order_id", "role"})) for row in rows}
+        return OwnOrder(
+            billing=addresses.get(AddressRole.billing, OwnAddress()),
+            shipping=addresses.get(AddressRole.shipping),
+            lines=lines,
+            currency=order.currency,
+            shipping_amount=shipping_amount,
+            payment=payment,
+            shipping_method=shipping_method if shipping_method is not None else way.name if way else "",
+            reference=reference,
+        )
+    except ValidationError as error:
+        raise RuleError(f"Order {order.external_id} cannot be made anew: {_faults(error)[0]}.") from None

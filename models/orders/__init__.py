@@ -1,0 +1,1 @@
+"""The order itself: records, tables, holds, history, amounts, states, checks, matching."""

@@ -1,0 +1,53 @@
+"""Amounts of an order: what is owed, and the state of its payment."""
+
+from decimal import Decimal
+
+from models.orders.order import Order, PaymentState
+from models.orders.records import OrderData
+
+
+def payment_state_of(
+    total: Decimal,
+    paid: Decimal,
+    *,
+    authorised: Decimal = Decimal(0),
+    refunded: Decimal = Decimal(0),
+    credited: Decimal = Decimal(0),
+) -> PaymentState:
+    """Return what amounts received, promised and given back mean for a total; a total of zero counts as paid.
+
+    `credited` is what the buyer need not pay of it: whose order was cancelled before any money came has not
+    paid, and owes nothing.
+    """
+    owed = total - credited
+    if paid > owed:
+        return PaymentState.overpaid
+    if paid == owed:
+        if paid or not total:
+            return PaymentState.paid
+        return PaymentState.refunded if refunded else PaymentState.open
+    if paid + authorised >= owed:
+        return PaymentState.authorised
+    return PaymentState.partly_paid if paid > 0 else PaymentState.open
+
+
+def owed_for(order: Order) -> Decimal:
+    """Return what is still to be paid for an order; below zero, what was paid too much."""
+    return order.total - order.credited_amount - order.paid_amount
+
+
+def settle_payment_state(order: Order) -> None:
+    """Bring an order's state of payment up to its amounts."""
+    order.payment_state = payment_state_of(
+        order.total,
+        order.paid_amount,
+        authorised=order.authorised_amount,
+        refunded=order.refunded_amount,
+        credited=order.credited_amount,
+    )
+
+
+def total_difference(data: OrderData) -> Decimal:
+    """Return total less lines, shipping and fees; zero if the order adds up."""
+    lines = sum((line.price * line.quantity for line in data.lines), Decimal(0))
+    return data.total - lines - data.shipping_amount - data.fee_amount

@@ -1,0 +1,360 @@
+"""Checks of an order: what keeps it from going on, each finding with its reason and the field concerned.
+
+An order is checked when it arrives, when it changed, after a person mended it, and once more right before it
+is released. What a person let pass (`Hold.accepted`) holds nobody again as long as it is the same finding.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select as sqlalchemy_select
+from sqlmodel import Session, col, select
+
+from models.catalog.article import price_for, prices_of
+from models.clock import utc_now
+from models.countries import COUNTRIES, postcode_fits
+from models.database.bulk import insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.orders.history import OrderEvent, event_values
+from models.orders.holds import Hold, HoldReason, hold_values
+from models.orders.order import AddressRole, Customer, LinePart, Order, OrderAddress, OrderState
+from models.orders.queries import lines_of
+from models.orders.records import AddressData
+from models.tenants.account import Account
+from models.tenants.methods import ADDRESS_LIMITS, Carrier, Methods, ShippingMethod, payment_code
+from models.tenants.options import ChannelOptions, Release
+from models.tenants.records import PAID_AT_THE_DOOR, AccountData, PaymentKind
+
+CHECKED = frozenset(
+    {
+        HoldReason.address_incomplete,
+        HoldReason.address_too_long,
+        HoldReason.country_unknown,
+        HoldReason.postcode_misfit,
+        HoldReason.price_off,
+        HoldReason.payment_unmapped,
+        HoldReason.shipping_unmapped,
+        HoldReason.paid_too_early,
+        HoldReason.suspected_duplicate,
+    }
+)
+"""Reasons that are found here, and settled here once they are gone."""
+GONE = (OrderState.cancelled, OrderState.merged)
+
+
+@dataclass(frozen=True)
+class LineFacts:
+    id: int
+    quantity: int
+    price: Decimal
+    articles: tuple[tuple[int, int], ...]
+    """What it matched, and how many for one of the line."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is looked at of one order."""
+
+    order_id: int
+    placed_at: datetime
+    customer_id: int | None
+    currency: str
+    total: Decimal
+    paid: Decimal
+    payment_code: str
+    payment: PaymentKind | None
+    shipping_code: str
+    way: ShippingMethod | None
+    role: AddressRole
+    """Of the address to which it goes."""
+    address: AddressData
+    lines: list[LineFacts] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Finding:
+    order_id: int
+    reason: HoldReason
+    field: str
+    detail: dict[str, Any]
+    line_id: int | None = None
+
+
+def find(
+    session: Session, account: AccountData, facts: Sequence[Facts], *, alone: bool = False
+) -> list[Finding]:
+    """Return all that is found at these orders of an account; `alone` leaves other orders out of it."""
+    options = ChannelOptions.model_validate(account.settings)
+    findings: list[Finding] = []
+    for each in facts:
+        findings += check_address(each, need_house_number=options.need_house_number)
+        findings += _check_methods(each, options)
+    if options.price_tolerance is not None:
+        findings += _check_prices(session, facts, options.price_tolerance, options.price_group)
+    if options.duplicate_hours and not alone:
+        findings += _find_duplicates(session, account, facts, timedelta(hours=options.duplicate_hours))
+    return findings
+
+
+def check_address(facts: Facts, *, need_house_number: bool = True) -> list[Finding]:
+    """Return what keeps a parcel from arriving at an address."""
+    address, role = facts.address, facts.role
+    found: list[Finding] = []
+
+    def add(reason: HoldReason, name: str, detail: dict[str, Any]) -> None:
+        found.append(Finding(facts.order_id, reason, f"{role}.{name}", detail))
+
+    pickup = facts.way is not None and facts.way.pickup
+    person = f"{address.first_name} {address.last_name}".strip()
+    needed = {"last_name": address.company.strip() or person}
+    if not pickup:
+        needed |= {"street": address.street, "postcode": address.postcode, "city": address.city}
+    missing = [name for name, value in needed.items() if not value.strip()]
+    if (
+        need_house_number
+        and not pickup
+        and address.country == "DE"
+        and address.street.strip()
+        and not any(sign.isdigit() for sign in address.street + address.street2)
+    ):
+        missing.append("house_number")
+    if missing:
+        add(HoldReason.address_incomplete, missing[0], {"missing": missing})
+    if pickup:
+        return found
+    if address.country not in COUNTRIES:
+        add(HoldReason.country_unknown, "country", {"country": address.country})
+    elif address.postcode.strip() and not postcode_fits(address.country, address.postcode):
+        add(HoldReason.postcode_misfit, "postcode", {"country": address.country})
+    if facts.way is not None and facts.way.limits:
+        limits = ADDRESS_LIMITS[Carrier(facts.way.limits)]
+        long = {
+            name: {"length": len(value), "limit": limit}
+            for name, value, limit in (
+                ("company", address.company, limits.name),
+                ("last_name", person, limits.name),
+                ("street", address.street, limits.street),
+                ("street2", address.street2, limits.street),
+                ("city", address.city, limits.city),
+            )
+            if len(value) > limit
+        }
+        if long:
+            add(HoldReason.address_too_long, next(iter(long)), {"carrier": facts.way.limits, **long})
+    return found
+
+
+def _check_methods(facts: Facts, options: ChannelOptions) -> list[Finding]:
+    found = []
+    if options.release is Release.automatic:
+        # Who releases by hand looks at the order anyway; a cycle goes by what the methods mean.
+        if facts.payment is None:
+            detail = {"method": facts.payment_code}
+            found.append(Finding(facts.order_id, HoldReason.payment_unmapped, "payment_method", detail))
+        if facts.way is None:
+            detail = {"method": facts.shipping_code}
+            found.append(Finding(facts.order_id, HoldReason.shipping_unmapped, "shipping_method", detail))
+    if facts.payment in PAID_AT_THE_DOOR and facts.paid > 0:
+        detail = {"method": facts.payment_code, "paid": str(facts.paid)}
+        found.append(Finding(facts.order_id, HoldReason.paid_too_early, "paid_amount", detail))
+    return found
+
+
+def _check_prices(session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str) -> list[Finding]:
+    """Compare prices with those of the articles, in the order's currency and for its quantity."""
+    ids = {article_id for each in facts for line in each.lines for article_id, _ in line.articles}
+    prices = prices_of(session, ids, group)
+    found = []
+    for each in facts:
+        for line in each.lines:
+            usual = Decimal(0)
+            for article_id, quantity in line.articles:
+                price = price_for(prices[article_id, each.currency], max(1, line.quantity) * quantity)
+                if price is None:
+                    break
+                usual += price * quantity
+            else:
+                if line.articles and abs(line.price - usual) * 100 > tolerance * usual:
+                    detail = {"price": str(line.price), "usual": str(usual)}
+                    found.append(Finding(each.order_id, HoldReason.price_off, "price", detail, line.id))
+    return found
+
+
+def _find_duplicates(
+    session: Session, account: AccountData, facts: Sequence[Facts], within: timedelta
+) -> list[Finding]:
+    """Find orders for which the same buyer placed another with the same goods shortly before.
+
+    The buyer is known by the channel's id or the mail address, which may be that of another account's buyer.
+    """
+    customers = {each.customer_id for each in facts if each.customer_id is not None}
+    if not customers:
+        return []
+    mails = select(Customer.email).where(among(col(Customer.id), customers), Customer.email != "")
+    accounts = select(Account.id).where(Account.tenant_id == account.tenant_id)
+    rows = session.execute(
+        select(col(Customer.id), col(Customer.email)).where(
+            among(col(Customer.id), customers)
+            | (col(Customer.email).in_(mails) & col(Customer.account_id).in_(accounts))
+        )
+    )
+    buyers = {customer_id: email or customer_id for customer_id, email in rows}
+    others = session.execute(
+        sqlalchemy_select(
+            col(Order.id),
+            col(Order.external_id),
+            col(Order.customer_id),
+            col(Order.placed_at),
+            col(Order.total),
+        ).where(
+            among(col(Order.customer_id), buyers),
+            col(Order.placed_at) >= min(each.placed_at for each in facts) - within,
+            col(Order.placed_at) <= max(each.placed_at for each in facts),
+            col(Order.state).not_in(GONE),
+            col(Order.trial).is_(False),
+        )
+    ).all()
+    by_buyer: dict[Any, list[Any]] = defaultdict(list)
+    for row in others:
+        by_buyer[buyers[row.customer_id]].append(row)
+    pairs: list[tuple[Facts, int, str]] = []
+    for each in facts:
+        for row in by_buyer.get(buyers.get(each.customer_id or 0), ()):
+            earlier = (row.placed_at, row.id) < (each.placed_at, each.order_id)
+            if earlier and row.total == each.total and each.placed_at - row.placed_at <= within:
+                pairs.append((each, row.id, row.external_id))
+    lines = lines_of(
+        session, sorted({other for _, other, _ in pairs} | {each.order_id for each, _, _ in pairs})
+    )
+    bought = {
+        order_id: Counter({(str(row.codes), row.price): row.quantity - row.cancelled for row in rows})
+        for order_id, rows in lines.items()
+    }
+    return [
+        Finding(each.order_id, HoldReason.suspected_duplicate, "order", {"of": number})
+        for each, other, number in {
+            each.order_id: (each, other, number) for each, other, number in pairs
+        }.values()
+        if bought.get(each.order_id) == bought.get(other)
+    ]
+
+
+def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
+    """Bring the holds of orders up to date with what is found at them now; the caller has them locked.
+
+    Orders that are shipped, cancelled, merged or a trial are left alone.
+    """
+    orders = session.exec(
+        select(Order)
+        .where(
+            among(col(Order.id), order_ids),
+            col(Order.state).in_([OrderState.pending, OrderState.open, OrderState.released]),
+            col(Order.trial).is_(False),
+        )
+        .order_by(col(Order.id))
+    ).all()
+    if not orders:
+        return
+    ids = [need_id(order.id) for order in orders]
+    save_findings(session, ids, find(session, account, _read_facts(session, account, orders)))
+
+
+def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence[Finding]) -> None:
+    """Hold these orders for what was found now, and release holds for what was not found any more."""
+    rows = session.exec(
+        select(Hold)
+        .where(
+            among(col(Hold.order_id), order_ids),
+            col(Hold.reason).in_(CHECKED),
+            col(Hold.released_at).is_(None) | col(Hold.accepted).is_(True),
+        )
+        .order_by(col(Hold.id))
+    ).all()
+    held = {(row.order_id, row.order_line_id, row.reason): row for row in rows if row.released_at is None}
+    accepted = [(row.order_id, row.order_line_id, row.reason, row.detail) for row in rows if row.accepted]
+    now = utc_now()
+    new: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for one in findings:
+        row = held.pop((one.order_id, one.line_id, one.reason), None)
+        if row is not None and row.detail == one.detail:
+            continue
+        if row is None and (one.order_id, one.line_id, one.reason, one.detail) in accepted:
+            continue
+        if row is not None:
+            row.detail, row.field = one.detail, one.field
+            session.add(row)
+        else:
+            new.append(hold_of(one))
+        events.append(
+            event_values(one.order_id, "held", {"reason": one.reason, "field": one.field, **one.detail})
+        )
+    for row in held.values():
+        row.released_at = now
+        session.add(row)
+        events.append(event_values(row.order_id, "hold_released", {"reason": row.reason}))
+    session.flush()
+    insert_rows(session, Hold, new)
+    insert_rows(session, OrderEvent, events)
+
+
+def hold_of(finding: Finding) -> dict[str, Any]:
+    """Return the row of a hold for a finding."""
+    return hold_values(finding.order_id, finding.reason, finding.field, finding.detail, finding.line_id)
+
+
+def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[Facts]:
+    ids = [need_id(order.id) for order in orders]
+    lines = lines_of(session, ids)
+    parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    line_ids = [need_id(line.id) for rows in lines.values() for line in rows]
+    for part in session.exec(
+        select(LinePart)
+        .where(among(col(LinePart.order_line_id), line_ids))
+        .order_by(col(LinePart.order_line_id), col(LinePart.article_id))
+    ):
+        parts[part.order_line_id].append((part.article_id, part.quantity))
+    addresses: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
+    for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
+        addresses[row.order_id][row.role] = row
+    methods = Methods(session, account.id, account.tenant_id)
+    ways: Mapping[int | None, ShippingMethod] = {way.id: way for way in methods.ways.values()}
+    facts = []
+    for order in orders:
+        order_id = need_id(order.id)
+        role = AddressRole.shipping if AddressRole.shipping in addresses[order_id] else AddressRole.billing
+        address = addresses[order_id].get(role)
+        facts.append(
+            Facts(
+                order_id=order_id,
+                placed_at=order.placed_at,
+                customer_id=order.customer_id,
+                currency=order.currency,
+                total=order.total,
+                paid=order.paid_amount,
+                payment_code=payment_code(order),
+                payment=order.payment_kind,
+                shipping_code=order.shipping_method,
+                way=ways.get(order.shipping_method_id),
+                role=role,
+                address=AddressData.model_validate(address.model_dump(exclude={"order_id", "role"}))
+                if address
+                else AddressData(),
+                lines=[
+                    LineFacts(
+                        need_id(line.id),
+                        line.quantity - line.cancelled,
+                        line.price,
+                        tuple(parts[need_id(line.id)]),
+                    )
+                    for line in lines.get(order_id, ())
+                    if line.quantity > line.cancelled
+                ],
+            )
+        )
+    return facts

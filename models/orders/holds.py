@@ -1,0 +1,116 @@
+"""Holds: why an order waits."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, text, update
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.clock import utc_now
+from models.database.columns import code, instant
+from models.database.conditions import among
+from models.orders.order import Order
+
+
+class HoldReason(StrEnum):
+    line_unmatched = "line_unmatched"
+    line_ambiguous = "line_ambiguous"
+    total_mismatch = "total_mismatch"
+    stock_short = "stock_short"
+    address_incomplete = "address_incomplete"
+    address_too_long = "address_too_long"
+    country_unknown = "country_unknown"
+    postcode_misfit = "postcode_misfit"
+    price_off = "price_off"
+    payment_unmapped = "payment_unmapped"
+    shipping_unmapped = "shipping_unmapped"
+    paid_too_early = "paid_too_early"
+    """Told as paid by a method that cannot have been paid yet."""
+    article_discontinued = "article_discontinued"
+    suspected_duplicate = "suspected_duplicate"
+    changed_after_release = "changed_after_release"
+    cancelled_after_release = "cancelled_after_release"
+    invoice_refused = "invoice_refused"
+    """Its goods have left and no invoice can be made; that keeps no further goods back."""
+
+
+NO_HINDRANCE = frozenset({HoldReason.invoice_refused})
+"""Holds for which nothing is kept back."""
+SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
+"""Holds for which only the units are kept back that are missing."""
+
+
+class Hold(SQLModel, table=True):
+    """A named reason why an order waits for a person (Prüfung)."""
+
+    __tablename__ = "hold"
+    __table_args__ = (
+        Index(
+            "ix_hold_open",
+            "reason",
+            "order_id",
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    order_line_id: int | None = Field(default=None, foreign_key="order_line.id")
+    reason: HoldReason = code(HoldReason)
+    field: str = ""
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    created_at: datetime = instant()
+    released_at: datetime | None = instant(nullable=True)
+    accepted: bool = False
+    """Released by a person who let it pass: the same finding holds nobody again."""
+
+
+def hold_values(
+    order_id: int, reason: HoldReason, field: str, detail: dict[str, Any], line_id: int | None = None
+) -> dict[str, Any]:
+    """Return the row of a hold, for statements of many rows."""
+    return {
+        "order_id": order_id,
+        "order_line_id": line_id,
+        "reason": reason,
+        "field": field,
+        "detail": detail,
+        "created_at": utc_now(),
+        "accepted": False,
+    }
+
+
+def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
+    """Return the holds of each order that nobody has released yet."""
+    rows = session.exec(
+        select(Hold)
+        .where(among(col(Hold.order_id), order_ids), col(Hold.released_at).is_(None))
+        .order_by(col(Hold.id))
+    ).all()
+    holds: dict[int, list[Hold]] = {}
+    for row in rows:
+        holds.setdefault(row.order_id, []).append(row)
+    return holds
+
+
+def blocking_holds(session: Session, order_id: int) -> list[Hold]:
+    """Return the open holds for which an order may not leave; papers come after the goods."""
+    holds = open_holds(session, [order_id]).get(order_id, [])
+    return [hold for hold in holds if hold.reason not in NO_HINDRANCE]
+
+
+def settle_holds(
+    session: Session, order: Order, reasons: tuple[HoldReason, ...], line_id: int | None = None
+) -> None:
+    """Release the open holds of these reasons, of one line if it is named."""
+    statement = (
+        update(Hold)
+        .where(col(Hold.order_id) == order.id, col(Hold.reason).in_(reasons), col(Hold.released_at).is_(None))
+        .values(released_at=utc_now())
+    )
+    if line_id is not None:
+        statement = statement.where(col(Hold.order_line_id) == line_id)
+    session.execute(statement)

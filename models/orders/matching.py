@@ -1,0 +1,404 @@
+"""Matching: which article an order line means.
+
+A tenant's rules are tried in order. The first rule that finds exactly one article decides; the first
+that finds several holds the line with those listed; if none finds any, the line is held without.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic import Field as RecordField
+from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, delete
+from sqlmodel import Field, Session, SQLModel, col, select
+
+# Foreign keys point to their tables.
+import models.tenants.account
+import models.tenants.tenant  # noqa: F401
+from models.catalog.article import Article, ArticleNumber, loose_form
+from models.catalog.listing import Listing
+from models.catalog.records import ArticleKind, NumberKind
+from models.database.columns import code, need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.orders.records import OrderLineData
+
+
+class MatchBy(StrEnum):
+    listing = "listing"
+    """The channel's id of the article, as the article import saw it."""
+    sku = "sku"
+    gtin = "gtin"
+    channel_number = "channel_number"
+    manufacturer = "manufacturer"
+    supplier = "supplier"
+    custom_code = "custom_code"
+    variant = "variant"
+    """A base number plus the attribute values that the buyer chose."""
+
+
+class Source(StrEnum):
+    """A field of an order line that may hold a number."""
+
+    listing_id = "listing_id"
+    sku = "sku"
+    gtin = "gtin"
+    channel_number = "channel_number"
+    manufacturer_number = "manufacturer_number"
+    supplier_number = "supplier_number"
+
+
+class Normalisation(StrEnum):
+    case = "case"
+    blanks = "blanks"
+    leading_zeros = "leading_zeros"
+    separators = "separators"
+    """Hyphens, underscores, dots, slashes and colons do not count."""
+
+
+SEPARATORS = "-_./\\:"
+
+DEFAULT_SOURCES: Mapping[MatchBy, tuple[Source, ...]] = {
+    MatchBy.listing: (Source.listing_id,),
+    MatchBy.sku: (Source.sku, Source.channel_number),
+    MatchBy.gtin: (Source.gtin,),
+    MatchBy.channel_number: (Source.channel_number,),
+    MatchBy.manufacturer: (Source.manufacturer_number, Source.sku),
+    MatchBy.supplier: (Source.supplier_number, Source.sku),
+    MatchBy.custom_code: (Source.sku, Source.gtin, Source.channel_number),
+    MatchBy.variant: (Source.sku, Source.channel_number),
+}
+
+NUMBER_KINDS: Mapping[MatchBy, NumberKind] = {
+    MatchBy.sku: NumberKind.sku,
+    MatchBy.gtin: NumberKind.gtin,
+    MatchBy.manufacturer: NumberKind.manufacturer,
+    MatchBy.supplier: NumberKind.supplier,
+    MatchBy.variant: NumberKind.sku,
+}
+
+
+class MatchRule(BaseModel, frozen=True, extra="forbid"):
+    """One rule: which of our numbers is compared with which field of the line, and how exactly."""
+
+    by: MatchBy
+    sources: tuple[Source, ...] = ()
+    """Empty means the usual ones for `by`."""
+    ignore: frozenset[Normalisation] = frozenset({Normalisation.blanks})
+    prefix: str = ""
+    """Taken off the channel's number before comparing, if it is there."""
+    suffix: str = ""
+
+    def read_sources(self) -> tuple[Source, ...]:
+        """Return the fields that this rule reads."""
+        return self.sources or DEFAULT_SOURCES[self.by]
+
+    def normal(self, value: str) -> str:
+        """Return a number as this rule compares it."""
+        if Normalisation.blanks in self.ignore:
+            value = "".join(value.split())
+        if Normalisation.separators in self.ignore:
+            value = "".join(sign for sign in value if sign not in SEPARATORS)
+        if Normalisation.case in self.ignore:
+            value = value.casefold()
+        if Normalisation.leading_zeros in self.ignore:
+            value = value.lstrip("0") or value[:1]
+        return value
+
+    def strip(self, value: str) -> str:
+        """Take prefix and suffix off a channel's number."""
+        value = value.strip()
+        return value.removeprefix(self.prefix).removesuffix(self.suffix)
+
+
+DEFAULT_RULES = (
+    MatchRule(by=MatchBy.custom_code),
+    MatchRule(by=MatchBy.listing),
+    MatchRule(by=MatchBy.sku),
+    MatchRule(by=MatchBy.gtin),
+    MatchRule(by=MatchBy.channel_number),
+    MatchRule(by=MatchBy.variant, ignore=frozenset({Normalisation.case, Normalisation.blanks})),
+    MatchRule(by=MatchBy.manufacturer),
+)
+
+
+class CustomCode(SQLModel, table=True):
+    """A code of a channel that stands for articles of ours, e.g. a "3-pack" for three of one."""
+
+    __tablename__ = "custom_code"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "account_id", "value"),
+        Index("ix_custom_code_loose", "tenant_id", "loose"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    account_id: int = Field(foreign_key="account.id")
+    value: str
+    loose: str
+    source: Source = code(Source, Source.sku)
+
+
+class CustomCodePart(SQLModel, table=True):
+    __tablename__ = "custom_code_part"
+    __table_args__ = (PrimaryKeyConstraint("custom_code_id", "article_id"),)
+
+    custom_code_id: int = Field(foreign_key="custom_code.id")
+    article_id: int = Field(foreign_key="article.id")
+    quantity: int = 1
+
+
+class Match(BaseModel):
+    """The outcome for one line: parts as (article id, quantity for one), or the candidates."""
+
+    parts: list[tuple[int, int]] = RecordField(default_factory=list)
+    rule: str = ""
+    candidates: list[int] = RecordField(default_factory=list)
+    """Article ids among which a person must choose; empty if nothing was found."""
+
+    @property
+    def article_id(self) -> int | None:
+        """The one article, or None if there are several or none."""
+        return self.parts[0][0] if len(self.parts) == 1 and self.parts[0][1] == 1 else None
+
+
+def read_rules(rules: Sequence[Mapping[str, Any]]) -> tuple[MatchRule, ...]:
+    """Return a tenant's rules, the usual ones if it has none. Raises: RuleError, naming the wrong rule."""
+    if not rules:
+        return DEFAULT_RULES
+    read = []
+    for position, rule in enumerate(rules, start=1):
+        try:
+            read.append(MatchRule.model_validate(rule))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise RuleError(f"Matching rule {position} is wrong at {where!r}: {first['msg']}.") from None
+    return tuple(read)
+
+
+def match_lines(
+    session: Session,
+    tenant_id: int,
+    account_id: int,
+    rules: Sequence[MatchRule],
+    lines: Sequence[OrderLineData],
+) -> list[Match]:
+    """Match a page of lines at once; one query for each rule, results in the order of the lines."""
+    matches: list[Match | None] = [None] * len(lines)
+    for rule in rules:
+        waiting = [index for index, match in enumerate(matches) if match is None]
+        if not waiting:
+            break
+        finder = _FINDERS[rule.by]
+        hits = finder(session, tenant_id, account_id, rule, [lines[index] for index in waiting])
+        for index, hit in zip(waiting, hits, strict=True):
+            if hit is not None:
+                matches[index] = hit
+    return [match or Match() for match in matches]
+
+
+def remember_code(
+    session: Session,
+    tenant_id: int,
+    account_id: int,
+    line: OrderLineData,
+    parts: Sequence[tuple[int, int]],
+) -> CustomCode:
+    """Remember a choice made by hand as the custom code of what the channel calls the article.
+
+    Raises: RuleError, if the line carries no number at all.
+    """
+    for source in DEFAULT_SOURCES[MatchBy.custom_code]:
+        value = getattr(line, source.value).strip()
+        if value:
+            return save_custom_code(session, tenant_id, account_id, value, parts, source)
+    raise RuleError("The line carries no number, so there is nothing to remember the choice by.")
+
+
+def save_custom_code(
+    session: Session,
+    tenant_id: int,
+    account_id: int,
+    value: str,
+    parts: Sequence[tuple[int, int]],
+    source: Source = Source.sku,
+) -> CustomCode:
+    """Add a custom code or replace what it stands for."""
+    row = session.exec(
+        select(CustomCode).where(
+            CustomCode.tenant_id == tenant_id,
+            CustomCode.account_id == account_id,
+            CustomCode.value == value,
+        )
+    ).first()
+    if row is None:
+        row = CustomCode(tenant_id=tenant_id, account_id=account_id, value=value, loose=loose_form(value))
+    row.source = source
+    session.add(row)
+    session.flush()
+    session.execute(delete(CustomCodePart).where(col(CustomCodePart.custom_code_id) == row.id))
+    for article_id, quantity in parts:
+        session.add(CustomCodePart(custom_code_id=need_id(row.id), article_id=article_id, quantity=quantity))
+    session.flush()
+    return row
+
+
+def _wanted(rule: MatchRule, lines: Sequence[OrderLineData]) -> list[list[str]]:
+    """Return for each line the numbers that the rule reads, prefix and suffix taken off.
+
+    What holds neither letter nor digit is no number: it would be like any other that has none.
+    """
+    told = [[rule.strip(getattr(line, source.value)) for source in rule.read_sources()] for line in lines]
+    return [[number for number in numbers if loose_form(number)] for numbers in told]
+
+
+def _outcome(rule: MatchRule, article_ids: Sequence[int]) -> Match | None:
+    unique = sorted(set(article_ids))
+    if not unique:
+        return None
+    if len(unique) > 1:
+        return Match(candidates=unique, rule=rule.by)
+    return Match(parts=[(unique[0], 1)], rule=rule.by)
+
+
+def _first_hit(rule: MatchRule, numbers: Sequence[str], found: Mapping[str, Sequence[int]]) -> Match | None:
+    for number in numbers:
+        match = _outcome(rule, found.get(rule.normal(number), ()))
+        if match is not None:
+            return match
+    return None
+
+
+def _by_listing(
+    session: Session, _tenant_id: int, account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
+) -> list[Match | None]:
+    """A parent is not sold itself: a line that names one is left to the rules after this."""
+    wanted = _wanted(rule, lines)
+    by_number = rule.by is MatchBy.channel_number
+    keys = {loose_form(number) if by_number else number for numbers in wanted for number in numbers}
+    column = col(Listing.loose_number) if by_number else col(Listing.external_id)
+    shown = col(Listing.channel_number) if by_number else col(Listing.external_id)
+    found: dict[str, list[int]] = defaultdict(list)
+    for value, article_id in session.execute(
+        select(shown, col(Listing.article_id))
+        .join(Article, col(Article.id) == col(Listing.article_id))
+        .where(col(Listing.account_id) == account_id, among(column, keys), Article.kind != ArticleKind.parent)
+    ):
+        found[rule.normal(value)].append(article_id)
+    return [_first_hit(rule, numbers, found) for numbers in wanted]
+
+
+def _by_number(
+    session: Session, tenant_id: int, _account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
+) -> list[Match | None]:
+    wanted = _wanted(rule, lines)
+    found = _find_numbers(session, tenant_id, rule, wanted)
+    return [_first_hit(rule, numbers, found) for numbers in wanted]
+
+
+def _find_numbers(
+    session: Session,
+    tenant_id: int,
+    rule: MatchRule,
+    wanted: Sequence[Sequence[str]],
+    *,
+    parents: bool = False,
+) -> dict[str, list[int]]:
+    keys = {loose_form(number) for numbers in wanted for number in numbers}
+    is_parent = col(Article.kind) == ArticleKind.parent
+    found: dict[str, list[int]] = defaultdict(list)
+    for value, article_id in session.execute(
+        select(col(ArticleNumber.value), col(ArticleNumber.article_id))
+        .join(Article, col(Article.id) == col(ArticleNumber.article_id))
+        .where(
+            col(ArticleNumber.tenant_id) == tenant_id,
+            col(ArticleNumber.kind) == NUMBER_KINDS[rule.by],
+            among(col(ArticleNumber.loose), keys),
+            is_parent if parents else ~is_parent,
+        )
+    ):
+        found[rule.normal(value)].append(article_id)
+    return found
+
+
+def _by_custom_code(
+    session: Session, tenant_id: int, account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
+) -> list[Match | None]:
+    wanted = _wanted(rule, lines)
+    keys = {loose_form(number) for numbers in wanted for number in numbers}
+    parts: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for value, article_id, quantity in session.execute(
+        select(col(CustomCode.value), col(CustomCodePart.article_id), col(CustomCodePart.quantity))
+        .join(CustomCodePart, col(CustomCodePart.custom_code_id) == col(CustomCode.id))
+        .where(
+            col(CustomCode.tenant_id) == tenant_id,
+            col(CustomCode.account_id) == account_id,
+            among(col(CustomCode.loose), keys),
+        )
+        .order_by(col(CustomCode.id), col(CustomCodePart.article_id))
+    ):
+        parts[value].append((article_id, quantity))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for value in parts:
+        alike[rule.normal(value)].append(value)
+    matches: list[Match | None] = []
+    for numbers in wanted:
+        hit = next((number for number in numbers if rule.normal(number) in alike), None)
+        matches.append(_code_outcome(rule, hit, alike[rule.normal(hit)], parts) if hit is not None else None)
+    return matches
+
+
+def _code_outcome(
+    rule: MatchRule,
+    number: str,
+    codes: Sequence[str],
+    parts: Mapping[str, list[tuple[int, int]]],
+) -> Match:
+    """Choose among codes that the rule takes for the same: the one spelled alike, or a person does."""
+    fitting = [parts[number]] if number in codes else [parts[code_value] for code_value in codes]
+    if all(each == fitting[0] for each in fitting):
+        return Match(parts=fitting[0], rule=rule.by)
+    return Match(candidates=sorted({article for each in fitting for article, _ in each}), rule=rule.by)
+
+
+def _by_variant(
+    session: Session, tenant_id: int, _account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
+) -> list[Match | None]:
+    """Find the parent by its number, then the variants whose values are all among those chosen."""
+    wanted = [
+        numbers if line.attributes else [] for numbers, line in zip(_wanted(rule, lines), lines, strict=True)
+    ]
+    parents = _find_numbers(session, tenant_id, rule, wanted, parents=True)
+    parent_ids = sorted({article_id for ids in parents.values() for article_id in ids})
+    variants: dict[int, list[Article]] = defaultdict(list)
+    if parent_ids:
+        for article in session.exec(select(Article).where(among(col(Article.parent_id), parent_ids))):
+            variants[article.parent_id or 0].append(article)
+    matches: list[Match | None] = []
+    for numbers, line in zip(wanted, lines, strict=True):
+        chosen = {rule.normal(value) for value in line.attributes.values()}
+        fitting = [
+            need_id(article.id)
+            for number in numbers
+            for parent_id in parents.get(rule.normal(number), ())
+            for article in variants[parent_id]
+            if article.variant_values
+            and {rule.normal(value) for value in article.variant_values.values()} <= chosen
+        ]
+        matches.append(_outcome(rule, fitting))
+    return matches
+
+
+_FINDERS = {
+    MatchBy.listing: _by_listing,
+    MatchBy.channel_number: _by_listing,
+    MatchBy.sku: _by_number,
+    MatchBy.gtin: _by_number,
+    MatchBy.manufacturer: _by_number,
+    MatchBy.supplier: _by_number,
+    MatchBy.custom_code: _by_custom_code,
+    MatchBy.variant: _by_variant,
+}

@@ -1,0 +1,73 @@
+"""Where an order came from that no channel told: who asked for it, and what it repeats or replaces."""
+
+from enum import StrEnum
+
+from sqlalchemy import UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.database.columns import code
+from models.orders.order import Order, OrderState
+
+
+class OriginKind(StrEnum):
+    phone = "phone"
+    offer = "offer"
+    repeat = "repeat"
+    exchange = "exchange"
+    """It replaces what came back."""
+
+
+class OrderOrigin(SQLModel, table=True):
+    """Of an order taken by hand: how it came about. Its `reference` is used once in an account."""
+
+    __tablename__ = "order_origin"
+    __table_args__ = (UniqueConstraint("account_id", "reference"),)
+
+    order_id: int = Field(primary_key=True, foreign_key="sales_order.id")
+    # No further foreign keys: a migration may lock one table in use, and such rows are never deleted.
+    account_id: int
+    kind: OriginKind = code(OriginKind)
+    reference: str | None = Field(default=None, max_length=80)
+    """By which a command that is given twice makes one order."""
+    asked_hash: str = Field(default="", max_length=64)
+    """Of what was asked for under the reference."""
+    from_order_id: int | None = Field(default=None, index=True)
+    """The order that it repeats, or of which goods came back."""
+    return_id: int | None = Field(default=None, index=True)
+    """What came back, of an exchange."""
+
+
+def find_by_reference(session: Session, account_id: int, reference: str) -> OrderOrigin | None:
+    """Return what was taken in an account under a reference."""
+    query = select(OrderOrigin).where(
+        OrderOrigin.account_id == account_id, OrderOrigin.reference == reference
+    )
+    return session.exec(query).first()
+
+
+def find_exchange(session: Session, return_id: int) -> Order | None:
+    """Return the order that replaces what came back, unless it was cancelled."""
+    query = (
+        select(Order)
+        .join(OrderOrigin, col(OrderOrigin.order_id) == col(Order.id))
+        .where(OrderOrigin.return_id == return_id, Order.state != OrderState.cancelled)
+    )
+    return session.exec(query).first()
+
+
+def links_of(session: Session, order_id: int) -> list[tuple[str, str]]:
+    """Return how an order is linked to others, as (what, number): "repeat of", "exchanged for" …"""
+    links = []
+    origin = session.get(OrderOrigin, order_id)
+    if origin is not None and origin.from_order_id is not None:
+        word = "exchange for" if origin.kind is OriginKind.exchange else "repeat of"
+        links.append((word, session.get_one(Order, origin.from_order_id).external_id))
+    rows = session.execute(
+        select(col(OrderOrigin.kind), col(Order.external_id))
+        .join(Order, col(Order.id) == col(OrderOrigin.order_id))
+        .where(col(OrderOrigin.from_order_id) == order_id)
+        .order_by(col(Order.id))
+    )
+    words = {OriginKind.exchange: "exchanged for", OriginKind.repeat: "repeated as"}
+    links += [(words[kind], number) for kind, number in rows]
+    return links

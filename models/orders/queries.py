@@ -1,0 +1,148 @@
+"""Orders found and locked."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session, col, select
+
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.errors import NotFoundError, RuleError
+from models.orders.order import Order, OrderLine, OrderState
+from models.sync.calls import CallOrder
+from models.tenants.locks import lock_tenants
+
+
+def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
+    """Return the external ids of the orders that calls named, by call."""
+    found: dict[int, list[str]] = {}
+    for batch in in_batches(call_ids):
+        for call_id, external_id in session.exec(
+            select(CallOrder.call_id, Order.external_id)
+            .join(Order, col(Order.id) == col(CallOrder.order_id))
+            .where(among(col(CallOrder.call_id), batch))
+            .order_by(col(CallOrder.call_id), col(Order.id))
+        ):
+            found.setdefault(call_id, []).append(external_id)
+    return found
+
+
+def find_order(session: Session, number: str, account_id: int | None = None) -> Order:
+    """Return the order with this external id, or this number at the marketplace.
+
+    Raises: NotFoundError if there is none, RuleError if several accounts have one.
+    """
+    found = find_orders(session, [number], account_id)[number]
+    if isinstance(found, RuleError):
+        raise found
+    return found
+
+
+def find_orders(
+    session: Session, numbers: Sequence[str], account_id: int | None = None
+) -> dict[str, Order | RuleError]:
+    """Return by number what `find_order` returns of each, or raises."""
+    found: dict[str, list[Order]] = {}
+    for name in ("external_id", "channel_number"):
+        for batch in in_batches([number for number in dict.fromkeys(numbers) if number not in found]):
+            query = select(Order).where(among(getattr(Order, name), batch))
+            if account_id is not None:
+                query = query.where(Order.account_id == account_id)
+            for order in session.exec(query.order_by(col(Order.id))):
+                found.setdefault(getattr(order, name), []).append(order)
+    return {number: _only(number, found.get(number, [])) for number in numbers}
+
+
+def _only(number: str, found: Sequence[Order]) -> Order | RuleError:
+    if not found:
+        return NotFoundError(f"There is no order {number!r}.")
+    if len(found) > 1:
+        return RuleError(f"Several orders have the number {number!r}; name the account too.")
+    return found[0]
+
+
+def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) -> list[Order]:
+    """Return the orders with these external ids, locked; the caller has the tenant's lock."""
+    return list(
+        session.exec(
+            select(Order)
+            .where(Order.account_id == account_id, among(col(Order.external_id), external_ids))
+            .order_by(col(Order.id))
+            .with_for_update()
+        ).all()
+    )
+
+
+def lock_order(session: Session, order: Order) -> None:
+    """Lock an order and its tenant and read it anew, so that nobody else takes a step at the same moment."""
+    lock_tenants(session, [order.tenant_id])
+    session.flush()
+    session.refresh(order, with_for_update=True)
+
+
+def lock_each(session: Session, orders: Sequence[Order]) -> None:
+    """Lock orders and their tenants and read them anew, as `lock_order` does with one."""
+    lock_tenants(session, {order.tenant_id for order in orders})
+    session.flush()
+    for batch in in_batches([need_id(order.id) for order in orders]):
+        session.exec(
+            select(Order)
+            .where(among(col(Order.id), batch))
+            .order_by(col(Order.id))
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
+
+
+def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
+    """Return the orders that the channel knows by their number; a merged one is told by its heir."""
+    return list(
+        session.exec(
+            select(Order).where(
+                among(col(Order.id), order_ids),
+                col(Order.state) != OrderState.merged,
+                col(Order.trial).is_(False),
+            )
+        ).all()
+    )
+
+
+def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
+    """Return the lines of each order by position."""
+    rows = session.exec(
+        select(OrderLine)
+        .where(among(col(OrderLine.order_id), order_ids))
+        .order_by(col(OrderLine.order_id), col(OrderLine.position), col(OrderLine.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    lines: dict[int, list[OrderLine]] = {}
+    for row in rows:
+        lines.setdefault(row.order_id, []).append(row)
+    return lines
+
+
+GOING = (OrderState.open, OrderState.released)
+"""Orders with goods that are still to leave."""
+
+
+def mates_of(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order]]:
+    """Return by group the orders that go together with any of these, these included, by id."""
+    ids = select(Order.ships_with_id).where(
+        among(col(Order.id), order_ids), col(Order.ships_with_id).is_not(None)
+    )
+    groups: dict[int, list[Order]] = defaultdict(list)
+    query = select(Order).where(col(Order.ships_with_id).in_(ids)).order_by(col(Order.id))
+    for order in session.exec(query):
+        groups[need_id(order.ships_with_id)].append(order)
+    return groups
+
+
+def names_of_mates(session: Session, order: Order) -> list[str]:
+    """Return the numbers of those with which an order goes, or has left."""
+    query = select(Order.external_id).where(
+        col(Order.ships_with_id).is_not(None),
+        Order.ships_with_id == order.ships_with_id,
+        Order.id != order.id,
+        col(Order.state).in_([*GOING, OrderState.shipped]),
+    )
+    return list(session.exec(query.order_by(col(Order.id))))

@@ -1,0 +1,154 @@
+"""From an order's record to the values of its rows: pure translation, used for new and changed orders."""
+
+import hashlib
+from decimal import Decimal
+from typing import Any
+
+from models.orders.order import AddressRole, Order, OrderState
+from models.orders.records import AddressData, OrderData, OrderLineData
+from models.tenants.methods import Methods
+
+MATCH_FIELDS = (
+    "listing_id",
+    "sku",
+    "gtin",
+    "channel_number",
+    "manufacturer_number",
+    "supplier_number",
+    "attributes",
+)
+"""What matching reads of a line; kept with it, so that it can be matched again."""
+
+LINE_DETAILS = ("channel_order_number", "components", "original_price", "original_currency", "eco_fee")
+
+ORDER_FIELDS = (
+    "channel_number",
+    "alternative_number",
+    "platform",
+    "checkout_at",
+    "currency",
+    "total",
+    "shipping_amount",
+    "shipping_tax_rate",
+    "fee_amount",
+    "payment_method",
+    "payment_method_name",
+    "shipping_method",
+    "buyer_comment",
+    "memo",
+)
+
+
+DETAILS_KEPT = frozenset(
+    {
+        "exchange_rate",
+        "original_total",
+        "original_currency",
+        "invoice_number",
+        "invoice_on",
+        "externally_invoiced",
+    }
+)
+"""What of an order's details tells of no buyer."""
+
+
+def without_buyer(data: OrderData) -> OrderData:
+    """Return an order's record with nothing in it that tells of its buyer, but the country."""
+    shipping = data.shipping
+    return data.model_copy(
+        update={
+            "customer_id": "",
+            "customer_name": "",
+            "billing": AddressData(country=data.billing.country),
+            "shipping": AddressData(country=shipping.country) if shipping is not None else None,
+            "buyer_comment": "",
+            "memo": "",
+            "payment_reference": "",
+            "payment_details": {},
+            "tags": [],
+            "meta": {},
+            "lines": [line.model_copy(update={"attributes": {}}) for line in data.lines],
+        }
+    )
+
+
+def as_kept(order: Order, data: OrderData) -> OrderData:
+    """Return what an order may take over of a record: nothing of its buyer once that was taken out of it.
+
+    One that was merged takes all again: if the channel separates it, it is alive. A record that did not
+    change since is returned as it is, to be known again by its hash.
+    """
+    if order.anonymised_at is None or order.state is OrderState.merged:
+        return data
+    return data if order.content_hash == content_hash(data) else without_buyer(data)
+
+
+def content_hash(data: OrderData) -> str:
+    """Return the hash by which an unchanged order is recognised."""
+    return hashlib.sha256(data.model_dump_json().encode()).hexdigest()
+
+
+def order_values(data: OrderData) -> dict[str, Any]:
+    values = {name: getattr(data, name) for name in ORDER_FIELDS}
+    values["details"] = data.model_dump(
+        mode="json",
+        include={
+            "exchange_rate",
+            "original_total",
+            "original_currency",
+            "payment_reference",
+            "payment_details",
+            "customer_name",
+            "invoice_number",
+            "invoice_on",
+            "externally_invoiced",
+            "tags",
+            "meta",
+        },
+        exclude_defaults=True,
+    )
+    values["content_hash"] = content_hash(data)
+    return values
+
+
+def means(data: OrderData, methods: Methods) -> dict[str, Any]:
+    """Return what an order's methods mean here."""
+    way = methods.shipping_of(data)
+    return {
+        "payment_kind": methods.payment_of(data),
+        "shipping_method_id": way.id if way else None,
+        "express": way is not None and way.express,
+    }
+
+
+def line_values(line: OrderLineData, position: int) -> dict[str, Any]:
+    dumped = line.model_dump(mode="json")
+    return {
+        "position": position,
+        "title": line.title,
+        "price": line.price,
+        "tax_rate": line.tax_rate,
+        "tax_collected_by_channel": line.tax_collected_by_channel,
+        "codes": {name: dumped[name] for name in MATCH_FIELDS if dumped[name]},
+        "details": {name: dumped[name] for name in LINE_DETAILS if dumped[name]},
+    }
+
+
+def state_of(data: OrderData) -> OrderState:
+    if data.cancelled:
+        return OrderState.cancelled
+    if data.shipped_at is not None:
+        return OrderState.shipped
+    return OrderState.open if data.checkout_at is not None else OrderState.pending
+
+
+def credited_at_arrival(data: OrderData) -> Decimal:
+    """Return what a buyer need not pay of an order when it arrives: all of one that is cancelled by then."""
+    return data.total if data.cancelled else Decimal(0)
+
+
+def addresses_of(data: OrderData) -> list[tuple[AddressRole, AddressData]]:
+    pairs = [(AddressRole.billing, data.billing)]
+    if data.shipping is not None:
+        pairs.append((AddressRole.shipping, data.shipping))
+    return pairs

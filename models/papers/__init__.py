@@ -1,0 +1,1 @@
+"""What stands on papers and in mails to buyers: records for `documents/`."""

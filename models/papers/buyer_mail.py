@@ -1,0 +1,347 @@
+"""What a mail to a buyer says, worked out from the truth when it is written, and whether it may go."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from urllib.parse import quote
+
+from sqlmodel import Session, col, func, select
+
+from models.clock import LOCAL, local_date, utc_now
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.fulfilment.returns import Return, lines_of_return
+from models.fulfilment.shipments import Shipment, contents_of, shipments_of
+from models.fulfilment.shipped_address import addresses_at
+from models.fulfilment.tracking_links import tracking_link
+from models.mails.buyer_events import wants_mail
+from models.orders.amounts import owed_for
+from models.orders.history import Actor, events_of
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.printed import address_lines, paper_language, printed_number
+from models.orders.queries import lines_of
+from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
+from models.payments.payment import Payment, PaymentMove, payments_of
+from models.payments.reminders import due_at
+from models.tenants.account import Account
+from models.tenants.options import ChannelOptions
+from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
+from models.tenants.tenant import Tenant
+from models.values import plain_address, print_text
+
+ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
+TOO_LATE = timedelta(days=14)
+"""After which an event is not mailed of any more."""
+MOVES = {BuyerEvent.payment_received: PaymentMove.received, BuyerEvent.refund: PaymentMove.refund}
+
+
+class Drop(StrEnum):
+    """Why nothing is mailed of an event after all."""
+
+    unwanted = "unwanted"
+    """The account mails nobody of it any more, or the order is a trial."""
+    merged = "merged"
+    cancelled = "cancelled"
+    not_cancelled = "not_cancelled"
+    nothing_owed = "nothing_owed"
+    taken_back = "taken_back"
+    """The payment, the shipment or what came back is not there any more."""
+    gone = "gone"
+    """It was collected or sent meanwhile."""
+    no_address = "no_address"
+    too_late = "too_late"
+    """Nothing was mailed for weeks, and who was to hear of it has heard otherwise by now."""
+    told_before = "told_before"
+    """The database was restored, and the buyer may have been mailed of it in the time that was lost."""
+
+
+def purpose_of(order: Order, language: str) -> str:
+    """Return the text of a transfer by which a payment finds its order; matching reads the number alone."""
+    return f"{ORDER_WORDS[language]} {printed_number(order)}"
+
+
+def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
+    """Return what every mail of a tenant must say of it.
+
+    Raises: RuleError, if something is missing that the law wants in a seller's mails, with what to do.
+    """
+    seller, options = SellerData.model_validate(tenant.seller), MailOptions.model_validate(tenant.mails)
+    missing = [
+        option
+        for option, given in (("--legal-name", seller.name), ("--address", len(seller.address) > 1))
+        if not given
+    ]
+    if missing:
+        raise RuleError(
+            f"A mail to a buyer must name who sells, and of tenant {tenant.name!r} that is not known: "
+            f"`warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+        )
+    return seller, options
+
+
+def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> Drop | None:
+    """Return why an event is not mailed of, as things stand now; None if it is."""
+    if not wants_mail(session, order, event):
+        return Drop.unwanted
+    if order.state is OrderState.merged:
+        return Drop.merged
+    order_id = need_id(order.id)
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    drop = None
+    match event:
+        case BuyerEvent.cancelled:
+            is_true = order.state is OrderState.cancelled or any(line.cancelled for line in lines)
+            drop = None if is_true else Drop.not_cancelled
+        case BuyerEvent.refund:
+            drop = None if _payment_in(session, order, subject, PaymentMove.refund) else Drop.taken_back
+        case BuyerEvent.return_received:
+            drop = None if _return_in(session, order, subject) else Drop.taken_back
+        case _ if order.state is OrderState.cancelled:
+            drop = Drop.cancelled
+        case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
+            # What whoever collects the money has promised is asked of nobody.
+            drop = Drop.nothing_owed if owed_for(order) <= order.authorised_amount else None
+        case BuyerEvent.payment_received:
+            received = _payment_in(session, order, subject, PaymentMove.received)
+            arrived = received > 0 and order.paid_amount > 0
+            drop = None if arrived else Drop.taken_back
+        case BuyerEvent.shipped:
+            drop = None if _shipment_in(session, order, subject) else Drop.taken_back
+        case BuyerEvent.ready_to_collect:
+            drop = Drop.gone if order.state is OrderState.shipped else None
+    return drop or (None if recipient_of(session, order) else Drop.no_address)
+
+
+def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
+    """Return what an event of an order was about last, empty if that is the order itself, or nothing."""
+    order_id = need_id(order.id)
+    if event is BuyerEvent.shipped:
+        return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
+    if event is BuyerEvent.return_received:
+        arrived = (Return.order_id == order_id, col(Return.received_at).is_not(None))
+        last = session.exec(select(func.max(Return.id)).where(*arrived)).one()
+        return "" if last is None else str(last)
+    if event in MOVES:
+        fitting = [
+            each
+            for each in payments_of(session, order_id)
+            if each.kind is MOVES[event] and (each.amount > 0 or event is BuyerEvent.refund)
+        ]
+        return "".join(str(each.id) for each in fitting[-1:])
+    return ""
+
+
+def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
+    """Return when an event happened, None if no instant of its own is kept."""
+    if event in (BuyerEvent.order_received, BuyerEvent.payment_request):
+        return order.checkout_at or order.placed_at
+    if event in (BuyerEvent.payment_reminder, BuyerEvent.cancelled):
+        return _came_due_at(session, order, event, subject)
+    if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
+        return shipment.shipped_at
+    if event is BuyerEvent.return_received and (arrived := _return_in(session, order, subject)):
+        return arrived.received_at
+    if event in MOVES and subject.isdigit():
+        payment = session.get(Payment, int(subject))
+        return payment.paid_at if payment is not None else None
+    return None
+
+
+def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
+    """Return when a reminder, or a cancellation for want of money, was due; None of one by other hands."""
+    options = ChannelOptions.model_validate(session.get_one(Account, order.account_id).settings)
+    steps = events_of(session, need_id(order.id))
+    if event is BuyerEvent.cancelled:
+        by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
+        return due_at(order, options) if by_itself else None
+    if options.remind_after_days is None or not subject.isdigit():
+        return None
+    before = [step.at for step in steps if step.kind == "payment_reminded"][: int(subject) - 1]
+    begin = before[-1] if before else order.checkout_at or order.placed_at
+    return begin + timedelta(days=options.remind_after_days)
+
+
+def recipient_of(session: Session, order: Order) -> str:
+    """Return the one address at which an order's buyer is mailed, empty if there is none."""
+    found = _addresses_in(session, order)
+    for role in AddressRole:
+        if role in found and (address := plain_address(found[role].email)):
+            return address
+    return ""
+
+
+def write_letter(
+    session: Session, order: Order, event: BuyerEvent, subject: str, *, language: str = ""
+) -> BuyerLetter:
+    """Return the mail of an event, in the tenant's language unless another is named.
+
+    Raises: RuleError, if something is missing that it must say, with what to do.
+    """
+    tenant = session.get_one(Tenant, order.tenant_id)
+    seller, options = sender_of(tenant)
+    language = paper_language(tenant, language)
+    found = _addresses_in(session, order)
+    billing = found.get(AddressRole.billing)
+    order_id = need_id(order.id)
+    letter = BuyerLetter(
+        event=event,
+        language=language,
+        recipient=recipient_of(session, order),
+        buyer=_name(billing) if billing is not None else "",
+        order_number=printed_number(order),
+        ordered_on=local_date(order.checkout_at or order.placed_at),
+        currency=order.currency,
+        credited=order.credited_amount,
+        paid=order.paid_amount,
+        owed=owed_for(order),
+        shop=tenant.title or tenant.name,
+        seller=seller,
+        options=options,
+    )
+    lines = lines_of(session, [order_id]).get(order_id, [])
+    more: dict[str, object] = {}
+    match event:
+        case BuyerEvent.order_received | BuyerEvent.payment_request | BuyerEvent.payment_reminder:
+            more = {
+                "lines": _lines(lines, lambda line: line.quantity - line.cancelled, priced=True),
+                "total": order.total,
+                "shipping_amount": order.shipping_amount,
+                "fee_amount": order.fee_amount,
+                "payment_method": print_text(order.payment_method_name),
+            }
+            if event is BuyerEvent.order_received:
+                more |= {
+                    f"{role}": _address(found[role], tenant.country) for role in AddressRole if role in found
+                }
+            else:
+                more["ask"] = _ask(order, tenant, options, language)
+        case BuyerEvent.payment_received | BuyerEvent.refund:
+            more["amount"] = abs(_payment_in(session, order, subject, MOVES[event]))
+        case BuyerEvent.shipped:
+            more = _shipped(session, order, lines, options, subject)
+        case BuyerEvent.ready_to_collect:
+            more = {
+                "lines": _lines(lines, lambda line: line.going),
+                "collect_at": options.collect_at or [seller.name, *seller.address],
+            }
+        case BuyerEvent.cancelled:
+            more = {
+                "lines": _lines(lines, lambda line: line.cancelled),
+                "is_part": any(line.cancelled < line.quantity for line in lines),
+            }
+        case BuyerEvent.return_received:
+            came = _came_back(session, subject) if _return_in(session, order, subject) else {}
+            more["lines"] = _lines(lines, lambda line: came.get(need_id(line.id), 0))
+    return letter.model_copy(update=more)
+
+
+def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove) -> Decimal:
+    """Return the amount of one of an order's payments, 0 if it has it not, or not any more."""
+    payment = session.get(Payment, int(subject)) if subject.isdigit() else None
+    if payment is None or payment.order_id != order.id or payment.kind is not kind:
+        return Decimal(0)
+    return payment.amount
+
+
+def _shipment_in(session: Session, order: Order, subject: str) -> Shipment | None:
+    shipment = session.get(Shipment, int(subject)) if subject.isdigit() else None
+    return shipment if shipment is not None and shipment.order_id == order.id else None
+
+
+def _return_in(session: Session, order: Order, subject: str) -> Return | None:
+    """Return one of an order's returns that has come, None of another."""
+    row = session.get(Return, int(subject)) if subject.isdigit() else None
+    return row if row is not None and row.order_id == order.id and row.received_at is not None else None
+
+
+def _came_back(session: Session, subject: str) -> dict[int, int]:
+    """Return the units that came with a return, by order line."""
+    return {
+        row.order_line_id: row.to_stock + row.b_stock + row.scrapped
+        for row in lines_of_return(session, int(subject))
+    }
+
+
+def _addresses_in(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    return {row.role: row for row in rows}
+
+
+def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentAsk:
+    bank = BankData.model_validate(tenant.bank)
+    if not bank.iban and not options.payment_link:
+        raise RuleError(
+            f"A payment request must say where to pay, and of tenant {tenant.name!r} that is not known: "
+            f"`warenfluss tenant set {tenant.name}` with --bank-holder and --iban, or with --payment-link."
+        )
+    amount = owed_for(order)
+    link = options.payment_link.format(
+        number=quote(printed_number(order), safe=""), amount=f"{amount:.2f}", currency=order.currency
+    )
+    return PaymentAsk(
+        amount=amount,
+        purpose=purpose_of(order, language),
+        due_on=(utc_now() + timedelta(days=bank.days)).astimezone(LOCAL).date(),
+        bank=bank if bank.iban else None,
+        link=link,
+    )
+
+
+def _shipped(
+    session: Session,
+    order: Order,
+    lines: Iterable[OrderLine],
+    options: MailOptions,
+    subject: str,
+) -> dict[str, object]:
+    told = [pair for pair in shipments_of(session, need_id(order.id)) if str(pair[0].id) == subject]
+    if not told:
+        return {}
+    ((shipment, parcels),) = told
+    found = addresses_at(session, order, shipment.recorded_at)
+    goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
+    postcode = goes_to.postcode if goes_to is not None else ""
+    units: dict[int, int] = {}
+    for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
+        for line_id, quantity in content.items():
+            units[line_id] = units.get(line_id, 0) + quantity
+    return {
+        "lines": _lines(lines, lambda line: units.get(need_id(line.id), 0)),
+        "carrier": print_text(shipment.carrier),
+        "parcels": [
+            LetterParcel(
+                number=number,
+                link=tracking_link(shipment.carrier, number, postcode, options.tracking_links),
+            )
+            for parcel in parcels
+            if (number := print_text(parcel.tracking_number))
+        ],
+        "is_part": any(line.quantity - line.cancelled > units.get(need_id(line.id), 0) for line in lines),
+        "shipping": _address(goes_to, "") if goes_to is not None else None,
+    }
+
+
+def _lines(
+    lines: Iterable[OrderLine], units: Callable[[OrderLine], int], *, priced: bool = False
+) -> list[LetterLine]:
+    return [
+        LetterLine(
+            number=str(line.codes.get("sku", ""))[:40],
+            title=print_text(line.title) or str(line.codes.get("sku", "")) or line.external_id,
+            quantity=quantity,
+            amount=line.price * quantity if priced else None,
+        )
+        for line in lines
+        if (quantity := units(line)) > 0
+    ]
+
+
+def _name(address: OrderAddress) -> str:
+    person = print_text(f"{address.first_name} {address.last_name}")
+    return person or print_text(address.company)
+
+
+def _address(address: OrderAddress, home: str) -> Place:
+    lines = [*address_lines(address), *filter(None, [print_text(address.state)])]
+    return Place(lines=lines, country="" if address.country == home else address.country)

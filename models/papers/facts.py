@@ -1,0 +1,86 @@
+"""What several papers say of an order: its goods and addresses, and whether it may have them."""
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, select
+
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.fulfilment.release import hindrance
+from models.orders.holds import open_holds
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.printed import abroad, address_lines
+from models.orders.queries import lines_of
+from models.papers.records import Place
+from models.tenants.methods import ShippingMethod
+from models.tenants.records import SellerData
+from models.tenants.tenant import Tenant
+
+MAY_LEAVE = (OrderState.open, OrderState.released, OrderState.shipped)
+
+
+def check_state(order: Order, *states: OrderState) -> None:
+    if order.trial:
+        raise RuleError(f"Order {order.external_id} is a trial: there are no papers of it.")
+    if order.state not in states:
+        raise RuleError(f"Order {order.external_id} is {order.state}: there is no such paper of it.")
+
+
+def check_may_leave(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
+    """Make sure that an order has a next parcel. Raises: RuleError."""
+    check_state(order, OrderState.open, OrderState.released)
+    if reasons := hindrance_of(session, order, lines):
+        raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
+    if not any(next_units(lines).values()):
+        raise RuleError(f"Order {order.external_id}: no stock is promised to it.")
+
+
+def hindrance_of(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
+    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    # Of what was released in spite of a shortage, what is there leaves.
+    return hindrance(holds, lines, partly=order.state is OrderState.released)
+
+
+def seller_on_paper(tenant: Tenant) -> SellerData:
+    seller = SellerData.model_validate(tenant.seller)
+    return seller if seller.name else seller.model_copy(update={"name": tenant.title or tenant.name})
+
+
+def lines_of_order(session: Session, order: Order) -> list[OrderLine]:
+    return lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+
+
+def address_of(session: Session, order: Order, role: AddressRole) -> OrderAddress:
+    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
+    by_role = {row.role: row for row in rows}
+    address = by_role.get(role, by_role.get(AddressRole.billing))
+    if address is None:
+        raise RuleError(f"Order {order.external_id} has no address.")
+    return address
+
+
+def place_for(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
+    return place_of(address_of(session, order, role), tenant)
+
+
+def place_of(address: OrderAddress, tenant: Tenant) -> Place:
+    country = abroad(address, tenant)
+    lines = address_lines(address)
+    if country and address.state.strip():
+        lines.append(address.state)
+    return Place(lines=lines, country=country)
+
+
+def shipping_name(session: Session, order: Order) -> str:
+    """Return how an order is sent: as the tenant calls it, if that is known."""
+    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+    return way.name if way is not None else order.shipping_method
+
+
+def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:
+    """Return by line the units of the next parcel: those that lie ready, or if none do those promised.
+
+    What is kept back is in no next parcel.
+    """
+    ready = any(line.picked for line in lines)
+    return {need_id(line.id): line.picked if ready else min(line.allocated, line.going) for line in lines}

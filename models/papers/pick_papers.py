@@ -1,0 +1,141 @@
+"""Papers of those who pick: what is taken for some orders, or on a list, in walking order."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlmodel import Session, col, select
+
+from models.catalog.article import Article, titles_of
+from models.clock import today
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import RuleError
+from models.orders.order import Order, OrderState
+from models.orders.printed import paper_language, printed_number
+from models.papers.facts import check_may_leave, check_state, lines_of_order, seller_on_paper
+from models.papers.records import PickPaper, PickRow, PickTarget
+from models.tenants.tenant import Tenant
+from models.warehouse.bins import bins_of
+from models.warehouse.levels import StockLevel
+from models.warehouse.pick_items import get_list
+from models.warehouse.pick_lists import PickListState, PickOrder, units_to_take
+from models.warehouse.pick_sheets import read_sheet
+from models.warehouse.warehouses import Warehouse
+
+
+def check_pickable(session: Session, order: Order) -> None:
+    """Make sure that an order has units to pick.
+
+    Raises: RuleError, unless it is released, free to leave, and stock is promised to it that does not lie
+    ready yet.
+    """
+    check_state(order, OrderState.released)
+    check_may_leave(session, order, lines_of_order(session, order))
+    if not units_to_take(session, [need_id(order.id)]):
+        raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
+
+
+def pick_papers(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickPaper]:
+    """Return what is to be taken for all these orders together, in walking order, one for each warehouse.
+
+    For orders that `check_pickable` lets pass; nothing is kept, and no list is opened by it.
+    """
+    numbers = {need_id(order.id): printed_number(order) for order in orders}
+    units = units_to_take(session, list(numbers))
+    levels = session.exec(
+        select(StockLevel).where(among(col(StockLevel.id), sorted({row[2] for row in units})))
+    ).all()
+    warehouse_of = {need_id(level.id): level.warehouse_id for level in levels}
+    wanted: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for order_id, _, level_id, article_id, quantity in sorted(units):
+        wanted[warehouse_of[level_id], article_id][order_id] += quantity
+    ids = sorted({article_id for _, article_id in wanted})
+    articles = {row.id: row for row in session.exec(select(Article).where(among(col(Article.id), ids)))}
+    bins = bins_of(session, ids)
+    papers = []
+    for warehouse in _warehouses(session, {warehouse_id for warehouse_id, _ in wanted}):
+        tenant = session.get_one(Tenant, warehouse.tenant_id)
+        spoken = paper_language(tenant, language)
+        titles = titles_of(session, ids, spoken)
+        stops = []
+        for (warehouse_id, article_id), parts in wanted.items():
+            if warehouse_id != warehouse.id:
+                continue
+            place = bins.get((warehouse_id, article_id))
+            row = PickRow(
+                bin=place.name if place else "",
+                sku=articles[article_id].sku,
+                gtin=articles[article_id].gtin,
+                title=titles.get(article_id, ""),
+                quantity=sum(parts.values()),
+                targets=[
+                    PickTarget(quantity=quantity, order_number=numbers[order_id])
+                    for order_id, quantity in parts.items()
+                ],
+            )
+            # What has no bin is looked for at the end.
+            stops.append(((place is None, place.place if place else 0, row.bin, row.sku), row))
+        stops.sort(key=lambda stop: stop[0])
+        rows = [row for _, row in stops]
+        seller = seller_on_paper(tenant)
+        papers.append(
+            PickPaper(language=spoken, seller=seller, warehouse=warehouse.name, dated=today(), rows=rows)
+        )
+    return papers
+
+
+def walk_papers(session: Session, list_id: int, *, language: str = "") -> list[PickPaper]:
+    """Return what is still to be taken for a pick list, in walking order, one for each warehouse.
+
+    Raises: NotFoundError, if there is no such list; RuleError, if nothing is left to take.
+    """
+    sheet = read_sheet(session, list_id)
+    tenant = session.get_one(Tenant, get_list(session, list_id).tenant_id)
+    spoken, seller = paper_language(tenant, language), seller_on_paper(tenant)
+    numbers = _printed_numbers(session, list_id)
+    rows: dict[str, list[PickRow]] = defaultdict(list)
+    for stop in sheet.stops:
+        targets = [
+            PickTarget(
+                quantity=part.quantity - part.picked,
+                order_number=numbers.get(part.order, part.order),
+                box=str(part.box or ""),
+            )
+            for part in stop.parts
+            if part.quantity > part.picked
+        ]
+        if targets and sheet.state is PickListState.open:
+            row = PickRow(
+                bin=stop.bin,
+                sku=stop.sku,
+                gtin=stop.gtin,
+                title=stop.title,
+                quantity=sum(target.quantity for target in targets),
+                targets=targets,
+            )
+            rows[stop.warehouse].append(row)
+    if not rows:
+        raise RuleError(f"Nothing is left to take for pick list {list_id}.")
+    return [
+        PickPaper(
+            language=spoken,
+            seller=seller,
+            number=str(list_id),
+            warehouse=warehouse,
+            dated=today(),
+            rows=of_warehouse,
+        )
+        for warehouse, of_warehouse in rows.items()
+    ]
+
+
+def _printed_numbers(session: Session, list_id: int) -> dict[str, str]:
+    """Return by external id how the orders of a list are printed."""
+    query = select(Order).join(PickOrder, col(PickOrder.order_id) == col(Order.id))
+    rows = session.exec(query.where(PickOrder.pick_list_id == list_id)).all()
+    return {order.external_id: printed_number(order) for order in rows}
+
+
+def _warehouses(session: Session, ids: Iterable[int]) -> Sequence[Warehouse]:
+    query = select(Warehouse).where(among(col(Warehouse.id), sorted(ids)))
+    return session.exec(query.order_by(col(Warehouse.priority), col(Warehouse.id))).all()

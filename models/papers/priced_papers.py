@@ -1,0 +1,170 @@
+"""Papers of an order with prices: confirmation, offer, receipt."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session
+
+from models.clock import local_date, today
+from models.database.columns import need_id
+from models.errors import RuleError
+from models.invoicing.sums import check_adds_up, exchange_of, print_line, taxes_of, treat_order
+from models.orders.amounts import owed_for
+from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.printed import paper_language, printed_number
+from models.papers.facts import (
+    MAY_LEAVE,
+    address_of,
+    check_state,
+    lines_of_order,
+    place_of,
+    seller_on_paper,
+    shipping_name,
+)
+from models.papers.records import OrderPaper, PaperKind, Received
+from models.payments.payment import Payment, payments_of
+from models.tax.records import HOME
+from models.tax.treatment import extras_rate, rate_of
+from models.tenants.records import SellerData
+from models.tenants.tenant import Tenant
+
+
+def confirm(session: Session, order: Order, *, language: str = "") -> OrderPaper:
+    """Return the confirmation of an order: all of it that was not cancelled.
+
+    Raises: RuleError, if it is a trial, pending, cancelled or merged, or does not add up.
+    """
+    check_state(order, *MAY_LEAVE)
+    return _order_paper(session, order, PaperKind.confirmation, language)
+
+
+def offer(session: Session, order: Order, valid_until: date, *, language: str = "") -> OrderPaper:
+    """Return an offer of what an order asks for, good until the end of a German day.
+
+    Raises: RuleError, if it is a trial, was released, cancelled or merged, does not add up, or that is over.
+    """
+    check_state(order, OrderState.pending, OrderState.open)
+    if valid_until < today():
+        raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
+    paper = _order_paper(session, order, PaperKind.offer, language)
+    return paper.model_copy(update={"valid_until": valid_until})
+
+
+def receipt(
+    session: Session, order: Order, payments: Sequence[Payment] = (), *, language: str = ""
+) -> OrderPaper:
+    """Return the receipt of payments for an order, of all if none are named.
+
+    Raises: RuleError, if it is a trial, cancelled or merged, does not add up, or nothing was received.
+    """
+    check_state(order, OrderState.pending, *MAY_LEAVE)
+    payments = payments or payments_of(session, need_id(order.id))
+    if sum((payment.amount for payment in payments), Decimal(0)) <= 0:
+        raise RuleError(f"Order {order.external_id}: nothing was received that a receipt could be for.")
+    paper = _order_paper(session, order, PaperKind.receipt, language)
+    received = [
+        Received(
+            on=local_date(payment.paid_at),
+            amount=payment.amount,
+            method=payment.method or paper.payment_method,
+            reference=payment.reference,
+        )
+        for payment in payments
+    ]
+    return paper.model_copy(update={"received": received, "open_amount": owed_for(order)})
+
+
+def _order_paper(session: Session, order: Order, kind: PaperKind, language: str) -> OrderPaper:
+    places = {role: address_of(session, order, role) for role in AddressRole}
+    return price_paper(session, order, lines_of_order(session, order), places, kind, language)
+
+
+def price_paper(
+    session: Session,
+    order: Order,
+    lines: Sequence[OrderLine],
+    places: Mapping[AddressRole, OrderAddress],
+    kind: PaperKind,
+    language: str = "",
+) -> OrderPaper:
+    """Return a paper of an order; with its lines and both its addresses it may be of no table yet.
+
+    Raises: RuleError, if the order does not add up.
+    """
+    tenant = session.get_one(Tenant, order.tenant_id)
+    seller = seller_on_paper(tenant)
+    check_adds_up(order, lines)
+    chosen = [line for line in lines if line.quantity > line.cancelled]
+    extras = (order.shipping_amount, order.fee_amount)
+    try:
+        tax_fields = _state_tax(order, tenant, seller, places, chosen)
+    except RuleError:
+        # No invoice could state it.
+        printed = [print_line(line, line.quantity - line.cancelled, None) for line in chosen]
+        gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
+        tax_fields = {"lines": printed, "net": gross, "tax": Decimal(0), "gross": gross}
+    buyer = place_of(places[AddressRole.billing], tenant)
+    goes_to = place_of(places[AddressRole.shipping], tenant)
+    return OrderPaper(
+        kind=kind,
+        dated=today(),
+        language=paper_language(tenant, language),
+        currency=order.currency,
+        seller=seller,
+        buyer=buyer.lines,
+        buyer_country=buyer.country,
+        ships_to=goes_to if goes_to != buyer else None,
+        order_number=printed_number(order),
+        ordered_on=local_date(order.placed_at),
+        payment_method=order.payment_method_name or order.payment_method,
+        shipping_method=shipping_name(session, order),
+        shipping_amount=order.shipping_amount,
+        fee_amount=order.fee_amount,
+        **tax_fields,
+    )
+
+
+def _state_tax(
+    order: Order,
+    tenant: Tenant,
+    seller: SellerData,
+    places: Mapping[AddressRole, OrderAddress],
+    lines: Sequence[OrderLine],
+) -> dict[str, Any]:
+    """Return what a paper of these lines says of them and their tax, as if they left today.
+
+    Raises: RuleError, if no invoice of them could state it.
+    """
+    if tenant.country != HOME:
+        raise RuleError("Tax is stated by German law alone.")
+    treatment = treat_order(tenant, seller, places, lines, today())
+    printed = [
+        print_line(
+            line,
+            line.quantity - line.cancelled,
+            rate_of(treatment, line.tax_rate, f"Line {line.external_id}"),
+        )
+        for line in lines
+    ]
+    taxes = taxes_of(
+        printed,
+        order.shipping_amount,
+        order.fee_amount,
+        extras_rate(treatment, order.shipping_tax_rate),
+    )
+    gross = sum((line.amount for line in printed), order.shipping_amount + order.fee_amount)
+    tax = sum((part.tax for part in taxes), Decimal(0))
+    return {
+        "buyer_vat_id": treatment.vat_id,
+        "tax_case": treatment.case,
+        "goes_to": treatment.country,
+        "collected_by_channel": treatment.collected,
+        "lines": printed,
+        "taxes": taxes,
+        "net": gross - tax,
+        "tax": tax,
+        "gross": gross,
+        "exchange": exchange_of(order, tenant, today(), tax),
+    }

@@ -1,0 +1,229 @@
+"""Payment: money received for an order, told by the channel or recorded here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import exists
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.accounting.bookings import Booking, BookingKind, save_bookings
+from models.clock import local_date
+from models.database.columns import ExactDecimal, code, instant, need_id
+from models.errors import RuleError
+from models.mails.buyer_events import tell_buyer, wants_mail
+from models.orders.amounts import settle_payment_state
+from models.orders.history import Actor, OrderEvent
+from models.orders.order import Order, OrderState
+from models.orders.queries import lock_order
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.tenants.options import ChannelOptions
+from models.tenants.records import AccountData, BuyerEvent, Side
+
+
+class PaymentMove(StrEnum):
+    received = "received"
+    """Of a negative amount: taken back or corrected."""
+    refund = "refund"
+    """Given back to the buyer; negative."""
+
+
+class Payment(SQLModel, table=True):
+    """An amount received, or given back."""
+
+    __tablename__ = "payment"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="sales_order.id", index=True)
+    kind: PaymentMove = code(PaymentMove, PaymentMove.received)
+    told_by: Side = code(Side)
+    amount: Decimal = Field(sa_type=ExactDecimal)
+    currency: str = Field(max_length=3)
+    method: str = ""
+    reference: str = ""
+    paid_at: datetime = instant()
+    recorded_at: datetime = instant()
+
+
+def payments_of(session: Session, order_id: int) -> list[Payment]:
+    """Return an order's payments, oldest first."""
+    query = select(Payment).where(Payment.order_id == order_id).order_by(col(Payment.id))
+    return list(session.exec(query).all())
+
+
+def record_payment(
+    session: Session,
+    account: AccountData,
+    order: Order,
+    amount: Decimal,
+    paid_at: datetime,
+    *,
+    method: str = "",
+    reference: str = "",
+) -> Payment:
+    """Record money that was received here, and queue it for the channel if payments are handled here.
+
+    Money may come late for an order that was cancelled: it then shows as overpaid until it is given back.
+    Raises: RuleError, for an amount of zero or an order that is merged or a trial.
+    """
+    if amount == 0:
+        raise RuleError("A payment needs an amount.")
+    lock_order(session, order)
+    if order.trial or order.state is OrderState.merged:
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
+    payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
+    session.flush()
+    _tell_channel(session, account, order)
+    return payment
+
+
+def record_refund(
+    session: Session,
+    account: AccountData,
+    order: Order,
+    amount: Decimal,
+    paid_at: datetime,
+    *,
+    method: str = "",
+    reference: str = "",
+) -> Payment:
+    """Record money that was given back, and queue it for the channel if payments are handled here.
+
+    Raises: RuleError, for an amount that is not above zero or more than was received, or a trial.
+    """
+    lock_order(session, order)
+    if order.trial or order.state is OrderState.merged:
+        raise RuleError(f"Order {order.external_id} takes no refund: it is {_why(order)}.")
+    if not 0 < amount <= order.paid_amount:
+        raise RuleError(
+            f"Order {order.external_id}: {amount} cannot be given back, {order.paid_amount} were received."
+        )
+    order.refunded_amount += amount
+    payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
+    session.flush()
+    tell_buyer(session, order, BuyerEvent.refund, need_id(payment.id))
+    _tell_channel(session, account, order)
+    return payment
+
+
+def note_authorised(session: Session, order: Order, amount: Decimal, *, actor: Actor) -> None:
+    """Note how much whoever collects the money has promised in all; zero takes it back.
+
+    Raises: RuleError, for an amount below zero or an order that is cancelled, merged or a trial.
+    """
+    lock_order(session, order)
+    if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
+    if amount < 0:
+        raise RuleError("What is authorised is an amount of at least zero.")
+    order.authorised_amount = amount
+    settle_payment_state(order)
+    session.add(order)
+    detail = {"authorised": str(amount), "state": order.payment_state}
+    session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind="authorised", detail=detail))
+    session.flush()
+
+
+def take_channel_total(
+    session: Session, order: Order, total: Decimal, paid_at: datetime, *, handled_by: Side, method: str
+) -> bool:
+    """Bring an order to the total that the channel says was received; return whether that is news.
+
+    Where payments are handled here, a lower total there only means that our news has not arrived yet. Of what
+    was given back here the channel may know nothing, or not yet: up to that a higher total is no news.
+    """
+    with_refunds = order.paid_amount + order.refunded_amount
+    difference = total - min(max(total, order.paid_amount), with_refunds)
+    if difference == 0 or (difference < 0 and handled_by is Side.warenfluss):
+        return False
+    _add(session, order, Side.channel, difference, paid_at, method, "")
+    return True
+
+
+def book_payments(session: Session, payments: Sequence[Payment]) -> None:
+    """Write the booking records of payments that have none, but for those of trials."""
+    save_bookings(session, "payment_id", [(each.order_id, _booking_values(each)) for each in payments])
+
+
+def _booking_values(payment: Payment) -> dict[str, Any]:
+    kind = BookingKind.payment
+    if payment.amount < 0:
+        kind = BookingKind.refund if payment.kind is PaymentMove.refund else BookingKind.payment_reversal
+    return {
+        "payment_id": payment.id,
+        "kind": kind,
+        "booked_on": local_date(payment.paid_at),
+        "currency": payment.currency,
+        "gross": payment.amount,
+        "taxes": [],
+        "label": "",
+        "reference": payment.reference,
+        "method": payment.method,
+    }
+
+
+def list_unbooked_payments(session: Session, after: int, limit: int) -> list[Payment]:
+    """Return payments above an id without a booking record: those from before there were any."""
+    query = (
+        select(Payment)
+        .join(Order, col(Order.id) == col(Payment.order_id))
+        .where(
+            col(Payment.id) > after,
+            col(Order.trial).is_(False),
+            ~exists().where(col(Booking.payment_id) == col(Payment.id)),
+        )
+        .order_by(col(Payment.id))
+        .limit(limit)
+    )
+    return list(session.exec(query).all())
+
+
+def _add(
+    session: Session,
+    order: Order,
+    told_by: Side,
+    amount: Decimal,
+    paid_at: datetime,
+    method: str,
+    reference: str,
+    kind: PaymentMove = PaymentMove.received,
+) -> Payment:
+    payment = Payment(
+        order_id=need_id(order.id),
+        kind=kind,
+        told_by=told_by,
+        amount=amount,
+        currency=order.currency,
+        method=method,
+        reference=reference,
+        paid_at=paid_at,
+    )
+    session.add(payment)
+    order.paid_amount += amount
+    settle_payment_state(order)
+    session.add(order)
+    session.add(
+        OrderEvent(
+            order_id=need_id(order.id),
+            actor=Actor.channel if told_by is Side.channel else Actor.person,
+            kind="refund" if kind is PaymentMove.refund else "payment",
+            detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
+        )
+    )
+    session.flush()
+    book_payments(session, [payment])
+    if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
+        tell_buyer(session, order, BuyerEvent.payment_received, need_id(payment.id))
+    return payment
+
+
+def _tell_channel(session: Session, account: AccountData, order: Order) -> None:
+    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
+        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
+
+
+def _why(order: Order) -> str:
+    return "a trial" if order.trial else str(order.state)

@@ -1,0 +1,113 @@
+"""Payment due: buyers are asked for money and reminded, and in the end the order is cancelled, if so set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.fulfilment.holding import cancel_order
+from models.mails.buyer_events import FRESH, tell_buyer
+from models.orders.amounts import owed_for
+from models.orders.history import Actor, add_event
+from models.orders.order import Order, OrderState, PaymentState
+from models.tenants.options import ChannelOptions
+from models.tenants.records import AccountData, BuyerEvent
+
+UNPAID = (PaymentState.open, PaymentState.partly_paid)
+WAITING = (OrderState.open,)
+"""Orders whose goods wait for the money; who has them already is no case for a reminder from here."""
+
+
+def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
+    """Ask the buyers of new unpaid orders for their money, each once, if the account mails of that."""
+    options = ChannelOptions.model_validate(account.settings)
+    if BuyerEvent.payment_request not in options.buyer_mails:
+        return
+    orders = session.exec(
+        select(Order).where(
+            among(col(Order.id), order_ids),
+            col(Order.state).in_(WAITING),
+            col(Order.payment_state).in_(UNPAID),
+            col(Order.payment_kind).in_(options.remind_kinds),
+            col(Order.checkout_at) >= utc_now() - FRESH,
+        )
+    ).all()
+    for order in orders:
+        tell_buyer(session, order, BuyerEvent.payment_request)
+
+
+@dataclass
+class Dunned:
+    """What became of a page of unpaid orders."""
+
+    reminded: int = 0
+    cancelled: int = 0
+
+
+def list_unpaid(session: Session, account: AccountData, after: int, limit: int) -> list[int]:
+    """Return ids above `after` of orders for which a reminder or a cancellation may be due, ascending."""
+    options = ChannelOptions.model_validate(account.settings)
+    if options.remind_after_days is None:
+        return []
+    query = select(Order.id).where(
+        Order.account_id == account.id,
+        col(Order.state).in_(WAITING),
+        col(Order.payment_state).in_(UNPAID),
+        col(Order.payment_kind).in_(options.remind_kinds),
+        Order.placed_at <= utc_now() - timedelta(days=options.remind_after_days),
+        Order.id > after,  # type: ignore[operator]
+        col(Order.trial).is_(False),
+    )
+    return [need_id(each) for each in session.exec(query.order_by(col(Order.id)).limit(limit))]
+
+
+def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dunned:
+    """Remind or cancel those of the orders for which it is time; the caller has the tenant's lock.
+
+    Repeating it at once does nothing more. A partly paid order is reminded, and never cancelled by itself.
+    """
+    options = ChannelOptions.model_validate(account.settings)
+    orders = session.exec(
+        select(Order)
+        .where(
+            among(col(Order.id), order_ids),
+            col(Order.state).in_(WAITING),
+            col(Order.payment_state).in_(UNPAID),
+        )
+        .order_by(col(Order.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    done, now = Dunned(), utc_now()
+    for order in orders:
+        due = due_at(order, options)
+        if due is None or due > now:
+            continue
+        if order.reminders < options.remind_times:
+            order.reminders, order.reminded_at = order.reminders + 1, now
+            session.add(order)
+            detail = {"number": order.reminders, "open": str(owed_for(order))}
+            add_event(session, order, "payment_reminded", detail)
+            tell_buyer(session, order, BuyerEvent.payment_reminder, order.reminders)
+            done.reminded += 1
+        elif order.payment_state is PaymentState.open:
+            cancel_order(session, order, actor=Actor.cycle)
+            done.cancelled += 1
+    session.flush()
+    return done
+
+
+def due_at(order: Order, options: ChannelOptions) -> datetime | None:
+    """Return when the next reminder of an unpaid order is due, or its cancellation; None if neither is."""
+    if options.remind_after_days is None or order.payment_kind not in options.remind_kinds:
+        return None
+    if order.reminders < options.remind_times:
+        begin = order.reminded_at or order.checkout_at or order.placed_at
+        return begin + timedelta(days=options.remind_after_days)
+    if options.cancel_after_days is None or order.reminded_at is None:
+        return None
+    return order.reminded_at + timedelta(days=options.cancel_after_days)

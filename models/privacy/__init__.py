@@ -1,0 +1,1 @@
+"""Privacy: retention, anonymisation, a person's data."""

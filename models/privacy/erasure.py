@@ -1,0 +1,115 @@
+"""A person's data erased, and which erasures are noted."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col
+
+from models.clock import utc_now
+from models.database.bulk import insert_or_update
+from models.database.conditions import among
+from models.database.schema import Schema, find_schema
+from models.database.session import read_scope
+from models.errors import RuleError
+from models.mails.outbox import Mail
+from models.order_desk.offers import Offer, OfferState
+from models.privacy.anonymisation import anonymise_erased, close_offers, delete_due_trials, forget_customers
+from models.privacy.persons import Findings, Person, _ids, _over, look_at
+from models.privacy.retention import Erasure, blank_asides, erase_documents, years_of
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.tenants.tenant import Tenant
+
+
+class ErasedOrder(BaseModel, frozen=True):
+    """An order whose buyer asked for erasure, as a list outside of the database names it."""
+
+    account: str
+    order: str
+    asked_at: AwareDatetime
+
+
+def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
+    """Take a buyer's data out of everything that may lose them, and note for the rest that he asked.
+
+    An order that is under way goes by itself when it has ended. Returns what was found before.
+    """
+    lock_tenants(session, [person.tenant_id])
+    found = look_at(session, tenant, person)
+    note_erasures(session, [(row.account, row.number) for row in found.orders if not row.trial], utc_now())
+    delete_due_trials(session, tenant, [row.order_id for row in found.orders if row.trial])
+    gone = set(anonymise_erased(session, tenant, sorted(person.orders)))
+    gone |= {row.order_id for row in found.orders if row.anonymous}
+    erase_documents(session, tenant, sorted(_over(session, tenant, person)))
+    mails = select(col(Mail.id)).where(among(col(Mail.id), person.mails), among(col(Mail.order_id), gone))
+    # What was never delivered is no letter.
+    unsent = col(Mail.sent_at).is_(None) & col(Mail.given_up_at).is_not(None)
+    going = mails if years_of(tenant).letters == 0 else mails.where(unsent)
+    session.execute(delete(Mail).where(among(col(Mail.id), _ids(session, going))))
+    blank_asides(session, tenant, sorted(person.asides))
+    # An offer that became an order goes with it.
+    query = select(col(Offer.id)).where(
+        among(col(Offer.id), person.offers), col(Offer.state) != OfferState.accepted
+    )
+    close_offers(session, tenant, sorted(_ids(session, query)))
+    forget_customers(session, person.customers)
+    session.flush()
+    return found
+
+
+def note_erasures(session: Session, orders: Iterable[tuple[str, str]], asked_at: datetime) -> int:
+    """Note that the buyers of orders, by account and number, asked for erasure; return how many are known."""
+    ids = dict(session.execute(select(col(Account.name), col(Account.id))).tuples().all())
+    rows = [
+        {"account_id": ids[account], "order_number": number, "asked_at": asked_at}
+        for account, number in dict.fromkeys(orders)
+        if account in ids
+    ]
+    if rows:
+        insert_or_update(session, Erasure, rows, key=("account_id", "order_number"))
+    return len(rows)
+
+
+def list_erasures(session: Session) -> list[ErasedOrder]:
+    """Return the orders whose buyers asked for erasure, the first first."""
+    rows = session.execute(
+        select(col(Account.name), col(Erasure.order_number), col(Erasure.asked_at))
+        .join(Account, col(Account.id) == col(Erasure.account_id))
+        .order_by(col(Erasure.id))
+    )
+    return [ErasedOrder(account=account, order=number, asked_at=at) for account, number, at in rows]
+
+
+def find_erasures() -> list[ErasedOrder]:
+    """Return them of the database as it is, before a restore; none if it cannot tell."""
+    try:
+        if find_schema() is not Schema.current:
+            return []
+        with read_scope() as session:
+            return list_erasures(session)
+    except SQLAlchemyError:
+        return []
+
+
+def take_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
+    """Note what a list from outside tells; return of how many orders' accounts are known here.
+
+    Those that have ended are made anonymous again by the next pruning, the others when they end.
+    """
+    by_time: dict[datetime, list[tuple[str, str]]] = {}
+    for each in erased:
+        by_time.setdefault(each.asked_at, []).append((each.account, each.order))
+    return sum(note_erasures(session, orders, at) for at, orders in by_time.items())
+
+
+def read_erasures(text: str) -> list[ErasedOrder]:
+    """Return the list that a JSON text holds. Raises: RuleError."""
+    try:
+        return TypeAdapter(list[ErasedOrder]).validate_json(text)
+    except ValidationError:
+        raise RuleError(
+            "The file holds no list of erasures, as `warenfluss buyer erased --json` writes it."
+        ) from None

@@ -1,0 +1,281 @@
+"""Person: a buyer who asks for his data, or for their erasure (Articles 15, 17 and 20 GDPR).
+
+Nobody has a number over all channels. A buyer is found by a mail address, the channel's number of him, or the
+number of one of his orders, and what else bears his mail address is taken for his: look at it first.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import String, cast, false, func, or_, select
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from models.accounting.bookings import Booking
+from models.accounting.issued import Document
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import NotFoundError, RuleError
+from models.mails.outbox import Mail
+from models.order_desk.offers import Offer
+from models.orders.order import AddressRole, Customer, Order, OrderAddress, OrderState
+from models.privacy.retention import (
+    document_kept_until,
+    documents_over,
+    kept_until,
+    may_go,
+    obstacles,
+    years_of,
+)
+from models.sync.rejected import Aside
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.tenants.tenant import Tenant
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is a buyer's, by ids."""
+
+    tenant_id: int
+    customers: frozenset[int] = frozenset()
+    orders: frozenset[int] = frozenset()
+    offers: frozenset[int] = frozenset()
+    mails: frozenset[int] = frozenset()
+    """To him, of whatever order."""
+    asides: frozenset[int] = frozenset()
+    """Orders set aside that name his mail address."""
+
+
+@dataclass(frozen=True)
+class PersonsOrder:
+    """One of a buyer's orders, and what keeps his data in it."""
+
+    order_id: int
+    account: str
+    number: str
+    placed_at: datetime
+    state: OrderState
+    name: str
+    """Of the billing address."""
+    kept: str
+    """Why it is kept for now; empty if it can go."""
+    anonymous: bool
+    trial: bool
+
+
+@dataclass
+class Findings:
+    """What an erasure takes, or took, and what it leaves, with the last day on which that is kept."""
+
+    orders: list[PersonsOrder] = field(default_factory=list)
+    offers: int = 0
+    asides: int = 0
+    documents: dict[str, date | None] = field(default_factory=dict)
+    """By number; None is for ever."""
+    letters: dict[int, date | None] = field(default_factory=dict)
+    """Mails that were sent, by id."""
+    bookings: int = 0
+    """Records of payments with a reference that came with them."""
+    bookings_until: date | None = None
+
+
+def find_person(session: Session, tenant: Tenant, name: str) -> Person:
+    """Return what is a buyer's, by his mail address, the channel's number of him, or an order's number.
+
+    Raises: NotFoundError, if nothing is.
+    """
+    name, tenant_id = name.strip(), need_id(tenant.id)
+    accounts = select(col(Account.id)).where(col(Account.tenant_id) == tenant_id)
+    own = col(Customer.account_id).in_(accounts)
+    customers: set[int] = set()
+    orders: set[int] = set()
+    mails = {name.lower()} if "@" in name else set()
+    if not mails:
+        customers |= _ids(session, select(col(Customer.id)).where(own, col(Customer.external_id) == name))
+        named = (col(Order.external_id) == name) | (col(Order.channel_number) == name)
+        orders |= _ids(session, select(col(Order.id)).where(col(Order.tenant_id) == tenant_id, named))
+        bought = select(col(Order.customer_id)).where(among(col(Order.id), orders))
+        customers |= {one for one in session.execute(bought).scalars() if one is not None}
+        told = select(col(Customer.email)).where(among(col(Customer.id), customers))
+        billed = select(col(OrderAddress.email)).where(
+            among(col(OrderAddress.order_id), orders), col(OrderAddress.role) == AddressRole.billing
+        )
+        mails = {
+            mail.lower() for query in (told, billed) for mail in session.execute(query).scalars() if mail
+        }
+    customers |= _ids(
+        session, select(col(Customer.id)).where(own, func.lower(col(Customer.email)).in_(mails))
+    )
+    orders |= _ids(
+        session,
+        select(col(Order.id)).where(
+            col(Order.tenant_id) == tenant_id, among(col(Order.customer_id), customers)
+        ),
+    )
+    orders |= _ids(
+        session,
+        select(col(Order.id))
+        .join(OrderAddress, col(OrderAddress.order_id) == col(Order.id))
+        .where(col(Order.tenant_id) == tenant_id, func.lower(col(OrderAddress.email)).in_(mails)),
+    )
+    letters = select(col(Mail.id)).where(
+        col(Mail.tenant_id) == tenant_id, _says(cast(col(Mail.recipients), String), mails)
+    )
+    letter_ids = _ids(session, letters)
+    of_letters = select(col(Mail.order_id)).where(among(col(Mail.id), letter_ids))
+    orders |= {one for one in session.execute(of_letters).scalars() if one is not None}
+    letter_ids |= _ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
+    raw = select(col(Aside.id)).where(col(Aside.account_id).in_(accounts), _says(col(Aside.raw), mails))
+    offers = select(col(Offer.id)).where(
+        col(Offer.tenant_id) == tenant_id,
+        func.lower(col(Offer.content)["billing"]["email"].as_string()).in_(mails)
+        | among(col(Offer.order_id), orders),
+    )
+    person = Person(
+        tenant_id,
+        frozenset(customers),
+        frozenset(orders),
+        frozenset(_ids(session, offers)),
+        frozenset(letter_ids),
+        frozenset(_ids(session, raw)),
+    )
+    if not (customers or orders or person.offers or letter_ids or person.asides):
+        raise NotFoundError(
+            "Nothing is known of such a buyer; name a mail address, the channel's number of the buyer, or "
+            "that of an order."
+        )
+    return person
+
+
+def _ids(session: Session, query: Any) -> set[int]:
+    return set(session.execute(query).scalars())
+
+
+def _says(column: Any, mails: Collection[str]) -> Any:
+    """Return the condition that a text names one of the addresses."""
+    return or_(false(), *(func.lower(column).contains(mail, autoescape=True) for mail in mails))
+
+
+def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
+    """Return what an erasure would take now, and what it would leave."""
+    tenant_id, years = need_id(tenant.id), years_of(tenant)
+    free = _ids(
+        session, select(col(Order.id)).where(among(col(Order.id), person.orders), *may_go(session, tenant_id))
+    )
+    reasons = _reasons(session, tenant_id, person.orders)
+    names = dict(session.execute(select(col(Account.id), col(Account.name))).tuples().all())
+    billed = {
+        row.order_id: row
+        for row in session.exec(
+            select_rows(OrderAddress).where(
+                among(col(OrderAddress.order_id), person.orders), OrderAddress.role == AddressRole.billing
+            )
+        )
+    }
+    found = Findings(bookings_until=kept_until(utc_now().date(), years.invoices))
+    query = (
+        select_rows(Order)
+        .where(among(col(Order.id), person.orders))
+        .order_by(col(Order.placed_at), col(Order.id))
+    )
+    for order in session.exec(query):
+        order_id, address = need_id(order.id), billed.get(need_id(order.id))
+        parts = (address.company, address.first_name, address.last_name) if address else ()
+        anonymous = order.anonymised_at is not None
+        found.orders.append(
+            PersonsOrder(
+                order_id,
+                names[order.account_id],
+                order.external_id,
+                order.placed_at,
+                order.state,
+                " ".join(part for part in parts if part),
+                ""
+                if anonymous or order.trial or order_id in free
+                else reasons.get(order_id, "money is open"),
+                anonymous,
+                order.trial,
+            )
+        )
+    documents = session.exec(
+        select_rows(Document)
+        .where(among(col(Document.order_id), person.orders), col(Document.erased_at).is_(None))
+        .order_by(col(Document.id))
+    )
+    over = _over(session, tenant, person)
+    found.documents = {row.label: document_kept_until(row, years) for row in documents if row.id not in over}
+    letters = select_rows(Mail).where(among(col(Mail.id), person.mails), col(Mail.sent_at).is_not(None))
+    if years.letters != 0:
+        found.letters = {
+            need_id(row.id): kept_until((row.sent_at or utc_now()).date(), years.letters)
+            for row in session.exec(letters)
+        }
+    found.bookings = session.execute(
+        select(func.count())
+        .select_from(Booking)
+        .where(
+            among(col(Booking.order_id), person.orders),
+            col(Booking.payment_id).is_not(None),
+            col(Booking.reference) != "",
+        )
+    ).scalar_one()
+    found.offers, found.asides = len(person.offers), len(person.asides)
+    return found
+
+
+def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int, str]:
+    """Return by order what keeps its buyer's data, as far as it has not to do with money alone."""
+    reasons: dict[int, str] = {}
+    ended = (OrderState.shipped, OrderState.cancelled, OrderState.merged)
+    for reason, condition in [
+        *obstacles(session, tenant_id),
+        ("it is under way", col(Order.state).not_in(ended)),
+    ]:
+        found = _ids(session, select(col(Order.id)).where(among(col(Order.id), ids), condition))
+        reasons |= dict.fromkeys(found, reason)
+    return reasons
+
+
+def _over(session: Session, tenant: Tenant, person: Person) -> set[int]:
+    """Return the documents whose years are over."""
+    conditions = documents_over(tenant)
+    if conditions is None:
+        return set()
+    query = select(col(Document.id)).where(among(col(Document.order_id), person.orders), *conditions)
+    return _ids(session, query)
+
+
+def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -> int:
+    """Say for all orders of a buyer, later ones included, whether parts may leave before what is short.
+
+    What an order says itself goes before it; None: as the account has it.
+    Returns: at how many accounts he is known. Raises: RuleError, if at none.
+    """
+    lock_tenants(session, [person.tenant_id])
+    rows = session.exec(select_rows(Customer).where(among(col(Customer.id), person.customers))).all()
+    if not rows:
+        raise RuleError(
+            "No account knows this buyer by a number; `warenfluss mend parts` says it of an order."
+        )
+    for row in rows:
+        row.partial_shipping = allowed
+        session.add(row)
+    session.flush()
+    return len(rows)
+
+
+def describe(order: PersonsOrder) -> Mapping[str, Any]:
+    """Return an order as it is listed."""
+    what = "anonymous" if order.anonymous else f"kept: {order.kept}" if order.kept else "goes"
+    return {
+        "order": order.number,
+        "account": order.account,
+        "placed_at": order.placed_at,
+        "state": order.state,
+        "name": order.name,
+        "data": what,
+    }

@@ -1,0 +1,356 @@
+"""Retention: how long buyers' data are kept, by the law and by a tenant's settings, and what may go.
+
+In Germany vouchers, such as invoices, are kept for eight years and business letters for six, each counted
+from the end of the calendar year (§ 147 (1), (3), (4) AO, § 257 (1), (4), (5) HGB, § 14b (1) UStG, as of
+2025). Of sales declared by the One-Stop-Shop the Union demands ten (Directive 2006/112/EC, Article 369k (2)).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from pydantic import BaseModel, field_validator
+from pydantic import Field as RecordField
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    UniqueConstraint,
+    cast,
+    delete,
+    exists,
+    false,
+    func,
+    text,
+    update,
+)
+from sqlalchemy.orm import aliased
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.accounting.bookings import HAS_REFERENCE, Booking
+from models.accounting.issued import Document, DocumentFile
+from models.accounting.records import erased_content
+from models.clock import midnight, utc_now
+from models.database.columns import instant, need_id
+from models.database.conditions import among, in_batches
+from models.errors import RuleError
+from models.fulfilment.returns import Return, ReturnState
+from models.invoicing.invoices import invoices_from
+from models.mails.outbox import Mail
+from models.order_desk.offers import Offer, OfferState
+from models.orders.history import OrderEvent
+from models.orders.holds import Hold
+from models.orders.order import HAS_ENDED, Order, OrderLine, OrderState
+from models.settings import get_settings
+from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
+from models.sync.rejected import Aside
+from models.tax.records import TaxCase
+from models.tenants.account import Account, makes_invoices
+from models.tenants.locks import lock_tenants
+from models.tenants.tenant import Tenant
+
+SHORTEST_DAYS = 30
+"""A buyer may send goods back for two weeks, and money goes back after that."""
+OPEN_RETURNS = (ReturnState.announced, ReturnState.received)
+
+
+class RetentionOptions(BaseModel):
+    """A tenant's own terms; None is as the law of its country demands, as far as that is known here."""
+
+    anonymise_after_days: int = RecordField(default=0, le=36_500)
+    """How long after its last step an order that has ended keeps its buyer's data; 0 is for ever.
+
+    Nobody here can know whether the orders are kept elsewhere as business letters, so it is off by default.
+    """
+    invoice_years: int | None = RecordField(default=None, ge=1, le=100)
+    letter_years: int | None = RecordField(default=None, ge=0, le=100)
+    """0: an archive elsewhere keeps them, and here they go with the history."""
+
+    @field_validator("anonymise_after_days")
+    @classmethod
+    def _long_enough(cls, value: int) -> int:
+        if value and value < SHORTEST_DAYS:
+            raise ValueError(f"at least {SHORTEST_DAYS} days, or 0 for never")
+        return value
+
+
+@dataclass(frozen=True)
+class Years:
+    """For how many years from the end of a calendar year something is kept; None is for ever."""
+
+    invoices: int | None = None
+    """And credit notes, and what came with payments."""
+    letters: int | None = None
+    """Mails to buyers."""
+
+
+OSS_YEARS = 10
+LAW = {"DE": Years(invoices=8, letters=6)}
+"""By country; of others no term is known here, and everything is kept until the tenant says for how long."""
+
+
+class Erasure(SQLModel, table=True):
+    """An order whose buyer asked for erasure: if its data come back, by a restore, they go again."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (UniqueConstraint("account_id", "order_number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    order_number: str = Field(max_length=80)
+    """The order's external id."""
+    asked_at: datetime = instant()
+
+
+def options_of(tenant: Tenant) -> RetentionOptions:
+    """Return a tenant's settings."""
+    return RetentionOptions.model_validate(tenant.retention)
+
+
+def years_of(tenant: Tenant) -> Years:
+    """Return for how long a tenant keeps what it issued and wrote."""
+    options, law = options_of(tenant), LAW.get(tenant.country, Years())
+    return Years(
+        law.invoices if options.invoice_years is None else options.invoice_years,
+        law.letters if options.letter_years is None else options.letter_years,
+    )
+
+
+def check_years(tenant: Tenant) -> None:
+    """Make sure that a tenant keeps nothing for a shorter time than its law demands. Raises: RuleError."""
+    law, years = LAW.get(tenant.country), years_of(tenant)
+    if law is None or law.invoices is None or law.letters is None:
+        return
+    if years.invoices is not None and years.invoices < law.invoices:
+        raise RuleError(
+            f"--invoice-years does not fit: in {tenant.country} they are kept for {law.invoices} years."
+        )
+    if years.letters and years.letters < law.letters:
+        raise RuleError(
+            f"--letter-years does not fit: in {tenant.country} they are kept for {law.letters} years; 0 says "
+            "that an archive elsewhere keeps them."
+        )
+
+
+def first_day_kept(years: int) -> date:
+    """Return the day from which on something is kept still; all of a year goes at once, after its end.
+
+    By UTC: where a year begins earlier, nothing may go an hour too early.
+    """
+    return date(utc_now().year - years, 1, 1)
+
+
+def kept_until(day: date, years: int | None) -> date | None:
+    """Return the last day on which something of this day is kept, None for ever."""
+    return None if years is None else date(day.year + years, 12, 31)
+
+
+def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement[bool]]]:
+    """Return for what an order that has ended needs its buyer's data still: words, and the condition."""
+    order_id, heir = col(Order.id), aliased(Order)
+    heirs = select(heir.anonymised_at).where(col(heir.id) == col(Order.merged_into_id)).correlate(Order)
+    uninvoiced: ColumnElement[bool] = false()
+    for account in session.exec(select(Account).where(Account.tenant_id == tenant_id)):
+        if makes_invoices(account):
+            begin = midnight(invoices_from(account))
+            uninvoiced |= (col(Order.account_id) == account.id) & (col(Order.placed_at) >= begin)
+    return [
+        ("a hold is open", exists().where(col(Hold.order_id) == order_id, col(Hold.released_at).is_(None))),
+        (
+            "a return is open",
+            exists().where(col(Return.order_id) == order_id, col(Return.state).in_(OPEN_RETURNS)),
+        ),
+        (
+            "its channel has not been told of it",
+            exists().where(
+                col(Outbound.account_id) == col(Order.account_id),
+                col(Outbound.kind).in_(OF_ORDERS),
+                col(Outbound.key) == cast(order_id, String),
+                col(Outbound.state) != OutboundState.sent,
+            ),
+        ),
+        (
+            "it is not invoiced yet",
+            uninvoiced
+            & exists().where(
+                col(OrderLine.order_id) == order_id,
+                col(OrderLine.shipped) - col(OrderLine.returned) > col(OrderLine.invoiced),
+            ),
+        ),
+        (
+            "the order that it was merged into keeps its own",
+            # No EXISTS: for that PostgreSQL would read all orders that are anonymous.
+            (col(Order.state) == OrderState.merged) & heirs.scalar_subquery().is_(None),
+        ),
+    ]
+
+
+def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> list[ColumnElement[bool]]:
+    """Return the conditions on which a tenant's orders lose their buyers' data.
+
+    `before`: only those of which nothing happened since.
+    """
+    conditions: list[ColumnElement[bool]] = [
+        col(Order.tenant_id) == tenant_id,
+        text(HAS_ENDED),  # type: ignore[list-item]
+        *(~condition for _, condition in obstacles(session, tenant_id)),
+    ]
+    if before is not None:
+        late = exists().where(col(OrderEvent.order_id) == col(Order.id), col(OrderEvent.at) >= before)
+        conditions += [col(Order.placed_at) < before, ~late]
+    return conditions
+
+
+def ended_before(tenant: Tenant) -> datetime | None:
+    """Return since when nothing may have happened to an order whose time is over; None: it never is."""
+    days = options_of(tenant).anonymise_after_days
+    return utc_now() - timedelta(days=days) if days else None
+
+
+def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return the oldest orders whose buyers' data are to go."""
+    before = ended_before(tenant)
+    if before is None:
+        return []
+    query = select(Order.id).where(*may_go(session, need_id(tenant.id), before))
+    return session.exec(query.order_by(col(Order.placed_at)).limit(limit)).all()
+
+
+def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return orders whose buyers asked for erasure and whose data are there again, or could not go then."""
+    accounts = select(Account.id).where(Account.tenant_id == tenant.id)
+    query = select(Erasure.account_id, Erasure.order_number).where(col(Erasure.account_id).in_(accounts))
+    asked: dict[int, list[str]] = {}
+    # They are few, and asked for by their numbers: joined, each database would walk all orders that ended.
+    for account_id, number in session.exec(query.order_by(col(Erasure.id))):
+        asked.setdefault(account_id, []).append(number)
+    found: list[int | None] = []
+    conditions = may_go(session, need_id(tenant.id)) if asked else []
+    for account_id, numbers in asked.items():
+        for batch in in_batches(numbers):
+            named = (Order.account_id == account_id, among(col(Order.external_id), batch))
+            found += session.exec(select(Order.id).where(*named, *conditions).limit(limit)).all()
+    return found[:limit]
+
+
+def list_due_trials(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return trial orders that are as old as others are when their buyers' data go."""
+    before = ended_before(tenant)
+    if before is None:
+        return []
+    query = select(Order.id).where(
+        Order.tenant_id == tenant.id, col(Order.trial).is_(True), Order.changed_at < before
+    )
+    return session.exec(query.limit(limit)).all()
+
+
+def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return offers that became no order, and whose last day is as long ago as a due order's last step."""
+    before = ended_before(tenant)
+    if before is None:
+        return []
+    query = select(Offer.id).where(
+        Offer.tenant_id == tenant.id,
+        Offer.state != OfferState.accepted,
+        Offer.valid_until < before.date(),
+        # Left out of those that lost theirs.
+        col(Offer.content)["billing"]["last_name"].as_string().is_not(None),
+    )
+    return session.exec(query.limit(limit)).all()
+
+
+def list_due_asides(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return records set aside whose raw form is to go."""
+    before = ended_before(tenant)
+    if before is None:
+        return []
+    accounts = select(Account.id).where(Account.tenant_id == tenant.id)
+    query = select(Aside.id).where(
+        col(Aside.account_id).in_(accounts), Aside.last_seen_at < before, Aside.raw != ""
+    )
+    return session.exec(query.limit(limit)).all()
+
+
+def blank_asides(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+    """Forget the raw form of records that were set aside; their reasons stay."""
+    session.execute(update(Aside).where(among(col(Aside.id), ids)).values(raw=""))
+
+
+def document_kept_until(document: Document, years: Years) -> date | None:
+    """Return the last day on which a document is kept, None for ever."""
+    if years.invoices is None:
+        return None
+    oss = document.content.get("tax_case") == TaxCase.oss
+    return kept_until(document.issued_on, max(years.invoices, OSS_YEARS) if oss else years.invoices)
+
+
+def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
+    """Return the conditions on which a tenant's documents have been kept for their years; None: never."""
+    years = years_of(tenant).invoices
+    if years is None:
+        return None
+    case = func.coalesce(col(Document.content)["tax_case"].as_string(), "")
+    return [
+        col(Document.tenant_id) == tenant.id,
+        col(Document.issued_on) < first_day_kept(years),
+        (case != TaxCase.oss) | (col(Document.issued_on) < first_day_kept(max(years, OSS_YEARS))),
+        # As in the index.
+        col(Document.erased_at).is_(None),
+    ]
+
+
+def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return the oldest documents whose years are over, of a tenant that lets buyers' data go."""
+    conditions = documents_over(tenant)
+    if conditions is None or ended_before(tenant) is None:
+        return []
+    query = select(Document.id).where(*conditions).order_by(col(Document.issued_on))
+    return session.exec(query.limit(limit)).all()
+
+
+def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
+    """Erase content and PDF of documents; number, day, sums and the hash of what was issued stay.
+
+    The database refuses it for any that is younger than the law lets go.
+    """
+    lock_tenants(session, [need_id(tenant.id)])
+    query = select(Document).where(among(col(Document.id), ids), col(Document.erased_at).is_(None))
+    for document in session.exec(query.order_by(col(Document.id)).with_for_update()).all():
+        document.content, document.erased_at = erased_content(document.content), utc_now()
+        session.add(document)
+    session.flush()
+    session.execute(delete(DocumentFile).where(among(col(DocumentFile.document_id), ids)))
+
+
+def list_due_bookings(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return booking records of payments whose references are to go with the documents of their year."""
+    years = years_of(tenant).invoices
+    if years is None or ended_before(tenant) is None:
+        return []
+    query = select(Booking.id).where(
+        Booking.tenant_id == tenant.id,
+        Booking.booked_on < first_day_kept(years),
+        text(HAS_REFERENCE),
+    )
+    return session.exec(query.order_by(col(Booking.booked_on)).limit(limit)).all()
+
+
+def blank_bookings(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+    """Take what came with payments out of their records; the database refuses it for younger ones."""
+    session.execute(update(Booking).where(among(col(Booking.id), ids)).values(reference=""))
+
+
+def list_due_letters(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+    """Return the oldest mails to buyers whose years are over; they go whatever else the tenant has set."""
+    years = years_of(tenant).letters
+    if years is None:
+        return []
+    before = datetime.combine(first_day_kept(years), datetime.min.time(), UTC)
+    if not years:
+        before = utc_now() - timedelta(days=get_settings().keep_history_days)
+    query = select(Mail.id).where(Mail.tenant_id == tenant.id, col(Mail.sent_at) < before)
+    return session.exec(query.order_by(col(Mail.sent_at)).limit(limit)).all()
+
+
+def delete_letters(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+    """Delete mails with their files."""
+    session.execute(delete(Mail).where(among(col(Mail.id), ids)))

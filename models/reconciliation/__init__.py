@@ -1,0 +1,1 @@
+"""Reconciliation: compare both sides; what was done for an order."""

@@ -1,0 +1,231 @@
+"""Reconciliation: what a channel holds otherwise than it should, how long so, and what mends it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import UniqueConstraint, case, func, null, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.clock import utc_now
+from models.database.bulk import insert_or
+from models.database.columns import code, instant, need_id
+from models.errors import NotFoundError
+from models.orders.order import Order
+from models.reconciliation.comparison import listings_by_number, orders_by_number
+from models.reconciliation.records import DifferenceKind, DifferenceNotice, Finding, Remedy
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.sync.runs import Run
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.tenants.tenant import Tenant
+
+TOLD_BY = {
+    DifferenceKind.payment: OutboundKind.payment,
+    DifferenceKind.shipment: OutboundKind.shipment,
+    DifferenceKind.cancellation: OutboundKind.cancellation,
+    DifferenceKind.stock: OutboundKind.stock,
+}
+"""What tells the channel of each that it can be told of."""
+
+
+class Difference(SQLModel, table=True):
+    """One field in which a channel and this database differ; nothing in it is a buyer's."""
+
+    __tablename__ = "difference"
+    __table_args__ = (UniqueConstraint("account_id", "kind", "subject", "field"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    kind: DifferenceKind = code(DifferenceKind)
+    subject: str
+    """The channel's number of the order or listing."""
+    field: str = ""
+    here: str = ""
+    there: str = ""
+    remedy: Remedy = code(Remedy)
+    run_id: int
+    """The run that saw it last."""
+    first_seen_at: datetime = instant()
+    last_seen_at: datetime = instant()
+    mailed_at: datetime | None = instant(nullable=True)
+    mended_at: datetime | None = instant(nullable=True)
+    """When its remedy was last asked for; whether it helped, the next run says."""
+    settled_at: datetime | None = instant(nullable=True)
+    """When a run looked for it and did not find it."""
+
+
+def command_of(difference: Difference | Finding, account: str) -> str:
+    """Return the command that mends a difference, or for one that a person decides, that shows the order."""
+    if isinstance(difference, Difference) and difference.remedy is not Remedy.decide:
+        return f"warenfluss reconcile mend {difference.id}"
+    if difference.remedy is Remedy.decide:
+        return f"warenfluss order show {difference.subject} --account {account}"
+    return f"warenfluss sync reconcile --account {account}"
+
+
+def save_findings(session: Session, account_id: int, run_id: int, findings: Iterable[Finding]) -> None:
+    """Keep what a run found; one that is known keeps its beginning, one that had gone begins anew."""
+    found = list({finding.key: finding for finding in findings}.values())
+    if not found:
+        return
+    now = utc_now()
+
+    statement = insert_or(session, Difference)
+    new = statement.excluded
+    gone = col(Difference.settled_at).is_not(None)
+    same = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
+    statement = statement.on_conflict_do_update(
+        index_elements=["account_id", "kind", "subject", "field"],
+        set_={
+            **{name: new[name] for name in same},
+            "first_seen_at": case((gone, new.first_seen_at), else_=col(Difference.first_seen_at)),
+            "mailed_at": case((gone, null()), else_=col(Difference.mailed_at)),
+            "mended_at": case((gone, null()), else_=col(Difference.mended_at)),
+        },
+    )
+    rows = [
+        {
+            "account_id": account_id,
+            "kind": one.kind,
+            "subject": one.subject,
+            "field": one.field,
+            "here": one.here,
+            "there": one.there,
+            "remedy": one.remedy,
+            "run_id": run_id,
+            "first_seen_at": now,
+            "last_seen_at": now,
+            "settled_at": None,
+        }
+        for one in found
+    ]
+    session.connection().execute(statement, rows)
+
+
+def settle_differences(session: Session, ids: Sequence[int]) -> None:
+    """Close differences that were looked for and not found."""
+    session.execute(update(Difference).where(col(Difference.id).in_(ids)).values(settled_at=utc_now()))
+
+
+def list_unseen(
+    session: Session, account_id: int, run_id: int, after_id: int, limit: int
+) -> list[Difference]:
+    """Return open differences that this run has not seen, by id."""
+    query = select(Difference).where(
+        Difference.account_id == account_id,
+        col(Difference.settled_at).is_(None),
+        col(Difference.run_id) != run_id,
+        col(Difference.id) > after_id,
+    )
+    return list(session.exec(query.order_by(col(Difference.id)).limit(limit)).all())
+
+
+def list_differences(
+    session: Session, account_id: int | None = None, *, settled: bool = False, limit: int | None = None
+) -> list[Difference]:
+    """Return open differences, oldest first, or the settled ones."""
+    settled_at = col(Difference.settled_at)
+    query = select(Difference).where(settled_at.is_not(None) if settled else settled_at.is_(None))
+    if account_id is not None:
+        query = query.where(Difference.account_id == account_id)
+    return list(session.exec(query.order_by(col(Difference.id)).limit(limit)).all())
+
+
+def get_differences(session: Session, ids: Sequence[int]) -> list[Difference]:
+    """Return the open differences with these numbers. Raises: NotFoundError, if one is missing."""
+    rows = session.exec(
+        select(Difference)
+        .where(col(Difference.id).in_(ids), col(Difference.settled_at).is_(None))
+        .order_by(col(Difference.id))
+    ).all()
+    missing = sorted(set(ids) - {row.id for row in rows})
+    if missing:
+        raise NotFoundError(
+            f"There is no open difference {missing[0]}; `warenfluss reconcile list` shows those there are."
+        )
+    return list(rows)
+
+
+def count_differences(session: Session, account_id: int) -> int:
+    """Return how many differences of an account are open."""
+    query = select(func.count()).where(
+        Difference.account_id == account_id, col(Difference.settled_at).is_(None)
+    )
+    return session.exec(query).one()
+
+
+def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | None:
+    """Mark open differences of a run's account as told; return what is to be told, None if nothing is new.
+
+    The caller queues the mail in this transaction.
+    """
+    run = session.get_one(Run, run_id)
+    account = session.get_one(Account, run.account_id)
+    is_new = (
+        col(Difference.account_id) == account.id,
+        col(Difference.settled_at).is_(None),
+        col(Difference.mailed_at).is_(None),
+    )
+    count = session.exec(select(func.count()).select_from(Difference).where(*is_new)).one()
+    if not count:
+        return None
+    first = session.exec(select(Difference).where(*is_new).order_by(col(Difference.id)).limit(limit)).all()
+    session.execute(update(Difference).where(*is_new).values(mailed_at=utc_now()))
+    tenant = session.get_one(Tenant, account.tenant_id)
+    return DifferenceNotice(
+        key=f"reconcile-{run_id}",
+        account=account.name,
+        tenant=tenant.title or tenant.name,
+        shown=[shown(row, account.name) for row in first],
+        new=count,
+        open=count_differences(session, need_id(account.id)),
+        flow_run_id=run.flow_run_id,
+    )
+
+
+def shown(difference: Difference | Finding, account: str) -> dict[str, str]:
+    """Return a difference as people read it."""
+    row = {
+        "kind": str(difference.kind).replace("_", " "),
+        "subject": difference.subject,
+        "field": difference.field,
+        "here": difference.here,
+        "there": difference.there,
+    }
+    return {**row, "command": command_of(difference, account)}
+
+
+def prepare_reading(session: Session, difference: Difference) -> None:
+    """Let the next reading of a difference's order take it over whole, even if it looks unchanged."""
+    session.execute(
+        update(Order)
+        .where(col(Order.account_id) == difference.account_id, col(Order.external_id) == difference.subject)
+        .values(content_hash="")
+    )
+    difference.mended_at = utc_now()
+    session.add(difference)
+
+
+def tell_again(session: Session, difference: Difference) -> bool:
+    """Queue what a channel is to know of a difference's subject; return whether the subject is known here.
+
+    What is told is worked out anew from the truth here, and absolute.
+    """
+    account_id = difference.account_id
+    lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
+    if difference.kind is DifferenceKind.stock:
+        listings = listings_by_number(session, account_id, [difference.subject])
+        for listing in listings:
+            # As if it had never been told: else the same figure would not be sent again.
+            listing.published_quantity = None
+            session.add(listing)
+        keys, kind = [need_id(listing.id) for listing in listings], OutboundKind.stock
+    else:
+        orders = orders_by_number(session, account_id, [difference.subject], trial=False)
+        keys = [need_id(order.id) for order in orders.values()]
+        kind = TOLD_BY[difference.kind]
+    queue_outbound(session, account_id, kind, keys)
+    difference.mended_at = utc_now()
+    session.add(difference)
+    return bool(keys)

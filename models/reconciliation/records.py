@@ -1,0 +1,70 @@
+"""Records of differences between both sides."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class DifferenceKind(StrEnum):
+    order_not_here = "order_not_here"
+    order_not_there = "order_not_there"
+    order_differs = "order_differs"
+    """Its amounts, lines or state."""
+    payment = "payment"
+    shipment = "shipment"
+    cancellation = "cancellation"
+    stock = "stock"
+
+
+class Remedy(StrEnum):
+    """What mends a difference without harm."""
+
+    read = "read"
+    """The order is read again."""
+    tell = "tell"
+    """The channel is told again; what it is told is absolute."""
+    decide = "decide"
+    """Only a person knows which side is right."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference as one look sees it."""
+
+    kind: DifferenceKind
+    subject: str
+    field: str
+    here: str
+    there: str
+    remedy: Remedy
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return what tells it from others of the account."""
+        return self.kind, self.subject, self.field
+
+
+@dataclass
+class Seen:
+    """What a run of the cycle keeps in mind from one page to the next."""
+
+    findings: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
+    on_the_way: set[tuple[str, str, str]] = field(default_factory=set)
+    """What differs because its news has not been carried over yet."""
+    unfinished: set[str] = field(default_factory=set)
+    """Listings sold there in checkouts that are not taken in before they are done."""
+
+
+class DifferenceNotice(BaseModel, frozen=True):
+    """New differences of one account, as people are told of them."""
+
+    key: str
+    account: str
+    tenant: str
+    shown: list[dict[str, str]]
+    """The first of them: kind, subject, field, here, there, command."""
+    new: int
+    open: int
+    """All that are open, those known before included."""
+    flow_run_id: str

@@ -1,0 +1,1 @@
+"""Sync: cycles, runs, leases, cursors, schedules, outbound queue, rejected records, calls, alarms."""

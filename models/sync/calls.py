@@ -1,0 +1,135 @@
+"""Call: one exchange with an outside system, without what was said in it, kept for a set time."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Index, PrimaryKeyConstraint, text, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+# Foreign keys point to their tables.
+import models.tenants.account  # noqa: F401
+from models.database.bulk import insert_returning, insert_rows
+from models.database.columns import instant, need_id
+from models.database.conditions import among, in_batches
+from models.orders.order import Order
+from models.sync.records import HELD_BACK, OK, CallData
+
+
+class Call(SQLModel, table=True):
+    __tablename__ = "call"
+    __table_args__ = (
+        Index("ix_call_account", "account_id", "id"),
+        # Written as the query below is, or SQLite would not use it.
+        Index(
+            "ix_call_failed",
+            "id",
+            sqlite_where=text("failed IS 1"),
+            postgresql_where=text("failed IS true"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    run_id: int | None = None
+    """The run that made it; none if a person tried a login. No foreign key: runs may be forgotten first."""
+    call: str = Field(max_length=200)
+    reads: bool
+    started_at: datetime = instant()
+    milliseconds: int | None = None
+    """Until the whole answer was there."""
+    ending: str = Field(max_length=60)
+    """`ok`, `held back`, `open`, or the class of the error."""
+    failed: bool = False
+    """Neither `ok` nor `held back`."""
+    status: int | None = None
+    """The HTTP status, if an answer came."""
+    size_bytes: int | None = None
+    """Of the answer, unpacked."""
+
+
+class CallOrder(SQLModel, table=True):
+    """A call and an order that it named: told of it, or asked for it by its number."""
+
+    __tablename__ = "call_order"
+    __table_args__ = (PrimaryKeyConstraint("order_id", "call_id"),)
+
+    order_id: int = Field(foreign_key="sales_order.id", ondelete="CASCADE")
+    call_id: int = Field(foreign_key="call.id", ondelete="CASCADE", index=True)
+
+
+def save_calls(
+    session: Session, account_id: int, run_id: int | None, calls: Sequence[CallData]
+) -> dict[CallData, int]:
+    """Insert calls, or add what came of those saved before; return ids of new ones.
+
+    A new one is linked to the orders that it names, as far as they are known here by now.
+    """
+    new = [call for call in calls if call.row_id is None]
+    rows = [
+        {
+            "account_id": account_id,
+            "run_id": run_id,
+            "call": call.call[:200],
+            "reads": call.reads,
+            "started_at": call.started_at,
+            **_end_of(call),
+        }
+        for call in new
+    ]
+    ids = insert_returning(session, Call, rows)
+    order_ids = _ids_by_number(session, account_id, {one for call in new for one in call.order_numbers})
+    links = [
+        {"order_id": order_ids[number], "call_id": call_id}
+        for call_id, call in zip(ids, new, strict=True)
+        for number in dict.fromkeys(call.order_numbers)
+        if number in order_ids
+    ]
+    insert_rows(session, CallOrder, links)
+    for call in calls:
+        if call.row_id is not None:
+            session.execute(update(Call).where(col(Call.id) == call.row_id).values(**_end_of(call)))
+    return dict(zip(new, ids, strict=True))
+
+
+def list_calls(
+    session: Session,
+    *,
+    account_id: int | None = None,
+    order_id: int | None = None,
+    run_id: int | None = None,
+    failed: bool = False,
+    limit: int | None = None,
+) -> list[Call]:
+    """Return calls, the latest first."""
+    query = select(Call).order_by(col(Call.id).desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Call.account_id == account_id)
+    if run_id is not None:
+        query = query.where(Call.run_id == run_id)
+    if order_id is not None:
+        query = query.where(col(Call.id).in_(select(CallOrder.call_id).where(CallOrder.order_id == order_id)))
+    if failed:
+        query = query.where(col(Call.failed).is_(True))
+    return list(session.exec(query).all())
+
+
+def _ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for batch in in_batches(sorted(numbers)):
+        for number, order_id in session.exec(
+            select(Order.external_id, Order.id).where(
+                Order.account_id == account_id, among(col(Order.external_id), batch)
+            )
+        ):
+            found[number] = need_id(order_id)
+    return found
+
+
+def _end_of(call: CallData) -> dict[str, object]:
+    return {
+        "milliseconds": call.milliseconds,
+        "ending": call.ending[:60],
+        "failed": call.ending not in (OK, HELD_BACK),
+        "status": call.status,
+        "size_bytes": call.size_bytes,
+    }

@@ -1,0 +1,298 @@
+"""The delivery of outbound messages: claim, send, retry, park."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, update
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.sync.leases import Lease
+from models.sync.outbound import Keys, Outbound, OutboundState, _due_again, _of
+from models.sync.records import OutboundKind
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+
+MAX_ATTEMPTS = 8
+ALONE_ATTEMPTS = 6
+"""After so many attempts a row is sent by itself: perhaps it is a neighbour that fails."""
+
+RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
+
+
+DOUBTFUL = (OutboundState.sending, OutboundState.uncertain)
+"""States in which a row may have arrived at the channel."""
+
+
+def list_due(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
+) -> list[Outbound]:
+    """Return rows that may be sent now, oldest change first; with keys, those of these subjects alone."""
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(
+                *_of(account_id, kind, keys),
+                Outbound.state == OutboundState.pending,
+                Outbound.next_try_at <= utc_now(),
+            )
+            .order_by(col(Outbound.changed_at), col(Outbound.id))
+            .limit(limit)
+        ).all()
+    )
+
+
+def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> int:
+    """Return how many rows may be sent now."""
+    return session.exec(
+        select(func.count()).where(
+            *_of(account_id, kind, keys),
+            Outbound.state == OutboundState.pending,
+            Outbound.next_try_at <= utc_now(),
+        )
+    ).one()
+
+
+def has_doubtful(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
+    """Return whether there are rows that may have gone out without an answer, due to be looked up or not."""
+    query = select(Outbound.id).where(*_of(account_id, kind, keys), col(Outbound.state).in_(DOUBTFUL))
+    return session.exec(query.limit(1)).first() is not None
+
+
+def claim_due(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
+) -> list[Outbound]:
+    """Claim rows that may be sent now for a run and return them; what another run claims is left out.
+
+    One that failed often comes alone.
+    """
+    rows = _claim(
+        session, account_id, kind, limit, run_id, keys, [OutboundState.pending], col(Outbound.changed_at)
+    )
+    if len(rows) > 1 and any(row.attempts >= ALONE_ATTEMPTS for row in rows):
+        often = next(row for row in rows if row.attempts >= ALONE_ATTEMPTS)
+        rows = [row for row in rows if row.attempts < ALONE_ATTEMPTS] or [often]
+    for row in rows:
+        row.state, row.run_id = OutboundState.sending, run_id
+        session.add(row)
+    session.flush()
+    return rows
+
+
+def claim_doubtful(
+    session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
+) -> list[Outbound]:
+    """Claim rows of which nobody knows whether they went out, to look them up, and return them.
+
+    Rows being sent count if their run holds no living lease any more, or is this one, whose step broke off;
+    such a one counts as a further attempt.
+    """
+    rows = _claim(session, account_id, kind, limit, run_id, keys, DOUBTFUL, col(Outbound.id))
+    for row in rows:
+        if row.state is OutboundState.sending:
+            row.attempts += 1
+            row.error = row.error or "its run broke off"
+        row.state, row.run_id = OutboundState.uncertain, run_id
+        session.add(row)
+    session.flush()
+    return rows
+
+
+def _claim(
+    session: Session,
+    account_id: int,
+    kind: OutboundKind,
+    limit: int,
+    run_id: int,
+    keys: Keys,
+    states: Sequence[OutboundState],
+    order: Any,
+) -> list[Outbound]:
+    """Return due rows that no other living run has claimed, locked; those locked by others are passed by."""
+    living = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    claim = col(Outbound.run_id)
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(
+                *_of(account_id, kind, keys),
+                col(Outbound.state).in_(states),
+                Outbound.next_try_at <= utc_now(),
+                or_(claim.is_(None), claim == run_id, claim.not_in(living)),
+            )
+            .order_by(order, col(Outbound.id))
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
+        ).all()
+    )
+
+
+def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int, Outbound]:
+    """Return those of the rows whose claim this run still holds, locked, by id.
+
+    What it learnt of the others does not count: another run took them over.
+    """
+    rows = session.exec(
+        select(Outbound)
+        .where(
+            col(Outbound.id).in_(ids),
+            Outbound.run_id == run_id,
+            col(Outbound.state).in_(DOUBTFUL),
+        )
+        .order_by(col(Outbound.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    return {need_id(row.id): row for row in rows}
+
+
+def mark_sent(session: Session, row: Outbound, version: int) -> None:
+    """Close a row whose effect is known; one that changed meanwhile is due again at once."""
+    # Locked, or a change that comes between this look and the commit would be closed with what was sent.
+    session.refresh(row, with_for_update=True)
+    now = utc_now()
+    row.sent_at, row.error, row.attempts, row.run_id = now, "", 0, None
+    if row.version == version:
+        row.state = OutboundState.sent
+    else:
+        row.state, row.changed_at, row.next_try_at = OutboundState.pending, now, now
+    session.add(row)
+
+
+def mark_failed(
+    session: Session, row: Outbound, error: str, *, final: bool = False, version: int | None = None
+) -> None:
+    """Note a failed try: the next waits longer; after the last, or if final, a person decides.
+
+    If the row changed since the `version` that was refused for good, it is due at once: what changed was
+    not told yet.
+    """
+    if version is not None:
+        session.refresh(row, with_for_update=True)
+    row.error = error
+    session.add(row)
+    if version is not None and row.version != version and final:
+        release_claim(session, row)
+        row.attempts, row.next_try_at = 0, utc_now()
+        return
+    row.attempts += 1
+    if final or row.attempts >= MAX_ATTEMPTS:
+        _park(row)
+    else:
+        release_claim(session, row)
+        row.next_try_at = utc_now() + _wait(row.attempts)
+
+
+def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
+    """Note that a row left and no answer came; it is looked up with the next run of its cycle."""
+    row.state, row.error, row.run_id = OutboundState.uncertain, error, None
+    row.attempts += 1
+    row.next_try_at = utc_now()
+    session.add(row)
+
+
+def mark_missing(session: Session, row: Outbound) -> None:
+    """Note that what was in doubt is known not to have arrived.
+
+    It is due at once after its first attempt, later after a longer wait each time; a person decides after
+    the last.
+    """
+    if row.attempts >= MAX_ATTEMPTS:
+        _park(row)
+        session.add(row)
+        return
+    release_claim(session, row)
+    row.next_try_at = utc_now() + (_wait(row.attempts - 1) if row.attempts > 1 else timedelta())
+
+
+def mark_unknown(session: Session, row: Outbound, error: str) -> None:
+    """Note that the channel could not say whether a row arrived: it is asked again after a longer wait.
+
+    After the last attempt a person decides; a retry then asks first, too.
+    """
+    row.error = error
+    row.attempts += 1
+    if row.attempts >= MAX_ATTEMPTS:
+        _park(row, in_doubt=True)
+    else:
+        row.state, row.run_id, row.next_try_at = (
+            OutboundState.uncertain,
+            None,
+            utc_now() + _wait(row.attempts),
+        )
+    session.add(row)
+
+
+def release_claim(session: Session, row: Outbound) -> None:
+    """Make a row due again of which it is known that it did not leave."""
+    row.state, row.run_id = OutboundState.pending, None
+    session.add(row)
+
+
+def _park(row: Outbound, *, in_doubt: bool = False) -> None:
+    row.state, row.in_doubt, row.reported_at = OutboundState.parked, in_doubt, None
+
+
+def _wait(attempts: int) -> timedelta:
+    return timedelta(seconds=RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1])
+
+
+def take_unreported(session: Session) -> list[Outbound]:
+    """Return parked rows of which nobody was told yet, and note that they are told of in this transaction.
+
+    Those of a run that is still at work wait, so that one mail tells of all that it parked.
+    """
+    claim = col(Outbound.run_id)
+    at_work = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    rows = session.exec(
+        select(Outbound)
+        .where(*_unreported(), or_(claim.is_(None), claim.not_in(at_work)))
+        .order_by(col(Outbound.id))
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        row.reported_at = utc_now()
+        session.add(row)
+    session.flush()
+    return list(rows)
+
+
+def has_unreported(session: Session) -> bool:
+    """Return whether `take_unreported` may find something; it locks nothing."""
+    return session.exec(select(Outbound.id).where(*_unreported()).limit(1)).first() is not None
+
+
+def _unreported() -> tuple[ColumnElement[bool], ...]:
+    return (
+        # Account and kind stand in the index, so that not every row has to be looked at.
+        col(Outbound.account_id).in_(select(Account.id)),
+        col(Outbound.kind).in_(list(OutboundKind)),
+        col(Outbound.state) == OutboundState.parked,
+        col(Outbound.reported_at).is_(None),
+    )
+
+
+def retry_parked(session: Session, ids: Sequence[int]) -> int:
+    """Make parked rows due again, all of them if no ids are given; return how many.
+
+    One that may have arrived is looked up before it is sent again.
+    """
+    parked = [col(Outbound.state) == OutboundState.parked, *([col(Outbound.id).in_(ids)] if ids else [])]
+    accounts = select(Outbound.account_id).where(*parked)
+    lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
+    done = session.execute(update(Outbound).where(*parked).values(**_due_again(utc_now())))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def list_outbound(session: Session, states: Sequence[OutboundState]) -> list[Outbound]:
+    """Return rows in these states, oldest change first."""
+    return list(
+        session.exec(
+            select(Outbound)
+            .where(col(Outbound.state).in_(states))
+            .order_by(col(Outbound.changed_at), col(Outbound.id))
+        ).all()
+    )

@@ -1,0 +1,214 @@
+"""Outbound: a change that an outside system must hear, written in the commit that caused it.
+
+A row says *that* something changed; what is sent is worked out from the truth at the moment of
+sending, so a row that waited long never tells old news. One row stands for one subject
+(a listing's stock, an order's payment, a shipment): changing it again before it was sent adds nothing.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, UniqueConstraint, case, literal, update
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+from models.clock import utc_now
+from models.database.bulk import insert_or_update
+from models.database.columns import Code, code, instant
+from models.database.conditions import among
+from models.sync.records import Cycle, OutboundKind
+from models.tenants.account import Account
+from models.tenants.records import OWN
+
+Keys = Sequence[str | int] | None
+"""Subjects by their ids here; None is all of them."""
+
+
+TOLD_IN = {
+    OutboundKind.stock: Cycle.stock_export,
+    OutboundKind.payment: Cycle.payment_sync,
+    OutboundKind.shipment: Cycle.shipping_sync,
+    OutboundKind.cancellation: Cycle.shipping_sync,
+    OutboundKind.buyer_mail: Cycle.buyer_mail,
+    OutboundKind.order_notice: Cycle.buyer_mail,
+}
+"""The cycle that tells of each."""
+
+
+OF_ORDERS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
+"""Kinds that a channel is told of an order, by its id; they are of no use where there is no channel."""
+
+
+class OutboundState(StrEnum):
+    pending = "pending"
+    sending = "sending"
+    """Claimed by a run; if that run died, nobody knows whether it went out."""
+    uncertain = "uncertain"
+    """It left and no answer came: it is looked up before anything is sent again."""
+    sent = "sent"
+    parked = "parked"
+    """Refused or tried too often: a person decides."""
+
+
+class Outbound(SQLModel, table=True):
+    __tablename__ = "outbound"
+    __table_args__ = (
+        UniqueConstraint("account_id", "kind", "key"),
+        # In the order of sending, so that a batch of many that wait is read without sorting them all.
+        Index("ix_outbound_due", "account_id", "kind", "state", "changed_at", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    kind: OutboundKind = code(OutboundKind)
+    key: str = Field(max_length=80)
+    """The subject's id here: of a listing or an order; of a mail what it is about."""
+    version: int = 1
+    """Rises with each change, so that an answer closes only what it answers."""
+    state: OutboundState = code(OutboundState, OutboundState.pending)
+    changed_at: datetime = instant()
+    """When the oldest change that is not yet told happened."""
+    next_try_at: datetime = instant()
+    attempts: int = 0
+    run_id: int | None = None
+    """The run that sends or looks it up right now, or that parked it. No foreign key: runs are forgotten."""
+    in_doubt: bool = False
+    """Parked although it may have arrived: it is looked up before it is sent again."""
+    reported_at: datetime | None = instant(nullable=True)
+    """When people were told that it is parked."""
+    sent_at: datetime | None = instant(nullable=True)
+    sent_values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """What was last handed over, field by field, without a buyer's data."""
+    error: str = ""
+    repeat_version: int | None = None
+    """The version that repeats what was told before, because a person asked: no buyer is mailed of it."""
+
+
+def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects that changed; repeating it before they were sent changes nothing but the version.
+
+    Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender
+    that there is newer news than it carried. What a channel would hear of an order is left out for an account
+    that has none.
+    """
+    if kind in OF_ORDERS and session.get_one(Account, account_id).kind == OWN:
+        return
+    now = utc_now()
+    names = [str(key) for key in keys]
+    insert_or_update(
+        session,
+        Outbound,
+        _new_rows(account_id, kind, names, now),
+        key=("account_id", "kind", "key"),
+        add=("version",),
+    )
+    for start in range(0, len(names), 5000):
+        session.execute(
+            update(Outbound)
+            .where(
+                col(Outbound.account_id) == account_id,
+                col(Outbound.kind) == kind,
+                among(col(Outbound.key), names[start : start + 5000]),
+                col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+            )
+            .values(changed_at=now, **_due_again(now))
+        )
+
+
+def queue_once(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects that are told once: those that were ever queued, sent or not, are left as they are."""
+    rows = _new_rows(account_id, kind, [str(key) for key in keys], utc_now())
+    insert_or_update(session, Outbound, rows, key=("account_id", "kind", "key"))
+
+
+def _new_rows(
+    account_id: int, kind: OutboundKind, names: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "account_id": account_id,
+            "kind": kind,
+            "key": name,
+            "version": 1,
+            "state": OutboundState.pending,
+            "changed_at": now,
+            "next_try_at": now,
+            "attempts": 0,
+            "in_doubt": False,
+            "sent_values": {},
+            "error": "",
+        }
+        for name in names
+    ]
+
+
+def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Queue subjects to be told once more as they are, although nothing changed; no buyer is mailed of it.
+
+    What waits or is in flight is left as it is: it is told anyway, or may hold news.
+    """
+    rows = session.exec(
+        select(Outbound)
+        .where(
+            *_of(account_id, kind, keys),
+            col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
+            col(Outbound.sent_at).is_not(None),
+        )
+        .order_by(col(Outbound.id))
+        .with_for_update()
+    ).all()
+    queue_outbound(session, account_id, kind, [row.key for row in rows])
+    for row in rows:
+        session.refresh(row)
+        row.repeat_version = row.version
+        session.add(row)
+    session.flush()
+
+
+def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+    """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
+    for kind in OF_ORDERS:
+        rows = list_named(session, account_id, kind, [order_id])
+        if any(row.state is not OutboundState.sent for row in rows):
+            queue_outbound(session, account_id, kind, [heir_id])
+
+
+def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+    """Make subjects that wait for their next try due at once."""
+    session.execute(
+        update(Outbound)
+        .where(
+            *_of(account_id, kind, keys),
+            col(Outbound.state) != OutboundState.sent,
+            col(Outbound.next_try_at) > utc_now(),
+        )
+        .values(next_try_at=utc_now())
+    )
+
+
+def _due_again(now: datetime) -> dict[str, Any]:
+    """Return what makes a sent or parked row due again: one in doubt is looked up first."""
+    return {
+        "state": case(
+            (col(Outbound.in_doubt).is_(True), literal(OutboundState.uncertain, Code(OutboundState))),
+            else_=literal(OutboundState.pending, Code(OutboundState)),
+        ),
+        "next_try_at": now,
+        "attempts": 0,
+        "run_id": None,
+        "in_doubt": False,
+        "reported_at": None,
+        "error": "",
+    }
+
+
+def list_named(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
+    """Return the rows of these subjects, in whatever state, by id."""
+    query = select(Outbound).where(*_of(account_id, kind, keys)).order_by(col(Outbound.id))
+    return list(session.exec(query).all())
+
+
+def _of(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+    named = [] if keys is None else [col(Outbound.key).in_([str(key) for key in keys])]
+    return [col(Outbound.account_id) == account_id, col(Outbound.kind) == kind, *named]

@@ -1,0 +1,166 @@
+"""Runs of cycles and what became of them."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Index, func
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+# Foreign keys point to their tables.
+import models.tenants.account  # noqa: F401
+from models.clock import utc_now
+from models.database.columns import code, instant, need_id
+from models.errors import LeaseHeldError
+from models.sync.leases import LEASE_SECONDS, Lease, _lock_leases, leases_of
+from models.sync.records import Counts, Cycle
+
+
+class RunState(StrEnum):
+    running = "running"
+    completed = "completed"
+    failed = "failed"
+    vanished = "vanished"
+    """Its process ended without a word; found by its lease."""
+
+
+class Run(SQLModel, table=True):
+    """One run of a cycle for one account, as this database knows it, whatever Prefect believes."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("ix_run_last", "account_id", "cycle", "state", "finished_at"),
+        Index("ix_run_latest", "account_id", "cycle", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    cycle: Cycle = code(Cycle)
+    test: bool = False
+    state: RunState = code(RunState, RunState.running, index=True)
+    started_at: datetime = instant(index=True)
+    finished_at: datetime | None = instant(nullable=True)
+    counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    error: str = ""
+    flow_run_id: str = Field(default="", index=True)
+    oldest_news_at: datetime | None = instant(nullable=True)
+    """When the oldest thing that this run moved had happened, by the clock of the side it came from."""
+    slowest_seconds: int | None = None
+    """The longest time from a change to its arrival on the other side, of what this run moved."""
+    window: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
+    """Which orders it set out to read, so that a run that failed can be replayed."""
+
+
+def begin_run(
+    session: Session, account_id: int, cycle: Cycle, *, test: bool = False, flow_run_id: str = ""
+) -> Run:
+    """Open a run and take the lease of its account and cycle, and those of the cycles whose work it does.
+
+    A lease that ran out is taken over, and the run that held it is marked vanished.
+    Raises: LeaseHeldError, if another run holds one; nothing is saved then.
+    """
+    now = utc_now()
+    wanted = leases_of(cycle)
+    leases = {lease.cycle: lease for lease in _lock_leases(session, Lease.account_id == account_id, wanted)}
+    for lease in leases.values():
+        if lease.expires_at > now:
+            raise LeaseHeldError(
+                f"Run {lease.run_id} works on {lease.cycle} of this account; wait for it to end, or if its "
+                f"process has died, until {lease.expires_at:%H:%M:%S} UTC."
+            )
+    for lease in leases.values():
+        mark_vanished(session, lease.run_id)
+    run = Run(account_id=account_id, cycle=cycle, test=test, flow_run_id=flow_run_id)
+    session.add(run)
+    session.flush()
+    run_id, expires_at = need_id(run.id), now + timedelta(seconds=LEASE_SECONDS)
+    for each in wanted:
+        # Two first runs at once: the primary key lets one in, the other waits here and then fails.
+        lease = leases.get(each) or Lease(account_id=account_id, cycle=each, run_id=run_id)
+        lease.run_id, lease.expires_at = run_id, expires_at
+        session.add(lease)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise LeaseHeldError(f"Another run of {cycle} of this account began at the same moment.") from None
+    return run
+
+
+def finish_run(
+    session: Session,
+    run_id: int,
+    state: RunState,
+    counts: Counts,
+    *,
+    error: str = "",
+    oldest_news_at: datetime | None = None,
+    slowest_seconds: int | None = None,
+) -> None:
+    """Close a run with its figures and give its leases back, those that it still holds."""
+    # Leases before the run, as in `begin_run`: two that lock them the other way round wait for ever.
+    leases = _lock_leases(session, Lease.run_id == run_id)
+    run = session.get_one(Run, run_id)
+    run.state, run.finished_at, run.counts, run.error = state, utc_now(), counts.model_dump(), error
+    run.oldest_news_at, run.slowest_seconds = oldest_news_at, slowest_seconds
+    session.add(run)
+    for lease in leases:
+        lease.expires_at = utc_now()
+        session.add(lease)
+    session.flush()
+
+
+def mark_vanished(session: Session, run_id: int) -> bool:
+    """Mark a run that is still open as vanished; return whether it was open."""
+    run = session.get(Run, run_id)
+    if run is None or run.state is not RunState.running:
+        return False
+    run.state, run.finished_at = RunState.vanished, utc_now()
+    run.error = "The process ended without a word."
+    session.add(run)
+    return True
+
+
+def list_vanished(session: Session) -> list[Run]:
+    """Return open runs whose lease has run out or is another's."""
+    held = select(Lease.run_id).where(col(Lease.expires_at) > utc_now())
+    return list(
+        session.exec(
+            select(Run).where(
+                Run.state == RunState.running,
+                col(Run.id).not_in(held),
+                Run.started_at < utc_now() - timedelta(seconds=LEASE_SECONDS),
+            )
+        ).all()
+    )
+
+
+def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | None:
+    """Return when this cycle last completed in earnest for this account."""
+    return session.exec(
+        select(func.max(Run.finished_at)).where(
+            Run.account_id == account_id,
+            Run.cycle == cycle,
+            Run.state == RunState.completed,
+            col(Run.test).is_(False),
+        )
+    ).one()
+
+
+def list_runs(
+    session: Session, account_id: int | None = None, cycle: Cycle | None = None, limit: int | None = None
+) -> list[Run]:
+    """Return runs, the latest first."""
+    query = select(Run).order_by(col(Run.id).desc()).limit(limit)
+    if account_id is not None:
+        query = query.where(Run.account_id == account_id)
+    if cycle is not None:
+        query = query.where(Run.cycle == cycle)
+    return list(session.exec(query).all())
+
+
+def note_window(session: Session, run_id: int, window: dict[str, Any]) -> None:
+    """Keep which orders a run set out to read."""
+    run = session.get_one(Run, run_id)
+    run.window = window
+    session.add(run)

@@ -1,0 +1,86 @@
+"""How often cycles run, and which are overdue."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import PrimaryKeyConstraint, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models.clock import utc_now
+from models.database.columns import code, instant
+from models.sync.records import Cycle
+from models.sync.runs import Run, last_success
+from models.tenants.account import Account
+from models.tenants.records import Mode
+
+
+class Rhythm(SQLModel, table=True):
+    """How often a cycle is due for an account, as last read from Prefect, which holds the schedules.
+
+    Kept here so that a cycle that stands still is noticed even while Prefect is gone.
+    """
+
+    __tablename__ = "rhythm"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "cycle"),)
+
+    account_id: int = Field(foreign_key="account.id")
+    cycle: Cycle = code(Cycle)
+    interval_seconds: int
+    active: bool = True
+    since: datetime = instant()
+    """From when on it is expected: a cycle just switched on is not overdue at once."""
+
+
+def save_rhythm(
+    session: Session, account_id: int, cycle: Cycle, interval_seconds: int, *, active: bool
+) -> None:
+    """Note a schedule; when it was switched on or slowed down, what is overdue counts from now."""
+    row = session.get(Rhythm, (account_id, cycle))
+    if row is None:
+        row = Rhythm(account_id=account_id, cycle=cycle, interval_seconds=interval_seconds, active=active)
+    elif (active and not row.active) or interval_seconds != row.interval_seconds:
+        row.since = utc_now()
+    row.interval_seconds, row.active = interval_seconds, active
+    session.add(row)
+    session.flush()
+
+
+def restart_rhythms(session: Session) -> None:
+    """Let what is overdue count from now, because nothing ran while everything was switched off.
+
+    A cycle that has not begun since it last counted anew goes on counting, or one that never begins would be
+    missed by nobody while the program is started again and again.
+    """
+    begun = (
+        select(Run.id)
+        .where(
+            Run.account_id == Rhythm.account_id,
+            Run.cycle == Rhythm.cycle,
+            Run.started_at > Rhythm.since,
+        )
+        .exists()
+    )
+    session.execute(update(Rhythm).where(begun).values(since=utc_now()))
+
+
+def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:
+    """Return live cycles without success for `factor` intervals, each with the instant of the last one.
+
+    The instant is that since which the cycle is expected, if it never succeeded.
+    """
+    now = utc_now()
+    overdue = []
+    for rhythm in session.exec(
+        select(Rhythm)
+        .join(Account, col(Account.id) == col(Rhythm.account_id))
+        .where(col(Rhythm.active).is_(True), Account.mode == Mode.live)
+    ):
+        success = last_success(session, rhythm.account_id, rhythm.cycle)
+        since = max(success, rhythm.since) if success else rhythm.since
+        if now - since > timedelta(seconds=factor * rhythm.interval_seconds):
+            overdue.append((rhythm, success or rhythm.since))
+    return overdue
+
+
+def list_rhythms(session: Session) -> list[Rhythm]:
+    """Return how often each cycle is due, as last read from Prefect."""
+    return list(session.exec(select(Rhythm).order_by(col(Rhythm.account_id), col(Rhythm.cycle))).all())

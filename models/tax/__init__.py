@@ -1,0 +1,1 @@
+"""Tax: which tax law a supply falls under; pure functions."""

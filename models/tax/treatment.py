@@ -1,0 +1,157 @@
+"""By which law a supply of goods from Germany is taxed: a pure function of who sells what where to."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from models.errors import RuleError
+from models.tax.areas import MEMBER_STATES, VatArea, vat_area
+from models.tax.options import TaxOptions, ToldRates
+from models.tax.rates import VatRates, rates_on
+from models.tax.records import HOME, NORTHERN_IRELAND, TaxCase
+from models.tax.vat_ids import is_personal, plain_vat_id, vat_id_country
+from models.tenants.records import SellerData
+
+TAX_FREE = (TaxCase.intra_community, TaxCase.export)
+
+
+@dataclass(frozen=True)
+class Sale:
+    """What a tax case hangs on, beside the seller."""
+
+    country: str
+    """Where the goods go, two letters."""
+    postcode: str
+    vat_id: str = ""
+    """The buyer's, as it was told."""
+    day: date = date.max
+    """On which they left."""
+    collected: bool = False
+    """The marketplace says that it collects the tax."""
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How a sale is taxed."""
+
+    case: TaxCase
+    country: str
+    """Where the goods go: two letters, XI for Northern Ireland."""
+    rates: VatRates | None = None
+    """Those that may stand on the invoice; None where no tax does."""
+    told_at_home: VatRates | None = None
+    """The channel tells rates of these, whatever the country, and they are translated."""
+    vat_id: str = ""
+    """The buyer's, where the law asks for it."""
+    collected: bool = False
+
+
+def treat(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
+    """Return how a sale of goods that leave from Germany is taxed.
+
+    Raises: RuleError, if that cannot be told, or the law has it that somebody else makes the invoice.
+    """
+    area = vat_area(sale.country, sale.postcode)
+    own = options.own_rates()
+    at_home = rates_on(HOME, sale.day, own) if options.told_rates is ToldRates.home else None
+    in_union = area.country in MEMBER_STATES | {NORTHERN_IRELAND} and bool(area.rates)
+    if sale.collected and in_union:
+        raise RuleError(
+            "The marketplace says that it collects the tax. Within the Union that is so for sellers from "
+            "outside alone (§ 3 (3a) UStG): correct it at the channel, or let the channel make the invoice."
+        )
+    if in_union and area.country != HOME:
+        case, vat_id = _within_union(seller, options, sale, area)
+    else:
+        case, vat_id = (TaxCase.domestic if in_union else TaxCase.export), ""
+    if seller.small_business and case is not TaxCase.oss:
+        return Treatment(TaxCase.small_business, area.country, collected=sale.collected)
+    rates = None
+    if case not in TAX_FREE:
+        rates = rates_on(area.rates if case is TaxCase.oss else HOME, sale.day, own)
+    return Treatment(case, area.country, rates, at_home, vat_id, sale.collected)
+
+
+def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: VatArea) -> tuple[TaxCase, str]:
+    """Return the case of goods that go to another member state, and the VAT ID of a business."""
+    vat_id = plain_vat_id(sale.vat_id)
+    if vat_id and not is_personal(vat_id):
+        country = vat_id_country(vat_id)
+        if not country:
+            raise RuleError(
+                f"The buyer gave a VAT ID, goods go to {area.country}, and no member state gives such a one: "
+                "correct it at the channel, or take it away if the buyer is a consumer."
+            )
+        if country == HOME:
+            raise RuleError(
+                f"The buyer gave a German VAT ID, and goods go to {area.country}: with one of "
+                "another member state alone they are free of tax (§ 6a (1) no. 4 UStG). Ask for it, or let "
+                "the channel make the invoice."
+            )
+        if not seller.vat_id and not seller.small_business:
+            raise RuleError(
+                f"Goods go to a business in {area.country}, and the invoice must name both VAT IDs "
+                "(§ 14a (3) UStG): `warenfluss tenant set` with --vat-id."
+            )
+        return TaxCase.intra_community, vat_id
+    if options.oss_from is not None and sale.day >= options.oss_from:
+        return TaxCase.oss, ""
+    if options.below_threshold:
+        return TaxCase.below_threshold, ""
+    raise RuleError(
+        f"Goods go to a consumer in {area.country}, and whose tax is due is not said (§ 3c UStG): "
+        "`warenfluss tenant set` with --oss-from, or with --below-threshold as long as such sales stay below "
+        "10,000 euro."
+    )
+
+
+def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | None:
+    """Return the rate that stands on the invoice for a rate that was told; None of a small business.
+
+    `what` names what it was told of. Raises: RuleError, if the two do not fit together.
+    """
+    if treatment.case is TaxCase.small_business:
+        return None
+    rates = treatment.rates
+    if rates is None:
+        # What the marketplace collects may be in the price.
+        if told and (treatment.collected or not treatment.told_at_home):
+            raise RuleError(
+                f"{what}: the channel tells {_percent(told)} tax, and goods to {treatment.country} are free "
+                f"of it ({treatment.case}): correct it there, or say by `warenfluss tenant set` with "
+                "--told-rates home that the channel always tells the rate in Germany."
+            )
+        return Decimal(0)
+    if not told:
+        raise RuleError(f"{what}: the channel gives no tax rate, or one of 0 %. Correct the rate there.")
+    if treatment.case is TaxCase.oss and treatment.told_at_home:
+        if told == treatment.told_at_home.standard:
+            return rates.standard
+        raise RuleError(
+            f"{what}: the channel tells {_percent(told)}, a rate in Germany, and which it is in {rates.area} "
+            f"({_list(rates)}) cannot be told from it. Let the channel make the invoice."
+        )
+    if told not in rates.all:
+        raise RuleError(
+            f"{what}: the channel tells {_percent(told)} tax, and in {rates.area} it is {_list(rates)}. "
+            "Correct the rate there; `warenfluss tenant vat-rates` says others."
+        )
+    return told
+
+
+def extras_rate(treatment: Treatment, told: Decimal | None) -> Decimal | None:
+    """Return the rate of shipping; None, where it goes with the goods. Raises: RuleError, as `rate_of`."""
+    # A rate of nothing is what channels tell if they do not know.
+    if not told or treatment.case is TaxCase.small_business:
+        return None
+    if treatment.told_at_home and treatment.case in (TaxCase.oss, *TAX_FREE):
+        return None
+    return rate_of(treatment, told, "Shipping")
+
+
+def _percent(rate: Decimal) -> str:
+    return f"{rate.normalize():f} %"
+
+
+def _list(rates: VatRates) -> str:
+    return " or ".join(_percent(rate) for rate in rates.all)

@@ -1,0 +1,214 @@
+"""Service: a payment or shipping method as a channel names it, and what it means here."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+from sqlalchemy import UniqueConstraint
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+# Foreign keys point to their tables.
+import models.tenants.account
+import models.tenants.tenant  # noqa: F401
+from models.database.bulk import insert_or_update
+from models.database.columns import code
+from models.errors import NotFoundError, RuleError
+from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+
+
+class Carrier(StrEnum):
+    """Carriers whose limits of addresses are known."""
+
+    dhl = "dhl"
+    easylog = "easylog"
+    dpd = "dpd"
+
+
+class AddressLimits(BaseModel, frozen=True):
+    """How many characters a carrier takes of each part of an address."""
+
+    name: int
+    street: int
+    city: int
+
+
+ADDRESS_LIMITS: Mapping[Carrier, AddressLimits] = {
+    Carrier.dhl: AddressLimits(name=50, street=50, city=40),
+    # Street and number are two fields there, of 30 and 10.
+    Carrier.easylog: AddressLimits(name=40, street=40, city=40),
+    Carrier.dpd: AddressLimits(name=50, street=50, city=50),
+}
+"""DHL's Parcel DE Shipping API 2.1; EasyLog's POOL fields and DPD's Cloud Service as clients use them."""
+
+
+class Service(SQLModel, table=True):
+    """A method that the channel lists, or that an order named, by the channel's code for it."""
+
+    __tablename__ = "service"
+    __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account_id: int = Field(foreign_key="account.id")
+    kind: ServiceKind = code(ServiceKind)
+    external_id: str
+    name: str
+    mapped_to: str = ""
+    """A `PaymentKind`, or the name of a `ShippingMethod`; empty as long as nobody has said."""
+
+
+class ShippingMethod(SQLModel, table=True):
+    """A way in which a tenant sends goods: carrier, product and extras."""
+
+    __tablename__ = "shipping_method"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    name: str = Field(max_length=60)
+    carrier: str = Field(default="", max_length=60)
+    """As it is printed and told, e.g. DHL; empty for goods that are fetched."""
+    limits: str = Field(default="", max_length=40)
+    """The `Carrier` whose limits an address must keep, or empty."""
+    product: str = Field(default="", max_length=60)
+    """The carrier's code, e.g. V01PAK."""
+    extras: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The carrier's names of further services and what each is set to."""
+    express: bool = False
+    pickup: bool = False
+    """The buyer fetches the goods."""
+
+
+class Named(Protocol):
+    """What an order says of its methods."""
+
+    payment_method: str
+    payment_method_name: str
+    shipping_method: str
+
+
+class Methods:
+    """What the methods of an account's orders mean here, read once for a page."""
+
+    def __init__(self, session: Session, account_id: int, tenant_id: int) -> None:
+        rows = session.exec(select(Service).where(Service.account_id == account_id)).all()
+        self._mapped = {(row.kind, row.external_id): row.mapped_to for row in rows}
+        self.ways = {
+            row.name: row
+            for row in session.exec(select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id))
+        }
+        self._session, self._account_id = session, account_id
+
+    def payment_of(self, order: Named) -> PaymentKind | None:
+        """Return how an order is paid, None if nobody has said what its method means."""
+        mapped = self._mapped.get((ServiceKind.payment, payment_code(order)), "")
+        return PaymentKind(mapped) if mapped else None
+
+    def shipping_of(self, order: Named) -> ShippingMethod | None:
+        """Return how an order is sent, None if nobody has said what its method means."""
+        return self.ways.get(self._mapped.get((ServiceKind.shipping, order.shipping_method), ""))
+
+    def note(self, orders: Iterable[Named]) -> None:
+        """Add methods that orders name and that are not listed yet, so that people can say what they mean."""
+        new: dict[tuple[ServiceKind, str], str] = {}
+        for order in orders:
+            for kind, external_id, name in (
+                (ServiceKind.payment, payment_code(order), order.payment_method_name),
+                (ServiceKind.shipping, order.shipping_method, order.shipping_method),
+            ):
+                if external_id and (kind, external_id) not in self._mapped:
+                    new.setdefault((kind, external_id), name or external_id)
+        rows = [
+            {
+                "account_id": self._account_id,
+                "kind": kind,
+                "external_id": external_id,
+                "name": name,
+                "mapped_to": "",
+            }
+            for (kind, external_id), name in new.items()
+        ]
+        insert_or_update(self._session, Service, rows, key=("account_id", "kind", "external_id"))
+        self._mapped.update(dict.fromkeys(new, ""))
+
+
+def payment_code(order: Named) -> str:
+    """Return by which code an order's way to pay is known."""
+    return order.payment_method or order.payment_method_name
+
+
+def save_services(session: Session, account_id: int, services: list[ServiceData]) -> None:
+    """Add what the channel lists and update names; mappings made by people stay."""
+    rows = session.exec(select(Service).where(Service.account_id == account_id)).all()
+    known = {(row.kind, row.external_id): row for row in rows}
+    for data in services:
+        row = known.get((data.kind, data.external_id))
+        if row is None:
+            row = Service(account_id=account_id, kind=data.kind, external_id=data.external_id, name=data.name)
+            known[(data.kind, data.external_id)] = row
+        row.name = data.name
+        session.add(row)
+    session.flush()
+
+
+def list_services(session: Session, account_id: int | None = None) -> list[Service]:
+    """Return methods by account, kind and code."""
+    query = select(Service).order_by(col(Service.account_id), col(Service.kind), col(Service.external_id))
+    if account_id is not None:
+        query = query.where(Service.account_id == account_id)
+    return list(session.exec(query).all())
+
+
+def map_service(
+    session: Session, tenant_id: int, account_id: int, kind: ServiceKind, external_id: str, meaning: str
+) -> Service:
+    """Say what a channel's method means; an empty meaning takes it back.
+
+    Raises: NotFoundError, for a method that neither the channel nor an order has named; RuleError, for a
+    meaning that does not exist, with those that do.
+    """
+    row = session.exec(
+        select(Service).where(
+            Service.account_id == account_id, Service.kind == kind, Service.external_id == external_id
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError(
+            f"The account has no {kind} method {external_id!r}; `warenfluss method list` shows those it has."
+        )
+    if meaning:
+        known = (
+            [each.value for each in PaymentKind]
+            if kind is ServiceKind.payment
+            else [method.name for method in list_shipping_methods(session, tenant_id)]
+        )
+        if meaning not in known:
+            there = ", ".join(known) or "none yet; `warenfluss method add NAME` adds one"
+            raise RuleError(f"There is no {kind} method {meaning!r} here: {there}.")
+    row.mapped_to = meaning
+    session.add(row)
+    session.flush()
+    return row
+
+
+def list_shipping_methods(session: Session, tenant_id: int) -> list[ShippingMethod]:
+    """Return a tenant's ways to send goods by name."""
+    query = select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id)
+    return list(session.exec(query.order_by(col(ShippingMethod.name))).all())
+
+
+def save_shipping_method(
+    session: Session, tenant_id: int, name: str, values: Mapping[str, Any]
+) -> ShippingMethod:
+    """Add a way to send goods, or change the one of this name. Raises: RuleError, for a name without text."""
+    name = name.strip()
+    if not name or len(name) > 60 or not name.isprintable():
+        raise RuleError("A shipping method's name has 1 to 60 characters.")
+    row = session.exec(
+        select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id, ShippingMethod.name == name)
+    ).first() or ShippingMethod(tenant_id=tenant_id, name=name)
+    for field, value in values.items():
+        setattr(row, field, value)
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,128 @@
+"""What an operator may set for a channel's account."""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ValidationInfo, field_validator
+from pydantic import Field as RecordField
+
+from models.tenants.records import BuyerEvent, PaymentKind, Side
+
+
+class Role(StrEnum):
+    """What an account is to its tenant."""
+
+    articles = "articles"
+    """It leads the master data of articles."""
+    orders = "orders"
+    """A mere interface for orders: its articles are linked to ours and never change them."""
+
+
+class TakeOrders(StrEnum):
+    checkout_done = "checkout_done"
+    sold = "sold"
+    """Already when the article is sold; the order waits as pending until the checkout is done."""
+
+
+class OpeningStock(StrEnum):
+    channel = "channel"
+    """The channel's quantity becomes our stock when an article is first read."""
+    none = "none"
+
+
+class OrderNotice(StrEnum):
+    """How the operators hear of new orders."""
+
+    none = "none"
+    each = "each"
+    digest = "digest"
+    """One mail a day."""
+
+
+class Release(StrEnum):
+    by_hand = "by_hand"
+    automatic = "automatic"
+    """Whoever may go to the warehouse goes there with the next run of order-release."""
+
+
+class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
+    """The settings of a channel account that mean the same for every channel."""
+
+    role: Role = Role.articles
+    take_orders: TakeOrders = TakeOrders.checkout_done
+    payments: Side = Side.channel
+    """Who handles payments: paid orders come from the channel, or our payments go there."""
+    opening_stock: OpeningStock = OpeningStock.channel
+    start: str = "new"
+    """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel."""
+    overlap_minutes: int = RecordField(default=30, ge=0)
+    """How far each window reaches back into the one before."""
+    invoices: Side = Side.channel
+    """Who makes the invoices."""
+    invoices_from: date | None = RecordField(default=None, validate_default=True)
+    """Of invoices made here: by themselves only for orders placed from this German day on."""
+    buyer_mails: tuple[BuyerEvent, ...] = ()
+    """What buyers are mailed of from here; "all" is everything. Many channels mail them themselves."""
+    order_notice: OrderNotice = OrderNotice.none
+    order_notice_hour: int = RecordField(default=7, ge=0, le=23)
+    """By German time, of the digest."""
+
+    release: Release = Release.by_hand
+    """Who hands orders to the warehouse."""
+    partial_shipping: bool = False
+    """Whether what is there of an order may leave before the rest."""
+    release_unpaid: frozenset[PaymentKind] = frozenset(
+        {PaymentKind.invoice, PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup}
+    )
+    """Ways to pay with which goods leave before the money is there."""
+    remind_after_days: int | None = RecordField(default=None, ge=1, le=365)
+    """Days until a buyer who has not paid is reminded, and again as many until the next time; None: never."""
+    remind_times: int = RecordField(default=1, ge=1, le=9)
+    remind_kinds: frozenset[PaymentKind] = frozenset({PaymentKind.prepayment})
+    """Ways to pay with which the buyer is asked for the money from here."""
+    cancel_after_days: int | None = RecordField(default=None, ge=1, le=365)
+    """Days after the last reminder until an unpaid order is cancelled by itself; None: never."""
+    price_tolerance: Decimal | None = RecordField(default=None, ge=0, le=100)
+    """By how many percent a price may differ from the article's before its order is held; None: any."""
+    price_group: str = ""
+    """Which of the article's prices are meant; empty is everyone's."""
+    duplicate_hours: int = RecordField(default=24, ge=0, le=24 * 31)
+    """Two orders of a buyer within so many hours with the same goods are one too many perhaps; 0: never."""
+    need_house_number: bool = True
+    """Whether a German street without any number is incomplete."""
+
+    @field_validator("release_unpaid", "remind_kinds", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("start")
+    @classmethod
+    def _start_is_known(cls, value: str) -> str:
+        if value == "new" or value.isdigit():
+            return value
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise ValueError('start must be "new", a date like 2026-11-01 or an order number') from None
+        return value
+
+    @field_validator("buyer_mails", mode="before")
+    @classmethod
+    def _split_events(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.strip() == "all":
+            return tuple(BuyerEvent)
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("invoices_from")
+    @classmethod
+    def _invoices_begin_somewhere(cls, value: date | None, info: ValidationInfo) -> date | None:
+        if value is None and info.data.get("invoices") is Side.warenfluss:
+            raise ValueError("invoices=warenfluss needs a day, e.g. invoices_from=2026-12-01")
+        return value

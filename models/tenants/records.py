@@ -1,0 +1,239 @@
+"""Records of tenants, accounts and methods that other rooms are handed."""
+
+import re
+from enum import StrEnum
+from string import Formatter
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, StringConstraints, field_validator, model_validator
+from pydantic import Field as RecordField
+
+from models.values import plain_address
+
+HeaderText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=70)]
+"""A text that may stand in a mail's head: one line."""
+_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
+_BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
+_IBAN_LENGTHS = {"AT": 20, "BE": 16, "CH": 21, "DE": 22, "ES": 24, "FR": 27, "IT": 27, "LU": 20, "NL": 18}
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+class BankData(BaseModel):
+    """Where a tenant's buyers transfer money to."""
+
+    holder: HeaderText = ""
+    """Whose account it is; banks compare it before they transfer."""
+    iban: str = ""
+    bic: str = ""
+    days: int = RecordField(default=7, ge=1, le=90)
+    """Until when a payment is asked for."""
+
+    @field_validator("iban", "bic", mode="after")
+    @classmethod
+    def _without_blanks(cls, value: str) -> str:
+        return "".join(value.split()).upper()
+
+    @field_validator("iban")
+    @classmethod
+    def _iban_is_right(cls, value: str) -> str:
+        if value and not is_iban(value):
+            raise ValueError("this is no IBAN: its length or its check digits are wrong")
+        return value
+
+    @field_validator("bic")
+    @classmethod
+    def _bic_has_its_form(cls, value: str) -> str:
+        if value and not _BIC.fullmatch(value):
+            raise ValueError("a BIC has 8 or 11 letters and digits, such as SOLADES1LBG")
+        return value
+
+    @field_validator("holder")
+    @classmethod
+    def _holder_is_one_line(cls, value: str) -> str:
+        return _one_line(value)
+
+    @model_validator(mode="after")
+    def _iban_has_a_holder(self) -> Self:
+        if self.iban and not self.holder:
+            raise ValueError("an IBAN needs the holder of the account")
+        return self
+
+
+PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""One line of a paper."""
+
+
+class MailOptions(BaseModel):
+    """How a tenant's mails to buyers look, and what they lead to."""
+
+    sender_name: HeaderText = ""
+    """Empty: the tenant's title."""
+    sender_address: str = ""
+    """Empty: the sender of the installation."""
+    reply_to: str = ""
+    colour: str = "#2f4f6f"
+    payment_link: str = ""
+    """With {number}, {amount} and {currency} of an order; empty: money comes by bank transfer."""
+    collect_at: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
+    """Where and when goods are collected; empty: the seller's address."""
+    tracking_links: dict[str, str] = RecordField(default_factory=dict)
+    """By carrier, with {number} and {postcode}; they go before those of
+    `models.fulfilment.tracking_links`."""
+
+    @field_validator("sender_name")
+    @classmethod
+    def _name_is_one_line(cls, value: str) -> str:
+        return _one_line(value)
+
+    @field_validator("sender_address", "reply_to")
+    @classmethod
+    def _one_address(cls, value: str) -> str:
+        if value and not plain_address(value):
+            raise ValueError("an address needs the form name@host")
+        return plain_address(value)
+
+    @field_validator("colour")
+    @classmethod
+    def _colour_has_its_form(cls, value: str) -> str:
+        value = value.strip().lower()
+        if not _COLOUR.fullmatch(value):
+            raise ValueError("a colour has the form #2f4f6f")
+        return value
+
+    @field_validator("payment_link")
+    @classmethod
+    def _payment_link_is_one(cls, value: str) -> str:
+        return _link(value, {"number", "amount", "currency"})
+
+    @field_validator("tracking_links")
+    @classmethod
+    def _tracking_links_are_some(cls, value: dict[str, str]) -> dict[str, str]:
+        return {name: _link(template, {"number", "postcode"}) for name, template in value.items() if template}
+
+
+def is_iban(text: str) -> bool:
+    """Return whether a text without blanks, in capitals, is an IBAN by its form and check digits."""
+    if not _IBAN.fullmatch(text) or len(text) != _IBAN_LENGTHS.get(text[:2], len(text)):
+        return False
+    return int("".join(str(int(sign, 36)) for sign in text[4:] + text[:4])) % 97 == 1
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("it must be one line of plain text")
+    return value
+
+
+def _link(template: str, names: set[str]) -> str:
+    template = template.strip()
+    if not template:
+        return ""
+    fault = f"a link begins with https:// and may hold {', '.join(f'{{{name}}}' for name in sorted(names))}"
+    try:
+        parts = list(Formatter().parse(template))
+        host = urlsplit(template).hostname
+    except ValueError:
+        raise ValueError(fault) from None
+    plain = all(
+        name is None or (name in names and not form and not change) for _, name, form, change in parts
+    )
+    if (
+        not template.startswith("https://")
+        or not host
+        or not plain
+        or not template.isprintable()
+        or " " in template
+    ):
+        raise ValueError(fault)
+    return template
+
+
+OWN = "own"
+"""The kind of an account without a channel: its orders are taken by hand, and nothing is told of them."""
+
+
+class Mode(StrEnum):
+    draft = "draft"
+    """Being set up: no cycle runs."""
+    test = "test"
+    """Cycles read for inspection; nothing outside changes."""
+    live = "live"
+
+
+class AccountData(BaseModel, frozen=True):
+    """What a connector needs to know of an account; its secrets are handed in beside it."""
+
+    id: int
+    tenant_id: int
+    name: str
+    kind: str
+    mode: Mode
+    settings: dict[str, Any]
+
+
+class Side(StrEnum):
+    channel = "channel"
+    warenfluss = "warenfluss"
+
+
+class BuyerEvent(StrEnum):
+    """What a buyer can be mailed of."""
+
+    order_received = "order_received"
+    payment_request = "payment_request"
+    payment_reminder = "payment_reminder"
+    payment_received = "payment_received"
+    shipped = "shipped"
+    ready_to_collect = "ready_to_collect"
+    cancelled = "cancelled"
+    refund = "refund"
+    return_received = "return_received"
+
+
+class ServiceKind(StrEnum):
+    payment = "payment"
+    shipping = "shipping"
+
+
+class PaymentKind(StrEnum):
+    """What a way to pay means for an order: who asks for the money, and whether goods may leave before."""
+
+    prepayment = "prepayment"
+    card = "card"
+    wallet = "wallet"
+    """PayPal and the like."""
+    direct_debit = "direct_debit"
+    instalments = "instalments"
+    marketplace = "marketplace"
+    """The marketplace collects: a buyer is never asked for money from here."""
+    invoice = "invoice"
+    cash_on_delivery = "cash_on_delivery"
+    cash_on_pickup = "cash_on_pickup"
+
+
+PAID_AT_THE_DOOR = frozenset({PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup})
+"""Nobody has paid like this before the goods left."""
+
+
+class ServiceData(BaseModel, frozen=True):
+    kind: ServiceKind
+    external_id: str
+    name: str
+
+
+class SellerData(BaseModel):
+    """Who issues a tenant's papers, in the words that are printed."""
+
+    name: str = RecordField(default="", max_length=100)
+    """The legal name, e.g. of the company."""
+    address: list[PrintedLine] = RecordField(default_factory=list, max_length=4)
+    """Street, then postcode and city."""
+    tax_number: str = RecordField(default="", max_length=40)
+    vat_id: str = RecordField(default="", max_length=20)
+    small_business: bool = False
+    """Tax is not charged (§ 19 UStG) and must not be shown."""
+    footer: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
+    """Bank, register, managing directors …"""
+    logo: str = RecordField(default="", max_length=64)
+    """By which hash `models.tenants.logo` has it; empty without one."""

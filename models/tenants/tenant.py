@@ -1,0 +1,74 @@
+"""Tenant: one seller with its own articles, warehouses and order of matching rules (Mandant)."""
+
+from typing import Any
+
+from sqlmodel import JSON, Field, Session, SQLModel, col, select
+
+# Whichever table is declared first: the names of its constraints are said there.
+import models.database.columns  # noqa: F401
+from models.errors import NotFoundError, RuleError
+
+
+class Tenant(SQLModel, table=True):
+    __tablename__ = "tenant"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, max_length=60)
+    title: str = ""
+    language: str = "de"
+    country: str = "DE"
+    currency: str = "EUR"
+    seller: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `SellerData`."""
+    bank: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `BankData` in `models.tenants.records`."""
+    mails: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `MailOptions`, there."""
+    taxes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `TaxOptions`, there."""
+    retention: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """The fields of `RetentionOptions` in `models.privacy.retention`."""
+    numbers_in_doubt: bool = False
+    """The database was restored, and documents may have been issued that it does not know."""
+    match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    """Rules of `models.orders.matching` in the order in which they are tried; empty means the default
+    order."""
+
+
+def add_tenant(session: Session, name: str, title: str = "") -> Tenant:
+    """Add a tenant. Raises: RuleError, if the name is taken."""
+    if session.exec(select(Tenant).where(Tenant.name == name)).first():
+        raise RuleError(f"Tenant {name!r} exists already.")
+    tenant = Tenant(name=name, title=title or name)
+    session.add(tenant)
+    session.flush()
+    return tenant
+
+
+def get_tenant(session: Session, name: str) -> Tenant:
+    """Return the tenant of this name. Raises: NotFoundError."""
+    tenant = session.exec(select(Tenant).where(Tenant.name == name)).first()
+    if tenant is None:
+        raise NotFoundError(f"There is no tenant {name!r}; `warenfluss tenant list` shows those there are.")
+    return tenant
+
+
+def list_tenants(session: Session) -> list[Tenant]:
+    """Return all tenants by name."""
+    return list(session.exec(select(Tenant).order_by(col(Tenant.name))).all())
+
+
+def pick_tenant(session: Session, name: str | None) -> Tenant:
+    """Return the tenant of this name, or the only one if none is named.
+
+    Raises: NotFoundError, if there is none; RuleError, if there are several to choose from.
+    """
+    if name is not None:
+        return get_tenant(session, name)
+    tenants = list_tenants(session)
+    if not tenants:
+        raise NotFoundError("There is no tenant yet; `warenfluss tenant add NAME` adds one.")
+    if len(tenants) > 1:
+        names = ", ".join(tenant.name for tenant in tenants)
+        raise RuleError(f"There are several tenants ({names}); name one with --tenant.")
+    return tenants[0]

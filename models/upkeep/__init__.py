@@ -1,0 +1,1 @@
+"""Upkeep: backup, after a restore, pruning, status."""

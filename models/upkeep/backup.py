@@ -1,0 +1,182 @@
+"""Backup and restore of a living database.
+
+SQLite by its online backup: a copy of one moment, while others go on writing. PostgreSQL by `pg_dump` and
+`pg_restore`, as found on the PATH. What a restore replaces is moved aside and never deleted.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlmodel import func, select
+
+from models.clock import utc_now
+from models.database.engine import dispose, get_engine
+from models.database.schema import Schema, find_schema, newest_revision, upgrade
+from models.database.session import read_scope
+from models.errors import RuleError
+from models.settings import get_settings
+from models.sync.leases import Lease
+
+SIDE_FILES = ("", "-wal", "-shm")
+
+
+def back_up(file: Path) -> None:
+    """Write a copy of the database, as of one moment, into a file of its own; an older one is replaced by it.
+
+    The file appears whole or not at all, verified, and readable by its owner alone.
+    Raises: RuleError, if the database has no tables of ours, or the copy cannot be made.
+    """
+    if find_schema() not in (Schema.current, Schema.older):
+        raise RuleError("The database cannot be backed up: it has no tables of this program.")
+    url = make_url(get_settings().database_url)
+    if url.get_backend_name() == "sqlite" and file.resolve() == Path(str(url.database)).resolve():
+        raise RuleError(f"{file} is the database itself: name another file.")
+    with appearing(file) as part:
+        if url.get_backend_name() == "sqlite":
+            _copy_sqlite(Path(str(url.database)), part)
+            _check_sqlite(part)
+        else:
+            _run(url, "pg_dump", "--format=custom", "--schema=public", "--no-owner", "--no-privileges",
+                 "--file", str(part))  # fmt: skip
+            _run(url, "pg_restore", "--list", str(part), connect=False)
+
+
+def restore(file: Path, *, replace: bool = False) -> str:
+    """Put a copy in the database's place and bring it to this program's schema; return where the old one is.
+
+    It is moved aside: empty, if there was none. The caller marks what the copy does not know
+    (`models.upkeep.after_restore`).
+    Raises: RuleError, if there is a database and `replace` does not say that it may go, while runs are at
+    work, or if the file is no copy that this program can read; then nothing is changed.
+    """
+    if not file.is_file():
+        raise RuleError(f"There is no file {file}.")
+    url = make_url(get_settings().database_url)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite:
+        _check_sqlite(file)
+    else:
+        _run(url, "pg_restore", "--list", str(file), connect=False)
+    schema = find_schema()
+    if schema is Schema.foreign:
+        raise RuleError("The database holds tables of another program: give Warenfluss one of its own.")
+    if schema is not Schema.empty:
+        if not replace:
+            raise RuleError("There is a database already; --replace moves it aside and puts the copy there.")
+        _refuse_while_at_work()
+    dispose()
+    stamp = f"{utc_now():%Y%m%d%H%M%S%f}"
+    if is_sqlite:
+        aside = _restore_sqlite(file, Path(str(url.database)), stamp)
+    else:
+        aside = _restore_postgres(url, file, stamp)
+    upgrade()
+    return aside if schema is not Schema.empty else ""
+
+
+def _refuse_while_at_work() -> None:
+    with read_scope() as session:
+        held = session.exec(select(func.count()).select_from(Lease).where(Lease.expires_at > utc_now())).one()
+    if held:
+        raise RuleError(
+            f"{held} runs are at work; stop `warenfluss up` and all workers, wait a minute, and try again."
+        )
+
+
+@contextmanager
+def appearing(file: Path) -> Iterator[Path]:
+    """Yield the name of a file beside, which takes the file's place once it is whole."""
+    part = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise RuleError(f"{file} cannot be written ({error.strerror}).") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy_sqlite(source: Path, target: Path) -> None:
+    try:
+        with (
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as theirs,
+            closing(sqlite3.connect(target)) as ours,
+        ):
+            # In one go: a copy in steps begins anew with each commit of others, and may never end.
+            theirs.backup(ours)
+            # One file, without the two that writing ahead needs.
+            ours.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.Error as error:
+        raise RuleError(f"The database cannot be copied ({error}).") from None
+
+
+def _check_sqlite(file: Path) -> None:
+    """Make sure that a file is a sound database of ours. Raises: RuleError."""
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("PRAGMA integrity_check").fetchone()
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            connection.execute("SELECT key FROM installation").fetchone()
+    except sqlite3.Error:
+        raise RuleError(f"{file} is no database of Warenfluss, or it is damaged.") from None
+    if found != ("ok",):
+        raise RuleError(f"{file} is damaged.")
+    if revision is None or not revision[0].isdigit() or revision[0] > newest_revision():
+        raise RuleError(f"{file} was made by a newer version of Warenfluss: update the program.")
+
+
+def _restore_sqlite(file: Path, database: Path, stamp: str) -> str:
+    aside = database.with_name(f"{database.name}.before-{stamp}")
+    with appearing(database.with_name(f"{database.name}.restored")) as part:
+        shutil.copyfile(file, part)
+    for suffix in SIDE_FILES:
+        side = database.with_name(f"{database.name}{suffix}")
+        if side.exists():
+            side.replace(aside.with_name(f"{aside.name}{suffix}"))
+    database.with_name(f"{database.name}.restored").replace(database)
+    return str(aside)
+
+
+def _restore_postgres(url: URL, file: Path, stamp: str) -> str:
+    aside = f"before_{stamp}"
+    with get_engine().begin() as connection:
+        connection.execute(text(f"ALTER SCHEMA public RENAME TO {aside}"))
+        connection.execute(text("CREATE SCHEMA public"))
+    try:
+        _run(url, "pg_restore", "--single-transaction", "--schema=public", "--no-owner", "--no-privileges",
+             "--dbname", _libpq(url), str(file), connect=False)  # fmt: skip
+    except RuleError:
+        with get_engine().begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text(f"ALTER SCHEMA {aside} RENAME TO public"))
+        raise
+    return f"schema {aside}"
+
+
+def _libpq(url: URL) -> str:
+    return url.set(drivername="postgresql", password=None).render_as_string()
+
+
+def _run(url: URL, program: str, *arguments: str, connect: bool = True) -> None:
+    """Run a program of PostgreSQL; no list of processes shows the password. Raises: RuleError."""
+    found = shutil.which(program)
+    if found is None:
+        raise RuleError(f"{program} is not on the PATH: install PostgreSQL's client programs.")
+    env = {**os.environ, **({"PGPASSWORD": str(url.password)} if url.password else {})}
+    command = [found, *arguments, *(["--dbname", _libpq(url)] if connect else [])]
+    done = subprocess.run(command, env=env, capture_output=True, check=False)  # noqa: S603 - no shell
+    if done.returncode:
+        # Its further lines may quote rows.
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise RuleError(f"{program} failed: {said[:200]}")

@@ -1,0 +1,183 @@
+"""Forget what is over: calls, runs, alarms, mails, settled records, and in its time what tells of buyers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select
+
+from models.mails.outbox import Mail
+from models.privacy.anonymisation import anonymise_erased, anonymise_orders, close_offers, delete_due_trials
+from models.privacy.retention import (
+    blank_asides,
+    blank_bookings,
+    delete_letters,
+    erase_documents,
+    list_due_asides,
+    list_due_bookings,
+    list_due_documents,
+    list_due_erasures,
+    list_due_letters,
+    list_due_offers,
+    list_due_orders,
+    list_due_trials,
+)
+from models.reconciliation.differences import Difference
+from models.sync.alarms import Alarm, Incident
+from models.sync.calls import Call
+from models.sync.leases import Lease
+from models.sync.rejected import Aside
+from models.sync.runs import Run, RunState
+from models.tenants.tenant import Tenant
+
+Ids = Sequence[int | None]
+ROWS_AT_ONCE = 500
+ORDERS_AT_ONCE = 50
+"""Their tenant's goods wait meanwhile."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to forget little by little: `find` returns ids, at most so many, of what `take` lets go.
+
+    Each is a transaction of its own, and safe to repeat.
+    """
+
+    find: Callable[[Session, int], Ids]
+    take: Callable[[Session, Ids], object]
+    at_once: int
+    """How many one transaction takes: some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Forgettable:
+    """A table whose rows go after a while; `find` returns the ids of the oldest that may, at most so many."""
+
+    table: Any
+    find: Callable[[Session, datetime, int], Sequence[int | None]]
+
+
+def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], before: datetime) -> None:
+    """Delete rows that were found; what was settled and came again meanwhile stays."""
+    query = delete(kind.table).where(kind.table.id.in_(ids))
+    if kind in SETTLED:
+        query = query.where(kind.table.settled_at < before)
+    session.execute(query)
+
+
+def _calls(session: Session, before: datetime, limit: int) -> list[int | None]:
+    # By id, which rises with time: an index on the time would cost each call something.
+    rows = session.exec(select(Call.id, Call.started_at).order_by(col(Call.id)).limit(limit)).all()
+    return [row_id for row_id, started_at in rows if started_at < before]
+
+
+def _incidents(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    closed = select(Alarm.id).where(col(Alarm.closed_at).is_not(None))
+    over = col(Incident.alarm_id).is_(None) | col(Incident.alarm_id).in_(closed)
+    return _first(session, select(Incident.id).where(Incident.noted_at < before, over), limit)
+
+
+def _alarms(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    named = select(Incident.alarm_id).where(col(Incident.alarm_id).is_not(None))
+    # Keys of mails name alarms, and SQLite would give the last one's number away again.
+    last = select(func.max(Alarm.id))
+    query = select(Alarm.id).where(
+        col(Alarm.closed_at) < before, col(Alarm.id).not_in(named), col(Alarm.id).not_in(last)
+    )
+    return _first(session, query, limit)
+
+
+def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    # The last of each kind says since when a cycle stands still, and keeps its number from coming again.
+    last = select(func.max(Run.id)).group_by(
+        col(Run.account_id), col(Run.cycle), col(Run.test), col(Run.state)
+    )
+    query = select(Run.id).where(
+        Run.started_at < before,
+        Run.state != RunState.running,
+        col(Run.id).not_in(last),
+        col(Run.id).not_in(select(Lease.run_id)),
+    )
+    return _first(session, query, limit)
+
+
+def _mails(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    # Those to buyers are business letters, of which `models.privacy.retention` tells.
+    query = select(Mail.id).where(col(Mail.tenant_id).is_(None), col(Mail.sent_at) < before)
+    return _first(session, query, limit)
+
+
+def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    # Two conditions on one index: nearly every mail was sent.
+    query = select(Mail.id).where(col(Mail.sent_at).is_(None), col(Mail.given_up_at) < before)
+    return _first(session, query, limit)
+
+
+def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    return _first(session, select(Aside.id).where(col(Aside.settled_at) < before), limit)
+
+
+def _differences(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+    return _first(session, select(Difference.id).where(col(Difference.settled_at) < before), limit)
+
+
+def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
+    ids: Sequence[int | None] = session.exec(query.limit(limit)).all()
+    return ids
+
+
+CALLS = Forgettable(Call, _calls)
+"""With their links to orders."""
+SETTLED = (Forgettable(Aside, _asides), Forgettable(Difference, _differences))
+"""Records that could be used after all, and differences that are none any more."""
+HISTORY = (
+    Forgettable(Mail, _mails),
+    Forgettable(Mail, _given_up),
+    Forgettable(Incident, _incidents),
+    Forgettable(Alarm, _alarms),
+    Forgettable(Run, _runs),
+    *SETTLED,
+)
+"""What has ended: mails to operators, and those that were given up, with their files; incidents and closed
+alarms, runs, and what is settled.
+"""
+
+
+def list_steps(tenants: Sequence[Tenant], *, calls_before: datetime, history_before: datetime) -> list[Step]:
+    """Return what is forgotten: what is older than these instants, and what tenants' terms let go."""
+    steps = [_step(CALLS, calls_before), *(_step(kind, history_before) for kind in HISTORY)]
+    for tenant in tenants:
+        steps += [
+            _of_tenant(tenant, list_due_erasures, anonymise_erased, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_orders, anonymise_orders, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_trials, delete_due_trials, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_offers, close_offers, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_asides, blank_asides),
+            _of_tenant(tenant, list_due_letters, delete_letters),
+            _of_tenant(tenant, list_due_documents, erase_documents),
+            _of_tenant(tenant, list_due_bookings, blank_bookings),
+        ]
+    return steps
+
+
+def _step(kind: Forgettable, before: datetime) -> Step:
+    return Step(
+        lambda session, limit: kind.find(session, before, limit),
+        lambda session, ids: forget(session, kind, ids, before),
+        ROWS_AT_ONCE,
+    )
+
+
+def _of_tenant(
+    tenant: Tenant,
+    find: Callable[[Session, Tenant, int], Ids],
+    take: Callable[[Session, Tenant, Ids], object],
+    at_once: int = 0,
+) -> Step:
+    return Step(
+        lambda session, limit: find(session, tenant, limit),
+        lambda session, ids: take(session, tenant, ids),
+        at_once or ROWS_AT_ONCE,
+    )

@@ -1,0 +1,111 @@
+"""Values that every room shares: amounts, counts, texts and addresses."""
+
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
+from typing import Annotated
+
+from pydantic import AfterValidator
+from pydantic import Field as RecordField
+
+MAX_LENGTH = 254
+_LOCAL = re.compile(r"[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)*")
+_HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*")
+_UNSURE = frozenset("ßς\u200c\u200d")
+"""In a host: the standard of Python writes them otherwise than today's, which may name another host."""
+
+
+def plain_address(text: str) -> str:
+    """Return an address with its host in ASCII, empty if the text is not exactly one address."""
+    local, sign, host = text.strip().rpartition("@")
+    if not sign or len(local) > 64 or not local.isprintable() or not _LOCAL.fullmatch(local):
+        return ""
+    if not _UNSURE.isdisjoint(host):
+        return ""
+    try:
+        host = host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return ""
+    address = f"{local}@{host}"
+    return address if len(address) <= MAX_LENGTH and _HOST.fullmatch(host) else ""
+
+
+MONEY_PLACES = 4
+_MONEY_DIGITS = 18
+# Python's default context would round a long number to 28 digits without a word.
+_EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
+
+
+def to_ten_thousandths(value: Decimal) -> int:
+    """Return the stored form. Raises: ValueError, for more than four places or too large a number."""
+    try:
+        scaled = Decimal(value).scaleb(MONEY_PLACES, context=_EXACT)
+        if not scaled.is_finite():
+            raise ValueError("not a finite decimal")
+        # Before it becomes a whole number, which may have a million digits.
+        if scaled and scaled.adjusted() >= _MONEY_DIGITS:
+            raise ValueError("number too large")
+        whole = int(scaled)
+    except InvalidOperation as error:
+        raise ValueError("not a finite decimal") from error
+    except Inexact as error:
+        raise ValueError("more than four decimal places") from error
+    if whole != scaled:
+        raise ValueError("more than four decimal places")
+    return whole
+
+
+def from_ten_thousandths(value: int) -> Decimal:
+    """Return the decimal with two places, or with as many as it needs."""
+    cents, rest = divmod(value, 100)
+    return Decimal(value).scaleb(-MONEY_PLACES) if rest else Decimal(cents).scaleb(-2)
+
+
+_LARGEST_AMOUNT = 10**12
+
+
+def _storable(value: Decimal) -> Decimal:
+    to_ten_thousandths(value)
+    if abs(value) >= _LARGEST_AMOUNT:
+        raise ValueError("number too large")
+    return value
+
+
+Amount = Annotated[Decimal, AfterValidator(_storable)]
+"""A decimal of a plain record that `ExactDecimal` can store, and sums of many; others make it invalid."""
+
+MAX_COUNT = 10**9
+"""The largest quantity that a record may name; sums of many of them still fit into a column."""
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds characters that cannot be shown")
+    return value
+
+
+ExternalId = Annotated[str, RecordField(min_length=1, max_length=80), AfterValidator(_printable)]
+"""What a record is called on the other side; it is shown, searched and sent, so it is short and plain."""
+
+Indexed = Annotated[str, RecordField(max_length=320)]
+"""A text of a record by which rows are searched: PostgreSQL refuses a row that it cannot index."""
+
+
+LONGEST_TEXT = 300
+"""Characters of a text that are printed."""
+
+
+def print_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return a text in one line, cut visibly where it is longer than papers have room for."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+LANGUAGES = ("de", "en")
+LONGEST_ADDRESS_LINE = 100
+
+CENT = Decimal("0.01")
+
+
+def half_up(amount: Decimal) -> Decimal:
+    """Return an amount in whole cents."""
+    return amount.quantize(CENT, ROUND_HALF_UP)

@@ -1,0 +1,1 @@
+"""The warehouse: warehouses, levels, ledger, allocation, bins, pick lists, scanning."""

@@ -1,0 +1,400 @@
+"""Promises of stock to order lines: allocating, giving back, serving who waits.
+
+Law: 0 <= allocated <= on_hand, whoever allocates at the same moment. Every function here but `promise` queues
+the listings of which there is more or less to sell in the same transaction.
+
+Locks are taken in one order by everyone: the lease of a run, the tenant
+(`models.tenants.locks.lock_tenants`), then orders, then levels, each by id. The functions here are called by
+those who have the tenant locked.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, delete, update
+from sqlmodel import Session, col, select
+
+from models.catalog.article import Article, BundlePart, parts_of
+from models.clock import utc_now
+from models.database.bulk import insert_or_update, insert_rows, table_of
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.orders.history import OrderEvent, event_values
+from models.orders.holds import SHORTAGES, Hold, HoldReason, hold_values
+from models.orders.order import LinePart, Order, OrderLine, OrderState
+from models.warehouse.levels import Allocation, StockLevel, lock_levels, lock_levels_by_id
+from models.warehouse.pick_lists import fit_items, share_of, whole_units
+from models.warehouse.sellable import touch_listings
+from models.warehouse.warehouses import Warehouse
+
+SERVED = (OrderState.pending, OrderState.open, OrderState.released)
+"""Orders that are promised stock; a released one is short of it if it went in part or a shelf was empty."""
+
+
+def allocate(session: Session, order_ids: Sequence[int]) -> None:
+    """Promise stock to the lines of open and released orders, as far as it reaches; hold what is short.
+
+    Orders are served in the order given. Demand of lines that share an article is taken from the
+    same figure, one after the other. Repeating it only adds what became available.
+    """
+    touch_listings(session, promise(session, order_ids))
+
+
+def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
+    """Do what `allocate` does, and return the articles concerned: the caller queues their listings."""
+    lines = _lock_lines(session, order_ids)
+    demand = physical_demand(session, [line.id for line in lines if line.missing > 0])
+    levels = lock_levels(session, sorted({article for each in demand.values() for article in each}))
+    ranks = _warehouse_ranks(session)
+    places: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in sorted(levels, key=lambda level: ranks[level.warehouse_id]):
+        places[level.article_id].append(level)
+    free = {need_id(level.id): level.on_hand - level.allocated for level in levels}
+
+    taken: dict[tuple[int, int], int] = {}
+    for line in lines:
+        per_unit = demand.get(line.id) if line.missing > 0 else None
+        if not per_unit:
+            continue
+        units = min(
+            line.missing,
+            *(
+                sum(free[need_id(level.id)] for level in places[article]) // quantity
+                for article, quantity in per_unit.items()
+            ),
+        )
+        if units <= 0:
+            continue
+        line.promised = units
+        for article, quantity in per_unit.items():
+            rest = units * quantity
+            for level in places[article]:
+                level_id = need_id(level.id)
+                part = min(rest, free[level_id])
+                if part > 0:
+                    free[level_id] -= part
+                    taken[line.id, level_id] = part
+                    rest -= part
+    changed = {level_id for _, level_id in taken}
+    touched = {level.article_id for level in levels if level.id in changed}
+    _save_promises(session, lines, taken)
+    _hold_shortages(session, lines, demand)
+    return touched
+
+
+@dataclass
+class _LineNeed:
+    """What an order line still needs, in units of the line; negative if more is promised than it asks for."""
+
+    id: int
+    order_id: int
+    quantity: int
+    missing: int
+    promised: int = 0
+
+
+def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
+    """Lock those of the orders that are served and return their lines, in the order of the orders given."""
+    lines: dict[int, list[_LineNeed]] = {}
+    for batch in in_batches(sorted(set(order_ids))):
+        locked = session.exec(
+            select(Order.id)
+            .where(
+                among(col(Order.id), batch),
+                col(Order.state).in_(SERVED),
+                col(Order.trial).is_(False),
+            )
+            .order_by(col(Order.id))
+            .with_for_update()
+        ).all()
+        lines.update({need_id(order_id): [] for order_id in locked})
+        rows = session.execute(
+            select(
+                col(OrderLine.id),
+                col(OrderLine.order_id),
+                col(OrderLine.quantity),
+                col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped - OrderLine.allocated,
+            )
+            .where(among(col(OrderLine.order_id), locked))
+            .order_by(col(OrderLine.position), col(OrderLine.id))
+        )
+        for line_id, order_id, quantity, missing in rows:
+            lines[order_id].append(_LineNeed(need_id(line_id), order_id, quantity, missing))
+    return [line for order_id in dict.fromkeys(order_ids) for line in lines.get(order_id, ())]
+
+
+def _save_promises(
+    session: Session, lines: Sequence[_LineNeed], taken: Mapping[tuple[int, int], int]
+) -> None:
+    """Write what was promised with one statement for each table."""
+    if not taken:
+        return
+    by_level: dict[int, int] = defaultdict(int)
+    for (_, level_id), quantity in taken.items():
+        by_level[level_id] += quantity
+    levels, order_lines = table_of(StockLevel), table_of(OrderLine)
+    session.connection().execute(
+        update(levels)
+        .where(levels.c.id == bindparam("level"))
+        .values(allocated=levels.c.allocated + bindparam("more")),
+        [{"level": level_id, "more": quantity} for level_id, quantity in sorted(by_level.items())],
+    )
+    session.connection().execute(
+        update(order_lines)
+        .where(order_lines.c.id == bindparam("line"))
+        .values(allocated=order_lines.c.allocated + bindparam("more")),
+        [{"line": line.id, "more": line.promised} for line in lines if line.promised],
+    )
+    insert_or_update(
+        session,
+        Allocation,
+        [
+            {"order_line_id": line_id, "level_id": level_id, "quantity": quantity}
+            for (line_id, level_id), quantity in sorted(taken.items())
+        ],
+        key=("order_line_id", "level_id"),
+        add=("quantity",),
+    )
+    # What the session holds of these rows was read before.
+    for row in session.identity_map.values():
+        if isinstance(row, (StockLevel, OrderLine, Allocation)):
+            session.expire(row)
+
+
+def _hold_shortages(
+    session: Session, lines: Sequence[_LineNeed], demand: Mapping[int, Mapping[int, int]]
+) -> None:
+    now = utc_now()
+    held: dict[int | None, Hold] = {}
+    for batch in in_batches(sorted({line.order_id for line in lines})):
+        rows = session.exec(
+            select(Hold).where(
+                among(col(Hold.order_id), batch),
+                col(Hold.reason).in_(SHORTAGES),
+                col(Hold.released_at).is_(None),
+            )
+        )
+        held.update({hold.order_line_id: hold for hold in rows})
+    short = {
+        line.id: demand[line.id] for line in lines if line.missing > line.promised and demand.get(line.id)
+    }
+    ended = _discontinued(session, {article for wanted in short.values() for article in wanted})
+    new: list[dict[str, object]] = []
+    events: list[dict[str, object]] = []
+    for line in lines:
+        hold = held.get(line.id)
+        reason = HoldReason.stock_short
+        if line.id in short and not ended.isdisjoint(short[line.id]):
+            reason = HoldReason.article_discontinued
+        if hold is not None and (
+            line.missing <= line.promised or (line.id in short and hold.reason is not reason)
+        ):
+            hold.released_at = now
+            session.add(hold)
+            events.append(event_values(line.order_id, "hold_released", {"reason": hold.reason}))
+            hold = None
+        if line.id not in short:
+            continue
+        detail = {"missing": line.missing - line.promised, "quantity": line.quantity}
+        if hold is None:
+            new.append(hold_values(line.order_id, reason, "quantity", detail, line.id))
+            events.append(event_values(line.order_id, "held", {"reason": reason, **detail}))
+        elif hold.detail != detail:
+            hold.detail = detail
+            session.add(hold)
+    session.flush()
+    insert_rows(session, Hold, new)
+    insert_rows(session, OrderEvent, events)
+
+
+def _discontinued(session: Session, article_ids: Collection[int]) -> set[int]:
+    if not article_ids:
+        return set()
+    query = select(Article.id).where(among(col(Article.id), article_ids), col(Article.active).is_(False))
+    return {need_id(article_id) for article_id in session.exec(query)}
+
+
+def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
+    rows = session.exec(select(Warehouse)).all()
+    return {need_id(row.id): (row.priority, need_id(row.id)) for row in rows}
+
+
+def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
+    """Promise what came free of these articles to orders that are short of it: express first, then by age."""
+    free = set(article_ids)
+    if not free:
+        return
+    free.update(session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), free))).all())
+    waiting = session.exec(
+        select(Order.id, Order.express, Order.placed_at)
+        .join(Hold, col(Hold.order_id) == col(Order.id))
+        .join(LinePart, col(LinePart.order_line_id) == col(Hold.order_line_id))
+        .where(
+            col(Hold.reason).in_(SHORTAGES),
+            col(Hold.released_at).is_(None),
+            among(col(LinePart.article_id), free),
+            col(Order.state).in_(SERVED),
+        )
+        .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
+        .distinct()
+    ).all()
+    # Levels are locked by now and orders come before them; but who has one of these has the tenant first.
+    allocate(session, [need_id(order_id) for order_id, _, _ in waiting])
+
+
+def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
+    """Give back what is promised to these lines, whole; return the articles of which there is more now.
+
+    What lay ready for them is to be put back; an open pick list says so.
+    """
+    rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
+    back: dict[int, int] = defaultdict(int)
+    for row in rows:
+        back[row.level_id] += row.quantity
+    touched = set()
+    for level in lock_levels_by_id(session, sorted(back)):
+        level.allocated -= back[need_id(level.id)]
+        session.add(level)
+        touched.add(level.article_id)
+    session.flush()
+    session.execute(delete(Allocation).where(among(col(Allocation.order_line_id), line_ids)))
+    session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0, picked=0))
+    fit_items(session, line_ids, put_back=True)
+    touch_listings(session, touched)
+    return touched
+
+
+def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
+    """Promise at most so many of a line and give the rest back, what lies ready last.
+
+    Returns: the articles of which there is more now; the caller serves who waits for them.
+    """
+    (line,), allocations, levels = lock_promises(session, [line_id])
+    if units >= line.allocated:
+        return set()
+    freed = shrink(session, line, units, allocations[line_id], levels, {})
+    session.flush()
+    fit_items(session, [line_id], put_back=True)
+    touch_listings(session, freed)
+    return freed
+
+
+def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
+    """Let no more of lines lie ready than goes with what leaves next; open pick lists say what goes back.
+
+    What lies beyond stays promised.
+    """
+    line_ids = [need_id(line.id) for line in lines]
+    session.flush()
+    fresh, allocations, levels = lock_promises(session, line_ids)
+    for line in fresh:
+        rows = allocations[need_id(line.id)]
+        going = min(line.allocated, line.going)
+        by_article: dict[int, list[Allocation]] = defaultdict(list)
+        for row in rows:
+            by_article[levels[row.level_id].article_id].append(row)
+        for of_article in by_article.values():
+            surplus = sum(row.picked for row in of_article)
+            surplus -= share_of(sum(row.quantity for row in of_article), going, line.allocated)
+            for row in reversed(of_article):
+                gone = max(0, min(surplus, row.picked))
+                row.picked -= gone
+                surplus -= gone
+                session.add(row)
+        ready = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
+        line.picked = whole_units(ready, line.allocated)
+        session.add(line)
+    session.flush()
+    fit_items(session, line_ids, put_back=True)
+
+
+def lock_promises(
+    session: Session, line_ids: Sequence[int]
+) -> tuple[Sequence[OrderLine], dict[int, list[Allocation]], dict[int, StockLevel]]:
+    """Return lines, what is promised to each, and the levels of that, locked, by id."""
+    lines = session.exec(
+        select(OrderLine)
+        .where(among(col(OrderLine.id), line_ids))
+        .order_by(col(OrderLine.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    allocations: dict[int, list[Allocation]] = defaultdict(list)
+    for row in session.exec(
+        select(Allocation)
+        .where(among(col(Allocation.order_line_id), line_ids))
+        .order_by(col(Allocation.level_id))
+        .execution_options(populate_existing=True)
+    ):
+        allocations[row.order_line_id].append(row)
+    level_ids = {row.level_id for rows in allocations.values() for row in rows}
+    levels = lock_levels_by_id(session, sorted(level_ids))
+    return lines, allocations, {need_id(level.id): level for level in levels}
+
+
+def shrink(
+    session: Session,
+    line: OrderLine,
+    units: int,
+    rows: Sequence[Allocation],
+    levels: Mapping[int, StockLevel],
+    missing: Mapping[int, int],
+) -> set[int]:
+    """Leave so many of a line promised: of all its parts what is missing at a level goes first.
+
+    Then goes what still lies in its place, then what lies ready. Returns: articles of which there is more.
+    """
+    freed: set[int] = set()
+    by_article: dict[int, list[Allocation]] = defaultdict(list)
+    for row in rows:
+        by_article[levels[row.level_id].article_id].append(row)
+    for article, of_article in by_article.items():
+        surplus = sum(row.quantity for row in of_article)
+        surplus -= surplus * units // line.allocated
+        for row in of_article:
+            gone = missing.get(row.level_id, 0)
+            row.quantity -= gone
+            levels[row.level_id].allocated -= gone
+            surplus -= gone
+        for row, lies_ready in [(row, ready) for ready in (False, True) for row in of_article]:
+            gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
+            if gone:
+                row.quantity -= gone
+                row.picked -= gone if lies_ready else 0
+                levels[row.level_id].allocated -= gone
+                surplus -= gone
+                freed.add(article)
+    left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
+    line.allocated, line.picked = units, whole_units(left, units)
+    session.add(line)
+    for row in rows:
+        session.add(levels[row.level_id])
+        if row.quantity:
+            session.add(row)
+        else:
+            session.delete(row)
+    return freed
+
+
+def physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Return for each matched line the articles with stock of their own and how many one unit takes."""
+    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for batch in in_batches(line_ids):
+        rows = session.execute(
+            select(col(LinePart.order_line_id), col(LinePart.article_id), col(LinePart.quantity)).where(
+                among(col(LinePart.order_line_id), batch)
+            )
+        )
+        for line_id, article_id, quantity in rows:
+            wanted[line_id].append((article_id, quantity))
+    parts: dict[int, list[tuple[int, int]]] = {}
+    for batch in in_batches(sorted({article for each in wanted.values() for article, _ in each})):
+        parts.update(parts_of(session, batch))
+    demand: dict[int, dict[int, int]] = {}
+    for line_id, articles in wanted.items():
+        units: dict[int, int] = defaultdict(int)
+        for article_id, quantity in articles:
+            for part_id, of_part in parts.get(article_id, [(article_id, 1)]):
+                units[part_id] += quantity * of_part
+        demand[line_id] = dict(units)
+    return demand

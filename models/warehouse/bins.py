@@ -1,0 +1,180 @@
+"""Bin: a place in a warehouse where articles lie, and where it comes in a picker's walk (Lagerplatz).
+
+An article has one main bin in each warehouse; where more of it lies is not kept.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, delete, func
+from sqlmodel import Field, Session, SQLModel, col, select
+
+# Foreign keys point to their tables.
+import models.catalog.article  # noqa: F401
+from models.database.bulk import insert_or_update
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.errors import NotFoundError, RuleError
+from models.tenants.locks import lock_tenants
+from models.values import MAX_COUNT
+from models.warehouse.warehouses import Warehouse, pick_warehouse
+
+STEP = 10
+"""Between the places of bins that are added one after the other, so that others fit in."""
+
+
+class Bin(SQLModel, table=True):
+    __tablename__ = "bin"
+    __table_args__ = (
+        UniqueConstraint("warehouse_id", "name"),
+        CheckConstraint("place >= 0", name="place"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    warehouse_id: int = Field(foreign_key="warehouse.id")
+    name: str = Field(max_length=60)
+    place: int
+    """In the walking order: the lowest is passed first."""
+
+
+class ArticleBin(SQLModel, table=True):
+    """Where an article lies in a warehouse."""
+
+    __tablename__ = "article_bin"
+    __table_args__ = (PrimaryKeyConstraint("warehouse_id", "article_id"),)
+
+    warehouse_id: int = Field(foreign_key="warehouse.id")
+    article_id: int = Field(foreign_key="article.id", index=True)
+    bin_id: int = Field(foreign_key="bin.id", index=True)
+
+
+@dataclass(frozen=True)
+class BinPlace:
+    """A bin by its name and its place in the walking order."""
+
+    name: str
+    place: int
+
+
+def save_bin(session: Session, warehouse: Warehouse, name: str, place: int | None = None) -> bool | None:
+    """Add a bin, behind the last one if no place is named, or change its place.
+
+    Returns: True if it is new, False if its place changed, None if nothing did. Raises: RuleError.
+    """
+    _check_name(name)
+    if place is not None and not 0 <= place <= MAX_COUNT:
+        raise RuleError(f"The place of a bin is a whole number from 0 to {MAX_COUNT}.")
+    lock_tenants(session, [warehouse.tenant_id])
+    row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
+    if row is not None and place in (None, row.place):
+        return None
+    is_new = row is None
+    if place is None:
+        place = _behind_the_last(session, need_id(warehouse.id))
+    row = row or Bin(warehouse_id=need_id(warehouse.id), name=name, place=place)
+    row.place = place
+    session.add(row)
+    session.flush()
+    return is_new
+
+
+def _check_name(name: str) -> None:
+    if not name or name != name.strip() or len(name) > 60 or not name.isprintable():
+        raise RuleError("A bin's name has 1 to 60 characters and no blank at either end.")
+
+
+def _behind_the_last(session: Session, warehouse_id: int) -> int:
+    last = session.exec(select(func.max(Bin.place)).where(Bin.warehouse_id == warehouse_id)).one()
+    return min(MAX_COUNT, 0 if last is None else last + STEP)
+
+
+def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
+    """Return the bin of this name. Raises: NotFoundError."""
+    row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
+    if row is None:
+        raise NotFoundError(
+            f"Warehouse {warehouse.name!r} has no bin {name!r}; `warenfluss bin add {name}` adds it."
+        )
+    return row
+
+
+def rename_bin(session: Session, warehouse: Warehouse, row: Bin, name: str) -> None:
+    """Give a bin another name. Raises: RuleError, if it is taken."""
+    _check_name(name)
+    lock_tenants(session, [warehouse.tenant_id])
+    if session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first():
+        raise RuleError(f"Warehouse {warehouse.name!r} has a bin {name!r} already.")
+    row.name = name
+    session.add(row)
+    session.flush()
+
+
+def put_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: Sequence[int]) -> set[int]:
+    """Let articles lie in a bin, and no longer in another of its warehouse; return those that moved."""
+    lock_tenants(session, [warehouse.tenant_id])
+    wanted = sorted(set(article_ids))
+    there = session.exec(
+        select(ArticleBin.article_id).where(
+            ArticleBin.bin_id == row.id, among(col(ArticleBin.article_id), wanted)
+        )
+    ).all()
+    moved = set(wanted) - set(there)
+    insert_or_update(
+        session,
+        ArticleBin,
+        [
+            {"warehouse_id": need_id(warehouse.id), "article_id": article_id, "bin_id": need_id(row.id)}
+            for article_id in sorted(moved)
+        ],
+        key=("warehouse_id", "article_id"),
+        update=("bin_id",),
+    )
+    return moved
+
+
+def take_articles_away(session: Session, warehouse: Warehouse, row: Bin, article_ids: Iterable[int]) -> None:
+    """Forget that articles lie in a bin; they come last in a walk then."""
+    lock_tenants(session, [warehouse.tenant_id])
+    session.execute(
+        delete(ArticleBin).where(
+            col(ArticleBin.bin_id) == row.id, among(col(ArticleBin.article_id), article_ids)
+        )
+    )
+
+
+def list_bins(
+    session: Session, tenant_id: int, warehouse: str | None = None
+) -> list[tuple[Warehouse, Bin, list[int]]]:
+    """Return bins in walking order with the articles in each, of one warehouse if it is named.
+
+    Raises: NotFoundError, if there is no such warehouse.
+    """
+    query = select(Warehouse, Bin).join(Bin, col(Bin.warehouse_id) == col(Warehouse.id))
+    if warehouse:
+        query = query.where(Warehouse.id == pick_warehouse(session, tenant_id, warehouse).id)
+    query = query.where(Warehouse.tenant_id == tenant_id).order_by(
+        col(Warehouse.priority), col(Warehouse.id), col(Bin.place), col(Bin.name)
+    )
+    rows = session.exec(query).all()
+    articles: dict[int, list[int]] = {}
+    for batch in in_batches([need_id(row.id) for _, row in rows]):
+        for bin_id, article_id in session.execute(
+            select(col(ArticleBin.bin_id), col(ArticleBin.article_id))
+            .where(among(col(ArticleBin.bin_id), batch))
+            .order_by(col(ArticleBin.article_id))
+        ):
+            articles.setdefault(bin_id, []).append(article_id)
+    return [(place, row, articles.get(need_id(row.id), [])) for place, row in rows]
+
+
+def bins_of(session: Session, article_ids: Sequence[int]) -> dict[tuple[int, int], BinPlace]:
+    """Return by (warehouse id, article id) the bin where the article lies, of those that have one."""
+    found: dict[tuple[int, int], BinPlace] = {}
+    for batch in in_batches(sorted(set(article_ids))):
+        for warehouse_id, article_id, name, place in session.execute(
+            select(col(ArticleBin.warehouse_id), col(ArticleBin.article_id), col(Bin.name), col(Bin.place))
+            .join(Bin, col(Bin.id) == col(ArticleBin.bin_id))
+            .where(among(col(ArticleBin.article_id), batch))
+        ):
+            found[warehouse_id, article_id] = BinPlace(name, place)
+    return found

@@ -1,0 +1,351 @@
+"""Goods that come and go: counting, taking out, putting back, and the ledger of all that.
+
+Law: the ledger sums to the level. Every function here queues the listings whose stock it changed in the same
+transaction. Locks are taken as `models.warehouse.allocation` says; only `set_on_hand` locks the tenant
+itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from models.catalog.article import Article
+from models.clock import utc_now
+from models.database.bulk import insert_returning, insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.errors import RuleError
+from models.orders.order import Order, OrderLine
+from models.tenants.locks import lock_tenants
+from models.warehouse.allocation import lock_promises, physical_demand, serve_waiting, shrink
+from models.warehouse.levels import (
+    Allocation,
+    MovementReason,
+    StockLevel,
+    StockMovement,
+    level_ids_of,
+    lock_levels,
+    lock_levels_by_id,
+)
+from models.warehouse.pick_lists import fit_items, whole_units
+from models.warehouse.sellable import touch_listings
+from models.warehouse.warehouses import Warehouse
+
+
+def set_on_hand(
+    session: Session,
+    warehouse_id: int,
+    quantities: Mapping[int, int],
+    reason: MovementReason = MovementReason.counted,
+    reference: str = "",
+) -> dict[int, int]:
+    """Set what is on hand of each article and write the difference into the ledger.
+
+    Returns: the differences by article id, without those that are zero.
+    Raises: RuleError, naming the first article whose new figure is negative or below what is allocated;
+    then nothing is changed.
+    """
+    if not quantities:
+        return {}
+    lock_tenants(session, [session.get_one(Warehouse, warehouse_id).tenant_id])
+    # A refusal takes back the levels made on the way, also for a caller who goes on after it.
+    with session.begin_nested():
+        levels = lock_levels(session, list(quantities), warehouse_id, create=True)
+        for level in levels:
+            _check_count(session, level, quantities[level.article_id])
+    changes: dict[int, int] = {}
+    for level in levels:
+        quantity = quantities[level.article_id]
+        if quantity != level.on_hand:
+            changes[level.article_id] = quantity - level.on_hand
+            level.on_hand = quantity
+            session.add(level)
+    _write_ledger(session, levels, changes, reason, reference)
+    touch_listings(session, list(changes))
+    serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
+    return changes
+
+
+def open_levels(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
+    """Take over what is on hand of articles that have no level yet; the caller has the tenant locked."""
+    ids = insert_returning(
+        session,
+        StockLevel,
+        [
+            {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": quantity, "allocated": 0}
+            for article_id, quantity in quantities.items()
+        ],
+    )
+    now = utc_now()
+    insert_rows(
+        session,
+        StockMovement,
+        [
+            {
+                "level_id": level_id,
+                "quantity": quantity,
+                "reason": MovementReason.opening,
+                "reference": reference,
+                "at": now,
+            }
+            for level_id, quantity in zip(ids, quantities.values(), strict=True)
+            if quantity
+        ],
+    )
+    there = [article_id for article_id, quantity in quantities.items() if quantity]
+    touch_listings(session, there)
+    serve_waiting(session, there)
+
+
+def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
+    if quantity < level.allocated:
+        article = session.get_one(Article, level.article_id)
+        raise RuleError(
+            f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
+            if quantity >= 0
+            else f"Stock of {article.sku} cannot be negative."
+        )
+
+
+def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
+    """Book goods of order lines out of the house, as `take_out_each` does."""
+    take_out_each(session, [(reference, quantities)])
+
+
+def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int, int]]]) -> None:
+    """Book goods of order lines out of the house: from what is promised to them, then from what is free.
+
+    Each departure has its reference in the ledger, and units by line id; no line stands in two. What lies
+    ready for a line leaves first; nothing needs to have been picked. Units that no level holds are left out
+    of the ledger, because the goods have gone whatever the figures say; the line counts as shipped all the
+    same. What was promised by an older list of parts of a bundle is given back once nothing is promised to
+    the line any more.
+    """
+    line_ids = sorted(line_id for _, quantities in departures for line_id in quantities)
+    lines = {
+        need_id(line.id): line
+        for batch in in_batches(line_ids)
+        for line in session.exec(select(OrderLine).where(among(col(OrderLine.id), batch)))
+    }
+    demand = physical_demand(session, line_ids)
+    allocations: dict[int, list[Allocation]] = defaultdict(list)
+    for batch in in_batches(line_ids):
+        for row in session.exec(select(Allocation).where(among(col(Allocation.order_line_id), batch))):
+            allocations[row.order_line_id].append(row)
+    level_ids = set(level_ids_of(session, sorted({article for each in demand.values() for article in each})))
+    level_ids.update(row.level_id for rows in allocations.values() for row in rows)
+    levels = {need_id(level.id): level for level in lock_levels_by_id(session, sorted(level_ids))}
+    places: dict[int, dict[int, StockLevel]] = defaultdict(dict)
+    for level_id, level in levels.items():
+        places[level.article_id][level_id] = level
+    ledger: list[dict[str, object]] = []
+    touched: set[int] = set()
+    given_back: set[int] = set()
+    now = utc_now()
+    for reference, quantities in departures:
+        moved: dict[int, int] = defaultdict(int)
+        for line_id, units in sorted(quantities.items()):
+            line, promised = lines[line_id], allocations[line_id]
+            _leave(line, units, promised, demand.get(line_id, {}), places, moved)
+            left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
+            line.picked = whole_units(left, line.allocated)
+            for row in promised:
+                if row.quantity and line.allocated:
+                    session.add(row)
+                    continue
+                if row.quantity:
+                    levels[row.level_id].allocated -= row.quantity
+                    given_back.add(levels[row.level_id].article_id)
+                session.delete(row)
+            session.add(line)
+        touched.update(levels[level_id].article_id for level_id in moved)
+        ledger += [
+            {
+                "level_id": level_id,
+                "quantity": quantity,
+                "reason": MovementReason.shipment,
+                "reference": reference,
+                "at": now,
+            }
+            for level_id, quantity in sorted(moved.items())
+        ]
+    session.flush()
+    insert_rows(session, StockMovement, ledger)
+    fit_items(session, line_ids, put_back=False)
+    touch_listings(session, touched | given_back)
+    serve_waiting(session, given_back)
+
+
+def _leave(
+    line: OrderLine,
+    units: int,
+    promised: Sequence[Allocation],
+    demand: Mapping[int, int],
+    places: Mapping[int, Mapping[int, StockLevel]],
+    moved: dict[int, int],
+) -> None:
+    """Take units of a line from the levels in `places`, by article and id, and count in `moved` what left."""
+    from_promised = min(units, line.allocated)
+    for article, quantity in demand.items():
+        rest = from_promised * quantity
+        of_article = [row for row in promised if row.level_id in places[article]]
+        for row, lies_ready in [(row, ready) for ready in (True, False) for row in of_article]:
+            part = min(rest, row.picked if lies_ready else row.quantity - row.picked)
+            if part:
+                level = places[article][row.level_id]
+                level.allocated -= part
+                level.on_hand -= part
+                moved[row.level_id] -= part
+                row.quantity -= part
+                row.picked -= part if lies_ready else 0
+                rest -= part
+        rest += (units - from_promised) * quantity
+        for level_id, level in places[article].items():
+            part = min(rest, level.on_hand - level.allocated)
+            if part:
+                level.on_hand -= part
+                moved[level_id] -= part
+                rest -= part
+    line.allocated -= from_promised
+    line.shipped += units
+    # What a channel says has left is gone, also if it was kept back here.
+    line.fit_kept_back()
+
+
+def write_off_missing(
+    session: Session, level_id: int, missing: Mapping[int, int], reference: str
+) -> tuple[int, set[int]]:
+    """Give back what was promised to order lines at a level and is not there, and correct what is on hand.
+
+    `missing` are units of the level's article by line id, none of which lies ready. A line loses as many
+    units as cannot be made whole any more, with all their parts. Where too little is found, nothing was free:
+    on hand becomes what was promised there, less what is missing.
+
+    Returns: the change of on hand, and the articles of which there is more to promise elsewhere. The caller
+    has the tenant locked, and lets the orders be served again.
+    """
+    lines, allocations, levels = lock_promises(session, sorted(missing))
+    level = levels[level_id]
+    change = level.allocated - sum(missing.values()) - level.on_hand
+    freed: set[int] = set()
+    for line in lines:
+        line_id = need_id(line.id)
+        rows = allocations[line_id]
+        promised = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
+        units = (promised - missing[line_id]) * line.allocated // promised
+        freed |= shrink(session, line, units, rows, levels, {level_id: missing[line_id]})
+    level.on_hand += change
+    _write_ledger(session, [level], {level.article_id: change}, MovementReason.short_pick, reference)
+    fit_items(session, sorted(missing), put_back=True)
+    touch_listings(session, freed | {level.article_id})
+    return change, freed
+
+
+def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
+    """Book units of order lines by line id into a warehouse again, and promise them to those who wait."""
+    demand = physical_demand(session, sorted(quantities))
+    units: dict[int, int] = defaultdict(int)
+    for line_id, parts in demand.items():
+        for article_id, of_one in parts.items():
+            units[article_id] += quantities[line_id] * of_one
+    levels = lock_levels(session, sorted(units), warehouse_id, create=True)
+    for level in levels:
+        level.on_hand += units[level.article_id]
+        session.add(level)
+    _write_ledger(session, levels, units, MovementReason.returned, reference)
+    touch_listings(session, units)
+    serve_waiting(session, units)
+
+
+def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
+    """Book goods out of the house that left before their order was known here.
+
+    `departed` has for each order when it was sold and when it left. What left before its article was last
+    counted is missing in that count already; an opening figure of the channel is short of all that was sold
+    by then. Units that no level has free are left out of the ledger.
+    """
+    lines = [
+        (need_id(line_id), order_id, units, number)
+        for batch in in_batches(sorted(departed))
+        for line_id, order_id, units, number in session.execute(
+            select(col(OrderLine.id), col(OrderLine.order_id), col(OrderLine.shipped), col(Order.external_id))
+            .join(Order, col(Order.id) == col(OrderLine.order_id))
+            .where(col(OrderLine.order_id).in_(batch), col(OrderLine.shipped) > 0)
+            .order_by(col(OrderLine.id))
+        )
+    ]
+    demand = physical_demand(session, [line_id for line_id, _, _, _ in lines])
+    known = _last_counts(session, sorted({article for each in demand.values() for article in each}))
+    wanted = [
+        (article, units * quantity, number)
+        for line_id, order_id, units, number in lines
+        for article, quantity in demand.get(line_id, {}).items()
+        if article in known and departed[order_id][known[article][1]] > known[article][0]
+    ]
+    levels: dict[int, list[StockLevel]] = defaultdict(list)
+    for level in lock_levels(session, sorted({article for article, _, _ in wanted})):
+        levels[level.article_id].append(level)
+    rows: list[dict[str, object]] = []
+    for article, rest, number in wanted:
+        for level in levels[article]:
+            part = min(rest, level.on_hand - level.allocated)
+            if part:
+                level.on_hand -= part
+                rest -= part
+                rows.append(
+                    {
+                        "level_id": need_id(level.id),
+                        "quantity": -part,
+                        "reason": MovementReason.shipment,
+                        "reference": f"order {number}",
+                        "at": utc_now(),
+                    }
+                )
+    session.flush()
+    insert_rows(session, StockMovement, rows)
+    touch_listings(session, {article for article, _, _ in wanted})
+
+
+def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tuple[datetime, bool]]:
+    """Return by article when it was last counted, and True; or when its opening was taken, and False."""
+    counts: dict[int, tuple[datetime, bool]] = {}
+    for batch in in_batches(article_ids):
+        rows = session.execute(
+            select(col(StockLevel.article_id), col(StockMovement.reason), func.max(col(StockMovement.at)))
+            .join(StockMovement, col(StockMovement.level_id) == col(StockLevel.id))
+            .where(
+                col(StockLevel.article_id).in_(batch),
+                col(StockMovement.reason).in_([MovementReason.opening, MovementReason.counted]),
+            )
+            .group_by(col(StockLevel.article_id), col(StockMovement.reason))
+        )
+        for article, reason, at in rows:
+            by_us = reason is MovementReason.counted
+            if by_us or article not in counts:
+                counts[article] = (at, by_us)
+    return counts
+
+
+def _write_ledger(
+    session: Session,
+    levels: Sequence[StockLevel],
+    changes: Mapping[int, int],
+    reason: MovementReason,
+    reference: str,
+) -> None:
+    rows = [
+        {
+            "level_id": need_id(level.id),
+            "quantity": changes[level.article_id],
+            "reason": reason,
+            "reference": reference,
+            "at": utc_now(),
+        }
+        for level in levels
+        if changes.get(level.article_id)
+    ]
+    session.flush()
+    insert_rows(session, StockMovement, rows)

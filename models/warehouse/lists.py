@@ -1,0 +1,121 @@
+"""Stock as people see and set it: figures by article, and what is held back from channels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from models.catalog.article import Article, titles_of
+from models.catalog.listing import LimitScope, StockLimit
+from models.catalog.records import ArticleKind
+from models.database.columns import need_id
+from models.database.conditions import in_batches
+from models.errors import NotFoundError, RuleError
+from models.values import MAX_COUNT
+from models.warehouse.levels import StockLevel
+from models.warehouse.sellable import figures_of, touch_account
+
+OWN_STOCK = (ArticleKind.single, ArticleKind.variant)
+"""Kinds of article that have stock of their own."""
+
+
+def describe_stock(
+    session: Session, articles: Sequence[Article], warehouses: Mapping[int, str], language: str
+) -> list[dict[str, Any]]:
+    """Return the figures of a batch of articles; those of which nothing is known are left out."""
+    ids = [need_id(article.id) for article in articles]
+    figures, titles = figures_of(session, ids), titles_of(session, ids, language)
+    levels: dict[int, list[StockLevel]] = {}
+    for level in session.exec(
+        select(StockLevel).where(col(StockLevel.article_id).in_(ids)).order_by(col(StockLevel.warehouse_id))
+    ):
+        levels.setdefault(level.article_id, []).append(level)
+    return [
+        {
+            "sku": article.sku,
+            "title": titles.get(article_id, ""),
+            "kind": article.kind,
+            "on_hand": figures[article_id].on_hand,
+            "allocated": figures[article_id].allocated,
+            "available": figures[article_id].available,
+            "warehouses": [
+                {
+                    "warehouse": warehouses[level.warehouse_id],
+                    "on_hand": level.on_hand,
+                    "allocated": level.allocated,
+                }
+                for level in levels.get(article_id, ())
+            ],
+        }
+        for article_id, article in zip(ids, articles, strict=True)
+        if article_id in figures
+    ]
+
+
+def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:
+    """Return for each SKU the id of its article, or why no stock can be set for it."""
+    found: dict[str, int | str] = {}
+    wanted = sorted(set(skus))
+    for batch in in_batches(wanted):
+        rows = session.exec(
+            select(Article).where(Article.tenant_id == tenant_id, col(Article.sku).in_(batch))
+        )
+        for article in rows:
+            if article.kind is ArticleKind.bundle:
+                found[article.sku] = f"{article.sku} is a bundle; its stock is that of its parts."
+            elif article.kind is ArticleKind.parent:
+                found[article.sku] = f"{article.sku} groups variants; set the stock of each of them."
+            else:
+                found[article.sku] = need_id(article.id)
+    return {sku: found.get(sku, f"There is no article with SKU {sku!r}.") for sku in wanted}
+
+
+def list_limits(session: Session, account_id: int) -> list[StockLimit]:
+    """Return what is held back from an account, the general limit first."""
+    query = select(StockLimit).where(StockLimit.account_id == account_id).order_by(col(StockLimit.id))
+    return sorted(
+        session.exec(query).all(), key=lambda row: (list(LimitScope).index(row.scope), row.scope_key)
+    )
+
+
+def set_limit(
+    session: Session, account_id: int, scope: LimitScope, scope_key: str, buffer: int, maximum: int | None
+) -> None:
+    """Hold back stock from an account, and queue what it is told; a limit that restricts nothing goes.
+
+    Raises: RuleError, for a negative or huge figure.
+    """
+    if not 0 <= buffer <= MAX_COUNT or (maximum is not None and not 0 <= maximum <= MAX_COUNT):
+        raise RuleError("Buffer and maximum are whole numbers from 0 on.")
+    row = session.exec(
+        select(StockLimit).where(
+            StockLimit.account_id == account_id,
+            StockLimit.scope == scope,
+            StockLimit.scope_key == scope_key,
+        )
+    ).first()
+    is_void = buffer == 0 and maximum is None and scope is LimitScope.account
+    if is_void and row is not None:
+        session.delete(row)
+    elif not is_void:
+        row = row or StockLimit(account_id=account_id, scope=scope, scope_key=scope_key)
+        row.buffer, row.maximum = buffer, maximum
+        session.add(row)
+    session.flush()
+    touch_account(session, account_id)
+
+
+def drop_limit(session: Session, account_id: int, scope: LimitScope, scope_key: str) -> None:
+    """Take a limit away, so that the next wider one holds. Raises: NotFoundError."""
+    row = session.exec(
+        select(StockLimit).where(
+            StockLimit.account_id == account_id,
+            StockLimit.scope == scope,
+            StockLimit.scope_key == scope_key,
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError("There is no such limit.")
+    session.delete(row)
+    session.flush()
+    touch_account(session, account_id)

@@ -1,0 +1,320 @@
+"""Picking: which orders come onto a list, and what became of them at its end.
+
+A list holds released orders that nothing keeps back, and of them what is promised. Whatever happens to an
+order meanwhile stops it there: it is looked at once more before each of its units counts
+(`models.warehouse.scanning`), and at the list's end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import delete, exists, func, or_, update
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.bulk import insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.errors import RuleError
+from models.orders.history import OrderEvent
+from models.orders.holds import Hold
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import mates_of
+from models.tenants.locks import lock_tenants
+from models.warehouse.levels import Allocation
+from models.warehouse.pick_items import (
+    PICKED_ALL_THE_SAME,
+    PutBack,
+    add_items,
+    find_stops,
+    get_list,
+    lock_open,
+    numbers_of,
+    orders_on,
+    pick_event,
+    settle_stops,
+    units_to_put_back,
+)
+from models.warehouse.pick_lists import (
+    PickItem,
+    PickList,
+    PickListState,
+    PickMode,
+    PickOrder,
+    PickOutcome,
+    PickScan,
+    units_to_take,
+)
+
+MOST_ORDERS = 1000
+"""On one list."""
+
+
+@dataclass(frozen=True)
+class StoppedOrder:
+    """An order that may not go on to its parcel, and why: "is cancelled" …"""
+
+    order: str
+    reason: str
+
+
+@dataclass
+class CloseResult:
+    """What became of the orders of a list, by their numbers."""
+
+    ready: list[str] = field(default_factory=list)
+    partly: list[str] = field(default_factory=list)
+    unpicked: list[str] = field(default_factory=list)
+    stopped: list[StoppedOrder] = field(default_factory=list)
+    put_back: list[PutBack] = field(default_factory=list)
+
+
+def list_waiting(
+    session: Session, tenant_id: int, limit: int, order_ids: Sequence[int] | None = None
+) -> list[int]:
+    """Return orders that can be picked now and are on no open list; express first, then the oldest.
+
+    Of these orders alone, if any are named.
+    """
+    blocked = exists().where(
+        col(Hold.order_id) == col(Order.id),
+        col(Hold.released_at).is_(None),
+        col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+    )
+    listed = exists().where(col(PickOrder.order_id) == col(Order.id), col(PickOrder.outcome).is_(None))
+    lies_there = exists().where(
+        col(OrderLine.order_id) == col(Order.id),
+        col(Allocation.order_line_id) == col(OrderLine.id),
+        col(Allocation.quantity) > col(Allocation.picked),
+        or_(
+            col(OrderLine.kept_back) == 0,
+            col(OrderLine.picked)
+            < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
+        ),
+    )
+    query = (
+        select(Order.id)
+        .where(
+            Order.tenant_id == tenant_id,
+            Order.state == OrderState.released,
+            col(Order.trial).is_(False),
+            ~blocked,
+            ~listed,
+            lies_there,
+        )
+        .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
+        .limit(limit)
+    )
+    if order_ids is not None:
+        query = query.where(among(col(Order.id), order_ids))
+    return [need_id(order_id) for order_id in session.exec(query)]
+
+
+def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> dict[int, int]:
+    """Return orders, each followed by those that go with it and can be picked, with whose box they share."""
+    groups = mates_of(session, order_ids)
+    group_of = {need_id(order.id): group_id for group_id, group in groups.items() for order in group}
+    mates = sorted(set(group_of) - set(order_ids))
+    waiting = {*order_ids, *(list_waiting(session, tenant_id, len(mates), mates) if mates else ())}
+    boxes: dict[int, int] = {}
+    for order_id in order_ids:
+        group = groups.get(group_of.get(order_id, 0), ())
+        for each in (order_id, *(need_id(order.id) for order in group)):
+            if each in waiting:
+                boxes.setdefault(each, group_of.get(each, each))
+    return boxes
+
+
+def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> PickList:
+    """Make a list of the next orders, at most so many. Raises: RuleError, if none waits."""
+    lock_tenants(session, [tenant_id])
+    if not 1 <= count <= MOST_ORDERS:
+        raise RuleError(f"A list has 1 to {MOST_ORDERS} orders.")
+    order_ids = list_waiting(session, tenant_id, 1 if mode is PickMode.single else count)
+    if not order_ids:
+        raise RuleError(
+            "No order waits to be picked: none is released, with stock, without holds and on no list yet."
+        )
+    return _insert_list(session, tenant_id, mode, order_ids)
+
+
+def create_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Sequence[int]) -> PickList:
+    """Make a list of these orders, and of those that go with them; the first gets what there is first.
+
+    Raises: RuleError, naming the first order that cannot be picked now and why; then nothing is changed.
+    """
+    lock_tenants(session, [tenant_id])
+    wanted = list(dict.fromkeys(order_ids))
+    if not 1 <= len(wanted) <= (1 if mode is PickMode.single else MOST_ORDERS):
+        raise RuleError(f"A list has 1 to {MOST_ORDERS} orders, and one of mode single has one.")
+    for order_id in wanted:
+        _check_may_be_picked(session, tenant_id, order_id)
+    return _insert_list(session, tenant_id, mode, wanted)
+
+
+def _check_may_be_picked(session: Session, tenant_id: int, order_id: int) -> None:
+    order = session.get_one(Order, order_id, populate_existing=True)
+    if order.tenant_id != tenant_id:
+        raise RuleError(f"Order {order.external_id} is another tenant's.")
+    reason = "is a trial" if order.trial else find_stops(session, [order_id]).get(order_id)
+    if reason:
+        raise RuleError(f"Order {order.external_id} {reason} and cannot be picked.")
+    listed = session.exec(
+        select(PickOrder.pick_list_id).where(PickOrder.order_id == order_id, col(PickOrder.outcome).is_(None))
+    ).first()
+    if listed is not None:
+        raise RuleError(f"Order {order.external_id} is on pick list {listed} already.")
+    if not units_to_take(session, [order_id]):
+        raise RuleError(f"Nothing is promised to order {order.external_id} that does not lie ready already.")
+
+
+def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Sequence[int]) -> PickList:
+    pick_list = PickList(tenant_id=tenant_id, mode=mode)
+    session.add(pick_list)
+    session.flush()
+    list_id = need_id(pick_list.id)
+    boxes = _with_mates(session, tenant_id, order_ids)
+    number_of = {box: number for number, box in enumerate(dict.fromkeys(boxes.values()), start=1)}
+    insert_rows(
+        session,
+        PickOrder,
+        [
+            {
+                "pick_list_id": list_id,
+                "order_id": order_id,
+                "rank": rank,
+                "box": number_of[box] if mode is PickMode.boxes else 0,
+            }
+            for rank, (order_id, box) in enumerate(boxes.items(), start=1)
+        ],
+    )
+    add_items(session, list_id, list(boxes))
+    return pick_list
+
+
+def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> CloseResult:
+    """End a list; what was picked lies ready, and each order is looked at once more.
+
+    Raises: RuleError, if it has ended, or if units are left to take and `unfinished` does not say that they
+    go onto a later list; then nothing is changed.
+    """
+    pick_list = lock_open(session, list_id)
+    rows = orders_on(session, list_id)
+    stops = find_stops(session, [row.order_id for row in rows])
+    left = _sums(session, list_id, "quantity", "picked")
+    waiting = {
+        order_id: asked - picked for order_id, (asked, picked) in left.items() if order_id not in stops
+    }
+    if any(waiting.values()) and not unfinished:
+        raise RuleError(
+            f"{sum(waiting.values())} units of pick list {list_id} are still to be taken: scan them, report "
+            "them as short, or close it as unfinished."
+        )
+    settle_stops(session, list_id, rows, stops)
+    session.execute(
+        update(PickItem)
+        .where(col(PickItem.pick_list_id) == list_id, col(PickItem.picked) < col(PickItem.quantity))
+        .values(quantity=PickItem.picked)
+        .execution_options(synchronize_session=False)
+    )
+    going = [row for row in rows if row.order_id not in stops]
+    whole = _ready_whole(session, [row.order_id for row in going])
+    for row in going:
+        picked = left.get(row.order_id, (0, 0))[1]
+        row.outcome = PickOutcome.unpicked
+        if picked:
+            row.outcome = PickOutcome.ready if row.order_id in whole else PickOutcome.partly
+        row.noted_at = None
+        session.add(row)
+    session.flush()
+    insert_rows(
+        session,
+        OrderEvent,
+        [pick_event(row.order_id, "picked", {"list": list_id, "outcome": row.outcome}) for row in going],
+    )
+    _end(session, pick_list, PickListState.closed)
+    return _summary(session, pick_list)
+
+
+def cancel_list(session: Session, list_id: int) -> CloseResult:
+    """Give a list up: whatever was taken for it goes back, and its orders onto other lists.
+
+    Raises: RuleError, if it has ended.
+    """
+    pick_list = lock_open(session, list_id)
+    rows = orders_on(session, list_id)
+    stops = find_stops(session, [row.order_id for row in rows])
+    given_up = {row.order_id: stops.get(row.order_id, "was on a list that was cancelled") for row in rows}
+    settle_stops(session, list_id, rows, given_up)
+    _end(session, pick_list, PickListState.cancelled)
+    return _summary(session, pick_list)
+
+
+def summarise(session: Session, list_id: int) -> CloseResult:
+    """Return what became of a list's orders; of an open one those that stopped, and what is to be put back.
+
+    Nothing is changed.
+    """
+    pick_list = get_list(session, list_id)
+    result = _summary(session, pick_list)
+    if pick_list.state is PickListState.open:
+        rows = orders_on(session, list_id)
+        stops = find_stops(session, [row.order_id for row in rows])
+        numbers = numbers_of(session, list(stops))
+        result.stopped += [StoppedOrder(numbers[order_id], reason) for order_id, reason in stops.items()]
+        for goods in units_to_put_back(session, list_id, stops, PickItem.picked).values():
+            result.put_back += goods
+    return result
+
+
+def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, ...]]:
+    """Return the sums of columns of a list's items by order."""
+    columns = [func.sum(getattr(PickItem, name)) for name in names]
+    rows = session.execute(
+        select(col(PickItem.order_id), *columns)
+        .where(col(PickItem.pick_list_id) == list_id)
+        .group_by(col(PickItem.order_id))
+    )
+    return {order_id: tuple(int(value) for value in sums) for order_id, *sums in rows}
+
+
+def _ready_whole(session: Session, order_ids: Sequence[int]) -> set[int]:
+    """Return those of the orders of which all that goes next lies ready."""
+    lacking: set[int] = set()
+    for batch in in_batches(order_ids):
+        lacking.update(
+            session.exec(
+                select(OrderLine.order_id).where(
+                    among(col(OrderLine.order_id), batch),
+                    col(OrderLine.picked)
+                    < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
+                )
+            )
+        )
+    return set(order_ids) - lacking
+
+
+def _end(session: Session, pick_list: PickList, state: PickListState) -> None:
+    pick_list.state, pick_list.ended_at = state, utc_now()
+    session.add(pick_list)
+    session.execute(delete(PickScan).where(col(PickScan.pick_list_id) == pick_list.id))
+    session.flush()
+
+
+def _summary(session: Session, pick_list: PickList) -> CloseResult:
+    rows = session.exec(
+        select(PickOrder)
+        .where(PickOrder.pick_list_id == pick_list.id)
+        .order_by(col(PickOrder.rank))
+        .execution_options(populate_existing=True)
+    ).all()
+    numbers = numbers_of(session, [row.order_id for row in rows])
+    result = CloseResult()
+    for row in rows:
+        if row.outcome is PickOutcome.stopped:
+            result.stopped.append(StoppedOrder(numbers[row.order_id], row.reason))
+        elif row.outcome is not None:
+            getattr(result, row.outcome).append(numbers[row.order_id])
+    back = units_to_put_back(session, need_id(pick_list.id), numbers, PickItem.put_back)
+    result.put_back = [each for goods in back.values() for each in goods]
+    return result

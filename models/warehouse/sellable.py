@@ -1,0 +1,146 @@
+"""What may be offered of an article."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from models.catalog.article import BundlePart, parts_of
+from models.catalog.listing import Listing, limits_for, sellable
+from models.database.columns import need_id
+from models.database.conditions import among, in_batches
+from models.orders.order import LinePart, OrderLine
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.tenants.account import Account
+from models.tenants.locks import lock_tenants
+from models.warehouse.levels import StockLevel
+from models.warehouse.warehouses import sells
+
+
+@dataclass(frozen=True)
+class StockFigures:
+    """Figures of one article over all warehouses; a bundle's come from its parts."""
+
+    on_hand: int
+    allocated: int
+    available: int
+
+
+def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
+    """Return the figures of each article that has stock to sell, or for a bundle, whose parts have.
+
+    A bundle is as available as its scarcest part allows. An article whose stock was never
+    counted is missing: nothing is known of it, which is not the same as zero.
+    """
+    parts = parts_of(session, list(article_ids))
+    needed = set(article_ids) | {part_id for each in parts.values() for part_id, _ in each}
+    levels: dict[int, StockFigures] = {}
+    for batch in in_batches(sorted(needed)):
+        rows = session.execute(
+            select(
+                StockLevel.article_id,
+                func.sum(StockLevel.on_hand),
+                func.sum(StockLevel.allocated),
+            )
+            .where(among(col(StockLevel.article_id), batch), sells(col(StockLevel.warehouse_id)))
+            .group_by(col(StockLevel.article_id))
+        )
+        for article_id, on_hand, allocated in rows:
+            levels[article_id] = StockFigures(int(on_hand), int(allocated), int(on_hand) - int(allocated))
+    figures = {}
+    for article_id in article_ids:
+        if article_id in parts:
+            of_parts = [(levels.get(part_id), quantity) for part_id, quantity in parts[article_id]]
+            if any(level is not None for level, _ in of_parts):
+                figures[article_id] = StockFigures(
+                    on_hand=min(level.on_hand // quantity if level else 0 for level, quantity in of_parts),
+                    allocated=0,
+                    available=min(
+                        level.available // quantity if level else 0 for level, quantity in of_parts
+                    ),
+                )
+        elif article_id in levels:
+            figures[article_id] = levels[article_id]
+    return figures
+
+
+def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) -> dict[int, int]:
+    """Return what this account may offer of each article whose stock is known."""
+    figures = figures_of(session, article_ids)
+    limits = limits_for(session, account_id, list(figures))
+    return {
+        article_id: sellable(figures[article_id].available, *limits[article_id]) for article_id in figures
+    }
+
+
+def offer_of(session: Session, account_id: int, listings: Sequence[Listing]) -> dict[int, int]:
+    """Return by listing what its channel may sell, of those whose article and its stock are known."""
+    article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
+    quantities = sellable_for(session, account_id, article_ids)
+    return {need_id(row.id): quantities[row.article_id] for row in listings if row.article_id in quantities}
+
+
+def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
+    """Queue the listings of these articles, and of the bundles that contain them, for stock export."""
+    touched = set(article_ids)
+    listings: dict[int, list[int]] = defaultdict(list)
+    for batch in in_batches(sorted(touched)):
+        touched.update(
+            session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), batch))).all()
+        )
+    for batch in in_batches(sorted(touched)):
+        rows = session.execute(
+            select(Listing.account_id, Listing.id).where(among(col(Listing.article_id), batch))
+        )
+        for account_id, listing_id in rows:
+            listings[account_id].append(listing_id)
+    for account_id, listing_ids in sorted(listings.items()):
+        queue_outbound(session, account_id, OutboundKind.stock, sorted(listing_ids))
+
+
+def note_sold_there(
+    session: Session, account_id: int, order_ids: Sequence[int], listings: Collection[str] = ()
+) -> None:
+    """Queue the articles of orders at the channel that sold them: its own figures moved with the sale.
+
+    What it was told last is forgotten, so that it is told again even if that is the same, e.g. because
+    there is more than its maximum, or because stock came in meanwhile. `listings` are the channel's
+    numbers of what was sold in lines that those orders could not take in.
+    """
+    touched: set[int] = set()
+    for numbers in in_batches(sorted(listings)):
+        sold = select(Listing.article_id).where(
+            Listing.account_id == account_id, among(col(Listing.external_id), numbers)
+        )
+        touched.update(article_id for article_id in session.exec(sold) if article_id is not None)
+    for batch in in_batches(order_ids):
+        touched.update(
+            session.exec(
+                select(LinePart.article_id)
+                .join(OrderLine, col(OrderLine.id) == col(LinePart.order_line_id))
+                .where(among(col(OrderLine.order_id), batch))
+                .distinct()
+            ).all()
+        )
+    for parts in parts_of(session, sorted(touched)).values():
+        touched.update(part_id for part_id, _ in parts)
+    for batch in in_batches(sorted(touched)):
+        session.execute(
+            update(Listing)
+            .where(col(Listing.account_id) == account_id, among(col(Listing.article_id), batch))
+            .values(published_quantity=None)
+        )
+    touch_listings(session, touched)
+
+
+def touch_account(session: Session, account_id: int) -> None:
+    """Queue all listings of an account whose article is known, e.g. after a limit was changed."""
+    lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
+    ids = session.exec(
+        select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))
+    ).all()
+    for batch in in_batches([listing_id for listing_id in ids if listing_id is not None]):
+        queue_outbound(session, account_id, OutboundKind.stock, batch)

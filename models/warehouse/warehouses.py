@@ -1,0 +1,108 @@
+"""Warehouses of a tenant."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, UniqueConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+# Whichever table is declared first: the names of its constraints are said there.
+import models.database.columns
+
+# Foreign keys point to their tables.
+import models.tenants.tenant  # noqa: F401
+from models.database.bulk import insert_or_update
+from models.errors import NotFoundError, RuleError
+
+
+class Warehouse(SQLModel, table=True):
+    __tablename__ = "warehouse"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    tenant_id: int = Field(foreign_key="tenant.id")
+    name: str = Field(max_length=60)
+    priority: int = 0
+    """The lowest is allocated from first."""
+    sellable: bool = True
+    """Whether its goods are offered and promised; goods of lesser quality are kept apart."""
+
+
+B_STOCK = "B-Ware"
+
+
+def sells(warehouse_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a warehouse's goods are sold."""
+    apart = select(Warehouse.id).where(col(Warehouse.sellable).is_(False))
+    return warehouse_id.not_in(apart)  # type: ignore[no-any-return]
+
+
+def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
+    """Return the tenant's first warehouse, made on demand."""
+    query = (
+        select(Warehouse)
+        .where(Warehouse.tenant_id == tenant_id)
+        .order_by(col(Warehouse.priority), col(Warehouse.id))
+    )
+    warehouse = session.exec(query.limit(1)).first()
+    if warehouse is None:
+        insert_or_update(
+            session,
+            Warehouse,
+            [{"tenant_id": tenant_id, "name": "main", "priority": 0}],
+            key=("tenant_id", "name"),
+        )
+        warehouse = session.exec(query.limit(1)).one()
+    return warehouse
+
+
+def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
+    """Return where a tenant keeps goods that came back and are not as good as new, made on demand."""
+    insert_or_update(
+        session,
+        Warehouse,
+        [{"tenant_id": tenant_id, "name": B_STOCK, "priority": 1000, "sellable": False}],
+        key=("tenant_id", "name"),
+    )
+    query = select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == B_STOCK)
+    return session.exec(query).one()
+
+
+def list_warehouses(session: Session, tenant_id: int) -> list[Warehouse]:
+    """Return a tenant's warehouses in the order in which they are allocated from."""
+    query = (
+        select(Warehouse)
+        .where(Warehouse.tenant_id == tenant_id)
+        .order_by(col(Warehouse.priority), col(Warehouse.id))
+    )
+    return list(session.exec(query).all())
+
+
+def pick_warehouse(session: Session, tenant_id: int, name: str | None) -> Warehouse:
+    """Return the warehouse of this name, or the first one. Raises: NotFoundError."""
+    if not name:
+        return main_warehouse(session, tenant_id)
+    row = session.exec(
+        select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
+    ).first()
+    if row is None:
+        raise NotFoundError(
+            f"There is no warehouse {name!r}; `warenfluss stock warehouse {name} --priority 1` adds it."
+        )
+    return row
+
+
+def save_warehouse(session: Session, tenant_id: int, name: str, priority: int) -> bool:
+    """Add a warehouse or change its priority; return whether it is new. Raises: RuleError."""
+    if not name.strip() or name != name.strip() or len(name) > 60:
+        raise RuleError("A warehouse's name has 1 to 60 characters and no blank at either end.")
+    # The first one comes into being on demand: it must not be missed once there is another.
+    main_warehouse(session, tenant_id)
+    row = session.exec(
+        select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
+    ).first()
+    is_new = row is None
+    row = row or Warehouse(tenant_id=tenant_id, name=name)
+    row.priority = priority
+    session.add(row)
+    session.flush()
+    return is_new

@@ -1,0 +1,1 @@
+"""What channels are asked for: orders, payments, articles, methods."""

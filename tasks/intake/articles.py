@@ -1,0 +1,72 @@
+"""Read articles and categories of a channel page by page and save each page whole."""
+
+from collections.abc import Sequence
+
+from prefect.logging import get_run_logger
+
+from connectors.base import ArticleQuery
+from models.intake.articles import link_members, save_articles, save_categories
+from models.order_desk.match_choices import rematch_lines
+from models.sync.rejected import set_aside
+from models.tenants.options import Role
+from tasks.run.steps import step
+from tasks.run.windows import Window, advance, open_window
+from tasks.run.work import work_of
+
+CURSOR = "articles"
+
+
+@step
+def open_article_window(run_id: int, *, full: bool, numbers: Sequence[str]) -> Window:
+    """Return which articles this run reads: the first time, and if asked for in full, all of them."""
+    return open_window(work_of(run_id), CURSOR, numbers=numbers, afresh=full)
+
+
+@step
+def import_category_page(run_id: int, page: str | None) -> str | None:
+    """Save one page of the category tree; return the next page."""
+    work = work_of(run_id)
+    if work.options.role is not Role.articles:
+        return None
+    fetched = work.channel.fetch_categories(page)
+    with work.transaction() as session:
+        save_categories(session, work.account.id, fetched.records)
+        set_aside(session, work.account.id, fetched.rejected)
+    work.counts.set_aside += len(fetched.rejected)
+    return fetched.next_cursor
+
+
+@step
+def import_article_page(run_id: int, window: Window, page: str | None) -> str | None:
+    """Save one page of articles, those set aside and the cursor in one commit; return the next page."""
+    work = work_of(run_id)
+    query = ArticleQuery(changed_since=window.since, external_ids=window.numbers)
+    fetched = work.pages.fetch(work.channel.fetch_articles, query, page)
+    with work.transaction() as session:
+        counts = save_articles(session, work.account, work.rules, fetched.records, test=work.test)
+        set_aside(session, work.account.id, fetched.rejected)
+        advance(session, work, CURSOR, window, fetched.next_cursor)
+    counts.read += len(fetched.rejected)
+    counts.set_aside += len(fetched.rejected)
+    work.counts.add(counts)
+    get_run_logger().info(counts.text())
+    return fetched.next_cursor
+
+
+@step
+def join_members(run_id: int) -> None:
+    """Join variants and parts to their sets once all pages are saved."""
+    work = work_of(run_id)
+    with work.transaction() as session:
+        work.counts.set_aside += link_members(session, work.account.id)
+
+
+@step
+def match_waiting_lines(run_id: int) -> None:
+    """Let order lines that found no article try again, if there is anything new that they could find."""
+    work = work_of(run_id)
+    if work.test or not (work.counts.new or work.counts.changed):
+        return
+    with work.transaction() as session:
+        found = rematch_lines(session, work.account, work.rules)
+    get_run_logger().info("%d waiting order lines found their article", found)

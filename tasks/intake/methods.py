@@ -1,0 +1,32 @@
+"""Keep the channel's lists of payment and shipping methods up to date."""
+
+from datetime import datetime, timedelta
+
+from models.clock import utc_now
+from models.database.session import read_scope
+from models.sync.cursors import find_cursor, save_cursor
+from models.tenants.methods import save_services
+from tasks.run.steps import step
+from tasks.run.work import work_of
+
+CURSOR = "services"
+EVERY = timedelta(hours=24)
+
+
+@step
+def refresh_services(run_id: int) -> None:
+    """Read the lists once a day: what a method means here is mapped by people, from these.
+
+    A test run of a live account leaves them as they are.
+    """
+    work = work_of(run_id)
+    if work.is_inspection:
+        return
+    with read_scope() as session:
+        read_at = find_cursor(session, work.account.id, CURSOR).get("at")
+    if read_at is not None and utc_now() - datetime.fromisoformat(read_at) < EVERY:
+        return
+    services = work.channel.fetch_services()
+    with work.transaction() as session:
+        save_services(session, work.account.id, services)
+        save_cursor(session, work.account.id, CURSOR, {"at": utc_now().isoformat()})

@@ -1,0 +1,190 @@
+"""Read orders of a channel page by page and save each page whole."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+
+from prefect.logging import get_run_logger
+from sqlmodel import Session
+
+from connectors.base import OrderQuery, Page
+from models.clock import LOCAL, midnight
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.intake.orders import Intake, save_orders
+from models.orders.holds import HoldReason, open_holds
+from models.orders.order import OrderState
+from models.orders.queries import lock_orders
+from models.orders.records import OrderData
+from models.payments.payment import take_channel_total
+from models.sync.cursors import find_cursor
+from models.sync.records import Counts
+from models.sync.rejected import set_aside, settle_asides
+from models.sync.runs import note_window
+from models.tenants.options import TakeOrders
+from tasks.run.steps import step
+from tasks.run.windows import Window, advance, open_window
+from tasks.run.work import Work, work_of
+
+CURSOR = "orders"
+PAYMENT_CURSOR = "payments"
+
+
+def first_pass(at: datetime) -> datetime:
+    """Return an instant, or the beginning of the hour that occurs twice in autumn if it lies in that.
+
+    Within it a channel's wall clock does not tell which order came first; one too many is better than one
+    that is lost.
+    """
+    wall = at.astimezone(LOCAL)
+    if wall.utcoffset() == wall.replace(fold=1 - wall.fold).utcoffset():
+        return at
+    return wall.replace(minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
+
+
+@step
+def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
+    """Return which orders this run reads; the very first window begins where the account's settings say.
+
+    A `since` without time zone is German time.
+    """
+    work = work_of(run_id)
+    start = work.options.start
+    first = Window()
+    if start == "new":
+        # Channels tell whole seconds: what is sold in this very second must not look older than the start.
+        now = first_pass(work.channel.check()).replace(microsecond=0)
+        first = Window(since=now, history_before=now)
+    elif start.isdigit():
+        first = Window(first_number=int(start))
+    else:
+        begin = midnight(date.fromisoformat(start))
+        first = Window(since=begin, history_before=begin)
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=LOCAL)
+    window = open_window(work, CURSOR, since=since, numbers=numbers, start=first)
+    with work.transaction() as session:
+        note_window(session, run_id, window.model_dump(mode="json", exclude_none=True))
+    return window
+
+
+def order_query(work: Work, window: Window) -> OrderQuery:
+    """Return how a channel is asked for the orders of a window."""
+    return OrderQuery(
+        changed_since=window.since,
+        from_number=str(window.first_number) if window.first_number and not window.since else "",
+        external_ids=window.numbers,
+        include_open_checkouts=work.options.take_orders is TakeOrders.sold,
+    )
+
+
+def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
+    """Return all that a channel answers to a query in one page; for few orders, such as named ones."""
+    whole: Page[OrderData] = Page([])
+    cursor: str | None = None
+    while True:
+        page = work.channel.fetch_orders(query, cursor)
+        whole.records.extend(page.records)
+        whole.rejected.extend(page.rejected)
+        cursor = page.next_cursor
+        if cursor is None:
+            return whole
+
+
+def save_page(
+    session: Session, work: Work, window: Window, fetched: Page[OrderData], *, trial: bool
+) -> Intake:
+    """Save the orders of a page and those set aside; the figures count both."""
+    intake = save_orders(
+        session, work.account, work.rules, fetched.records, trial=trial, is_history=history_test(work, window)
+    )
+    set_aside(session, work.account.id, fetched.rejected)
+    settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
+    intake.counts.read += len(fetched.rejected)
+    intake.counts.set_aside += len(fetched.rejected)
+    return intake
+
+
+@step
+def import_order_page(run_id: int, window: Window, page: str | None) -> str | None:
+    """Save one page of orders, those set aside and the cursor in one commit; return the next page.
+
+    Repeating it changes nothing.
+    """
+    work = work_of(run_id)
+    fetched = work.pages.fetch(work.channel.fetch_orders, order_query(work, window), page)
+    with work.transaction() as session:
+        intake = save_page(session, work, window, fetched, trial=work.test)
+        advance(session, work, CURSOR, window, fetched.next_cursor)
+    work.counts.add(intake.counts)
+    if window.numbers:
+        work.note_known(fetched.records, fetched.rejected)
+    if not window.first:
+        work.note_age(intake.oldest_news_at, intake.slowest_seconds)
+    get_run_logger().info(intake.counts.text())
+    return fetched.next_cursor
+
+
+@step
+def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
+    """Return which payments at the channel this run reads; the first window begins with the orders' first."""
+    work = work_of(run_id)
+    with read_scope() as session:
+        orders = find_cursor(session, work.account.id, work.cursor(CURSOR))
+    begin = Window.model_validate(orders).history_before or work.channel.check()
+    return open_window(work, PAYMENT_CURSOR, numbers=numbers, start=Window(since=begin))
+
+
+@step
+def import_payment_page(run_id: int, window: Window, page: str | None) -> str | None:
+    """Take over what the channel says was paid, for the orders of one page that are known here."""
+    work = work_of(run_id)
+    query = OrderQuery(paid_since=window.since, external_ids=window.numbers)
+    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
+    counts = Counts(read=len(fetched.records))
+    told = {data.external_id: data for data in fetched.records}
+    with work.transaction() as session:
+        orders = lock_orders(session, work.account.id, told)
+        holds = open_holds(session, [need_id(order.id) for order in orders])
+        for order in orders:
+            if order.trial or order.state is OrderState.merged:
+                continue
+            if any(
+                hold.reason is HoldReason.changed_after_release for hold in holds.get(need_id(order.id), [])
+            ):
+                # Its lines may stand in another order, which has their money already.
+                continue
+            data = told[order.external_id]
+            news = not work.test and take_channel_total(
+                session,
+                order,
+                data.paid_amount,
+                data.paid_at or datetime.now(UTC),
+                handled_by=work.options.payments,
+                method=data.payment_method,
+            )
+            counts.changed += news
+            counts.unchanged += not news
+        advance(session, work, PAYMENT_CURSOR, window, fetched.next_cursor)
+    counts.skipped = counts.read - counts.changed - counts.unchanged
+    work.counts.add(counts)
+    get_run_logger().info(counts.text())
+    return fetched.next_cursor
+
+
+def history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
+    """Return which orders not known yet are left out: unfinished checkouts, and what is older than the start.
+
+    An order sold before the start whose checkout ended after it is new business. Orders named by number
+    are taken whatever their age.
+    """
+    early = work.options.take_orders is TakeOrders.sold
+
+    def is_history(data: OrderData) -> bool:
+        if data.checkout_at is None and not early:
+            return True
+        if window.history_before is not None and (data.checkout_at or data.placed_at) < window.history_before:
+            return True
+        first = window.first_number
+        return first is not None and data.external_id.isdigit() and int(data.external_id) < first
+
+    return is_history

@@ -1,0 +1,130 @@
+"""Invoice what was shipped, and draw what was issued."""
+
+from collections.abc import Sequence
+
+from prefect.logging import get_run_logger
+from sqlmodel import Session
+
+from models.accounting.issued import list_issued_after, save_files
+from models.database.columns import need_id
+from models.database.session import read_scope
+from models.errors import RuleError
+from models.invoicing.invoices import (
+    draft_invoices,
+    find_first,
+    invoiceable,
+    invoices_from,
+    issue_invoices,
+    list_to_invoice,
+    seller_of,
+)
+from models.orders.history import Actor
+from models.orders.order import Order
+from models.sync.cursors import find_cursor, save_cursor
+from models.sync.records import Counts
+from models.tenants.account import Account
+from models.tenants.tenant import Tenant
+from tasks.drawing import draw_missing
+from tasks.run.steps import step
+from tasks.run.work import Work, work_of
+
+FIRST_CURSOR = "invoices"
+DRAWN_CURSOR = "papers"
+ORDERS_AT_ONCE = 200
+PAPERS_AT_ONCE = 50
+
+
+@step
+def open_invoicing(run_id: int) -> str | None:
+    """Return after which order this run begins to look, None if there is none to look at.
+
+    Raises: RuleError, if the account's invoices are not made here, or its tenant lacks what each must name.
+    """
+    work = work_of(run_id)
+    placed_from = invoices_from(work.account)
+    with read_scope() as session:
+        account = session.get_one(Account, work.account.id)
+        seller_of(session.get_one(Tenant, account.tenant_id))
+        kept = find_cursor(session, work.account.id, FIRST_CURSOR)
+        if kept.get("placed_from") == placed_from.isoformat():
+            return str(int(kept["order"]) - 1)
+        first = find_first(session, work.account.id, placed_from)
+    if first is None:
+        return None
+    if not work.test:
+        with work.transaction() as session:
+            value = {"placed_from": placed_from.isoformat(), "order": first}
+            save_cursor(session, work.account.id, FIRST_CURSOR, value)
+    return str(first - 1)
+
+
+@step
+def issue_page(run_id: int, page: str) -> str | None:
+    """Issue the invoices of some orders in one commit and return where to go on, None at the end.
+
+    An order of which none can be made is held with the reason, and the others go on. Repeating it is
+    harmless: what was invoiced is found no more. In test nothing is issued, and what would be is noted.
+    """
+    work = work_of(run_id)
+    counts = Counts()
+    with read_scope() as session:
+        ids, orders = _read(session, work, int(page))
+        if work.test:
+            _preview(session, work, orders, counts)
+    if orders and not work.test:
+        with work.transaction() as session:
+            ids, orders = _read(session, work, int(page), lock=True)
+            done = issue_invoices(session, orders, actor=Actor.cycle, hold=True)
+        counts.held = sum(isinstance(each, RuleError) for each in done)
+        counts.issued = len(done) - counts.held
+    counts.read = len(orders)
+    work.counts.add(counts)
+    if orders:
+        get_run_logger().info(counts.text())
+    return str(ids[-1]) if len(ids) == ORDERS_AT_ONCE else None
+
+
+@step
+def draw_page(run_id: int, page: str | None) -> str | None:
+    """Draw some documents that have no PDF yet and keep it; return where to go on, None at the end.
+
+    Repeating it is harmless: the same content gives the same bytes, and the first ones stay.
+    """
+    work = work_of(run_id)
+    if work.test:
+        return None
+    with read_scope() as session:
+        last = page or find_cursor(session, work.account.id, DRAWN_CURSOR).get("document", 0)
+        documents = list_issued_after(session, work.account.id, int(last), PAPERS_AT_ONCE)
+    if not documents:
+        return None
+    files = draw_missing(documents)
+    with work.transaction() as session:
+        save_files(session, files)
+        save_cursor(session, work.account.id, DRAWN_CURSOR, {"document": need_id(documents[-1].id)})
+    return str(documents[-1].id) if len(documents) == PAPERS_AT_ONCE else None
+
+
+def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tuple[list[int], list[Order]]:
+    """Return the ids that were looked at, and those of their orders that are due."""
+    ids = list_to_invoice(session, work.account.id, after, ORDERS_AT_ONCE)
+    return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
+
+
+def _preview(session: Session, work: Work, orders: Sequence[Order], counts: Counts) -> None:
+    for order, draft in zip(orders, draft_invoices(session, orders, test=True), strict=True):
+        if isinstance(draft, RuleError):
+            counts.held += 1
+            fields = {"refused": str(draft)}
+        else:
+            counts.would_send += 1
+            content = draft.content
+            fields = {
+                "gross": f"{content.gross} {content.currency}",
+                **{f"tax {part.rate} %": str(part.tax) for part in content.taxes},
+                "units": str(sum(line.quantity for line in content.lines)),
+            }
+        for name, value in fields.items():
+            work.would_send.append(
+                {"what": "invoice", "of": order.external_id, "field": name, "value": value}
+            )

@@ -1,0 +1,251 @@
+"""What a run leaves behind in the Prefect UI: its figures, what test mode held back, and the overview."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect.artifacts import create_progress_artifact, create_table_artifact
+from prefect.artifacts import update_progress_artifact as update_progress
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+
+from models.clock import LOCAL
+from models.database.session import read_scope
+from models.reconciliation.differences import count_differences, list_differences, shown
+from models.reconciliation.records import Finding
+from models.settings import get_settings
+from models.sync.cycles import runs_for
+from models.sync.records import Counts, Cycle
+from models.sync.runs import Run, RunState
+from models.tenants.account import Account
+from models.upkeep.status import AccountStatus, CycleStatus, status_of_accounts
+
+logger = logging.getLogger(__name__)
+
+AREAS = {
+    "articles": Cycle.article_import,
+    "stock": Cycle.stock_export,
+    "orders": Cycle.order_import,
+    "payments": Cycle.payment_sync,
+    "shipments": Cycle.shipping_sync,
+    "compared": Cycle.reconcile,
+}
+"""What is kept in step with a channel."""
+HOUSE = {
+    "releases": Cycle.order_release,
+    "reminders": Cycle.payment_due,
+    "invoices": Cycle.invoicing,
+    "mails": Cycle.buyer_mail,
+}
+"""What is done by itself in the house, where an account asks for it."""
+WOULD_SEND_LIMIT = 2000
+"""Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
+
+
+def artifact_key(*parts: str) -> str:
+    """Return a key as Prefect allows it: lower-case letters, digits and hyphens."""
+    return "-".join("".join(sign if sign.isalnum() else "-" for sign in part.lower()) for part in parts)
+
+
+def run_link(flow_run_id: str, text: str) -> str:
+    """Return a markdown link to a run in the Prefect UI, or the plain text if it has no run there."""
+    if not flow_run_id:
+        return text
+    return f"[{text}]({str(get_settings().public_url).rstrip('/')}/runs/flow-run/{flow_run_id})"
+
+
+def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
+    """Publish the figures of a finished run, and what it would have sent.
+
+    The run's work is committed by now, so that a Prefect that does not answer costs only the picture.
+    """
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+    figures = [{"figure": name, "value": value} for name, value in _figures(run, account).items()]
+    description = f"Last run of {run.cycle} for {account.name}{' (test)' if run.test else ''}"
+    _publish_table(artifact_key(run.cycle, account.name), figures, description)
+    if run.test:
+        key = artifact_key("would-send", run.cycle, account.name)
+        description = _describe_would_send(run, account, would_send)
+        _publish_table(key, list(would_send[:WOULD_SEND_LIMIT]), description)
+
+
+def publish_overview() -> None:
+    """Publish how all accounts stand: after a run by hand, and every minute while `warenfluss up` runs.
+
+    Not after each run: with many accounts everybody would draw the others' figures again and again.
+    """
+    with read_scope() as session:
+        overview = status_of_accounts(session)
+    artifact = ArtifactCreate(
+        type="markdown",
+        key="status",
+        data=overview_markdown(overview),
+        description="All accounts at a glance",
+    )
+    try:
+        # The function for artifacts wants a run, and this belongs to none.
+        with get_client(sync_client=True) as client:
+            client.create_artifact(artifact)
+    except Exception as error:
+        logger.warning("The overview could not be published (%s)", type(error).__name__)
+
+
+def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -> None:
+    """Publish the table of a replay: which effects were had before, and which are new."""
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+    table = []
+    for row in rows:
+        at = f" at {row['at'].astimezone(LOCAL):%d.%m.%Y %H:%M:%S}" if row["at"] else ""
+        table.append(
+            {name: row[name] for name in ("order", "effect", "of", "value")}
+            | {"outcome": f"{row['outcome']}{at}"}
+        )
+    description = f"{run.cycle} for {account.name}{' (test)' if run.test else ''}: {text}"
+    _publish_table(artifact_key("effects", account.name), table, description)
+
+
+def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
+    """Publish what differs between an account and this database; of a test run, what it found."""
+    with read_scope() as session:
+        run = session.get_one(Run, run_id)
+        account = session.get_one(Account, run.account_id)
+        known = list_differences(session, run.account_id, limit=WOULD_SEND_LIMIT)
+        count = len(found) if run.test else count_differences(session, run.account_id)
+    rows: list[dict[str, Any]]
+    if run.test:
+        rows = [shown(finding, account.name) for finding in found[:WOULD_SEND_LIMIT]]
+    else:
+        rows = [
+            {
+                **shown(row, account.name),
+                "since": f"{row.first_seen_at.astimezone(LOCAL):%d.%m.%Y %H:%M}",
+                "mending": f"{row.mended_at.astimezone(LOCAL):%d.%m.%Y %H:%M}" if row.mended_at else "",
+            }
+            for row in known
+        ]
+    text = f"{count} differences between {account.name} and this database{' (test)' if run.test else ''}"
+    if count > WOULD_SEND_LIMIT:
+        text += f", the first {WOULD_SEND_LIMIT} shown"
+    _publish_table(artifact_key("differences", account.name), rows, text)
+
+
+def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> None:
+    """Publish a table; a Prefect that does not answer costs only the picture."""
+    try:
+        create_table_artifact(key=key, table=table, description=description)
+    except Exception as error:
+        logger.warning("The table %s could not be published (%s)", key, type(error).__name__)
+
+
+def start_progress(cycle: Cycle, account: str) -> Any:
+    """Open a progress bar in the UI for work of several steps; return its id, None if Prefect is away."""
+    try:
+        return create_progress_artifact(
+            progress=0.0, key=artifact_key("progress", cycle, account), description=f"{cycle} of {account}"
+        )
+    except Exception as error:
+        logger.warning("No progress bar could be shown (%s)", type(error).__name__)
+        return None
+
+
+def show_progress(progress: Any, percent: float, text: str) -> None:
+    """Move a progress bar; `percent` is 0 while the total is not known."""
+    if progress is None:
+        return
+    try:
+        update_progress(progress, progress=percent, description=text)
+    except Exception as error:
+        logger.warning("The progress bar could not be moved (%s)", type(error).__name__)
+
+
+def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
+    """Return the overview of all accounts: when each area was last in step, what waits, how old news is."""
+    now = now or datetime.now(UTC)
+    waiting = [
+        ["account", "held orders", "set aside", "waiting to be told", "parked", "differences", "news took"]
+    ]
+    for status in overview:
+        by_cycle = {item.cycle: item for item in status.cycles}
+        queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
+        if status.oldest_waiting_at is not None:
+            queue += f" (oldest {age(status.oldest_waiting_at, now)})"
+        took = [
+            f"{area} {duration(by_cycle[cycle].slowest_seconds or 0)}"
+            for area, cycle in AREAS.items()
+            if by_cycle[cycle].slowest_seconds is not None
+        ]
+        figures = [str(status.held_orders), str(status.set_aside), queue]
+        figures += [str(status.parked), str(status.differences)]
+        waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
+    moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
+    in_step = "".join(
+        f"{_table(table)}\n\n" for areas in (AREAS, HOUSE) if (table := _stand(overview, areas, now))
+    )
+    return f"Last in step, as of {moment}:\n\n{in_step}What waits:\n\n{_table(waiting)}\n"
+
+
+def _stand(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datetime) -> list[list[str]]:
+    """Return when each account was last in step in these areas; nothing, if none of them has any."""
+    rows = []
+    for status in overview:
+        runs = {item.cycle: item for item in status.cycles if runs_for(status.account, item.cycle)}
+        if any(cycle in runs for cycle in areas.values()):
+            standing = (_in_step(runs[cycle], now) if cycle in runs else "-" for cycle in areas.values())
+            rows.append([status.account.name, status.account.mode, *standing])
+    return [["account", "mode", *areas], *rows] if rows else []
+
+
+def _in_step(item: CycleStatus, now: datetime) -> str:
+    text = "never" if item.last_success_at is None else f"{age(item.last_success_at, now)} ago"
+    if item.last_state not in (None, RunState.completed):
+        text += f" ({item.last_state})"
+    return run_link(item.flow_run_id, text)
+
+
+def _table(rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def age(instant: datetime, now: datetime) -> str:
+    """Return how long ago an instant was, in its largest fitting unit."""
+    return duration(max(0, int((now - instant).total_seconds())))
+
+
+def duration(seconds: int) -> str:
+    """Return a length of time in words of one unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def _figures(run: Run, account: Account) -> dict[str, Any]:
+    counts = Counts.model_validate(run.counts)
+    row: dict[str, Any] = {"account": account.name, "cycle": str(run.cycle), "test": run.test}
+    row.update(counts.model_dump())
+    if run.oldest_news_at is not None:
+        row["oldest news"] = f"{run.oldest_news_at.astimezone(LOCAL):%d.%m.%Y %H:%M}"
+    if run.slowest_seconds is not None:
+        row["news took"] = duration(run.slowest_seconds)
+    row["run"] = run_link(run.flow_run_id, str(run.id))
+    for name, command in (
+        ("held", "match list" if run.cycle is Cycle.order_import else "order list --held"),
+        ("set_aside", "aside list"),
+        ("failed", "outbound list"),
+        ("different", "reconcile list"),
+        ("parked", "outbound list --state parked"),
+    ):
+        if row[name]:
+            row[f"see {name}"] = f"warenfluss {command} --account {account.name}"
+    return row
+
+
+def _describe_would_send(run: Run, account: Account, rows: list[dict[str, str]]) -> str:
+    text = f"What {run.cycle} would have sent to {account.name}: {len(rows)} fields"
+    return f"{text}, the first {WOULD_SEND_LIMIT} shown" if len(rows) > WOULD_SEND_LIMIT else text

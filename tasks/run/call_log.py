@@ -1,0 +1,76 @@
+"""Keep a record of every exchange with the outside: who asked what when, and how it ended."""
+
+import logging
+import threading
+from typing import Self
+
+from models.database.session import session_scope
+from models.sync.calls import save_calls
+from models.sync.leases import keep_lease
+from models.sync.records import OPEN, CallData
+from tasks.watch.alarms import safe_error
+
+logger = logging.getLogger(__name__)
+
+KEPT_CALLS = 1000
+"""Calls that wait for a database which does not take them; of more, the oldest are forgotten."""
+
+
+class CallLog:
+    """The recorder of one connection; several threads may use it.
+
+    Calls are saved in transactions of their own, so that they outlive a step that is rolled back: now and
+    then, and on leaving its context. A write is saved before it leaves, together with the lease of its run:
+    a run that was taken for dead and wakes up sends nothing more.
+    """
+
+    def __init__(self, account_id: int, run_id: int | None = None, leases: int = 1) -> None:
+        """Prepare for an account; without a run there is no lease to keep, and one may hold several."""
+        self._account_id = account_id
+        self._run_id = run_id
+        self._leases = leases
+        self._waiting: dict[int, CallData] = {}
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def __call__(self, call: CallData) -> None:
+        """Take up a call, or what more is known of it.
+
+        Raises: LeaseLostError and errors of the database, for a write that is about to leave.
+        """
+        with self._lock:
+            self._waiting[id(call)] = call
+        if call.ending == OPEN:
+            self._save()
+
+    def flush(self) -> None:
+        """Save what waits; a database that does not take it keeps nobody from working."""
+        try:
+            self._save()
+        except Exception as error:
+            logger.warning("Calls could not be recorded yet (%s)", safe_error(error))
+
+    def _save(self) -> None:
+        with self._saving:
+            with self._lock:
+                calls, self._waiting = self._waiting, {}
+            if not calls:
+                return
+            try:
+                with session_scope() as session:
+                    if self._run_id is not None and any(call.ending == OPEN for call in calls.values()):
+                        keep_lease(session, self._run_id, self._leases)
+                    ids = save_calls(session, self._account_id, self._run_id, list(calls.values()))
+            except BaseException:
+                with self._lock:
+                    kept = [*calls.items(), *self._waiting.items()][-KEPT_CALLS:]
+                    self._waiting = dict(kept)
+                raise
+            for call, row_id in ids.items():
+                call.row_id = row_id

@@ -1,0 +1,75 @@
+"""The window that a run reads, and the cursor by which the next run goes on."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
+from sqlmodel import Session
+
+from models.database.session import read_scope
+from models.sync.cursors import find_cursor, save_cursor
+from tasks.run.work import Work
+
+
+class Window(BaseModel):
+    """What one run reads, by the channel's clock; an instant that is None is open."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    numbers: tuple[str, ...] = ()
+    """Just these records, whatever their age."""
+    page: str | None = None
+    """Where an unfinished window goes on."""
+    history_before: AwareDatetime | None = None
+    """What ended before this instant is booked elsewhere."""
+    first_number: int | None = None
+    first: bool = False
+    """The very first window of the account reads history, which says nothing about how old news is."""
+    keep: bool = False
+    """Whether the cursor moves with each page."""
+
+
+def open_window(
+    work: Work,
+    cursor: str,
+    *,
+    since: datetime | None = None,
+    numbers: Sequence[str] = (),
+    start: Window | None = None,
+    afresh: bool = False,
+) -> Window:
+    """Return what this run reads.
+
+    Records that were named, and what is read again from `since`, leave the cursor alone; only the very first
+    run begins with `since`, whatever the settings say. Otherwise an unfinished window goes on where it
+    stopped; a new one begins where the last ended, less the overlap, and ends at the channel's clock as it
+    is before the first page is read, so that what changes while pages are read comes in the next window.
+    `start` is the very first window; `afresh` begins with it again.
+    """
+    if numbers:
+        return Window(numbers=tuple(numbers))
+    now = work.channel.check()
+    with read_scope() as session:
+        value = find_cursor(session, work.account.id, work.cursor(cursor))
+    first = start or Window()
+    saved = Window.model_validate(value) if value and not afresh else None
+    keep = not work.is_inspection
+    if since is not None:
+        asked = Window(since=since, history_before=since, until=now)
+        return asked if saved else asked.model_copy(update={"first": True, "keep": keep})
+    if saved is None:
+        return first.model_copy(update={"until": now, "first": True, "keep": keep})
+    if saved.page is not None:
+        return saved.model_copy(update={"keep": keep})
+    begin = saved.until - timedelta(minutes=work.options.overlap_minutes) if saved.until else None
+    return saved.model_copy(update={"since": begin, "until": now, "first": False, "keep": keep})
+
+
+def advance(session: Session, work: Work, cursor: str, window: Window, page: str | None) -> None:
+    """Save how far a window was read, in the commit of what was read; `page` None is its end."""
+    if window.keep:
+        value: dict[str, Any] = window.model_copy(update={"page": page}).model_dump(
+            mode="json", exclude_none=True, exclude={"keep", "numbers"}
+        )
+        save_cursor(session, work.account.id, work.cursor(cursor), value)

@@ -1,0 +1,220 @@
+"""The frame of every cycle: who works, on what, with which connection, and how it ended."""
+
+import gc
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+
+from prefect.runtime import flow_run as runtime
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from connectors import connect
+from connectors.base import Channel
+from models.database.columns import need_id
+from models.database.provenance import acting
+from models.database.session import read_scope, session_scope
+from models.errors import LeaseHeldError, LeaseLostError, RuleError
+from models.orders.matching import MatchRule, read_rules
+from models.orders.records import OrderData
+from models.reconciliation.records import Seen
+from models.sync.cursors import cursor_in_test
+from models.sync.cycles import check_has_cycle
+from models.sync.leases import LEASE_SECONDS, keep_lease, leases_of
+from models.sync.records import Counts, Cycle, RejectedData
+from models.sync.runs import Run, RunState, begin_run, finish_run
+from models.tenants.account import account_data, get_account
+from models.tenants.locks import lock_tenants
+from models.tenants.options import ChannelOptions
+from models.tenants.records import AccountData, Mode
+from models.tenants.tenant import Tenant
+from tasks.run.artifacts import publish_report
+from tasks.run.call_log import CallLog
+from tasks.run.read_ahead import ReadAhead
+from tasks.run.secrets import load_secrets
+from tasks.watch.alarms import note_run_succeeded, report_parked, safe_error
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Work:
+    """One run of a cycle for one account, while it works.
+
+    Tasks are handed its `run_id` and find it by `work_of`: a connection must not be an argument of a
+    task, because Prefect hashes arguments.
+    """
+
+    run_id: int
+    account: AccountData
+    cycle: Cycle
+    test: bool
+    options: ChannelOptions
+    rules: tuple[MatchRule, ...]
+    channel: Channel
+    calls: CallLog
+    pages: ReadAhead = field(default_factory=ReadAhead)
+    """Through here pages of the channel are read, the next while one is saved."""
+    counts: Counts = field(default_factory=Counts)
+    oldest_news_at: datetime | None = None
+    slowest_seconds: int | None = None
+    would_send: list[dict[str, str]] = field(default_factory=list)
+    """What test mode held back, one row for each field."""
+    known_there: set[str] = field(default_factory=set)
+    """Of the orders that were named, those that the channel knows."""
+    seen: Seen = field(default_factory=Seen)
+    """What reconciliation keeps in mind from one page to the next."""
+
+    @property
+    def is_inspection(self) -> bool:
+        """Whether this is a test run of a live account: it moves no cursor."""
+        return self.test and self.account.mode is Mode.live
+
+    def cursor(self, name: str) -> str:
+        """Return the name of a cursor; an account in test reads by cursors of its own."""
+        return cursor_in_test(name) if self.account.mode is Mode.test else name
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Yield a session that changes the tenant's goods alone; refused if another run holds the lease."""
+        with acting(self.run_id), session_scope() as session:
+            keep_lease(session, self.run_id, len(leases_of(self.cycle)))
+            lock_tenants(session, [self.account.tenant_id])
+            yield session
+
+    def note_known(self, records: Sequence[OrderData], rejected: Sequence[RejectedData]) -> None:
+        """Note which of the orders that were named the channel knows, usable or not."""
+        self.known_there.update(data.external_id for data in records)
+        self.known_there.update(one.external_id for one in rejected)
+
+    def note_age(self, oldest_news_at: datetime | None, seconds: int | None) -> None:
+        """Keep the oldest news and the longest way that any of it took."""
+        if oldest_news_at is not None:
+            self.oldest_news_at = min(self.oldest_news_at or oldest_news_at, oldest_news_at)
+        if seconds is not None:
+            self.slowest_seconds = max(self.slowest_seconds or 0, seconds)
+
+
+_working: dict[int, Work] = {}
+
+
+def work_of(run_id: int) -> Work:
+    """Return the work of a run that is open in this process."""
+    return _working[run_id]
+
+
+@contextmanager
+def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
+    """Open a run of a cycle for an account, and close it with its figures and reports.
+
+    Raises: RuleError, for an account in draft; LeaseHeldError, if another run works on the same;
+    AccountError, if a setting or secret is missing; and whatever the work raises, after noting it.
+    """
+    with read_scope() as session:
+        row = get_account(session, account)
+        data = account_data(row)
+        rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
+    if data.mode is Mode.draft:
+        raise RuleError(f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it.")
+    check_has_cycle(account, data.kind, cycle)
+    _spare_collector()
+    test = test or data.mode is Mode.test
+    run_id = _begin(data, cycle, test=test)
+    counts = Counts()
+    try:
+        with (
+            CallLog(data.id, run_id, len(leases_of(cycle))) as calls,
+            _heartbeat(run_id, cycle, calls),
+            connect(data, load_secrets(account), test=test, record=calls) as channel,
+        ):
+            work = Work(
+                run_id=run_id,
+                account=data,
+                cycle=cycle,
+                test=test,
+                options=ChannelOptions.model_validate(data.settings),
+                rules=rules,
+                channel=channel,
+                calls=calls,
+                counts=counts,
+            )
+            _working[run_id] = work
+            try:
+                yield work
+            finally:
+                del _working[run_id]
+                work.pages.close()
+    except BaseException as error:
+        _close_failed(run_id, counts, safe_error(error))
+        raise
+    with session_scope() as session:
+        finish_run(
+            session,
+            run_id,
+            RunState.completed,
+            counts,
+            oldest_news_at=work.oldest_news_at,
+            slowest_seconds=work.slowest_seconds,
+        )
+        note_run_succeeded(session, session.get_one(Run, run_id))
+        report_parked(session)
+    publish_report(run_id, work.would_send)
+
+
+@cache
+def _spare_collector() -> None:
+    """Take what this process has loaded out of garbage collection, once.
+
+    Prefect and SQLAlchemy leave some hundred thousand objects that live as long as the process; walking
+    them again and again took a quarter of an import's time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def _begin(account: AccountData, cycle: Cycle, *, test: bool) -> int:
+    try:
+        with session_scope() as session:
+            run = begin_run(session, account.id, cycle, test=test, flow_run_id=str(runtime.id or ""))
+    except IntegrityError:
+        raise LeaseHeldError(f"Another run of {cycle} for {account.name} began at the same moment.") from None
+    return need_id(run.id)
+
+
+def _close_failed(run_id: int, counts: Counts, error: str) -> None:
+    try:
+        with session_scope() as session:
+            finish_run(session, run_id, RunState.failed, counts, error=error)
+            report_parked(session)
+    except Exception as trouble:
+        # The watcher finds the run by its lease; what made it fail must not be hidden by this.
+        logger.error("Run %s: its failure could not be noted (%s)", run_id, safe_error(trouble))
+
+
+@contextmanager
+def _heartbeat(run_id: int, cycle: Cycle, calls: CallLog) -> Iterator[None]:
+    """Keep the lease of a run alive, and save its calls now and then, from a thread of its own."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(LEASE_SECONDS / 4):
+            try:
+                with session_scope() as session:
+                    keep_lease(session, run_id, len(leases_of(cycle)))
+            except LeaseLostError:
+                return
+            except Exception as trouble:
+                logger.warning("Run %s: a heartbeat failed (%s)", run_id, safe_error(trouble))
+            calls.flush()
+
+    thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,100 @@
+"""Bins in spreadsheets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from models.database.columns import need_id
+from models.database.session import in_transaction, read_scope
+from models.errors import RuleError
+from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
+from models.tenants.tenant import pick_tenant
+from models.warehouse.bins import get_bin, put_articles, save_bin
+from models.warehouse.lists import countable
+from models.warehouse.warehouses import pick_warehouse
+from tasks.sheets.columns import BIN_COLUMNS, CellError, match_headings
+from tasks.sheets.files import _report, need_columns, read_rows, read_sheet
+
+
+def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
+    """Add bins, set their places and what lies in them by a file; refused rows do not stop the others.
+
+    A row without a SKU is of the bin alone, one without a place leaves the bin's as it is. Repeating it is
+    harmless. Raises: RuleError, if the file as a whole cannot be read or lacks a column.
+    """
+    sheet = read_sheet(file)
+    columns, ignored = match_headings(sheet.headings, BIN_COLUMNS)
+    need_columns(columns, ("bin",))
+    read, results = read_rows(sheet, columns, _bin_from)
+    with read_scope() as session:
+        tenant_id = need_id(pick_tenant(session, tenant).id)
+        found = countable(session, tenant_id, [row.sku for row in read if row.sku])
+    first: dict[tuple[str, ...], _BinRow] = {}
+    rows = []
+    for row in read:
+        reason = ""
+        placed = first.setdefault((row.warehouse, row.bin), row) if row.place is not None else row
+        lying = first.setdefault((row.warehouse, "", row.sku), row) if row.sku else row
+        if row.sku and isinstance(found[row.sku], str):
+            reason = f"sku: {found[row.sku]}"
+        elif placed.place != row.place:
+            reason = f"place: {row.bin!r} has place {placed.place} in row {placed.row}"
+        elif lying.bin != row.bin:
+            reason = f"bin: {row.sku!r} lies in {lying.bin!r} by row {lying.row}"
+        if reason:
+            results.append(SheetResult(row=row.row, sku=row.sku, outcome=SheetOutcome.refused, reason=reason))
+        else:
+            rows.append(row)
+    step = partial(_save_bins, tenant_id=tenant_id, rows=rows, articles=found, dry_run=dry_run)
+    return _report(tenant_id, results + in_transaction(step), ignored)
+
+
+@dataclass(frozen=True)
+class _BinRow:
+    row: int
+    warehouse: str
+    bin: str
+    place: int | None
+    sku: str
+
+
+def _bin_from(row: int, values: dict[str, Any]) -> _BinRow:
+    if not values["bin"]:
+        raise CellError("bin: it is empty")
+    return _BinRow(
+        row, values.get("warehouse", ""), values["bin"], values.get("place"), values.get("sku", "")
+    )
+
+
+def _save_bins(
+    session: Session,
+    *,
+    tenant_id: int,
+    rows: Sequence[_BinRow],
+    articles: Mapping[str, int | str],
+    dry_run: bool,
+) -> list[SheetResult]:
+    """Save rows one by one, so that what a rule refuses does not stop the others."""
+    results = []
+    for row in rows:
+        outcome, reason = SheetOutcome.unchanged, ""
+        try:
+            with session.begin_nested():
+                warehouse = pick_warehouse(session, tenant_id, row.warehouse)
+                is_new = save_bin(session, warehouse, row.bin, row.place)
+                lies_in = get_bin(session, warehouse, row.bin)
+                moved = row.sku and put_articles(session, warehouse, lies_in, [int(articles[row.sku])])
+            if is_new:
+                outcome = SheetOutcome.new
+            elif moved or is_new is not None:
+                outcome = SheetOutcome.changed
+        except RuleError as error:
+            outcome, reason = SheetOutcome.refused, str(error)
+        results.append(SheetResult(row=row.row, sku=row.sku, outcome=outcome, reason=reason))
+    if dry_run:
+        session.rollback()
+    return results

@@ -1,0 +1,45 @@
+"""Forget what is over, little by little, so that nobody has to wait for it."""
+
+import time
+from datetime import timedelta
+
+from models.clock import utc_now
+from models.database.session import read_scope, session_scope
+from models.settings import get_settings
+from models.tenants.tenant import list_tenants
+from models.upkeep.pruning import list_steps
+
+PAUSE_SECONDS = 0.05
+"""Between two batches, in which others get the database."""
+LONGEST_SECONDS = 10.0
+"""The rest waits for the next time."""
+
+
+def prune(*, longest_seconds: float = LONGEST_SECONDS) -> int:
+    """Forget what is older than the settings and the tenants' terms keep; return of how many rows.
+
+    Safe in several processes.
+    """
+    settings = get_settings()
+    end = time.monotonic() + longest_seconds
+    now = utc_now()
+    with read_scope() as session:
+        tenants = list_tenants(session)
+    count = 0
+    for step in list_steps(
+        tenants,
+        calls_before=now - timedelta(days=settings.keep_calls_days),
+        history_before=now - timedelta(days=settings.keep_history_days),
+    ):
+        while time.monotonic() < end:
+            # Looked for without a lock, which may take longer than the deletion.
+            with read_scope() as session:
+                ids = step.find(session, step.at_once)
+            if ids:
+                with session_scope() as session:
+                    step.take(session, ids)
+            count += len(ids)
+            if len(ids) < step.at_once:
+                break
+            time.sleep(PAUSE_SECONDS)
+    return count

@@ -1,0 +1,1 @@
+"""What tells people: alarms, and the delivery of mails."""

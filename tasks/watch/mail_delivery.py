@@ -1,0 +1,268 @@
+"""Deliver queued mails: each once, and late rather than never."""
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import parseaddr
+
+from models.database.session import read_scope, session_scope
+from models.mails.outbox import (
+    Mail,
+    MailFile,
+    claim_mail,
+    explain_silence,
+    files_of,
+    list_due_mails,
+    note_delivery,
+    put_off,
+    retry_seconds,
+    with_logo,
+)
+from models.settings import Settings, get_settings
+
+logger = logging.getLogger(__name__)
+
+BATCH_SIZE = 50
+TIMEOUT_SECONDS = 10
+"""For each step of a delivery; all of them together stay below `models.mails.outbox.CLAIM_SECONDS`."""
+ERROR_LIMIT = 200
+REFUSED_FOR_GOOD = 500
+
+Replies = Mapping[str, tuple[int, bytes]]
+
+
+@dataclass
+class Delivery:
+    """What one round did, counted in mails."""
+
+    sent: int = 0
+    delayed: int = 0
+    """Some recipients, or all, have to wait for the next try."""
+    refused: int = 0
+    """Every recipient was refused for good."""
+    silent_because: str = ""
+    """Why nothing was tried at all."""
+
+
+class _ServerAwayError(Exception):
+    """The mail server takes nothing from us at present; the message is for the operator."""
+
+
+class _Link:
+    """A connection to the mail server, opened when first needed and kept for the round."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._server: smtplib.SMTP | None = None
+
+    def open(self) -> smtplib.SMTP:
+        """Connect and log in unless that was done; return the server. Raises: _ServerAwayError."""
+        try:
+            if self._server is None or self._server.sock is None:
+                self._server = self._connect()
+        except (OSError, smtplib.SMTPException) as error:
+            raise _ServerAwayError(_describe(error)) from None
+        return self._server
+
+    def send(self, message: EmailMessage, recipients: Sequence[str]) -> Replies:
+        """Hand over a message; return the reply for each recipient that was refused.
+
+        Raises: _ServerAwayError.
+        """
+        server = self.open()
+        try:
+            return server.send_message(message, to_addrs=recipients)
+        except smtplib.SMTPRecipientsRefused as error:
+            return error.recipients
+        except smtplib.SMTPDataError as error:
+            return dict.fromkeys(recipients, (error.smtp_code, _as_bytes(error.smtp_error)))
+        except (smtplib.SMTPNotSupportedError, ValueError) as error:
+            # An address or header that this server, or no mail at all, may have.
+            return dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
+        except (OSError, smtplib.SMTPException) as error:
+            raise _ServerAwayError(_describe(error)) from None
+
+    def close(self) -> None:
+        if self._server is None or self._server.sock is None:
+            return
+        try:
+            self._server.quit()
+        except (OSError, smtplib.SMTPException):
+            self._server.close()
+
+    def _connect(self) -> smtplib.SMTP:
+        settings = self._settings
+        address = (settings.smtp_host, settings.smtp_port)
+        if settings.smtp_security == "tls":
+            context = ssl.create_default_context()
+            server: smtplib.SMTP = smtplib.SMTP_SSL(*address, timeout=TIMEOUT_SECONDS, context=context)
+        else:
+            server = smtplib.SMTP(*address, timeout=TIMEOUT_SECONDS)
+        try:
+            if settings.smtp_security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if settings.smtp_user:
+                self._login(server)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _login(self, server: smtplib.SMTP) -> None:
+        try:
+            server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
+        except UnicodeError:
+            # smtplib cannot send others, and its message would quote from the password.
+            raise _ServerAwayError("WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs") from None
+
+
+def find_trouble() -> str:
+    """Return why the mail server takes nothing from us, empty if it lets us in; no mail is sent."""
+    link = _Link(get_settings())
+    try:
+        link.open()
+    except _ServerAwayError as error:
+        return str(error)
+    finally:
+        link.close()
+    return ""
+
+
+def deliver_due() -> Delivery:
+    """Send the mails that are due; safe in several processes at once, and no mail server makes it raise.
+
+    Without operators' addresses those to buyers alone. While the server is away all of them wait. If this
+    process dies between the server's receipt and its own note of it, one mail comes twice, with the same
+    Message-ID.
+    """
+    settings = get_settings()
+    done = Delivery(silent_because=explain_silence(settings))
+    if not settings.smtp_host:
+        return done
+    with read_scope() as session:
+        due = list_due_mails(session, BATCH_SIZE, to_operators=bool(settings.mail_to))
+    link = _Link(settings)
+    try:
+        for position, mail_id in enumerate(due):
+            with session_scope() as session:
+                mail = claim_mail(session, mail_id)
+                if mail is None:
+                    continue
+                html, logo = with_logo(session, mail)
+                files = [*logo, *files_of(session, mail_id)]
+            try:
+                _deliver(link, settings, mail, html, files, done)
+            except _ServerAwayError as error:
+                logger.warning("The mail server %s takes no mail: %s", settings.smtp_host, error)
+                with session_scope() as session:
+                    note_delivery(session, mail, delayed=True, error=str(error))
+                    put_off(session, due[position + 1 :], retry_seconds(mail.attempts + 1))
+                done.delayed += len(due) - position
+                break
+    finally:
+        link.close()
+    return done
+
+
+def _deliver(
+    link: _Link, settings: Settings, mail: Mail, html: str, files: Sequence[MailFile], done: Delivery
+) -> None:
+    everybody = mail.recipients or settings.mail_to
+    settled = {*mail.delivered_to, *mail.refused_by}
+    recipients = [address for address in everybody if address not in settled]
+    refusals: Replies = {}
+    if recipients:
+        try:
+            message = _compose(mail, html, files, everybody, settings.mail_from)
+        except ValueError as error:
+            # What no mail may have in its head; its text may quote from it.
+            refusals = dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
+        else:
+            refusals = link.send(message, recipients)
+    delivered = [address for address in recipients if address not in refusals]
+    refused = {
+        address: _reply(*answer) for address, answer in refusals.items() if answer[0] >= REFUSED_FOR_GOOD
+    }
+    delayed = len(refused) < len(refusals)
+    for address, answer in refusals.items():
+        # A server's reply may name the mailbox, and a buyer's has no place in a log.
+        whom, why = ("its buyer", answer[0]) if mail.order_id is not None else (address, _reply(*answer))
+        logger.warning("Mail %s was refused for %s: %s", mail.id, whom, why)
+    with session_scope() as session:
+        note_delivery(
+            session,
+            mail,
+            delivered_to=delivered,
+            refused_by=refused,
+            delayed=delayed,
+            error="; ".join(
+                _reply(*answer) if mail.order_id is not None else f"{address}: {_reply(*answer)}"
+                for address, answer in refusals.items()
+            ),
+        )
+    if delayed:
+        done.delayed += 1
+    elif delivered or mail.delivered_to:
+        done.sent += 1
+    else:
+        done.refused += 1
+
+
+def _compose(
+    mail: Mail, html: str, files: Sequence[MailFile], recipients: Sequence[str], sender: str
+) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = _sender_of(mail, sender)
+    if mail.reply_to:
+        message["Reply-To"] = mail.reply_to
+    message["To"] = ", ".join(recipients)
+    message["Subject"] = mail.subject
+    message["Date"] = mail.created_at
+    message["Message-ID"] = mail.message_id
+    # Keeps out-of-office replies from answering a machine.
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.text)
+    if html:
+        message.add_alternative(html, subtype="html")
+    _add_files(message, files)
+    return message
+
+
+def _sender_of(mail: Mail, sender: str) -> str | Address:
+    """Return who a mail is from: what it says itself, and the rest from the settings."""
+    if not mail.sender_name and not mail.sender_address:
+        return sender
+    return Address(mail.sender_name, addr_spec=mail.sender_address or parseaddr(sender)[1])
+
+
+def _add_files(message: EmailMessage, files: Sequence[MailFile]) -> None:
+    """Put pictures of the HTML beside it, and attach the others."""
+    shown, *_ = [part for part in message.iter_parts() if part.get_content_subtype() == "html"] or [message]
+    for file in files:
+        main, _, sub = file.media_type.partition("/")
+        if file.content_id and isinstance(shown, EmailMessage):
+            shown.add_related(
+                file.content, main, sub, cid=f"<{file.content_id}>", filename=file.name, disposition="inline"
+            )
+    for file in files:
+        main, _, sub = file.media_type.partition("/")
+        if not file.content_id:
+            message.add_attachment(file.content, main, sub, filename=file.name)
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _reply(error.smtp_code, _as_bytes(error.smtp_error))
+    return f"{type(error).__name__}: {error}"[:ERROR_LIMIT]
+
+
+def _reply(code: int, text: bytes) -> str:
+    return f"{code} {text.decode(errors='replace')}"[:ERROR_LIMIT]
+
+
+def _as_bytes(text: bytes | str) -> bytes:
+    return text.encode() if isinstance(text, str) else text

@@ -1,0 +1,172 @@
+"""Orders by telephone, offers and exchanges on the command line."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+from sqlmodel import select
+
+from models.clock import utc_now
+from models.database.session import session_scope
+from models.intake.activation import set_mode
+from models.orders.order import Order
+from models.sync.outbound import Outbound
+from models.sync.records import OutboundKind
+from models.tenants.account import get_account
+from models.tenants.records import OWN, Mode
+from tests.support.cli_steps import (
+    article,
+    call,
+    line,
+    open_shop,
+    order,
+    read,
+    refused,
+    take_articles,
+    take_orders,
+)
+
+YEAR = utc_now().year
+FIRST = f"W-{YEAR}-00001"
+BUYER = {
+    "first_name": "Anna",
+    "last_name": "Groß",
+    "street": "Am Ölberg 3",
+    "postcode": "04109",
+    "city": "Leipzig",
+    "country": "DE",
+    "email": "anna@buyer.example",
+}
+
+
+def asked(**more: Any) -> str:
+    values = {
+        "billing": BUYER,
+        "lines": [{"article": "MUG", "quantity": 2, "tax_rate": 19}],
+        "payment": "invoice",
+    }
+    return json.dumps(values | more)
+
+
+@pytest.fixture
+def shop(sqlite_database: str) -> None:
+    """A channel, and an account in which orders are taken by hand; ten mugs and ten cups at 9.90."""
+    open_shop()
+    take_articles(article("MUG"), article("CUP"))
+    added = call("account", "add", "telefon", "--kind", OWN, "--tenant", "acme")
+    assert added.exit_code == 0, added.stderr
+    with session_scope() as session:
+        set_mode(session, get_account(session, "telefon"), Mode.live)
+
+
+def test_an_order_is_taken_changed_and_repeated(shop: None) -> None:
+    """The reference makes it one order; a list finds it by its number and by its buyer."""
+    taken = [call("order", "take", "-", given=asked(reference="Z 7")).stderr for _ in range(2)]
+    added = call("mend", "add", FIRST, "CUP", "--price", "5.00", "--tax-rate", "7")
+    refusal = refused("mend", "add", FIRST, "CUP", "--price", "5.001")
+    wrong = call("order", "take", "-", given=asked(lines=[{"article": "MUG", "price": -1}, {"article": ""}]))
+
+    assert taken == [
+        f"Order {FIRST} was taken: 19.80 EUR.\n",
+        f"It was taken before, as order {FIRST}; nothing is done twice.\n",
+    ]
+    assert (added.exit_code, refusal) == (0, "price: an amount is at least zero, in whole cents")
+    assert wrong.stderr.splitlines() == [
+        "line 1.price: an amount is at least zero, in whole cents",
+        "line 2.article: String should have at least 1 character",
+    ]
+    assert call("order", "repeat", FIRST, "--reference", "R").exit_code == 0
+    shown = read("order", "show", FIRST)
+    assert (shown["total"], shown["links"]) == ("24.80", [f"repeated as W-{YEAR}-00002"])
+    assert [row["external_id"] for row in read("order", "list", "--number", "W-")] == [
+        f"W-{YEAR}-00002",
+        FIRST,
+    ]
+    assert len(read("order", "list", "--buyer", "anna@buyer.example")) == 2
+    assert f"repeat of {FIRST}" in call("order", "show", f"W-{YEAR}-00002").stdout
+
+
+def test_an_offer_is_drawn_and_accepted_once(shop: None, tmp_path: Path) -> None:
+    """Its paper has its number; what became of it is listed, and a second word changes nothing."""
+    number = f"AN-{YEAR}-00001"
+    file = tmp_path / "offer.json"
+    file.write_text(asked(shipping_amount="4.90"), "utf-8-sig")
+    made = call("offer", "make", str(file), "--valid-until", f"{YEAR + 1}-12-31")
+    pdf = tmp_path / "offer.pdf"
+    assert call("offer", "draw", number, "--output", str(pdf)).exit_code == 0
+    text = " ".join(PdfReader(io.BytesIO(pdf.read_bytes())).pages[0].extract_text().split())
+
+    assert made.stderr == f"Offer {number} was made: 24.70 EUR, good until {YEAR + 1}-12-31.\n"
+    assert f"Angebot {number}" in text
+    assert re.search(r"Zahlungsart\s*Rechnung", text)
+    assert "24,70" in text
+    assert "3,94" in text, "of it tax at 19 %"
+    assert call("offer", "accept", number).stderr == f"Order {FIRST} was taken: 24.70 EUR.\n"
+    assert refused("offer", "accept", number) == f"Offer {number} was accepted already, as order {FIRST}."
+    assert refused("offer", "decline", number).startswith(f"Offer {number} was accepted already")
+    assert [(row["number"], row["state"], row["order"]) for row in read("offer", "list")] == [
+        (number, "accepted", FIRST)
+    ]
+    assert read("order", "show", FIRST)["links"] == [f"offered as {number}"]
+
+
+def test_a_return_is_exchanged(shop: None) -> None:
+    """The replacement is linked both ways, and the channel hears nothing of it."""
+    take_orders(order("100", line("100-1", "MUG", 2)))
+    for step in (("order", "release", "100"), ("order", "shipped", "100", "--carrier", "DHL")):
+        assert call(*step).exit_code == 0
+    assert call("return", "announce", "100", "--line", "100-1=1").exit_code == 0
+    result = call("return", "exchange", "1", "--line", "CUP", "--price", "CUP=12.00", "--tax-rate", "19")
+
+    assert result.stderr.splitlines() == [
+        f"Order {FIRST} was taken: 12.00 EUR.",
+        "It costs 2.10 EUR more than what comes back.",
+    ]
+    assert read("order", "show", "100")["links"] == [f"exchanged for {FIRST}"]
+    assert refused("return", "exchange", "1") == f"Return 1 is exchanged by order {FIRST} already."
+    assert call("order", "shipped", FIRST, "--carrier", "DHL").exit_code == 0
+    with session_scope() as session:
+        told = session.exec(select(Outbound).where(Outbound.kind == OutboundKind.shipment)).all()
+        assert [session.get_one(Order, int(row.key)).external_id for row in told] == ["100"]
+
+
+def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:
+    """What could is suggested; one slip for both, one tracking number, and each is shown with the other."""
+    take_orders(*(order(number, line(f"{number}-1", "MUG")) for number in ("100", "101")))
+    assert "100, 101" in call("order", "join", "--suggest").stdout
+    assert call("order", "join", "100", "101").stderr == "Orders 100, 101 go together.\n"
+    assert call("order", "part", "101").exit_code == 0
+    assert refused("order", "part", "101") == "Order 101 goes with no other, or has left."
+    assert call("order", "join", "100", "M-101").exit_code == 0
+    released = call("order", "release", "101", "100")
+    assert (released.exit_code, released.stderr) == (0, "Order 101 was released.\nOrder 100 was released.\n")
+    pdf = tmp_path / "slips.pdf"
+    assert call("paper", "slip", "100", "101", "--output", str(pdf)).exit_code == 0
+    (page,) = PdfReader(io.BytesIO(pdf.read_bytes())).pages
+    shipped = call("order", "ship", "100", "--carrier", "DHL", "--tracking", "T1")
+
+    assert re.search(r"Zusammen mit\s*M-101", " ".join(page.extract_text().split()))
+    assert shipped.stderr == "Order 100: 1 parcel booked, now shipped. With it left 101.\n"
+    for number, other in (("100", "101"), ("101", "100")):
+        shown = read("order", "show", number)
+        assert (shown["state"], shown["links"]) == ("shipped", [f"together with {other}"])
+        assert [each["tracking_numbers"] for each in shown["shipments"]] == [["T1"]]
+
+
+def test_what_has_no_channel_is_asked_nothing(shop: None) -> None:
+    """The login is none, and cycles that go to a channel say so before Prefect is started."""
+    assert call("account", "check", "telefon").stderr == (
+        "Account 'telefon' takes orders by hand: there is nothing to log in to.\n"
+    )
+    assert refused("sync", "order-import", "--account", "telefon").startswith(
+        "Account 'telefon' takes orders by hand and has no channel: there is no order-import of it"
+    )
+    (shown,) = (row for row in read("account", "list") if row["name"] == "telefon")
+    assert (shown["settings"]["payments"], shown["settings"]["invoices"]) == ("warenfluss", "warenfluss")
+    assert "There is no secret 'token'" in refused(
+        "account", "add", "x", "--kind", OWN, "--tenant", "acme", "--secret", "token=1"
+    )

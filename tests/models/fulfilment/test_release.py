@@ -1,0 +1,338 @@
+"""Orders go to the warehouse by themselves when they are paid, there, and nothing speaks against it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from models.clock import utc_now
+from models.database.columns import need_id
+from models.database.session import session_scope
+from models.errors import RuleError
+from models.fulfilment.holding import cancel_order
+from models.fulfilment.release import Released, list_open, release_order, release_ready
+from models.fulfilment.shipments import ParcelData, record_shipment
+from models.order_desk.edits import set_partial_shipping
+from models.orders.history import Actor
+from models.orders.order import OrderState, PaymentState
+from models.payments.payment import note_authorised, record_payment, record_refund
+from models.payments.reminders import dun, list_unpaid
+from models.privacy.persons import find_person, let_leave_in_parts
+from models.tenants.account import Account, account_data
+from models.tenants.methods import map_service, save_services, save_shipping_method
+from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+from models.tenants.tenant import Tenant
+from models.warehouse.ledger import set_on_hand
+from tests.support.builders import (
+    PLACED_AT,
+    Shop,
+    add_article,
+    check_laws,
+    details_in,
+    events_in,
+    get_order,
+    holds_in,
+    lines_in,
+    make_line,
+    make_order,
+    make_shop,
+    stock_in,
+    take_in,
+)
+
+METHODS = {
+    "TRANSFER": PaymentKind.prepayment,
+    "INVOICE": PaymentKind.invoice,
+    "PAYPAL": PaymentKind.wallet,
+}
+
+
+def make_house(session: Session, release: str = "automatic", **settings: Any) -> Shop:
+    """A shop that releases by itself, whose methods all mean something."""
+    shop = make_shop(session, release=release, **settings)
+    for sku in ("MUG", "CUP"):
+        add_article(session, shop, sku, on_hand=10)
+    save_shipping_method(session, shop.tenant_id, "parcel", {"carrier": "DHL"})
+    save_shipping_method(session, shop.tenant_id, "express", {"express": True})
+    for code, kind in METHODS.items():
+        _map(session, shop, ServiceKind.payment, code, kind)
+    for code in ("parcel", "express"):
+        _map(session, shop, ServiceKind.shipping, code, code)
+    return shop
+
+
+def _map(session: Session, shop: Shop, kind: ServiceKind, code: str, meaning: str) -> None:
+    save_services(session, shop.account.id, [ServiceData(kind=kind, external_id=code, name=code)])
+    map_service(session, shop.tenant_id, shop.account.id, kind, code, meaning)
+
+
+def buy(
+    session: Session,
+    shop: Shop,
+    number: str,
+    units: int = 1,
+    paid: bool = False,
+    way: str = "parcel",
+    **fields: Any,
+) -> None:
+    total = Decimal("10.00") * units
+    money = {"paid_amount": total, "paid_at": PLACED_AT} if paid else {}
+    line = make_line(f"{number}-a", "MUG", units)
+    values = {"payment_method": "TRANSFER", "shipping_method": way, **money, **fields}
+    take_in(session, shop, make_order(number, line, **values))
+
+
+def run(session: Session, shop: Shop) -> Released:
+    account = account_data(session.get_one(Account, shop.account.id))
+    return release_ready(session, account, list_open(session, shop.account.id, 0, 100))
+
+
+def state(session: Session, number: str) -> str:
+    return str(get_order(session, number).state)
+
+
+def test_who_goes_and_who_waits(database: str) -> None:
+    """Paid orders and those on invoice go; unpaid and held ones wait, and are counted."""
+    with session_scope() as session:
+        shop = make_house(session)
+        buy(session, shop, "paid", paid=True)
+        buy(session, shop, "invoice", payment_method="INVOICE")
+        buy(session, shop, "unpaid")
+        buy(session, shop, "short", units=50, paid=True)
+        buy(session, shop, "unknown", payment_method="BITCOIN")
+        done = run(session, shop)
+        again = run(session, shop)
+
+        assert (len(done.released), done.held, done.unpaid) == (2, 2, 1)
+        assert again.released == []
+        assert [state(session, name) for name in ("paid", "invoice", "unpaid", "short", "unknown")] == [
+            "released",
+            "released",
+            "open",
+            "open",
+            "open",
+        ]
+        assert events_in(session, "paid")[-1] == ("cycle", "released")
+        check_laws(session)
+
+
+def test_money_that_is_promised_is_enough(sqlite_database: str) -> None:
+    """Authorised is not received, and the goods may go; taking the promise back stops that."""
+    with session_scope() as session:
+        shop = make_house(session)
+        buy(session, shop, "1", payment_method="PAYPAL")
+        order = get_order(session, "1")
+        note_authorised(session, order, Decimal("10.00"), actor=Actor.person)
+        promised = order.payment_state
+        note_authorised(session, order, Decimal(0), actor=Actor.person)
+        without = run(session, shop)
+        note_authorised(session, order, Decimal("10.00"), actor=Actor.person)
+        done = run(session, shop)
+
+        assert (promised, without.unpaid, len(done.released)) == (PaymentState.authorised, 1, 1)
+        assert order.paid_amount == 0
+
+
+def test_a_last_look_before_the_door(sqlite_database: str) -> None:
+    """What changed since the order was taken in is found before it goes."""
+    with session_scope() as session:
+        shop = make_house(session)
+        buy(session, shop, "1", paid=True)
+        account = session.get_one(Account, shop.account.id)
+        account.settings = {**account.settings, "price_tolerance": "5"}
+        from sqlmodel import select
+
+        from models.catalog.article import Article, ArticlePrice
+
+        article = session.exec(select(Article).where(Article.sku == "MUG")).one()
+        session.add(ArticlePrice(article_id=need_id(article.id), currency="EUR", amount=Decimal("12.00")))
+        session.flush()
+        done = run(session, shop)
+
+        assert (done.held, state(session, "1")) == (1, "open")
+        assert [reason for reason, _, _ in holds_in(session, "1")] == ["price_off"]
+
+
+@pytest.mark.parametrize("account_allows", [True, False])
+@pytest.mark.parametrize("buyer_allows", [None, True, False])
+@pytest.mark.parametrize("order_allows", [None, True, False])
+def test_the_nearest_word_says_whether_parts_may_leave(
+    sqlite_database: str, account_allows: bool, buyer_allows: bool | None, order_allows: bool | None
+) -> None:
+    """That of the order, else of its buyer, else of the account; a buyer's word is for later orders, too."""
+    with session_scope() as session:
+        shop = make_house(session, partial_shipping=account_allows)
+        buy(session, shop, "0", customer_id="anna")
+        person = find_person(session, session.get_one(Tenant, shop.tenant_id), "anna")
+        assert let_leave_in_parts(session, person, buyer_allows) == 1
+        buy(session, shop, "1", units=12, paid=True, customer_id="anna")
+        set_partial_shipping(session, get_order(session, "1"), order_allows)
+        line = make_line("2-a", "CUP", 12)
+        ways = {"payment_method": "INVOICE", "shipping_method": "parcel", "customer_id": "ben"}
+        take_in(session, shop, make_order("2", line, **ways))
+        run(session, shop)
+
+        allowed = next(each for each in (order_allows, buyer_allows, account_allows) if each is not None)
+        assert state(session, "1") == ("released" if allowed else "open")
+        assert state(session, "2") == ("released" if account_allows else "open")
+        changes = [detail["changes"] for detail in details_in(session, "1", "edited")]
+        said = {"partial_shipping": ["", str(order_allows).lower()]}
+        assert changes == ([] if order_allows is None else [said])
+
+
+def test_what_is_there_may_go_first(database: str) -> None:
+    """With partial shipping what is short keeps back itself alone, and is served from what comes in."""
+    with session_scope() as session:
+        shop = make_house(session, partial_shipping=True)
+        lines = [make_line("a", "MUG", 4), make_line("b", "CUP", 12)]
+        money = {"paid_amount": Decimal("160.00"), "paid_at": PLACED_AT}
+        take_in(
+            session,
+            shop,
+            make_order("1", *lines, payment_method="TRANSFER", shipping_method="parcel", **money),
+        )
+        done = run(session, shop)
+        order = get_order(session, "1")
+        line_ids = {row.external_id: need_id(row.id) for row in _lines(session, "1")}
+        with pytest.raises(RuleError, match="stock_short"):
+            record_shipment(session, order, "DHL", [ParcelData(lines={line_ids["b"]: 11})], utc_now())
+        record_shipment(
+            session, order, "DHL", [ParcelData(lines={line_ids["a"]: 4, line_ids["b"]: 10})], utc_now()
+        )
+        partly = (order.state, lines_in(session, "1"), holds_in(session, "1"))
+        cup = _article(session, "CUP")
+        set_on_hand(session, shop.warehouse_id, {cup: 5})
+        record_shipment(session, order, "DHL", [ParcelData()], utc_now())
+
+        assert len(done.released) == 1
+        assert partly == (
+            OrderState.released,
+            {"a": (4, 0, 4, 0), "b": (12, 0, 10, 0)},
+            [("stock_short", "b", {"missing": 2, "quantity": 12})],
+        )
+        assert (order.state, lines_in(session, "1")["b"], holds_in(session, "1")) == (
+            OrderState.shipped,
+            (12, 0, 12, 0),
+            [],
+        )
+        assert stock_in(session) == {"CUP": (3, 0), "MUG": (6, 0)}
+        check_laws(session)
+
+
+def test_a_person_releases_in_part(sqlite_database: str) -> None:
+    """By hand an order goes unpaid; one that is short goes in part alone, and not if nothing is there."""
+    with session_scope() as session:
+        shop = make_house(session, release="by_hand")
+        buy(session, shop, "1", units=12)
+        buy(session, shop, "2", units=3)
+        with pytest.raises(RuleError, match="stock_short"):
+            release_order(session, get_order(session, "1"))
+        with pytest.raises(RuleError, match="stock_short"):
+            release_order(session, get_order(session, "2"), partly=True)
+        release_order(session, get_order(session, "1"), partly=True)
+
+        assert (state(session, "1"), state(session, "2")) == ("released", "open")
+
+
+def test_express_is_served_first(sqlite_database: str) -> None:
+    """What comes in goes to express orders before older ones."""
+    with session_scope() as session:
+        shop = make_house(session)
+        set_on_hand(session, shop.warehouse_id, {_article(session, "MUG"): 0})
+        buy(session, shop, "old", paid=True)
+        buy(session, shop, "express", paid=True, way="express", placed_at=PLACED_AT + timedelta(days=1))
+        set_on_hand(session, shop.warehouse_id, {_article(session, "MUG"): 1})
+
+        assert (lines_in(session, "old")["old-a"][1], lines_in(session, "express")["express-a"][1]) == (0, 1)
+
+
+def test_cancelled_and_given_back(database: str) -> None:
+    """A paid order that is cancelled has received too much; given back, nothing is owed on either side."""
+    with session_scope() as session:
+        shop = make_house(session)
+        buy(session, shop, "1", paid=True)
+        buy(session, shop, "2")
+        first, second = get_order(session, "1"), get_order(session, "2")
+        cancel_order(session, first, actor=Actor.person)
+        cancel_order(session, second, actor=Actor.person)
+        over = first.payment_state
+        with pytest.raises(RuleError, match=r"10\.00 were received"):
+            record_refund(session, shop.account, first, Decimal("10.01"), utc_now())
+        record_refund(session, shop.account, first, Decimal("10.00"), utc_now())
+
+        assert (over, first.payment_state) == (PaymentState.overpaid, PaymentState.refunded)
+        assert (first.paid_amount, first.refunded_amount) == (Decimal(0), Decimal("10.00"))
+        assert second.payment_state is PaymentState.open, "nothing came and nothing is owed"
+        assert events_in(session, "1")[-1] == ("person", "refund")
+
+
+def test_reminded_then_cancelled(database: str) -> None:
+    """Who has not paid is reminded once a term, and cancelled after the last; the goods are free again."""
+    with session_scope() as session:
+        shop = make_house(session, remind_after_days=7, remind_times=2, cancel_after_days=5)
+        buy(
+            session,
+            shop,
+            "late",
+            checkout_at=utc_now() - timedelta(days=8),
+            placed_at=utc_now() - timedelta(days=8),
+        )
+        buy(session, shop, "new", checkout_at=utc_now(), placed_at=utc_now())
+        buy(session, shop, "wallet", payment_method="PAYPAL")
+        steps = []
+        for days in (0, 0, 8, 4, 2, 9):
+            order = get_order(session, "late")
+            if order.reminded_at is not None:
+                order.reminded_at -= timedelta(days=days)
+                session.add(order)
+                session.flush()
+            account = account_data(session.get_one(Account, shop.account.id))
+            done = dun(session, account, list_unpaid(session, account, 0, 100))
+            steps.append((done.reminded, done.cancelled))
+
+        assert steps == [(1, 0), (0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
+        assert [state(session, name) for name in ("late", "new", "wallet")] == ["cancelled", "open", "open"]
+        assert [kind for _, kind in events_in(session, "late")] == [
+            "imported",
+            "payment_reminded",
+            "payment_reminded",
+            "cancelled",
+        ]
+        assert stock_in(session)["MUG"] == (10, 2)
+
+
+def test_money_stops_the_reminders(sqlite_database: str) -> None:
+    """A partly paid order is reminded and never cancelled by itself; a paid one is left alone."""
+    with session_scope() as session:
+        shop = make_house(session, remind_after_days=1, cancel_after_days=1)
+        buy(session, shop, "part")
+        buy(session, shop, "paid")
+        for number, amount in (("part", "4.00"), ("paid", "10.00")):
+            record_payment(session, shop.account, get_order(session, number), Decimal(amount), utc_now())
+        account = account_data(session.get_one(Account, shop.account.id))
+        first = dun(session, account, list_unpaid(session, account, 0, 100))
+        order = get_order(session, "part")
+        order.reminded_at = utc_now() - timedelta(days=30)
+        session.add(order)
+        session.flush()
+        second = dun(session, account, list_unpaid(session, account, 0, 100))
+
+        assert ((first.reminded, first.cancelled), (second.reminded, second.cancelled)) == ((1, 0), (0, 0))
+        assert (state(session, "part"), get_order(session, "paid").reminders) == ("open", 0)
+
+
+def _article(session: Session, sku: str) -> int:
+    from sqlmodel import select
+
+    from models.catalog.article import Article
+
+    return need_id(session.exec(select(Article).where(Article.sku == sku)).one().id)
+
+
+def _lines(session: Session, number: str) -> list[Any]:
+    from models.orders.queries import lines_of
+
+    order_id = need_id(get_order(session, number).id)
+    return lines_of(session, [order_id])[order_id]
