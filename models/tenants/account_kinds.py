@@ -1,0 +1,56 @@
+"""The kinds of account, and what each can do. Models know what an account can do; its connector knows how.
+
+A new outside system adds one line here. Which cycles, forms, schedules and alarms an account has follows
+from its capabilities and from what each cycle needs (`models.sync.cycles`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """What an outside system is to a merchant."""
+
+    channel = "channel"
+    """Sells: a marketplace, a shop, the telephone."""
+    erp = "erp"
+    supplier = "supplier"
+    carrier = "carrier"
+    bank = "bank"
+    accounting = "accounting"
+
+
+class Capability(StrEnum):
+    """One thing that an account can do, named as the field of `connectors.protocols.connection.Connection`."""
+
+    articles = "articles"
+    """Its articles can be read."""
+    orders = "orders"
+    """Its orders can be read."""
+    stock = "stock"
+    """It takes quantities of listings, and tells which it holds."""
+    payments = "payments"
+    """It takes what was paid for an order."""
+    shipments = "shipments"
+    """It takes the parcels of an order."""
+    cancellations = "cancellations"
+    """It takes what was cancelled of an order."""
+    methods = "methods"
+    """It lists its payment and shipping methods."""
+
+
+@dataclass(frozen=True)
+class AccountKind:
+    """A kind of account: `name` is what `account add --kind` takes."""
+
+    name: str
+    family: Family
+    capabilities: frozenset[Capability]
+
+
+AFTERBUY = AccountKind("afterbuy", Family.channel, frozenset(Capability))
+MANUAL = AccountKind("manual", Family.channel, frozenset())
+"""Orders that people take by telephone or letter: there is no system behind the account."""
+
+KINDS: Mapping[str, AccountKind] = {kind.name: kind for kind in (AFTERBUY, MANUAL)}
