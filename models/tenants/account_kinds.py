@@ -22,7 +22,7 @@ class Family(StrEnum):
 
 
 class Capability(StrEnum):
-    """One thing that an account can do, named as the field of `connectors.protocols.connection.Connection`."""
+    """One thing that an account can do; a `Connection` has a field of the same name for it."""
 
     articles = "articles"
     """Its articles can be read."""
