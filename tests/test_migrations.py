@@ -30,7 +30,7 @@ from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
 from models.orders.order import LinePart, Order, OrderLine
-from models.orders.queries import lines_of
+from models.orders.queries import ids_by_number, lines_of
 from models.payments.payment import record_payment
 from models.sync.alarms import Alarm
 from models.sync.calls import save_calls
@@ -85,7 +85,8 @@ def fill(session: Session) -> None:
     account_id = need_id(shop.account.id)
     run_id = need_id(begin_run(session, account_id, Cycle.shipping_sync).id)
     assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
-    save_calls(session, account_id, run_id, [CallData("UpdateSoldItems", reads=False, order_numbers=("3",))])
+    call = CallData("UpdateSoldItems", reads=False, order_numbers=("3",))
+    save_calls(session, account_id, run_id, [call], ids_by_number(session, account_id, ["3"]))
     add_picking(session, shop)
     document = issue_invoice(session, get_order(session, "3"), actor=Actor.person)
     save_files(session, {need_id(document.id): b"%PDF"})

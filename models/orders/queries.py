@@ -1,7 +1,7 @@
 """Orders found and locked."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from sqlmodel import Session, col, select
 
@@ -11,6 +11,19 @@ from models.errors import NotFoundError, RuleError
 from models.orders.order import Order, OrderLine, OrderState
 from models.sync.calls import CallOrder
 from models.tenants.locks import lock_tenants
+
+
+def ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
+    """Return the ids of an account's orders by their external ids. An unknown number is missing."""
+    found: dict[str, int] = {}
+    for batch in in_batches(sorted(numbers)):
+        for number, order_id in session.exec(
+            select(Order.external_id, Order.id).where(
+                Order.account_id == account_id, among(col(Order.external_id), batch)
+            )
+        ):
+            found[number] = need_id(order_id)
+    return found
 
 
 def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:

@@ -1,6 +1,6 @@
 """Call: one exchange with an outside system, without what was said in it, kept for a set time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Index, PrimaryKeyConstraint, text, update
@@ -9,9 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.tenants.account  # noqa: F401
 from models.database.bulk import insert_returning, insert_rows
-from models.database.columns import instant, need_id
-from models.database.conditions import among, in_batches
-from models.orders.order import Order
+from models.database.columns import instant
 from models.sync.records import HELD_BACK, OK, CallData
 
 
@@ -48,7 +46,10 @@ class Call(SQLModel, table=True):
 
 
 class CallOrder(SQLModel, table=True):
-    """A call and an order that it named: told of it, or asked for it by its number."""
+    """A call and an order that it named.
+
+    This module does not import the orders' table: a caller that saves calls has it loaded.
+    """
 
     __tablename__ = "call_order"
     __table_args__ = (PrimaryKeyConstraint("order_id", "call_id"),)
@@ -58,11 +59,16 @@ class CallOrder(SQLModel, table=True):
 
 
 def save_calls(
-    session: Session, account_id: int, run_id: int | None, calls: Sequence[CallData]
+    session: Session,
+    account_id: int,
+    run_id: int | None,
+    calls: Sequence[CallData],
+    order_ids: Mapping[str, int],
 ) -> dict[CallData, int]:
-    """Insert calls, or add what came of those saved before; return ids of new ones.
+    """Insert the new calls and add the end of the calls saved before. Return the ids of the new ones.
 
-    A new one is linked to the orders that it names, as far as they are known here by now.
+    A new call is linked to the orders that it names. `order_ids` holds the id of each order that is known
+    here, by its number at the account; `models.orders.queries.ids_by_number` finds them.
     """
     new = [call for call in calls if call.row_id is None]
     rows = [
@@ -77,7 +83,6 @@ def save_calls(
         for call in new
     ]
     ids = insert_returning(session, Call, rows)
-    order_ids = _ids_by_number(session, account_id, {one for call in new for one in call.order_numbers})
     links = [
         {"order_id": order_ids[number], "call_id": call_id}
         for call_id, call in zip(ids, new, strict=True)
@@ -111,18 +116,6 @@ def list_calls(
     if failed:
         query = query.where(col(Call.failed).is_(True))
     return list(session.exec(query).all())
-
-
-def _ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for batch in in_batches(sorted(numbers)):
-        for number, order_id in session.exec(
-            select(Order.external_id, Order.id).where(
-                Order.account_id == account_id, among(col(Order.external_id), batch)
-            )
-        ):
-            found[number] = need_id(order_id)
-    return found
 
 
 def _end_of(call: CallData) -> dict[str, object]:

@@ -2,9 +2,13 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import Self
 
+from sqlmodel import Session
+
 from models.database.session import session_scope
+from models.orders.queries import ids_by_number
 from models.sync.calls import save_calls
 from models.sync.leases import keep_lease
 from models.sync.records import OPEN, CallData
@@ -66,7 +70,7 @@ class CallLog:
                 with session_scope() as session:
                     if self._run_id is not None and any(call.ending == OPEN for call in calls.values()):
                         keep_lease(session, self._run_id, self._leases)
-                    ids = save_calls(session, self._account_id, self._run_id, list(calls.values()))
+                    ids = _save_linked(session, self._account_id, self._run_id, list(calls.values()))
             except BaseException:
                 with self._lock:
                     kept = [*calls.items(), *self._waiting.items()][-KEPT_CALLS:]
@@ -74,3 +78,11 @@ class CallLog:
                 raise
             for call, row_id in ids.items():
                 call.row_id = row_id
+
+
+def _save_linked(
+    session: Session, account_id: int, run_id: int | None, calls: Sequence[CallData]
+) -> dict[CallData, int]:
+    """Save calls and link the new ones to the orders they name. Return the ids of the new ones."""
+    numbers = {number for call in calls if call.row_id is None for number in call.order_numbers}
+    return save_calls(session, account_id, run_id, calls, ids_by_number(session, account_id, numbers))

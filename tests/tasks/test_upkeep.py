@@ -12,6 +12,7 @@ from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
 from models.orders.order import Order
+from models.orders.queries import ids_by_number
 from models.reconciliation.differences import Difference, list_differences, save_findings, settle_differences
 from models.reconciliation.records import DifferenceKind, Finding, Remedy
 from models.settings import get_settings
@@ -61,7 +62,7 @@ def test_old_calls_go_with_their_links(database: str, small_batches: None) -> No
         for days in (40, 35, 31, 31, 31, 29, 0):
             call = CallData("Change", reads=False, ending="ok", order_numbers=("1",))
             call.started_at = utc_now() - timedelta(days=days)
-            save_calls(session, shop.account.id, None, [call])
+            save_calls(session, shop.account.id, None, [call], ids_by_number(session, shop.account.id, ["1"]))
 
     assert prune() == 5
     assert (count(Call), count(CallOrder), count(Order)) == (2, 2, 1)
