@@ -1,7 +1,7 @@
-"""Booking: what an accounting connector takes of a document or a payment, written with it and never changed.
+"""Booking records: what an accounting system reads of each document and each payment.
 
-Of documents and payments themselves `models.accounting.issued` and `models.payments.payment` tell; what a
-record lacks, such as when goods were delivered, stands there.
+A record is written together with its document or payment and never changes. It refers to
+`models.accounting.issued` and `models.payments.payment` for everything else, such as delivery dates.
 """
 
 from collections import defaultdict
@@ -28,26 +28,27 @@ BATCH = 1000
 class BookingKind(StrEnum):
     invoice = "invoice"
     cancellation = "cancellation"
-    """A credit note that takes an invoice back whole; all amounts are negative."""
+    """Cancels a whole invoice (Rechnungskorrektur); all amounts are negative."""
     credit_note = "credit_note"
-    """A part of an invoice is given back; negative."""
+    """Gives back part of an invoice; amounts are negative."""
     payment = "payment"
     payment_reversal = "payment_reversal"
-    """Money that was received is taken back, or was told wrongly; negative."""
+    """Money received was taken back, or the channel had reported it wrongly; negative."""
     refund = "refund"
-    """Money is given back to the buyer; negative."""
+    """Money paid back to the buyer; negative."""
 
 
 HAS_REFERENCE = "payment_id IS NOT NULL AND reference <> ''"
-"""That a payment's reference is kept still, as SQL: it may be a buyer's words."""
+"""SQL condition: a payment's reference is still stored. It can contain the buyer's own words."""
 PAPERS = (BookingKind.invoice, BookingKind.cancellation, BookingKind.credit_note)
 
 
 class Booking(SQLModel, table=True):
-    """One for each document and each payment, none of trials; the database refuses a second and any change.
+    """The booking record of one document or one payment; test orders have none.
 
-    What falls to each rate of tax stands in one row with the rest: it is written and read with it, and
-    so one key can tell that nothing is booked twice. There is no name and no address of a buyer.
+    The database refuses a second record for the same document or payment, and any change of a record.
+    All tax rates of a document share one row, so a unique key is enough to prevent double booking.
+    A record holds no name and no address of a buyer.
     """
 
     __tablename__ = "booking"
@@ -65,50 +66,52 @@ class Booking(SQLModel, table=True):
         ),
     )
 
-    # No foreign keys: the tables in use would be locked for them, and what is booked is never deleted.
+    # No foreign keys: a migration that adds one locks the other table, which is in use. Bookings are never
+    # deleted.
     id: int | None = Field(default=None, primary_key=True)
     tenant_id: int
     account_id: int
     order_id: int
-    """Whose it was when it was booked: payments move on with an order that is merged."""
+    """The order at the time of booking: when orders are merged, payments move to another order."""
     document_id: int | None = None
     payment_id: int | None = None
     kind: BookingKind = code(BookingKind)
     booked_on: date
-    """The German day on which it was issued, received or given back; may lie long before it was recorded."""
+    """The German day of issue, receipt or refund; it can be long before `recorded_at`."""
     recorded_at: datetime = instant()
     currency: str = Field(max_length=3)
     gross: Decimal = money()
     taxes: list[dict[str, Any]] = Field(sa_type=JSON)
-    """The fields of `TaxSum`, amounts as text; none of payments and small businesses."""
+    """A list of `TaxSum`, amounts as text; empty for payments and for small businesses."""
     label: str = Field(max_length=40)
-    """The document's number; empty for payments."""
+    """The document's number; empty for a payment."""
     order_number: str
-    """By which the buyer knows the order."""
+    """The number that the buyer knows the order by."""
     reference: str
-    """The invoice that a credit note is of, or what came with a payment, such as a transaction's id."""
+    """For a credit note, its invoice; for a payment, what came with it, such as a transaction id."""
     method: str
-    """The channel's word for the way of a payment."""
-    # Not the channel's id of the buyer, which may be a name that he chose.
+    """The channel's word for the payment method."""
+    # Not the channel's id of the buyer: it can be a user name that identifies a person.
     customer_id: int | None = None
-    """The buyer's number here; None if the channel names none."""
+    """Our number of the buyer; None if the channel gives no id of the buyer."""
     tax_case: TaxCase | None = Field(default=None, sa_type=Code(TaxCase), nullable=True)
-    """None of payments, and of documents from before it was kept: those stayed in Germany."""
+    """None for payments and for documents older than this column; their goods stayed in Germany."""
     country: str | None = Field(default=None, max_length=2)
-    """Where the goods went: two letters, XI for Northern Ireland. At `oss` the rates are of that country."""
+    """Where the goods went: two letters, XI for Northern Ireland. In case `oss` its tax rates apply."""
     exchange_rate: str | None = Field(default=None, max_length=20)
-    """Units of the currency for one of the tenant's; empty, if it is the same."""
+    """Units of this currency per unit of the tenant's currency; empty if they are the same."""
 
 
 def save_bookings(session: Session, source: str, found: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-    """Write records that are not there yet, of orders by their ids, but none of trials.
+    """Insert the booking records that do not exist yet; records of test orders are skipped.
 
-    `source` is the column that names what each is of: `document_id` or `payment_id`.
+    `found` holds pairs of order id and column values. `source` is the column that identifies the document or
+    the payment: `document_id` or `payment_id`.
     """
     if not found:
         return
     now = utc_now()
-    # Columns, not rows of the ORM: an import writes orders past it.
+    # Columns instead of ORM rows: an import has written orders with plain SQL, past the session's rows.
     orders = session.execute(
         sqlalchemy_select(
             col(Order.id),
@@ -142,7 +145,7 @@ def list_bookings(
     until: date | None = None,
     limit: int | None = None,
 ) -> Iterator[Booking]:
-    """Return a tenant's records by the day and as they were written; both days are included."""
+    """Yield a tenant's booking records by day, then by id; `since` and `until` are included."""
     query = (
         select(Booking)
         .where(Booking.tenant_id == tenant_id)
@@ -157,9 +160,10 @@ def list_bookings(
 
 
 def rows_by_rate(booking: Booking) -> list[dict[str, Any]]:
-    """Return a record's fields once for each rate of tax, with `tax_rate`, `net`, `tax` and `gross` of it.
+    """Return one dict per tax rate: the record's fields with that rate's `tax_rate`, `net`, `tax`, `gross`.
 
-    One without rates is a single row: of a small business without tax, of a payment without net and tax.
+    A record without tax rates gives one dict with `tax_rate` None. For a small business's document `tax` is 0
+    and `net` equals `gross`; for a payment both are None.
     """
     shared = {"booking": booking.id, **booking.model_dump(exclude={"id", "taxes"})}
     if booking.taxes:
@@ -176,7 +180,7 @@ def rows_by_rate(booking: Booking) -> list[dict[str, Any]]:
 
 
 def sums_of(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return sums of `rows_by_rate` for each currency, kind, tax case, country and rate."""
+    """Add up dicts of `rows_by_rate` by currency, kind, tax case, country and tax rate."""
     keys = ("currency", "kind", "tax_case", "country", "tax_rate")
     sums: dict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -1,6 +1,6 @@
-"""Document: what was issued under a number and never changes; a correction is a document of its own.
+"""Issued documents: numbered invoices and credit notes. They never change; a correction is a new document.
 
-The migrations let the database itself refuse every change of these tables but that of the series.
+Database triggers refuse every change of these tables, except erasure after the retention period.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, exists, te
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
-# Foreign keys point to their tables.
+# Foreign keys need these tables to be loaded.
 import models.orders.order
 import models.tenants.account
 import models.tenants.tenant  # noqa: F401
@@ -66,33 +66,33 @@ class Document(SQLModel, table=True):
     shipping_amount: Decimal = money()
     fee_amount: Decimal = money()
     corrects_id: int | None = Field(default=None, foreign_key="document.id")
-    # No foreign key: a table in use would be locked for it.
+    # No foreign key: a migration that adds one locks the table, which is in use.
     credits_id: int | None = None
-    """The invoice of which a credit note gives a part back, and leaves the rest as it is."""
+    """The invoice that this partial credit note belongs to."""
     content: dict[str, Any] = Field(sa_type=JSON)
     """The fields of `PaperContent`."""
     sha256: str = Field(max_length=64)
-    """Of the content, see `content_hash`."""
+    """Hash of `content`, see `content_hash`."""
     erased_at: datetime | None = instant(nullable=True)
-    """When its content and PDF were erased, after the years that the law has it kept
-    (`models.privacy.retention`)."""
+    """When content and PDF were erased, after the legal retention period (`models.privacy.retention`)."""
     run_id: int | None = by_run()
 
 
 class DocumentLine(SQLModel, table=True):
-    """Of which order line a document holds how many; negative in a credit note."""
+    """How many units of an order line a document covers; negative in a credit note."""
 
     __tablename__ = "document_line"
     __table_args__ = (PrimaryKeyConstraint("document_id", "order_line_id"),)
 
     document_id: int = Field(foreign_key="document.id")
-    # No foreign key: a migration may lock one table in use, and such lines are never deleted.
+    # No foreign key: a migration can lock only one table in use, and order lines with documents are never
+    # deleted.
     order_line_id: int = Field(index=True)
     quantity: int
 
 
 class DocumentFile(SQLModel, table=True):
-    """A document as it was first drawn."""
+    """The PDF of a document as it was first drawn."""
 
     __tablename__ = "document_file"
 
@@ -102,7 +102,7 @@ class DocumentFile(SQLModel, table=True):
 
 
 def check_kept(document: Document) -> None:
-    """Make sure that a document has not been erased. Raises: RuleError."""
+    """Raises: RuleError, if the document has been erased."""
     if document.erased_at is not None:
         raise RuleError(
             f"{document.label} was erased on {document.erased_at:%Y-%m-%d}, after the years for which it had "
@@ -112,11 +112,11 @@ def check_kept(document: Document) -> None:
 
 @dataclass(frozen=True)
 class Paper:
-    """What is to be issued, and for what."""
+    """A document to issue: its content, the order lines it covers and the document it corrects."""
 
     content: PaperContent
     quantities: Mapping[int, int]
-    """Units by order line."""
+    """Units by order line id."""
     tenant_id: int
     account_id: int
     order_id: int
@@ -125,14 +125,14 @@ class Paper:
 
 
 def issue(session: Session, paper: Paper) -> Document:
-    """Issue and book one paper, as `issue_each` does."""
+    """Issue and book one document; see `issue_each`."""
     return issue_each(session, [paper])[0]
 
 
 def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
-    """Issue and book papers under the next numbers, in the order given; dates and labels are filled in here.
+    """Issue and book documents under the next numbers, in the order given; date and label are set here.
 
-    The caller has the tenants' locks and the lines' figures.
+    The caller holds the tenants' locks and updates the invoiced figures of the order lines.
     """
     now = utc_now()
     issued_on = local_date(now)
@@ -191,7 +191,7 @@ def _document(paper: Paper, issued_on: date, number: int, now: datetime) -> Docu
 
 
 def book_documents(session: Session, documents: Sequence[Document]) -> None:
-    """Write the booking records of documents that have none."""
+    """Write the missing booking records of these documents."""
     save_bookings(session, "document_id", [(each.order_id, _booking_values(each)) for each in documents])
 
 
@@ -217,7 +217,7 @@ def _booking_values(document: Document) -> dict[str, Any]:
 
 
 def list_unbooked_documents(session: Session, after: int, limit: int) -> list[Document]:
-    """Return documents above an id without a booking record: those from before there were any."""
+    """Return documents with ids above `after` that have no booking record: they are older than bookings."""
     query = (
         select(Document)
         .where(col(Document.id) > after, ~exists().where(col(Booking.document_id) == col(Document.id)))
@@ -228,7 +228,7 @@ def list_unbooked_documents(session: Session, after: int, limit: int) -> list[Do
 
 
 def save_files(session: Session, files: Mapping[int, bytes]) -> None:
-    """Keep the drawn PDF of each document by its id; one that is there already stays."""
+    """Store the PDFs by document id; an existing PDF is kept."""
     rows = [
         {"document_id": document_id, "pdf": pdf, "sha256": hashlib.sha256(pdf).hexdigest()}
         for document_id, pdf in files.items()
@@ -237,15 +237,16 @@ def save_files(session: Session, files: Mapping[int, bytes]) -> None:
 
 
 def find_document(session: Session, label: str, tenant_id: int | None = None) -> Document:
-    """Return the document with this number as it is printed. Raises: as `find_numbered`."""
+    """Return the document with this printed number. Raises: as `find_numbered`."""
     return find_numbered(session, Document, "label", label, tenant_id)
 
 
 def find_numbered(
     session: Session, table: type[Numbered], column: str, number: str, tenant_id: int | None
 ) -> Numbered:
-    """Return the row of a tenant, or of any, whose number in this column is what a person typed.
+    """Return the row of `table` whose `column` holds this number, as a person typed it.
 
+    Without a tenant, all tenants are searched.
     Raises: NotFoundError, if there is none; RuleError, if several tenants have one.
     """
     columns, noun = table_of(table).c, table_of(table).name
@@ -268,7 +269,7 @@ def list_documents(
     kind: DocumentKind | None = None,
     limit: int | None = None,
 ) -> list[Document]:
-    """Return documents, the latest first."""
+    """Return documents, newest first."""
     query = select(Document).order_by(col(Document.id).desc()).limit(limit)
     if account_id is not None:
         query = query.where(Document.account_id == account_id)
@@ -280,13 +281,13 @@ def list_documents(
 
 
 def list_issued_after(session: Session, account_id: int, last: int, limit: int) -> list[Document]:
-    """Return an account's documents with ids above `last`, the oldest first."""
+    """Return an account's documents with ids above `last`, oldest first."""
     query = select(Document).where(Document.account_id == account_id, col(Document.id) > last)
     return list(session.exec(query.order_by(col(Document.id)).limit(limit)).all())
 
 
 def list_undrawn(session: Session, documents: Sequence[Document]) -> list[Document]:
-    """Return those of the documents that have no PDF yet."""
+    """Return the documents that still need a PDF; erased documents do not."""
     query = select(DocumentFile.document_id).where(
         among(col(DocumentFile.document_id), [document.id for document in documents])
     )
@@ -295,18 +296,18 @@ def list_undrawn(session: Session, documents: Sequence[Document]) -> list[Docume
 
 
 def find_pdf(session: Session, document_id: int) -> bytes | None:
-    """Return a document's PDF, None as long as it has not been drawn."""
+    """Return a document's PDF, or None if it has not been drawn yet."""
     return session.exec(select(DocumentFile.pdf).where(DocumentFile.document_id == document_id)).first()
 
 
 def sum_on_paper(session: Session, order_id: int) -> Decimal:
-    """Return what all documents of an order come to, credit notes included."""
+    """Return the gross sum of an order's documents; credit notes count as negative."""
     query = sqlalchemy_select(col(Document.gross)).where(col(Document.order_id) == order_id)
     return sum(session.execute(query).scalars(), Decimal(0))
 
 
 def corrections_of(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
-    """Return by document the label of the one that takes it back; one that stands is missing."""
+    """Return {invoice id: label of the credit note that cancels it}; invoices that stand are left out."""
     query = sqlalchemy_select(col(Document.corrects_id), col(Document.label)).where(
         among(col(Document.corrects_id), document_ids)
     )

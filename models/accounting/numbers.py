@@ -1,4 +1,4 @@
-"""Number series of documents, without gaps."""
+"""Gapless number series of documents, manual orders and offers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ from models.tenants.tenant import Tenant
 
 
 class SeriesKind(StrEnum):
-    """What has numbers of its own; those of documents are named as their kinds."""
+    """The things that have a number series. The names of documents are those of `DocumentKind`."""
 
     invoice = "invoice"
     credit_note = "credit_note"
     order = "order"
-    """Of orders taken by hand."""
+    """For manual orders."""
     offer = "offer"
 
 
@@ -34,7 +34,7 @@ PREFIXES: Mapping[SeriesKind, str] = {
 
 
 class DocumentSeries(SQLModel, table=True):
-    """The last number that was given, of a tenant, kind and year."""
+    """The last number given in a series of a tenant, kind and year."""
 
     __tablename__ = "document_series"
     __table_args__ = (PrimaryKeyConstraint("tenant_id", "kind", "year"),)
@@ -46,10 +46,10 @@ class DocumentSeries(SQLModel, table=True):
 
 
 def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int, count: int = 1) -> int:
-    """Return the next number of a series, the first of so many that follow each other.
+    """Return the next number of a series; with `count`, the first of that many consecutive numbers.
 
-    They are taken in the caller's transaction: undone with it, no gap is left. Whoever asks for one of the
-    same series meanwhile waits until that transaction has ended.
+    The numbers are taken in the caller's transaction: a rollback returns them, so no gap remains. Another
+    transaction that needs the same series waits until this one has ended.
     """
     table = table_of(DocumentSeries)
     counted = (
@@ -64,12 +64,12 @@ def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int, c
 
 
 def label_of(kind: SeriesKind, year: int, number: int) -> str:
-    """Return a number as it is printed, e.g. RE-2026-00042."""
+    """Return a number in its printed form, such as RE-2026-00042."""
     return f"{PREFIXES[kind]}-{year}-{number:05}"
 
 
 def check_numbers(tenant: Tenant) -> None:
-    """Make sure that no number can be given a second time. Raises: RuleError, after a restore."""
+    """Raises: RuleError, if a restore may have lost numbers that were already given."""
     if tenant.numbers_in_doubt:
         raise RuleError(
             f"The database was restored, and numbers of tenant {tenant.name!r} may have been given since the "
@@ -79,9 +79,10 @@ def check_numbers(tenant: Tenant) -> None:
 
 
 def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> None:
-    """Let a tenant's series go on after the last labels that were given; none means what is known here.
+    """Continue a tenant's series after these last labels; without labels, after the numbers stored here.
 
-    Raises: RuleError, for a label of another form, or one below what is known here; nothing is changed.
+    Ends the doubt that a restore left (`check_numbers`). Takes the tenant's lock.
+    Raises: RuleError, for a malformed label or one below the stored number; then nothing changes.
     """
     kinds = {prefix: kind for kind, prefix in PREFIXES.items()}
     lock_tenants(session, [need_id(tenant.id)])

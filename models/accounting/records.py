@@ -1,4 +1,4 @@
-"""Records of what documents say."""
+"""The content of documents as plain records."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from models.tenants.records import SellerData
 
 
 class DocumentKind(StrEnum):
-    """A kind has a series of numbers of its own."""
+    """Kinds of documents; each has its own number series."""
 
     invoice = "invoice"
     credit_note = "credit_note"
-    """Takes a whole invoice back (Rechnungskorrektur)."""
+    """Cancels a whole invoice (Rechnungskorrektur) or gives back part of one."""
 
 
 class PaperLine(BaseModel):
-    """Goods on a paper; amounts are gross."""
+    """One line of goods on a document; amounts are gross."""
 
     number: str = ""
     """The SKU."""
@@ -33,13 +33,13 @@ class PaperLine(BaseModel):
     price: Decimal
     amount: Decimal
     tax_rate: Decimal | None = None
-    """In percent; None of a small business."""
+    """In percent; None for a small business."""
     order_line_id: int | None = None
-    """Whose units these are; None in documents from before it was kept."""
+    """The order line of these units; None in documents older than this field."""
 
 
 class TaxSum(BaseModel):
-    """What of a paper's amount falls to one rate; rounded once, and `net + tax == gross`."""
+    """Net, tax and gross amount of one tax rate; rounded once, so `net + tax == gross`."""
 
     rate: Decimal
     net: Decimal
@@ -49,17 +49,17 @@ class TaxSum(BaseModel):
 
 class RateSource(StrEnum):
     month = "month"
-    """Said by the tenant: the average of a month."""
+    """The monthly average rate that the tenant set."""
     channel = "channel"
-    """Told by the channel with the order."""
+    """The rate that the channel reported with the order."""
 
 
 class Exchange(BaseModel):
-    """A paper's tax in the tenant's currency (Article 230 of Directive 2006/112/EC)."""
+    """A document's tax in the tenant's currency (Article 230 of Directive 2006/112/EC)."""
 
     currency: str
     rate: Decimal
-    """Units of the paper's currency for one of this."""
+    """Units of the document's currency per unit of `currency`."""
     source: RateSource
     on: date
     """The first day of the month, or the day of the order."""
@@ -68,9 +68,9 @@ class Exchange(BaseModel):
 
 
 class PricedContent(BaseModel):
-    """What every paper with prices says of both sides, goods and sums.
+    """What every document with prices states: seller, buyer, goods and sums.
 
-    Where no tax is charged, what the buyer pays is the net amount.
+    Where no tax is charged, the net amount is what the buyer pays.
     """
 
     language: str
@@ -79,29 +79,29 @@ class PricedContent(BaseModel):
     buyer: list[str]
     """Name and address, one line each."""
     buyer_country: str = ""
-    """Of another country than the seller's."""
+    """Empty if it is the seller's country."""
     buyer_vat_id: str = ""
-    """Where the law asks for it."""
+    """Given where the law requires it."""
     tax_case: TaxCase = TaxCase.domestic
-    """In documents from before it was kept, also of a small business."""
+    """Documents older than this field have the default, also those of small businesses."""
     goes_to: str = ""
-    """Where the goods go: two letters, XI for Northern Ireland; empty in such documents."""
+    """Where the goods go: two letters, XI for Northern Ireland; empty in documents older than this field."""
     collected_by_channel: bool = False
-    """The marketplace collects the tax of that country."""
+    """Condition: the marketplace collects the tax of that country."""
     lines: list[PaperLine]
     shipping_amount: Decimal
     fee_amount: Decimal
     taxes: list[TaxSum] = RecordField(default_factory=list)
-    """The highest rate first; none of a small business."""
+    """Highest rate first; empty for a small business."""
     net: Decimal
     tax: Decimal
     gross: Decimal
     exchange: Exchange | None = None
-    """None, if the currency is the tenant's."""
+    """None if the document is in the tenant's currency."""
 
 
 class PaperContent(PricedContent):
-    """Everything that stands on an invoice or credit note, of which amounts are negative."""
+    """Everything that an invoice or a credit note states; a credit note's amounts are negative."""
 
     kind: DocumentKind
     label: str
@@ -111,11 +111,11 @@ class PaperContent(PricedContent):
     delivered_from: date
     delivered_until: date
     corrects: str = ""
-    """The label of the document that this one takes back, or gives a part of back."""
+    """The label of the invoice that this document cancels or partly credits."""
     corrected_on: date | None = None
-    """When that one was issued."""
+    """The day on which that invoice was issued."""
     is_part: bool = False
-    """It gives a part of that one back, and leaves the rest as it is."""
+    """Condition: this credit note gives back only part of that invoice."""
     reason: str = ""
 
 
@@ -125,16 +125,16 @@ corrected_on is_part buyer_country tax_case goes_to collected_by_channel exchang
 taxes net tax gross
 """
 KEPT_CONTENT = frozenset(_KEPT.split())
-"""What of a content stays when a document is erased: nothing that tells of a buyer or of what was bought."""
+"""The fields that remain when a document is erased; none of them identifies the buyer or the goods."""
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
-    """Return the hash of a content as it is kept: of its JSON with sorted keys and nothing between."""
+    """Return the SHA-256 of a stored content: of its JSON with sorted keys and no spaces."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def erased_content(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a content stays when its years are over; as a record it has no buyer and no lines."""
+    """Return the part of a content that remains after the retention period: no buyer, no lines."""
     kept = {name: value for name, value in content.items() if name in KEPT_CONTENT}
     return {**kept, "buyer": [], "lines": []}
