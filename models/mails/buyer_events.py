@@ -1,6 +1,6 @@
-"""Mails to buyers: what happened is queued in the commit that caused it, each event once.
+"""Events that buyers are mailed about, queued in the transaction that caused them, each once.
 
-What a mail says is worked out when it is written (`models.papers.buyer_mail`), by the cycle `buyer-mail`.
+The cycle `buyer-mail` writes the mail later (`models.papers.buyer_mail`).
 """
 
 from collections import defaultdict
@@ -19,21 +19,21 @@ from models.tenants.options import ChannelOptions, OrderNotice
 from models.tenants.records import AccountData, BuyerEvent, Mode
 
 FRESH = timedelta(days=3)
-"""An order bought longer ago than this when it arrives is history: nobody is mailed of its arrival."""
+"""An order bought longer ago than this is history when it is imported: its arrival is not mailed."""
 
 
 def tell_buyer(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
-    """Queue a mail of an event in the caller's transaction, if the account wants it; repeating adds nothing.
+    """Queue the mail for an event in the caller's transaction, if the account sends it; safe to repeat.
 
-    `subject` tells apart what happens to an order more than once: the id of the payment, of the shipment, of
-    the payment that gives money back (`refund`). Of trials, and of an account that is not live, nobody is
-    told. The caller has the tenant's lock.
+    `subject` tells repeated events of an order apart: the id of the payment, the shipment, the refund or the
+    return, or the number of the reminder. Test orders and accounts that are not live send no mails. The
+    caller holds the tenant's lock.
     """
     tell_buyers(session, event, [(order, subject)])
 
 
 def tell_buyers(session: Session, event: BuyerEvent, subjects: Iterable[tuple[Order, str | int]]) -> None:
-    """Queue the mails of what happened to many orders, as `tell_buyer` does with one."""
+    """Queue the mails of one event for many orders; see `tell_buyer`."""
     by_account: dict[int, list[str]] = defaultdict(list)
     for order, subject in subjects:
         if not order.trial:
@@ -44,7 +44,7 @@ def tell_buyers(session: Session, event: BuyerEvent, subjects: Iterable[tuple[Or
 
 
 def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
-    """Return whether buyers of this order's account are mailed of an event, and this one may be."""
+    """Return whether the order's account mails this event and the order is not a test order."""
     return not order.trial and _mails_of(session, order.account_id, event)
 
 
@@ -54,7 +54,7 @@ def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
 
 
 def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
-    """Queue what buyers and operators hear of new orders, by id with the instant of each checkout."""
+    """Queue the mails to buyers and operators about new orders; `bought_at` is {order id: checkout time}."""
     options = ChannelOptions.model_validate(account.settings)
     if account.mode is not Mode.live:
         return
@@ -68,7 +68,11 @@ def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[i
 
 
 def hand_on_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
-    """Queue for an order that took over lines the mails that wait of what moved with them, as parcels."""
+    """Queue a merged order's waiting mails for the order that now has its lines.
+
+    Only mails with a subject are transferred, such as those about a shipment; the others are about the merged
+    order itself.
+    """
     waiting = session.exec(
         select(Outbound.key).where(
             Outbound.account_id == account_id,
@@ -82,11 +86,11 @@ def hand_on_mails(session: Session, account_id: int, order_id: int, heir_id: int
 
 
 def mail_key(order_id: int, event: BuyerEvent, subject: str | int = "") -> str:
-    """Return the key of the outbound row of a mail."""
+    """Return the outbound key of a buyer mail, such as `17:shipped:4`."""
     return f"{order_id}:{event}:{subject}"
 
 
 def read_key(key: str) -> tuple[int, BuyerEvent, str]:
-    """Return order id, event and subject of a key made by `mail_key`."""
+    """Return order id, event and subject of a `mail_key`."""
     order_id, event, subject = key.split(":", 2)
     return int(order_id), BuyerEvent(event), subject

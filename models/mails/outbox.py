@@ -1,4 +1,4 @@
-"""Mail: a message to people, written in the commit of what caused it and delivered later."""
+"""The outbox: mails written in the transaction that caused them, and delivered later."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,14 +20,14 @@ from models.settings import Settings, get_settings
 from models.tenants.logo import find_logos
 
 CLAIM_SECONDS = 300
-"""Longer than one attempt can last; a sender that died keeps a mail back for this long."""
+"""Longer than any delivery attempt; the mail of a sender that died waits this long."""
 RETRY_SECONDS = (30, 60, 120, 300, 600, 900)
 REFUSED_RETRY_SECONDS = 6 * 3600
-"""A mail that everybody refused for good goes on being tried: mailboxes and servers get mended."""
+"""Wait before a mail is tried again that all recipients' servers refused for good: mailboxes get repaired."""
 REFUSED_TOO_LONG = timedelta(days=1)
-"""A mail to a buyer that is still refused for good so long after it was written is given up."""
+"""A buyer mail that is still refused for good this long after it was written is given up."""
 DELAYED_TOO_LONG = timedelta(days=5)
-"""As one that the server puts off: what it tells is old by then."""
+"""The same for a buyer mail that the server keeps delaying: its news is old by then."""
 
 
 class Mail(SQLModel, table=True):
@@ -36,18 +36,18 @@ class Mail(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=120)
-    """What it is about: a second mail with the same key is not queued."""
+    """Identifies the occasion: a second mail with the same key is not queued."""
     message_id: str = Field(max_length=255)
-    """Made once, so that a mail that had to be sent again is known as the same one."""
+    """Stays the same when the mail is sent again, so that mail programs recognise the duplicate."""
     recipients: list[str] = Field(default_factory=list, sa_type=JSON)
-    """Empty means the operators, as the settings name them at the time of sending."""
+    """Empty for operators: the settings name them when the mail is sent."""
     subject: str
     text: str = Field(sa_type=Text)
     html: str = Field(default="", sa_type=Text)
     order_id: int | None = Field(default=None, index=True)
-    """Of a mail to a buyer, the order that it is about; no foreign key, as the table may be in use."""
+    """The order of a buyer mail. No foreign key: adding one would lock the orders, which are in use."""
     tenant_id: int | None = None
-    """Of a mail to a buyer, for whose years as a business letter it is kept; None to operators."""
+    """The tenant of a buyer mail, which decides how long it is kept as a business letter; else None."""
     sender_name: str = ""
     sender_address: str = ""
     reply_to: str = ""
@@ -55,20 +55,20 @@ class Mail(SQLModel, table=True):
     next_try_at: datetime = instant(index=True)
     attempts: int = 0
     claim: str = Field(default="", max_length=32)
-    """Who is sending it right now."""
+    """Token of the sender that is delivering it now."""
     claimed_until: datetime | None = instant(nullable=True)
     delivered_to: list[str] = Field(default_factory=list, sa_type=JSON)
     refused_by: dict[str, str] = Field(default_factory=dict, sa_type=JSON)
-    """The mail server's reply for each recipient that was refused for good."""
+    """Recipients that were refused for good, with the mail server's reply."""
     sent_at: datetime | None = instant(nullable=True)
-    """When the last recipient was settled and at least one has got it."""
+    """When the last recipient was settled, with at least one delivered."""
     given_up_at: datetime | None = instant(nullable=True)
-    """When it was decided that it is never delivered: it holds on to its reason in `error`."""
+    """When delivery was abandoned; `error` keeps the reason."""
     error: str = ""
 
 
 class MailFile(SQLModel, table=True):
-    """A `MailPart` of a mail; it goes with it."""
+    """One `MailPart` of a mail; it is deleted with the mail."""
 
     __tablename__ = "mail_file"
     __table_args__ = (PrimaryKeyConstraint("mail_id", "number"),)
@@ -82,12 +82,12 @@ class MailFile(SQLModel, table=True):
 
 
 class Backlog(BaseModel, frozen=True):
-    """Mails that have not been delivered yet."""
+    """Undelivered mails."""
 
     waiting: int
     oldest_at: datetime | None
     error: str
-    """What the latest attempt among them met, empty before the first."""
+    """The error of the latest attempt; empty before the first attempt."""
 
 
 SETTINGS_SENDER = Sender()
@@ -102,10 +102,10 @@ def queue_mail(
     order_id: int | None = None,
     sender: Sender = SETTINGS_SENDER,
 ) -> None:
-    """Queue a mail in the caller's transaction; one with this key, sent or not, is left as it is.
+    """Queue a mail in the caller's transaction; if the key exists, sent or not, that mail stays as it is.
 
-    `order_id` makes it one to a buyer: it is delivered whether or not there are operators, and not tried for
-    ever.
+    With `order_id` it is a buyer mail: it is delivered even if no operators are set, and is given up after
+    some days.
     """
     now = utc_now()
     domain = (sender.address or parseaddr(get_settings().mail_from)[1]).rpartition("@")[2] or "localhost"
@@ -140,7 +140,7 @@ def queue_mail(
 
 
 def explain_silence(settings: Settings) -> str:
-    """Return why no mail is sent, in one sentence that says what to set; empty if mails are sent."""
+    """Return one sentence that says why no mail is sent and what to set; empty if mails are sent."""
     if not settings.smtp_host:
         return "Status mails wait in the database: set WARENFLUSS_SMTP_HOST to the name of a mail server."
     if not settings.mail_to:
@@ -149,8 +149,9 @@ def explain_silence(settings: Settings) -> str:
 
 
 def list_due_mails(session: Session, limit: int, *, to_operators: bool = True) -> list[int]:
-    """Return the ids of mails that may be sent now: first those to operators, unless there are none, then
-    those to buyers; oldest first.
+    """Return ids of mails that may be sent now: mails to operators before mails to buyers, oldest first.
+
+    With `to_operators=False`, only buyer mails.
     """
     query = select(col(Mail.id)).where(*_due(utc_now()))
     if not to_operators:
@@ -160,9 +161,10 @@ def list_due_mails(session: Session, limit: int, *, to_operators: bool = True) -
 
 
 def claim_mail(session: Session, mail_id: int) -> Mail | None:
-    """Take a due mail for sending; None if it is not due or another sender has it.
+    """Claim a due mail for sending; None if it is not due or another sender has claimed it.
 
-    The caller commits before sending. Whoever claims it after `CLAIM_SECONDS` sends it once more.
+    The caller commits before it sends. After `CLAIM_SECONDS` another sender can claim the mail and sends it
+    again.
     """
     now = utc_now()
     claim = uuid4().hex
@@ -183,9 +185,9 @@ def note_delivery(
     delayed: bool = False,
     error: str = "",
 ) -> None:
-    """Note how an attempt ended and give the claim back; nothing changes if it is another's by now.
+    """Store the result of an attempt and release the claim; no effect if another sender has the claim now.
 
-    `delayed` tells that some recipients were neither delivered to nor refused for good.
+    `delayed`: some recipients were neither delivered to nor refused for good.
     """
     row = session.exec(
         select(Mail).where(Mail.id == claimed.id).with_for_update().execution_options(populate_existing=True)
@@ -212,12 +214,12 @@ def note_delivery(
 
 
 def retry_seconds(attempts: int) -> int:
-    """Return how long to wait after this many attempts."""
+    """Return the wait after this many attempts, in seconds."""
     return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
 
 
 def put_off(session: Session, mail_ids: Sequence[int], seconds: int) -> None:
-    """Let mails that are due wait, because the server that should take them is away."""
+    """Postpone due mails because the mail server does not respond."""
     now = utc_now()
     session.execute(
         update(Mail)
@@ -227,7 +229,7 @@ def put_off(session: Session, mail_ids: Sequence[int], seconds: int) -> None:
 
 
 def find_backlog(session: Session) -> Backlog:
-    """Return how many mails wait, since when and why."""
+    """Return how many mails wait, the oldest one's time and the latest error."""
     open_mail = (col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
     waiting, oldest_at = session.exec(
         select(func.count(col(Mail.id)), func.min(Mail.created_at)).where(*open_mail)
@@ -242,21 +244,21 @@ def find_backlog(session: Session) -> Backlog:
 
 
 def list_waiting_mails(session: Session) -> list[Mail]:
-    """Return mails that have not been delivered yet, oldest first."""
+    """Return undelivered mails, oldest first."""
     query = select(Mail).where(col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
     return list(session.exec(query.order_by(col(Mail.id))).all())
 
 
 def files_of(session: Session, mail_id: int) -> list[MailFile]:
-    """Return the files in a mail, in their order."""
+    """Return a mail's files, in order."""
     query = select(MailFile).where(MailFile.mail_id == mail_id).order_by(col(MailFile.number))
     return list(session.exec(query).all())
 
 
 def with_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
-    """Return the HTML of a mail and the logo that it shows, as a file in it.
+    """Return a mail's HTML and the logo that it shows, as an embedded file.
 
-    What it names it by is too long for a line of a mail's head.
+    The stored HTML names the logo by its hash, which is too long for a mail header; here it becomes `logo`.
     """
     logos = find_logos(session, _LOGO.findall(mail.html)[:1])
     files = [
@@ -280,7 +282,7 @@ class MailState(StrEnum):
 
 
 def state_of(mail: Mail) -> MailState:
-    """Return how far a mail has come."""
+    """Return a mail's state."""
     if mail.sent_at is not None:
         return MailState.sent
     return MailState.waiting if mail.given_up_at is None else MailState.given_up
@@ -295,7 +297,7 @@ def list_mails(
     to_buyers: bool | None = None,
     limit: int | None = None,
 ) -> list[Mail]:
-    """Return mails, the latest first."""
+    """Return mails, newest first."""
     query = select(Mail).order_by(col(Mail.id).desc()).limit(limit)
     if state is not None:
         sent, given_up = col(Mail.sent_at), col(Mail.given_up_at)
@@ -312,7 +314,7 @@ def list_mails(
 
 
 def retry_mails(session: Session, ids: Sequence[int]) -> int:
-    """Let mails that were given up be tried anew, as if they had been written now; return how many."""
+    """Queue mails again that were given up, as if written now; return how many."""
     now = utc_now()
     done = session.execute(
         update(Mail)
@@ -323,7 +325,7 @@ def retry_mails(session: Session, ids: Sequence[int]) -> int:
 
 
 def withhold_buyers(session: Session, reason: str) -> None:
-    """Give up every mail to a buyer that waits: it may have been delivered before."""
+    """Give up every waiting buyer mail; after a restore, it may already have been delivered."""
     session.execute(
         update(Mail)
         .where(col(Mail.order_id).is_not(None), col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))

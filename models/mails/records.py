@@ -1,4 +1,4 @@
-"""What mails hold, and what operators are mailed of new orders: nothing that would tell who bought."""
+"""The content of mails, and of the notice about new orders to operators; none of it identifies the buyer."""
 
 import re
 from decimal import Decimal
@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 class NewOrder(BaseModel, frozen=True):
     row_id: int
-    """Of its outbound row."""
+    """Id of its outbound row."""
     number: str
     total: Decimal
     currency: str
@@ -16,7 +16,7 @@ class NewOrder(BaseModel, frozen=True):
 
 
 class OrdersNotice(BaseModel, frozen=True):
-    """One new order, or those of a day."""
+    """One new order, or all new orders of a day."""
 
     account: str
     tenant: str
@@ -24,7 +24,7 @@ class OrdersNotice(BaseModel, frozen=True):
 
 
 class MailPart(BaseModel, frozen=True):
-    """A file in a mail: an attachment, or with a content id a picture that its HTML shows."""
+    """A file in a mail: an attachment, or, with a content id, a picture in the HTML."""
 
     name: str
     media_type: str
@@ -33,7 +33,7 @@ class MailPart(BaseModel, frozen=True):
 
 
 class MailContent(BaseModel, frozen=True):
-    """What a person reads; the subject is one line."""
+    """What a person reads; the subject is a single line."""
 
     subject: str
     text: str
@@ -42,7 +42,7 @@ class MailContent(BaseModel, frozen=True):
 
 
 class Sender(BaseModel, frozen=True):
-    """Who a mail is from; what is empty is as the settings say at the time of sending."""
+    """The sender of a mail; empty fields come from the settings when it is sent."""
 
     name: str = ""
     address: str = ""
@@ -53,5 +53,5 @@ _LOGO = re.compile(r"cid:logo-([0-9a-f]{64})")
 
 
 def logo_id(sha256: str) -> str:
-    """Return the id by which a mail's HTML names a logo of `tenants.logo`: it is not kept with each mail."""
+    """Return the id by which a mail's HTML refers to a logo; logos are stored once (`tenants.logo`)."""
     return f"logo-{sha256}"

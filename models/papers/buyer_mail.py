@@ -1,4 +1,4 @@
-"""What a mail to a buyer says, worked out from the truth when it is written, and whether it may go."""
+"""The content of a buyer mail, read from the database when the mail is written, and whether to send it."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -32,39 +32,39 @@ from models.values import plain_address, print_text
 
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
 TOO_LATE = timedelta(days=14)
-"""After which an event is not mailed of any more."""
+"""Events older than this are not mailed any more."""
 MOVES = {BuyerEvent.payment_received: PaymentMove.received, BuyerEvent.refund: PaymentMove.refund}
 
 
 class Drop(StrEnum):
-    """Why nothing is mailed of an event after all."""
+    """Why an event is not mailed after all."""
 
     unwanted = "unwanted"
-    """The account mails nobody of it any more, or the order is a trial."""
+    """The account does not send this mail any more, or the order is a test order."""
     merged = "merged"
     cancelled = "cancelled"
     not_cancelled = "not_cancelled"
     nothing_owed = "nothing_owed"
     taken_back = "taken_back"
-    """The payment, the shipment or what came back is not there any more."""
+    """The payment, the shipment or the return does not exist any more."""
     gone = "gone"
-    """It was collected or sent meanwhile."""
+    """The order was collected or shipped in the meantime."""
     no_address = "no_address"
     too_late = "too_late"
-    """Nothing was mailed for weeks, and who was to hear of it has heard otherwise by now."""
+    """No mails went out for weeks; by now the buyer knows from elsewhere."""
     told_before = "told_before"
-    """The database was restored, and the buyer may have been mailed of it in the time that was lost."""
+    """The database was restored, and the mail may have gone out in the time that was lost."""
 
 
 def purpose_of(order: Order, language: str) -> str:
-    """Return the text of a transfer by which a payment finds its order; matching reads the number alone."""
+    """Return the text that a buyer gives with a bank transfer; payments are matched by its number alone."""
     return f"{ORDER_WORDS[language]} {printed_number(order)}"
 
 
 def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
-    """Return what every mail of a tenant must say of it.
+    """Return the seller and the mail settings that every mail of a tenant needs.
 
-    Raises: RuleError, if something is missing that the law wants in a seller's mails, with what to do.
+    Raises: RuleError, if details are missing that the law requires; it says what to set.
     """
     seller, options = SellerData.model_validate(tenant.seller), MailOptions.model_validate(tenant.mails)
     missing = [
@@ -81,7 +81,7 @@ def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
 
 
 def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> Drop | None:
-    """Return why an event is not mailed of, as things stand now; None if it is."""
+    """Return why this event must not be mailed as things stand now; None if it may."""
     if not wants_mail(session, order, event):
         return Drop.unwanted
     if order.state is OrderState.merged:
@@ -100,7 +100,7 @@ def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> 
         case _ if order.state is OrderState.cancelled:
             drop = Drop.cancelled
         case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
-            # What whoever collects the money has promised is asked of nobody.
+            # An authorised amount will be paid out by the payment provider: the buyer is not asked for it.
             drop = Drop.nothing_owed if owed_for(order) <= order.authorised_amount else None
         case BuyerEvent.payment_received:
             received = _payment_in(session, order, subject, PaymentMove.received)
@@ -114,7 +114,10 @@ def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> 
 
 
 def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
-    """Return what an event of an order was about last, empty if that is the order itself, or nothing."""
+    """Return the subject of the latest event of this kind; empty if it is about the order, or none exists.
+
+    A subject is the id of a shipment, a return or a payment, as text.
+    """
     order_id = need_id(order.id)
     if event is BuyerEvent.shipped:
         return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
@@ -133,7 +136,7 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
 
 
 def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
-    """Return when an event happened, None if no instant of its own is kept."""
+    """Return when an event happened; None if the time is not stored."""
     if event in (BuyerEvent.order_received, BuyerEvent.payment_request):
         return order.checkout_at or order.placed_at
     if event in (BuyerEvent.payment_reminder, BuyerEvent.cancelled):
@@ -149,7 +152,7 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
 
 
 def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
-    """Return when a reminder, or a cancellation for want of money, was due; None of one by other hands."""
+    """Return when a reminder, or a cancellation for lack of payment, was due; None if a person cancelled."""
     options = ChannelOptions.model_validate(session.get_one(Account, order.account_id).settings)
     steps = events_of(session, need_id(order.id))
     if event is BuyerEvent.cancelled:
@@ -163,7 +166,7 @@ def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str
 
 
 def recipient_of(session: Session, order: Order) -> str:
-    """Return the one address at which an order's buyer is mailed, empty if there is none."""
+    """Return the mail address of an order's buyer; empty if there is none that works."""
     found = _addresses_in(session, order)
     for role in AddressRole:
         if role in found and (address := plain_address(found[role].email)):
@@ -174,9 +177,9 @@ def recipient_of(session: Session, order: Order) -> str:
 def write_letter(
     session: Session, order: Order, event: BuyerEvent, subject: str, *, language: str = ""
 ) -> BuyerLetter:
-    """Return the mail of an event, in the tenant's language unless another is named.
+    """Return the content of an event's mail; `language` overrides the tenant's language.
 
-    Raises: RuleError, if something is missing that it must say, with what to do.
+    Raises: RuleError, if the mail lacks something that it must say; it says what to set.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller, options = sender_of(tenant)
@@ -237,7 +240,7 @@ def write_letter(
 
 
 def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove) -> Decimal:
-    """Return the amount of one of an order's payments, 0 if it has it not, or not any more."""
+    """Return the amount of this payment; 0 if the order does not have it, or not any more."""
     payment = session.get(Payment, int(subject)) if subject.isdigit() else None
     if payment is None or payment.order_id != order.id or payment.kind is not kind:
         return Decimal(0)
@@ -250,13 +253,13 @@ def _shipment_in(session: Session, order: Order, subject: str) -> Shipment | Non
 
 
 def _return_in(session: Session, order: Order, subject: str) -> Return | None:
-    """Return one of an order's returns that has come, None of another."""
+    """Return this return of the order if it has arrived, else None."""
     row = session.get(Return, int(subject)) if subject.isdigit() else None
     return row if row is not None and row.order_id == order.id and row.received_at is not None else None
 
 
 def _came_back(session: Session, subject: str) -> dict[int, int]:
-    """Return the units that came with a return, by order line."""
+    """Return the units that arrived with a return, by order line."""
     return {
         row.order_line_id: row.to_stock + row.b_stock + row.scrapped
         for row in lines_of_return(session, int(subject))

@@ -1,4 +1,4 @@
-"""What several papers say of an order: its goods and addresses, and whether it may have them."""
+"""What several papers share: goods, addresses, and checks whether an order may have a paper."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def check_state(order: Order, *states: OrderState) -> None:
 
 
 def check_may_leave(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
-    """Make sure that an order has a next parcel. Raises: RuleError."""
+    """Raises: RuleError, if the order has no next parcel: it is held, or no stock is allocated to it."""
     check_state(order, OrderState.open, OrderState.released)
     if reasons := hindrance_of(session, order, lines):
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
@@ -37,7 +37,7 @@ def check_may_leave(session: Session, order: Order, lines: Sequence[OrderLine]) 
 
 def hindrance_of(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
     holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
-    # Of what was released in spite of a shortage, what is there leaves.
+    # If an order was released despite a shortage, the units that are there are shipped.
     return hindrance(holds, lines, partly=order.state is OrderState.released)
 
 
@@ -72,15 +72,15 @@ def place_of(address: OrderAddress, tenant: Tenant) -> Place:
 
 
 def shipping_name(session: Session, order: Order) -> str:
-    """Return how an order is sent: as the tenant calls it, if that is known."""
+    """Return the tenant's name of an order's shipping method, else the channel's word for it."""
     way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
     return way.name if way is not None else order.shipping_method
 
 
 def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:
-    """Return by line the units of the next parcel: those that lie ready, or if none do those promised.
+    """Return the next parcel's units by order line: the picked ones, or if none are picked, the allocated.
 
-    What is kept back is in no next parcel.
+    Units that are held back are in no next parcel.
     """
     ready = any(line.picked for line in lines)
     return {need_id(line.id): line.picked if ready else min(line.allocated, line.going) for line in lines}

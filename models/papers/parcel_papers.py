@@ -35,10 +35,11 @@ from models.tenants.tenant import Tenant
 def packing_slip(
     session: Session, order: Order, shipment: Shipment | None = None, *, language: str = ""
 ) -> PackingSlip:
-    """Return what is in a shipment, or if none is named in the next one: see `next_units`.
+    """Return the contents of a shipment; without one, of the next parcel (`next_units`).
 
-    Once all has left it is the last shipment. Orders that go together have one slip.
-    Raises: RuleError, if there is nothing to pack, or goods may not leave.
+    For an order that is completely shipped, the default is its last shipment. Consolidated orders share one
+    packing slip.
+    Raises: RuleError, if there is nothing to pack, or the order may not be shipped.
     """
     if shipment is None and order.state is OrderState.shipped:
         shipment = _last_shipment(session, order)
@@ -73,7 +74,10 @@ def _went_to(session: Session, order: Order, tenant: Tenant, shipment: Shipment)
 
 
 def _packed(session: Session, order: Order, shipment: Shipment | None, language: str) -> list[Goods]:
-    """Return what of an order is in a shipment or the next one, and what follows. Raises: RuleError."""
+    """Return the goods of an order in this shipment, or in the next parcel, and those that follow later.
+
+    Raises: RuleError, as `packing_slip`.
+    """
     lines = lines_of_order(session, order)
     if shipment is not None:
         check_state(order, *MAY_LEAVE, OrderState.cancelled)
@@ -95,7 +99,7 @@ def _last_shipment(session: Session, order: Order) -> Shipment | None:
 
 
 def _mates(session: Session, order: Order, shipment: Shipment | None) -> list[Order]:
-    """Return the orders that are in the same parcel, or are to be in the next one."""
+    """Return the other orders in the same parcel: of this shipment, or without one, of the next."""
     if order.ships_with_id is None:
         return []
     group = mates_of(session, [need_id(order.id)]).get(order.ships_with_id, [])
@@ -111,9 +115,9 @@ def _mates(session: Session, order: Order, shipment: Shipment | None) -> list[Or
 
 
 def return_slip(session: Session, order: Order, *, language: str = "") -> ReturnSlip:
-    """Return what a buyer may send back: all that has left and not come back, and what is about to leave.
+    """Return what a buyer can send back: shipped units that have not come back, and units shipped next.
 
-    Raises: RuleError, if there is nothing, or the order is a trial.
+    Raises: RuleError, if there are no such units, or the order is a test order.
     """
     check_state(order, *MAY_LEAVE, OrderState.cancelled)
     lines = lines_of_order(session, order)
@@ -137,9 +141,9 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
 
 
 def address_label(session: Session, order: Order, *, language: str = "") -> AddressLabel:
-    """Return where an order's parcel goes; orders that go together have one.
+    """Return the address label of an order's parcel; consolidated orders share one.
 
-    Raises: RuleError, if goods may not leave, or the address lacks a name, street or city.
+    Raises: RuleError, if the order may not be shipped, or its address lacks a name, street or city.
     """
     check_state(order, *MAY_LEAVE)
     shipment = _last_shipment(session, order) if order.state is OrderState.shipped else None
@@ -184,7 +188,7 @@ def _goods(
     later: Mapping[int, int],
     language: str,
 ) -> list[Goods]:
-    """Return what is printed of lines that have units, now or later."""
+    """Return the printed goods of all lines with units in this parcel or in a later one."""
     chosen = [
         line for line in lines if units.get(need_id(line.id), 0) > 0 or later.get(need_id(line.id), 0) > 0
     ]

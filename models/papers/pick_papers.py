@@ -1,4 +1,4 @@
-"""Papers of those who pick: what is taken for some orders, or on a list, in walking order."""
+"""Papers for pickers: what to take for a few orders or for a pick list, in walking order."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -24,10 +24,9 @@ from models.warehouse.warehouses import Warehouse
 
 
 def check_pickable(session: Session, order: Order) -> None:
-    """Make sure that an order has units to pick.
+    """Raises: RuleError, unless the order has units to pick.
 
-    Raises: RuleError, unless it is released, free to leave, and stock is promised to it that does not lie
-    ready yet.
+    It must be released and may be shipped, and some of its allocated units must not be picked yet.
     """
     check_state(order, OrderState.released)
     check_may_leave(session, order, lines_of_order(session, order))
@@ -36,9 +35,9 @@ def check_pickable(session: Session, order: Order) -> None:
 
 
 def pick_papers(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickPaper]:
-    """Return what is to be taken for all these orders together, in walking order, one for each warehouse.
+    """Return what to pick for all these orders together, in walking order, one paper per warehouse.
 
-    For orders that `check_pickable` lets pass; nothing is kept, and no list is opened by it.
+    Every order must pass `check_pickable`. Nothing is stored, and no pick list is opened.
     """
     numbers = {need_id(order.id): printed_number(order) for order in orders}
     units = units_to_take(session, list(numbers))
@@ -73,7 +72,7 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
                     for order_id, quantity in parts.items()
                 ],
             )
-            # What has no bin is looked for at the end.
+            # Articles without a bin come last.
             stops.append(((place is None, place.place if place else 0, row.bin, row.sku), row))
         stops.sort(key=lambda stop: stop[0])
         rows = [row for _, row in stops]
@@ -85,9 +84,9 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
 
 
 def walk_papers(session: Session, list_id: int, *, language: str = "") -> list[PickPaper]:
-    """Return what is still to be taken for a pick list, in walking order, one for each warehouse.
+    """Return what is still to be picked for a pick list, in walking order, one paper per warehouse.
 
-    Raises: NotFoundError, if there is no such list; RuleError, if nothing is left to take.
+    Raises: NotFoundError, if there is no such list; RuleError, if nothing is left to pick.
     """
     sheet = read_sheet(session, list_id)
     tenant = session.get_one(Tenant, get_list(session, list_id).tenant_id)
@@ -130,7 +129,7 @@ def walk_papers(session: Session, list_id: int, *, language: str = "") -> list[P
 
 
 def _printed_numbers(session: Session, list_id: int) -> dict[str, str]:
-    """Return by external id how the orders of a list are printed."""
+    """Return {external id: printed number} for the orders of a pick list."""
     query = select(Order).join(PickOrder, col(PickOrder.order_id) == col(Order.id))
     rows = session.exec(query.where(PickOrder.pick_list_id == list_id)).all()
     return {order.external_id: printed_number(order) for order in rows}

@@ -1,4 +1,4 @@
-"""Papers of an order with prices: confirmation, offer, receipt."""
+"""Papers with prices: order confirmation, offer, receipt."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -32,18 +32,19 @@ from models.tenants.tenant import Tenant
 
 
 def confirm(session: Session, order: Order, *, language: str = "") -> OrderPaper:
-    """Return the confirmation of an order: all of it that was not cancelled.
+    """Return an order's confirmation; it lists everything that is not cancelled.
 
-    Raises: RuleError, if it is a trial, pending, cancelled or merged, or does not add up.
+    Raises: RuleError, if the order is a test order, pending, cancelled or merged, or does not add up.
     """
     check_state(order, *MAY_LEAVE)
     return _order_paper(session, order, PaperKind.confirmation, language)
 
 
 def offer(session: Session, order: Order, valid_until: date, *, language: str = "") -> OrderPaper:
-    """Return an offer of what an order asks for, good until the end of a German day.
+    """Return an offer for what an order contains, valid until the end of a German day.
 
-    Raises: RuleError, if it is a trial, was released, cancelled or merged, does not add up, or that is over.
+    Raises: RuleError, if the order is a test order or is released, cancelled or merged, if its amounts do not
+    add up, or if the day has passed.
     """
     check_state(order, OrderState.pending, OrderState.open)
     if valid_until < today():
@@ -55,9 +56,10 @@ def offer(session: Session, order: Order, valid_until: date, *, language: str = 
 def receipt(
     session: Session, order: Order, payments: Sequence[Payment] = (), *, language: str = ""
 ) -> OrderPaper:
-    """Return the receipt of payments for an order, of all if none are named.
+    """Return the receipt for these payments of an order; without payments given, for all of them.
 
-    Raises: RuleError, if it is a trial, cancelled or merged, does not add up, or nothing was received.
+    Raises: RuleError, if the order is a test order, cancelled or merged, if its amounts do not add up, or if
+    nothing was received.
     """
     check_state(order, OrderState.pending, *MAY_LEAVE)
     payments = payments or payments_of(session, need_id(order.id))
@@ -89,9 +91,10 @@ def price_paper(
     kind: PaperKind,
     language: str = "",
 ) -> OrderPaper:
-    """Return a paper of an order; with its lines and both its addresses it may be of no table yet.
+    """Return a paper for an order, its lines and its addresses; none of them needs to be in the database yet.
 
-    Raises: RuleError, if the order does not add up.
+    If the tax cannot be stated, the paper has prices but no tax.
+    Raises: RuleError, if the order's amounts do not add up.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller = seller_on_paper(tenant)
@@ -101,7 +104,7 @@ def price_paper(
     try:
         tax_fields = _state_tax(order, tenant, seller, places, chosen)
     except RuleError:
-        # No invoice could state it.
+        # No invoice could state this tax, so the paper does not either.
         printed = [print_line(line, line.quantity - line.cancelled, None) for line in chosen]
         gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
         tax_fields = {"lines": printed, "net": gross, "tax": Decimal(0), "gross": gross}
@@ -133,9 +136,9 @@ def _state_tax(
     places: Mapping[AddressRole, OrderAddress],
     lines: Sequence[OrderLine],
 ) -> dict[str, Any]:
-    """Return what a paper of these lines says of them and their tax, as if they left today.
+    """Return the fields of an `OrderPaper` for goods and tax, as if these lines were shipped today.
 
-    Raises: RuleError, if no invoice of them could state it.
+    Raises: RuleError, if an invoice for them could not state the tax.
     """
     if tenant.country != HOME:
         raise RuleError("Tax is stated by German law alone.")

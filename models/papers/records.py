@@ -1,7 +1,7 @@
-"""What stands on each paper that is drawn when it is asked for, and in mails to buyers.
+"""The content of papers that are drawn on request, and of buyer mails, as plain records.
 
-Each record holds all that is printed, so that it can be made of something else than an order, too. Invoices
-and credit notes are issued instead (`models.accounting.issued`).
+Each record holds everything that is printed, so a paper needs no order behind it. Invoices and credit notes
+are issued once and stored instead (`models.accounting.issued`).
 """
 
 from datetime import date
@@ -22,7 +22,7 @@ def _cut_at(longest: int) -> AfterValidator:
 
 
 Printed = Annotated[str, _cut_at(LONGEST_TEXT)]
-"""One line; what is longer than papers have room for is cut visibly."""
+"""One line of text; text that is too long for the paper is cut and ends in a visible mark."""
 PrintedNumber = Annotated[str, _cut_at(80)]
 AddressLine = Annotated[str, _cut_at(LONGEST_ADDRESS_LINE)]
 
@@ -40,17 +40,17 @@ class PaperKind(StrEnum):
 
 
 ISSUED = {PaperKind.invoice: DocumentKind.invoice, PaperKind.credit_note: DocumentKind.credit_note}
-"""Those that were issued and are shown as they were; the others are drawn anew each time."""
+"""Kinds that are issued once and printed from what was stored; all other kinds are drawn anew each time."""
 
 
 class PaperFormat(StrEnum):
     a4 = "a4"
     thermal = "thermal"
-    """A roll of 80 mm, as long as its content."""
+    """Paper roll, 80 mm wide, as long as the content."""
 
 
 class ReturnReason(StrEnum):
-    """What a buyer may tick on a return slip."""
+    """The reasons that a return slip offers to tick."""
 
     too_small_or_large = "too_small_or_large"
     not_liked = "not_liked"
@@ -63,16 +63,16 @@ class ReturnReason(StrEnum):
 
 
 class Place(BaseModel):
-    """Where something goes."""
+    """An address as it is printed."""
 
     lines: list[AddressLine]
-    """Name and address, none empty."""
+    """Name and address; no line is empty."""
     country: str = ""
-    """ISO 3166-1 alpha-2, of another country than the sender's."""
+    """ISO 3166-1 alpha-2; empty if it is the sender's country."""
 
 
 class Received(BaseModel):
-    """Money that came in; below zero, if it went back."""
+    """A payment on a receipt; negative if it was paid back."""
 
     on: date
     amount: Decimal
@@ -81,24 +81,24 @@ class Received(BaseModel):
 
 
 class OrderPaper(PricedContent):
-    """A confirmation, an offer or a receipt: what was, or may be, bought for how much."""
+    """An order confirmation, an offer or a receipt: goods with prices."""
 
     kind: PaperKind
     dated: date
     ships_to: Place | None = None
-    """None, if it goes to the buyer's address."""
+    """None if the goods go to the buyer's address."""
     order_number: PrintedNumber = ""
-    """None of an offer for which there is no order yet."""
+    """Empty on an offer without an order."""
     offer_number: PrintedNumber = ""
     ordered_on: date | None = None
     valid_until: date | None = None
-    """Of an offer."""
+    """Only on an offer."""
     payment_method: Printed = ""
     shipping_method: Printed = ""
     received: list[Received] = RecordField(default_factory=list)
-    """Of a receipt."""
+    """Only on a receipt."""
     open_amount: Decimal = Decimal(0)
-    """What is still to be paid; below zero, if too much was."""
+    """The amount still to be paid; negative if too much was paid."""
 
 
 class Goods(BaseModel):
@@ -110,20 +110,20 @@ class Goods(BaseModel):
     title: Printed = ""
     quantity: int
     later: int = 0
-    """Units that are not in this parcel and follow."""
+    """Units that follow in a later parcel."""
     parts: list["Goods"] = RecordField(default_factory=list)
-    """What a set is made of."""
+    """The articles in a bundle."""
 
 
 class PackingSlip(BaseModel):
-    """What is in a parcel."""
+    """The contents of a parcel."""
 
     language: str
     seller: SellerData
     to: Place
     order_number: PrintedNumber
     further_numbers: list[PrintedNumber] = RecordField(default_factory=list)
-    """Of the orders that go with it."""
+    """Numbers of other orders in the same parcel."""
     ordered_on: date | None = None
     shipped_on: date | None = None
     shipping_method: Printed = ""
@@ -131,7 +131,7 @@ class PackingSlip(BaseModel):
 
 
 class ReturnSlip(BaseModel):
-    """What a buyer may send back, why, and where to."""
+    """The goods that a buyer may return, possible reasons, and the return address."""
 
     language: str
     seller: SellerData
@@ -148,17 +148,17 @@ class AddressLabel(BaseModel):
     to: Place
     order_number: PrintedNumber
     further_numbers: list[PrintedNumber] = RecordField(default_factory=list)
-    """Of the orders that go with it."""
+    """Numbers of other orders in the same parcel."""
     shipping_method: Printed = ""
 
 
 class PickTarget(BaseModel):
-    """For whom units are taken from a bin."""
+    """The order, and box, for which units are picked."""
 
     quantity: int
     order_number: PrintedNumber = ""
     box: PrintedNumber = ""
-    """In a walk with boxes: the number of that into which these units go."""
+    """Number of the box for these units, if boxes are used."""
 
 
 class PickRow(BaseModel):
@@ -171,7 +171,7 @@ class PickRow(BaseModel):
 
 
 class PickPaper(BaseModel):
-    """What a person takes from the bins of one warehouse, in the order in which they are walked by."""
+    """What to pick in one warehouse; rows follow the walking order of the bins."""
 
     language: str
     seller: SellerData
@@ -185,13 +185,13 @@ Paper = OrderPaper | PackingSlip | ReturnSlip | AddressLabel | PickPaper
 
 
 class LetterLine(BaseModel, frozen=True):
-    """An article; `amount` is the gross of all units."""
+    """One article in a mail; `amount` is the gross price of all units."""
 
     number: str = ""
     title: str
     quantity: int
     amount: Decimal | None = None
-    """None where only goods matter."""
+    """None in mails without prices."""
 
 
 class LetterParcel(BaseModel, frozen=True):
@@ -200,7 +200,7 @@ class LetterParcel(BaseModel, frozen=True):
 
 
 class PaymentAsk(BaseModel, frozen=True):
-    """How the buyer is to pay; a bank account, a link, or both."""
+    """How the buyer can pay: a bank account, a link, or both."""
 
     amount: Decimal
     purpose: str
@@ -210,14 +210,14 @@ class PaymentAsk(BaseModel, frozen=True):
 
 
 class BuyerLetter(BaseModel, frozen=True):
-    """One mail to a buyer, before it has words."""
+    """The content of one buyer mail, still without wording."""
 
     event: BuyerEvent
     language: str
     recipient: str
-    """The address, empty if there is none that can be mailed to."""
+    """The mail address; empty if the order has none that works."""
     buyer: str
-    """The name of a person or company, empty if neither is known."""
+    """Name of the person, else the company; empty if neither is known."""
     order_number: str
     ordered_on: date
     currency: str
@@ -225,9 +225,9 @@ class BuyerLetter(BaseModel, frozen=True):
     shipping_amount: Decimal = Decimal(0)
     fee_amount: Decimal = Decimal(0)
     total: Decimal | None = None
-    """None where the mail has no sums."""
+    """None in mails without sums."""
     credited: Decimal = Decimal(0)
-    """What need not be paid of the total."""
+    """The part of the total that the buyer need not pay any more."""
     paid: Decimal = Decimal(0)
     owed: Decimal = Decimal(0)
     payment_method: str = ""
@@ -235,13 +235,13 @@ class BuyerLetter(BaseModel, frozen=True):
     shipping: Place | None = None
     ask: PaymentAsk | None = None
     amount: Decimal = Decimal(0)
-    """Of a payment that was received or given back."""
+    """The amount received or paid back."""
     carrier: str = ""
     parcels: list[LetterParcel] = RecordField(default_factory=list)
     is_part: bool = False
-    """More of the order follows, or stays: the event is not about all of it."""
+    """Condition: the mail covers only part of the order; the rest follows or stays."""
     collect_at: list[str] = RecordField(default_factory=list)
     shop: str
-    """What the buyer knows the seller by."""
+    """The shop name that the buyer knows."""
     seller: SellerData
     options: MailOptions

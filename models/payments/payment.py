@@ -1,4 +1,4 @@
-"""Payment: money received for an order, told by the channel or recorded here."""
+"""Payments: money received for an order and money paid back, recorded here or reported by the channel."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,13 +26,13 @@ from models.tenants.records import AccountData, BuyerEvent, Side
 
 class PaymentMove(StrEnum):
     received = "received"
-    """Of a negative amount: taken back or corrected."""
+    """Negative if the payment was taken back or corrected."""
     refund = "refund"
-    """Given back to the buyer; negative."""
+    """Paid back to the buyer; negative."""
 
 
 class Payment(SQLModel, table=True):
-    """An amount received, or given back."""
+    """One amount received or paid back."""
 
     __tablename__ = "payment"
 
@@ -64,10 +64,10 @@ def record_payment(
     method: str = "",
     reference: str = "",
 ) -> Payment:
-    """Record money that was received here, and queue it for the channel if payments are handled here.
+    """Record money received; queue it for the channel if payments are handled here.
 
-    Money may come late for an order that was cancelled: it then shows as overpaid until it is given back.
-    Raises: RuleError, for an amount of zero or an order that is merged or a trial.
+    A cancelled order can still receive a late payment: it is then overpaid until the money is paid back.
+    Raises: RuleError, for an amount of zero, or if the order is merged or a test order.
     """
     if amount == 0:
         raise RuleError("A payment needs an amount.")
@@ -90,9 +90,10 @@ def record_refund(
     method: str = "",
     reference: str = "",
 ) -> Payment:
-    """Record money that was given back, and queue it for the channel if payments are handled here.
+    """Record money paid back; queue it for the channel if payments are handled here.
 
-    Raises: RuleError, for an amount that is not above zero or more than was received, or a trial.
+    Raises: RuleError, if the amount is not above zero or exceeds what was received, or if the order is merged
+    or a test order.
     """
     lock_order(session, order)
     if order.trial or order.state is OrderState.merged:
@@ -110,9 +111,9 @@ def record_refund(
 
 
 def note_authorised(session: Session, order: Order, amount: Decimal, *, actor: Actor) -> None:
-    """Note how much whoever collects the money has promised in all; zero takes it back.
+    """Store the total that a payment provider has authorised but not paid out yet; zero withdraws it.
 
-    Raises: RuleError, for an amount below zero or an order that is cancelled, merged or a trial.
+    Raises: RuleError, for a negative amount, or if the order is cancelled, merged or a test order.
     """
     lock_order(session, order)
     if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
@@ -130,10 +131,11 @@ def note_authorised(session: Session, order: Order, amount: Decimal, *, actor: A
 def take_channel_total(
     session: Session, order: Order, total: Decimal, paid_at: datetime, *, handled_by: Side, method: str
 ) -> bool:
-    """Bring an order to the total that the channel says was received; return whether that is news.
+    """Bring an order to the total that the channel reports as received; return whether anything changed.
 
-    Where payments are handled here, a lower total there only means that our news has not arrived yet. Of what
-    was given back here the channel may know nothing, or not yet: up to that a higher total is no news.
+    If payments are handled here, a lower total only means that the channel does not know our latest payment
+    yet, and changes nothing. The channel may not know refunds recorded here, so a total that is higher by up
+    to their sum changes nothing either.
     """
     with_refunds = order.paid_amount + order.refunded_amount
     difference = total - min(max(total, order.paid_amount), with_refunds)
@@ -144,7 +146,7 @@ def take_channel_total(
 
 
 def book_payments(session: Session, payments: Sequence[Payment]) -> None:
-    """Write the booking records of payments that have none, but for those of trials."""
+    """Write the missing booking records of these payments; those of test orders have none."""
     save_bookings(session, "payment_id", [(each.order_id, _booking_values(each)) for each in payments])
 
 
@@ -166,7 +168,7 @@ def _booking_values(payment: Payment) -> dict[str, Any]:
 
 
 def list_unbooked_payments(session: Session, after: int, limit: int) -> list[Payment]:
-    """Return payments above an id without a booking record: those from before there were any."""
+    """Return payments with ids above `after` that have no booking record: they are older than bookings."""
     query = (
         select(Payment)
         .join(Order, col(Order.id) == col(Payment.order_id))

@@ -1,4 +1,4 @@
-"""Payment due: buyers are asked for money and reminded, and in the end the order is cancelled, if so set."""
+"""Payment requests and reminders to buyers, and cancellation of orders that stay unpaid."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from models.tenants.records import AccountData, BuyerEvent
 
 UNPAID = (PaymentState.open, PaymentState.partly_paid)
 WAITING = (OrderState.open,)
-"""Orders whose goods wait for the money; who has them already is no case for a reminder from here."""
+"""Orders whose goods wait for the payment; orders already delivered are not reminded from here."""
 
 
 def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
-    """Ask the buyers of new unpaid orders for their money, each once, if the account mails of that."""
+    """Queue a payment request for each new unpaid order, once, if the account sends this mail."""
     options = ChannelOptions.model_validate(account.settings)
     if BuyerEvent.payment_request not in options.buyer_mails:
         return
@@ -42,14 +42,14 @@ def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int])
 
 @dataclass
 class Dunned:
-    """What became of a page of unpaid orders."""
+    """How many orders of a page were reminded and cancelled."""
 
     reminded: int = 0
     cancelled: int = 0
 
 
 def list_unpaid(session: Session, account: AccountData, after: int, limit: int) -> list[int]:
-    """Return ids above `after` of orders for which a reminder or a cancellation may be due, ascending."""
+    """Return ids above `after` of orders that may need a reminder or a cancellation, ascending."""
     options = ChannelOptions.model_validate(account.settings)
     if options.remind_after_days is None:
         return []
@@ -66,9 +66,9 @@ def list_unpaid(session: Session, account: AccountData, after: int, limit: int) 
 
 
 def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dunned:
-    """Remind or cancel those of the orders for which it is time; the caller has the tenant's lock.
+    """Remind or cancel each of these orders that is due; the caller holds the tenant's lock.
 
-    Repeating it at once does nothing more. A partly paid order is reminded, and never cancelled by itself.
+    Safe to repeat. A partly paid order is reminded but never cancelled automatically.
     """
     options = ChannelOptions.model_validate(account.settings)
     orders = session.exec(
@@ -102,7 +102,7 @@ def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dun
 
 
 def due_at(order: Order, options: ChannelOptions) -> datetime | None:
-    """Return when the next reminder of an unpaid order is due, or its cancellation; None if neither is."""
+    """Return when an unpaid order's next reminder or its cancellation is due; None if neither is."""
     if options.remind_after_days is None or order.payment_kind not in options.remind_kinds:
         return None
     if order.reminders < options.remind_times:
