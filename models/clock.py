@@ -1,4 +1,4 @@
-"""The one clock, and the calendar by which papers are dated and people read; inside all is UTC."""
+"""The clock, and the German calendar for papers and people; all other times are UTC."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -7,17 +7,17 @@ LOCAL = ZoneInfo("Europe/Berlin")
 
 
 def local_date(instant: datetime) -> date:
-    """Return the day on which an instant was, or will be."""
+    """Return the German day of an instant."""
     return instant.astimezone(LOCAL).date()
 
 
 def today() -> date:
-    """Return the day that it is."""
+    """Return the present German day."""
     return local_date(utc_now())
 
 
 def midnight(day: date) -> datetime:
-    """Return the instant at which a day begins."""
+    """Return the instant at which a German day begins."""
     return datetime.combine(day, datetime.min.time(), LOCAL)
 
 

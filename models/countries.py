@@ -1,4 +1,4 @@
-"""Countries by their two letters (ISO 3166-1 alpha-2), and how postcodes look where parcels mostly go."""
+"""Country codes (ISO 3166-1 alpha-2), and the postcode forms of the most frequent destinations."""
 
 import re
 
@@ -12,7 +12,7 @@ PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY
 TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW
 """
 COUNTRIES = frozenset(_CODES.split())
-"""With XK, which is no code of the standard but that of Kosovo in use."""
+"""Including XK, the code in use for Kosovo, which the standard lacks."""
 
 _FORMS = {
     "[0-9]{5}": "DE ES FR FI IT HR EE MC SM VA",
@@ -34,9 +34,9 @@ _LETTERS_BEFORE = re.compile("^[A-Z]{1,3} ?- ?")
 
 
 def postcode_fits(country: str, postcode: str) -> bool:
-    """Return whether a postcode has the form of its country; where that is not known, any has."""
+    """Return whether a postcode has its country's form; True if the form is unknown."""
     form = POSTCODES.get(country)
     given = postcode.strip().upper()
-    # A country's letters before the postcode are a habit, and no mistake.
+    # A country code before the postcode, such as D-10115, is common and no mistake.
     plain = _LETTERS_BEFORE.sub("", given)
     return form is None or any(form.fullmatch(each) for each in (given, plain))

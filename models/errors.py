@@ -1,28 +1,28 @@
-"""What a rule refuses, in words for the person who asked.
+"""Errors of rules, in words for the person who asked.
 
-A message says what is wrong and what to do; it holds no secret and no buyer's data.
+A message says what is wrong and what to do; it contains no secret and no buyer's data.
 """
 
 
 class RuleError(Exception):
-    """A request that the rules do not allow; nothing was changed."""
+    """The rules do not allow the request; nothing was changed."""
 
 
 class NotFoundError(RuleError):
-    """A name or number that does not exist here."""
+    """There is nothing with this name or number."""
 
 
 class SettingsError(RuleError):
-    """A setting that stops the start."""
+    """A setting prevents the start."""
 
 
 class UnexpectedError(Exception):
-    """A bug: its kind and where it happened, without its own words, which may quote a record."""
+    """A bug: its type and place, without the original message, which may quote a record."""
 
 
 class LeaseHeldError(RuleError):
-    """Another run works on this account and cycle."""
+    """Another run holds the lease of this account and cycle."""
 
 
 class LeaseLostError(Exception):
-    """This run lost its lease to another; what it has not committed must not be committed."""
+    """This run lost its lease to another; its uncommitted changes must not be committed."""

@@ -1,4 +1,4 @@
-"""Settings of one installation, read from the environment or one `.env` file."""
+"""Settings of one installation, read from environment variables or a `.env` file."""
 
 import os
 from functools import lru_cache
@@ -17,13 +17,13 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "
 
 
 def project_folder() -> Path:
-    """Return the checkout when running from one, else the working directory."""
+    """Return the checkout if the program runs from one, else the working directory."""
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
 
 
 class Settings(BaseSettings):
-    """What an installation may set; every name has the prefix `WARENFLUSS_` in the environment."""
+    """What an installation can set; an environment variable is the field's name with prefix `WARENFLUSS_`."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_file_encoding="utf-8", extra="ignore")
 
@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     language: Literal["de", "en"] = "de"
 
     public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:4200")
-    """Where people reach the Prefect UI; links in mails begin with it."""
+    """Address at which people reach the Prefect UI; links in mails begin with it."""
     prefect_host: str = "127.0.0.1"
     prefect_port: int = Field(default=4200, ge=1, le=65535)
 
@@ -46,15 +46,15 @@ class Settings(BaseSettings):
     """Operators' addresses, separated by commas."""
 
     overdue_factor: float = Field(default=3.0, ge=1)
-    """A cycle is reported when it has not succeeded for this many of its intervals."""
+    """A cycle is reported as overdue when its last success is this many intervals ago."""
     retry_delays: Annotated[list[float], NoDecode] = Field(default=[5.0, 30.0, 120.0], min_length=1)
-    """Seconds before each further try of a step that failed for a reason that may pass, with commas."""
+    """Seconds before each further try of a step after a temporary error, separated by commas."""
     keep_calls_days: int = Field(default=30, ge=1)
-    """How long the record of calls to the outside is kept."""
+    """How long the log of calls to outside systems is kept."""
     keep_history_days: int = Field(default=90, ge=15)
-    """How long ended runs, closed alarms, mails to operators and settled records are kept.
+    """How long ended runs, closed alarms, mails to operators and settled rejected records are kept.
 
-    Failed runs are looked for in the last fourteen days.
+    At least 15 days, because failed runs are looked up in the last fourteen.
     """
     reminder_hours: float = Field(default=24.0, gt=0)
 
@@ -95,14 +95,14 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Read the settings once for this process.
+    """Return the settings, read once per process.
 
-    Raises: SettingsError, in one sentence naming the variable and what it must be.
+    Raises: SettingsError, with one sentence that names the variable and its valid values.
     """
     try:
         return Settings(_env_file=os.environ.get(f"{PREFIX}ENV_FILE", project_folder() / ".env"))
     except ValidationError as error:
-        # The offending value stays out of the message: it may be a password.
+        # The message does not repeat the value: it may be a password.
         parts = [
             f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper() or 'DATABASE_URL'}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)

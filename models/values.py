@@ -11,11 +11,11 @@ MAX_LENGTH = 254
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)*")
 _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*")
 _UNSURE = frozenset("ßς\u200c\u200d")
-"""In a host: the standard of Python writes them otherwise than today's, which may name another host."""
+"""Characters in a host that Python's IDNA 2003 encodes differently from IDNA 2008: maybe another host."""
 
 
 def plain_address(text: str) -> str:
-    """Return an address with its host in ASCII, empty if the text is not exactly one address."""
+    """Return a mail address with its host in ASCII; empty if the text is not exactly one address."""
     local, sign, host = text.strip().rpartition("@")
     if not sign or len(local) > 64 or not local.isprintable() or not _LOCAL.fullmatch(local):
         return ""
@@ -31,17 +31,17 @@ def plain_address(text: str) -> str:
 
 MONEY_PLACES = 4
 _MONEY_DIGITS = 18
-# Python's default context would round a long number to 28 digits without a word.
+# Python's default context would silently round a number to 28 digits.
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 def to_ten_thousandths(value: Decimal) -> int:
-    """Return the stored form. Raises: ValueError, for more than four places or too large a number."""
+    """Return the stored form of a decimal. Raises: ValueError, for more than four places or too large."""
     try:
         scaled = Decimal(value).scaleb(MONEY_PLACES, context=_EXACT)
         if not scaled.is_finite():
             raise ValueError("not a finite decimal")
-        # Before it becomes a whole number, which may have a million digits.
+        # Checked before the conversion to int, which could have a million digits.
         if scaled and scaled.adjusted() >= _MONEY_DIGITS:
             raise ValueError("number too large")
         whole = int(scaled)
@@ -55,7 +55,7 @@ def to_ten_thousandths(value: Decimal) -> int:
 
 
 def from_ten_thousandths(value: int) -> Decimal:
-    """Return the decimal with two places, or with as many as it needs."""
+    """Return the decimal of a stored value, with at least two places."""
     cents, rest = divmod(value, 100)
     return Decimal(value).scaleb(-MONEY_PLACES) if rest else Decimal(cents).scaleb(-2)
 
@@ -71,10 +71,10 @@ def _storable(value: Decimal) -> Decimal:
 
 
 Amount = Annotated[Decimal, AfterValidator(_storable)]
-"""A decimal of a plain record that `ExactDecimal` can store, and sums of many; others make it invalid."""
+"""A decimal in a plain record that `ExactDecimal` can store; sums of many still fit. Others are invalid."""
 
 MAX_COUNT = 10**9
-"""The largest quantity that a record may name; sums of many of them still fit into a column."""
+"""The largest quantity in a record; sums of many still fit into a column."""
 
 
 def _printable(value: str) -> str:
@@ -84,18 +84,18 @@ def _printable(value: str) -> str:
 
 
 ExternalId = Annotated[str, RecordField(min_length=1, max_length=80), AfterValidator(_printable)]
-"""What a record is called on the other side; it is shown, searched and sent, so it is short and plain."""
+"""A record's id in the outside system: short and printable, because it is shown, searched and sent."""
 
 Indexed = Annotated[str, RecordField(max_length=320)]
-"""A text of a record by which rows are searched: PostgreSQL refuses a row that it cannot index."""
+"""An indexed text: its length is limited because PostgreSQL refuses rows that are too long to index."""
 
 
 LONGEST_TEXT = 300
-"""Characters of a text that are printed."""
+"""Longest printed text, in characters."""
 
 
 def print_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return a text in one line, cut visibly where it is longer than papers have room for."""
+    """Return a text as one line; a text longer than `longest` is cut and ends in a visible mark."""
     text = " ".join(text.split())
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -107,5 +107,5 @@ CENT = Decimal("0.01")
 
 
 def half_up(amount: Decimal) -> Decimal:
-    """Return an amount in whole cents."""
+    """Return an amount rounded to whole cents, half up."""
     return amount.quantize(CENT, ROUND_HALF_UP)

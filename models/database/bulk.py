@@ -1,6 +1,6 @@
-"""Multi-row inserts, spelled the same for both databases.
+"""Multi-row inserts and updates with one spelling for both databases.
 
-They go past the ORM to the tables: the ORM would build and compile a statement for each page anew.
+They work on tables instead of ORM classes: the ORM would build and compile a statement for each page again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,33 +17,33 @@ from sqlmodel import Session, SQLModel
 
 
 def table_of(model: type[SQLModel]) -> Table:
-    """Return the table behind a model."""
+    """Return the table of a model."""
     return cast(Table, model.__table__)  # type: ignore[attr-defined]
 
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows in the caller's transaction; all have the same columns, those left out their defaults."""
+    """Insert rows in the caller's transaction. All have the same columns; missing ones get their defaults."""
     if rows:
         session.connection().execute(plain_insert(table_of(model)), [dict(row) for row in rows])
 
 
 def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert rows like `insert_rows` and return their ids in the order of the rows."""
+    """Insert rows as `insert_rows` does; return their ids in the order of the rows."""
     ids = choose_ids(session, model, len(rows))
     insert_rows(session, model, [{"id": new_id, **row} for new_id, row in zip(ids, rows, strict=True)])
     return ids
 
 
 def choose_ids(session: Session, model: type[SQLModel], count: int) -> list[int]:
-    """Return ids for new rows, ascending, none of which anybody else is given.
+    """Return unused ids for new rows, ascending; no other transaction gets the same ones.
 
-    To learn them afterwards takes single rows on SQLite and huge statements on PostgreSQL.
+    Reading ids back afterwards would take single-row inserts on SQLite and huge statements on PostgreSQL.
     """
     if not count:
         return []
     table = table_of(model)
     if session.get_bind().dialect.name == "sqlite":
-        # There is one writer at a time.
+        # SQLite has a single writer, so nobody else can take these ids.
         first = 1 + (session.connection().execute(select(func.max(table.c.id))).scalar() or 0)
         return list(range(first, first + count))
     sequence = func.nextval(func.pg_get_serial_sequence(table.name, "id"))
@@ -52,14 +52,14 @@ def choose_ids(session: Session, model: type[SQLModel], count: int) -> list[int]
 
 
 def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Set columns of rows in the caller's transaction; `row_id` names each row, all have the same columns."""
+    """Update rows in the caller's transaction; `row_id` identifies each row, all have the same columns."""
     if not rows:
         return
     table = table_of(model)
     session.flush()
     statement = plain_update(table).where(table.c.id == bindparam("row_id"))
     session.connection().execute(statement, [dict(row) for row in rows])
-    # What the session holds of these rows was read before.
+    # The session's copies of these rows are out of date now.
     for row in session.identity_map.values():
         if isinstance(row, model):
             session.expire(row)
@@ -68,9 +68,10 @@ def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
 def write_together(
     session: Session, writes: tuple[Update | Insert, ...], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Carry out several writes for each of the rows; on PostgreSQL one statement has them all.
+    """Execute several writes for each row of parameters; PostgreSQL gets them as a single statement.
 
-    They are statements that were made once. None reads what another one writes, no two change the same row.
+    `writes` are statements built once, at import. None of them reads what another writes, and no two change
+    the same row.
     """
     if rows:
         connection = session.connection()
@@ -86,7 +87,7 @@ def _joined(writes: tuple[Update | Insert, ...]) -> Update | Insert:
 
 
 def insert_or(session: Session, model: type[SQLModel]) -> Any:
-    """Return an INSERT that can say what is done on a conflict, as the session's database spells it."""
+    """Return an INSERT of the session's dialect, which offers `on_conflict_do_…`."""
     postgres = session.get_bind().dialect.name == "postgresql"
     return (postgresql if postgres else sqlite).insert(table_of(model))
 
@@ -102,8 +103,8 @@ def insert_or_update(
 ) -> None:
     """Insert rows; where the unique key exists already, set the columns in `update` to the new values.
 
-    Those in `add` rise by the new values; without either, existing rows stay as they are. All rows have the
-    same columns.
+    The columns in `add` are increased by the new values. Without `update` and `add`, existing rows stay
+    unchanged. All rows have the same columns.
     """
     if rows:
         statement = _upsert(table_of(model), tuple(key), tuple(update), tuple(add))
@@ -112,10 +113,14 @@ def insert_or_update(
 
 @cache
 def _upsert(table: Table, key: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]) -> Insert:
-    """Return the statement; SQLAlchemy compiles those of its dialects anew for every execution."""
+    """Return a cached upsert statement.
+
+    SQLAlchemy 2.0 compiles the INSERT of its dialects anew for every execution (`inherit_cache = False` in
+    `dialects/postgresql/dml.py`). This can go when that changes.
+    """
 
     class Upsert(Insert):
-        # Of one class is one statement.
+        # Safe to cache, because each statement has a class of its own.
         inherit_cache = True
 
     @compiles(Upsert)
@@ -131,5 +136,5 @@ def _upsert(table: Table, key: tuple[str, ...], update: tuple[str, ...], add: tu
         plain: str = compiler.visit_insert(element, **options)  # type: ignore[no-untyped-call]
         return f"{plain} ON CONFLICT ({target}) DO {action}"
 
-    # Inline: nothing but the conflict may stand behind it.
+    # Inline: only the conflict clause may follow the VALUES, no RETURNING.
     return Upsert(table).inline()

@@ -12,7 +12,7 @@ from sqlmodel import Field, SQLModel
 from models.clock import utc_now
 from models.values import from_ten_thousandths, to_ten_thousandths
 
-# Constraints need names that both databases share, or no migration can change them.
+# Constraints need names that are the same on both databases; otherwise no migration can change them.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -23,9 +23,9 @@ SQLModel.metadata.naming_convention = {
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
-    """A decimal of at most four places, stored as whole ten-thousandths.
+    """A decimal with at most four places, stored as a whole number of ten-thousandths.
 
-    SQLite keeps decimals as floating point, so that sums would drift there.
+    SQLite stores decimals as floating point, so sums would drift there.
     """
 
     impl = BigInteger
@@ -43,7 +43,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 class UtcInstant(TypeDecorator[datetime]):
-    """An instant; it goes in with any time zone and comes out in UTC. A naive time is refused."""
+    """An instant: written with any time zone, read in UTC. Naive times are refused."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -63,7 +63,7 @@ class UtcInstant(TypeDecorator[datetime]):
 
 
 class Code(TypeDecorator[StrEnum]):
-    """A `StrEnum` stored as its text: adding a value needs no change of the schema."""
+    """A `StrEnum` stored as its text: a new value needs no schema change."""
 
     impl = String(40)
     cache_ok = True
@@ -87,7 +87,7 @@ def money(default: Decimal | None = None, *, nullable: bool = False) -> Any:
 
 
 def instant(*, nullable: bool = False, index: bool = False) -> Any:
-    """Declare a column of `UtcInstant`; one that may not be null defaults to now."""
+    """Declare a column of `UtcInstant`; it defaults to now unless it is nullable."""
     if nullable:
         return Field(default=None, sa_type=UtcInstant, nullable=True, index=index)
     return Field(default_factory=utc_now, sa_type=UtcInstant, nullable=False, index=index)
@@ -101,7 +101,7 @@ def code(codes: type[StrEnum], default: StrEnum | None = None, *, index: bool = 
 
 
 def need_id(value: int | None) -> int:
-    """Return the id of a row that has been flushed; a row without one is a bug."""
+    """Return the id of a row that has been flushed; a missing id is a bug."""
     if value is None:
         raise TypeError("the row has no id yet")
     return value

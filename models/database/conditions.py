@@ -1,4 +1,4 @@
-"""Conditions on many values, in the form in which each database takes them with the least work."""
+"""Conditions on many values, in the form that is cheapest for each database."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -16,31 +16,31 @@ class _Among(FunctionElement[bool]):
     type = Boolean()
 
     def self_group(self, against: Any = None) -> Any:
-        """Stay as it is: SQLAlchemy would write `= 1` behind it for SQLite, which then uses no index."""
+        """Return itself: SQLAlchemy would append `= 1` for SQLite, which then would not use an index."""
         return self
 
 
 @compiles(_Among)
 def _as_array(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
-    # One parameter: a short statement, the same for lists of any length, which PostgreSQL parses once.
+    # One array parameter: the statement is short and the same for any number of values, so it is parsed once.
     _, array = element.clauses
     return compiler.process(array, **options)
 
 
 @compiles(_Among, "sqlite")
 def _as_list(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
-    # There one parameter (by json_each) was measured to save nothing.
+    # measured: a single parameter (with json_each) saves nothing on SQLite.
     plain, _ = element.clauses
     return compiler.process(plain, **options)
 
 
 def among(column: Any, values: Iterable[str | int | None]) -> ColumnElement[bool]:
-    """Return the condition that a column of texts or whole numbers is one of the values."""
+    """Return the condition that a column of texts or whole numbers has one of these values."""
     listed = list(values)
     array = bindparam("among", listed, type_=ARRAY(column.type), unique=True)
     return _Among(column.in_(listed), column == any_(array))
 
 
 def in_batches(values: Sequence[Key], size: int = 5000) -> Iterable[Sequence[Key]]:
-    """Yield values in parts that one statement takes: SQLite allows some thirty thousand."""
+    """Yield the values in batches for one statement each: SQLite allows about thirty thousand parameters."""
     return (values[start : start + size] for start in range(0, len(values), size))

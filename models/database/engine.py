@@ -1,4 +1,4 @@
-"""Engines of SQLite and PostgreSQL, and how they are prepared."""
+"""Engines for SQLite and PostgreSQL, and the preparation of their connections."""
 
 import select
 import sqlite3
@@ -17,16 +17,16 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from models.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 30
-"""How long a lock is waited for, on both databases."""
+"""Longest wait for a lock, on both databases."""
 FRESH_SECONDS = 5
-"""A connection that was in use so shortly before is taken to be alive."""
+"""A connection used within this time is assumed to be alive."""
 
 _engines: dict[str, Engine] = {}
 _engines_lock = threading.Lock()
 
 
 def get_engine(url: str | None = None) -> Engine:
-    """Return this process's engine for an address, by default the one in the settings."""
+    """Return this process's engine for a database URL, by default the one in the settings."""
     url = url or get_settings().database_url
     with _engines_lock:
         if url not in _engines:
@@ -35,9 +35,9 @@ def get_engine(url: str | None = None) -> Engine:
 
 
 def prepare() -> None:
-    """Load the driver and work out how the tables hang together, which the first question would wait for.
+    """Load the driver and configure the ORM mappers now, so that the first query does not wait for it.
 
-    Nothing is opened.
+    No connection is opened.
     """
     configure_mappers()
     make_url(get_settings().database_url).get_dialect().import_dbapi()
@@ -52,7 +52,7 @@ def dispose() -> None:
 
 
 def _make_engine(url: str) -> Engine:
-    # Parameters hold buyers' data, so database errors must not print them.
+    # Parameters contain buyers' data, so error messages must not show them.
     if make_url(url).get_backend_name() != "sqlite":
         engine = create_engine(url, hide_parameters=True)
         event.listen(engine, "handle_error", _quote_no_row)
@@ -70,7 +70,7 @@ def _make_engine(url: str) -> Engine:
 
 
 def _quote_no_row(context: ExceptionContext) -> None:
-    """Leave the first line of an error alone: below it PostgreSQL quotes the refused row, buyer and all."""
+    """Keep an error's first line only: PostgreSQL quotes the refused row, with buyers' data, below it."""
     for error in (context.original_exception, context.sqlalchemy_exception):
         if error is not None and error.args:
             error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
@@ -87,10 +87,10 @@ def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
 
 
 def _check_alive(engine: Engine, connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
-    """Let the pool begin anew if the server ended a connection meanwhile.
+    """Make the pool open a new connection if the server closed this one in the meantime.
 
-    One that was in use a moment ago is not asked, unless something waits to be read from it: the server says
-    farewell. To ask each time, as the pool would by itself, is a way there and back for every transaction.
+    A connection used within `FRESH_SECONDS` is only pinged if it has data to read: a server that closes a
+    connection says so. The pool's own `pool_pre_ping` would cost a round trip for every transaction.
     """
     used_at = entry.info.get("used_at")
     if used_at is None:
@@ -117,13 +117,13 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _write_ahead(cursor: Any) -> None:
-    """Let the file have a write-ahead log; several processes may be the first to open it."""
+    """Switch the file to write-ahead logging; several processes may open it for the first time at once."""
     end = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            # SQLite does not wait by itself while another process changes this.
+            # SQLite itself does not wait when another process is switching.
             if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > end:
                 raise
             time.sleep(0.02)
@@ -132,7 +132,7 @@ def _write_ahead(cursor: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A writer takes the write lock at once: a reader that turns into a writer later
-    # would fail with "database is locked" without waiting.
+    # A writing transaction takes the write lock at its start: a reader that becomes a writer later would fail
+    # with "database is locked" at once, without waiting.
     reads_only = connection.get_execution_options().get("reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Which run writes a row."""
+"""The run that writes a row."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ _acting_run: ContextVar[int | None] = ContextVar("acting_run", default=None)
 
 @contextmanager
 def acting(run_id: int) -> Iterator[None]:
-    """Let the rows that are written meanwhile name this run, where their table has `by_run`."""
+    """Within this context, new rows store this run in their `by_run` column, if their table has one."""
     token = _acting_run.set(run_id)
     try:
         yield
@@ -21,11 +21,11 @@ def acting(run_id: int) -> Iterator[None]:
 
 
 def acting_run() -> int | None:
-    """Return the run in whose transaction this is called, None for a person's step."""
+    """Return the run that this code belongs to; None in a person's command."""
     return _acting_run.get()
 
 
 def by_run() -> Any:
-    """Declare a column with the run that wrote the row; null if a person did, or nobody noted it."""
-    # No foreign key and no index: both cost the import of every order, and only a replay looks here.
+    """Declare a column for the run that wrote the row; null if a person did or it is unknown."""
+    # No foreign key and no index: both would slow down every order import, and only replays read this column.
     return Field(default_factory=acting_run, nullable=True)

@@ -27,26 +27,26 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class Schema(StrEnum):
-    """How the tables of a database stand to this program."""
+    """The state of a database's schema compared with this program."""
 
     empty = "empty"
-    """There is no table at all, or no file yet."""
+    """No tables, or no file yet."""
     older = "older"
     current = "current"
     newer = "newer"
     foreign = "foreign"
-    """There are tables, and they are not Warenfluss's."""
+    """There are tables, but not Warenfluss's."""
 
 
 def newest_revision() -> str:
-    """Return the last revision that this program knows; the files' names begin with theirs."""
+    """Return the newest revision of this program; the names of revision files begin with their number."""
     return max(file.name[1:5] for file in (MIGRATIONS / "versions").glob("v[0-9]*.py"))
 
 
 def find_schema(url: str | None = None) -> Schema:
-    """Return how a database stands to this program; one that is only looked at is not created.
+    """Return the state of a database's schema; a missing SQLite file is not created.
 
-    Raises: RuleError, if it cannot be reached.
+    Raises: RuleError, if the database cannot be reached.
     """
     address = make_url(url or get_settings().database_url)
     if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
@@ -64,7 +64,7 @@ def find_schema(url: str | None = None) -> Schema:
         ) from None
     newest = newest_revision()
     if revision is None:
-        # A database that was taken back to its beginning keeps the empty table of versions.
+        # A database downgraded to its beginning keeps an empty table of versions.
         return Schema.foreign if others else Schema.empty
     if revision == newest:
         return Schema.current
@@ -74,11 +74,11 @@ def find_schema(url: str | None = None) -> Schema:
 
 
 def migration_config(url: str | None = None) -> "Config":
-    """Return Alembic's configuration for an address, by default the one in the settings."""
-    # Imported late, as below: it takes a quarter of a second, and few commands migrate.
+    """Return Alembic's configuration for a database URL, by default the one in the settings."""
+    # Imported late, here and below: the import takes a quarter of a second, and few commands migrate.
     from alembic.config import Config
 
-    # By itself it would write to what was standard output when it was imported.
+    # Alembic's default would be the standard output at the time of the import.
     config = Config(stdout=sys.stdout)
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url or get_settings().database_url
@@ -86,10 +86,11 @@ def migration_config(url: str | None = None) -> "Config":
 
 
 def upgrade(url: str | None = None, revision: str = "head") -> None:
-    """Bring the schema to a revision; repeating it changes nothing, and of several at once one does it.
+    """Bring the schema to a revision. Safe to repeat; if several processes do it at once, one does the work.
 
-    A revision that does not get its locks within seconds lets those pass that wait behind it, and is tried
-    again. Raises: RuleError, if the revision is unknown, or is not let in for long.
+    A revision that does not get its locks within seconds gives up, so that waiting transactions can pass, and
+    is tried again.
+    Raises: RuleError, if the revision is unknown or gets no locks for a long time.
     """
     from alembic import command
 
@@ -98,7 +99,7 @@ def upgrade(url: str | None = None, revision: str = "head") -> None:
 
 
 def downgrade(revision: str, url: str | None = None) -> None:
-    """Take the schema back to an older revision. Raises: RuleError, like `upgrade`."""
+    """Return the schema to an older revision. Raises: RuleError, as `upgrade`."""
     from alembic import command
 
     with _named_revision(revision):
@@ -106,7 +107,7 @@ def downgrade(revision: str, url: str | None = None) -> None:
 
 
 def find_losses(revision: str) -> dict[str, int]:
-    """Return what taking the schema back to a revision would lose: rows by `table` or `table.column`."""
+    """Return what a downgrade to a revision would delete: number of rows by `table` or `table.column`."""
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/older.db"
         if revision != "base":

@@ -1,4 +1,4 @@
-"""Sessions that commit on leaving, and steps that are tried again when the database gave way."""
+"""Sessions that commit on leaving, and steps that are retried when the database aborted them."""
 
 import random
 import sqlite3
@@ -17,27 +17,27 @@ T = TypeVar("T")
 RETRY_SECONDS = (0.05, 0.2, 1.0)
 
 GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
-"""PostgreSQL: the transaction could not be serialised, was in a deadlock, or waited too long for a lock."""
+"""PostgreSQL error codes: serialisation failure, deadlock, lock timeout."""
 
 
 @contextmanager
 def session_scope() -> Iterator[Session]:
-    """Yield a session that commits on leaving and rolls back on an error; rows stay readable after it."""
+    """Yield a session that commits on leaving and rolls back on an error; its rows stay readable after it."""
     with Session(get_engine(), expire_on_commit=False) as session:
         yield session
         try:
             session.commit()
         except BaseException:
-            # Its transaction may still be open, and SQLAlchemy would hand it to the next one as it is.
+            # The connection may still be in a transaction, and the pool would hand it out like that.
             session.invalidate()
             raise
 
 
 def in_transaction(step: Callable[[Session], T]) -> T:
-    """Take a step in a transaction of its own and return its result; the frame of a person's command.
+    """Run a step in a transaction of its own and return its result; used for a person's commands.
 
-    Where the database undid the transaction because of others at work, the whole step is taken again, a few
-    times; so it changes nothing but what its session holds. Cycles need this not: their tasks try again.
+    If the database aborts the transaction because of concurrent ones, the whole step is repeated, a few
+    times: a step may change nothing outside its session. Cycles do not need this: their tasks are retried.
     """
     for seconds in RETRY_SECONDS:
         try:
@@ -46,16 +46,16 @@ def in_transaction(step: Callable[[Session], T]) -> T:
         except DBAPIError as error:
             if not gave_way(error):
                 raise
-        # Two that met must not meet again.
+        # Random, so that two conflicting transactions do not meet again.
         time.sleep(seconds * (0.5 + random.random()))  # noqa: S311 - no secret
     with session_scope() as session:
         return step(session)
 
 
 def gave_way(error: DBAPIError) -> bool:
-    """Say whether the database undid a transaction for others' sake, so that all of it can be tried again.
+    """Return whether the database aborted a transaction in favour of others, so that it can be repeated.
 
-    A lost connection is none of these: it may have broken after the commit.
+    A lost connection does not count: it may have broken after the commit.
     """
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
@@ -65,9 +65,9 @@ def gave_way(error: DBAPIError) -> bool:
 
 @contextmanager
 def read_scope() -> Iterator[Session]:
-    """Yield a session for reading; it waits for no writer and nothing is committed."""
+    """Yield a session for reading; it waits for no writer, and nothing is committed."""
     with Session(get_engine(), expire_on_commit=False, autoflush=False) as session:
         session.connection(execution_options={"reads_only": True})
         yield session
-        # A rollback would expire the rows that were read.
+        # The rollback at the end would otherwise expire the rows that were read.
         session.expunge_all()

@@ -1,6 +1,6 @@
-"""Alembic's entry, on the connection of the given address: on PostgreSQL one transaction for each revision.
+"""Alembic's entry point. On PostgreSQL each revision is one transaction.
 
-There a statement that waits for a lock holds up all who come after it, so it gives up after a few seconds.
+A statement that waits for a lock there makes all later ones wait, too, so it gives up after a few seconds.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from models.database.engine import get_engine
 
 LOCK_TIMEOUT_SECONDS = 3
 ONE_AT_A_TIME = 7_236_114
-"""The number of the advisory lock that lets one upgrade run."""
+"""Number of the advisory lock that allows one upgrade at a time."""
 WAITING_SECONDS = 600
 
 for module in pkgutil.walk_packages(models.__path__, "models."):
@@ -26,7 +26,8 @@ for module in pkgutil.walk_packages(models.__path__, "models."):
 
 def _prepare_postgres(connection: Connection) -> None:
     connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'"))
-    # Who waits within the database has a snapshot, for whose end CREATE INDEX CONCURRENTLY waits.
+    # Polled: a session that waits inside the database holds a snapshot, and CREATE INDEX CONCURRENTLY would
+    # wait for that to end.
     end = time.monotonic() + WAITING_SECONDS
     while not connection.execute(text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")).scalar_one():
         connection.commit()
@@ -52,5 +53,5 @@ with get_engine(context.config.attributes["url"]).connect() as connection:
             context.run_migrations()
     finally:
         if is_postgres:
-            # Closed for good, and with it the lock and the setting end.
+            # Closing the connection ends the advisory lock and the setting.
             connection.invalidate()

@@ -1,8 +1,8 @@
-"""Steps of a revision that lock nobody out of a living database for long; docs/migrations.md has the rules.
+"""Steps of a revision that never lock a table in use for long; docs/migrations.md has the rules.
 
-For revisions in `models/migrations/versions` alone. On PostgreSQL each revision is a transaction of its own
-and waits a few seconds at most for a lock; then all of it is tried again (`models.database.schema.upgrade`).
-The steps here end that transaction and begin another, so each can be repeated.
+Only for revisions in `models/migrations/versions`. On PostgreSQL each revision is a transaction that waits a
+few seconds at most for a lock; then the whole revision is repeated (`models.database.schema.upgrade`). The
+steps here end that transaction and begin another, so each step can be repeated.
 """
 
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ def _is_postgres() -> bool:
 
 
 def add_column(table: str, column: "Column[Any]") -> None:
-    """Add a column to a table that others use, while no other lock is held.
+    """Add a column to a table in use, while this transaction holds no other lock.
 
-    Who holds one table and waits for a second is in a deadlock with a worker that took them the other way
-    round, and PostgreSQL may end the worker's transaction for it.
+    A transaction that holds one table and waits for another can be in a deadlock with a worker that locks
+    them in the opposite order, and PostgreSQL may abort the worker's transaction.
     """
     if not _is_postgres():
         op.add_column(table, column)
@@ -33,7 +33,7 @@ def add_column(table: str, column: "Column[Any]") -> None:
 
 
 def create_index(name: str, table: str, columns: Sequence[Any], **options: Any) -> None:
-    """Index a table with rows in it while others write; what an earlier try left behind is made anew.
+    """Index a table while others write to it; an invalid index left by a failed try is replaced.
 
     `options` are those of `op.create_index`.
     """
@@ -46,7 +46,7 @@ def create_index(name: str, table: str, columns: Sequence[Any], **options: Any) 
 
 
 def drop_index(name: str, table: str) -> None:
-    """Drop an index while others write."""
+    """Drop an index while others write to the table."""
     if not _is_postgres():
         op.drop_index(name, table)
         return
@@ -55,17 +55,17 @@ def drop_index(name: str, table: str) -> None:
 
 
 def fill(table: str, assignment: str, condition: str = "true") -> None:
-    """Set columns of rows that are there, some ten thousand at once by their ids; repeating it is harmless.
+    """Set columns of all existing rows, about ten thousand at a time in order of their ids. Safe to repeat.
 
-    `assignment` is what stands behind SET; `condition` must leave out the rows that have it already.
+    `assignment` is the SQL after SET; `condition` must exclude rows that are already set.
     """
     statement = f"UPDATE {table} SET {assignment} WHERE id > :low AND id <= :high AND ({condition})"  # noqa: S608
     if not _is_postgres():
-        # One transaction all the same: SQLite has one writer.
+        # One transaction anyway: SQLite has a single writer.
         op.execute(statement.replace("id > :low AND id <= :high AND ", ""))
         return
     if op.get_context().as_sql:
-        # Written down for a look at it, and nobody knows how many rows there are.
+        # Offline mode only writes the SQL down, and the number of rows is unknown.
         return
     with op.get_context().autocommit_block():
         bind = op.get_bind()
@@ -75,7 +75,7 @@ def fill(table: str, assignment: str, condition: str = "true") -> None:
 
 
 def add_check(table: str, name: str, condition: str) -> None:
-    """Add a check to a table with rows in it; on SQLite nothing, where it can only come with its column."""
+    """Add a check to a table with rows; no effect on SQLite, where a check can only come with its column."""
     if not _is_postgres():
         return
     with op.get_context().autocommit_block():
@@ -85,7 +85,7 @@ def add_check(table: str, name: str, condition: str) -> None:
 
 
 def add_checked_count(table: str, column: str, name: str, condition: str) -> None:
-    """Add a whole number, 0 in all rows, with a check that may name other columns."""
+    """Add a whole number column, 0 in all rows, with a check that may refer to other columns."""
     if _is_postgres():
         add_column(table, Column(column, Integer, nullable=False, server_default="0"))
         add_check(table, name, condition)
@@ -97,7 +97,7 @@ def add_checked_count(table: str, column: str, name: str, condition: str) -> Non
 
 
 def freeze(table: str) -> None:
-    """Let the database refuse every change and deletion of a row; repeating it is harmless."""
+    """Make the database refuse every update and deletion in a table. Safe to repeat."""
     if _is_postgres():
         op.execute(
             "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
@@ -121,9 +121,9 @@ def freeze(table: str) -> None:
 
 
 def let_change(table: str, *, sqlite: str, postgresql: str) -> None:
-    """Let the database take one kind of update of a frozen table: where this holds of OLD and NEW."""
+    """Allow one kind of update in a frozen table: those for which the condition on OLD and NEW holds."""
     if _is_postgres():
-        # The new trigger first: at no moment may anything else be changed.
+        # The new trigger is created first, so that other changes are refused at every moment.
         with op.get_context().autocommit_block():
             op.execute(
                 f"CREATE OR REPLACE TRIGGER {table}_stays_as_it_is BEFORE UPDATE ON {table} "
@@ -142,7 +142,7 @@ def let_change(table: str, *, sqlite: str, postgresql: str) -> None:
 
 
 def freeze_again(table: str) -> None:
-    """Take back what `let_change`, or a revision of its own, lets the database take."""
+    """Refuse again what `let_change`, or a revision's own trigger, allowed."""
     if _is_postgres():
         freeze(table)
         op.execute(f"DROP TRIGGER IF EXISTS {table}_stays_as_it_is ON {table}")

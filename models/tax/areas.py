@@ -1,4 +1,4 @@
-"""Where goods go as VAT law sees it: member states, and what belongs to one but not to its VAT area."""
+"""VAT areas: member states, and places in them that are outside the VAT area or have rates of their own."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _FORMS = {
     "[0-9]{5}": "DE ES FI FR GR IT",
     "[0-9]{4}|87[0-9]{3}": "AT",
     "[0-9]{4}(-?[0-9]{3})?": "PT",
-    # North of the line of control the law of the Union is suspended, and postcodes have five digits.
+    # In the north of Cyprus, where Union law is suspended, postcodes have five digits.
     "[0-9]{4}": "CY",
     "[A-Z]{1,2}[0-9][0-9A-Z]?[0-9][A-Z]{2}": "GB",
 }
@@ -26,7 +26,7 @@ class VatArea:
     country: str
     """Two letters; XI for Northern Ireland, FR for Monaco."""
     rates: str
-    """By which name `models.tax.rates` has its rates; empty outside the VAT area of the Union."""
+    """The area's name in `models.tax.rates`; empty outside the VAT area of the Union."""
 
 
 _OUTSIDE = {
@@ -36,19 +36,19 @@ _OUTSIDE = {
     "ES": "(35|38|51|52)[0-9]{3}",
     # Åland.
     "FI": "22[0-9]{3}",
-    # What lies overseas; 980 is Monaco.
+    # Overseas territories; 980 is Monaco.
     "FR": "97[0-9]{3}|98[1-9][0-9]{2}",
     # Mount Athos.
     "GR": "6308[67]",
     # Livigno, Campione d'Italia.
     "IT": "23041|22061",
 }
-"""Article 6 of Directive 2006/112/EC, and the Commission's list of territories, as far as postcodes tell."""
+"""Article 6 of Directive 2006/112/EC and the Commission's list of territories, where postcodes show them."""
 _OWN_RATES = {
     # Jungholz and Mittelberg.
     "AT": {"6691|699[123]|8749[1]|8756[789]": "AT: Jungholz, Mittelberg"},
     "PT": {"9[5-9][0-9]{2}(-?[0-9]{3})?": "PT: Azores", "9[0-4][0-9]{2}(-?[0-9]{3})?": "PT: Madeira"},
-    # On some islands of the Aegean rates are lower, and on which has changed often.
+    # Some Aegean islands have lower rates; the list of islands has changed often.
     "GR": {"(8[1235][0-9]{3}|68002)": "GR: Aegean islands"},
 }
 
@@ -56,9 +56,9 @@ _LETTERS_BEFORE = re.compile("^[A-Z]{1,2}-")
 
 
 def vat_area(country: str, postcode: str) -> VatArea:
-    """Return the VAT area of a place.
+    """Return the VAT area of a destination.
 
-    Raises: RuleError, if the country is not known, or its postcode would have to tell and does not.
+    Raises: RuleError, if the country is unknown, or if the postcode decides the area and has the wrong form.
     """
     if country not in COUNTRIES:
         raise RuleError("It goes to a country that is not known, and so is whose VAT is due.")

@@ -1,4 +1,4 @@
-"""What a tenant may set of tax."""
+"""What a tenant may set about tax."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,16 +12,16 @@ from models.tax.rates import RATES, VatRates
 
 
 class ToldRates(StrEnum):
-    """Which rate of tax the channel tells of goods that go abroad."""
+    """Which tax rate the channel reports for goods that go abroad."""
 
     destination = "destination"
-    """That of the country they go to, none where they are free of tax."""
+    """The rate of the destination country; none for tax-free supplies."""
     home = "home"
-    """That in Germany, wherever they go."""
+    """The German rate, wherever the goods go."""
 
 
 class OwnRates(BaseModel):
-    """Rates of VAT that a tenant has said, in percent."""
+    """VAT rates of an area that the tenant set, in percent."""
 
     area: str
     since: date
@@ -44,24 +44,24 @@ class OwnRates(BaseModel):
 
 
 AREAS_WITHOUT_RATES = frozenset({"GR: Aegean islands"})
-"""They have rates of their own that are not kept here."""
+"""Areas with their own rates that the built-in table lacks; a tenant has to set them."""
 Units = Annotated[Decimal, RecordField(gt=0, lt=10**6, decimal_places=6)]
-"""Of another currency for one of the tenant's."""
+"""Units of another currency per unit of the tenant's currency."""
 
 
 class TaxOptions(BaseModel):
-    """How a tenant's sales abroad are taxed, and by which rates of exchange."""
+    """How a tenant's sales abroad are taxed, and the exchange rates for it."""
 
     oss_from: date | None = None
-    """On and after this day goods that leave for consumers in the Union bear the tax of where they go."""
+    """From this day, sales to consumers in the Union bear the destination's tax (One-Stop-Shop)."""
     below_threshold: bool = False
-    """Before that day, or without one, they bear German tax: all such sales stay below 10,000 euro a year."""
+    """Before that day, or without one: such sales stay below 10,000 euro a year and bear German tax."""
     told_rates: ToldRates = ToldRates.destination
     day_rates: bool = False
-    """The tax office allows rates of the day, as channels tell them (§ 16 (6) UStG)."""
+    """The tax office allows daily rates, as channels report them (§ 16 (6) UStG)."""
     vat_rates: list[OwnRates] = RecordField(default_factory=list)
     exchange_rates: dict[str, dict[str, Units]] = RecordField(default_factory=dict)
-    """By month (2026-11) and currency."""
+    """Rates by month (such as 2026-11), then by currency."""
 
     @field_validator("oss_from", mode="before")
     @classmethod
@@ -69,5 +69,5 @@ class TaxOptions(BaseModel):
         return value or None
 
     def own_rates(self) -> list[VatRates]:
-        """Return the rates of VAT that the tenant has said."""
+        """Return the VAT rates that the tenant set."""
         return [VatRates(row.area, row.since, row.standard, tuple(row.reduced)) for row in self.vat_rates]

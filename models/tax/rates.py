@@ -1,10 +1,10 @@
-"""Rates of VAT in the member states; a tenant can say others from a day on.
+"""VAT rates of the member states; a tenant can set other rates from a given day.
 
 Source: tables of the rates of 2026 (eurofiscalis.com of 2026-02-02; easytax.co on what changed; for Austria's
-4.9 % essentiaglobalservices.com; for Madeira vatcalc.com), read 2026-11-22. No tax office's own table was at
-hand, and rates that the tables lack (Azores, Jungholz and Mittelberg, 3 % in Cyprus, 12 % in Malta, 13 % in
-Estonia) are from general knowledge.
-Goods that left before 2026 had the rates of their day, which are not kept here.
+4.9 % essentiaglobalservices.com; for Madeira vatcalc.com), read 2026-11-22. No table of a tax office was at
+hand. Rates missing in those tables are from general knowledge: Azores, Jungholz and Mittelberg, 3 % in
+Cyprus, 12 % in Malta, 13 % in Estonia.
+Rates before 2026 are not included, except Germany's.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ XI 20 5
 
 @dataclass(frozen=True)
 class VatRates:
-    """Of one area from a day on, in percent."""
+    """The rates of one area from a day on, in percent."""
 
     area: str
     since: date
@@ -60,7 +60,7 @@ class VatRates:
 
     @property
     def all(self) -> tuple[Decimal, ...]:
-        """Return the standard rate and then the reduced ones."""
+        """Return the standard rate, then the reduced rates."""
         return (self.standard, *self.reduced)
 
 
@@ -84,9 +84,9 @@ RATES = (
 
 
 def rates_on(area: str, day: date, own: Sequence[VatRates] = ()) -> VatRates:
-    """Return the rates of an area on a day; those that a tenant has said go before those of this table.
+    """Return the rates of an area on a day; the tenant's `own` rates take precedence over the built-in table.
 
-    Raises: RuleError, if they are not known.
+    Raises: RuleError, if no rates are known.
     """
     for rows in (own, RATES):
         valid = [row for row in rows if row.area == area and row.since <= day]

@@ -1,4 +1,4 @@
-"""By which law a supply of goods from Germany is taxed: a pure function of who sells what where to."""
+"""How a sale of goods from Germany is taxed: pure functions of seller, options and sale."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -17,17 +17,17 @@ TAX_FREE = (TaxCase.intra_community, TaxCase.export)
 
 @dataclass(frozen=True)
 class Sale:
-    """What a tax case hangs on, beside the seller."""
+    """What decides the tax case, besides the seller."""
 
     country: str
-    """Where the goods go, two letters."""
+    """Destination of the goods, two letters."""
     postcode: str
     vat_id: str = ""
-    """The buyer's, as it was told."""
+    """The buyer's VAT ID, as the channel reported it."""
     day: date = date.max
-    """On which they left."""
+    """The day on which the goods were shipped."""
     collected: bool = False
-    """The marketplace says that it collects the tax."""
+    """The marketplace reports that it collects the tax."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,20 @@ class Treatment:
 
     case: TaxCase
     country: str
-    """Where the goods go: two letters, XI for Northern Ireland."""
+    """Destination of the goods: two letters, XI for Northern Ireland."""
     rates: VatRates | None = None
-    """Those that may stand on the invoice; None where no tax does."""
+    """The rates that the invoice may state; None if it states no tax."""
     told_at_home: VatRates | None = None
-    """The channel tells rates of these, whatever the country, and they are translated."""
+    """The German rates, if the channel reports German rates for all destinations: they are translated."""
     vat_id: str = ""
-    """The buyer's, where the law asks for it."""
+    """The buyer's VAT ID, if the invoice must state it."""
     collected: bool = False
 
 
 def treat(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
-    """Return how a sale of goods that leave from Germany is taxed.
+    """Return how a sale of goods that are shipped from Germany is taxed.
 
-    Raises: RuleError, if that cannot be told, or the law has it that somebody else makes the invoice.
+    Raises: RuleError, if the case cannot be decided, or if by law somebody else issues the invoice.
     """
     area = vat_area(sale.country, sale.postcode)
     own = options.own_rates()
@@ -73,7 +73,7 @@ def treat(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
 
 
 def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: VatArea) -> tuple[TaxCase, str]:
-    """Return the case of goods that go to another member state, and the VAT ID of a business."""
+    """Return the tax case of a sale to another member state, and the VAT ID if the buyer is a business."""
     vat_id = plain_vat_id(sale.vat_id)
     if vat_id and not is_personal(vat_id):
         country = vat_id_country(vat_id)
@@ -106,15 +106,16 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
 
 
 def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | None:
-    """Return the rate that stands on the invoice for a rate that was told; None of a small business.
+    """Return the tax rate that the invoice states for a `told` rate; None for a small business.
 
-    `what` names what it was told of. Raises: RuleError, if the two do not fit together.
+    `told` is the rate that the channel reported, `what` names the line in error messages.
+    Raises: RuleError, if the reported rate does not fit the treatment.
     """
     if treatment.case is TaxCase.small_business:
         return None
     rates = treatment.rates
     if rates is None:
-        # What the marketplace collects may be in the price.
+        # The price may include tax that the marketplace collects, so a reported rate is no contradiction.
         if told and (treatment.collected or not treatment.told_at_home):
             raise RuleError(
                 f"{what}: the channel tells {_percent(told)} tax, and goods to {treatment.country} are free "
@@ -140,8 +141,11 @@ def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | 
 
 
 def extras_rate(treatment: Treatment, told: Decimal | None) -> Decimal | None:
-    """Return the rate of shipping; None, where it goes with the goods. Raises: RuleError, as `rate_of`."""
-    # A rate of nothing is what channels tell if they do not know.
+    """Return the tax rate of shipping; None if shipping is taxed like the goods.
+
+    Raises: RuleError, as `rate_of`.
+    """
+    # Channels report a rate of zero when they do not know it.
     if not told or treatment.case is TaxCase.small_business:
         return None
     if treatment.told_at_home and treatment.case in (TaxCase.oss, *TAX_FREE):

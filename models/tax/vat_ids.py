@@ -1,6 +1,6 @@
 """VAT identification numbers of the member states: their form, and their check digits where these are simple.
 
-That a number is in use, and whose it is, only the tax offices can tell (VIES, § 18e UStG).
+Only the tax offices know whether a number is in use and whose it is (VIES, § 18e UStG).
 Source: forms as VIES gives them; check digits as member states publish them, compared with python-stdnum 2.2.
 """
 
@@ -37,35 +37,35 @@ _FORMS = {
     "XI": "[0-9]{9}|[0-9]{12}|(GD|HA)[0-9]{3}",
 }
 _PERSONAL = re.compile(
-    # Italy's codice fiscale, where letters may stand for digits, and Spain's DNI and NIE.
+    # Italy's codice fiscale, in which letters can stand for digits, and Spain's DNI and NIE.
     "[A-Z]{6}[0-9L-NP-V]{2}[A-EHLMPRST][0-9L-NP-V]{2}[A-Z][0-9L-NP-V]{3}[A-Z]|[0-9XYZ][0-9]{7}[A-Z]"
 )
 _COUNTRIES = {"EL": "GR"}
-"""Where the letters are not those of the country."""
+"""Prefixes that differ from the country's ISO code."""
 _WEIGHTED = {
     "DK": ((2, 7, 6, 5, 4, 3, 2, 1), 11),
     "EE": ((3, 7, 1, 3, 7, 1, 3, 7, 1), 10),
     "FI": ((7, 9, 10, 5, 8, 4, 2, 1), 11),
     "HU": ((9, 7, 3, 1, 9, 7, 3, 1), 10),
     "MT": ((3, 4, 6, 7, 8, 9, 10, 1), 37),
-    # A rest of ten has no digit, so such numbers are not given.
+    # A remainder of ten has no check digit, so such numbers are never issued.
     "PL": ((6, 5, 7, 2, 3, 4, 5, 6, 7, -1), 11),
 }
-"""Weights of all digits; the sum is a multiple of the second."""
+"""Country: the weights of all digits, and the number that must divide the weighted sum."""
 
 
 def plain_vat_id(text: str) -> str:
-    """Return a VAT ID in capitals, without the signs that people put between."""
+    """Return a VAT ID in capitals, without spaces and separators."""
     return re.sub(r"[\s./\-_]", "", text).upper()
 
 
 def is_personal(text: str) -> bool:
-    """Return whether this is the tax number of a consumer: marketplaces tell them in the place of VAT IDs."""
+    """Return whether this is a consumer's tax number: marketplaces report them in the field for VAT IDs."""
     return bool(_PERSONAL.fullmatch(text))
 
 
 def vat_id_country(text: str) -> str:
-    """Return the country whose VAT ID this looks like, XI for Northern Ireland; empty, if it is none."""
+    """Return the country that this VAT ID belongs to by its form, XI for Northern Ireland; empty if none."""
     letters, rest = text[:2], text[2:]
     form = _FORMS.get(letters)
     if form is None or not re.fullmatch(form, rest) or not _checks(letters, rest):
@@ -88,7 +88,7 @@ def _checks(letters: str, number: str) -> bool:
         case "EL":
             return _sum(digits[:8], (256, 128, 64, 32, 16, 8, 4, 2)) % 11 % 10 == digits[8]
         case "FR":
-            # Keys with letters are of the new kind, and of Monaco the rest is no number of a register.
+            # Keys with letters follow a newer rule, and numbers of Monaco contain no French register number.
             return not number[:2].isdigit() or int(number[2:] + "12") % 97 == int(number[:2])
         case "IT":
             return _luhn_sum(digits) % 10 == 0
@@ -114,7 +114,7 @@ def _sum(digits: list[int], weights: tuple[int, ...]) -> int:
 
 
 def _luhn_sum(digits: list[int]) -> int:
-    """Return the sum of digits, every second one from the last but one on doubled."""
+    """Return the Luhn sum: digits added up, with every second one from the right doubled."""
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return sum(digits[-1::-2]) + sum(doubled)
 
