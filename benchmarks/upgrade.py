@@ -86,10 +86,9 @@ def fill(orders: int) -> None:
         PaymentState,
     )
     from models.payments.payment import Payment
-    from models.sync.leases import Lease
     from models.sync.outbound import Outbound, OutboundState
     from models.sync.records import Cycle, OutboundKind
-    from models.sync.runs import Run, RunState
+    from models.sync.runs import Lease, Run, RunState
     from models.tenants.account import Account
     from models.tenants.records import Mode, Side
     from models.tenants.tenant import Tenant

@@ -43,6 +43,12 @@ def prepare() -> None:
     make_url(get_settings().database_url).get_dialect().import_dbapi()
 
 
+def close_engine(url: str) -> None:
+    """Close the connections of this process to one address."""
+    with _engines_lock:
+        _engines.pop(url).dispose()
+
+
 def dispose() -> None:
     """Close every connection of this process."""
     with _engines_lock:

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from models.database.engine import _engines, _engines_lock, get_engine
+from models.database.engine import close_engine, get_engine
 from models.database.session import gave_way
 from models.errors import RuleError
 from models.settings import get_settings
@@ -113,8 +113,7 @@ def find_losses(revision: str) -> dict[str, int]:
         if revision != "base":
             upgrade(url, revision)
         older = _columns(url)
-        with _engines_lock:
-            _engines.pop(url).dispose()
+        close_engine(url)
     losses: dict[str, int] = {}
     with get_engine().connect().execution_options(reads_only=True) as connection:
         for table, columns in _columns().items():

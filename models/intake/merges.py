@@ -96,7 +96,7 @@ class Known:
             self._lines.pop(need_id(order.id), None)
 
 
-def _absorb(
+def take_over_lines(
     session: Session, account_id: int, order: Order, data: OrderData, known: Known
 ) -> dict[str, Order]:
     """Move lines that the channel now tells under this order to it.

@@ -15,7 +15,7 @@ from models.database.columns import need_id
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.shipments import ParcelData, Shipment, record_shipment
 from models.intake.line_matching import Matcher, set_match
-from models.intake.merges import Known, _absorb
+from models.intake.merges import Known, take_over_lines
 from models.mails.buyer_events import tell_of_arrival
 from models.orders.amounts import settle_payment_state, total_difference
 from models.orders.history import Actor, add_event
@@ -58,7 +58,7 @@ def follow(
         move(order, OrderState.open, Actor.channel)
         order.merged_into_id = order.anonymised_at = None
         add_event(session, order, "separated", actor=Actor.channel)
-    blocked = _absorb(session, account.id, order, data, known)
+    blocked = take_over_lines(session, account.id, order, data, known)
     difference = _difference(order, data, blocked, known)
     edits = known.edits(order)
     fixed = order.state not in MOVABLE or not METHOD_FIELDS.issuperset(edits)

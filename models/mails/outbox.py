@@ -14,7 +14,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
 from models.database.columns import instant, need_id
-from models.mails.records import _LOGO, MailContent, Sender
+from models.mails.records import LOGO_LINK, MailContent, Sender
 from models.orders.order import Order
 from models.settings import Settings, get_settings
 from models.tenants.logo import find_logos
@@ -260,7 +260,7 @@ def with_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
 
     The stored HTML names the logo by its hash, which is too long for a mail header; here it becomes `logo`.
     """
-    logos = find_logos(session, _LOGO.findall(mail.html)[:1])
+    logos = find_logos(session, LOGO_LINK.findall(mail.html)[:1])
     files = [
         MailFile(
             mail_id=need_id(mail.id),
@@ -272,7 +272,7 @@ def with_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
         )
         for png in logos.values()
     ]
-    return _LOGO.sub("cid:logo", mail.html), files
+    return LOGO_LINK.sub("cid:logo", mail.html), files
 
 
 class MailState(StrEnum):

@@ -49,7 +49,8 @@ class Sender(BaseModel, frozen=True):
     reply_to: str = ""
 
 
-_LOGO = re.compile(r"cid:logo-([0-9a-f]{64})")
+LOGO_LINK = re.compile(r"cid:logo-([0-9a-f]{64})")
+"""How a mail's HTML points to a logo, by the id that `logo_id` returns."""
 
 
 def logo_id(sha256: str) -> str:

@@ -99,7 +99,7 @@ def read_own_order(text: str) -> OwnOrder:
     try:
         return OwnOrder.model_validate_json(text)
     except ValidationError as error:
-        raise RuleError("\n".join(_faults(error))) from None
+        raise RuleError("\n".join(word_faults(error))) from None
 
 
 def read_own_line(
@@ -109,10 +109,10 @@ def read_own_line(
     try:
         return OwnLine(article=article, quantity=quantity, price=price, tax_rate=tax_rate)
     except ValidationError as error:
-        raise RuleError("\n".join(_faults(error))) from None
+        raise RuleError("\n".join(word_faults(error))) from None
 
 
-def _faults(error: ValidationError) -> list[str]:
+def word_faults(error: ValidationError) -> list[str]:
     """Return a sentence for each fault, without what was given: it may be a buyer's."""
     faults = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):

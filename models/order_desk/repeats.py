@@ -11,7 +11,7 @@ from models.database.columns import need_id
 from models.errors import RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.order_desk.manual_orders import take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, _faults
+from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, word_faults
 from models.orders.history import Actor, add_event
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
 from models.orders.origin import OriginKind, find_by_reference, find_exchange
@@ -157,4 +157,4 @@ def _like(
             reference=reference,
         )
     except ValidationError as error:
-        raise RuleError(f"Order {order.external_id} cannot be made anew: {_faults(error)[0]}.") from None
+        raise RuleError(f"Order {order.external_id} cannot be made anew: {word_faults(error)[0]}.") from None

@@ -17,7 +17,7 @@ from models.errors import RuleError
 from models.mails.outbox import Mail
 from models.order_desk.offers import Offer, OfferState
 from models.privacy.anonymisation import anonymise_erased, close_offers, delete_due_trials, forget_customers
-from models.privacy.persons import Findings, Person, _ids, _over, look_at
+from models.privacy.persons import Findings, Person, expired_documents, look_at, read_ids
 from models.privacy.retention import Erasure, blank_asides, erase_documents, years_of
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
@@ -43,18 +43,18 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
     delete_due_trials(session, tenant, [row.order_id for row in found.orders if row.trial])
     gone = set(anonymise_erased(session, tenant, sorted(person.orders)))
     gone |= {row.order_id for row in found.orders if row.anonymous}
-    erase_documents(session, tenant, sorted(_over(session, tenant, person)))
+    erase_documents(session, tenant, sorted(expired_documents(session, tenant, person)))
     mails = select(col(Mail.id)).where(among(col(Mail.id), person.mails), among(col(Mail.order_id), gone))
     # What was never delivered is no letter.
     unsent = col(Mail.sent_at).is_(None) & col(Mail.given_up_at).is_not(None)
     going = mails if years_of(tenant).letters == 0 else mails.where(unsent)
-    session.execute(delete(Mail).where(among(col(Mail.id), _ids(session, going))))
+    session.execute(delete(Mail).where(among(col(Mail.id), read_ids(session, going))))
     blank_asides(session, tenant, sorted(person.asides))
     # An offer that became an order goes with it.
     query = select(col(Offer.id)).where(
         among(col(Offer.id), person.offers), col(Offer.state) != OfferState.accepted
     )
-    close_offers(session, tenant, sorted(_ids(session, query)))
+    close_offers(session, tenant, sorted(read_ids(session, query)))
     forget_customers(session, person.customers)
     session.flush()
     return found

@@ -95,9 +95,9 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     orders: set[int] = set()
     mails = {name.lower()} if "@" in name else set()
     if not mails:
-        customers |= _ids(session, select(col(Customer.id)).where(own, col(Customer.external_id) == name))
+        customers |= read_ids(session, select(col(Customer.id)).where(own, col(Customer.external_id) == name))
         named = (col(Order.external_id) == name) | (col(Order.channel_number) == name)
-        orders |= _ids(session, select(col(Order.id)).where(col(Order.tenant_id) == tenant_id, named))
+        orders |= read_ids(session, select(col(Order.id)).where(col(Order.tenant_id) == tenant_id, named))
         bought = select(col(Order.customer_id)).where(among(col(Order.id), orders))
         customers |= {one for one in session.execute(bought).scalars() if one is not None}
         told = select(col(Customer.email)).where(among(col(Customer.id), customers))
@@ -107,16 +107,16 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
         mails = {
             mail.lower() for query in (told, billed) for mail in session.execute(query).scalars() if mail
         }
-    customers |= _ids(
+    customers |= read_ids(
         session, select(col(Customer.id)).where(own, func.lower(col(Customer.email)).in_(mails))
     )
-    orders |= _ids(
+    orders |= read_ids(
         session,
         select(col(Order.id)).where(
             col(Order.tenant_id) == tenant_id, among(col(Order.customer_id), customers)
         ),
     )
-    orders |= _ids(
+    orders |= read_ids(
         session,
         select(col(Order.id))
         .join(OrderAddress, col(OrderAddress.order_id) == col(Order.id))
@@ -125,10 +125,10 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     letters = select(col(Mail.id)).where(
         col(Mail.tenant_id) == tenant_id, _says(cast(col(Mail.recipients), String), mails)
     )
-    letter_ids = _ids(session, letters)
+    letter_ids = read_ids(session, letters)
     of_letters = select(col(Mail.order_id)).where(among(col(Mail.id), letter_ids))
     orders |= {one for one in session.execute(of_letters).scalars() if one is not None}
-    letter_ids |= _ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
+    letter_ids |= read_ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
     raw = select(col(Aside.id)).where(col(Aside.account_id).in_(accounts), _says(col(Aside.raw), mails))
     offers = select(col(Offer.id)).where(
         col(Offer.tenant_id) == tenant_id,
@@ -139,9 +139,9 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
         tenant_id,
         frozenset(customers),
         frozenset(orders),
-        frozenset(_ids(session, offers)),
+        frozenset(read_ids(session, offers)),
         frozenset(letter_ids),
-        frozenset(_ids(session, raw)),
+        frozenset(read_ids(session, raw)),
     )
     if not (customers or orders or person.offers or letter_ids or person.asides):
         raise NotFoundError(
@@ -151,7 +151,8 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     return person
 
 
-def _ids(session: Session, query: Any) -> set[int]:
+def read_ids(session: Session, query: Any) -> set[int]:
+    """Return the ids that a query of one column finds."""
     return set(session.execute(query).scalars())
 
 
@@ -163,7 +164,7 @@ def _says(column: Any, mails: Collection[str]) -> Any:
 def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
     """Return what an erasure would take now, and what it would leave."""
     tenant_id, years = need_id(tenant.id), years_of(tenant)
-    free = _ids(
+    free = read_ids(
         session, select(col(Order.id)).where(among(col(Order.id), person.orders), *may_go(session, tenant_id))
     )
     reasons = _reasons(session, tenant_id, person.orders)
@@ -206,7 +207,7 @@ def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
         .where(among(col(Document.order_id), person.orders), col(Document.erased_at).is_(None))
         .order_by(col(Document.id))
     )
-    over = _over(session, tenant, person)
+    over = expired_documents(session, tenant, person)
     found.documents = {row.label: document_kept_until(row, years) for row in documents if row.id not in over}
     letters = select_rows(Mail).where(among(col(Mail.id), person.mails), col(Mail.sent_at).is_not(None))
     if years.letters != 0:
@@ -235,18 +236,18 @@ def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int
         *obstacles(session, tenant_id),
         ("it is under way", col(Order.state).not_in(ended)),
     ]:
-        found = _ids(session, select(col(Order.id)).where(among(col(Order.id), ids), condition))
+        found = read_ids(session, select(col(Order.id)).where(among(col(Order.id), ids), condition))
         reasons |= dict.fromkeys(found, reason)
     return reasons
 
 
-def _over(session: Session, tenant: Tenant, person: Person) -> set[int]:
-    """Return the documents whose years are over."""
+def expired_documents(session: Session, tenant: Tenant, person: Person) -> set[int]:
+    """Return the ids of the person's documents whose retention has ended."""
     conditions = documents_over(tenant)
     if conditions is None:
         return set()
     query = select(col(Document.id)).where(among(col(Document.order_id), person.orders), *conditions)
-    return _ids(session, query)
+    return read_ids(session, query)
 
 
 def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -> int:

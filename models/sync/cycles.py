@@ -9,6 +9,11 @@ from models.tenants.records import OWN
 CYCLES_OF_OWN_ORDERS = (Cycle.order_release, Cycle.payment_due, Cycle.invoicing, Cycle.buyer_mail)
 """Cycles that ask no channel: all that an account of the kind `OWN` has."""
 
+DOES_WORK_OF: dict[Cycle, tuple[Cycle, ...]] = {
+    Cycle.replay: (Cycle.order_import, Cycle.payment_sync, Cycle.shipping_sync),
+}
+"""Cycles that do the work of other cycles: they hold the leases of these, too."""
+
 
 def has_cycle(kind: str, cycle: Cycle) -> bool:
     """Return whether a kind of account can have a cycle."""
@@ -39,3 +44,8 @@ def check_has_cycle(name: str, kind: str, cycle: Cycle) -> None:
             f"Account {name!r} takes orders by hand and has no channel: there is no {cycle} of it, only "
             f"{', '.join(CYCLES_OF_OWN_ORDERS)}."
         )
+
+
+def leases_of(cycle: Cycle) -> list[Cycle]:
+    """Return the cycles whose leases a run of this cycle holds, in the order in which it takes them."""
+    return sorted({cycle, *DOES_WORK_OF.get(cycle, ())})

@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.sync.leases import Lease
-from models.sync.outbound import Keys, Outbound, OutboundState, _due_again, _of
+from models.sync.outbound import Keys, Outbound, OutboundState, conditions_of, due_again
 from models.sync.records import OutboundKind
+from models.sync.runs import Lease
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 
@@ -34,7 +34,7 @@ def list_due(
         session.exec(
             select(Outbound)
             .where(
-                *_of(account_id, kind, keys),
+                *conditions_of(account_id, kind, keys),
                 Outbound.state == OutboundState.pending,
                 Outbound.next_try_at <= utc_now(),
             )
@@ -48,7 +48,7 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
     """Return how many rows may be sent now."""
     return session.exec(
         select(func.count()).where(
-            *_of(account_id, kind, keys),
+            *conditions_of(account_id, kind, keys),
             Outbound.state == OutboundState.pending,
             Outbound.next_try_at <= utc_now(),
         )
@@ -57,7 +57,9 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
 
 def has_doubtful(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
     """Return whether there are rows that may have gone out without an answer, due to be looked up or not."""
-    query = select(Outbound.id).where(*_of(account_id, kind, keys), col(Outbound.state).in_(DOUBTFUL))
+    query = select(Outbound.id).where(
+        *conditions_of(account_id, kind, keys), col(Outbound.state).in_(DOUBTFUL)
+    )
     return session.exec(query.limit(1)).first() is not None
 
 
@@ -117,7 +119,7 @@ def _claim(
         session.exec(
             select(Outbound)
             .where(
-                *_of(account_id, kind, keys),
+                *conditions_of(account_id, kind, keys),
                 col(Outbound.state).in_(states),
                 Outbound.next_try_at <= utc_now(),
                 or_(claim.is_(None), claim == run_id, claim.not_in(living)),
@@ -283,7 +285,7 @@ def retry_parked(session: Session, ids: Sequence[int]) -> int:
     parked = [col(Outbound.state) == OutboundState.parked, *([col(Outbound.id).in_(ids)] if ids else [])]
     accounts = select(Outbound.account_id).where(*parked)
     lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
-    done = session.execute(update(Outbound).where(*parked).values(**_due_again(utc_now())))
+    done = session.execute(update(Outbound).where(*parked).values(**due_again(utc_now())))
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -112,7 +112,7 @@ def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: 
                 among(col(Outbound.key), names[start : start + 5000]),
                 col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             )
-            .values(changed_at=now, **_due_again(now))
+            .values(changed_at=now, **due_again(now))
         )
 
 
@@ -151,7 +151,7 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
     rows = session.exec(
         select(Outbound)
         .where(
-            *_of(account_id, kind, keys),
+            *conditions_of(account_id, kind, keys),
             col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             col(Outbound.sent_at).is_not(None),
         )
@@ -179,7 +179,7 @@ def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[
     session.execute(
         update(Outbound)
         .where(
-            *_of(account_id, kind, keys),
+            *conditions_of(account_id, kind, keys),
             col(Outbound.state) != OutboundState.sent,
             col(Outbound.next_try_at) > utc_now(),
         )
@@ -187,7 +187,7 @@ def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[
     )
 
 
-def _due_again(now: datetime) -> dict[str, Any]:
+def due_again(now: datetime) -> dict[str, Any]:
     """Return what makes a sent or parked row due again: one in doubt is looked up first."""
     return {
         "state": case(
@@ -205,10 +205,11 @@ def _due_again(now: datetime) -> dict[str, Any]:
 
 def list_named(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
     """Return the rows of these subjects, in whatever state, by id."""
-    query = select(Outbound).where(*_of(account_id, kind, keys)).order_by(col(Outbound.id))
+    query = select(Outbound).where(*conditions_of(account_id, kind, keys)).order_by(col(Outbound.id))
     return list(session.exec(query).all())
 
 
-def _of(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+def conditions_of(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+    """Return the conditions that select the rows of these subjects."""
     named = [] if keys is None else [col(Outbound.key).in_([str(key) for key in keys])]
     return [col(Outbound.account_id) == account_id, col(Outbound.kind) == kind, *named]

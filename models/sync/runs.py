@@ -1,10 +1,14 @@
-"""Runs of cycles and what became of them."""
+"""Runs of cycles, and the leases that keep one run of a cycle at a time.
 
+Locks: a run's leases are locked before the run itself, and several leases in the order of their cycles.
+"""
+
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, func
+from sqlalchemy import Index, PrimaryKeyConstraint, func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
@@ -12,9 +16,12 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 import models.tenants.account  # noqa: F401
 from models.clock import utc_now
 from models.database.columns import code, instant, need_id
-from models.errors import LeaseHeldError
-from models.sync.leases import LEASE_SECONDS, Lease, _lock_leases, leases_of
+from models.errors import LeaseHeldError, LeaseLostError
+from models.sync.cycles import leases_of
 from models.sync.records import Counts, Cycle
+
+LEASE_SECONDS = 60
+"""A run that has shown no heartbeat for this long counts as dead."""
 
 
 class RunState(StrEnum):
@@ -50,6 +57,18 @@ class Run(SQLModel, table=True):
     """The longest time from a change to its arrival on the other side, of what this run moved."""
     window: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     """Which orders it set out to read, so that a run that failed can be replayed."""
+
+
+class Lease(SQLModel, table=True):
+    """Which run works on a cycle of an account, and until when it may."""
+
+    __tablename__ = "lease"
+    __table_args__ = (PrimaryKeyConstraint("account_id", "cycle"),)
+
+    account_id: int = Field(foreign_key="account.id")
+    cycle: Cycle = code(Cycle)
+    run_id: int = Field(foreign_key="run.id")
+    expires_at: datetime = instant()
 
 
 def begin_run(
@@ -108,6 +127,29 @@ def finish_run(
         lease.expires_at = utc_now()
         session.add(lease)
     session.flush()
+
+
+def keep_lease(session: Session, run_id: int, leases: int = 1) -> None:
+    """Extend the `leases` leases that a run holds. Raises: LeaseLostError, if another run took one of them.
+
+    Called in each transaction that saves a page, so that the late work of a run that counted as dead
+    does not mix with the work of its successor.
+    """
+    if leases > 1:
+        _lock_leases(session, Lease.run_id == run_id)
+    kept = session.execute(
+        update(Lease)
+        .where(col(Lease.run_id) == run_id)
+        .values(expires_at=utc_now() + timedelta(seconds=LEASE_SECONDS))
+    )
+    if kept.rowcount != leases:  # type: ignore[attr-defined]
+        raise LeaseLostError(f"Run {run_id} lost its lease.")
+
+
+def _lock_leases(session: Session, condition: Any, cycles: Sequence[Cycle] = tuple(Cycle)) -> list[Lease]:
+    # Every run takes leases in one order; otherwise two runs could wait for each other forever.
+    query = select(Lease).where(condition, col(Lease.cycle).in_(cycles)).order_by(col(Lease.cycle))
+    return list(session.exec(query.with_for_update().execution_options(populate_existing=True)).all())
 
 
 def mark_vanished(session: Session, run_id: int) -> bool:

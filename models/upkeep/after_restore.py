@@ -11,10 +11,9 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.mails.outbox import withhold_buyers
 from models.sync.cursors import Cursor, find_cursor, save_cursor
-from models.sync.leases import Lease
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
-from models.sync.runs import Run, RunState, mark_vanished
+from models.sync.runs import Lease, Run, RunState, mark_vanished
 from models.tenants.account import Account, makes_invoices
 from models.tenants.records import OWN, Mode
 from models.tenants.tenant import Tenant

@@ -23,7 +23,7 @@ from models.database.schema import Schema, find_schema, newest_revision, upgrade
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.settings import get_settings
-from models.sync.leases import Lease
+from models.sync.runs import Lease
 
 SIDE_FILES = ("", "-wal", "-shm")
 

@@ -27,9 +27,8 @@ from models.privacy.retention import (
 from models.reconciliation.differences import Difference
 from models.sync.alarms import Alarm, Incident
 from models.sync.calls import Call
-from models.sync.leases import Lease
 from models.sync.rejected import Aside
-from models.sync.runs import Run, RunState
+from models.sync.runs import Lease, Run, RunState
 from models.tenants.tenant import Tenant
 
 Ids = Sequence[int | None]

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from models.database.session import session_scope
 from models.orders.queries import ids_by_number
 from models.sync.calls import save_calls
-from models.sync.leases import keep_lease
 from models.sync.records import OPEN, CallData
+from models.sync.runs import keep_lease
 from tasks.watch.alarms import safe_error
 
 logger = logging.getLogger(__name__)

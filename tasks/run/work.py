@@ -23,10 +23,9 @@ from models.orders.matching import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import Seen
 from models.sync.cursors import cursor_in_test
-from models.sync.cycles import check_has_cycle
-from models.sync.leases import LEASE_SECONDS, keep_lease, leases_of
+from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
-from models.sync.runs import Run, RunState, begin_run, finish_run
+from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
 from models.tenants.account import account_data, get_account
 from models.tenants.locks import lock_tenants
 from models.tenants.options import ChannelOptions

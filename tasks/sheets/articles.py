@@ -19,7 +19,7 @@ from models.intake.article_sheets import (
 from models.intake.sheet_results import SheetReport
 from models.tenants.tenant import pick_tenant
 from tasks.sheets.columns import ARTICLE_COLUMNS, WEIGHT_KG, CellError, match_headings
-from tasks.sheets.files import BATCH, _report, need_columns, read_rows, read_sheet, write_sheet
+from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read_sheet, write_sheet
 
 
 def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -43,7 +43,7 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
         # Only now every parent and part is there.
         for batch in batches:
             in_transaction(partial(link_sheet_articles, tenant_id=tenant_id, rows=batch))
-    return _report(tenant_id, [*plan.results, *refused], ignored)
+    return make_report(tenant_id, [*plan.results, *refused], ignored)
 
 
 def export_articles(file: Path, tenant: str | None, *, german: bool = False) -> int:

@@ -17,7 +17,7 @@ from models.warehouse.bins import get_bin, put_articles, save_bin
 from models.warehouse.lists import countable
 from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import BIN_COLUMNS, CellError, match_headings
-from tasks.sheets.files import _report, need_columns, read_rows, read_sheet
+from tasks.sheets.files import make_report, need_columns, read_rows, read_sheet
 
 
 def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -50,7 +50,7 @@ def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport
         else:
             rows.append(row)
     step = partial(_save_bins, tenant_id=tenant_id, rows=rows, articles=found, dry_run=dry_run)
-    return _report(tenant_id, results + in_transaction(step), ignored)
+    return make_report(tenant_id, results + in_transaction(step), ignored)
 
 
 @dataclass(frozen=True)

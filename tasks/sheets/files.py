@@ -218,7 +218,8 @@ def _beside(cells: Sequence[str], headings: Sequence[str]) -> Iterator[tuple[str
     return ((cell, headings[at] if at < len(headings) else "") for at, cell in enumerate(cells))
 
 
-def _report(tenant_id: int, results: Sequence[SheetResult], ignored: list[str]) -> SheetReport:
+def make_report(tenant_id: int, results: Sequence[SheetResult], ignored: list[str]) -> SheetReport:
+    """Return the report of an import, its results by row."""
     return SheetReport(
         tenant_id=tenant_id, rows=sorted(results, key=lambda result: result.row), ignored=ignored
     )

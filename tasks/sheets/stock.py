@@ -17,7 +17,7 @@ from models.warehouse.ledger import set_on_hand
 from models.warehouse.lists import countable, describe_stock
 from models.warehouse.warehouses import list_warehouses, pick_warehouse
 from tasks.sheets.columns import STOCK_COLUMNS, CellError, match_headings
-from tasks.sheets.files import BATCH, _report, need_columns, read_rows, read_sheet, write_sheet
+from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read_sheet, write_sheet
 
 
 def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -59,7 +59,7 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
         for start in range(0, len(counts), BATCH):
             batch = [(count, int(found[count.sku])) for count in counts[start : start + BATCH]]
             results += _set_batch(warehouse_id, batch, file.name, dry_run=dry_run)
-    return _report(tenant_id, results, ignored)
+    return make_report(tenant_id, results, ignored)
 
 
 def export_stock(file: Path, tenant: str | None, *, german: bool = False) -> int:

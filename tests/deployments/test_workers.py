@@ -19,9 +19,8 @@ from deployments.ended_runs import tidy
 from models.catalog.article import Article
 from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
-from models.sync.leases import LEASE_SECONDS
 from models.sync.records import Cycle
-from models.sync.runs import Run, RunState
+from models.sync.runs import LEASE_SECONDS, Run, RunState
 from tasks.watch.alarms import watch
 from tests.flows.conftest import Shop, open_shop
 from tests.support.running import is_alive

@@ -20,8 +20,8 @@ from sqlalchemy.exc import OperationalError
 from connectors.afterbuy.simulator import Fault
 from connectors.afterbuy.simulator.faults import make_fault
 from models.database.engine import get_engine
-from models.sync.leases import LEASE_SECONDS
 from models.sync.records import Cycle
+from models.sync.runs import LEASE_SECONDS
 from tasks.watch.mail_delivery import _ServerAwayError
 from tests.faults import laws
 from tests.faults.broken_law import BrokenLawError

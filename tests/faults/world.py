@@ -28,8 +28,8 @@ from models.database.session import session_scope
 from models.intake.activation import set_mode
 from models.privacy.retention import SHORTEST_DAYS
 from models.sync.delivery import retry_parked
-from models.sync.leases import LEASE_SECONDS
 from models.sync.records import Cycle
+from models.sync.runs import LEASE_SECONDS
 from models.tenants.account import Account, add_account, get_account
 from models.tenants.methods import map_service, save_services, save_shipping_method
 from models.tenants.options import ChannelOptions

@@ -12,9 +12,8 @@ from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
 from models.settings import get_settings
 from models.sync.alarms import Alarm, Incident
-from models.sync.leases import Lease
 from models.sync.records import AlarmKind, Counts, Cycle
-from models.sync.runs import Run, RunState, begin_run, finish_run
+from models.sync.runs import Lease, Run, RunState, begin_run, finish_run
 from models.tenants.account import add_account
 from models.tenants.records import Mode
 from models.tenants.tenant import add_tenant

@@ -33,10 +33,9 @@ from models.orders.order import Order, OrderAddress, OrderLine, OrderState
 from models.orders.queries import lines_of, orders_of_calls
 from models.sync.calls import list_calls
 from models.sync.cursors import find_cursor
-from models.sync.leases import Lease
 from models.sync.outbound import Outbound
 from models.sync.records import Counts, Cycle
-from models.sync.runs import Run
+from models.sync.runs import Lease, Run
 from models.tenants.account import get_account
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation, StockLevel, StockMovement

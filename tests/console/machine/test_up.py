@@ -27,9 +27,8 @@ from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.intake.activation import set_mode
 from models.mails.outbox import Mail
-from models.sync.leases import LEASE_SECONDS, Lease
 from models.sync.records import Cycle
-from models.sync.runs import Run, RunState
+from models.sync.runs import LEASE_SECONDS, Lease, Run, RunState
 from models.tenants.account import add_account
 from models.tenants.records import Mode
 from models.tenants.tenant import add_tenant

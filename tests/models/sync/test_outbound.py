@@ -28,10 +28,9 @@ from models.sync.delivery import (
     mark_unknown,
     retry_parked,
 )
-from models.sync.leases import Lease
 from models.sync.outbound import Outbound, OutboundState, queue_outbound
 from models.sync.records import Cycle, OutboundKind
-from models.sync.runs import begin_run
+from models.sync.runs import Lease, begin_run
 from tests.support.builders import make_account, make_shop
 from tests.support.races import claim_all, run_at_once
 

@@ -10,9 +10,19 @@ from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import LeaseHeldError, LeaseLostError
 from models.sync.cursors import find_cursor, save_cursor
-from models.sync.leases import LEASE_SECONDS, Lease, keep_lease, leases_of
+from models.sync.cycles import leases_of
 from models.sync.records import Counts, Cycle
-from models.sync.runs import Run, RunState, begin_run, finish_run, list_vanished, mark_vanished
+from models.sync.runs import (
+    LEASE_SECONDS,
+    Lease,
+    Run,
+    RunState,
+    begin_run,
+    finish_run,
+    keep_lease,
+    list_vanished,
+    mark_vanished,
+)
 from models.sync.schedules import Rhythm, list_overdue, restart_rhythms, save_rhythm
 from tests.support.builders import make_account, make_shop, row_counts
 from tests.support.races import begin, run_at_once

@@ -11,9 +11,8 @@ from models.clock import utc_now
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseLostError
 from models.sync.calls import Call, save_calls
-from models.sync.leases import Lease
 from models.sync.records import OPEN, CallData, Cycle
-from models.sync.runs import begin_run
+from models.sync.runs import Lease, begin_run
 from tasks.run.call_log import KEPT_CALLS, CallLog
 from tests.support.alarm_steps import begin, make_account
 
