@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from flows.cycle import declared, each_page, finished, stepped_aside
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
-from tasks.release import remind_page
+from tasks.reminders import remind_page
 from tasks.run.work import work_on
 
 

@@ -8,7 +8,7 @@ from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
 from tasks.intake.methods import refresh_services
-from tasks.intake.orders import import_payment_page, open_payment_window
+from tasks.intake.payments import import_payment_page, open_payment_window
 from tasks.run.work import work_on
 
 

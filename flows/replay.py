@@ -15,7 +15,8 @@ from models.errors import LeaseHeldError, RuleError
 from models.reconciliation.effects import Effect
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
-from tasks.intake.orders import import_order_page, import_payment_page
+from tasks.intake.orders import import_order_page
+from tasks.intake.payments import import_payment_page
 from tasks.outbound.delivery import ask_anew
 from tasks.reconciliation.replay import (
     CHUNK,

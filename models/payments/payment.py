@@ -1,6 +1,6 @@
 """Payments: money received for an order and money paid back, recorded here or reported by the channel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -10,16 +10,18 @@ from sqlalchemy import exists
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.accounting.bookings import Booking, BookingKind, save_bookings
-from models.clock import local_date
+from models.clock import local_date, utc_now
 from models.database.columns import ExactDecimal, code, instant, need_id
 from models.errors import RuleError
 from models.mails.buyer_events import tell_buyer, wants_mail
 from models.orders.amounts import settle_payment_state
 from models.orders.history import Actor, OrderEvent
+from models.orders.holds import HoldReason, open_holds
 from models.orders.order import Order, OrderState
-from models.orders.queries import lock_order
+from models.orders.queries import lock_order, lock_orders
+from models.orders.records import OrderData
 from models.sync.outbound import queue_outbound
-from models.sync.records import OutboundKind
+from models.sync.records import Counts, OutboundKind
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, BuyerEvent, Side
 
@@ -143,6 +145,37 @@ def take_channel_total(
         return False
     _add(session, order, Side.channel, difference, paid_at, method, "")
     return True
+
+
+def take_channel_totals(
+    session: Session, account_id: int, reported: Iterable[OrderData], *, handled_by: Side, test: bool
+) -> Counts:
+    """Bring an account's orders to the totals that its channel reports. Count those changed and unchanged.
+
+    An order that is unknown here, merged or a test order counts as neither. So does an order that is held
+    because it changed after release: its lines may stand in another order by now, together with their money.
+    The caller has the tenant's lock. If `test` is true, nothing is written and no order counts as changed.
+    """
+    by_number = {data.external_id: data for data in reported}
+    orders = lock_orders(session, account_id, by_number)
+    holds = open_holds(session, [need_id(order.id) for order in orders])
+    counts = Counts()
+    for order in orders:
+        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())}
+        if order.trial or order.state is OrderState.merged or HoldReason.changed_after_release in reasons:
+            continue
+        data = by_number[order.external_id]
+        changed = not test and take_channel_total(
+            session,
+            order,
+            data.paid_amount,
+            data.paid_at or utc_now(),
+            handled_by=handled_by,
+            method=data.payment_method,
+        )
+        counts.changed += changed
+        counts.unchanged += not changed
+    return counts
 
 
 def book_payments(session: Session, payments: Sequence[Payment]) -> None:

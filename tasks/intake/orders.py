@@ -8,16 +8,8 @@ from sqlmodel import Session
 
 from connectors.base import OrderQuery, Page
 from models.clock import LOCAL, midnight
-from models.database.columns import need_id
-from models.database.session import read_scope
 from models.intake.orders import Intake, save_orders
-from models.orders.holds import HoldReason, open_holds
-from models.orders.order import OrderState
-from models.orders.queries import lock_orders
 from models.orders.records import OrderData
-from models.payments.payment import take_channel_total
-from models.sync.cursors import find_cursor
-from models.sync.records import Counts
 from models.sync.rejected import set_aside, settle_asides
 from models.sync.runs import note_window
 from models.tenants.options import TakeOrders
@@ -26,7 +18,6 @@ from tasks.run.windows import Window, advance, open_window
 from tasks.run.work import Work, work_of
 
 CURSOR = "orders"
-PAYMENT_CURSOR = "payments"
 
 
 def first_pass(at: datetime) -> datetime:
@@ -121,53 +112,6 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     if not window.first:
         work.note_age(intake.oldest_news_at, intake.slowest_seconds)
     get_run_logger().info(intake.counts.text())
-    return fetched.next_cursor
-
-
-@step
-def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
-    """Return which payments at the channel this run reads; the first window begins with the orders' first."""
-    work = work_of(run_id)
-    with read_scope() as session:
-        orders = find_cursor(session, work.account.id, work.cursor(CURSOR))
-    begin = Window.model_validate(orders).history_before or work.channel.check()
-    return open_window(work, PAYMENT_CURSOR, numbers=numbers, start=Window(since=begin))
-
-
-@step
-def import_payment_page(run_id: int, window: Window, page: str | None) -> str | None:
-    """Take over what the channel says was paid, for the orders of one page that are known here."""
-    work = work_of(run_id)
-    query = OrderQuery(paid_since=window.since, external_ids=window.numbers)
-    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
-    counts = Counts(read=len(fetched.records))
-    told = {data.external_id: data for data in fetched.records}
-    with work.transaction() as session:
-        orders = lock_orders(session, work.account.id, told)
-        holds = open_holds(session, [need_id(order.id) for order in orders])
-        for order in orders:
-            if order.trial or order.state is OrderState.merged:
-                continue
-            if any(
-                hold.reason is HoldReason.changed_after_release for hold in holds.get(need_id(order.id), [])
-            ):
-                # Its lines may stand in another order, which has their money already.
-                continue
-            data = told[order.external_id]
-            news = not work.test and take_channel_total(
-                session,
-                order,
-                data.paid_amount,
-                data.paid_at or datetime.now(UTC),
-                handled_by=work.options.payments,
-                method=data.payment_method,
-            )
-            counts.changed += news
-            counts.unchanged += not news
-        advance(session, work, PAYMENT_CURSOR, window, fetched.next_cursor)
-    counts.skipped = counts.read - counts.changed - counts.unchanged
-    work.counts.add(counts)
-    get_run_logger().info(counts.text())
     return fetched.next_cursor
 
 

@@ -54,7 +54,8 @@ from models.sync.records import OutboundKind
 from models.sync.rejected import open_asides
 from models.tenants.records import Mode, Side
 from models.warehouse.sellable import offer_of
-from tasks.intake.orders import CURSOR, PAYMENT_CURSOR, fetch_whole, history_test
+from tasks.intake.orders import CURSOR, fetch_whole, history_test
+from tasks.intake.payments import CURSOR as PAYMENT_CURSOR
 from tasks.run.steps import step
 from tasks.run.windows import Window
 from tasks.run.work import Work, work_of
