@@ -1,8 +1,7 @@
-"""Anonymising orders: what tells of their buyers goes, what tells of goods, money and steps stays.
+"""Anonymising orders: data about the buyer is removed; goods, money and history stay.
 
-Which columns those are stands in `models.privacy.personal_columns`. Figures, numbers, stock, bookings and
-what a channel was told are left as they are, and an order that its channel tells anew gets nothing back
-(`without_buyer`).
+`models.privacy.personal_columns` lists the columns concerned. Numbers, amounts, stock, bookings and published
+values stay unchanged. A channel that reports the order again does not restore the data (`without_buyer`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,17 +34,17 @@ price put_back quantity reason remembered return rule scrapped sku state to_stoc
 waits were_in
 """
 KEPT_DETAILS = frozenset(_DETAILS.split())
-"""What of a step or a hold is kept: whatever is not named here may be a buyer's, or words of a person."""
+"""Details of an event or a hold that are kept; all others may contain buyers' data or a person's words."""
 _CHANGES = """
 total shipping_amount fee_amount currency payment_method payment_method_name payment_kind shipping_method
 shipping_method_id checkout_at channel_number alternative_number platform shipping_tax_rate
 """
 KEPT_CHANGES = frozenset(_CHANGES.split())
-"""Fields of an order whose changes are kept, beside those of lines."""
+"""Fields of an order whose changes are kept in its history, besides those of its lines."""
 CODES = frozenset(map(str, HoldReason)) | {"term", "asked"}
-"""Reasons that are no words of a person."""
+"""Reasons that are codes and not a person's words."""
 CUSTOMER_GONE = "anonymous "
-"""With its number, what stands for the channel's id of a buyer that is gone: another may get that one."""
+"""Prefix that, with our number of the buyer, replaces the channel's id: the channel may reuse that id."""
 
 
 def _is_kept_field(name: str) -> bool:
@@ -53,7 +52,7 @@ def _is_kept_field(name: str) -> bool:
 
 
 def keep_details(detail: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
-    """Return what of the detail of a step or a hold tells of no buyer."""
+    """Return the details of an event or a hold without buyers' data."""
     kept = {name: value for name, value in detail.items() if name in KEPT_DETAILS}
     if "changes" in kept:
         kept["changes"] = {name: pair for name, pair in kept["changes"].items() if _is_kept_field(name)}
@@ -67,12 +66,12 @@ def _keep_order_details(details: Mapping[str, Any], _row: Any) -> dict[str, Any]
 
 
 def _keep_codes(codes: Mapping[str, Any], _row: Any) -> dict[str, Any]:
-    # Attributes may be what a buyer had written on the goods.
+    # Attributes can be an engraving or another text that the buyer ordered.
     return {name: value for name, value in codes.items() if name != "attributes"}
 
 
 def keep_offer(content: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
-    """Return what of an offer's content tells of no buyer."""
+    """Return an offer's content without buyers' data; of addresses only the country stays."""
     kept = {name: value for name, value in content.items() if name not in ("comment", "memo")}
     for role in AddressRole:
         if kept.get(role):
@@ -92,16 +91,17 @@ KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("order_edit", "told"): _keep_told,
     ("offer", "content"): keep_offer,
 }
-"""Columns of which a part is kept; the others that go with an order are blank afterwards."""
+"""Functions for columns of which a part is kept; the other columns of an order are emptied."""
 
 
 def anonymise_orders(
     session: Session, tenant: Tenant, ids: Sequence[int | None], *, asked: bool = False
 ) -> list[int]:
-    """Take the buyers' data out of those of the orders that need them no more; return which.
+    """Remove the buyers' data from each of these orders that no longer needs it; return their ids.
 
-    `asked`: their buyers asked for it, so nobody waits for the tenant's days. What is set aside of these
-    orders goes, too, and a buyer with no other order is unknown afterwards. Repeating it is harmless.
+    `asked`: the buyers asked for erasure, so the tenant's retention period does not apply. The orders'
+    rejected records lose their raw data, and a buyer without other orders becomes unknown. Safe to repeat.
+    Takes the tenant's lock.
     """
     tenant_id = need_id(tenant.id)
     lock_tenants(session, [tenant_id])
@@ -111,7 +111,7 @@ def anonymise_orders(
     session.flush()
     done: list[int] = []
     left = {need_id(one) for one in ids}
-    # What was merged goes after the order that it became part of.
+    # A merged order can only be anonymised after the order it was merged into, hence the loop.
     while left:
         query = select_rows(Order.id).where(among(col(Order.id), left), *may_go(session, tenant_id, before))
         found = [need_id(one) for one in session.exec(query.order_by(col(Order.id)).with_for_update())]
@@ -125,7 +125,7 @@ def anonymise_orders(
 
 
 def anonymise_erased(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> list[int]:
-    """Do the same for orders whose buyers asked for it."""
+    """Anonymise orders whose buyers asked for it; see `anonymise_orders`."""
     return anonymise_orders(session, tenant, ids, asked=True)
 
 
@@ -155,7 +155,7 @@ def _anonymise(session: Session, tenant: Tenant, ids: Sequence[int], *, asked: b
 
 
 def _blank(session: Session, name: str, columns: Sequence[str], ids: Sequence[int]) -> None:
-    """Empty columns of the rows of orders, or leave in them what a keeper keeps."""
+    """Empty columns in all rows of these orders; columns with a keeper keep its part."""
     table = SQLModel.metadata.tables[name]
     of_orders = among(table.c.id if name == Order.__tablename__ else table.c.order_id, ids)
     plain = [column for column in columns if (name, column) not in KEEPERS]
@@ -178,9 +178,9 @@ def _blank(session: Session, name: str, columns: Sequence[str], ids: Sequence[in
 
 
 def forget_customers(session: Session, ids: Collection[int]) -> None:
-    """Take names and addresses off buyers of whom no order tells any more; their numbers here stay.
+    """Remove names and addresses of buyers without a named order; the rows and their numbers stay.
 
-    A number that bookings name must not be given to another.
+    Bookings refer to these numbers, so they must not be given to another buyer.
     """
     table = table_of(Customer)
     session.execute(
@@ -191,7 +191,7 @@ def forget_customers(session: Session, ids: Collection[int]) -> None:
 
 
 def close_offers(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
-    """Take buyers' data out of offers whose day is long over, and decline those that are open still."""
+    """Remove buyers' data from expired offers and decline those still open. Takes the tenant's lock."""
     lock_tenants(session, [need_id(tenant.id)])
     for offer in session.exec(select_rows(Offer).where(among(col(Offer.id), ids))).all():
         if offer.state is OfferState.open:
@@ -202,6 +202,6 @@ def close_offers(session: Session, tenant: Tenant, ids: Sequence[int | None]) ->
 
 
 def delete_due_trials(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
-    """Delete trial orders; whoever wants to inspect them reads them again."""
+    """Delete test orders; they can be imported again. Takes the tenant's lock."""
     lock_tenants(session, [need_id(tenant.id)])
     delete_trials(session, [need_id(one) for one in ids])

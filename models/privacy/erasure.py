@@ -1,4 +1,4 @@
-"""A person's data erased, and which erasures are noted."""
+"""Erasing a person's data, and the list of erasures that survives a restore."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ from models.tenants.tenant import Tenant
 
 
 class ErasedOrder(BaseModel, frozen=True):
-    """An order whose buyer asked for erasure, as a list outside of the database names it."""
+    """An order whose buyer asked for erasure, as it is named in a list outside the database."""
 
     account: str
     order: str
@@ -33,9 +33,10 @@ class ErasedOrder(BaseModel, frozen=True):
 
 
 def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
-    """Take a buyer's data out of everything that may lose them, and note for the rest that he asked.
+    """Remove a buyer's data wherever that is allowed now, and note the request for the rest.
 
-    An order that is under way goes by itself when it has ended. Returns what was found before.
+    An order in progress is anonymised automatically once it has ended. Returns what existed before. Takes the
+    tenant's lock.
     """
     lock_tenants(session, [person.tenant_id])
     found = look_at(session, tenant, person)
@@ -45,12 +46,12 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
     gone |= {row.order_id for row in found.orders if row.anonymous}
     erase_documents(session, tenant, sorted(expired_documents(session, tenant, person)))
     mails = select(col(Mail.id)).where(among(col(Mail.id), person.mails), among(col(Mail.order_id), gone))
-    # What was never delivered is no letter.
+    # A mail that was never delivered is not a business letter.
     unsent = col(Mail.sent_at).is_(None) & col(Mail.given_up_at).is_not(None)
     going = mails if years_of(tenant).letters == 0 else mails.where(unsent)
     session.execute(delete(Mail).where(among(col(Mail.id), read_ids(session, going))))
     blank_asides(session, tenant, sorted(person.asides))
-    # An offer that became an order goes with it.
+    # An accepted offer is anonymised with its order.
     query = select(col(Offer.id)).where(
         among(col(Offer.id), person.offers), col(Offer.state) != OfferState.accepted
     )
@@ -61,7 +62,10 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
 
 
 def note_erasures(session: Session, orders: Iterable[tuple[str, str]], asked_at: datetime) -> int:
-    """Note that the buyers of orders, by account and number, asked for erasure; return how many are known."""
+    """Note that the buyers of orders asked for erasure; return how many orders belong to a known account.
+
+    `orders` holds pairs of account name and order number.
+    """
     ids = dict(session.execute(select(col(Account.name), col(Account.id))).tuples().all())
     rows = [
         {"account_id": ids[account], "order_number": number, "asked_at": asked_at}
@@ -74,7 +78,7 @@ def note_erasures(session: Session, orders: Iterable[tuple[str, str]], asked_at:
 
 
 def list_erasures(session: Session) -> list[ErasedOrder]:
-    """Return the orders whose buyers asked for erasure, the first first."""
+    """Return the orders whose buyers asked for erasure, oldest request first."""
     rows = session.execute(
         select(col(Account.name), col(Erasure.order_number), col(Erasure.asked_at))
         .join(Account, col(Account.id) == col(Erasure.account_id))
@@ -84,7 +88,7 @@ def list_erasures(session: Session) -> list[ErasedOrder]:
 
 
 def find_erasures() -> list[ErasedOrder]:
-    """Return them of the database as it is, before a restore; none if it cannot tell."""
+    """Return the erasures of the present database before a restore replaces it; empty if it is unreadable."""
     try:
         if find_schema() is not Schema.current:
             return []
@@ -95,9 +99,9 @@ def find_erasures() -> list[ErasedOrder]:
 
 
 def take_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
-    """Note what a list from outside tells; return of how many orders' accounts are known here.
+    """Note the erasures of a list from outside; return how many belong to a known account.
 
-    Those that have ended are made anonymous again by the next pruning, the others when they end.
+    The next pruning anonymises the orders that have ended; the others follow when they end.
     """
     by_time: dict[datetime, list[tuple[str, str]]] = {}
     for each in erased:
@@ -106,7 +110,7 @@ def take_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
 
 
 def read_erasures(text: str) -> list[ErasedOrder]:
-    """Return the list that a JSON text holds. Raises: RuleError."""
+    """Return the erasures in a JSON text. Raises: RuleError, if it is no such list."""
     try:
         return TypeAdapter(list[ErasedOrder]).validate_json(text)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""A person's data exported."""
+"""Exporting a person's data."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -21,15 +21,15 @@ PARENTS = {
     "return_id": "order_return",
     "mail_id": "mail",
 }
-"""By column, the table whose rows it names: most have no foreign key."""
+"""Parent table by the name of the referring column; most of these columns have no foreign key."""
 
 
 def export_person(
     session: Session, person: Person
 ) -> tuple[dict[str, list[dict[str, Any]]], dict[str, bytes]]:
-    """Return all rows that are a buyer's by table, and the files among them by name.
+    """Return all rows that belong to a buyer, by table, and the files among them, by name.
 
-    Whatever table names an order, a line of it, a parcel … has its part in it, also one that is new.
+    Every table that refers to an order, directly or through a line, a parcel …, is included, also new tables.
     """
     tables = SQLModel.metadata.tables
     ids: dict[str, Collection[int]] = {

@@ -1,6 +1,6 @@
-"""Where buyers' data lie: of each column that can hold text, whether they may be in it, and when they go.
+"""Columns that can hold text: whether they contain buyers' data, and when that is removed.
 
-A test reads it beside the tables: a column that nobody has judged fails it.
+A test compares this list with the tables: a column missing here fails the test.
 """
 
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from enum import StrEnum
 
 
 class Fate(StrEnum):
-    """When buyers' data leave a column."""
+    """When buyers' data is removed from a column."""
 
     none = "none"
-    """There are none in it."""
+    """Never: it contains none."""
     order = "order"
-    """They are taken out with those of the order (`models.privacy.anonymisation`)."""
+    """When the order is anonymised (`models.privacy.anonymisation`)."""
     customer = "customer"
-    """With those of the buyer's last order."""
+    """When the buyer's last order is anonymised."""
     record = "record"
-    """When as much time has passed as an order's are kept, or with its order: raw records set aside."""
+    """With the order, or after the same period: the raw data of rejected records."""
     document = "document"
-    """After the years of invoices and booking records."""
+    """After the retention period of invoices and booking records."""
     letter = "letter"
-    """With the whole row, after the years of business letters."""
+    """The whole row is deleted after the retention period of business letters."""
 
 
 COLUMNS: Mapping[str, Mapping[Fate, str]] = {
@@ -72,7 +72,7 @@ COLUMNS: Mapping[str, Mapping[Fate, str]] = {
     "mail_file": {Fate.none: "name media_type content_id", Fate.letter: "content"},
     "offer": {Fate.none: "number currency", Fate.order: "content"},
     "order_address": {
-        # The country alone names nobody, and taxes go by it.
+        # A country alone identifies nobody, and the tax case depends on it.
         Fate.none: "country",
         Fate.order: "company salutation first_name last_name street street2 postcode city state phone email "
         "vat_id",
@@ -83,7 +83,7 @@ COLUMNS: Mapping[str, Mapping[Fate, str]] = {
     "order_origin": {Fate.none: "reference asked_hash"},
     "order_return": {Fate.order: "reason"},
     "outbound": {Fate.none: "key sent_values error"},
-    # By a parcel's number its carrier alone finds a person, and not for long.
+    # Only the carrier can find a person by a parcel's number, and only for a short time.
     "parcel": {Fate.none: "tracking_number"},
     "parcel_line": {},
     "payment": {Fate.none: "currency method", Fate.order: "reference"},
@@ -95,7 +95,7 @@ COLUMNS: Mapping[str, Mapping[Fate, str]] = {
     "rhythm": {},
     "run": {Fate.none: "counts error flow_run_id window"},
     "sales_order": {
-        # Numbers and the hash by which a record is known again; whose it was, the channel alone knows.
+        # Numbers, and the hash that recognises a known record: only the channel knows the buyer behind them.
         Fate.none: "external_id channel_number alternative_number platform currency payment_method "
         "payment_method_name shipping_method carrier content_hash",
         Fate.order: "buyer_comment memo details",
@@ -114,5 +114,5 @@ COLUMNS: Mapping[str, Mapping[Fate, str]] = {
 
 
 def columns_of(fate: Fate) -> dict[str, list[str]]:
-    """Return by table the columns of one fate."""
+    """Return {table: columns} for one fate."""
     return {table: fates[fate].split() for table, fates in COLUMNS.items() if fate in fates}

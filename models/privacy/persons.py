@@ -1,7 +1,7 @@
-"""Person: a buyer who asks for his data, or for their erasure (Articles 15, 17 and 20 GDPR).
+"""Buyers who ask for their data or its erasure (Articles 15, 17 and 20 GDPR).
 
-Nobody has a number over all channels. A buyer is found by a mail address, the channel's number of him, or the
-number of one of his orders, and what else bears his mail address is taken for his: look at it first.
+No id identifies a buyer across all channels. A buyer is found by mail address, by the channel's number of the
+buyer or by an order number. Everything with the same mail address counts as theirs: check the result first.
 """
 
 from collections.abc import Collection, Mapping
@@ -38,21 +38,21 @@ from models.tenants.tenant import Tenant
 
 @dataclass(frozen=True)
 class Person:
-    """What is a buyer's, by ids."""
+    """Everything that belongs to one buyer, as ids."""
 
     tenant_id: int
     customers: frozenset[int] = frozenset()
     orders: frozenset[int] = frozenset()
     offers: frozenset[int] = frozenset()
     mails: frozenset[int] = frozenset()
-    """To him, of whatever order."""
+    """Mails to the buyer, about any order."""
     asides: frozenset[int] = frozenset()
-    """Orders set aside that name his mail address."""
+    """Rejected order records that contain the buyer's mail address."""
 
 
 @dataclass(frozen=True)
 class PersonsOrder:
-    """One of a buyer's orders, and what keeps his data in it."""
+    """One of a buyer's orders, and why it keeps the buyer's data."""
 
     order_id: int
     account: str
@@ -60,33 +60,34 @@ class PersonsOrder:
     placed_at: datetime
     state: OrderState
     name: str
-    """Of the billing address."""
+    """Name in the billing address."""
     kept: str
-    """Why it is kept for now; empty if it can go."""
+    """Why the data is kept for now; empty if it can be removed."""
     anonymous: bool
     trial: bool
 
 
 @dataclass
 class Findings:
-    """What an erasure takes, or took, and what it leaves, with the last day on which that is kept."""
+    """What an erasure removes, or removed, and what it keeps, with the last day of keeping."""
 
     orders: list[PersonsOrder] = field(default_factory=list)
     offers: int = 0
     asides: int = 0
     documents: dict[str, date | None] = field(default_factory=dict)
-    """By number; None is for ever."""
+    """Last day by document number; None means for ever."""
     letters: dict[int, date | None] = field(default_factory=dict)
-    """Mails that were sent, by id."""
+    """Sent mails: last day by id."""
     bookings: int = 0
-    """Records of payments with a reference that came with them."""
+    """Number of payments' booking records that contain a reference."""
     bookings_until: date | None = None
 
 
 def find_person(session: Session, tenant: Tenant, name: str) -> Person:
-    """Return what is a buyer's, by his mail address, the channel's number of him, or an order's number.
+    """Return everything that belongs to a buyer.
 
-    Raises: NotFoundError, if nothing is.
+    `name` is a mail address, the channel's number of the buyer, or the number of one of the buyer's orders.
+    Raises: NotFoundError, if nothing is found.
     """
     name, tenant_id = name.strip(), need_id(tenant.id)
     accounts = select(col(Account.id)).where(col(Account.tenant_id) == tenant_id)
@@ -157,12 +158,12 @@ def read_ids(session: Session, query: Any) -> set[int]:
 
 
 def _says(column: Any, mails: Collection[str]) -> Any:
-    """Return the condition that a text names one of the addresses."""
+    """Return the condition that a text contains one of the addresses."""
     return or_(false(), *(func.lower(column).contains(mail, autoescape=True) for mail in mails))
 
 
 def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
-    """Return what an erasure would take now, and what it would leave."""
+    """Return what an erasure would remove now, and what it would keep."""
     tenant_id, years = need_id(tenant.id), years_of(tenant)
     free = read_ids(
         session, select(col(Order.id)).where(among(col(Order.id), person.orders), *may_go(session, tenant_id))
@@ -229,7 +230,7 @@ def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
 
 
 def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int, str]:
-    """Return by order what keeps its buyer's data, as far as it has not to do with money alone."""
+    """Return {order id: reason} for orders that keep their buyer's data for other reasons than open money."""
     reasons: dict[int, str] = {}
     ended = (OrderState.shipped, OrderState.cancelled, OrderState.merged)
     for reason, condition in [
@@ -251,10 +252,10 @@ def expired_documents(session: Session, tenant: Tenant, person: Person) -> set[i
 
 
 def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -> int:
-    """Say for all orders of a buyer, later ones included, whether parts may leave before what is short.
+    """Allow or forbid partial shipping for all orders of a buyer, including future ones.
 
-    What an order says itself goes before it; None: as the account has it.
-    Returns: at how many accounts he is known. Raises: RuleError, if at none.
+    A setting of an order itself takes precedence; None restores the account's default. Takes the tenant's
+    lock. Returns: at how many accounts the buyer is known. Raises: RuleError, if at none.
     """
     lock_tenants(session, [person.tenant_id])
     rows = session.exec(select_rows(Customer).where(among(col(Customer.id), person.customers))).all()
@@ -270,7 +271,7 @@ def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -
 
 
 def describe(order: PersonsOrder) -> Mapping[str, Any]:
-    """Return an order as it is listed."""
+    """Return an order as a row of the printed list."""
     what = "anonymous" if order.anonymous else f"kept: {order.kept}" if order.kept else "goes"
     return {
         "order": order.number,

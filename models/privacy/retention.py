@@ -1,8 +1,8 @@
-"""Retention: how long buyers' data are kept, by the law and by a tenant's settings, and what may go.
+"""Retention: how long buyers' data is kept by law and by a tenant's settings, and what is due for removal.
 
-In Germany vouchers, such as invoices, are kept for eight years and business letters for six, each counted
-from the end of the calendar year (§ 147 (1), (3), (4) AO, § 257 (1), (4), (5) HGB, § 14b (1) UStG, as of
-2025). Of sales declared by the One-Stop-Shop the Union demands ten (Directive 2006/112/EC, Article 369k (2)).
+In Germany vouchers such as invoices are kept for eight years and business letters for six, counted from the
+end of the calendar year (§ 147 (1), (3), (4) AO, § 257 (1), (4), (5) HGB, § 14b (1) UStG, as of 2025). For
+sales under the One-Stop-Shop the Union demands ten years (Directive 2006/112/EC, Article 369k (2)).
 """
 
 from collections.abc import Sequence
@@ -49,21 +49,21 @@ from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
 
 SHORTEST_DAYS = 30
-"""A buyer may send goods back for two weeks, and money goes back after that."""
+"""Buyers may return goods for two weeks, and are refunded after that."""
 OPEN_RETURNS = (ReturnState.announced, ReturnState.received)
 
 
 class RetentionOptions(BaseModel):
-    """A tenant's own terms; None is as the law of its country demands, as far as that is known here."""
+    """A tenant's own periods; None means the legal period of the tenant's country, if known here."""
 
     anonymise_after_days: int = RecordField(default=0, le=36_500)
-    """How long after its last step an order that has ended keeps its buyer's data; 0 is for ever.
+    """Days after an ended order's last event until it is anonymised; 0 means never.
 
-    Nobody here can know whether the orders are kept elsewhere as business letters, so it is off by default.
+    Off by default: the program cannot know whether the orders are archived elsewhere as business letters.
     """
     invoice_years: int | None = RecordField(default=None, ge=1, le=100)
     letter_years: int | None = RecordField(default=None, ge=0, le=100)
-    """0: an archive elsewhere keeps them, and here they go with the history."""
+    """0: business letters are archived elsewhere; here they are deleted with the history."""
 
     @field_validator("anonymise_after_days")
     @classmethod
@@ -75,21 +75,21 @@ class RetentionOptions(BaseModel):
 
 @dataclass(frozen=True)
 class Years:
-    """For how many years from the end of a calendar year something is kept; None is for ever."""
+    """Years of keeping, counted from the end of the calendar year; None means for ever."""
 
     invoices: int | None = None
-    """And credit notes, and what came with payments."""
+    """Also for credit notes and for payments' references."""
     letters: int | None = None
-    """Mails to buyers."""
+    """For mails to buyers."""
 
 
 OSS_YEARS = 10
 LAW = {"DE": Years(invoices=8, letters=6)}
-"""By country; of others no term is known here, and everything is kept until the tenant says for how long."""
+"""Legal periods by country. For other countries everything is kept until the tenant sets a period."""
 
 
 class Erasure(SQLModel, table=True):
-    """An order whose buyer asked for erasure: if its data come back, by a restore, they go again."""
+    """An order whose buyer asked for erasure: data that a restore brings back is removed again."""
 
     __tablename__ = "erasure"
     __table_args__ = (UniqueConstraint("account_id", "order_number"),)
@@ -102,12 +102,12 @@ class Erasure(SQLModel, table=True):
 
 
 def options_of(tenant: Tenant) -> RetentionOptions:
-    """Return a tenant's settings."""
+    """Return a tenant's retention settings."""
     return RetentionOptions.model_validate(tenant.retention)
 
 
 def years_of(tenant: Tenant) -> Years:
-    """Return for how long a tenant keeps what it issued and wrote."""
+    """Return how long a tenant keeps documents and mails."""
     options, law = options_of(tenant), LAW.get(tenant.country, Years())
     return Years(
         law.invoices if options.invoice_years is None else options.invoice_years,
@@ -116,7 +116,7 @@ def years_of(tenant: Tenant) -> Years:
 
 
 def check_years(tenant: Tenant) -> None:
-    """Make sure that a tenant keeps nothing for a shorter time than its law demands. Raises: RuleError."""
+    """Raises: RuleError, if a tenant's settings are shorter than the legal periods of its country."""
     law, years = LAW.get(tenant.country), years_of(tenant)
     if law is None or law.invoices is None or law.letters is None:
         return
@@ -132,20 +132,20 @@ def check_years(tenant: Tenant) -> None:
 
 
 def first_day_kept(years: int) -> date:
-    """Return the day from which on something is kept still; all of a year goes at once, after its end.
+    """Return the first day that is still kept; a whole year becomes due at once, after its end.
 
-    By UTC: where a year begins earlier, nothing may go an hour too early.
+    Uses UTC: where a year begins earlier, nothing is due an hour too early.
     """
     return date(utc_now().year - years, 1, 1)
 
 
 def kept_until(day: date, years: int | None) -> date | None:
-    """Return the last day on which something of this day is kept, None for ever."""
+    """Return the last day on which something from this day is kept; None means for ever."""
     return None if years is None else date(day.year + years, 12, 31)
 
 
 def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement[bool]]]:
-    """Return for what an order that has ended needs its buyer's data still: words, and the condition."""
+    """Return why an ended order may still need its buyer's data: pairs of words and SQL condition."""
     order_id, heir = col(Order.id), aliased(Order)
     heirs = select(heir.anonymised_at).where(col(heir.id) == col(Order.merged_into_id)).correlate(Order)
     uninvoiced: ColumnElement[bool] = false()
@@ -178,16 +178,16 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
         ),
         (
             "the order that it was merged into keeps its own",
-            # No EXISTS: for that PostgreSQL would read all orders that are anonymous.
+            # No EXISTS here: PostgreSQL would then read all anonymous orders.
             (col(Order.state) == OrderState.merged) & heirs.scalar_subquery().is_(None),
         ),
     ]
 
 
 def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> list[ColumnElement[bool]]:
-    """Return the conditions on which a tenant's orders lose their buyers' data.
+    """Return the conditions for anonymising a tenant's orders.
 
-    `before`: only those of which nothing happened since.
+    `before`: additionally, nothing has happened to the order since this time.
     """
     conditions: list[ColumnElement[bool]] = [
         col(Order.tenant_id) == tenant_id,
@@ -201,13 +201,13 @@ def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> 
 
 
 def ended_before(tenant: Tenant) -> datetime | None:
-    """Return since when nothing may have happened to an order whose time is over; None: it never is."""
+    """Return the time before which a due order's last event lies; None if the tenant never anonymises."""
     days = options_of(tenant).anonymise_after_days
     return utc_now() - timedelta(days=days) if days else None
 
 
 def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return the oldest orders whose buyers' data are to go."""
+    """Return the ids of orders that are due for anonymisation, oldest first."""
     before = ended_before(tenant)
     if before is None:
         return []
@@ -216,11 +216,11 @@ def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[in
 
 
 def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return orders whose buyers asked for erasure and whose data are there again, or could not go then."""
+    """Return orders whose buyers asked for erasure and that have data again, or still, that can go now."""
     accounts = select(Account.id).where(Account.tenant_id == tenant.id)
     query = select(Erasure.account_id, Erasure.order_number).where(col(Erasure.account_id).in_(accounts))
     asked: dict[int, list[str]] = {}
-    # They are few, and asked for by their numbers: joined, each database would walk all orders that ended.
+    # Few erasures, looked up by number: with a join each database would scan all ended orders.
     for account_id, number in session.exec(query.order_by(col(Erasure.id))):
         asked.setdefault(account_id, []).append(number)
     found: list[int | None] = []
@@ -233,7 +233,7 @@ def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[
 
 
 def list_due_trials(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return trial orders that are as old as others are when their buyers' data go."""
+    """Return test orders that have not changed for the period after which orders are anonymised."""
     before = ended_before(tenant)
     if before is None:
         return []
@@ -244,7 +244,7 @@ def list_due_trials(session: Session, tenant: Tenant, limit: int) -> Sequence[in
 
 
 def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return offers that became no order, and whose last day is as long ago as a due order's last step."""
+    """Return offers without an order whose last day is longer ago than that period."""
     before = ended_before(tenant)
     if before is None:
         return []
@@ -252,14 +252,14 @@ def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[in
         Offer.tenant_id == tenant.id,
         Offer.state != OfferState.accepted,
         Offer.valid_until < before.date(),
-        # Left out of those that lost theirs.
+        # Anonymised offers have no last name.
         col(Offer.content)["billing"]["last_name"].as_string().is_not(None),
     )
     return session.exec(query.limit(limit)).all()
 
 
 def list_due_asides(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return records set aside whose raw form is to go."""
+    """Return rejected records whose raw data is due for removal."""
     before = ended_before(tenant)
     if before is None:
         return []
@@ -271,12 +271,12 @@ def list_due_asides(session: Session, tenant: Tenant, limit: int) -> Sequence[in
 
 
 def blank_asides(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
-    """Forget the raw form of records that were set aside; their reasons stay."""
+    """Delete the raw data of rejected records; their reasons stay."""
     session.execute(update(Aside).where(among(col(Aside.id), ids)).values(raw=""))
 
 
 def document_kept_until(document: Document, years: Years) -> date | None:
-    """Return the last day on which a document is kept, None for ever."""
+    """Return the last day on which a document is kept; None means for ever."""
     if years.invoices is None:
         return None
     oss = document.content.get("tax_case") == TaxCase.oss
@@ -284,7 +284,7 @@ def document_kept_until(document: Document, years: Years) -> date | None:
 
 
 def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
-    """Return the conditions on which a tenant's documents have been kept for their years; None: never."""
+    """Return the conditions for documents whose retention period is over; None if they are kept for ever."""
     years = years_of(tenant).invoices
     if years is None:
         return None
@@ -293,13 +293,13 @@ def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
         col(Document.tenant_id) == tenant.id,
         col(Document.issued_on) < first_day_kept(years),
         (case != TaxCase.oss) | (col(Document.issued_on) < first_day_kept(max(years, OSS_YEARS))),
-        # As in the index.
+        # The same condition as in the index.
         col(Document.erased_at).is_(None),
     ]
 
 
 def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return the oldest documents whose years are over, of a tenant that lets buyers' data go."""
+    """Return documents whose period is over, oldest first; none if the tenant does not anonymise."""
     conditions = documents_over(tenant)
     if conditions is None or ended_before(tenant) is None:
         return []
@@ -308,9 +308,9 @@ def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence
 
 
 def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
-    """Erase content and PDF of documents; number, day, sums and the hash of what was issued stay.
+    """Erase content and PDF of documents; number, date, sums and the hash of the content stay.
 
-    The database refuses it for any that is younger than the law lets go.
+    Takes the tenant's lock. A database trigger refuses documents that are younger than the legal period.
     """
     lock_tenants(session, [need_id(tenant.id)])
     query = select(Document).where(among(col(Document.id), ids), col(Document.erased_at).is_(None))
@@ -322,7 +322,7 @@ def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None])
 
 
 def list_due_bookings(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return booking records of payments whose references are to go with the documents of their year."""
+    """Return payments' booking records whose references are due, with the documents of the same year."""
     years = years_of(tenant).invoices
     if years is None or ended_before(tenant) is None:
         return []
@@ -335,12 +335,12 @@ def list_due_bookings(session: Session, tenant: Tenant, limit: int) -> Sequence[
 
 
 def blank_bookings(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
-    """Take what came with payments out of their records; the database refuses it for younger ones."""
+    """Delete the references in payments' booking records; a database trigger refuses younger ones."""
     session.execute(update(Booking).where(among(col(Booking.id), ids)).values(reference=""))
 
 
 def list_due_letters(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return the oldest mails to buyers whose years are over; they go whatever else the tenant has set."""
+    """Return buyer mails whose period is over, oldest first; independent of the tenant's other settings."""
     years = years_of(tenant).letters
     if years is None:
         return []

@@ -1,4 +1,4 @@
-"""After a restore: what a database of yesterday does not know, and what waits until it has caught up."""
+"""After a restore: the database is out of date, and nothing is published until it has caught up."""
 
 from datetime import datetime
 
@@ -24,10 +24,10 @@ WITHHELD = "withheld: the database was restored, and it may have been delivered 
 
 
 def mark_restored(session: Session) -> list[str]:
-    """Let every live account catch up before it is told anything; return the names of these accounts.
+    """Make every live account catch up before anything is published to it; return these accounts' names.
 
-    Runs that were open in the copy are over, and their leases free. Tenants that issue documents wait until a
-    person says which numbers were given last.
+    Runs that were open in the copy are marked as vanished, and their leases are released. Tenants that issue
+    documents issue none until a person enters the last numbers given (`resume_numbers`).
     """
     for run_id in session.exec(select(Run.id).where(Run.state == RunState.running)).all():
         mark_vanished(session, need_id(run_id))
@@ -39,7 +39,7 @@ def mark_restored(session: Session) -> list[str]:
         for kind in OutboundKind:
             save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
         if account.kind == OWN:
-            # Nobody outside knows of orders that the copy lacks.
+            # No outside system knows orders that the copy lacks, so there is nothing to catch up with.
             note_caught_up(session, need_id(account.id), utc_now())
     withhold_buyers(session, WITHHELD)
     issuing = {
@@ -52,20 +52,21 @@ def mark_restored(session: Session) -> list[str]:
 
 
 def list_in_doubt(session: Session) -> list[str]:
-    """Return the names of tenants that issue nothing until `resume_numbers`."""
+    """Return the names of tenants that issue no documents until `resume_numbers`."""
     return list(session.exec(select(Tenant.name).where(col(Tenant.numbers_in_doubt).is_(True))).all())
 
 
 def restored_at(session: Session, account_id: int, kind: OutboundKind) -> datetime | None:
-    """Return when the database was restored, if this account was not told anything of this kind since."""
+    """Return when the database was restored, if nothing of this kind was published to this account since."""
     value = find_cursor(session, account_id, f"{CURSOR}{kind}")
     return datetime.fromisoformat(value["at"]) if value else None
 
 
 def told_before(session: Session, account_id: int) -> tuple[datetime, datetime | None] | None:
-    """Return when the database was restored last and, once orders were read again, when that was noted.
+    """Return when the database was last restored and, once orders were imported again, when that was noted.
 
-    What buyers are mailed of stays in doubt for ever if it happened before, or was queued between the two.
+    A buyer mail remains in doubt for ever if its event happened before the restore, or if it was queued
+    between the two times.
     """
     value = find_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}")
     if not value:
@@ -75,13 +76,13 @@ def told_before(session: Session, account_id: int) -> tuple[datetime, datetime |
 
 
 def note_caught_up(session: Session, account_id: int, since: datetime) -> None:
-    """Note that orders were read again since a restore, so that what is queued from now on is news."""
+    """Note that orders were imported again since a restore: what is queued from now on is new."""
     value = {"at": since.isoformat(), "caught_up_at": utc_now().isoformat()}
     save_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}", value)
 
 
 def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
-    """Return whether the account's orders were read to the end since an instant."""
+    """Return whether an order import of the account has been completed since `since`."""
     query = select(Run.id).where(
         Run.account_id == account_id,
         Run.cycle == Cycle.order_import,
@@ -93,7 +94,7 @@ def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
 
 
 def forget_published(session: Session, account_id: int) -> None:
-    """Queue each listing of an account, and take what it was last told for unknown."""
+    """Queue all listings of an account, and forget which quantities were last published."""
     session.execute(
         update(Listing).where(col(Listing.account_id) == account_id).values(published_quantity=None)
     )
@@ -103,7 +104,7 @@ def forget_published(session: Session, account_id: int) -> None:
 def list_waiting(
     session: Session, account_id: int, kind: OutboundKind, after: int, limit: int
 ) -> list[Outbound]:
-    """Return the rows that wait to be told with ids above `after`, whenever they are due."""
+    """Return pending rows with ids above `after`, due or not."""
     query = select(Outbound).where(
         Outbound.account_id == account_id,
         Outbound.kind == kind,
@@ -114,6 +115,6 @@ def list_waiting(
 
 
 def end_doubt(session: Session, account_id: int, kind: OutboundKind) -> None:
-    """Note that everything of this kind is marked to be looked up."""
+    """Note that all rows of this kind are marked for being looked up at the channel."""
     name = f"{CURSOR}{kind}"
     session.execute(delete(Cursor).where(col(Cursor.account_id) == account_id, col(Cursor.name) == name))

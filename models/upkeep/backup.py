@@ -1,7 +1,7 @@
-"""Backup and restore of a living database.
+"""Backup and restore of a database in use.
 
-SQLite by its online backup: a copy of one moment, while others go on writing. PostgreSQL by `pg_dump` and
-`pg_restore`, as found on the PATH. What a restore replaces is moved aside and never deleted.
+SQLite: its online backup, a consistent copy while others write. PostgreSQL: `pg_dump` and `pg_restore` from
+the PATH. A restore moves the replaced database aside and never deletes it.
 """
 
 import os
@@ -29,10 +29,10 @@ SIDE_FILES = ("", "-wal", "-shm")
 
 
 def back_up(file: Path) -> None:
-    """Write a copy of the database, as of one moment, into a file of its own; an older one is replaced by it.
+    """Write a consistent copy of the database to a file; an older file of this name is replaced.
 
-    The file appears whole or not at all, verified, and readable by its owner alone.
-    Raises: RuleError, if the database has no tables of ours, or the copy cannot be made.
+    The file appears only when it is complete and verified; only its owner can read it.
+    Raises: RuleError, if the database has none of our tables, or the copy cannot be made.
     """
     if find_schema() not in (Schema.current, Schema.older):
         raise RuleError("The database cannot be backed up: it has no tables of this program.")
@@ -50,12 +50,12 @@ def back_up(file: Path) -> None:
 
 
 def restore(file: Path, *, replace: bool = False) -> str:
-    """Put a copy in the database's place and bring it to this program's schema; return where the old one is.
+    """Replace the database with a copy and upgrade its schema; return where the old database is now.
 
-    It is moved aside: empty, if there was none. The caller marks what the copy does not know
+    The result is empty if there was no database. The caller marks what the copy does not know
     (`models.upkeep.after_restore`).
-    Raises: RuleError, if there is a database and `replace` does not say that it may go, while runs are at
-    work, or if the file is no copy that this program can read; then nothing is changed.
+    Raises: RuleError, if there is a database and `replace` is False, if runs are in progress, or if this
+    program cannot read the file; then nothing is changed.
     """
     if not file.is_file():
         raise RuleError(f"There is no file {file}.")
@@ -93,7 +93,7 @@ def _refuse_while_at_work() -> None:
 
 @contextmanager
 def appearing(file: Path) -> Iterator[Path]:
-    """Yield the name of a file beside, which takes the file's place once it is whole."""
+    """Yield the name of a temporary file, which replaces `file` when the block ends without an error."""
     part = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -113,16 +113,16 @@ def _copy_sqlite(source: Path, target: Path) -> None:
             closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=rw", uri=True)) as theirs,
             closing(sqlite3.connect(target)) as ours,
         ):
-            # In one go: a copy in steps begins anew with each commit of others, and may never end.
+            # All pages in one go: a copy in steps starts again after each commit, and may never end.
             theirs.backup(ours)
-            # One file, without the two that writing ahead needs.
+            # A single file, without the two side files of write-ahead logging.
             ours.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise RuleError(f"The database cannot be copied ({error}).") from None
 
 
 def _check_sqlite(file: Path) -> None:
-    """Make sure that a file is a sound database of ours. Raises: RuleError."""
+    """Raises: RuleError, unless the file is an undamaged database of Warenfluss that this program knows."""
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             found = connection.execute("PRAGMA integrity_check").fetchone()
@@ -169,7 +169,7 @@ def _libpq(url: URL) -> str:
 
 
 def _run(url: URL, program: str, *arguments: str, connect: bool = True) -> None:
-    """Run a program of PostgreSQL; no list of processes shows the password. Raises: RuleError."""
+    """Run one of PostgreSQL's programs; the password is not in its arguments. Raises: RuleError."""
     found = shutil.which(program)
     if found is None:
         raise RuleError(f"{program} is not on the PATH: install PostgreSQL's client programs.")
@@ -177,6 +177,6 @@ def _run(url: URL, program: str, *arguments: str, connect: bool = True) -> None:
     command = [found, *arguments, *(["--dbname", _libpq(url)] if connect else [])]
     done = subprocess.run(command, env=env, capture_output=True, check=False)  # noqa: S603 - no shell
     if done.returncode:
-        # Its further lines may quote rows.
+        # The lines after the first may quote rows.
         said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
         raise RuleError(f"{program} failed: {said[:200]}")

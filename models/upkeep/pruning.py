@@ -1,4 +1,4 @@
-"""Forget what is over: calls, runs, alarms, mails, settled records, and in its time what tells of buyers."""
+"""Deletion of old data: calls, runs, alarms, mails, settled records, and buyers' data after its period."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,32 +34,32 @@ from models.tenants.tenant import Tenant
 Ids = Sequence[int | None]
 ROWS_AT_ONCE = 500
 ORDERS_AT_ONCE = 50
-"""Their tenant's goods wait meanwhile."""
+"""Orders in one transaction; it holds the tenant's lock, so allocation waits meanwhile."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something to forget little by little: `find` returns ids, at most so many, of what `take` lets go.
+    """One kind of data to delete in small parts: `find` returns ids up to a limit, `take` deletes their data.
 
-    Each is a transaction of its own, and safe to repeat.
+    Each call is a transaction of its own, and safe to repeat.
     """
 
     find: Callable[[Session, int], Ids]
     take: Callable[[Session, Ids], object]
     at_once: int
-    """How many one transaction takes: some milliseconds."""
+    """Rows per transaction, so that it takes a few milliseconds."""
 
 
 @dataclass(frozen=True)
 class Forgettable:
-    """A table whose rows go after a while; `find` returns the ids of the oldest that may, at most so many."""
+    """A table whose old rows are deleted; `find` returns ids of its oldest deletable rows, up to a limit."""
 
     table: Any
     find: Callable[[Session, datetime, int], Sequence[int | None]]
 
 
 def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], before: datetime) -> None:
-    """Delete rows that were found; what was settled and came again meanwhile stays."""
+    """Delete these rows; records that were settled and have come back in the meantime stay."""
     query = delete(kind.table).where(kind.table.id.in_(ids))
     if kind in SETTLED:
         query = query.where(kind.table.settled_at < before)
@@ -67,7 +67,7 @@ def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], befor
 
 
 def _calls(session: Session, before: datetime, limit: int) -> list[int | None]:
-    # By id, which rises with time: an index on the time would cost each call something.
+    # By id, which grows with time: an index on the time would slow down the logging of every call.
     rows = session.exec(select(Call.id, Call.started_at).order_by(col(Call.id)).limit(limit)).all()
     return [row_id for row_id, started_at in rows if started_at < before]
 
@@ -80,7 +80,7 @@ def _incidents(session: Session, before: datetime, limit: int) -> Sequence[int |
 
 def _alarms(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
     named = select(Incident.alarm_id).where(col(Incident.alarm_id).is_not(None))
-    # Keys of mails name alarms, and SQLite would give the last one's number away again.
+    # The last alarm stays: mail keys contain alarm ids, and SQLite would reuse the id of a deleted last row.
     last = select(func.max(Alarm.id))
     query = select(Alarm.id).where(
         col(Alarm.closed_at) < before, col(Alarm.id).not_in(named), col(Alarm.id).not_in(last)
@@ -89,7 +89,7 @@ def _alarms(session: Session, before: datetime, limit: int) -> Sequence[int | No
 
 
 def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    # The last of each kind says since when a cycle stands still, and keeps its number from coming again.
+    # The last run of each kind stays: it shows since when a cycle stands still, and keeps its id in use.
     last = select(func.max(Run.id)).group_by(
         col(Run.account_id), col(Run.cycle), col(Run.test), col(Run.state)
     )
@@ -103,13 +103,13 @@ def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None
 
 
 def _mails(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    # Those to buyers are business letters, of which `models.privacy.retention` tells.
+    # Mails to buyers are business letters: `models.privacy.retention` decides about them.
     query = select(Mail.id).where(col(Mail.tenant_id).is_(None), col(Mail.sent_at) < before)
     return _first(session, query, limit)
 
 
 def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    # Two conditions on one index: nearly every mail was sent.
+    # Two conditions, one index: nearly all mails were sent.
     query = select(Mail.id).where(col(Mail.sent_at).is_(None), col(Mail.given_up_at) < before)
     return _first(session, query, limit)
 
@@ -128,9 +128,9 @@ def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
 
 
 CALLS = Forgettable(Call, _calls)
-"""With their links to orders."""
+"""Calls with their links to orders."""
 SETTLED = (Forgettable(Aside, _asides), Forgettable(Difference, _differences))
-"""Records that could be used after all, and differences that are none any more."""
+"""Rejected records that became usable, and differences that have disappeared."""
 HISTORY = (
     Forgettable(Mail, _mails),
     Forgettable(Mail, _given_up),
@@ -139,13 +139,13 @@ HISTORY = (
     Forgettable(Run, _runs),
     *SETTLED,
 )
-"""What has ended: mails to operators, and those that were given up, with their files; incidents and closed
-alarms, runs, and what is settled.
+"""Ended history: mails to operators and mails that were given up, with their files; incidents and closed
+alarms, runs, and settled records.
 """
 
 
 def list_steps(tenants: Sequence[Tenant], *, calls_before: datetime, history_before: datetime) -> list[Step]:
-    """Return what is forgotten: what is older than these instants, and what tenants' terms let go."""
+    """Return the steps that delete what is older than these times, or due by a tenant's retention periods."""
     steps = [_step(CALLS, calls_before), *(_step(kind, history_before) for kind in HISTORY)]
     for tenant in tenants:
         steps += [

@@ -1,4 +1,4 @@
-"""Status: for each account at a glance, when it was last in step and what waits."""
+"""Status of each account at a glance: last success of its cycles, and what is waiting."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +21,13 @@ from models.tenants.account import Account, list_accounts
 
 @dataclass(frozen=True)
 class CycleStatus:
-    """How one cycle of an account stands."""
+    """The state of one cycle of an account."""
 
     cycle: Cycle
     last_success_at: datetime | None
     last_state: RunState | None
     slowest_seconds: int | None
-    """Of the last successful run that moved anything: the longest way of any news."""
+    """Of the last successful run that moved anything: the longest time that a change took to arrive."""
     flow_run_id: str
 
 
@@ -40,13 +40,13 @@ class AccountStatus:
     waiting: dict[OutboundKind, int]
     parked: int
     differences: int
-    """Those that reconciliation found and that are still open."""
+    """Open differences found by reconciliation."""
     oldest_waiting_at: datetime | None
-    """When the oldest change happened that this channel has not been told yet."""
+    """Time of the oldest change that is not published to this channel yet."""
 
 
 def status_of_accounts(session: Session) -> list[AccountStatus]:
-    """Return the status of every account by name."""
+    """Return the status of every account, by name."""
     accounts = list_accounts(session)
     standings = _standings(session)
     held = _counts(
@@ -79,10 +79,10 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
             func.count(),
             func.min(Outbound.changed_at),
         )
-        # Spelled so that the index of what is due answers it: nearly all rows were sent long ago.
+        # Written so that the index of due rows is used: nearly all rows were sent long ago.
         .where(
             col(Outbound.account_id).in_([account.id for account in accounts]),
-            # A digest's orders wait for its hour, and nobody outside for them.
+            # Order notices wait for the hour of their digest, not for an outside system.
             col(Outbound.kind).in_([kind for kind in OutboundKind if kind is not OutboundKind.order_notice]),
             col(Outbound.state).in_([state for state in OutboundState if state is not OutboundState.sent]),
         )
@@ -110,7 +110,7 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
 
 
 def _standings(session: Session) -> dict[int, list[CycleStatus]]:
-    """Return by account how its cycles stand; as many questions for a hundred accounts as for one."""
+    """Return the status of all cycles by account; the number of queries does not depend on the accounts."""
     standings: dict[int, list[CycleStatus]] = {}
     for cycle in Cycle:
         last, success, moved = aliased(Run), aliased(Run), aliased(Run)
