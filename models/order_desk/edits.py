@@ -1,7 +1,7 @@
-"""Mending an order by hand: its address, lines and methods, and letting a finding pass.
+"""Manual changes of an order: its address, lines and methods, and the acceptance of holds.
 
-Whatever a person changes is kept in `OrderEdit` beside what the channel told, so that the next import neither
-takes it for news nor writes over it; what the channel changes afterwards holds the order.
+`OrderEdit` stores each changed field with the channel's last value, so that the next import neither reports
+the change as news nor overwrites it. If the channel changes such a field later, the order is held.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,13 +36,13 @@ from models.warehouse.pick_lists import note_orders
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
 NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE
-"""Holds that no word lets pass: something is missing that a parcel needs."""
+"""Holds that cannot be accepted: without their cause settled, no parcel can be packed."""
 
 
 def set_address(session: Session, order: Order, role: AddressRole, changes: Mapping[str, str]) -> None:
-    """Change fields of an address; an address of shipping that is not there begins as that of billing.
+    """Change fields of an address; a missing shipping address starts as a copy of the billing address.
 
-    Raises: RuleError, for an order that has left, an unknown field, or a text that is too long.
+    Raises: RuleError, if the order is shipped, cancelled or merged, for an unknown field or an invalid text.
     """
     _lock_mendable(session, order)
     unknown = sorted(set(changes) - set(AddressData.model_fields))
@@ -74,11 +74,13 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
 
 
 def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int, *, actor: Actor) -> None:
-    """Cancel units of a line, so that this many are left to be sent or have left; the total falls with them.
+    """Cancel units of a line until `quantity` remain, shipped ones included; the order total falls with them.
 
-    The channel is told. Nothing is cancelled of what has left. The last unit of an order cancels the order.
-    One of which nothing is left to send after that counts as shipped, if anything was.
-    Raises: RuleError, for more than there is, less than has left, or an order that cannot be changed.
+    The cancellation is queued for the channel. Cancelling the last unit of the order cancels the order; if
+    nothing remains to ship but something was shipped, the order counts as shipped. Freed stock is allocated
+    to waiting orders.
+    Raises: RuleError, for more than the present quantity, less than was shipped, or an order that cannot be
+    changed.
     """
     _lock_mendable(session, order)
     session.refresh(line)
@@ -124,7 +126,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
 
 
 def _complete(session: Session, order: Order, actor: Actor) -> None:
-    """Note that all has left that is to leave, because the rest was cancelled."""
+    """Mark an order as shipped whose remaining units were cancelled."""
     move(order, OrderState.shipped, actor)
     left = [shipment.shipped_at for shipment, _ in shipments_of(session, need_id(order.id))]
     order.shipped_at = max(left, default=utc_now())
@@ -136,7 +138,10 @@ def _complete(session: Session, order: Order, actor: Actor) -> None:
 
 
 def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -> None:
-    """Change what one unit of a line costs; the total follows. Raises: RuleError, for a price below zero."""
+    """Change the unit price of a line, and with it the order total.
+
+    Raises: RuleError, for a negative price, or if the line is invoiced or the order cannot be changed.
+    """
     _lock_mendable(session, order)
     session.refresh(line)
     if price < 0:
@@ -157,7 +162,7 @@ def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -
 
 
 def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
-    """Say how this order is paid, whatever its method means elsewhere. Raises: RuleError."""
+    """Set the payment kind, whatever the method is mapped to. Raises: RuleError, if it is too late."""
     _lock_mendable(session, order)
     old, order.payment_kind = order.payment_kind, kind
     session.add(order)
@@ -167,7 +172,7 @@ def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
 
 
 def set_shipping_method(session: Session, order: Order, name: str) -> None:
-    """Say how this order is sent. Raises: RuleError, if the tenant has no such way, or it has left."""
+    """Set the shipping method by name. Raises: RuleError, for an unknown name, or if it is too late."""
     _lock_mendable(session, order)
     ways = {way.name: way for way in list_shipping_methods(session, order.tenant_id)}
     if name not in ways:
@@ -181,9 +186,9 @@ def set_shipping_method(session: Session, order: Order, name: str) -> None:
 
 
 def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -> None:
-    """Say whether what is there of this order may leave before what is short; None: as its buyer has it.
+    """Set whether available units may be shipped before missing ones; None: the buyer's setting applies.
 
-    Raises: RuleError, if it has left.
+    Raises: RuleError, if the order cannot be changed any more.
     """
     _lock_mendable(session, order)
     old, order.partial_shipping = order.partial_shipping, allowed
@@ -195,9 +200,9 @@ def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -
 
 
 def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: str = "") -> list[HoldReason]:
-    """Let open holds of these reasons pass, all that may be if none is named; return which.
+    """Accept open holds with these reasons, or all that can be accepted if none is given; return the reasons.
 
-    Raises: RuleError, for a reason that no word lets pass, or that does not hold the order.
+    Raises: RuleError, for a reason that cannot be accepted, or that the order is not held for.
     """
     lock_order(session, order)
     order_id = need_id(order.id)
@@ -224,10 +229,10 @@ def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: 
 
 
 def take_channels_version(session: Session, order: Order) -> None:
-    """Forget what people changed of an order that has not left, and let the next import follow the channel.
+    """Drop the manual changes of an order without shipped goods, so that the next import follows the channel.
 
-    One that was released waits for that in state open, so that it is checked and released again.
-    Raises: RuleError, if goods have left, or it is not open or released.
+    A released order goes back to state open, to be checked and released again.
+    Raises: RuleError, if goods were shipped, or the order cannot be changed.
     """
     _lock_mendable(session, order)
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
@@ -238,7 +243,7 @@ def take_channels_version(session: Session, order: Order) -> None:
     if order.state is OrderState.released:
         move(order, OrderState.open, Actor.person)
         order.released_at = None
-    # Told once more as it is, it is not taken for unchanged.
+    # Without a hash, the next import does not take the order for unchanged.
     order.content_hash = ""
     session.add(order)
     add_event(session, order, "reopened", actor=Actor.person)
@@ -247,7 +252,7 @@ def take_channels_version(session: Session, order: Order) -> None:
 
 
 def find_line(session: Session, order: Order, number: str) -> OrderLine:
-    """Return the line of an order with this number. Raises: NotFoundError, with those there are."""
+    """Return an order's line with this number. Raises: NotFoundError, naming the lines there are."""
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     for line in lines:
         if line.external_id == number:
@@ -276,7 +281,7 @@ def _note(
     actor: Actor = Actor.person,
     check: bool = True,
 ) -> None:
-    """Keep what the channel told of each field, write the step into the history, check the order again."""
+    """Store the channel's value of each changed field, record the change in the history, check the order."""
     for field, (told, _) in changes.items():
         _keep(session, order, field, told)
     if changes:

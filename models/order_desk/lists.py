@@ -1,4 +1,4 @@
-"""Lists of orders: which ones, page by page, and what a list shows beside the order itself."""
+"""Lists of orders: filters, paging, and what a list shows about each order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from models.orders.queries import lines_of
 from models.tenants.records import PaymentKind
 
 CHANNEL_CODES = ("sku", "gtin", "channel_number", "manufacturer_number", "supplier_number", "listing_id")
-"""How a channel may name an article, the most telling first."""
+"""The channel's codes for an article, most specific first."""
 
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Which orders a list shows; what is left out restricts nothing."""
+    """The conditions of a list of orders; empty ones do not restrict it."""
 
     account_id: int | None = None
     states: tuple[OrderState, ...] = ()
@@ -39,19 +39,19 @@ class OrderFilter:
     payment_states: tuple[PaymentState, ...] = ()
     payment_kinds: tuple[PaymentKind, ...] = ()
     reasons: tuple[HoldReason, ...] = ()
-    """Held for one of these."""
+    """Held for at least one of these reasons."""
     number: str = ""
-    """What the channel's or the marketplace's number begins with."""
+    """Beginning of the channel's or the marketplace's order number."""
     buyer: str = ""
-    """Mail address, user name or number at the channel, whole; or last name or company, whole."""
+    """A complete mail address, user name or channel's number, or a complete last name or company."""
     tracking_number: str = ""
     split: bool = False
-    """Something of it is kept back."""
+    """Only orders with units that are held back."""
     placed_from: datetime | None = None
     placed_before: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return what a query's rows have to meet."""
+        """Return the SQL conditions of this filter."""
         conditions: list[ColumnElement[bool]] = []
         if self.account_id is not None:
             conditions.append(col(Order.account_id) == self.account_id)
@@ -91,7 +91,7 @@ class OrderFilter:
 
 
 def _bought_by(text: str) -> ColumnElement[bool]:
-    # SQLite folds the letters of ASCII alone.
+    # SQLite's lower() changes ASCII letters only.
     folded = {text.lower(), "".join(sign.lower() if sign.isascii() else sign for sign in text)}
 
     def is_text(column: Any) -> ColumnElement[bool]:
@@ -109,7 +109,7 @@ def _bought_by(text: str) -> ColumnElement[bool]:
 def list_orders(
     session: Session, wanted: OrderFilter, limit: int | None = None, batch: int = 500
 ) -> Iterator[Sequence[Order]]:
-    """Yield orders, the latest placed first, in batches, so that a long list fits into memory."""
+    """Yield orders, newest first, in batches, so that a long list fits into memory."""
     query = (
         select(Order)
         .where(*wanted.conditions())
@@ -121,12 +121,12 @@ def list_orders(
 
 
 def count_orders(session: Session, wanted: OrderFilter) -> int:
-    """Return how many orders a list without limit would show."""
+    """Return how many orders match."""
     return session.exec(select(func.count(col(Order.id))).where(*wanted.conditions())).one()
 
 
 def addresses_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[AddressRole, OrderAddress]]:
-    """Return the addresses of each order by role; an order without one for shipping goes to the other."""
+    """Return each order's addresses by role; without a shipping address, goods go to the billing address."""
     addresses: dict[int, dict[AddressRole, OrderAddress]] = {}
     for row in session.exec(select(OrderAddress).where(col(OrderAddress.order_id).in_(order_ids))):
         addresses.setdefault(row.order_id, {})[row.role] = row
@@ -134,7 +134,7 @@ def addresses_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[A
 
 
 def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    """Return for each matched line its parts as (article id, quantity for one of the line)."""
+    """Return the parts of each matched line: (article id, quantity per unit of the line)."""
     parts: dict[int, list[tuple[int, int]]] = {}
     rows = session.exec(
         select(LinePart).where(col(LinePart.order_line_id).in_(line_ids)).order_by(col(LinePart.article_id))
@@ -147,7 +147,7 @@ def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[t
 def describe_orders(
     session: Session, orders: Sequence[Order], accounts: dict[int, str], tenants: dict[int, str]
 ) -> list[dict[str, Any]]:
-    """Return a batch of orders with their lines and open holds; a few queries, however many there are."""
+    """Return orders with lines and open holds as dicts, in a fixed number of queries."""
     ids = [need_id(order.id) for order in orders]
     lines, holds = lines_of(session, ids), open_holds(session, ids)
     line_ids = [need_id(line.id) for each in lines.values() for line in each]

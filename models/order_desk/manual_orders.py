@@ -1,6 +1,6 @@
-"""Own orders: taken by hand or by telephone, in an account without a channel.
+"""Manual orders: taken by telephone or in the shop, in an account without a channel.
 
-They come in by the same door as a channel's (`models.intake.orders`), under numbers of the tenant's own.
+They are saved by the same intake as a channel's orders (`models.intake.orders`), with numbers of the tenant.
 """
 
 import hashlib
@@ -41,13 +41,13 @@ from models.values import half_up
 from models.warehouse.allocation import allocate
 
 RULES = (MatchRule(by=MatchBy.sku, sources=(Source.sku,)),)
-"""A line of an own order names our SKU."""
+"""A line of a manual order names our SKU."""
 
 
 def pick_own_account(session: Session, tenant_id: int, name: str | None = None) -> Account:
-    """Return the account in which a tenant takes orders by hand: the one named, or the only one.
+    """Return the tenant's account for manual orders: the named one, or the only one.
 
-    Raises: RuleError, if there is none, or another than one to choose from, or it is a draft.
+    Raises: RuleError, if there is none, if there are several and none is named, or if it is a draft.
     """
     query = select(Account).where(Account.tenant_id == tenant_id, Account.kind == OWN)
     accounts = {row.name: row for row in session.exec(query.order_by(col(Account.name)))}
@@ -70,9 +70,9 @@ def pick_own_account(session: Session, tenant_id: int, name: str | None = None) 
 
 
 def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder:
-    """Return what is asked for with SKUs, titles, prices and tax rates as they are today.
+    """Return the order with SKUs, titles, prices and tax rates completed as of today.
 
-    Raises: RuleError, with a sentence for each line that names no article of ours, or lacks a price or rate.
+    Raises: RuleError, with one sentence per line that names no article of ours or lacks a price or tax rate.
     """
     tenant = session.get_one(Tenant, account.tenant_id)
     currency = asked.currency or tenant.currency
@@ -122,7 +122,7 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
 
 
 def total_of(order: OwnOrder) -> Decimal:
-    """Return what an order comes to whose prices are filled in."""
+    """Return the total of an order whose prices are filled in."""
     goods = sum(((line.price or Decimal(0)) * line.quantity for line in order.lines), Decimal(0))
     return goods + order.shipping_amount
 
@@ -136,14 +136,15 @@ def take_own_order(
     from_order_id: int | None = None,
     return_id: int | None = None,
 ) -> tuple[Order, bool]:
-    """Take an order in under a number of the tenant's own; return it, and whether it is new.
+    """Save a manual order under the tenant's next number; return it, and whether it is new.
 
-    What was taken under the same reference before is returned as it is. In test mode it is a trial.
-    Raises: RuleError, as `fill_in`, if the reference was used for something else, or after a restore.
+    If its reference was used before for the same request, that order is returned. In test mode it is a test
+    order. Takes the tenant's lock.
+    Raises: RuleError, as `fill_in`, if the reference was used for another request, or after a restore.
     """
     lock_tenants(session, [account.tenant_id])
     data = account_data(account)
-    # As before there was this field, so that a reference from then is known again.
+    # Without this field when it is unset, so that references from before the field existed still match.
     newer = {"partial_shipping"} if asked.partial_shipping is None else set()
     asked_hash = hashlib.sha256(asked.model_dump_json(exclude=newer).encode()).hexdigest()
     if asked.reference and (known := find_by_reference(session, data.id, asked.reference)) is not None:
@@ -205,7 +206,7 @@ def _record(session: Session, account_id: int, number: str, order: OwnOrder, kin
 
 
 def line_data(external_id: str, line: OwnLine) -> OrderLineData:
-    """Return a line that is filled in as the intake takes it."""
+    """Return a completed line as an intake record."""
     return OrderLineData(
         external_id=external_id,
         title=line.title,
@@ -217,7 +218,7 @@ def line_data(external_id: str, line: OwnLine) -> OrderLineData:
 
 
 def _customer_id(session: Session, account_id: int, number: str, email: str) -> str:
-    """Return by which id the account knows the buyer with a mail address, a new one if it does not."""
+    """Return the account's id of the buyer with this mail address; a new one if it is unknown."""
     if not email:
         return ""
     query = select(Customer.external_id).where(Customer.account_id == account_id, Customer.email == email)
@@ -225,7 +226,7 @@ def _customer_id(session: Session, account_id: int, number: str, email: str) -> 
 
 
 def _say_methods(session: Session, account_id: int, order: OwnOrder) -> None:
-    """Let the account know its ways to pay and send: here they mean what they say."""
+    """Save the order's payment and shipping method as methods of the account, mapped to themselves."""
     named = [(ServiceKind.payment, str(order.payment)), (ServiceKind.shipping, order.shipping_method)]
     rows = [
         {"account_id": account_id, "kind": kind, "external_id": name, "name": name, "mapped_to": name}
@@ -236,16 +237,16 @@ def _say_methods(session: Session, account_id: int, order: OwnOrder) -> None:
 
 
 def _let_repeat_pass(session: Session, order: Order, number: str) -> None:
-    """Let an order pass that is suspected to repeat the one that it was made to repeat."""
+    """Accept the hold of an order that is suspected to be a duplicate of the order it repeats on purpose."""
     for hold in open_holds(session, [need_id(order.id)]).get(need_id(order.id), []):
         if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
             accept(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
 
 
 def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
-    """Add goods to an own order that waits; the total rises, and its stock is promised if it is there.
+    """Add a line to an open manual order; the total rises, and available stock is allocated.
 
-    Raises: RuleError, for a channel's order, one that was released, or a line as `fill_in` refuses it.
+    Raises: RuleError, for a channel's order, an order that is not open, or as `fill_in`.
     """
     lock_order(session, order)
     account = account_data(session.get_one(Account, order.account_id))

@@ -1,4 +1,4 @@
-"""Records of orders by hand, and how they are read."""
+"""Records of manual orders and offers, and how JSON is read into them."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -19,7 +19,7 @@ from models.tenants.records import PaymentKind
 from models.values import MAX_COUNT, Amount, half_up
 
 MOST_LINES = 500
-"""Of an order that a person types in."""
+"""Lines of one manual order, at most."""
 TOO_MUCH = 10**12
 
 
@@ -50,7 +50,7 @@ Remark = Annotated[str, RecordField(max_length=2000), AfterValidator(_without_co
 
 
 class OwnLine(BaseModel):
-    """Goods as a person asks for them; what is left out is taken from the article."""
+    """Goods as a person orders them; missing values come from the article."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,7 +58,7 @@ class OwnLine(BaseModel):
     """SKU or GTIN."""
     quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
     price: Cents | None = None
-    """Gross, for one, in the order's currency."""
+    """Gross unit price in the order's currency."""
     tax_rate: Rate | None = None
     """In percent."""
     title: Word = ""
@@ -71,7 +71,7 @@ class OwnAddress(AddressData):
 
 
 class OwnOrder(BaseModel):
-    """An order, or an offer, as a person gives it."""
+    """An order or an offer as a person enters it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,22 +80,22 @@ class OwnOrder(BaseModel):
     """None means the billing address."""
     lines: list[OwnLine] = RecordField(min_length=1, max_length=MOST_LINES)
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
-    """The tenant's, if none is named."""
+    """Default: the tenant's currency."""
     shipping_amount: Cents = Decimal(0)
     payment: PaymentKind
     shipping_method: Word = ""
-    """One of the tenant's ways to send goods."""
+    """Name of one of the tenant's shipping methods."""
     comment: Remark = ""
-    """The buyer's."""
+    """The buyer's comment."""
     memo: Remark = ""
     partial_shipping: bool | None = None
-    """Whether what is there may leave before what is short; None: as the buyer or the account has it."""
+    """Whether available units may be shipped before missing ones; None: the buyer's or account's setting."""
     reference: Annotated[Word, StringConstraints(max_length=80)] = ""
-    """Given again, it makes no second order."""
+    """A second order with the same reference is not created."""
 
 
 def read_own_order(text: str) -> OwnOrder:
-    """Return an order from JSON. Raises: RuleError, with a sentence for each thing that is wrong."""
+    """Return an order from JSON. Raises: RuleError, with one sentence per mistake."""
     try:
         return OwnOrder.model_validate_json(text)
     except ValidationError as error:
@@ -105,7 +105,7 @@ def read_own_order(text: str) -> OwnOrder:
 def read_own_line(
     article: str, quantity: int = 1, price: Decimal | None = None, tax_rate: Decimal | None = None
 ) -> OwnLine:
-    """Return goods that are asked for. Raises: RuleError, with a sentence for each thing that is wrong."""
+    """Return a line of goods. Raises: RuleError, with one sentence per mistake."""
     try:
         return OwnLine(article=article, quantity=quantity, price=price, tax_rate=tax_rate)
     except ValidationError as error:
@@ -113,7 +113,7 @@ def read_own_line(
 
 
 def word_faults(error: ValidationError) -> list[str]:
-    """Return a sentence for each fault, without what was given: it may be a buyer's."""
+    """Return one sentence per mistake, without the value: it may be a buyer's data."""
     faults = []
     for fault in error.errors(include_input=False, include_url=False, include_context=False):
         parts = [str(part + 1) if isinstance(part, int) else part for part in fault["loc"]]

@@ -1,4 +1,4 @@
-"""What people decide about lines that no rule, or more than one article, matched."""
+"""Decisions of people about order lines that no rule matched, or that several articles match."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ BY_HAND = "by_hand"
 
 @dataclass(frozen=True)
 class UnmatchedLine:
-    """A held line; the hold names the candidates, if there are any."""
+    """A held line; its hold names the candidates, if any."""
 
     order: Order
     line: OrderLine
@@ -34,12 +34,12 @@ class UnmatchedLine:
 
     @property
     def candidates(self) -> list[str]:
-        """SKUs among which a person must choose."""
+        """SKUs to choose from."""
         return [str(sku) for sku in self.hold.detail.get("candidates", [])]
 
 
 def list_unmatched(session: Session, account_id: int | None = None) -> list[UnmatchedLine]:
-    """Return the lines that wait for an article, those of the oldest orders first."""
+    """Return the lines that wait for an article, oldest orders first."""
     query = (
         select(Order, OrderLine, Hold)
         .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
@@ -61,11 +61,11 @@ def resolve_line(
     *,
     remember: bool = False,
 ) -> None:
-    """Let a line stand for these articles, as (id, quantity for one of it), and promise it their stock.
+    """Match a line to these articles, given as (id, quantity per unit of the line), and allocate their stock.
 
-    With `remember` the choice becomes a custom code, and matches the next line of this code by itself.
-    Raises: NotFoundError, if the order has no such line; RuleError, if its state allows no change or the
-    line carries no number to remember.
+    `remember`: the choice is stored as a custom code, and matches later lines with this code automatically.
+    Raises: NotFoundError, if the order has no such line; RuleError, if the order's state allows no change, or
+    if the line has no code to remember.
     """
     lock_order(session, order)
     if order.state not in MOVABLE:
@@ -90,7 +90,7 @@ def resolve_line(
 
 
 def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchRule]) -> int:
-    """Try the rules again on lines that wait for an article; return how many found theirs."""
+    """Apply the matching rules again to lines that wait for an article; return how many were matched."""
     lock_tenants(session, [account.tenant_id])
     waiting = [row for row in list_unmatched(session, account.id) if row.order.state in MOVABLE]
     matcher = Matcher(session, account, rules)
@@ -103,7 +103,7 @@ def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchR
 
 
 def told_line(line: OrderLine) -> OrderLineData:
-    """Return what matching reads of a line, as the channel told it."""
+    """Return what matching reads from a line, as the channel reported it."""
     return OrderLineData.model_validate(
         {"external_id": line.external_id, "quantity": line.quantity, "price": line.price, **line.codes}
     )

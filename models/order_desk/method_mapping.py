@@ -1,4 +1,4 @@
-"""What follows when people say anew what a channel's method means: orders that have not left take it over."""
+"""Effects of a changed method mapping on orders that are not shipped yet."""
 
 from sqlmodel import Session, col, select
 
@@ -17,9 +17,9 @@ from models.tenants.records import ServiceKind
 
 
 def apply_mapping(session: Session, account: Account, kind: ServiceKind, code: str) -> int:
-    """Let the orders that name a method know what it means, and check them again; return how many.
+    """Apply a method's new meaning to the orders that name it, and check them again; return how many.
 
-    Orders for which a person chose otherwise keep that.
+    Orders for which a person chose a method keep it. Takes the tenant's lock.
     """
     lock_tenants(session, [account.tenant_id])
     data = account_data(account)

@@ -1,4 +1,4 @@
-"""Offer (Angebot): goods at prices that hold until a day; it promises no stock, and becomes an order once."""
+"""Offers (Angebote): goods at fixed prices until a day. An offer allocates no stock; it becomes one order."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -40,26 +40,26 @@ class Offer(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     account_id: int = Field(foreign_key="account.id")
-    """In which it becomes an order."""
+    """The account of the later order."""
     number: str = Field(max_length=40)
     state: OfferState = code(OfferState, OfferState.open)
     made_at: datetime = instant()
     decided_at: datetime | None = instant(nullable=True)
     valid_until: date
-    """Good until the end of this German day."""
+    """Valid until the end of this German day."""
     currency: str = Field(max_length=3)
     total: Decimal = money()
     content: dict[str, Any] = Field(sa_type=JSON)
-    """The fields of `OwnOrder`, prices and rates filled in; it holds a buyer's data."""
-    # No foreign key: a table in use would be locked for it.
+    """The fields of `OwnOrder` with prices and tax rates; contains buyers' data."""
+    # No foreign key: a migration that adds one locks the table, which is in use.
     order_id: int | None = Field(default=None, index=True)
-    """What it became."""
+    """The order that this offer became."""
 
 
 def make_offer(session: Session, account: Account, asked: OwnOrder, valid_until: date) -> Offer:
-    """Offer goods at the prices named, or those of today, under the tenant's next number.
+    """Save an offer under the tenant's next number; prices that are not given are today's.
 
-    Raises: RuleError, as `fill_in`, for a day that is over, or after a restore.
+    Takes the tenant's lock. Raises: RuleError, as `fill_in`, for a day in the past, or after a restore.
     """
     lock_tenants(session, [account.tenant_id])
     if asked.reference:
@@ -85,9 +85,9 @@ def make_offer(session: Session, account: Account, asked: OwnOrder, valid_until:
 
 
 def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order:
-    """Make the order of an offer, at its prices; `late` takes one whose day is over.
+    """Turn an offer into an order at its prices; `late`: also after its last day.
 
-    Raises: RuleError, if it was accepted or declined before, its day is over, or as `take_own_order`.
+    Raises: RuleError, if the offer is decided already or has expired, or as `take_own_order`.
     """
     _lock_open(session, offer)
     if offer.valid_until < today() and not late:
@@ -105,7 +105,7 @@ def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order
 
 
 def decline_offer(session: Session, offer: Offer) -> None:
-    """Note that an offer was turned down. Raises: RuleError, if it was decided before."""
+    """Mark an offer as declined. Raises: RuleError, if it is decided already."""
     _lock_open(session, offer)
     offer.state, offer.decided_at = OfferState.declined, utc_now()
     session.add(offer)
@@ -113,7 +113,7 @@ def decline_offer(session: Session, offer: Offer) -> None:
 
 
 def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderPaper:
-    """Return an offer as it is printed. Raises: RuleError, if it was declined or its day is over."""
+    """Return an offer in printed form. Raises: RuleError, if it was declined or has expired."""
     if offer.state is OfferState.declined or offer.valid_until < today():
         raise RuleError(f"Offer {offer.number} was declined, or its day is over: there is no paper of it.")
     content = OwnOrder.model_validate(offer.content)
@@ -144,19 +144,19 @@ def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderP
 
 
 def find_offer(session: Session, number: str, tenant_id: int | None = None) -> Offer:
-    """Return the offer of this number. Raises: as `find_numbered`."""
+    """Return the offer with this number. Raises: as `find_numbered`."""
     return find_numbered(session, Offer, "number", number, tenant_id)
 
 
 def find_offer_of(session: Session, order_id: int) -> Offer | None:
-    """Return the offer that became this order."""
+    """Return the offer that became this order, or None."""
     return session.exec(select(Offer).where(Offer.order_id == order_id)).first()
 
 
 def list_offers(
     session: Session, states: Sequence[OfferState] = (), *, limit: int | None = None
 ) -> list[Offer]:
-    """Return offers, the latest first."""
+    """Return offers, newest first."""
     query = select(Offer).order_by(col(Offer.id).desc()).limit(limit)
     if states:
         query = query.where(col(Offer.state).in_(states))

@@ -1,4 +1,4 @@
-"""Orders repeated, and exchanges of what came back."""
+"""Repeated orders, and exchanges of returned goods."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -31,9 +31,10 @@ def repeat_order(
     shipping_method: str | None = None,
     reference: str = "",
 ) -> tuple[Order, bool]:
-    """Take the same goods once more for the same address; return the order, and whether it is new.
+    """Create an order with the same goods and addresses; return it, and whether it is new.
 
-    Raises: RuleError, as `take_own_order`, for a line that is not one article, or a payment nobody has named.
+    `prices_of_then`: prices, tax rates and titles are those of the old order, else today's.
+    Raises: RuleError, as `take_own_order`, for a line without a single article, or without a payment kind.
     """
     lock_order(session, order)
     lines = [
@@ -64,11 +65,11 @@ def exchange_return(
     payment: PaymentKind = PaymentKind.invoice,
     reference: str = "",
 ) -> tuple[Order, Decimal, bool]:
-    """Take an order for what replaces a return, by default for the same goods at the price of then.
+    """Create the order that replaces a return; by default with the same goods at their old prices.
 
-    The return is credited and the order invoiced each by itself. Shipping is not charged again.
-    Returns: the order, by how much it costs more than what comes back, and whether it is new.
-    Raises: RuleError, as `take_own_order`, or if the return was cancelled, or is exchanged already.
+    The return is credited and the new order invoiced independently. Shipping is not charged again.
+    Returns: the order, its price minus the value of the returned goods, and whether it is new.
+    Raises: RuleError, as `take_own_order`, or if the return was cancelled or has been exchanged already.
     """
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)
@@ -137,7 +138,7 @@ def _like(
     shipping_amount: Decimal,
     reference: str,
 ) -> OwnOrder:
-    """Return an order for the same buyer. Raises: RuleError, if it cannot be made."""
+    """Return an order record for the same buyer. Raises: RuleError, if it cannot be made."""
     if order.anonymised_at is not None:
         raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
     if payment is None:
