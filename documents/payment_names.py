@@ -1,4 +1,4 @@
-"""What ways to pay are called, where an order's own is one of ours and no channel's words."""
+"""Printed names of payment kinds."""
 
 from collections.abc import Mapping
 
@@ -19,5 +19,5 @@ NAMES: Mapping[str, str] = {
 
 
 def payment_name(method: str, language: str) -> str:
-    """Return how a way to pay is printed: in the reader's words, or as the channel calls it."""
+    """Return the translated name of one of our payment kinds; a channel's method keeps its own name."""
     return get_translations(language).gettext(NAMES[method]) if method in NAMES else method

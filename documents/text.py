@@ -1,7 +1,7 @@
-"""Words for people: templates, the catalogues behind them, and times as a clock on the wall shows them.
+"""Texts for people: templates, translations, and times in the German time zone.
 
-Texts are written in English where they are used; `locale/<language>/LC_MESSAGES/warenfluss.po` holds
-their translations. Only these readable files exist: each process compiles the one it needs in memory.
+English texts stand in the code that uses them; `locale/<language>/LC_MESSAGES/warenfluss.po` translates them.
+Compiled catalogues are not stored: each process compiles what it needs in memory.
 """
 
 from datetime import date, datetime
@@ -28,13 +28,13 @@ _TIME_PATTERNS = {"de": "dd.MM.yyyy, HH:mm 'Uhr'", "en": "d MMM yyyy, HH:mm"}
 
 
 def mark(message: str) -> str:
-    """Return a text as it is; the catalogues know it by this call and it is translated where it is shown."""
+    """Return a text unchanged; marks it for the catalogues. It is translated where it is shown."""
     return message
 
 
 @cache
 def get_translations(language: str) -> NullTranslations:
-    """Return the translations into a language. Raises: FileNotFoundError, if there are none."""
+    """Return the translations into a language. Raises: FileNotFoundError, if the catalogue does not exist."""
     if language == SOURCE_LANGUAGE:
         return NullTranslations()
     with (CATALOGUES / language / "LC_MESSAGES" / "warenfluss.po").open("rb") as file:
@@ -46,29 +46,29 @@ def get_translations(language: str) -> NullTranslations:
 
 
 def local_time(instant: datetime, language: str) -> str:
-    """Return an instant as the clock in Berlin shows it."""
+    """Return an instant as German local time."""
     return format_datetime(instant, _TIME_PATTERNS[language], tzinfo=LOCAL, locale=language)
 
 
 def local_day(day: date, language: str) -> str:
-    """Return a day as people write it."""
+    """Return a day in the language's usual format."""
     return format_date(day, _DAY_PATTERNS[language], locale=language)
 
 
 def money(amount: Decimal, currency: str, language: str) -> str:
-    """Return an amount with its currency, with as many places as the currency has."""
+    """Return an amount with its currency, with the currency's number of decimal places."""
     return format_currency(amount, currency, locale=language)
 
 
 def country_name(code: str, language: str) -> str:
-    """Return the name of a country, its code if it has none, empty for none."""
+    """Return a country's name; the code itself if it is unknown or empty."""
     return str(Locale.parse(language).territories.get(code, code))
 
 
 def render(template: str, language: str, **values: object) -> str:
-    """Fill in a template; values are escaped in one whose name ends in `.html`.
+    """Return a filled template; values in templates named `….html` are escaped.
 
-    Raises: jinja2.UndefinedError, if the template uses a value that is missing.
+    Raises: jinja2.UndefinedError, if the template uses a missing value.
     """
     return _environment(language).get_template(template).render(language=language, **values)
 

@@ -1,4 +1,4 @@
-"""How a paper speaks: words, dates, amounts and countries in its language."""
+"""Words, dates, amounts and country names in the language of a paper."""
 
 from collections.abc import Callable
 from datetime import date
@@ -10,22 +10,22 @@ from documents.text import country_name, get_translations, local_day, mark, mone
 from models.tax.records import NORTHERN_IRELAND
 
 FINE_PATTERNS = {"de": "#,##0.00##\u00a0¤", "en": "¤#,##0.00##"}
-"""Of a price that is no whole number of cents."""
+"""Formats for prices that are not whole cents."""
 
 
 class Words:
-    """Says things in one language."""
+    """Translations and formats of one language."""
 
     def __init__(self, language: str) -> None:
         self.language = language
         self.say: Callable[[str], str] = get_translations(language).gettext
 
     def date(self, day: date) -> str:
-        """Return a day as it is written."""
+        """Return a day in the language's format."""
         return local_day(day, self.language)
 
     def money(self, amount: Decimal, currency: str) -> str:
-        """Return an amount with its currency: in whole cents, or with as many places as it needs."""
+        """Return an amount with its currency, in cents or with up to four places if it needs them."""
         if amount == round(amount, 2):
             return money(amount, currency, self.language)
         return format_currency(
@@ -33,23 +33,23 @@ class Words:
         )
 
     def rate(self, rate: Decimal) -> str:
-        """Return percents."""
+        """Return a percentage."""
         return f"{format_decimal(rate, locale=self.language)} %"
 
     def count(self, quantity: int) -> str:
-        """Return a whole number."""
+        """Return a whole number with separators."""
         return format_decimal(quantity, locale=self.language)
 
     def decimal(self, number: Decimal) -> str:
-        """Return a number with as many places as it has."""
+        """Return a number with all its decimal places."""
         return format_decimal(number, locale=self.language, decimal_quantization=False)
 
     def country_name(self, code: str) -> str:
-        """Return a country's name, also of Northern Ireland, which tax law calls XI."""
+        """Return a country's name; `XI` is Northern Ireland in tax law."""
         if code == NORTHERN_IRELAND:
             return self.say(mark("Northern Ireland"))
         return country_name(code, self.language) if code else ""
 
     def country(self, code: str) -> list[str]:
-        """Return a country's name as it stands below an address, none of the empty code."""
+        """Return the line below a foreign address: the country's name in capitals; empty for no country."""
         return [country_name(code, self.language).upper()] if code else []

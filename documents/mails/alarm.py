@@ -1,4 +1,4 @@
-"""The mail that tells operators of a cycle that fails, goes on failing, or works again."""
+"""The mail to operators about a cycle that fails, still fails, or works again."""
 
 from documents.text import get_translations, local_time, mark, render
 from models.mails.records import MailContent
@@ -110,7 +110,7 @@ LEADS = {
 
 
 def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> MailContent:
-    """Return the mail; `public_url` is the address at which people reach the Prefect UI."""
+    """Return the mail; links begin with `public_url`, the address of the Prefect UI."""
     translate = get_translations(language).gettext
     title = translate(TITLES[notice.cycle])
     subject = translate(SUBJECTS[notice.notice][notice.kind]).format(account=notice.account, cycle=title)
@@ -136,7 +136,7 @@ def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> Mail
 
 
 def run_link(public_url: str, flow_run_id: str) -> str:
-    """Return where the Prefect UI shows a run, or all runs if there is none to name.
+    """Return the address of a run in the Prefect UI; without a run id, of the list of runs.
 
     Source: `prefect.utilities.urls` and the routes of the UI in Prefect 3.8.8.
     """

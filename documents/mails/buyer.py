@@ -1,4 +1,4 @@
-"""The mails to buyers: one shape for all events, whose words differ and whose parts come and go."""
+"""Mails to buyers: one template for all events; the wording and the parts depend on the event."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -76,7 +76,7 @@ EURO = "EUR"
 
 
 def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> MailContent:
-    """Return a mail as text and HTML, with papers attached; a GiroCode is a picture in it."""
+    """Return a mail as text and HTML with `papers` attached; the HTML shows a GiroCode if one is possible."""
     language, event = letter.language, letter.event
     translate = get_translations(language).gettext
 
@@ -105,7 +105,7 @@ def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> M
         if letter.buyer
         else translate(mark("Hello,")),
         "lead": say(LEADS, PART_LEADS),
-        # Of an order that was not paid there is nothing to give back.
+        # The buyer of an unpaid order has nothing to get back.
         "note": "" if event is BuyerEvent.cancelled and letter.paid <= 0 else say(NOTES, {}),
         "lines_title": say(LINES, {}),
         "sums": _sums(letter, cash, translate),
@@ -128,14 +128,14 @@ def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> M
 
 
 def name_receipt(letter: BuyerLetter) -> str:
-    """Return the file name of a receipt."""
+    """Return the file name of an attached receipt."""
     title = get_translations(letter.language).gettext("Receipt")
     number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in letter.order_number)
     return f"{title}-{number}.pdf"
 
 
 def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
-    """Return the code of a payment in euro to a bank account; none for what no code can say."""
+    """Return the GiroCode of a bank transfer in euro; empty if the payment cannot be a GiroCode."""
     ask = letter.ask
     if ask is None or ask.bank is None or letter.currency != EURO:
         return ()
@@ -149,13 +149,13 @@ def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
         )
         picture = draw_giro_code(text)
     except ValueError:
-        # The same data stand beside it as text.
+        # The mail also shows the same data as text.
         return ()
     return (MailPart(name="girocode.png", media_type="image/png", content=picture, content_id=CODE_ID),)
 
 
 def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
-    """Return name, amount and weight of each sum."""
+    """Return (name, amount, bold) for each sum."""
     if letter.total is None:
         if letter.event is not BuyerEvent.payment_received:
             return []
@@ -177,7 +177,7 @@ def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str
 
 
 def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
-    """Return the data of a bank transfer as names and values, none if there is no account."""
+    """Return the data of a bank transfer as (name, value); empty without a bank account."""
     if letter.ask is None or letter.ask.bank is None:
         return []
     bank = letter.ask.bank
@@ -193,7 +193,7 @@ def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple
 
 
 def _addresses(letter: BuyerLetter, translate: Any) -> list[tuple[str, list[str]]]:
-    """Return title and lines of each address; two that are the same are one."""
+    """Return (title, lines) for each address; if both are the same, only the first."""
     named = [(mark("Billing address"), letter.billing), (mark("Shipping address"), letter.shipping)]
     given = [(translate(title), _address(address, letter.language)) for title, address in named if address]
     return given[:1] if len(given) == 2 and given[0][1] == given[1][1] else given
@@ -204,6 +204,6 @@ def _address(address: Place, language: str) -> list[str]:
 
 
 def _ink_on(colour: str) -> str:
-    """Return white or nearly black, whichever is the easier to read on a colour."""
+    """Return the text colour, white or nearly black, that is easier to read on a background."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#ffffff" if 299 * red + 587 * green + 114 * blue < 160_000 else "#1f2933"

@@ -1,4 +1,4 @@
-"""The mail that tells operators of new differences between a channel and this database."""
+"""The mail to operators about new differences between a channel and this database."""
 
 from documents.mails.alarm import run_link
 from documents.text import get_translations, mark, render
@@ -19,7 +19,7 @@ SUBJECT_ONE = mark("{account}: one new difference")
 
 
 def render_differences(notice: DifferenceNotice, *, language: str, public_url: str) -> MailContent:
-    """Return the mail; `public_url` is the address at which people reach the Prefect UI."""
+    """Return the mail; links begin with `public_url`, the address of the Prefect UI."""
     translate = get_translations(language).gettext
     pattern = SUBJECT_ONE if notice.new == 1 else SUBJECT
     subject = translate(pattern).format(account=notice.account, count=notice.new)

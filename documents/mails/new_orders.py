@@ -1,4 +1,4 @@
-"""The mail that tells operators of new orders: one, or those of a day."""
+"""The mail to operators about new orders: about one, or about all of a day."""
 
 from documents.text import get_translations, mark, money, render
 from models.mails.records import MailContent, OrdersNotice
@@ -7,7 +7,7 @@ ROWS_SHOWN = 100
 
 
 def render_orders(notice: OrdersNotice, *, language: str) -> MailContent:
-    """Return the mail: of each order its number, total and count of lines, and nothing of who bought."""
+    """Return the mail; it shows number, total and line count of each order, and no buyers' data."""
     translate = get_translations(language).gettext
     orders = notice.orders
     rows = [

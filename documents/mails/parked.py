@@ -1,4 +1,4 @@
-"""The mail that tells operators of changes which an outside system does not take, one for all of a run."""
+"""The mail to operators about changes that an outside system refused; one for each run."""
 
 from documents.text import get_translations, mark, render
 from models.mails.records import MailContent

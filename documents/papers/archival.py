@@ -1,7 +1,7 @@
-"""PDF/A-2b (ISO 19005-2): a file that says of itself that it will look the same when its law has run out.
+"""PDF/A-2b (ISO 19005-2): a PDF that looks the same after the legal retention period.
 
-All that it shows must be in it. Papers draw with embedded fonts and without transparency; here come what its
-colours mean, what it is, and the form in which the standard wants it written.
+Such a file must contain everything that it shows. Papers are drawn with embedded fonts and without
+transparency; this module adds the colour profile, the metadata and the required file structure.
 """
 
 import struct
@@ -28,7 +28,7 @@ PRIMARIES = {
     b"gXYZ": (0.3850649, 0.7168786, 0.0971045),
     b"bXYZ": (0.1430804, 0.0606169, 0.7141733),
 }
-"""Red, green and blue of sRGB (IEC 61966-2-1) under the light D50, in which profiles reckon."""
+"""Red, green and blue of sRGB (IEC 61966-2-1) under the illuminant D50, which ICC profiles use."""
 D50 = (0.9642, 1.0, 0.8249)
 
 
@@ -39,7 +39,7 @@ def make_archival(pdf: bytes) -> bytes:
     properties: Mapping[str, Any] = writer.metadata or {}
     title, author = str(properties.get("/Title", "")), str(properties.get("/Author", ""))
     program = str(properties.get("/Producer", ""))
-    # Dates and the rest would have to be said twice, and alike.
+    # Only fields that XMP repeats: PDF/A requires both to be equal, dates included.
     writer.metadata = {"/Title": title, "/Author": author, "/Creator": program, "/Producer": program}
     writer.xmp_metadata = _describe(title, author, program).encode()
     profile = DecodedStreamObject()
@@ -60,7 +60,7 @@ def make_archival(pdf: bytes) -> bytes:
 
 
 def _describe(title: str, author: str, program: str) -> str:
-    """Return in XMP what the file's own list of properties says, and which standard it keeps."""
+    """Return the XMP metadata: the same as in the document properties, and the PDF/A standard."""
     return (
         '<?xpacket begin="\N{ZERO WIDTH NO-BREAK SPACE}" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">\n'
@@ -80,7 +80,7 @@ def _describe(title: str, author: str, program: str) -> str:
 
 @cache
 def srgb_profile() -> bytes:
-    """Return what the colours of papers mean: sRGB as an ICC profile (version 2.1, a monitor's)."""
+    """Return sRGB as an ICC profile (version 2.1, monitor); it defines the colours of papers."""
     curve = [_brightness(place / (CURVE_POINTS - 1)) for place in range(CURVE_POINTS)]
     shared = b"curv" + struct.pack(">4xI", CURVE_POINTS)
     shared += b"".join(struct.pack(">H", round(value * 65535)) for value in curve)
@@ -120,5 +120,5 @@ def _colour(colour: tuple[float, float, float]) -> bytes:
 
 
 def _brightness(value: float) -> float:
-    """Return how bright a signal from 0 to 1 shines (IEC 61966-2-1)."""
+    """Return the brightness of a signal, both from 0 to 1 (IEC 61966-2-1)."""
     return float(value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4)

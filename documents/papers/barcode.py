@@ -1,4 +1,4 @@
-"""Code 128 of an order's number, in bars that a thermal printer of 203 dpi can print evenly."""
+"""Code 128 of an order number; its bars fit the dots of a thermal printer with 203 dpi."""
 
 from typing import Any
 
@@ -6,14 +6,15 @@ from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.units import mm
 
 BARS = (0.375 * mm, 0.25 * mm)
-"""How wide the thinnest bar may be: three or two dots."""
+"""Possible widths of the thinnest bar: three or two dots."""
 QUIET_BARS = 10
 
 
 def barcode(text: str, room: float, height: float = 12 * mm) -> Any | None:
-    """Return a text in bars with blank sides, no wider than the room.
+    """Return a text as a barcode with quiet zones, no wider than `room`.
 
-    None, if it holds signs that are not ASCII, or would need finer bars: then its letters have to do.
+    None if the text has characters outside ASCII or would need thinner bars; then only its letters are
+    printed.
     """
     if not text or not text.isascii() or not text.isprintable():
         return None

@@ -1,6 +1,6 @@
-"""The frame of every paper: A4 with an address window (DIN 5008, form B), footer, and page x of y.
+"""The frame of every A4 paper: address window (DIN 5008, form B), footer, page numbers.
 
-The same content gives the same bytes, whenever and wherever it is drawn.
+The same content always gives the same bytes.
 """
 
 import unicodedata
@@ -38,7 +38,7 @@ from documents.words import Words
 from models.tenants.records import SellerData
 
 PLAIN, BOLD = "Vera", "VeraBd"
-"""Bitstream Vera, which comes with reportlab and may be embedded freely."""
+"""Bitstream Vera comes with reportlab and may be embedded freely."""
 BLACK = HexColor("#000000")
 GREY = HexColor("#555555")
 LINE = HexColor("#999999")
@@ -54,12 +54,12 @@ TALLEST_CELL = 130 * mm
 LOGO_TOP = 14 * mm
 NO_LOGOS: Mapping[str, bytes] = {}
 REPLACEMENT = "?"
-"""In place of a sign that the font does not have, not even without its accents."""
+"""Printed instead of a character that the font lacks, with and without accents."""
 
 
 @dataclass(frozen=True)
 class PaperFrame:
-    """What stands around the body of a paper; all of it plain text."""
+    """Everything around the body of a paper, as plain text."""
 
     title: str
     author: str
@@ -68,15 +68,15 @@ class PaperFrame:
     """The small line above the address."""
     address: Sequence[str]
     info: Sequence[tuple[str, str]]
-    """Name and value, beside the address."""
+    """(name, value) pairs beside the address."""
     footer: Sequence[Sequence[str]]
-    """Columns of lines."""
+    """Lines by column."""
     number_pages: Callable[[int, int], str]
     letterhead: str = ""
     logo: bytes = b""
-    """A PNG in the place of the letterhead."""
+    """A PNG, shown instead of the letterhead."""
     has_window: bool = True
-    """Without one the body begins at the top of the first page, and there is no letterhead."""
+    """False: the body begins at the top of the first page, without letterhead."""
 
 
 def make_frame(
@@ -90,7 +90,7 @@ def make_frame(
     sender: str | None = None,
     has_window: bool = True,
 ) -> PaperFrame:
-    """Return the frame of a seller's paper; `logos` holds its logo by the hash that the seller names."""
+    """Return the frame of a seller's paper; `logos` contains the seller's logo by its hash."""
     half = (len(seller.footer) + 1) // 2 if len(seller.footer) > 4 else len(seller.footer)
     block = [seller.name, *seller.address]
     return PaperFrame(
@@ -111,7 +111,7 @@ def make_frame(
 
 
 def tax_ids(words: Words, seller: SellerData) -> list[str]:
-    """Return the numbers by which tax offices know a seller, each with its name."""
+    """Return the seller's tax number and VAT ID, each with its name."""
     return [
         f"{words.say(name)}: {value}"
         for name, value in (
@@ -124,14 +124,14 @@ def tax_ids(words: Words, seller: SellerData) -> list[str]:
 
 @cache
 def _coverage(font: str) -> frozenset[int]:
-    """Register a font and return which signs it has."""
+    """Register a font; return the characters it has."""
     registered = TTFont(font, f"{font}.ttf")
     pdfmetrics.registerFont(registered)
     return frozenset(registered.face.charToGlyph)
 
 
 def printable(text: str, font: str = PLAIN) -> str:
-    """Return a text in signs that the font has: without accents where it must be, else replaced visibly."""
+    """Return a text in characters of the font: without accents if necessary, else with `REPLACEMENT`."""
     known = _coverage(font)
     signs = []
     for sign in unicodedata.normalize("NFC", text):
@@ -153,7 +153,7 @@ def style(
     grey: bool = False,
     centred: bool = False,
 ) -> Any:
-    """Return how a paragraph looks."""
+    """Return a paragraph style."""
     font = BOLD if bold else PLAIN
     _coverage(font)
     return ParagraphStyle(
@@ -168,12 +168,12 @@ def style(
 
 
 def paragraph(text: str, look: Any) -> Any:
-    """Return plain text as a paragraph; nothing in it is taken for markup."""
+    """Return plain text as a paragraph; markup in it is shown, not interpreted."""
     return Paragraph(escape(printable(text, look.fontName)), look)
 
 
 def fit_address(lines: Sequence[str]) -> list[str]:
-    """Return the lines of an address, the long ones broken, so that nothing of them is cut."""
+    """Return the lines of an address, long ones broken so that nothing is cut off."""
     size = ADDRESS_SIZE
     broken = _break_lines(lines, WINDOW_WIDTH, size)
     while _address_size(broken) < size:
@@ -183,7 +183,7 @@ def fit_address(lines: Sequence[str]) -> list[str]:
 
 
 def _address_size(lines: Sequence[str]) -> float:
-    """Return in which size so many lines fit into the window."""
+    """Return the font size at which these lines fit into the address window."""
     return float(min(ADDRESS_SIZE, WINDOW_LINES * ADDRESS_LEADING / max(1, len(lines)) / 1.2))
 
 
@@ -192,7 +192,7 @@ def _break_lines(lines: Sequence[str], width: float, size: float) -> list[str]:
     broken: list[str] = []
     for line in lines:
         for part in simpleSplit(printable(line), PLAIN, size, width):
-            # A word that is too long by itself stays whole there.
+            # simpleSplit leaves a single word that is too long in one piece.
             while stringWidth(part, PLAIN, size) > width:
                 fits = next(n for n in range(len(part), 0, -1) if stringWidth(part[:n], PLAIN, size) <= width)
                 broken.append(part[:fits])
@@ -202,12 +202,12 @@ def _break_lines(lines: Sequence[str], width: float, size: float) -> list[str]:
 
 
 def lost_signs(texts: Iterator[str]) -> int:
-    """Return in how many of the texts signs are printed as `REPLACEMENT`, because the font lacks them."""
+    """Return how many of the texts are printed with a `REPLACEMENT`, because the font lacks a character."""
     return sum(printable(text).count(REPLACEMENT) > text.count(REPLACEMENT) for text in texts)
 
 
 def ruled_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tuple[Any, ...]) -> Any:
-    """Return rows below a heading that each page repeats, with a line below each."""
+    """Return a table with a line below each row; the heading is repeated on each page."""
     table = LongTable(rows, colWidths=widths, repeatRows=1)
     table.setStyle(
         TableStyle(
@@ -228,7 +228,7 @@ def ruled_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: t
 
 
 def split_cell(flowables: Sequence[Any], width: float) -> list[list[Any]]:
-    """Return what stands in a cell in parts that each fit on a page: a row is never broken."""
+    """Return a cell's content in parts that fit on a page: a table row is never broken."""
     parts: list[list[Any]] = [[]]
     used = 0.0
     for flowable in flowables:
@@ -242,7 +242,7 @@ def split_cell(flowables: Sequence[Any], width: float) -> list[list[Any]]:
 
 
 def bare_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tuple[Any, ...]) -> Any:
-    """Return cells side by side with nothing around them."""
+    """Return a table without lines and padding."""
     table = Table(rows, colWidths=widths)
     table.setStyle(
         TableStyle(
@@ -261,7 +261,7 @@ def bare_table(rows: Sequence[Sequence[Any]], widths: Sequence[float], *more: tu
 
 
 def new_canvas(file: BytesIO, size: tuple[float, float], title: str, author: str, language: str) -> Any:
-    """Return a canvas for a paper without a frame; it names no font that is not embedded."""
+    """Return a canvas for a paper without a frame; it refers only to embedded fonts."""
     _coverage(PLAIN), _coverage(BOLD)
     canvas = Canvas(file, pagesize=size, invariant=1, pageCompression=1, lang=language, initialFontName=PLAIN)
     canvas.setTitle(printable(title))
@@ -272,9 +272,9 @@ def new_canvas(file: BytesIO, size: tuple[float, float], title: str, author: str
 
 
 def draw_paper(frame: PaperFrame, make_body: Callable[[], list[Any]]) -> bytes:
-    """Return the PDF of a paper; `make_body` makes the flowables anew for each pass."""
+    """Return the PDF of a paper; `make_body` creates the flowables again for each pass."""
     pdf, pages = _draw(frame, make_body(), 1)
-    # Most papers have one page: how many there are is known only once they are drawn.
+    # The number of pages is known after drawing; only papers with several pages are drawn again.
     if pages > 1:
         pdf, _ = _draw(frame, make_body(), pages)
     return pdf
@@ -319,7 +319,7 @@ def _draw_first(canvas: Any, frame: PaperFrame, pages: int) -> None:
     _write(canvas, WINDOW_LEFT, WINDOW_TOP, frame.sender, WINDOW_WIDTH, PLAIN, 6.5)
     _rule(canvas, WINDOW_LEFT, WINDOW_TOP + 1.2 * mm, WINDOW_WIDTH)
     canvas.setFillColor(BLACK)
-    # More lines than the window has room for stand closer.
+    # More lines than fit into the window are set closer together.
     leading = ADDRESS_LEADING * min(1.0, WINDOW_LINES / max(1, len(frame.address)))
     size = _address_size(frame.address)
     for number, line in enumerate(frame.address):
@@ -331,7 +331,7 @@ def _draw_first(canvas: Any, frame: PaperFrame, pages: int) -> None:
         canvas.setFillColor(BLACK)
         room = A4[0] - RIGHT - INFO_LEFT - INFO_WIDTH - 1 * mm
         _write(canvas, INFO_LEFT + INFO_WIDTH + 1 * mm, top, value, room, BOLD if number == 0 else PLAIN, 8)
-    # Where to fold and where to punch.
+    # Fold marks and hole mark.
     for top in (105 * mm, 148.5 * mm, 210 * mm):
         _rule(canvas, 5 * mm, top, 4 * mm)
     _draw_foot(canvas, frame, pages)
@@ -366,7 +366,7 @@ def _rule(canvas: Any, left: float, top: float, width: float) -> None:
 
 
 def _write(canvas: Any, left: float, top: float, text: str, width: float, font: str, size: float) -> None:
-    """Write one line with its baseline at a distance from the page's top; a long one smaller, then cut."""
+    """Write one line at `top` below the page's upper edge; a long line is set smaller, then cut."""
     text = printable(text, font)
     smallest = size * 0.75
     while size > smallest and canvas.stringWidth(text, font, size) > width:

@@ -10,20 +10,20 @@ LONGEST_PURPOSE = 140
 
 
 def giro_text(*, holder: str, iban: str, bic: str, amount: Decimal, purpose: str) -> str:
-    """Return what the code says: amounts in euro, `iban` without blanks.
+    """Return the content of a GiroCode; the amount is in euro, `iban` has no spaces.
 
-    Raises: ValueError, for what such a transfer cannot be.
+    Raises: ValueError, for an amount, holder or purpose that a transfer cannot have.
     """
     if not 0 < amount <= LARGEST or amount != round(amount, 2):
         raise ValueError("the amount cannot be transferred")
     if len(holder) > 70 or len(purpose) > LONGEST_PURPOSE or "\n" in holder + purpose:
         raise ValueError("holder or purpose do not fit")
-    # Version 002 needs no BIC within the European Economic Area; 1 is UTF-8.
+    # Version 002 needs no BIC within the European Economic Area; 1 means UTF-8.
     return "\n".join(["BCD", "002", "1", "SCT", bic, holder, iban, f"EUR{amount:.2f}", "", "", purpose])
 
 
 def draw_giro_code(text: str) -> bytes:
-    """Return a code as PNG, of the quality and the size that banks ask for. Raises: ValueError."""
+    """Return a GiroCode as PNG, with the error correction and size that banks require. Raises: ValueError."""
     code = segno.make_qr(text, error="m", boost_error=False, encoding="utf-8", version=None)
     if int(code.version) > 13:
         raise ValueError("the text does not fit into a GiroCode")

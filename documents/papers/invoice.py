@@ -1,4 +1,4 @@
-"""The invoice, and the credit note that takes one back: drawn from what was issued, and from that alone."""
+"""Invoices and credit notes, drawn only from their stored content."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ NUMBERS = {DocumentKind.invoice: mark("Invoice no."), DocumentKind.credit_note: 
 
 
 def render_invoice(content: PaperContent, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
-    """Return an invoice or credit note as PDF/A; `logos` holds the picture that it names, by its hash."""
+    """Return an invoice or credit note as PDF/A; `logos` contains the seller's logo by its hash."""
     words = Words(content.language)
     return make_archival(draw_paper(_frame(words, content, logos), lambda: _body(words, content)))
 
@@ -60,7 +60,7 @@ def _body(words: Words, content: PaperContent) -> list[Any]:
         story.append(paragraph(text, style()))
         reason = say(mark("Reason: {reason}")).format(reason=content.reason)
         story += [paragraph(reason, style()), Spacer(1, 3 * mm)]
-    # Sending goods that came back before they were invoiced has no goods beside it.
+    # A credit note for shipping alone has no lines: its goods came back before they were invoiced.
     if content.lines:
         story += [line_table(words, content), Spacer(1, 2 * mm)]
     sums = sum_rows(words, content, taken_back=content.kind is DocumentKind.credit_note)

@@ -1,4 +1,4 @@
-"""Join PDFs into one file, one after the other: of all of them only the places of their objects are kept."""
+"""Join PDFs into one file one after the other, keeping in memory only the positions of objects."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,11 +12,10 @@ ROOT, PAGES = 1, 2
 
 
 def join_pdfs(pdfs: Iterable[bytes], file: BinaryIO) -> int:
-    """Write the pages of all PDFs into a file that is open for writing; return how many there are.
+    """Write the pages of all PDFs into an open file; return the number of pages.
 
-    Nothing is drawn anew: each page shows what it showed. Objects that are the same in several of them, such
-    as a logo, are written once. A further page costs some hundred bytes of memory. The same PDFs give the
-    same bytes.
+    Pages are copied, not drawn again. Objects that occur in several PDFs, such as a logo, are written once.
+    Each further page needs some hundred bytes of memory. The same PDFs give the same bytes.
     """
     joined = _Joined(file)
     for pdf in pdfs:
@@ -31,14 +30,14 @@ class _Joined:
         self.offsets: dict[int, int] = {}
         self.pages: list[int] = []
         self.known: dict[bytes, int] = {}
-        """Numbers of objects by the hash of what they hold."""
+        """Object numbers by the hash of the object's content."""
         self.last = PAGES
         self.size = 0
         self.hash = hashlib.sha256()
         self._write(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
 
     def add(self, reader: PdfReader) -> None:
-        """Write the pages of a PDF with all that they need."""
+        """Copy the pages of a PDF with all objects they use."""
         copy = _Copy(self, reader)
         for page in reader.pages:
             plain = DictionaryObject({key: value for key, value in page.items() if key != "/Parent"})
@@ -47,7 +46,7 @@ class _Joined:
             self.pages.append(self.write_object(plain))
 
     def end(self) -> None:
-        """Write what leads to the pages."""
+        """Write page tree, catalogue and cross-reference table."""
         kids = ArrayObject(IndirectObject(number, 0, None) for number in self.pages)
         count = NumberObject(len(self.pages))
         tree = {NameObject("/Type"): NameObject("/Pages"), NameObject("/Count"): count}
@@ -64,16 +63,16 @@ class _Joined:
         self._write(f"trailer\n{trailer}\nstartxref\n{begin}\n%%EOF\n".encode())
 
     def reserve(self) -> int:
-        """Return the number of an object that is written later."""
+        """Return a number for an object that is written later."""
         self.last += 1
         return self.last
 
     def write_object(self, value: Any, number: int | None = None) -> int:
-        """Write an object, unless no number is asked for and it is there already; return its number."""
+        """Write an object and return its number; without a given number, equal objects are written once."""
         body = BytesIO()
         value.write_to_stream(body)
         digest = hashlib.sha256(body.getvalue()).digest()
-        # Pages stay apart, also blank ones.
+        # Equal pages, such as blank ones, stay separate.
         shared = number is None and value.get("/Type") != "/Page" if isinstance(value, dict) else False
         if shared and digest in self.known:
             return self.known[digest]
@@ -92,7 +91,7 @@ class _Joined:
 
 
 class _Copy:
-    """Numbers that the objects of one PDF have in the joined one; each is written when it is first met."""
+    """New numbers of one PDF's objects; an object is written when it is first referred to."""
 
     def __init__(self, joined: _Joined, reader: PdfReader) -> None:
         self.joined = joined
@@ -101,7 +100,7 @@ class _Copy:
         self.begun: dict[int, int | None] = {}
 
     def renumber(self, value: Any) -> None:
-        """Let all references within a value point into the joined file."""
+        """Change all references in a value to numbers of the joined file."""
         items = list(value.items()) if isinstance(value, dict) else list(enumerate(value))
         for key, item in items:
             if isinstance(item, IndirectObject):
@@ -113,7 +112,7 @@ class _Copy:
         if old in self.numbers:
             return self.numbers[old]
         if old in self.begun:
-            # It refers to itself by way of others: its number is needed before it is written.
+            # The object refers to itself through others, so its number is needed before it is written.
             self.begun[old] = self.begun[old] or self.joined.reserve()
             return self.begun[old] or 0
         self.begun[old] = None

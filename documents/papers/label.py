@@ -1,4 +1,4 @@
-"""The address label: eight on a sheet of A4 (105 × 74 mm each), or one on a roll."""
+"""Address labels: eight on an A4 sheet (105 × 74 mm each), or one on a roll."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -25,7 +25,7 @@ ADDRESS_SIZES = (11.5, 10.5, 9.5, 9, 8.5, 8, 7.5, 7, 6)
 def render_label(
     label: AddressLabel, logos: Mapping[str, bytes] = NO_LOGOS, form: PaperFormat = PaperFormat.a4
 ) -> bytes:
-    """Return the PDF of one label; of A4 it takes the corner at the top left."""
+    """Return the PDF of one label; on A4 it is at the top left."""
     if form is PaperFormat.a4:
         return render_label_sheets([label], logos)
     title = Words(label.language).say(mark("Address label"))
@@ -34,7 +34,7 @@ def render_label(
 
 
 def render_label_sheets(labels: Sequence[AddressLabel], logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
-    """Return the PDF of labels, at least one, side by side on as many sheets of A4 as they need."""
+    """Return the PDF of at least one label, side by side on as many A4 sheets as needed."""
     file = BytesIO()
     words = Words(labels[0].language)
     canvas = new_canvas(file, A4, words.say(mark("Address label")), labels[0].seller.name, words.language)
@@ -45,7 +45,7 @@ def render_label_sheets(labels: Sequence[AddressLabel], logos: Mapping[str, byte
         row, column = divmod(place, COLUMNS)
         left, bottom = column * LABEL_WIDTH + PADDING, A4[1] - (row + 1) * LABEL_HEIGHT + PADDING
         width, height = LABEL_WIDTH - 2 * PADDING, LABEL_HEIGHT - 2 * PADDING
-        # A long address becomes smaller; bars do not, or scanners would fail.
+        # A long address is set smaller; the barcode keeps its size, or scanners would fail.
         code = KeepInFrame(width, height, number_code(label.order_number, width, 10 * mm))
         _, taken = code.wrapOn(canvas, width, height)
         code.drawOn(canvas, left, bottom)

@@ -1,4 +1,4 @@
-"""Logos: a file that somebody hands in becomes a small plain picture, which papers show as it is."""
+"""Logos: an uploaded picture becomes a small plain PNG for papers and mails."""
 
 import warnings
 from functools import lru_cache
@@ -15,21 +15,21 @@ LARGEST_FILE = 5_000_000
 """Bytes."""
 MOST_PIXELS = 25_000_000
 LOGO_WIDTH, LOGO_HEIGHT = 70 * mm, 22 * mm
-"""The room that a logo has at most; it keeps its shape."""
+"""The largest printed size; the aspect ratio is kept."""
 KEPT_PIXELS = (827, 260)
-"""As many as that room has at 300 dpi."""
+"""Pixels of the largest printed size at 300 dpi."""
 
 
 def read_logo(data: bytes) -> bytes:
-    """Return the picture of a PNG or JPEG file as a plain RGB PNG, on white and no larger than is printed.
+    """Return a PNG or JPEG file as a plain RGB PNG on white, with no more pixels than are printed.
 
-    Raises: RuleError, for another format, too large a file or picture, or one that is damaged.
+    Raises: RuleError, for another format, a file or picture that is too large, or a damaged file.
     """
     if len(data) > LARGEST_FILE:
         raise RuleError(f"A logo's file has at most {LARGEST_FILE // 1_000_000} MB; this one is larger.")
     try:
         with warnings.catch_warnings():
-            # Nothing is unpacked yet: how large it would become is judged below.
+            # Opening decompresses nothing yet; the size is checked below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(BytesIO(data), formats=("PNG", "JPEG"))
         if picture.width * picture.height > MOST_PIXELS:
@@ -37,7 +37,7 @@ def read_logo(data: bytes) -> bytes:
         plain = _flatten(ImageOps.exif_transpose(picture))
     except Image.DecompressionBombError:
         raise RuleError(f"A logo has at most {MOST_PIXELS // 1_000_000} million pixels.") from None
-    # What Pillow raises for a damaged file depends on where the damage is.
+    # The kind of error that Pillow raises for a damaged file depends on the damage.
     except (OSError, ValueError, SyntaxError, LookupError, TypeError, OverflowError):
         raise RuleError("A logo is a PNG or JPEG file; this is none, or it is damaged.") from None
     file = BytesIO()
@@ -46,9 +46,9 @@ def read_logo(data: bytes) -> bytes:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Return a picture as it looks on white paper, in as many pixels as are printed."""
+    """Return a picture as it looks on white paper, scaled down to `KEPT_PIXELS`."""
     if picture.mode.startswith("I"):
-        # Sixteen bits of grey; converted as they are, all but black would be white.
+        # 16-bit greyscale; a direct conversion would turn everything but black into white.
         picture = picture.point(lambda value: value / 257).convert("L")
     see_through = "A" in picture.getbands() or "transparency" in picture.info
     picture = picture.convert("RGBA" if see_through else "RGB")
@@ -62,12 +62,12 @@ def _flatten(picture: Image.Image) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def open_logo(png: bytes) -> Any:
-    """Return a picture for a canvas; it is unpacked once, however many papers it stands on."""
+    """Return a picture for a canvas; it is decoded once for all papers that show it."""
     return ImageReader(BytesIO(png))
 
 
 def logo_size(png: bytes, width: float = LOGO_WIDTH, height: float = LOGO_HEIGHT) -> tuple[float, float]:
-    """Return width and height of a picture that fills a room as far as its shape allows."""
+    """Return the largest width and height of a picture within a room, keeping its aspect ratio."""
     pixels = open_logo(png).getSize()
     scale = min(width / pixels[0], height / pixels[1])
     return pixels[0] * scale, pixels[1] * scale

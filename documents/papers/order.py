@@ -1,4 +1,4 @@
-"""Order confirmation, offer and receipt: what was or may be bought for how much, and what was paid of it."""
+"""Order confirmation, offer and receipt: goods with prices, and for a receipt the payments."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -71,7 +71,7 @@ def _body(words: Words, paper: OrderPaper, title: str) -> list[Any]:
     story += [Spacer(1, 3 * mm), line_table(words, paper), Spacer(1, 2 * mm)]
     sums = sum_table(sum_rows(words, paper))
     if paper.kind is PaperKind.receipt:
-        # Many payments may be more than a page.
+        # Many payments can take more than a page.
         story += [sums, Spacer(1, 4 * mm), sum_table(_paid(words, paper)), Spacer(1, 5 * mm)]
         story += [paragraph(text, style(8)) for text in _notes(words, paper)]
         return story
@@ -112,7 +112,8 @@ def _paid(words: Words, paper: OrderPaper) -> list[tuple[str, str, bool]]:
 
 def _notes(words: Words, paper: OrderPaper) -> list[str]:
     notes = tax_notes(words, paper)
-    # Who states tax on what may be taken for an invoice owes it twice (§ 14c UStG).
+    # A paper that states tax and can be mistaken for an invoice makes its issuer owe the tax twice (§ 14c
+    # UStG).
     if paper.kind is not PaperKind.offer:
         notes.append(words.say(mark("This is no invoice and does not entitle to deduct input tax.")))
     return notes

@@ -49,7 +49,7 @@ def render_packing_slip(
 
 
 def title_and_code(title: str, number: str) -> Any:
-    """Return a title with the number in bars on its right."""
+    """Return a title with the number as a barcode on its right."""
     heading = paragraph(title, style(13, bold=True))
     cells = [[heading, number_code(number, CODE_WIDTH) if number else ""]]
     return bare_table(
@@ -58,7 +58,7 @@ def title_and_code(title: str, number: str) -> Any:
 
 
 def name_goods(words: Words, goods: Goods, size: float = 8.5) -> list[Any]:
-    """Return title and numbers of goods, and what a set is made of."""
+    """Return title and numbers of an article, and the articles of a bundle below it."""
     small = style(size * 0.85, grey=True)
     cell = [paragraph(goods.title or goods.number, style(size))]
     numbers = [number for number in (goods.number, goods.gtin) if number and number != goods.title]

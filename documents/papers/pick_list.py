@@ -1,4 +1,4 @@
-"""The pick list: what is taken from which bin, for whom."""
+"""The pick list: how many units to take from which bin, and for which order."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -68,7 +68,7 @@ def _body(words: Words, picks: PickPaper, title: str) -> list[Any]:
 def _rows(words: Words, row: PickRow) -> list[list[Any]]:
     numbers = " · ".join(number for number in (row.sku, row.gtin) if number)
     article = [paragraph(row.title or row.sku, style()), paragraph(numbers, style(8, bold=True))]
-    # Very many orders may wait for one article.
+    # Many orders may need the same article.
     first, *more = split_cell([_target(words, target) for target in row.targets], WIDTHS[2])
     quantity = paragraph(words.count(row.quantity), style(10, bold=True, right=True))
     goes_on = paragraph(f"… {row.sku}", style(grey=True))

@@ -1,4 +1,4 @@
-"""What papers with prices share: the lines, the sums below them, and what is said of tax."""
+"""What papers with prices share: lines, sums and notes about tax."""
 
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,7 @@ LINE_WIDTHS = (9 * mm, 73 * mm, 16 * mm, 26 * mm, 15 * mm, 26 * mm)
 
 
 def line_table(words: Words, content: PricedContent) -> Any:
-    """Return the goods with prices, tax rates and amounts."""
+    """Return the table of goods with prices, tax rates and amounts."""
     heading, right = style(8, bold=True), style(8, bold=True, right=True)
     plain, plain_right, small = style(), style(right=True), style(7, grey=True)
     with_tax = bool(content.taxes) or not content.seller.small_business
@@ -51,7 +51,7 @@ def line_table(words: Words, content: PricedContent) -> Any:
 def sum_rows(
     words: Words, content: PricedContent, *, taken_back: bool = False
 ) -> list[tuple[str, str, bool]]:
-    """Return name, amount, and whether it is the total, of each sum; `taken_back` turns the signs round."""
+    """Return (name, amount, is total) for each sum; `taken_back`: the content's amounts are negative."""
     say = words.say
     discount = (content.fee_amount < 0) != taken_back
     sums = [
@@ -75,7 +75,7 @@ def sum_rows(
 
 
 def sum_table(rows: list[tuple[str, str, bool]]) -> Any:
-    """Return the sums of `sum_rows` below the column of amounts."""
+    """Return the rows of `sum_rows` as a table under the column of amounts."""
     table = Table(
         [
             [
@@ -116,11 +116,11 @@ EXEMPT = {
         "All amounts are net."
     ),
 }
-"""Why no tax is charged (§ 14 (4) no. 8 UStG)."""
+"""The reason why no tax is charged (§ 14 (4) no. 8 UStG)."""
 
 
 def tax_notes(words: Words, content: PricedContent) -> list[str]:
-    """Return what is said of tax: nothing, if it is charged and not known."""
+    """Return the notes about tax; empty if tax is due but could not be stated."""
     say = words.say
     notes = []
     if content.tax_case in EXEMPT:

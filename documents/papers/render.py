@@ -1,4 +1,4 @@
-"""Every paper that is drawn from a record, by one name."""
+"""One function for every paper that is drawn on request."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -21,15 +21,15 @@ from models.papers.records import (
 )
 
 ON_A_ROLL = (PaperKind.packing_slip, PaperKind.receipt, PaperKind.label)
-"""The others need the width of A4."""
+"""Papers that fit on a roll; the others need the width of A4."""
 
 
 def render_paper(
     paper: Paper, logos: Mapping[str, bytes] = NO_LOGOS, form: PaperFormat = PaperFormat.a4
 ) -> bytes:
-    """Return the PDF of a paper; `logos` holds the picture that its seller names, by its hash.
+    """Return the PDF of a paper; `logos` contains the seller's logo by its hash.
 
-    Raises: RuleError, for one that is not drawn on a roll.
+    Raises: RuleError, if this kind of paper cannot be printed on a roll.
     """
     if isinstance(paper, PackingSlip):
         return render_packing_slip(paper, logos, form)
@@ -45,7 +45,7 @@ def render_paper(
 
 
 def texts_lost(paper: Paper) -> int:
-    """Return how many texts of a paper have signs that the font lacks, and that are replaced visibly."""
+    """Return how many texts of a paper contain characters that the font lacks and that are replaced."""
     return lost_signs(_texts(paper.model_dump()))
 
 

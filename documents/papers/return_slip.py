@@ -1,4 +1,4 @@
-"""The return slip: what a buyer sends back, and why, to be ticked by hand."""
+"""The return slip, on which a buyer ticks what comes back and why."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ COUNT_WIDTH, BACK_WIDTH, REASON_WIDTH = 18 * mm, 21 * mm, 6 * mm
 
 
 def render_return_slip(slip: ReturnSlip, logos: Mapping[str, bytes] = NO_LOGOS) -> bytes:
-    """Return the PDF of a return slip, whose address window shows where it goes: to the seller."""
+    """Return the PDF of a return slip; its address window shows the seller's address."""
     words = Words(slip.language)
     say = words.say
     title = f"{say(TITLE)} {slip.order_number}".strip()
@@ -93,7 +93,7 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
     text = mark(
         "Please write down how many of each you send back, tick why, and add this slip to the parcel."
     )
-    # Two columns, read downwards.
+    # Two columns, to be read downwards.
     named = [
         f"{number}  {say(REASONS[reason])}" for number, reason in zip(numbers, slip.reasons, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The frame of what a thermal printer prints: a roll of 80 mm, cut off below the content."""
+"""The frame of papers for thermal printers: an 80 mm roll, cut below the content."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -15,13 +15,13 @@ from models.tenants.records import SellerData
 ROLL_WIDTH = 80 * mm
 MARGIN = 4 * mm
 ROOM = ROLL_WIDTH - 2 * MARGIN
-"""What printers of such rolls can print on."""
+"""The width that such printers can print on."""
 LONGEST_PAGE = 5_000 * mm
-"""PDF readers take a page of 5,080 mm at most; what is longer goes on on the next."""
+"""PDF readers allow pages up to 5,080 mm; longer content continues on another page."""
 
 
 def draw_roll(story: Iterable[Any], *, title: str, author: str, language: str) -> bytes:
-    """Return the PDF of flowables below each other, none of which is longer than a page."""
+    """Return the PDF of flowables one below the other; a flowable must not be longer than a page."""
     file = BytesIO()
     canvas = new_canvas(file, (ROLL_WIDTH, ROLL_WIDTH), title, author, language)
     page: list[tuple[Any, float, float]] = []
@@ -49,7 +49,7 @@ def _draw_page(canvas: Any, page: Sequence[tuple[Any, float, float]], length: fl
 
 
 def letterhead(seller: SellerData, logos: Mapping[str, bytes]) -> list[Any]:
-    """Return the seller's logo, name and address."""
+    """Return the seller's logo, name and address as flowables."""
     story: list[Any] = []
     if seller.logo:
         png = logos[seller.logo]
@@ -61,7 +61,7 @@ def letterhead(seller: SellerData, logos: Mapping[str, bytes]) -> list[Any]:
 
 
 def number_code(number: str, room: float = ROOM, height: float = 12 * mm) -> list[Any]:
-    """Return a number in bars, if there is room for them, and in letters."""
+    """Return a number as a barcode, if it fits, with its letters below."""
     code = barcode(number, room, height)
     bars = []
     if code is not None:
@@ -71,5 +71,5 @@ def number_code(number: str, room: float = ROOM, height: float = 12 * mm) -> lis
 
 
 def rule() -> list[Any]:
-    """Return a line from side to side with some room around it."""
+    """Return a horizontal line with some space around it."""
     return [Spacer(1, 1 * mm), HRFlowable(width="100%", thickness=0.5, color=BLACK), Spacer(1, 1 * mm)]
