@@ -45,7 +45,8 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     """Run the cycle and return the CPU seconds of each part."""
     import tasks.intake.orders
     from benchmarks import order_import
-    from connectors.afterbuy import connector, xml
+    from connectors.afterbuy import xml
+    from connectors.afterbuy.orders import AfterbuyOrders
     from connectors.transport import Transport
     from models.intake import orders as intake_orders
     from models.intake.line_matching import Matcher
@@ -55,7 +56,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
         (Transport, "handle_request", "read: HTTP"),
         (xml, "parse", "read: parse XML"),
         (xml, "values_of", "read: XML to values"),
-        (connector.AfterbuyChannel, "fetch_orders", "read: validate and map"),
+        (AfterbuyOrders, "fetch_orders", "read: validate and map"),
         (intake_orders, "lock_orders", "save: find what is known"),
         (intake_orders, "owners_of_lines", "save: find what is known"),
         (Matcher, "add", "save: match articles"),

@@ -180,7 +180,7 @@ def _time_floor(ids: list[int], quantity: int) -> float:
     from connectors.afterbuy import xml
     from connectors.afterbuy.mapping_updates import stock_to_wire
     from connectors.afterbuy.settings import AfterbuySettings
-    from connectors.base import StockItem
+    from connectors.protocols.stock import StockItem
     from models.catalog.listing import Listing
     from models.clock import utc_now
     from models.database.bulk import table_of

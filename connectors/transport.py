@@ -19,7 +19,6 @@ from xml.sax.saxutils import escape
 import httpcore
 import httpx
 
-from connectors.base import WouldSend
 from connectors.errors import (
     AccountError,
     ConnectorError,
@@ -28,6 +27,7 @@ from connectors.errors import (
     UncertainError,
     WriteHeldBackError,
 )
+from connectors.protocols.results import WouldSend
 from models.sync.records import HELD_BACK, OK, CallData
 
 MAX_BODY_BYTES = 32 * 1024 * 1024

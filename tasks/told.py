@@ -6,17 +6,10 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from connectors.base import (
-    CancellationItem,
-    Channel,
-    ItemResult,
-    OrderStatus,
-    Outcome,
-    ParcelItem,
-    PaymentItem,
-    ShipmentItem,
-    StockItem,
-)
+from connectors.protocols.order_updates import CancellationItem, ParcelItem, PaymentItem, ShipmentItem
+from connectors.protocols.orders import OrderStatus
+from connectors.protocols.results import ItemResult, Outcome
+from connectors.protocols.stock import StockItem
 from models.catalog.listing import get_listings
 from models.clock import LOCAL
 from models.database.columns import need_id
@@ -136,21 +129,21 @@ def values_of(item: Item) -> dict[str, str]:
     }
 
 
-def publish(channel: Channel, kind: OutboundKind, items: Sequence[Item]) -> list[ItemResult]:
+def publish(work: Work, kind: OutboundKind, items: Sequence[Item]) -> list[ItemResult]:
     """Tell a channel items of one kind; return how each ended. Raises: as the channel's calls."""
     if kind is OutboundKind.stock:
-        return channel.publish_stock([item for item in items if isinstance(item, StockItem)])
+        return work.stock.publish_stock([item for item in items if isinstance(item, StockItem)])
     if kind is OutboundKind.payment:
-        return channel.publish_payments([item for item in items if isinstance(item, PaymentItem)])
+        return work.payments.publish_payments([item for item in items if isinstance(item, PaymentItem)])
     if kind is OutboundKind.cancellation:
-        return _cancel(channel, [item for item in items if isinstance(item, CancellationItem)])
-    return channel.publish_shipments([item for item in items if isinstance(item, ShipmentItem)])
+        return _cancel(work, [item for item in items if isinstance(item, CancellationItem)])
+    return work.shipments.publish_shipments([item for item in items if isinstance(item, ShipmentItem)])
 
 
-def _cancel(channel: Channel, items: Sequence[CancellationItem]) -> list[ItemResult]:
+def _cancel(work: Work, items: Sequence[CancellationItem]) -> list[ItemResult]:
     """Look at each order right before it is cancelled: what was added there since is somebody's wish."""
     numbers = [item.order_external_id for item in items]
-    statuses = {status.external_id: status for status in channel.fetch_order_statuses(numbers)}
+    statuses = {status.external_id: status for status in work.orders.fetch_order_statuses(numbers)}
     results: list[ItemResult] = []
     going: list[CancellationItem] = []
     for item in items:
@@ -164,7 +157,7 @@ def _cancel(channel: Channel, items: Sequence[CancellationItem]) -> list[ItemRes
             results.append(ItemResult(item.key, Outcome.refused, trouble))
         else:
             going.append(item)
-    return [*results, *(channel.publish_cancellations(going) if going else [])]
+    return [*results, *(work.cancellations.publish_cancellations(going) if going else [])]
 
 
 def _against(item: CancellationItem, status: OrderStatus) -> str:

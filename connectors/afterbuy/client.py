@@ -8,12 +8,14 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from connectors.afterbuy import codes, xml
-from connectors.afterbuy.settings import AfterbuySettings, Login
+from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Login
+from connectors.afterbuy.values import format_window_start
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.xml import Element, Node
-from connectors.base import WouldSend
+from connectors.protocols.results import WouldSend
 from connectors.transport import Client, Recorder, Transport, lost
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,11 @@ class DateWindow:
 
     name: str
     since: str
+
+
+def windows_since(name: DateFilter, since: datetime | None) -> list[DateWindow]:
+    """Return the filter on what changed since an instant; none without one."""
+    return [] if since is None else [DateWindow(name.value, format_window_start(since))]
 
 
 class AfterbuyClient:

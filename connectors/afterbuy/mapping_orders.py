@@ -20,8 +20,8 @@ from connectors.afterbuy.wire import (
     ShippingWire,
     SoldItemWire,
 )
-from connectors.base import OrderStatus
 from connectors.errors import RecordError
+from connectors.protocols.orders import OrderStatus
 from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
 
 ITEM_PREFIX = "item-"
@@ -119,6 +119,11 @@ def status_from_wire(wire: OrderStatusWire, settings: AfterbuySettings) -> Order
         cancelled=_cancelled(wire, settings),
         lines={item.ItemID: item.ItemQuantity or 0 for item in wire.SoldItems.SoldItem if item.ItemID},
     )
+
+
+def is_provisional(order_external_id: str) -> bool:
+    """Whether an order is named after an item, because its checkout has given it no number yet."""
+    return order_external_id.startswith(ITEM_PREFIX)
 
 
 def order_id_of(order_id: str, item_ids: list[str]) -> str:

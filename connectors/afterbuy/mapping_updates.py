@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from connectors.afterbuy.mapping_orders import ITEM_PREFIX
+from connectors.afterbuy.mapping_orders import ITEM_PREFIX, is_provisional
 from connectors.afterbuy.settings import AfterbuySettings, StockPool, TrackingField
 from connectors.afterbuy.values import format_decimal, format_instant
 from connectors.afterbuy.xml import Node
-from connectors.base import CancellationItem, ParcelItem, PaymentItem, ShipmentItem, StockItem
+from connectors.protocols.order_updates import CancellationItem, ParcelItem, PaymentItem, ShipmentItem
+from connectors.protocols.stock import StockItem
 
 
 def stock_to_wire(item: StockItem, settings: AfterbuySettings) -> list[Node]:
@@ -91,7 +92,7 @@ def _labels(parcels: Sequence[ParcelItem]) -> list[Node]:
 
 
 def _identity(external_id: str) -> Node:
-    if external_id.startswith(ITEM_PREFIX):
+    if is_provisional(external_id):
         return ("ItemID", external_id.removeprefix(ITEM_PREFIX))
     return ("OrderID", external_id)
 

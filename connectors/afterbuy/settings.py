@@ -1,6 +1,6 @@
-"""Settings and login of an Afterbuy account, read once and handed in."""
+"""Settings and login of an Afterbuy account."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -8,14 +8,17 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
-from connectors.errors import AccountError
+from connectors.spec import SecretSpec
 
 ENDPOINT = "https://api.afterbuy.de/afterbuy/ABInterface.aspx"
 _PATH = "/afterbuy/ABInterface.aspx"
 
 TOKEN_LOGIN = ("partner_token", "account_token")
 LEGACY_LOGIN = ("partner_id", "partner_password", "user_id", "user_password")
-SECRETS = TOKEN_LOGIN + LEGACY_LOGIN
+SECRETS = (
+    *(SecretSpec(name, login="tokens") for name in TOKEN_LOGIN),
+    *(SecretSpec(name, login="passwords") for name in LEGACY_LOGIN),
+)
 
 
 class StockPool(StrEnum):
@@ -149,29 +152,7 @@ _ELEMENTS = {
 
 
 def login_from(secrets: Mapping[str, str]) -> Login:
-    """Return the login by tokens, or else the older one by passwords.
-
-    Raises: AccountError, if neither set of secrets is complete.
-    """
-    for names in (TOKEN_LOGIN, LEGACY_LOGIN):
-        if all(secrets.get(name, "").strip() for name in names):
-            return Login(tuple((_ELEMENTS[name], secrets[name].strip()) for name in names))
-    raise AccountError(" ".join(missing_secrets([name for name in secrets if secrets[name].strip()])))
-
-
-def missing_secrets(names: Collection[str]) -> list[str]:
-    """Return a sentence for each secret that is unknown or missing, none if a login is complete."""
-    sentences = [
-        f"There is no secret {name!r}: allowed are {', '.join(SECRETS)}."
-        for name in sorted(names)
-        if name not in SECRETS
-    ]
-    if not any(all(name in names for name in login) for login in (TOKEN_LOGIN, LEGACY_LOGIN)):
-        begun = LEGACY_LOGIN if any(name in names for name in LEGACY_LOGIN) else TOKEN_LOGIN
-        begun = TOKEN_LOGIN if any(name in names for name in TOKEN_LOGIN) else begun
-        missing = [name for name in begun if name not in names]
-        other = LEGACY_LOGIN if begun is TOKEN_LOGIN else TOKEN_LOGIN
-        sentences.append(
-            f"The secret {', '.join(missing)} is missing: give {' and '.join(begun)}, or {', '.join(other)}."
-        )
-    return sentences
+    """Return the login by tokens, or else the older one by passwords; one of them must be complete."""
+    has_tokens = all(secrets.get(name, "").strip() for name in TOKEN_LOGIN)
+    names = TOKEN_LOGIN if has_tokens else LEGACY_LOGIN
+    return Login(tuple((_ELEMENTS[name], secrets[name].strip()) for name in names))

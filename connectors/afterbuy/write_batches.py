@@ -10,8 +10,8 @@ from connectors.afterbuy import codes, xml
 from connectors.afterbuy.client import Answer
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.xml import Node
-from connectors.base import ItemResult, Outcome
 from connectors.errors import AccountError, TransientError, UncertainError, WriteHeldBackError
+from connectors.protocols.results import ItemResult, Outcome
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def add(
         raise RuleError(f"There is no tenant {tenant!r}; `warenfluss tenant add {tenant}` adds it.")
     if name in names:
         raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
-    from connectors import first_settings
+    from connectors.registry import first_settings
 
     begun = first_settings(kind) | {key: value for key, value in wanted.items() if value}
     values = _check(kind, begun, given)
@@ -127,15 +127,18 @@ def check(name: str, as_json: AsJson = False) -> None:
         say(f"Account {name!r} takes orders by hand: there is nothing to log in to.")
         return
     secrets = _load_secrets(name)
-    from connectors import connect
     from connectors.errors import ConnectorError
+    from connectors.registry import open_connection
     from tasks.run.call_log import CallLog
 
     problem, clock = "", None
     try:
         _check(account.kind, account.settings, secrets)
-        with CallLog(account.id) as calls, connect(account, secrets, test=True, record=calls) as channel:
-            clock = channel.check()
+        with (
+            CallLog(account.id) as calls,
+            open_connection(account, secrets, test=True, record=calls) as connection,
+        ):
+            clock = connection.clock.check()
     except ConnectorError as error:
         problem = str(error)
     if as_json:
@@ -183,7 +186,7 @@ def _read_secrets(values: list[str] | None) -> dict[str, str]:
 
 def _check(kind: str, settings: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
     """Return the settings as the connector reads them. Raises: AccountError, naming what is wrong."""
-    from connectors import check_settings
+    from connectors.registry import check_settings
 
     return check_settings(kind, settings, [name for name, value in secrets.items() if value])
 

@@ -271,8 +271,8 @@ def _how_to_run(cycle: Cycle, account: str, run_id: int | None = None) -> str:
 
 
 def _examine_logins() -> Iterator[Finding]:
-    from connectors import connect
     from connectors.errors import ConnectorError
+    from connectors.registry import open_connection
     from tasks.run.call_log import CallLog
     from tasks.run.secrets import load_secrets
 
@@ -281,8 +281,11 @@ def _examine_logins() -> Iterator[Finding]:
     for account in accounts:
         try:
             secrets = load_secrets(account.name)
-            with CallLog(account.id) as calls, connect(account, secrets, test=True, record=calls) as channel:
-                channel.check()
+            with (
+                CallLog(account.id) as calls,
+                open_connection(account, secrets, test=True, record=calls) as connection,
+            ):
+                connection.clock.check()
         except ConnectorError as error:
             yield Finding(
                 account.mode is not Mode.draft,

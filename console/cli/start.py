@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from enum import StrEnum
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -14,12 +14,6 @@ from models.errors import RuleError
 DEFAULT_PORT = 8765
 # A run waits for the network most of its time.
 RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
-
-
-class System(StrEnum):
-    """Outside systems that have a stand-in."""
-
-    afterbuy = "afterbuy"
 
 
 def up() -> None:
@@ -54,7 +48,7 @@ def demo(
 
 
 def simulator(
-    system: Annotated[System, typer.Argument(help="Which outside system.")],
+    system: Annotated[str, typer.Argument(help="Which outside system, e.g. afterbuy.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,
     sample: Annotated[
         bool, typer.Option("--sample/--empty", help="With sample data, or an empty account.")
@@ -68,17 +62,21 @@ def simulator(
     ] = None,
 ) -> None:
     """Serve a stand-in for an outside system on this machine; prints its address, Ctrl-C ends it."""
-    from connectors.afterbuy.simulator import Switches, serve
+    from connectors.registry import spec_of
 
-    chosen = Switches()
+    module = spec_of(system).simulator
+    if not module:
+        raise RuleError(f"There is no stand-in for {system}.")
+    stand_in = import_module(module)
+    chosen = stand_in.Switches()
     try:
         chosen.change(**_read_switches(switches or []))
     except ValueError as error:
         raise typer.BadParameter(f"--switch: {error}.") from None
     try:
-        serve(port, sample=sample, switches=chosen, arrivals_every_seconds=arrivals)
+        stand_in.serve(port, sample=sample, switches=chosen, arrivals_every_seconds=arrivals)
     except OSError as error:
-        raise RuleError(f"{system.value} cannot be served at port {port}: {error.strerror}.") from None
+        raise RuleError(f"{system} cannot be served at port {port}: {error.strerror}.") from None
 
 
 def _read_switches(values: list[str]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
 
-from connectors.base import ArticleQuery
+from connectors.protocols.articles import ArticleQuery
 from models.intake.articles import link_members, save_articles, save_categories
 from models.order_desk.match_choices import rematch_lines
 from models.sync.rejected import set_aside
@@ -28,7 +28,7 @@ def import_category_page(run_id: int, page: str | None) -> str | None:
     work = work_of(run_id)
     if work.options.role is not Role.articles:
         return None
-    fetched = work.channel.fetch_categories(page)
+    fetched = work.articles.fetch_categories(page)
     with work.transaction() as session:
         save_categories(session, work.account.id, fetched.records)
         set_aside(session, work.account.id, fetched.rejected)
@@ -41,7 +41,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
     """Save one page of articles, those set aside and the cursor in one commit; return the next page."""
     work = work_of(run_id)
     query = ArticleQuery(changed_since=window.since, external_ids=window.numbers)
-    fetched = work.pages.fetch(work.channel.fetch_articles, query, page)
+    fetched = work.pages.fetch(work.articles.fetch_articles, query, page)
     with work.transaction() as session:
         counts = save_articles(session, work.account, work.rules, fetched.records, test=work.test)
         set_aside(session, work.account.id, fetched.rejected)

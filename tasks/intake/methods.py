@@ -26,7 +26,7 @@ def refresh_services(run_id: int) -> None:
         read_at = find_cursor(session, work.account.id, CURSOR).get("at")
     if read_at is not None and utc_now() - datetime.fromisoformat(read_at) < EVERY:
         return
-    services = work.channel.fetch_services()
+    services = work.methods.fetch_methods()
     with work.transaction() as session:
         save_services(session, work.account.id, services)
         save_cursor(session, work.account.id, CURSOR, {"at": utc_now().isoformat()})

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from connectors.base import OrderQuery, Page
+from connectors.protocols.orders import OrderQuery
+from connectors.protocols.results import Page
 from models.clock import LOCAL, midnight
 from models.intake.orders import Intake, save_orders
 from models.orders.records import OrderData
@@ -43,7 +44,7 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
     first = Window()
     if start == "new":
         # Channels tell whole seconds: what is sold in this very second must not look older than the start.
-        now = first_pass(work.channel.check()).replace(microsecond=0)
+        now = first_pass(work.connection.clock.check()).replace(microsecond=0)
         first = Window(since=now, history_before=now)
     elif start.isdigit():
         first = Window(first_number=int(start))
@@ -73,7 +74,7 @@ def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
     whole: Page[OrderData] = Page([])
     cursor: str | None = None
     while True:
-        page = work.channel.fetch_orders(query, cursor)
+        page = work.orders.fetch_orders(query, cursor)
         whole.records.extend(page.records)
         whole.rejected.extend(page.rejected)
         cursor = page.next_cursor
@@ -102,7 +103,7 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
     Repeating it changes nothing.
     """
     work = work_of(run_id)
-    fetched = work.pages.fetch(work.channel.fetch_orders, order_query(work, window), page)
+    fetched = work.pages.fetch(work.orders.fetch_orders, order_query(work, window), page)
     with work.transaction() as session:
         intake = save_page(session, work, window, fetched, trial=work.test)
         advance(session, work, CURSOR, window, fetched.next_cursor)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
 
-from connectors.base import OrderQuery
+from connectors.protocols.orders import OrderQuery
 from models.database.session import read_scope
 from models.payments.payment import take_channel_totals
 from models.sync.cursors import find_cursor
@@ -23,7 +23,7 @@ def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
     work = work_of(run_id)
     with read_scope() as session:
         orders = find_cursor(session, work.account.id, work.cursor(ORDER_CURSOR))
-    begin = Window.model_validate(orders).history_before or work.channel.check()
+    begin = Window.model_validate(orders).history_before or work.connection.clock.check()
     return open_window(work, CURSOR, numbers=numbers, start=Window(since=begin))
 
 
@@ -35,7 +35,7 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
     """
     work = work_of(run_id)
     query = OrderQuery(paid_since=window.since, external_ids=window.numbers)
-    fetched = work.pages.fetch(work.channel.fetch_orders, query, page)
+    fetched = work.pages.fetch(work.orders.fetch_orders, query, page)
     counts = Counts(read=len(fetched.records))
     with work.transaction() as session:
         done = take_channel_totals(

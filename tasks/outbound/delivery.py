@@ -12,14 +12,9 @@ from typing import Any
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from connectors.base import (
-    Channel,
-    ItemResult,
-    Outcome,
-    PaymentItem,
-    ShipmentItem,
-)
 from connectors.errors import ConnectorError, RecordError, RequestRefusedError
+from connectors.protocols.order_updates import PaymentItem, ShipmentItem
+from connectors.protocols.results import ItemResult, Outcome
 from models.catalog.listing import Listing
 from models.clock import utc_now
 from models.database.columns import need_id
@@ -131,7 +126,7 @@ def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
         return 0
     why = "the channel does not know it, so that nobody can tell whether it arrived"
     try:
-        arrived, unknown = _read_back(work.channel, kind, rows, numbers)
+        arrived, unknown = _read_back(work, kind, rows, numbers)
     except (RequestRefusedError, RecordError) as error:
         arrived, unknown, why = set(), {row.key for row in rows}, str(error)
     with work.transaction() as session:
@@ -175,7 +170,7 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.letters:
         try:
-            results = publish(work.channel, kind, [letter.item for letter in batch.letters])
+            results = publish(work, kind, [letter.item for letter in batch.letters])
         except ConnectorError:
             _give_back(work, batch.letters)
             raise
@@ -213,7 +208,7 @@ def preview_batch(
         batch = _build(session, work, kind, rows)
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.letters:
-        for result in publish(work.channel, kind, [letter.item for letter in batch.letters]):
+        for result in publish(work, kind, [letter.item for letter in batch.letters]):
             counts.would_send += result.outcome is Outcome.would_send
             counts.failed += result.outcome is not Outcome.would_send
             for name, value in (result.fields or {"result": result.message}).items():
@@ -267,7 +262,13 @@ def _due_if_asked(
 
 
 def _batch_size(work: Work, kind: OutboundKind) -> int:
-    return work.channel.stock_batch_size if kind is OutboundKind.stock else work.channel.status_batch_size
+    if kind is OutboundKind.stock:
+        return work.stock.batch_size
+    if kind is OutboundKind.payment:
+        return work.payments.batch_size
+    if kind is OutboundKind.cancellation:
+        return work.cancellations.batch_size
+    return work.shipments.batch_size
 
 
 def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outbound]) -> _Batch:
@@ -355,7 +356,7 @@ def _numbers_of(session: Session, rows: Sequence[Outbound]) -> dict[str, str]:
 
 
 def _read_back(
-    channel: Channel, kind: OutboundKind, rows: Sequence[Outbound], numbers: Mapping[str, str]
+    work: Work, kind: OutboundKind, rows: Sequence[Outbound], numbers: Mapping[str, str]
 ) -> tuple[set[str], set[str]]:
     """Return the keys of the rows whose values stand at the channel, and of those it does not know.
 
@@ -365,7 +366,7 @@ def _read_back(
     told = {row.key: row.sent_values for row in rows if row.sent_values}
     if kind is OutboundKind.stock:
         ids = sorted({values["external_id"] for values in told.values()})
-        quantities = channel.fetch_stock(ids) if ids else {}
+        quantities = work.stock.fetch_stock(ids) if ids else {}
         arrived = {
             key
             for key, values in told.items()
@@ -374,7 +375,7 @@ def _read_back(
         return arrived, set()
     told = {key: values for key, values in told.items() if key in numbers}
     ids = sorted({number for key, values in told.items() for number in (values["external_id"], numbers[key])})
-    statuses = {status.external_id: status for status in channel.fetch_order_statuses(ids)} if ids else {}
+    statuses = {status.external_id: status for status in work.orders.fetch_order_statuses(ids)} if ids else {}
     found = {
         key: statuses.get(numbers[key]) or statuses.get(values["external_id"]) for key, values in told.items()
     }

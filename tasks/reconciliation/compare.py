@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
-from connectors.base import OrderQuery, OrderStatus, Page
+from connectors.protocols.orders import OrderQuery, OrderStatus
+from connectors.protocols.results import Page
 from documents.mails.differences import render_differences
 from models.catalog.article import parts_of
 from models.catalog.listing import Listing
@@ -78,7 +79,7 @@ def open_reconcile_window(run_id: int, days: int, since: datetime | None) -> Win
     if _end_of(work, read) is None or (read.first and read.page is not None):
         return None
     if since is None:
-        since = work.channel.check() - timedelta(days=days)
+        since = work.connection.clock.check() - timedelta(days=days)
     elif since.tzinfo is None:
         since = since.replace(tzinfo=LOCAL)
     return read.model_copy(update={"page": None, "since": since})
@@ -89,7 +90,7 @@ def compare_orders_there(run_id: int, window: Window, page: str | None) -> str |
     """Compare one page of orders that changed at the channel; return the next page."""
     work = work_of(run_id)
     query = OrderQuery(changed_since=window.since, include_open_checkouts=True)
-    fetched = work.channel.fetch_orders(query, page)
+    fetched = work.orders.fetch_orders(query, page)
     work.counts.read += len(fetched.records) + len(fetched.rejected)
     work.counts.set_aside += len(fetched.rejected)
     _note_unfinished(work, fetched.records)
@@ -218,14 +219,14 @@ def _look_at_orders(
             and number not in told
             and number not in unreadable
             and order.state not in (OrderState.merged, OrderState.cancelled)
-            and not work.channel.is_provisional(number)
+            and not work.orders.is_provisional(number)
             and not _is_held_over_change(holds.get(need_id(order.id), []))
         ):
             here = f"{order.total} {order.currency}"
             findings.append(Finding(DifferenceKind.order_not_there, number, "", here, "", Remedy.decide))
     if not trial:
         findings += _look_at_statuses(session, work, orders, told)
-        if work.channel.shows_cancellations:
+        if work.orders.shows_cancellations:
             findings += _look_at_cancelled(session, work, orders, told)
     return findings
 
@@ -368,7 +369,7 @@ def _confirm_orders(work: Work, window: Window, first: Sequence[Finding]) -> lis
 
 
 def _look_at_stock(work: Work, numbers: Sequence[str]) -> list[Finding]:
-    there = work.channel.fetch_stock(numbers) if numbers else {}
+    there = work.stock.fetch_stock(numbers) if numbers else {}
     with read_scope() as session:
         listings = listings_by_number(session, work.account.id, numbers)
         offer = offer_of(session, work.account.id, listings)
@@ -433,7 +434,7 @@ def _read_unread(work: Work, read_until: datetime | None) -> _Unread:
     cursor: str | None = None
     while True:
         query = OrderQuery(changed_since=read_until, include_open_checkouts=True)
-        page = work.channel.fetch_orders(query, cursor)
+        page = work.orders.fetch_orders(query, cursor)
         lines = [line for data in page.records for line in data.lines]
         unread.numbers.update(data.external_id for data in page.records)
         unread.numbers.update(rejected.external_id for rejected in page.rejected)

@@ -256,7 +256,7 @@ def find_there(run_id: int, selection: Selection, page: str | None) -> Found:
         window = _window_of(session, selection, start)
         if window is None:
             return Found(numbers=[], next_page=None)
-    fetched = work.channel.fetch_orders(order_query(work, window), page)
+    fetched = work.orders.fetch_orders(order_query(work, window), page)
     with read_scope() as session:
         numbers = [data.external_id for data in fetched.records]
         known = dict(

@@ -6,7 +6,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import Any, TypeVar
 
-from connectors.base import Page
+from connectors.protocols.results import Page
 
 Query = TypeVar("Query")
 Record = TypeVar("Record")

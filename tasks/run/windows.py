@@ -49,7 +49,7 @@ def open_window(
     """
     if numbers:
         return Window(numbers=tuple(numbers))
-    now = work.channel.check()
+    now = work.connection.clock.check()
     with read_scope() as session:
         value = find_cursor(session, work.account.id, work.cursor(cursor))
     first = start or Window()

@@ -8,13 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from typing import NoReturn
 
 from prefect.runtime import flow_run as runtime
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from connectors import connect
-from connectors.base import Channel
+from connectors.errors import AccountError
+from connectors.protocols.articles import ReadsArticles
+from connectors.protocols.connection import Connection
+from connectors.protocols.methods import ListsMethods
+from connectors.protocols.order_updates import (
+    PublishesCancellations,
+    PublishesPayments,
+    PublishesShipments,
+)
+from connectors.protocols.orders import ReadsOrders
+from connectors.protocols.stock import PublishesStock
+from connectors.registry import open_connection
 from models.database.columns import need_id
 from models.database.provenance import acting
 from models.database.session import read_scope, session_scope
@@ -27,6 +38,7 @@ from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
 from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
 from models.tenants.account import account_data, get_account
+from models.tenants.account_kinds import Capability
 from models.tenants.locks import lock_tenants
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Mode
@@ -54,7 +66,7 @@ class Work:
     test: bool
     options: ChannelOptions
     rules: tuple[MatchRule, ...]
-    channel: Channel
+    connection: Connection
     calls: CallLog
     pages: ReadAhead = field(default_factory=ReadAhead)
     """Through here pages of the channel are read, the next while one is saved."""
@@ -67,6 +79,41 @@ class Work:
     """Of the orders that were named, those that the channel knows."""
     seen: Seen = field(default_factory=Seen)
     """What reconciliation keeps in mind from one page to the next."""
+
+    @property
+    def articles(self) -> ReadsArticles:
+        """The articles of the account's system. Raises: AccountError, if they cannot be read."""
+        return self.connection.articles or self._cannot(Capability.articles)
+
+    @property
+    def orders(self) -> ReadsOrders:
+        """The orders of the account's system. Raises: AccountError, if they cannot be read."""
+        return self.connection.orders or self._cannot(Capability.orders)
+
+    @property
+    def stock(self) -> PublishesStock:
+        """Where quantities are published. Raises: AccountError, if the account's system takes none."""
+        return self.connection.stock or self._cannot(Capability.stock)
+
+    @property
+    def payments(self) -> PublishesPayments:
+        """Where payments are published. Raises: AccountError, if the account's system takes none."""
+        return self.connection.payments or self._cannot(Capability.payments)
+
+    @property
+    def shipments(self) -> PublishesShipments:
+        """Where shipments are published. Raises: AccountError, if the account's system takes none."""
+        return self.connection.shipments or self._cannot(Capability.shipments)
+
+    @property
+    def cancellations(self) -> PublishesCancellations:
+        """Where cancellations are published. Raises: AccountError, if the account's system takes none."""
+        return self.connection.cancellations or self._cannot(Capability.cancellations)
+
+    @property
+    def methods(self) -> ListsMethods:
+        """The methods of the account's system. Raises: AccountError, if it lists none."""
+        return self.connection.methods or self._cannot(Capability.methods)
 
     @property
     def is_inspection(self) -> bool:
@@ -85,6 +132,12 @@ class Work:
             lock_tenants(session, [self.account.tenant_id])
             yield session
 
+    def _cannot(self, capability: Capability) -> NoReturn:
+        raise AccountError(
+            f"Account {self.account.name!r} cannot {_DOES[capability]}: no system of the kind "
+            f"{self.account.kind!r} offers that."
+        )
+
     def note_known(self, records: Sequence[OrderData], rejected: Sequence[RejectedData]) -> None:
         """Note which of the orders that were named the channel knows, usable or not."""
         self.known_there.update(data.external_id for data in records)
@@ -97,6 +150,16 @@ class Work:
         if seconds is not None:
             self.slowest_seconds = max(self.slowest_seconds or 0, seconds)
 
+
+_DOES = {
+    Capability.articles: "read articles",
+    Capability.orders: "read orders",
+    Capability.stock: "publish stock",
+    Capability.payments: "publish payments",
+    Capability.shipments: "publish shipments",
+    Capability.cancellations: "publish cancellations",
+    Capability.methods: "list payment and shipping methods",
+}
 
 _working: dict[int, Work] = {}
 
@@ -128,7 +191,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         with (
             CallLog(data.id, run_id, len(leases_of(cycle))) as calls,
             _heartbeat(run_id, cycle, calls),
-            connect(data, load_secrets(account), test=test, record=calls) as channel,
+            open_connection(data, load_secrets(account), test=test, record=calls) as connection,
         ):
             work = Work(
                 run_id=run_id,
@@ -137,7 +200,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
                 test=test,
                 options=ChannelOptions.model_validate(data.settings),
                 rules=rules,
-                channel=channel,
+                connection=connection,
                 calls=calls,
                 counts=counts,
             )

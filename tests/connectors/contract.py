@@ -3,23 +3,31 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from decimal import Decimal
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
-from connectors import connect
 from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
-from connectors.base import Channel
+from connectors.protocols.connection import Connection
+from connectors.registry import open_connection
 from models.tenants.records import AccountData, Mode
+
+Part = TypeVar("Part")
+
+
+def need(part: Part | None) -> Part:
+    """Return a capability that the connection has."""
+    assert part is not None
+    return part
 
 
 class Rig(Protocol):
     """The other side of one connector, on this machine."""
 
     page_size: int
-    """Orders and articles in one page of the channel that `open` returns."""
+    """Orders and articles in one page of the connection that `open` returns."""
     secrets: dict[str, str]
     """What must appear nowhere."""
 
-    def open(self, *, test: bool = False) -> Channel: ...
+    def open(self, *, test: bool = False) -> Connection: ...
     def add_article(self, sku: str, *, stock: int) -> str: ...
     def place_order(self, article_id: str, *, quantity: int) -> str: ...
     def stock_of(self, article_id: str) -> int: ...
@@ -53,7 +61,7 @@ class AfterbuyRig:
     def state(self) -> State:
         return self.simulator.state
 
-    def open(self, *, test: bool = False, **settings: object) -> Channel:
+    def open(self, *, test: bool = False, **settings: object) -> Connection:
         account = AccountData(
             id=1,
             tenant_id=1,
@@ -68,7 +76,7 @@ class AfterbuyRig:
                 **settings,
             },
         )
-        return connect(account, self.secrets, test=test)
+        return open_connection(account, self.secrets, test=test)
 
     def add_article(self, sku: str, *, stock: int) -> str:
         return str(self.state.add_product(sku, ean=sku, quantity=stock).id)

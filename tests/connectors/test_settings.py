@@ -2,9 +2,9 @@
 
 import pytest
 
-from connectors import KINDS, check_settings, connect
 from connectors.afterbuy.settings import ENDPOINT, AfterbuySettings, login_from
 from connectors.errors import AccountError
+from connectors.registry import SPECS, check_settings, open_connection
 from models.tenants.records import AccountData, Mode
 
 TOKENS = ["partner_token", "account_token"]
@@ -74,10 +74,10 @@ def test_several_faults_are_told_at_once() -> None:
 
 
 def test_an_unknown_kind_names_those_there_are() -> None:
-    with pytest.raises(AccountError, match=f"allowed are {', '.join(KINDS)}"):
+    with pytest.raises(AccountError, match=f"allowed are {', '.join(SPECS)}"):
         check_settings("shopmarket", {}, [])
     with pytest.raises(AccountError, match="allowed are"):
-        connect(account("shopmarket"), {}, test=False)
+        open_connection(account("shopmarket"), {}, test=False)
 
 
 def test_tokens_come_before_the_older_login_and_are_never_shown() -> None:
@@ -91,9 +91,9 @@ def test_tokens_come_before_the_older_login_and_are_never_shown() -> None:
 
 def test_an_account_that_cannot_be_connected_says_what_is_wrong_without_the_value() -> None:
     with pytest.raises(AccountError, match="partner_token"):
-        connect(account(), {"account_token": "x"}, test=False)
+        open_connection(account(), {"account_token": "x"}, test=False)
     with pytest.raises(AccountError, match="base_url") as caught:
-        connect(account(base_url="ftp://secret"), dict.fromkeys(TOKENS, "x"), test=False)
+        open_connection(account(base_url="ftp://secret"), dict.fromkeys(TOKENS, "x"), test=False)
     assert "secret" not in str(caught.value).replace("secrets", "")
 
 

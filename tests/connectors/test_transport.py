@@ -15,7 +15,6 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from connectors.base import WouldSend
 from connectors.errors import (
     AccountError,
     ConnectorError,
@@ -24,6 +23,7 @@ from connectors.errors import (
     UncertainError,
     WriteHeldBackError,
 )
+from connectors.protocols.results import WouldSend
 from connectors.transport import Client, Transport
 from models.sync.records import CallData
 from tests.support.loopback import Loopback, Reply, http

@@ -14,7 +14,8 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 import connectors.afterbuy.client
-import connectors.afterbuy.connector
+import connectors.afterbuy.orders
+import connectors.afterbuy.paging
 import connectors.afterbuy.values
 import connectors.transport
 import flows.invoicing
@@ -41,8 +42,8 @@ import tasks.outbound.delivery
 import tasks.run.work
 import tasks.sheets.tracking
 import tasks.watch.alarms
-from connectors import connect
 from connectors.errors import TransientError
+from connectors.registry import open_connection
 from models.accounting.issued import Document, Paper, issue_each, list_documents
 from models.accounting.numbers import take_number
 from models.accounting.records import content_hash
@@ -204,7 +205,7 @@ def _ask_for_ever(session: Any, row: Outbound, _error: str) -> None:
 
 def builds() -> list[BrokenBuild]:
     """Return the broken builds, at least one for each law that can be looked at."""
-    read = connectors.afterbuy.connector._Page.read
+    read = connectors.afterbuy.paging.PageReader.read
     return [
         BrokenBuild(
             "an order under another number is taken for a new one",
@@ -297,7 +298,7 @@ def builds() -> list[BrokenBuild]:
             "a look-up that finds nothing, so that what arrived is sent again",
             2,
             lambda: patch.object(
-                connectors.afterbuy.connector.AfterbuyChannel, "fetch_order_statuses", lambda *_: []
+                connectors.afterbuy.orders.AfterbuyOrders, "fetch_order_statuses", lambda *_: []
             ),
             (*_SHIPPED, _run(Cycle.shipping_sync, luck=_ANSWER_LOST)),
         ),
@@ -381,22 +382,22 @@ def builds() -> list[BrokenBuild]:
             5,
             lambda: patch.object(
                 tasks.run.work,
-                "connect",
-                lambda *arguments, **values: connect(*arguments, **{**values, "test": False}),
+                "open_connection",
+                lambda *arguments, **values: open_connection(*arguments, **{**values, "test": False}),
             ),
             (*_SHIPPED, _run(Cycle.shipping_sync, luck=Luck("test"))),
         ),
         BrokenBuild(
             "bad records that are dropped without a trace",
             6,
-            lambda: patch.object(connectors.afterbuy.connector._Page, "_set_aside", lambda *_: None),
+            lambda: patch.object(connectors.afterbuy.paging.PageReader, "_set_aside", lambda *_: None),
             (_buy(), _SPOIL),
         ),
         BrokenBuild(
             "a bad record that takes its neighbours along",
             6,
             lambda: patch.object(
-                connectors.afterbuy.connector._Page, "read", lambda *all_: _keep_few(*all_, real=read)
+                connectors.afterbuy.paging.PageReader, "read", lambda *all_: _keep_few(*all_, real=read)
             ),
             (_buy(), _buy(), _SPOIL),
         ),

@@ -9,11 +9,21 @@ import tasks.buyer_mails
 import tasks.intake.orders
 import tasks.outbound.delivery
 import tasks.run.work
-from connectors.afterbuy.connector import AfterbuyChannel
+from connectors.afterbuy.articles import AfterbuyArticles
+from connectors.afterbuy.client import AfterbuyClient
+from connectors.afterbuy.order_updates import AfterbuyPayments, AfterbuyShipments
+from connectors.afterbuy.orders import AfterbuyOrders
+from connectors.afterbuy.stock import AfterbuyStock
 from flows.replay import replay
 from models.sync.records import Cycle
 from tests.support.prefect_server import lean_runs
 from tests.support.steps import ALL_FLOWS
+
+PUBLISHES: list[tuple[type, str]] = [
+    (AfterbuyStock, "publish_stock"),
+    (AfterbuyPayments, "publish_payments"),
+    (AfterbuyShipments, "publish_shipments"),
+]
 
 
 def _die() -> None:
@@ -42,16 +52,16 @@ def run(cycle: Cycle, account: str, point: str, number: int, wishes: Mapping[str
     """Run a cycle and die where told."""
     match point:
         case "before-send":
-            for name in ("publish_stock", "publish_payments", "publish_shipments"):
-                _kill_around(AfterbuyChannel, name, number, before=True)
+            for owner, name in PUBLISHES:
+                _kill_around(owner, name, number, before=True)
         case "after-send":
-            for name in ("publish_stock", "publish_payments", "publish_shipments"):
-                _kill_around(AfterbuyChannel, name, number, before=False)
+            for owner, name in PUBLISHES:
+                _kill_around(owner, name, number, before=False)
         case "before-note":
-            _kill_around(AfterbuyChannel, "_write_orders", number, before=False)
+            _kill_around(AfterbuyClient, "update_sold_items", number, before=False)
         case "before-page":
-            for name in ("fetch_orders", "fetch_articles"):
-                _kill_around(AfterbuyChannel, name, number, before=True)
+            _kill_around(AfterbuyOrders, "fetch_orders", number, before=True)
+            _kill_around(AfterbuyArticles, "fetch_articles", number, before=True)
         case "before-commit":
             # All of the page is written, nothing committed.
             _kill_around(tasks.intake.orders, "advance", number, before=False)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from connectors.afterbuy.connector import AfterbuyChannel
+from connectors.afterbuy.clock import AfterbuyClock
 from connectors.afterbuy.simulator import Address, Line
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
 from models.database.session import session_scope
@@ -321,7 +321,7 @@ def test_what_is_sold_in_the_second_of_the_first_import_is_no_history(
     shop.configure(start="new")
     mug = add_mug(shop)
     second = datetime.now(UTC).replace(microsecond=0)
-    monkeypatch.setattr(AfterbuyChannel, "check", lambda _: second + timedelta(milliseconds=700))
+    monkeypatch.setattr(AfterbuyClock, "check", lambda _: second + timedelta(milliseconds=700))
     theirs = shop.channel.place_order([mug], placed_at=second)
 
     counts = sync(ORDER, shop)

@@ -9,9 +9,9 @@ import pytest
 import typer
 from sqlmodel import Session, col, select
 
-from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Fault
 from connectors.afterbuy.simulator import Order as TheirOrder
+from connectors.afterbuy.stock import AfterbuyStock
 from console.cli.reconcile import mend
 from models.catalog.listing import LimitScope, StockLimit
 from models.clock import utc_now
@@ -551,16 +551,16 @@ def test_a_change_between_two_looks_is_not_reported(
     shop = sqlite_busy
     product = next(iter(shop.channel.products.values()))
     product.quantity = 50
-    real: Callable[..., dict[str, int]] = AfterbuyChannel.fetch_stock
+    real: Callable[..., dict[str, int]] = AfterbuyStock.fetch_stock
     looks: list[int] = []
 
-    def fetch(self: AfterbuyChannel, numbers: Any) -> dict[str, int]:
+    def fetch(self: AfterbuyStock, numbers: Any) -> dict[str, int]:
         there = real(self, numbers)
         looks.append(len(there))
         product.quantity = 7
         return there
 
-    monkeypatch.setattr(AfterbuyChannel, "fetch_stock", fetch)
+    monkeypatch.setattr(AfterbuyStock, "fetch_stock", fetch)
     counts = sync(RECONCILE, shop)
 
     assert looks == [2, 1]
@@ -571,15 +571,15 @@ def test_a_sale_between_two_looks_is_not_reported(sqlite_busy: Shop, monkeypatch
     """What is sold while stock is compared stands in an order that was not read yet."""
     shop = sqlite_busy
     product = next(iter(shop.channel.products.values()))
-    real: Callable[..., dict[str, int]] = AfterbuyChannel.fetch_stock
+    real: Callable[..., dict[str, int]] = AfterbuyStock.fetch_stock
     sold: list[int] = []
 
-    def fetch(self: AfterbuyChannel, numbers: Any) -> dict[str, int]:
+    def fetch(self: AfterbuyStock, numbers: Any) -> dict[str, int]:
         if not sold:
             sold.append(shop.channel.place_order([(product.id, 2)]).order_id)
         return real(self, numbers)
 
-    monkeypatch.setattr(AfterbuyChannel, "fetch_stock", fetch)
+    monkeypatch.setattr(AfterbuyStock, "fetch_stock", fetch)
     counts = sync(RECONCILE, shop)
 
     assert (counts.different, counts.on_the_way) == (0, 1)

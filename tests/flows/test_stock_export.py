@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from connectors.afterbuy.connector import AfterbuyChannel
+from connectors.afterbuy.articles import AfterbuyArticles
 from connectors.afterbuy.simulator import Member
-from connectors.base import ArticleQuery, ItemResult, StockItem
+from connectors.afterbuy.stock import AfterbuyStock
+from connectors.protocols.articles import ArticleQuery
+from connectors.protocols.results import ItemResult
+from connectors.protocols.stock import StockItem
 from models.catalog.article import Article
 from models.catalog.listing import LimitScope, StockLimit
 from models.database.columns import need_id
@@ -107,15 +110,15 @@ def test_a_page_read_before_a_sale_hides_nothing(shop: Shop, monkeypatch: pytest
     prepare(shop, Cycle.article_import)
     _limit(shop, maximum=4)
     sync(STOCK, shop)
-    real = AfterbuyChannel.fetch_articles
+    real = AfterbuyArticles.fetch_articles
 
-    def fetch(self: AfterbuyChannel, query: ArticleQuery, page: str | None) -> Any:
+    def fetch(self: AfterbuyArticles, query: ArticleQuery, page: str | None) -> Any:
         read = real(self, query, page)
         shop.channel.place_order([(mug.id, 3)])
         sync(Cycle.order_import, shop)
         return read
 
-    monkeypatch.setattr(AfterbuyChannel, "fetch_articles", fetch)
+    monkeypatch.setattr(AfterbuyArticles, "fetch_articles", fetch)
     sync(Cycle.article_import, shop, full=True)
     sold_down = shop.channel.products[mug.id].quantity
     sync(STOCK, shop)
@@ -166,16 +169,16 @@ def test_a_change_while_sending_is_sent_afterwards(shop: Shop, monkeypatch: pyte
     mug = add_mug(shop, 10)
     prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=8)
-    real: Callable[..., list[ItemResult]] = AfterbuyChannel.publish_stock
+    real: Callable[..., list[ItemResult]] = AfterbuyStock.publish_stock
     sent: list[int] = []
 
-    def publish(self: AfterbuyChannel, items: list[StockItem]) -> Any:
+    def publish(self: AfterbuyStock, items: list[StockItem]) -> Any:
         sent.extend(item.quantity for item in items)
         if len(sent) == 1:
             set_stock(shop, BECHER_1=3)
         return real(self, items)
 
-    monkeypatch.setattr(AfterbuyChannel, "publish_stock", publish)
+    monkeypatch.setattr(AfterbuyStock, "publish_stock", publish)
     counts = sync(STOCK, shop)
 
     assert sent == [8, 3]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from connectors.afterbuy.connector import AfterbuyChannel
 from connectors.afterbuy.simulator import Fault
+from connectors.afterbuy.stock import AfterbuyStock
 from models.clock import utc_now
 from models.database.session import read_scope, session_scope
 from models.fulfilment.shipments import ParcelData
@@ -135,10 +135,10 @@ def test_a_run_that_wakes_up_overtakes_nothing(shop: Shop, monkeypatch: pytest.M
     prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=6)
     asleep, awake = threading.Event(), threading.Event()
-    publish = AfterbuyChannel.publish_stock
+    publish = AfterbuyStock.publish_stock
     sleeper = threading.Thread(target=copy_context().run, args=(attempt, STOCK, shop))
 
-    def slow(channel: AfterbuyChannel, items: Any) -> Any:
+    def slow(channel: AfterbuyStock, items: Any) -> Any:
         results = publish(channel, items)
         if threading.current_thread() is sleeper:
             asleep.set()
@@ -147,7 +147,7 @@ def test_a_run_that_wakes_up_overtakes_nothing(shop: Shop, monkeypatch: pytest.M
             shop.channel.products[mug.id].quantity = 6
         return results
 
-    monkeypatch.setattr(AfterbuyChannel, "publish_stock", slow)
+    monkeypatch.setattr(AfterbuyStock, "publish_stock", slow)
     sleeper.start()
     assert asleep.wait(60)
     dead = last_run(shop, STOCK)
@@ -172,16 +172,16 @@ def test_a_run_that_wakes_up_before_it_sends_sends_nothing(
     prepare(shop, Cycle.article_import)
     set_stock(shop, BECHER_1=6)
     asleep, awake = threading.Event(), threading.Event()
-    publish = AfterbuyChannel.publish_stock
+    publish = AfterbuyStock.publish_stock
     sleeper = threading.Thread(target=copy_context().run, args=(attempt, STOCK, shop))
 
-    def slow(channel: AfterbuyChannel, items: Any) -> Any:
+    def slow(channel: AfterbuyStock, items: Any) -> Any:
         if threading.current_thread() is sleeper:
             asleep.set()
             assert awake.wait(60)
         return publish(channel, items)
 
-    monkeypatch.setattr(AfterbuyChannel, "publish_stock", slow)
+    monkeypatch.setattr(AfterbuyStock, "publish_stock", slow)
     sleeper.start()
     assert asleep.wait(60)
     set_stock(shop, BECHER_1=3)

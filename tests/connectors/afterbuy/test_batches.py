@@ -7,7 +7,7 @@ import pytest
 from connectors.afterbuy.client import Answer
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.write_batches import Batch, send
-from connectors.base import Outcome
+from connectors.protocols.results import Outcome
 
 
 def warning(code: int, **named: str) -> WarningWire:

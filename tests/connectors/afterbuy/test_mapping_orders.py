@@ -13,8 +13,8 @@ from connectors.afterbuy import xml
 from connectors.afterbuy.mapping_orders import order_from_wire, status_from_wire, tracking_of
 from connectors.afterbuy.settings import AfterbuySettings, SkuField
 from connectors.afterbuy.wire import OrderStatusWire, OrderWire, ParcelLabelWire
-from connectors.base import OrderStatus
 from connectors.errors import RecordError
+from connectors.protocols.orders import OrderStatus
 from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
 
 PAYLOADS = Path(__file__).parents[2] / "payloads" / "afterbuy"

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.afterbuy import xml
-from connectors.afterbuy.connector import MAX_RECORDS, AfterbuyChannel
+from connectors.afterbuy.client import AfterbuyClient
+from connectors.afterbuy.orders import AfterbuyOrders
+from connectors.afterbuy.paging import MAX_RECORDS
 from connectors.afterbuy.settings import AfterbuySettings, Login
 from connectors.afterbuy.simulator import Fault, Simulator
 from connectors.afterbuy.values import (
@@ -22,8 +25,9 @@ from connectors.afterbuy.values import (
     parse_whole,
 )
 from connectors.afterbuy.wire import MAX_MANY
-from connectors.base import OrderQuery, Page
 from connectors.errors import RequestRefusedError
+from connectors.protocols.orders import OrderQuery
+from connectors.protocols.results import Page
 from models.orders.records import OrderData
 from tests.support.loopback import Loopback, http
 
@@ -53,8 +57,8 @@ def read(body: bytes) -> Page[OrderData]:
     login = Login((("PartnerToken", "a-token"), ("AccountToken", "b-token")))
     with Loopback(http(body)) as server:
         settings = AfterbuySettings(base_url=server.url)
-        with AfterbuyChannel(settings, login, test=False) as channel:
-            return channel.fetch_orders(OrderQuery(), None)
+        with closing(AfterbuyClient(settings, login, test=False)) as client:
+            return AfterbuyOrders(client, settings).fetch_orders(OrderQuery(), None)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +168,15 @@ def test_no_text_breaks_a_reader(text: str) -> None:
 FLOOD = """
 import sys
 from benchmarks.child import peak_mb
-from connectors.afterbuy.connector import AfterbuyChannel
-from connectors.afterbuy.settings import AfterbuySettings, Login
-from connectors.base import OrderQuery
+from connectors.afterbuy.settings import AfterbuySettings
+from connectors.afterbuy.spec import open_connection
 from connectors.errors import TransientError
+from connectors.protocols.orders import OrderQuery
 
-login = Login((("PartnerToken", "demo-partner-token"), ("AccountToken", "demo-account-token")))
-with AfterbuyChannel(AfterbuySettings(base_url=sys.argv[1]), login, test=False) as channel:
+secrets = {"partner_token": "demo-partner-token", "account_token": "demo-account-token"}
+with open_connection(AfterbuySettings(base_url=sys.argv[1]), secrets, test=False, record=None) as connection:
     try:
-        channel.fetch_orders(OrderQuery(), None)
+        connection.orders.fetch_orders(OrderQuery(), None)
     except TransientError as error:
         print(error)
 print(int(peak_mb()))

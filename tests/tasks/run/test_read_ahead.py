@@ -4,8 +4,8 @@ from threading import Event, current_thread, main_thread
 
 import pytest
 
-from connectors.base import Page
 from connectors.errors import TransientError
+from connectors.protocols.results import Page
 from tasks.run.read_ahead import ReadAhead
 
 WAIT_SECONDS = 20

@@ -1,0 +1,41 @@
+"""Afterbuy's payment and shipping methods."""
+
+from connectors.afterbuy import xml
+from connectors.afterbuy.client import AfterbuyClient
+from connectors.afterbuy.paging import PageReader
+from connectors.afterbuy.wire import PaymentServiceWire, ShippingMethodWire
+from connectors.afterbuy.xml import Element
+from models.tenants.records import ServiceData, ServiceKind
+
+
+class AfterbuyMethods:
+    """See `ListsMethods`. Raises: the errors of `AfterbuyClient`."""
+
+    def __init__(self, client: AfterbuyClient) -> None:
+        self._client = client
+
+    def fetch_methods(self) -> list[ServiceData]:
+        """Return payment and shipping methods, each id once."""
+        reader = PageReader("service", "Name")
+        payments = _below(self._client.get_payment_services().result, "PaymentService")
+        shippings = _below(self._client.get_shipping_services().result, "ShippingMethod")
+        found = [
+            (ServiceKind.payment, payment.PaymentID, payment.Name)
+            for payment in reader.read(payments, PaymentServiceWire, lambda wire: wire)
+        ] + [
+            (ServiceKind.shipping, shipping.ShippingMethodID, shipping.Name)
+            for shipping in reader.read(shippings, ShippingMethodWire, lambda wire: wire)
+        ]
+        methods: dict[tuple[ServiceKind, str], ServiceData] = {}
+        for kind, external_id, name in found:
+            if external_id:
+                method = ServiceData(kind=kind, external_id=external_id, name=name or external_id)
+                methods.setdefault((kind, external_id), method)
+        return list(methods.values())
+
+
+def _below(element: Element | None, name: str) -> list[Element]:
+    """Return the elements of a name at any depth that have children of their own."""
+    if element is None:
+        return []
+    return [one for one in element.iter() if xml.local_name(one.tag) == name.lower() and len(one)]

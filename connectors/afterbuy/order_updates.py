@@ -1,0 +1,105 @@
+"""What Afterbuy is sent about orders: payments, shipments, cancellations."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from connectors.afterbuy.client import AfterbuyClient, Answer
+from connectors.afterbuy.mapping_orders import ITEM_PREFIX, is_provisional
+from connectors.afterbuy.mapping_updates import cancellation_to_wire, payment_to_wire, shipment_to_wire
+from connectors.afterbuy.settings import AfterbuySettings
+from connectors.afterbuy.write_batches import Batch, send
+from connectors.protocols.order_updates import CancellationItem, PaymentItem, ShipmentItem
+from connectors.protocols.results import ItemResult, Outcome
+
+
+class AfterbuyPayments:
+    """See `PublishesPayments`. Raises: the errors of `AfterbuyClient`."""
+
+    def __init__(self, client: AfterbuyClient, settings: AfterbuySettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.batch_size = settings.status_batch_size
+
+    def publish_payments(self, items: Sequence[PaymentItem]) -> list[ItemResult]:
+        """Publish what was received in total; return one result for each item, in their order.
+
+        Safe to repeat.
+        Raises: TransientError, AccountError, if nothing at all was sent.
+        """
+        batch = [
+            Batch(item.key, _wire_id(item.order_external_id), payment_to_wire(item, self._settings))
+            for item in items
+        ]
+        # A second try would mail the buyer again.
+        splits = not self._settings.mail_buyer_payment
+        return send(batch, partial(_write_orders, self._client), self.batch_size, splits=splits)
+
+
+class AfterbuyShipments:
+    """See `PublishesShipments`. Raises: the errors of `AfterbuyClient`."""
+
+    def __init__(self, client: AfterbuyClient, settings: AfterbuySettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.batch_size = settings.status_batch_size
+
+    def publish_shipments(self, items: Sequence[ShipmentItem]) -> list[ItemResult]:
+        """Publish that orders were shipped; return one result for each item, in their order.
+
+        Safe to repeat.
+        Raises: TransientError, AccountError, if nothing at all was sent.
+        """
+        batch = [
+            Batch(item.key, _wire_id(item.order_external_id), shipment_to_wire(item, self._settings))
+            for item in items
+        ]
+        # A second try would mail the buyer again.
+        splits = not self._settings.mail_buyer_shipping
+        return send(batch, partial(_write_orders, self._client), self.batch_size, splits=splits)
+
+
+class AfterbuyCancellations:
+    """See `PublishesCancellations`. Raises: the errors of `AfterbuyClient`."""
+
+    def __init__(self, client: AfterbuyClient, settings: AfterbuySettings) -> None:
+        self._client = client
+        self._settings = settings
+        self.batch_size = settings.status_batch_size
+
+    def publish_cancellations(self, items: Sequence[CancellationItem]) -> list[ItemResult]:
+        """Cancel whole orders without booking stock; return one result for each item. Safe to repeat.
+
+        Refused is what Afterbuy has no call for (wire notes 2.6): a part of an order, and an order whose
+        checkout has given it no number yet.
+        Raises: TransientError, AccountError, if nothing at all was sent.
+        """
+        batch: list[Batch] = []
+        refused: list[ItemResult] = []
+        for item in items:
+            number = item.order_external_id
+            if item.is_whole and not is_provisional(number):
+                batch.append(Batch(item.key, number, cancellation_to_wire(item, self._settings)))
+            else:
+                left = ", ".join(f"{units} × item {line}" for line, units in item.left.items() if units)
+                what = (
+                    f"change order {number} there by hand, so that it has {left}"
+                    if left
+                    else f"cancel {number} there by hand, its checkout has no order number yet"
+                )
+                message = f"Afterbuy takes no cancellation of this kind through its interface: {what}."
+                refused.append(ItemResult(item.key, Outcome.refused, message))
+        return [*refused, *send(batch, self._write, self.batch_size, splits=True)]
+
+    def _write(self, batch: Sequence[Batch]) -> Answer:
+        return self._client.cancel_orders(
+            [item.nodes for item in batch], [item.external_id for item in batch]
+        )
+
+
+def _write_orders(client: AfterbuyClient, batch: Sequence[Batch]) -> Answer:
+    return client.update_sold_items([item.nodes for item in batch], [item.external_id for item in batch])
+
+
+def _wire_id(order_external_id: str) -> str:
+    """Return the OrderID or ItemID as Afterbuy spells it."""
+    return order_external_id.removeprefix(ITEM_PREFIX)

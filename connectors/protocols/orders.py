@@ -1,0 +1,57 @@
+"""Reading the orders of a system."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from connectors.protocols.results import Page
+from models.orders.records import OrderData
+
+
+@dataclass(frozen=True)
+class OrderQuery:
+    """Which orders to read: all, changed or paid since an instant, from a number on, or only named ones."""
+
+    changed_since: datetime | None = None
+    paid_since: datetime | None = None
+    from_number: str = ""
+    external_ids: tuple[str, ...] = ()
+    include_open_checkouts: bool = False
+    """Whether orders whose checkout has not ended are read, too."""
+
+
+@dataclass(frozen=True)
+class OrderStatus:
+    """What a system holds of one order: payment, shipment, and the units of its lines."""
+
+    external_id: str
+    paid_amount: Decimal
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    carrier: str
+    tracking_numbers: list[str]
+    cancelled: bool
+    lines: dict[str, int]
+    """Units by the external id of the line. A cancelled order keeps the units it had."""
+
+
+class ReadsOrders(Protocol):
+    """A system whose orders can be read."""
+
+    def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]:
+        """Return one page of orders."""
+
+    def fetch_order_statuses(self, external_ids: Sequence[str]) -> list[OrderStatus]:
+        """Return the status of each order; an order that the system does not know is missing."""
+
+    @property
+    def shows_cancellations(self) -> bool:
+        """Whether an order that was cancelled there is read as cancelled."""
+
+    def is_provisional(self, order_external_id: str) -> bool:
+        """Whether this number is temporary.
+
+        The system replaces it when the checkout completes, so a missing order is no error.
+        """

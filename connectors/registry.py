@@ -1,0 +1,130 @@
+"""All connectors: opens a connection to an account, and checks settings before they are saved.
+
+A connector is imported when an account of its kind is opened or checked, so that a command which needs only
+the names of the kinds (`models.tenants.account_kinds.KINDS`) starts without lxml and httpx.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from enum import Enum
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from connectors.errors import AccountError
+from connectors.protocols.connection import Connection
+from connectors.spec import ConnectorSpec
+from connectors.transport import Recorder
+from models.tenants.account_kinds import AFTERBUY
+from models.tenants.options import ChannelOptions
+from models.tenants.records import OWN, AccountData
+
+
+def _afterbuy() -> ConnectorSpec[Any]:
+    from connectors.afterbuy.spec import SPEC
+
+    return SPEC
+
+
+def _manual() -> ConnectorSpec[Any]:
+    from connectors.manual import SPEC
+
+    return SPEC
+
+
+SPECS: Mapping[str, Callable[[], ConnectorSpec[Any]]] = {AFTERBUY.name: _afterbuy, OWN: _manual}
+"""By the name of the kind: returns what its connector says of itself."""
+
+
+def spec_of(kind: str) -> ConnectorSpec[Any]:
+    """Return what the connector of a kind says of itself. Raises: AccountError, for an unknown kind."""
+    if kind not in SPECS:
+        raise AccountError(f"There is no kind of account {kind!r}: allowed are {', '.join(SPECS)}.")
+    return SPECS[kind]()
+
+
+def open_connection(
+    account: AccountData, secrets: Mapping[str, str], *, test: bool, record: Recorder | None = None
+) -> Connection:
+    """Return an open connection to an account; in test mode its writes are kept here.
+
+    `record` is called with every exchange; `tasks.run.call_log.CallLog` saves them in the database.
+
+    Raises: AccountError, if the kind is unknown, a setting cannot be used or a secret is missing.
+    """
+    spec = spec_of(account.kind)
+    try:
+        settings = spec.settings.model_validate(account.settings)
+    except ValidationError as error:
+        wrong = ", ".join(str(fault["loc"][0]) for fault in error.errors())
+        raise AccountError(f"Settings of this account cannot be used: {wrong}.") from None
+    if missing := _missing_secrets(spec, [name for name, value in secrets.items() if value.strip()]):
+        raise AccountError(missing[0])
+    return spec.open(settings, secrets, test=test, record=record)
+
+
+def first_settings(kind: str) -> dict[str, str]:
+    """Return the settings that a new account begins with. Raises: AccountError, for an unknown kind."""
+    return spec_of(kind).first_settings()
+
+
+def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collection[str]) -> dict[str, Any]:
+    """Return the settings as plain values of their types; texts as from a command line are converted.
+
+    Raises: AccountError with one sentence for each unknown key, wrong value and missing secret.
+    """
+    spec = spec_of(kind)
+    models: tuple[type[BaseModel], ...] = (ChannelOptions, spec.settings)
+    fields = {name: info for model in models for name, info in model.model_fields.items()}
+    sentences = [
+        f"There is no setting {name!r}: allowed are {', '.join(sorted(fields))}."
+        for name in sorted(settings)
+        if name not in fields
+    ]
+    read: dict[str, Any] = {}
+    for model in models:
+        given = {name: value for name, value in settings.items() if name in model.model_fields}
+        try:
+            values = model.model_validate(given).model_dump(mode="json")
+            read |= {name: values[name] for name in given}
+        except ValidationError as error:
+            sentences += [
+                _sentence(str(fault["loc"][0]), fields, str(fault["msg"])) for fault in error.errors()
+            ]
+    sentences += [*_unknown_secrets(spec, secret_names), *_missing_secrets(spec, secret_names)]
+    if sentences:
+        raise AccountError("\n".join(sentences))
+    return read
+
+
+def _unknown_secrets(spec: ConnectorSpec[Any], names: Collection[str]) -> list[str]:
+    known = [secret.name for secret in spec.secrets]
+    allowed = f"allowed are {', '.join(known)}" if known else "such an account needs no login"
+    return [f"There is no secret {name!r}: {allowed}." for name in sorted(names) if name not in known]
+
+
+def _missing_secrets(spec: ConnectorSpec[Any], names: Collection[str]) -> list[str]:
+    """Return one sentence if no login is complete; it names what is missing of the login that was begun."""
+    logins = spec.logins
+    if not logins or any(set(login) <= set(names) for login in logins):
+        return []
+    begun = next((login for login in logins if set(login) & set(names)), logins[0])
+    missing = ", ".join(name for name in begun if name not in names)
+    begun_first = sorted(logins, key=lambda login: login is not begun)
+    choices = ", or ".join(" and ".join(login) for login in begun_first)
+    return [f"The secret {missing} is missing: give {choices}."]
+
+
+def _sentence(name: str, fields: Mapping[str, FieldInfo], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"The setting {name!r} does not fit: {message}{_allowed(fields[name])}."
+
+
+def _allowed(field: FieldInfo) -> str:
+    """Return the allowed values of a choice, or of a yes or no; the message itself names a range."""
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return f" (allowed are {', '.join(str(one.value) for one in annotation)})"
+    if annotation is bool:
+        return " (allowed are true, false)"
+    return " (a list separated by commas)" if get_origin(annotation) is tuple and get_args(annotation) else ""
