@@ -1,7 +1,8 @@
-"""A stand-in for the Afterbuy server, written from the wire notes alone.
+"""A stand-in for the Afterbuy server, written only from the wire notes.
 
-It holds an account of its own, refuses what Afterbuy refuses, has a switch for every fact that is unknown,
-and bad days on demand. Imported by tests, the demo and the command line, never by the connector.
+It keeps an account in memory, refuses what Afterbuy refuses, has a switch for every unknown fact, and
+produces faults on demand. Entry points: `Simulator` (in `server`), `standalone.serve`,
+`sample.account.sample_state`. Used by tests, the demo and the command line; the connector never imports it.
 """
 
 from connectors.afterbuy.simulator.faults import Fault, Faults

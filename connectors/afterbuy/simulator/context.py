@@ -1,4 +1,4 @@
-"""What one call is handed."""
+"""The arguments of a call."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from connectors.afterbuy.simulator.wire.writer import Writer
 
 @dataclass(frozen=True)
 class Context:
-    """One call: the request's root, the account's records, the switches, and whether to shuffle its rows."""
+    """One call: the request's root, the account's state, the switches, and whether to shuffle its rows."""
 
     request: Element
     state: State
@@ -18,14 +18,14 @@ class Context:
     shuffled: bool = False
 
     def writer(self) -> Writer:
-        """Return an empty Result, ugly if the switch says so."""
+        """Return an empty Result writer, in ugly mode if the switch is on."""
         switches = self.switches
         return Writer(ugly=switches.ugly, keep_control_characters=switches.control_characters_out == "kept")
 
     def level(self, *bits: int) -> int:
-        """Return DetailLevel, 0 if absent.
+        """Return DetailLevel; 0 if absent.
 
-        Raises: RefusedError 18, if it is no sum of `bits`.
+        Raises: RefusedError 18, unless it is a sum of `bits`.
         """
         text = text_of(self.request.find("AfterbuyGlobal"), "DetailLevel") or "0"
         try:
@@ -37,7 +37,7 @@ class Context:
         return level
 
     def page_size(self, element: str, default: int, largest: int, code: int) -> int:
-        """Return the page size asked for, or the default if the element is absent or empty.
+        """Return the requested page size, or the default if the element is absent or empty.
 
         Raises: RefusedError with `code`, if it is out of range.
         """

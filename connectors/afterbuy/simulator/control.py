@@ -1,12 +1,12 @@
-"""The control face: JSON over loopback, so that another process can steer and look at the simulator.
+"""The control interface: JSON over loopback, with which another process steers and inspects the simulator.
 
 GET   /_control/state             counters: records, calls, writes with effects, faults, mails to buyers
-GET   /_control/switches          values and the readings on offer
+GET   /_control/switches          values and possible readings
 POST  /_control/switches          {"ugly": true}
 POST  /_control/faults            {"kind": "slow", "seconds": 2, "call": "GetSoldItems", "times": 3}
-DELETE /_control/faults           forget what is queued
+DELETE /_control/faults           remove queued faults
 POST  /_control/place_order       {"lines": [{"product_id": 71000001, "quantity": 2}], "paid": true}
-POST  /_control/arrive            {"n": 5}: so many random orders
+POST  /_control/arrive            {"n": 5}: number of random orders
 GET   /_control/order/ID          one order by OrderID
 POST  /_control/order/ID          {"action": "pay" | "ship" | "cancel", and the values of that action}
 GET   /_control/product/ID        one product
@@ -44,7 +44,7 @@ MONEY_FIELDS = {
 
 
 def answer(simulator: "Simulator", method: str, path: str, body: bytes) -> tuple[int, str]:
-    """Return status and JSON of one control call; a wrong one is 400 with its reason."""
+    """Return status and JSON of one control request; a wrong one gets 400 with the reason."""
     try:
         values = json.loads(body) if body.strip() else {}
         if not isinstance(values, dict):
@@ -58,14 +58,14 @@ def answer(simulator: "Simulator", method: str, path: str, body: bytes) -> tuple
 
 
 def _plain(value: object) -> str:
-    """Spell what JSON lacks: decimals as text, instants in ISO form."""
+    """Convert types that JSON lacks: decimals to text, instants to ISO form."""
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value)
 
 
 def _dispatch(simulator: "Simulator", method: str, parts: list[str], values: dict[str, Any]) -> Any:
-    """Carry out one control call. Raises: KeyError, if there is no such thing."""
+    """Execute one control request. Raises: KeyError, if the record does not exist."""
     state = simulator.state
     match (method, *parts):
         case ("GET", "state"):
@@ -98,7 +98,7 @@ def _dispatch(simulator: "Simulator", method: str, parts: list[str], values: dic
 
 
 def _counters(simulator: "Simulator") -> dict[str, Any]:
-    """Count what there is and what happened."""
+    """Return counters of records, calls, writes, faults and mails."""
     state = simulator.state
     with state.lock:
         mails = Counter(mail.kind for mail in state.mails_to_buyers)
@@ -124,7 +124,7 @@ def _counters(simulator: "Simulator") -> dict[str, Any]:
 
 
 def _exact(values: dict[str, Any]) -> dict[str, Any]:
-    """Turn the amounts among the values into exact decimals."""
+    """Convert the amounts among the values to exact decimals."""
     return {
         name: Decimal(str(value)) if name in MONEY_FIELDS and value is not None else value
         for name, value in values.items()
@@ -132,7 +132,7 @@ def _exact(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(simulator: "Simulator", values: dict[str, Any]) -> dict[str, Any]:
-    """Place an order as `State.place_order` does."""
+    """Place an order; see `State.place_order`."""
     lines = [Line(**_exact(line)) for line in values.pop("lines", [])]
     for name in ("billing", "shipping_address"):
         if values.get(name):
@@ -145,7 +145,7 @@ def _place(simulator: "Simulator", values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _act(simulator: "Simulator", order_id: int, values: dict[str, Any]) -> Order:
-    """Do one thing to an order. Raises: ValueError, if there is no such action."""
+    """Execute one action on an order. Raises: ValueError, for an unknown action."""
     state = simulator.state
     match values.pop("action", ""):
         case "pay":

@@ -1,4 +1,4 @@
-"""Bad days: what the simulator does to single calls on demand."""
+"""Faults: what the simulator does to single calls on demand."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -33,12 +33,12 @@ Kind = Literal[
 
 
 READS = "Get"
-"""How the names of calls begin that change nothing."""
+"""Names of calls that change nothing begin with this."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One bad day; made by the methods below, each of which says whether the call takes effect."""
+    """One fault; the constructors below each say whether the call is still executed."""
 
     kind: Kind
     seconds: float = 0
@@ -56,12 +56,12 @@ class Fault:
 
     @classmethod
     def refuse_login(cls, code: int | None = None) -> "Fault":
-        """Answer as to wrong credentials; without a code, with that of the switches. No effect."""
+        """Answer as for wrong credentials; by default with the switches' code. Not executed."""
         return cls("refuse_login", code=code or 0, takes_effect=False)
 
     @classmethod
     def throttle(cls, retry_after: int | None = None) -> "Fault":
-        """Answer 429, with Retry-After if given. No effect.
+        """Answer 429, with Retry-After if given. Not executed.
 
         Invented: how Afterbuy throttles is unknown (wire notes section 6).
         """
@@ -69,66 +69,67 @@ class Fault:
 
     @classmethod
     def http_status(cls, code: int = 503) -> "Fault":
-        """Answer with this status and an HTML body. No effect."""
+        """Answer with this status and an HTML body. Not executed."""
         return cls("status", code=code, takes_effect=False)
 
     @classmethod
     def html_page(cls) -> "Fault":
-        """Answer 200 with an HTML page of an outage. No effect."""
+        """Answer 200 with an HTML page about an outage. Not executed."""
         return cls("html_page", takes_effect=False)
 
     @classmethod
     def slow(cls, seconds: float) -> "Fault":
-        """Answer as usual, but late. Takes effect at once."""
+        """Answer normally, but late. Executed at once."""
         return cls("slow", seconds=seconds)
 
     @classmethod
     def timeout(cls, seconds: float, *, after_effect: bool = False) -> "Fault":
-        """Keep silent for this long, then close; `after_effect` decides whether the call was carried out."""
+        """Send nothing for this long, then close. Executed only if `after_effect`."""
         return cls("timeout", seconds=seconds, takes_effect=after_effect)
 
     @classmethod
     def cut_body(cls, at_byte: int, *, honest_length: bool = False) -> "Fault":
-        """Send the first bytes of the body only. Takes effect.
+        """Send only the first bytes of the body. Executed.
 
-        The connection ends in the middle; with `honest_length` HTTP looks complete and the XML is not.
+        The connection breaks off; with `honest_length` HTTP looks complete, but the XML is not.
         """
         return cls("cut_body", at_byte=at_byte, honest_length=honest_length)
 
     @classmethod
     def reset_before(cls) -> "Fault":
-        """Reset the connection instead of acting. No effect."""
+        """Reset the connection. Not executed."""
         return cls("reset_before", takes_effect=False)
 
     @classmethod
     def reset_after(cls) -> "Fault":
-        """Act, then reset the connection instead of answering: the lost reply. Takes effect."""
+        """Execute the call, then reset the connection instead of answering: a lost reply. Executed."""
         return cls("reset_after")
 
     @classmethod
     def same_page(cls) -> "Fault":
-        """Answer with the last page of what is asked for once more. No effect.
+        """Send the last page of the same query again. Not executed.
 
-        It waits for a call that reads, and of which a page was answered: nobody could tell a write that was
-        said to have worked and did not, or that the first page is one of another question.
+        Waits for a reading call that was already answered with a page. For a write, nobody could find out
+        that a reported success did not happen; and a first page cannot be a repetition.
         """
         return cls("same_page", takes_effect=False, reads_only=True)
 
     @classmethod
     def out_of_order(cls) -> "Fault":
-        """Answer the page's records in reverse; cursor and flags stay those of the page. Takes effect."""
+        """Send the page's records in reverse order, with unchanged cursor and flags. Executed."""
         return cls("out_of_order")
 
     @classmethod
     def error(cls, code: int, *, status: str = "Error") -> "Fault":
-        """Answer with this error code, under another CallStatus if given. No effect."""
+        """Answer with this error code, under another CallStatus if given. Not executed."""
         return cls("error", code=code, status=status, takes_effect=False)
 
     @classmethod
     def oversized(cls, size: int = 200_000_000, form: str = "length") -> "Fault":
-        """Answer with a well-formed body of at least this many bytes. Takes effect.
+        """Answer with a well-formed body of at least this many bytes. Executed.
 
-        Its `form` is "length" (told before), "chunked" (not told) or "gzip" (a thousandth on the way).
+        `form` is "length" (size announced), "chunked" (size unknown) or "gzip" (a thousandth when
+        compressed).
         """
         if form not in ("length", "chunked", "gzip"):
             raise ValueError(f"no form {form!r}")
@@ -136,45 +137,45 @@ class Fault:
 
     @classmethod
     def invalid_characters(cls) -> "Fault":
-        """Put characters that XML 1.0 forbids into texts of the answer. Takes effect."""
+        """Put characters that XML 1.0 forbids into texts of the answer. Executed."""
         return cls("invalid_characters")
 
     @classmethod
     def nul(cls) -> "Fault":
-        """Put NUL into texts of the answer, as itself and by its number. Takes effect."""
+        """Put NUL into texts of the answer, raw and as a character reference. Executed."""
         return cls("nul")
 
     @classmethod
     def entity_bomb(cls, form: str = "nested") -> "Fault":
-        """Answer with a document whose entities grow without end, by a form of BOMBS. Takes effect."""
+        """Answer with a document whose entities expand without limit; `form` is a key of BOMBS. Executed."""
         if form not in BOMBS:
             raise ValueError(f"no form {form!r}")
         return cls("entity_bomb", form=form)
 
     @classmethod
     def bad_encoding(cls, form: str = "broken") -> "Fault":
-        """Answer in another encoding, or in broken UTF-8, by a form of ENCODINGS. Takes effect."""
+        """Answer in a wrong encoding or in broken UTF-8; `form` is a key of ENCODINGS. Executed."""
         if form not in ENCODINGS:
             raise ValueError(f"no form {form!r}")
         return cls("bad_encoding", form=form)
 
     @classmethod
     def nonsense_record(cls, field: str = "ItemPrice", value: str = "9" * 300, place: int = 1) -> "Fault":
-        """Put a value, markup and all, into the `place`-th element of a name, if there is one. Takes effect.
+        """Put a raw value into the `place`-th element with this name, if there is one. Executed.
 
-        NONSENSE lists what may be given; the record that holds the element has to be set aside or saved, and
-        its neighbours to be saved.
+        NONSENSE lists possible values. The client has to reject or save the record with this element, and to
+        save all others.
         """
         return cls("nonsense_record", field=field, value=value, times=place)
 
     @classmethod
     def repeated_record(cls, times: int = 100_000, field: str = "SoldItem") -> "Fault":
-        """Repeat the first element of a name; lines of an order get ItemIDs of their own. Takes effect."""
+        """Repeat the first element with this name; lines of an order get different ItemIDs. Executed."""
         return cls("repeated_record", field=field, times=times)
 
     @classmethod
     def deep_nesting(cls, levels: int = 100_000) -> "Fault":
-        """Answer with elements within each other. Takes effect."""
+        """Answer with deeply nested elements. Executed."""
         return cls("deep_nesting", times=levels)
 
 
@@ -203,9 +204,9 @@ MAKERS: dict[str, Callable[..., Fault]] = {
 
 
 def make_fault(kind: str, **values: Any) -> Fault:
-    """Make a fault by the name of its kind, as the control face is told.
+    """Return a fault by the name of its kind, as the control interface gets it.
 
-    Raises: ValueError, if there is no such kind; TypeError, if it takes no such value.
+    Raises: ValueError, for an unknown kind; TypeError, for an unknown value.
     """
     if kind not in MAKERS:
         raise ValueError(f"no fault named {kind!r}")
@@ -213,22 +214,22 @@ def make_fault(kind: str, **values: Any) -> Fault:
 
 
 class Faults:
-    """A queue of bad days; each call takes the first that is meant for it."""
+    """A queue of faults; each call takes the first one meant for it."""
 
     def __init__(self) -> None:
-        """Start with good days."""
+        """Start without faults."""
         self._lock = RLock()
         self._queue: deque[tuple[str | None, Fault]] = deque()
         self.delivered: Counter[str] = Counter()
-        """How many were delivered, by kind."""
+        """Number of delivered faults by kind."""
 
     def add(self, fault: Fault, call: str | None = None, times: int = 1) -> None:
-        """Queue a fault for the next calls of this name, or of any."""
+        """Queue a fault for the next calls with this name; without a name, for any calls."""
         with self._lock:
             self._queue.extend([(call, fault)] * times)
 
     def take(self, call: str, *, again: bool = True) -> Fault | None:
-        """Take the fault that is next for this call, if any; `again` tells whether a page can come again."""
+        """Return and remove the next fault for this call. `again`: an earlier page can be sent again."""
         with self._lock:
             for place, (wanted, fault) in enumerate(self._queue):
                 if wanted in (None, call) and ((call.startswith(READS) and again) or not fault.reads_only):
@@ -238,13 +239,13 @@ class Faults:
             return None
 
     def clear(self) -> None:
-        """Forget what is queued; what was delivered stays counted."""
+        """Remove queued faults; the count of delivered ones stays."""
         with self._lock:
             self._queue.clear()
 
     @property
     def pending(self) -> int:
-        """Return how many are queued."""
+        """Return the number of queued faults."""
         return len(self._queue)
 
 

@@ -1,4 +1,4 @@
-"""The records of one Afterbuy account, in Afterbuy's own terms."""
+"""The records of one Afterbuy account, with Afterbuy's own terms."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ ZERO = Decimal(0)
 
 @dataclass
 class Member:
-    """A product inside a set; `axes` are pairs such as ("Farbe", "Rot")."""
+    """A product in a set; `axes` are pairs such as ("Farbe", "Rot")."""
 
     product_id: int
     quantity: int = 1
@@ -22,7 +22,7 @@ class Member:
 
 @dataclass
 class Tier:
-    """A unit price from a quantity on."""
+    """A unit price from a minimum quantity."""
 
     quantity: int
     price: Decimal
@@ -31,7 +31,7 @@ class Tier:
 
 @dataclass
 class NamedPrice:
-    """A price of a named list."""
+    """A price in a named price list."""
 
     definition_id: int
     name: str
@@ -41,7 +41,7 @@ class NamedPrice:
 
 @dataclass
 class Discount:
-    """A discount of the shop; kind 0 is a percentage, 1 an amount."""
+    """A discount of the shop; kind 0 is a percentage, kind 1 an amount."""
 
     starts_at: datetime
     expires_at: datetime
@@ -64,7 +64,7 @@ class Attribute:
 
 @dataclass
 class Picture:
-    """A further picture, `nr` from 1 to 12; with `sizes` the reader sees smaller versions as children."""
+    """An additional picture, `nr` from 1 to 12; `sizes`: smaller versions are written as children."""
 
     nr: int
     url: str
@@ -74,9 +74,9 @@ class Picture:
 
 @dataclass
 class Product:
-    """A product. `kind` is 0 single, 1 variation set, 2 product set; membership is found from the sets.
+    """A product. `kind` is 0 single, 1 variation set, 2 product set; sets list their members.
 
-    `extra` holds elements without a rule of their own, by their element name.
+    `extra` contains elements without a rule of their own, by element name.
     """
 
     id: int
@@ -144,7 +144,7 @@ class Catalog:
 
 @dataclass
 class Address:
-    """A billing or shipping address; `country` is the car plate code, `country_iso` the ISO-2 code."""
+    """A billing or shipping address; `country` is the vehicle country code, `country_iso` the ISO code."""
 
     first_name: str = ""
     last_name: str = ""
@@ -166,7 +166,7 @@ class Address:
 
 @dataclass
 class Line:
-    """What `State.place_order` is told of one item; unset fields come from the product."""
+    """One item for `State.place_order`; unset fields come from the product."""
 
     product_id: int | None = None
     quantity: int = 1
@@ -176,7 +176,7 @@ class Line:
     ean: str | None = None
     tax_rate: Decimal | None = None
     linked: bool = True
-    """False hides ShopProductDetails: the item has no master product."""
+    """False: ShopProductDetails is hidden, as for an item without a master product."""
     attributes: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -220,10 +220,10 @@ class ParcelLabel:
 
 @dataclass
 class Order:
-    """A process (Vorgang), or a sale without one while `order_id` is 0.
+    """A process (Vorgang); while `order_id` is 0, a sale without one.
 
-    `key` is the ItemID of the leading item and never changes; amounts are in the account's currency,
-    `currency` is the buyer's and `rate` the price of one unit of it in the account's.
+    `key` is the ItemID of the leading item and never changes. Amounts are in the account's currency;
+    `currency` is the buyer's, and `rate` the price of one unit of it in the account's.
     """
 
     key: int
@@ -319,7 +319,7 @@ class ShippingService:
 
 @dataclass(frozen=True)
 class UserFlag:
-    """A self-made marker."""
+    """A user-defined marker."""
 
     id: int
     name: str

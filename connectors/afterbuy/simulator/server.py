@@ -1,4 +1,4 @@
-"""The HTTP side: one endpoint, raw control over the socket for bad days, and the control face.
+"""The HTTP server: the XML endpoint, socket control for faults, and the control interface.
 
 Source: wire notes sections 1.1 and 5.
 """
@@ -39,9 +39,9 @@ LARGEST_REQUEST = 64 * 1024 * 1024
 
 @dataclass
 class ReceivedCall:
-    """One call as it arrived; `body` is the request without its secrets, None if it was no XML.
+    """One received call; `body` is the request without secrets, or None if it was not XML.
 
-    `reply` is "success", "warning", "error 15" and the like, or the kind of the fault that took its place.
+    `reply` is "success", "warning", "error 15" and so on, or the kind of the fault that replaced the answer.
     """
 
     call: str
@@ -55,11 +55,11 @@ class ReceivedCall:
 
     @property
     def is_write(self) -> bool:
-        """Tell whether the call is one that changes something."""
+        """Return whether the call is one that can change something."""
         return self.call.startswith(("Update", "Cancel"))
 
     def text(self) -> str:
-        """Return the request as indented text, without its secrets."""
+        """Return the request as indented text without secrets."""
         return (
             "" if self.body is None else str(etree.tostring(self.body, encoding="unicode", pretty_print=True))
         )
@@ -68,11 +68,11 @@ class ReceivedCall:
 class Simulator:
     """A stand-in for Afterbuy on a loopback port.
 
-    `state`, `switches` and `faults` may be changed while it runs.
+    `state`, `switches` and `faults` can be changed while it runs.
     """
 
     def __init__(self, state: State | None = None, switches: Switches | None = None, port: int = 0) -> None:
-        """Prepare; port 0 takes a free one at `start`."""
+        """Prepare without listening; with port 0, `start` takes a free one."""
         self.state = state or State()
         if switches is not None:
             self.state.switches = switches
@@ -90,40 +90,40 @@ class Simulator:
 
     @property
     def switches(self) -> Switches:
-        """Return the switches in force, shared with the state."""
+        """Return the current switches, shared with the state."""
         return self.state.switches
 
     @property
     def url(self) -> str:
-        """Return the address of the endpoint."""
+        """Return the endpoint's address."""
         return f"http://127.0.0.1:{self.port}{ENDPOINT}"
 
     @property
     def control_url(self) -> str:
-        """Return the address of the control face."""
+        """Return the control interface's address."""
         return f"http://127.0.0.1:{self.port}{control.PREFIX}"
 
     @property
     def requests(self) -> list[ReceivedCall]:
-        """Return the calls received, oldest first, the last 20,000 of them."""
+        """Return the last 20,000 received calls, oldest first."""
         with self._lock:
             return list(self._requests)
 
     @property
     def writes(self) -> list[ReceivedCall]:
-        """Return the writing calls received, whether they took effect or not."""
+        """Return received writing calls, whether executed or not."""
         return [received for received in self.requests if received.is_write]
 
     def written(self, call: str) -> list[ReceivedCall]:
-        """Return the calls of this name that changed at least one record."""
+        """Return the calls with this name that changed at least one record."""
         return [received for received in self.writes if received.call == call and received.effects]
 
     def start(self) -> "Simulator":
-        """Listen on the loopback interface. Raises: OSError, if the port is taken."""
+        """Listen on the loopback interface. Raises: OSError, if the port is in use."""
         simulator = self
 
         class BoundHandler(Handler):
-            """Knows the simulator it answers for."""
+            """A handler with a reference to its simulator."""
 
         BoundHandler.simulator = simulator
         self._server = Server(("127.0.0.1", self.port), BoundHandler)
@@ -134,7 +134,7 @@ class Simulator:
         return self
 
     def stop(self) -> None:
-        """Stop listening; waiting faults end at once. Safe to repeat."""
+        """Stop listening; faults that wait end at once. Safe to repeat."""
         self.stopping.set()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
@@ -153,7 +153,7 @@ class Simulator:
         self.stop()
 
     def note(self, received: ReceivedCall) -> bool:
-        """Keep a call; tell whether it is one above the day's limit."""
+        """Store a call; return whether it exceeds the daily limit."""
         limit = self.switches.calls_per_day
         day = received.at.astimezone(BERLIN).date().isoformat()
         with self._lock:
@@ -163,22 +163,22 @@ class Simulator:
             return limit is not None and self._calls_by_day[day] > limit
 
     def finish(self, asked: Asked, received: ReceivedCall, outcome: Outcome) -> None:
-        """Keep what became of a call."""
+        """Store the result of a call."""
         with self._lock:
             received.reply, received.effects = outcome.reply, outcome.effects
             self.effects_by_name[received.call] += outcome.effects
             self._last_texts.pop(asked.walk, None)
             self._last_texts[asked.walk] = outcome.text
             if len(self._last_texts) > KEPT_PAGES:
-                # Walks from a date on are never asked for again.
+                # The oldest query: queries with an old start date are never repeated.
                 del self._last_texts[next(iter(self._last_texts))]
 
     def last_text(self, asked: Asked) -> str | None:
-        """Return the last page that was answered of what is asked for, None if there was none."""
+        """Return the last page sent for this query, or None."""
         return self._last_texts.get(asked.walk)
 
     def forget_answers(self) -> None:
-        """Let no answer so far come again as the same page."""
+        """Forget sent pages, so that none of them is repeated as the same page."""
         with self._lock:
             self._last_texts.clear()
 
@@ -191,24 +191,24 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent about broken connections, for bad days break them on purpose; show anything else."""
+        """Ignore broken connections, which faults break on purpose; report any other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """Answers the requests of one connection."""
 
     simulator: Simulator
     protocol_version = "HTTP/1.1"
     server_version = "Microsoft-IIS/8.5"
     sys_version = ""
     disable_nagle_algorithm = True
-    # Header and body leave in one packet; apart, delayed acknowledgement would cost 40 ms a call.
+    # Header and body in one packet: sent separately, delayed acknowledgement would cost 40 ms per call.
     wbufsize = -1
 
     def do_POST(self) -> None:
-        """Answer a call, or steer."""
+        """Answer a call or a control request."""
         body = self._read_body()
         path = self.path.partition("?")[0]
         if path.startswith(control.PREFIX):
@@ -219,15 +219,15 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(body)
 
     def do_GET(self) -> None:
-        """Do the same: clients in production send GET with a body."""
+        """Answer a GET like a POST: clients in production send GET with a body."""
         self.do_POST()
 
     def do_DELETE(self) -> None:
-        """Steer."""
+        """Answer a control request."""
         self.do_POST()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write no log: request lines of a test help nobody."""
+        """Write no log: request lines do not help in tests."""
 
     def _read_body(self) -> bytes:
         """Return the request's body, sent with a length or in chunks."""
@@ -242,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(min(length, LARGEST_REQUEST))
 
     def _steer(self, path: str, body: bytes) -> None:
-        """Answer the control face; pages in a browser, which send Origin, may not steer."""
+        """Answer a control request; refuse browser pages, which send Origin."""
         if self.client_address[0] != "127.0.0.1" or self.headers.get("Origin"):
             status, text = 403, "{}"
         else:
@@ -250,7 +250,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, text.encode(), "application/json")
 
     def _answer(self, body: bytes) -> None:
-        """Answer one call of the XML interface, well or badly."""
+        """Answer one call of the XML interface, with or without a fault."""
         simulator, switches = self.simulator, self.simulator.switches
         content_type = self.headers.get("Content-Type", "")
         kind = content_type.partition(";")[0].strip().casefold()
@@ -285,7 +285,7 @@ class Handler(BaseHTTPRequestHandler):
             self._spoil(fault, outcome)
 
     def _refuse_over_limit(self, asked: Asked, received: ReceivedCall) -> None:
-        """Refuse a call above the day's limit, in the invented way that the switch names."""
+        """Refuse a call above the daily limit, in the way that the switch names."""
         received.reply = "over_limit"
         if self.simulator.switches.over_limit == "error_60":
             self._send_text(calls.refused(asked, RefusedError(60)).text)
@@ -293,7 +293,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(429, OUTAGE_PAGE.encode(), HTML)
 
     def _fail(self, fault: Fault, asked: Asked) -> None:
-        """Deliver a fault in place of the call."""
+        """Send a fault instead of executing the call."""
         match fault.kind:
             case "refuse_login":
                 code = fault.code or self.simulator.switches.token_error_code
@@ -315,7 +315,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._reset()
 
     def _spoil(self, fault: Fault, outcome: Outcome) -> None:
-        """Deliver a fault in place of the answer, after the call took effect."""
+        """Send a fault instead of the answer, after the call was executed."""
         match fault.kind:
             case "slow":
                 self.simulator.stopping.wait(fault.seconds)
@@ -365,13 +365,13 @@ class Handler(BaseHTTPRequestHandler):
         *,
         chunked: bool = False,
     ) -> None:
-        """Send a whole answer."""
+        """Send a complete response."""
         self._head(status, content_type, headers or {}, None if chunked else len(body))
         self.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if chunked else body)
         self.wfile.flush()
 
     def _head(self, status: int, content_type: str, headers: dict[str, str], length: int | None) -> None:
-        """Write the head of an answer; without a length the body comes in chunks."""
+        """Send a response's header; without a length the body follows in chunks."""
         self.send_response(status)
         self.send_header("Cache-Control", "private")
         self.send_header("Content-Type", content_type)
@@ -384,16 +384,16 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _cut(self, body: bytes, fault: Fault) -> None:
-        """Send the beginning of a body, with the length of the whole or of the beginning."""
+        """Send the beginning of a body, with the length of the whole body or of the part."""
         part = body[: fault.at_byte]
         self._head(200, XML, {}, len(part) if fault.honest_length else len(body))
         self.wfile.write(part)
         self.wfile.flush()
-        # To HTTP an honest answer is whole: whoever sent it keeps the connection.
+        # With the honest length the response is complete for HTTP, so the connection stays open.
         self.close_connection = not fault.honest_length
 
     def _flood(self, text: str, fault: Fault) -> None:
-        """Send an answer of a size, in the form that the fault names; clients may hang up."""
+        """Send a very large answer in the fault's form; clients may hang up."""
         if fault.form == "gzip":
             body = malformed.zipped(malformed.flood(text, fault.size))
             self._send(200, body, XML, {"Content-Encoding": "gzip"})
@@ -408,14 +408,15 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def _keep_silent(self, seconds: float) -> None:
-        """Say nothing for a while, then close."""
+        """Send nothing for a while, then close."""
         self.simulator.stopping.wait(seconds)
         self.close_connection = True
 
     def _reset(self) -> None:
-        """Close so that the client sees a reset instead of an orderly end."""
+        """Close the connection with a reset instead of an orderly end."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
-        # Closed here, before the server says goodbye in order: that would reach the client as an end of file.
+        # Closed here, before the server would end the connection in order, which clients see as an end of
+        # file.
         self.rfile.close()
         self.connection.close()

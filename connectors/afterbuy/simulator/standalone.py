@@ -1,4 +1,4 @@
-"""The simulator as a process of its own."""
+"""The simulator as a separate process."""
 
 import signal
 import sys
@@ -18,9 +18,9 @@ def serve(
     switches: Switches | None = None,
     arrivals_every_seconds: float | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; prints one line with the address once it listens.
+    """Serve until SIGTERM or SIGINT; prints one line with the address when it listens.
 
-    Must run in the main thread. Raises: OSError, if the port is taken.
+    Must run in the main thread. Raises: OSError, if the port is in use.
     """
     done = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

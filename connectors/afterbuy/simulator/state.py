@@ -1,4 +1,4 @@
-"""The memory of the simulator: one Afterbuy account behind one lock."""
+"""The simulator's state: one Afterbuy account behind one lock."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ from connectors.afterbuy.simulator.records import (
 from connectors.afterbuy.simulator.switches import Switches
 
 CANCELLED_FLAG = 7003
-"""The marker that a cancellation in Afterbuy's own pages leaves on an order, unless told otherwise."""
+"""The marker that a cancellation on Afterbuy's own pages sets, unless another is given."""
 
 LineLike = Line | Product | int | tuple[int, int]
 
@@ -34,26 +34,26 @@ FIRST_ITEM_ID = 410_000_001
 
 
 def utc_now() -> datetime:
-    """Tell the present instant in UTC, to the second as Afterbuy keeps it."""
+    """Return the present instant in UTC, in whole seconds as Afterbuy stores it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 class State:
     """All records of the account; every method takes the lock and renews ModDate of what it changes.
 
-    `now` may be replaced by a test. Records may be read freely; who reads several that must agree while
-    calls arrive holds `lock`.
+    A test may replace `now`. Records can be read without the lock; to read several that must match while
+    calls arrive, hold `lock`.
     """
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
-        """Start with an empty account that has payment services, shipping services and markers."""
+        """Start with an empty account with payment services, shipping services and markers."""
         self.now = now
         self.lock = RLock()
         self.switches = Switches()
         self.products: dict[int, Product] = {}
         self.catalogs: dict[int, Catalog] = {}
         self.orders: dict[int, Order] = {}
-        """By key, the ItemID of the leading item; absorbed orders are gone."""
+        """By key, the ItemID of the leading item; orders merged into another are removed."""
         self.mails_to_buyers: list[BuyerMail] = []
         self.payment_services = list(PAYMENT_SERVICES)
         self.shipping_services = list(SHIPPING_SERVICES)
@@ -88,15 +88,15 @@ class State:
             return product
 
     def next_product_id(self) -> int:
-        """Return a ProductID that no product has had."""
+        """Return an unused ProductID."""
         with self.lock:
             self._next_product_id += 1
             return self._next_product_id - 1
 
     def set_product(self, product_id: int, **values: Any) -> Product:
-        """Set fields of a product; of merged pools, setting one sets both.
+        """Set fields of a product; if the stock pools are merged, setting one sets both.
 
-        Raises: AttributeError, if `Product` has no such field; KeyError, if there is no such product.
+        Raises: AttributeError, for an unknown field; KeyError, for an unknown product.
         """
         with self.lock:
             product = self.products[product_id]
@@ -116,7 +116,7 @@ class State:
             return product
 
     def products_changed(self) -> None:
-        """Forget what was derived from the products; to be called after writing to one directly."""
+        """Clear caches derived from products; call this after changing a product directly."""
         self._parents = None
         self._product_ids = None
 
@@ -128,7 +128,7 @@ class State:
             return self._product_ids
 
     def parents_of(self, product_id: int) -> list[Product]:
-        """Return the sets that a product is a member of."""
+        """Return the sets that contain a product."""
         with self.lock:
             if self._parents is None:
                 self._parents = {}
@@ -164,15 +164,15 @@ class State:
         return self._by_order_id[order_id]
 
     def find_order(self, order_id: int) -> Order | None:
-        """Return the process with this OrderID, if it lives."""
+        """Return the process with this OrderID, or None."""
         return self._by_order_id.get(order_id)
 
     def find_order_of_item(self, item_id: int) -> Order | None:
-        """Return the order that holds this ItemID now."""
+        """Return the order that has this ItemID now, or None."""
         return self._by_item_id.get(item_id)
 
     def order_ids_from(self, start: int) -> Iterable[int]:
-        """Return the ids of all processes in ascending order, from `start` on."""
+        """Return the ids of all processes from `start` on, ascending."""
         with self.lock:
             if self._order_ids is None:
                 self._order_ids = sorted(self._by_order_id)
@@ -194,11 +194,11 @@ class State:
         placed_at: datetime | None = None,
         **values: Any,
     ) -> Order:
-        """Add an order and return it; FullAmount is the sum of items, shipping and surcharge unless given.
+        """Add an order and return it; by default FullAmount is the sum of items, shipping and surcharge.
 
-        A line is a product, its id, a pair (id, quantity) or a `Line`. `process=False` leaves OrderID 0;
-        `feedback=False` gives the process an id although its FeedbackDate is empty. `paid` is an amount,
-        or True for all of it. `values` are further fields of `Order`.
+        A line is a product, its id, a pair (id, quantity) or a `Line`. `process=False`: OrderID stays 0.
+        `feedback=False`: the process has an id although its FeedbackDate is empty. `paid` is an amount, or
+        True for the whole amount. `values` are further fields of `Order`.
         """
         with self.lock:
             at = placed_at or self.now()
@@ -241,7 +241,7 @@ class State:
             return order
 
     def complete_checkout(self, order: Order) -> Order:
-        """Set the feedback date, which gives an order without process its OrderID."""
+        """Set the feedback date; an order without process gets its OrderID."""
         with self.lock:
             if order.order_id == 0:
                 self._give_process_id(order)
@@ -256,7 +256,7 @@ class State:
         transaction_id: str = "",
         at: datetime | None = None,
     ) -> Order:
-        """Add a payment, by default of what is still due."""
+        """Add a payment; by default of the amount due."""
         with self.lock:
             order = self.order(order_id)
             order.already_paid += order.full_amount - order.already_paid if amount is None else amount
@@ -267,7 +267,7 @@ class State:
     def ship(
         self, order_id: int, *, tracking_number: str = "", carrier: str = "DHL", at: datetime | None = None
     ) -> Order:
-        """Set the delivery date, and the tracking number where Afterbuy's users put it."""
+        """Set the delivery date, and the tracking number in the field that Afterbuy's users use."""
         with self.lock:
             order = self.order(order_id)
             order.delivery_date = at or self.now()
@@ -278,7 +278,7 @@ class State:
     def change_address(
         self, order_id: int, *, billing: Address | None = None, shipping: Address | None = None
     ) -> Order:
-        """Replace the addresses that are given."""
+        """Replace the given addresses."""
         with self.lock:
             order = self.order(order_id)
             order.billing = billing or order.billing
@@ -286,7 +286,7 @@ class State:
             return self.touch(order)
 
     def change_quantity(self, order_id: int, item_id: int, quantity: int) -> Order:
-        """Change the quantity of an item; stock and FullAmount follow, the sum paid stays."""
+        """Change an item's quantity; stock and FullAmount follow, the paid amount stays."""
         with self.lock:
             order = self.order(order_id)
             item = next(item for item in order.items if item.id == item_id)
@@ -297,10 +297,10 @@ class State:
             return self.touch(order)
 
     def merge(self, order_ids: Sequence[int]) -> Order:
-        """Join processes into one; which id survives is the switch `merge_survivor`, the others are gone.
+        """Merge processes into one; the switch `merge_survivor` decides which id survives.
 
-        Shipping is paid once, the dearest; the surviving order keeps its own addresses.
-        Source: wire notes section 4, pitfall 8 (the exact behaviour of the server is unknown).
+        Shipping is charged once, at the highest price; the surviving order keeps its addresses.
+        Source: wire notes section 4, pitfall 8 (the server's exact behaviour is unknown).
         """
         with self.lock:
             orders = [self.order(order_id) for order_id in sorted(set(order_ids))]
@@ -327,9 +327,9 @@ class State:
     def cancel(
         self, order_id: int, *, booking: int = 0, hide: bool = False, mark_id: int | None = CANCELLED_FLAG
     ) -> Order:
-        """Cancel a process; `booking` is -1 no stock back, 0 to the shop's, 1 to the auction's.
+        """Cancel a process; `booking` -1 returns no stock, 0 returns it to the shop's, 1 to the auction's.
 
-        Cancelling again books no stock again.
+        Cancelling again does not return stock again.
         """
         with self.lock:
             order = self.order(order_id)
@@ -343,7 +343,7 @@ class State:
             return self.touch(order)
 
     def touch(self, order: Order) -> Order:
-        """Renew ModDate of an order and of its items."""
+        """Renew ModDate of an order and its items."""
         order.mod_date = self.now()
         for item in order.items:
             item.mod_date = order.mod_date
@@ -352,7 +352,7 @@ class State:
     # --- inside -------------------------------------------------------------------------------------------
 
     def _item(self, line: LineLike, at: datetime, platform: str, number: str) -> Item:
-        """Make one sold item; a number of its own each."""
+        """Return a new sold item with a number of its own."""
         if isinstance(line, Product):
             line = Line(line.id)
         elif isinstance(line, int):
@@ -390,19 +390,19 @@ class State:
         return self._next_item_id - 1
 
     def _give_process_id(self, order: Order) -> None:
-        """Assign the OrderID by the switch `order_id_from`."""
+        """Set the OrderID, depending on the switch `order_id_from`."""
         order.order_id = order.key if self.switches.order_id_from == "leading_item" else self._take_item_id()
         self._by_order_id[order.order_id] = order
         self._order_ids = None
 
     def _forget(self, order: Order) -> None:
-        """Take a process out of all indexes."""
+        """Remove a process from all indexes."""
         del self.orders[order.key]
         del self._by_order_id[order.order_id]
         self._order_ids = None
 
     def _remember(self, order: Order) -> None:
-        """Put a process into all indexes."""
+        """Add a process to all indexes."""
         self.orders[order.key] = order
         self._by_order_id[order.order_id] = order
         self._order_ids = None
@@ -410,14 +410,14 @@ class State:
             self._by_item_id[item.id] = order
 
     def _customer(self, address: Address) -> int:
-        """Return the customer's number; the same mail or name has the same one."""
+        """Return the customer's number; the same mail address or name gets the same one."""
         known = (address.mail,) if address.mail else (address.last_name, address.company, address.postal_code)
         return self._customers.setdefault(known, 88_000_001 + len(self._customers))
 
     def _take_stock(self, item: Item, sign: int, *, auction: bool = False) -> None:
-        """Book an item's quantity into the stock (+1) or out of it (-1); of a product set, its members'.
+        """Add an item's quantity to the stock (+1) or remove it (-1); for a product set, its members'.
 
-        Stock may fall below zero: what was oversold is owed. Unlinked items move nothing.
+        Stock can become negative if more was sold than there is. Unlinked items change nothing.
         """
         product = self.products.get(item.product_id or 0)
         if product is None or not item.linked or not self.switches.sale_reduces_stock:
@@ -437,13 +437,13 @@ class State:
 
 
 def total_of(order: Order) -> Decimal:
-    """Add up items, shipping and surcharge."""
+    """Return the sum of items, shipping and surcharge."""
     items = sum((item.price * item.quantity for item in order.items), ZERO)
     return items + order.shipping_cost + order.surcharge
 
 
 def add_parcels(order: Order, numbers: Sequence[str]) -> None:
-    """Give an order a package for each number: the first item is in all of them, further ones in the last."""
+    """Add a package for each number: the first item is in all of them, further items in the last."""
     first, *others = order.items
     last = len(numbers)
     order.parcel_labels = [

@@ -1,8 +1,8 @@
-"""What the wire notes mark as unknown or invented, each as a named switch.
+"""The facts that the wire notes mark as unknown or invented, each as a named switch.
 
-Nobody outside the vendor could settle these facts, so the simulator offers the readings and a test of the
-connector runs under each of them. The defaults are the readings that live clients count on, or, where no
-client says anything, the one that hurts a careless client most.
+Only the vendor could settle them, so the simulator offers each possible reading, and a test of the connector
+runs with each. The default is the reading that live clients rely on or, where no client shows one, the
+reading that hurts a careless client most.
 """
 
 from dataclasses import dataclass, field, fields
@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 @dataclass
 class Switches:
-    """Settings of one simulator; read at every call, so changing one takes effect at once."""
+    """Settings of one simulator; read at every call, so a change takes effect at once."""
 
     # --- login: who the simulator knows; all invented -------------------------------------------------
     partner_token: str = "demo-partner-token"  # noqa: S105 - a demo value, not a secret

@@ -15,20 +15,20 @@ _ISO_CLOCK = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(
 
 
 def comma(value: Decimal) -> str:
-    """Spell a decimal with a comma, no thousands mark, its own number of places."""
+    """Return a decimal with a comma and its own number of places, without thousands separators."""
     return format(value, "f").replace(".", ",")
 
 
 def amount(value: Decimal) -> str:
-    """Spell an amount with a comma and two places, as `112,30`."""
+    """Return an amount with a comma and two places, such as `112,30`."""
     return comma(value.quantize(CENT))
 
 
 def read_decimal(text: str, point: str) -> Decimal:
-    """Read a decimal of a request; `point` is the switch `point_in_decimals`.
+    """Return a decimal of a request; `point` is the switch `point_in_decimals`.
 
-    Raises: ValueError, if the text is no number.
-    Source: wire notes section 1.4 (comma, no thousands mark).
+    Raises: ValueError, if the text is not a number.
+    Source: wire notes section 1.4 (comma, no thousands separator).
     """
     text = text.strip()
     if not _DECIMAL.fullmatch(text):
@@ -44,25 +44,25 @@ def read_decimal(text: str, point: str) -> Decimal:
 
 
 def wall_clock(at: datetime) -> str:
-    """Spell an instant as `dd.MM.yyyy HH:mm:ss` of the clock in Berlin."""
+    """Return an instant as `dd.MM.yyyy HH:mm:ss` in Berlin time."""
     return at.astimezone(BERLIN).strftime("%d.%m.%Y %H:%M:%S")
 
 
 def wall_day(at: datetime) -> str:
-    """Spell the day of an instant in Berlin as `dd.MM.yyyy`."""
+    """Return an instant's day in Berlin as `dd.MM.yyyy`."""
     return at.astimezone(BERLIN).strftime("%d.%m.%Y")
 
 
 def wall_iso(at: datetime) -> str:
-    """Spell an instant as `yyyy-MM-ddTHH:mm:ss` of the clock in Berlin, the form of LastSale in samples."""
+    """Return an instant as `yyyy-MM-ddTHH:mm:ss` in Berlin time, the form of LastSale in samples."""
     return at.astimezone(BERLIN).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def read_wall_clock(text: str, *, iso: bool) -> datetime:
-    """Read a Berlin wall clock as a UTC instant; of the doubled autumn hour the first one is taken.
+    """Return a Berlin time as a UTC instant; in the repeated hour of autumn, the first occurrence.
 
-    Raises: ValueError, if the text is no such time, or is ISO and `iso` is False.
-    Source: wire notes section 1.4 (leading zeros may be missing, the time of day too).
+    Raises: ValueError, if the text is no such time, or is ISO although `iso` is False.
+    Source: wire notes section 1.4 (leading zeros and the time of day may be missing).
     """
     text = text.strip()
     if match := _WALL_CLOCK.fullmatch(text):

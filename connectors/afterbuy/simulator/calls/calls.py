@@ -1,4 +1,4 @@
-"""From the bytes of a request to the text of its answer: parsing, login, dispatch.
+"""From a request's bytes to the text of its answer: parsing, login, dispatch.
 
 Source: wire notes sections 1.2, 1.3, 3.
 """
@@ -60,7 +60,7 @@ NOT_PLAYED = {
     "GetTranslatedMailTemplate",
     "GetListerHistory",
 }
-"""Calls that Afterbuy has and the simulator does not play: error 52 instead of 12."""
+"""Calls of Afterbuy that the simulator does not implement: they get error 52 instead of 12."""
 
 SECRETS = ("PartnerToken", "AccountToken", "PartnerPassword", "UserPassword")
 UNPARSED = "NotFound"
@@ -68,7 +68,7 @@ UNPARSED = "NotFound"
 
 @dataclass
 class Asked:
-    """A request as far as it could be read; `root` is None and `refusal` set if it could not."""
+    """A parsed request; if it could not be parsed, `root` is None and `refusal` is set."""
 
     call: str
     root: Element | None
@@ -82,7 +82,7 @@ class Asked:
 
     @property
     def walk(self) -> tuple[str, ...]:
-        """Return what is asked for, whichever page of it."""
+        """Return what identifies the query, independent of the page."""
         filters = [] if self.root is None else self.root.findall("DataFilter/Filter")
         wanted = (each for each in filters if text_of(each, "FilterName") != "RangeID")
         return (self.call, *sorted(" ".join(map(str, each.itertext())) for each in wanted))
@@ -90,7 +90,7 @@ class Asked:
 
 @dataclass
 class Outcome:
-    """What became of a call: the text to send, its kind in one word, the records changed."""
+    """The result of a call: answer text, its kind in one word, number of changed records."""
 
     text: str
     reply: str
@@ -98,7 +98,7 @@ class Outcome:
 
 
 def read(body: bytes) -> Asked:
-    """Read a request; never raises, a refusal is kept for the answer."""
+    """Parse a request; never raises: a refusal is kept in the result."""
     try:
         root = parse_request(body)
     except RefusedError as refusal:
@@ -107,7 +107,7 @@ def read(body: bytes) -> Asked:
 
 
 def redacted(root: Element) -> Element:
-    """Return a copy of a request without its secrets, fit to be kept and shown."""
+    """Return a copy of a request without its secrets, for logs."""
     copy = deepcopy(root)
     for name in SECRETS:
         for element in copy.iterfind(f"AfterbuyGlobal/{name}"):
@@ -116,7 +116,7 @@ def redacted(root: Element) -> Element:
 
 
 def run(asked: Asked, state: State, switches: Switches, *, shuffled: bool = False) -> Outcome:
-    """Carry out a call under the state's lock and write its answer."""
+    """Execute a call under the state's lock and write its answer."""
     try:
         if asked.refusal is not None or asked.root is None:
             raise asked.refusal or RefusedError(2)
@@ -138,7 +138,7 @@ def run(asked: Asked, state: State, switches: Switches, *, shuffled: bool = Fals
 
 
 def refused(asked: Asked, refusal: RefusedError, *, status: str = "Error") -> Outcome:
-    """Make the outcome of a refusal; of a half done batch it counts what was done."""
+    """Return the outcome of a refusal; for a batch that was partly executed, with the number of changes."""
     effects = refusal.effects if isinstance(refusal, HalfDoneError) else 0
     text = write_errors(asked.call, refusal.codes, asked.language, status=status)
     return Outcome(text, f"error {' '.join(map(str, refusal.codes))}", effects)
@@ -147,7 +147,7 @@ def refused(asked: Asked, refusal: RefusedError, *, status: str = "Error") -> Ou
 def _check_login(root: Element, switches: Switches) -> None:
     """Accept either complete set of credentials.
 
-    Raises: RefusedError 4-9 by the legacy login, or the code of the switches for wrong tokens.
+    Raises: RefusedError 4-9 for the legacy login, or the switches' code for wrong tokens.
     """
     head = root.find("AfterbuyGlobal")
     tokens = (text_of(head, "PartnerToken"), text_of(head, "AccountToken"))

@@ -1,6 +1,6 @@
-"""DataFilter: reading it, its limits, and the tests that several calls share.
+"""DataFilter: parsing, limits, and the tests that several calls share.
 
-Several filters are joined by AND, several values in one filter by OR (wire notes section 1.6).
+Several filters are combined with AND, several values of one filter with OR (wire notes section 1.6).
 """
 
 from collections.abc import Iterable
@@ -25,19 +25,19 @@ class Filter:
 
     @property
     def value(self) -> str:
-        """Return the first value, or nothing."""
+        """Return the first value, or an empty text."""
         return self.values[0] if self.values else ""
 
 
 @dataclass(frozen=True)
 class Range:
-    """A range of numbers with its bounds made inclusive; None is an open end."""
+    """A range of numbers with inclusive bounds; None is an open end."""
 
     start: int | None
     end: int | None
 
     def holds(self, number: int) -> bool:
-        """Tell whether a number lies in the range."""
+        """Return whether a number lies in the range."""
         return (self.start is None or number >= self.start) and (self.end is None or number <= self.end)
 
 
@@ -62,7 +62,7 @@ def read_filters(request: Element, known: Iterable[str], switches: Switches) -> 
     valid = [entry for entry in filters if entry.name in names]
     if not valid or (len(valid) < len(filters) and switches.unknown_filter == "error_30"):
         raise RefusedError(30)
-    # A known filter whose values the server did not see is no filter at all.
+    # A known filter without readable values counts as no filter.
     return [entry for entry in valid if entry.values or entry.parts]
 
 
@@ -84,7 +84,7 @@ def _read(element: Element, switches: Switches) -> Filter:
 def whole_values(entry: Filter, switches: Switches) -> set[int]:
     """Return a filter's values as numbers.
 
-    Raises: RefusedError 30, if one is no number; RefusedError 43, if one is above the int limit.
+    Raises: RefusedError 30, if one is not a number; RefusedError 43, if one is above the int limit.
     """
     try:
         numbers = {int(value) for value in entry.values}
@@ -96,9 +96,10 @@ def whole_values(entry: Filter, switches: Switches) -> set[int]:
 
 
 def read_range(entry: Filter, switches: Switches, *, from_code: int = 43, to_code: int = 43) -> Range:
-    """Return a ValueFrom/ValueTo range; ValueTo absent or 0 is an open end.
+    """Return a ValueFrom/ValueTo range; a ValueTo that is absent or 0 is an open end.
 
-    Raises: RefusedError 30, if a bound is no number, or with the given code, if one is above the int limit.
+    Raises: RefusedError 30, if a bound is not a number; RefusedError with the given code, if it is above the
+    int limit.
     """
     try:
         start = int(entry.parts.get("ValueFrom", "0"))
@@ -118,7 +119,7 @@ def read_range(entry: Filter, switches: Switches, *, from_code: int = 43, to_cod
 def read_levels(entry: Filter) -> Range:
     """Return LevelFrom/LevelTo or LevelValue as a range.
 
-    Raises: RefusedError 70, if both are given; RefusedError 30, if one is no number.
+    Raises: RefusedError 70, if both are given; RefusedError 30, if one is not a number.
     """
     value = entry.parts.get("LevelValue", entry.value)
     bounds = {"LevelFrom", "LevelTo"} & set(entry.parts)
@@ -136,7 +137,7 @@ def read_levels(entry: Filter) -> Range:
 def read_window(entry: Filter, switches: Switches) -> tuple[datetime | None, datetime | None]:
     """Return DateFrom and DateTo as instants, both inclusive.
 
-    Raises: RefusedError 30, if one is no date.
+    Raises: RefusedError 30, if one is not a date.
     """
     iso = switches.iso_dates_in_filters == "read"
     try:
@@ -150,6 +151,6 @@ def read_window(entry: Filter, switches: Switches) -> tuple[datetime | None, dat
 
 
 def within(at: datetime | None, window: tuple[datetime | None, datetime | None]) -> bool:
-    """Tell whether a date is set and lies in the window."""
+    """Return whether a date is set and lies in the window."""
     start, end = window
     return at is not None and (start is None or at >= start) and (end is None or at <= end)

@@ -14,7 +14,7 @@ from connectors.afterbuy.simulator.wire.writer import Writer
 
 
 def get_afterbuy_time(context: Context) -> Answer:
-    """Answer the clock, in Berlin and in UTC."""
+    """Return the time, in Berlin and in UTC."""
     context.level()
     now = context.state.now()
     writer = context.writer()
@@ -24,7 +24,7 @@ def get_afterbuy_time(context: Context) -> Answer:
 
 
 def get_version(context: Context) -> Answer:
-    """Answer the interface versions; the names of the elements inside are a guess."""
+    """Return the interface versions; the names of the inner elements are a guess."""
     context.level()
     writer = context.writer()
     writer.open("Versions")
@@ -37,7 +37,7 @@ def get_version(context: Context) -> Answer:
 
 
 def get_payment_services(context: Context) -> Answer:
-    """Answer payment services by platform and country. Raises: RefusedError 15, if none fits."""
+    """Return payment services by platform and country. Raises: RefusedError 15, if none matches."""
     context.level()
     filters = read_filters(context.request, ("Land", "ValueOfGoods", "Plattform"), context.switches)
     services = context.state.payment_services
@@ -58,7 +58,7 @@ def get_payment_services(context: Context) -> Answer:
 
 
 def _write_payment_service(writer: Writer, service: PaymentService, position: int) -> None:
-    """Write one PaymentService; the sample has `Default` twice."""
+    """Write one PaymentService; `Default` occurs twice, as in the sample."""
     writer.record(service.id)
     writer.open("PaymentService")
     writer.whole("PaymentID", service.id)
@@ -82,7 +82,7 @@ def _write_payment_service(writer: Writer, service: PaymentService, position: in
 
 
 def get_shipping_services(context: Context) -> Answer:
-    """Answer shipping groups with their methods. Raises: RefusedError 25, if there are none."""
+    """Return shipping groups with their methods. Raises: RefusedError 25, if there are none."""
     level = context.level(2, 4)
     services = context.state.shipping_services
     if not services:
@@ -106,7 +106,7 @@ def get_shipping_services(context: Context) -> Answer:
 
 
 def _write_method(writer: Writer, method: ShippingMethod, *, everything: bool) -> None:
-    """Write one ShippingMethod; below level 0 its id alone."""
+    """Write one ShippingMethod; at level 0 only its id."""
     writer.open("ShippingMethod")
     writer.whole("ShippingMethodID", method.id)
     if everything:
@@ -130,7 +130,7 @@ def _write_method(writer: Writer, method: ShippingMethod, *, everything: bool) -
 
 
 def get_user_defined_flags(context: Context) -> Answer:
-    """Answer the self-made markers."""
+    """Return the user-defined markers."""
     context.level()
     writer = context.writer()
     writer.open("UserDefinedFlags")

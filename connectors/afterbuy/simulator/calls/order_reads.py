@@ -57,7 +57,7 @@ DATES: dict[str, Callable[[Order], datetime | None]] = {
 
 
 def is_paid(order: Order) -> bool:
-    """Tell whether an order has a pay date and is fully paid."""
+    """Return whether an order has a pay date and is fully paid."""
     return order.payment_date is not None and order.already_paid >= order.full_amount
 
 
@@ -66,7 +66,7 @@ STATES: dict[str, Test] = {
         order.feedback_date is None and order.mail_date is None and order.payment_date is None
     ),
     "PaidAuctions": is_paid,
-    # The notes name ReadyToShip without its meaning; read as paid and not yet shipped.
+    # The notes name ReadyToShip without a meaning; here it means paid and not yet shipped.
     "ReadyToShip": lambda order: is_paid(order) and order.delivery_date is None,
     "CompletedAuctions": lambda order: is_paid(order) and order.delivery_date is not None,
     "InvoicePrinted": lambda order: order.invoice_date is not None,
@@ -76,9 +76,9 @@ STATES["NoXmlDate"] = STATES["NoXMLDate"]
 
 
 def get_sold_items(context: Context) -> Answer:
-    """Answer one page of orders, by id in the direction asked for.
+    """Return one page of orders, sorted by id in the requested direction.
 
-    Raises: RefusedError 15, 18, 31 and those of filters.
+    Raises: RefusedError 15, 18, 31, and those of filters.
     """
     level = _level(context)
     switches = context.switches
@@ -86,7 +86,7 @@ def get_sold_items(context: Context) -> Answer:
     filters = read_filters(context.request, ORDER_FILTERS, context.switches)
     rows = _matching(context, filters)
     covers_all = context.switches.counts_cover == "matching"
-    # One row more than the page tells whether there is another; the rest need not be looked at.
+    # One row more than the page shows whether there is another page; the rest is not examined.
     matching = list(rows if covers_all else islice(rows, size + 1))
     page = matching[:size]
     if not page:
@@ -105,7 +105,7 @@ def get_sold_items(context: Context) -> Answer:
 
 
 def _level(context: Context) -> int:
-    """Return the bits to answer; what 0 and 1 stand for are switches. Raises: RefusedError 18."""
+    """Return the requested detail bits; switches decide what 0 and 1 mean. Raises: RefusedError 18."""
     switches = context.switches
     bits = (1,) if switches.sold_items_level_1 == "ignored" else ()
     level = context.level(PAYMENT, BUYER, ITEMS, SHIPPING, ATTRIBUTES, *bits)
@@ -115,10 +115,10 @@ def _level(context: Context) -> int:
 
 
 def _matching(context: Context, filters: list[Filter]) -> Iterator[Order]:
-    """Yield the orders that pass all filters, in the direction asked for.
+    """Yield the orders that pass all filters, in the requested direction.
 
-    Sales without process come first when ascending (their OrderID is 0), and only if RequestAllItems is on,
-    no RangeID has a lower bound, and an OrderID filter names 0 if there is one.
+    Sales without process (OrderID 0) come first when ascending, and only if RequestAllItems is on, no RangeID
+    has a lower bound, and an OrderID filter, if any, includes 0.
     """
     request, switches, state = context.request, context.switches, context.state
     tests = [_order_test(entry, context) for entry in filters]
@@ -134,7 +134,8 @@ def _matching(context: Context, filters: list[Filter]) -> Iterator[Order]:
 
     named = [whole_values(entry, switches) for entry in filters if entry.name == "OrderID"]
     if named:
-        # Orders asked for by id are looked up; a scan of all would cost every poll of single orders.
+        # Orders with a given id are looked up: scanning all orders would slow down every poll for single
+        # ones.
         found = (state.find_order(order_id) for order_id in sorted(set.intersection(*named)))
         done = [order for order in found if order is not None]
     else:
@@ -155,7 +156,7 @@ def _matching(context: Context, filters: list[Filter]) -> Iterator[Order]:
 
 
 def _order_test(entry: Filter, context: Context) -> Test:
-    """Turn a filter into a test of one order. Raises: RefusedError 30, 17, 43."""
+    """Return the test of one filter. Raises: RefusedError 30, 17, 43."""
     switches = context.switches
     values = set(entry.values)
     match entry.name:
@@ -187,12 +188,12 @@ def _order_test(entry: Filter, context: Context) -> Test:
         case "AlternativeItemNumber1":
             return lambda order: order.alternative_item_number in values
         case _:
-            # ShopId and AlternativeItemNumber2: this account has no order with one.
+            # ShopId and AlternativeItemNumber2: no order of this account has one.
             return lambda _: False
 
 
 def _state_test(entry: Filter, any_of: bool) -> Test:
-    """Turn a DefaultFilter into a test; `not_` negates. Raises: RefusedError 30."""
+    """Return the test of a DefaultFilter; `not_` negates. Raises: RefusedError 30."""
     tests: list[tuple[Test, bool]] = []
     for value in entry.values:
         negated = value.startswith("not_")
@@ -205,7 +206,7 @@ def _state_test(entry: Filter, any_of: bool) -> Test:
 
 
 def _platform_test(entry: Filter) -> Test:
-    """Turn a Plattform filter into a test; names are compared without case, `not_` negates."""
+    """Return the test of a Plattform filter; names are compared without case, `not_` negates."""
     tests = [(value[4:] if value.startswith("not_") else value).casefold() for value in entry.values]
     negated = [value.startswith("not_") for value in entry.values]
     wanted = list(zip(tests, negated, strict=True))
@@ -213,7 +214,7 @@ def _platform_test(entry: Filter) -> Test:
 
 
 def _write_order(writer: Writer, order: Order, context: Context, level: int) -> None:
-    """Write one Order with the parts of the level."""
+    """Write one Order with the parts of this detail level."""
     writer.record(order.key)
     writer.open("Order")
     writer.words("InvoiceNumber", order.invoice_number or ("0" if writer.ugly else ""))
@@ -263,7 +264,7 @@ def listing_number(item: Item) -> str:
 
 
 def in_main(value: Decimal, order: Order, context: Context) -> Decimal:
-    """Return a main amount: in the account's currency, or by the switch in the buyer's."""
+    """Return a main amount, in the account's or the buyer's currency, depending on a switch."""
     if context.switches.main_amounts == "order_currency":
         return in_original(value, order)
     return value
@@ -305,7 +306,7 @@ def _write_payment(writer: Writer, order: Order, context: Context) -> None:
 
 
 def _write_buyer(writer: Writer, order: Order) -> None:
-    """Write BuyerInfo; without a shipping address of its own the element is absent, or for some empty."""
+    """Write BuyerInfo; without a shipping address of its own that element is absent, or for some empty."""
     billing = order.billing
     writer.open("BuyerInfo")
     writer.open("BillingAddress")
@@ -335,7 +336,7 @@ def _write_buyer(writer: Writer, order: Order) -> None:
 
 
 def _write_place(writer: Writer, address: Address) -> None:
-    """Write the part that both addresses share."""
+    """Write the fields that both addresses have."""
     writer.words("Company", address.company)
     writer.words("Street", address.street)
     writer.words("Street2", address.street2)
@@ -400,10 +401,10 @@ def _write_item(writer: Writer, item: Item, order: Order, context: Context, *, w
 
 
 def _write_master(writer: Writer, item: Item, context: Context) -> None:
-    """Write ShopProductDetails; of an item without master product it is empty or absent."""
+    """Write ShopProductDetails; for an item without a master product it is empty or absent."""
     product = context.state.products.get(item.product_id or 0)
     if product is None or not item.linked:
-        # An unlinked item's external number reaches the client only here, if the seller had entered it.
+        # The external number of an unlinked item appears only here, if the seller entered one.
         if item.ean:
             writer.open("ShopProductDetails")
             writer.words("EAN", item.ean)
@@ -457,7 +458,7 @@ def _write_locations(writer: Writer, product: Product) -> None:
 
 
 def _write_shipping(writer: Writer, order: Order, context: Context) -> None:
-    """Write ShippingInfo; where a payment surcharge shows is a switch."""
+    """Write ShippingInfo; a switch decides where a payment surcharge appears."""
     shown = context.switches.payment_surcharge_in == "shipping_additional_cost"
     surcharge = order.surcharge if shown else Decimal(0)
     writer.open("ShippingInfo")
@@ -486,7 +487,7 @@ def _write_shipping(writer: Writer, order: Order, context: Context) -> None:
 
 
 def _write_original(writer: Writer, order: Order, context: Context) -> None:
-    """Write OrderOriginalCurrency; ExchangeRate 0 is not set."""
+    """Write OrderOriginalCurrency; ExchangeRate 0 means that none is set."""
     rate = order.rate
     if order.currency == "EUR":
         rate = Decimal(0)

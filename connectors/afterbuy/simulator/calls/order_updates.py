@@ -60,10 +60,10 @@ ADDRESS_TEXTS = {
 
 
 def update_sold_items(context: Context) -> Answer:
-    """Change orders; all checks that reject the whole batch run before the first change.
+    """Change orders; every check that can reject the whole batch runs before the first change.
 
-    Raises: RefusedError 32 or 59, 33, 74, 75, 98, 3001-3003, and 3004, if a date or amount is unreadable (the
-    code for that is unknown).
+    Raises: RefusedError 32 or 59, 33, 74, 75, 98, 3001-3003; 3004 for an unreadable date or amount (the real
+    code is unknown).
     """
     context.level()
     elements = context.request.findall("Orders/Order")
@@ -95,22 +95,22 @@ def update_sold_items(context: Context) -> Answer:
 
 
 class HalfDoneError(RefusedError):
-    """The answer is an error although some of the batch took effect."""
+    """The answer is an error although part of the batch was executed."""
 
     def __init__(self, effects: int, *codes: int) -> None:
-        """Keep how many records were changed."""
+        """Store the number of changed records."""
         super().__init__(*codes)
         self.effects = effects
 
 
 def _key(element: Element) -> tuple[str, str]:
-    """Return how the request named an order, for a warning."""
+    """Return how the request named an order, for use in a warning."""
     order_id = text_of(element, "OrderID")
     return ("OrderID", order_id) if order_id else ("ItemID", text_of(element, "ItemID") or "")
 
 
 def _find(element: Element, context: Context) -> Order | None:
-    """Return the order meant. Raises: RefusedError 32 or 59 by the switch, if it is not named at all."""
+    """Return the named order. Raises: RefusedError 32 or 59, depending on a switch, if none is named."""
     order_id, item_id = whole_of(element, "OrderID"), whole_of(element, "ItemID")
     if order_id:
         return context.state.find_order(order_id)
@@ -125,7 +125,8 @@ def _find(element: Element, context: Context) -> Order | None:
 def _check_labels(element: Element, order: Order) -> None:
     """Check parcel labels. Raises: RefusedError 3001, 3002, 3003.
 
-    "Ascending from 1 without going back" is read so: numbers may repeat, may not skip, and begin with 1.
+    "Ascending from 1 without going back" is taken to mean: starts with 1, may repeat a number, may not skip
+    one.
     """
     last = 0
     for label in element.findall("ShippingInfo/ParcelLabels/ParcelLabel"):
@@ -140,7 +141,7 @@ def _check_labels(element: Element, order: Order) -> None:
 
 
 def _check_attributes(element: Element, order: Order) -> None:
-    """Check that every attribute to change is one of an item. Raises: RefusedError 98."""
+    """Check that every attribute to change belongs to an item. Raises: RefusedError 98."""
     known = {name for item in order.items for name, _ in item.attributes}
     for child in element.findall("Attributes/Attribute"):
         if text_of(child, "Name") not in known:
@@ -148,7 +149,7 @@ def _check_attributes(element: Element, order: Order) -> None:
 
 
 def _check_values(element: Element, context: Context) -> None:
-    """Check that dates and amounts can be read. Raises: RefusedError 3004."""
+    """Check that dates and amounts are readable. Raises: RefusedError 3004."""
     for path in (*DATES, "FeedbackDate", "XmlDate", "PaymentInfo/PaymentDate", "ShippingInfo/DeliveryDate"):
         _date(element, path)
     for path in ("PaymentInfo/AlreadyPaid", "ShippingInfo/ShippingCost", *_surcharges(context)):
@@ -156,12 +157,12 @@ def _check_values(element: Element, context: Context) -> None:
 
 
 def _surcharges(context: Context) -> list[str]:
-    """Return the paths that carry a payment surcharge."""
+    """Return the paths of elements that contain a payment surcharge."""
     return [f"PaymentInfo/{name}" for name in context.switches.payment_cost_elements]
 
 
 def _date(element: Element, path: str) -> datetime | None:
-    """Return a date of the request, None if it is absent or empty. Raises: RefusedError 3004."""
+    """Return a date of the request; None if absent or empty. Raises: RefusedError 3004."""
     text = text_of(element, path)
     try:
         return read_wall_clock(text, iso=False) if text else None
@@ -170,7 +171,7 @@ def _date(element: Element, path: str) -> datetime | None:
 
 
 def _decimal(element: Element, path: str, context: Context) -> Decimal | None:
-    """Return an amount of the request, None if it is absent, 0 if empty. Raises: RefusedError 3004."""
+    """Return an amount of the request; None if absent, 0 if empty. Raises: RefusedError 3004."""
     text = text_of(element, path)
     try:
         return None if text is None else read_decimal(text or "0", context.switches.point_in_decimals)
@@ -179,7 +180,7 @@ def _decimal(element: Element, path: str, context: Context) -> Decimal | None:
 
 
 def _change(element: Element, order: Order, context: Context) -> None:
-    """Apply one Order; absent elements keep a value, empty ones clear it."""
+    """Apply one Order; absent elements change nothing, empty ones clear the value."""
     state = context.state
     for name, field in TEXTS.items():
         if (text := text_of(element, name)) is not None:
@@ -214,7 +215,7 @@ def _change(element: Element, order: Order, context: Context) -> None:
 
 
 def _change_items(element: Element, order: Order, context: Context) -> None:
-    """Apply what belongs to items: flag, master product, export mark, chosen options."""
+    """Apply the values of items: flag, master product, export mark, chosen options."""
     named = whole_of(element, "ItemID")
     items = [item for item in order.items if item.id == named] or order.items
     if (flag := whole_of(element, "UserDefinedFlag")) is not None:
@@ -239,7 +240,7 @@ def _change_items(element: Element, order: Order, context: Context) -> None:
 
 
 def _change_address(element: Element, order: Order, context: Context) -> None:
-    """Apply a shipping address; UseShippingAddress false takes it away."""
+    """Apply a shipping address; UseShippingAddress false removes it."""
     if read_boolean(text_of(element, "UseShippingAddress"), context.switches) is False:
         order.shipping_address = None
         return
@@ -251,7 +252,7 @@ def _change_address(element: Element, order: Order, context: Context) -> None:
 
 
 def _change_payment(payment: Element, element: Element, order: Order, context: Context) -> None:
-    """Apply PaymentInfo; the buyer is mailed if asked for."""
+    """Apply PaymentInfo; mails the buyer if requested."""
     for name, field in PAYMENT_TEXTS.items():
         if (text := text_of(payment, name)) is not None:
             setattr(order, field, text)
@@ -270,7 +271,7 @@ def _change_payment(payment: Element, element: Element, order: Order, context: C
 
 
 def _change_shipping(shipping: Element, element: Element, order: Order, context: Context) -> None:
-    """Apply ShippingInfo; parcel labels replace the former ones; the buyer is mailed if asked for."""
+    """Apply ShippingInfo; parcel labels replace the old ones; mails the buyer if requested."""
     for name, field in SHIPPING_TEXTS.items():
         if (text := text_of(shipping, name)) is not None:
             setattr(order, field, text)
@@ -287,7 +288,7 @@ def _change_shipping(shipping: Element, element: Element, order: Order, context:
 
 
 def _label(element: Element, context: Context) -> ParcelLabel:
-    """Read one parcel label that passed the checks."""
+    """Return a parcel label that passed the checks."""
     return ParcelLabel(
         whole_of(element, "ItemID") or 0,
         whole_of(element, "PackageNumber") or 0,
@@ -299,15 +300,15 @@ def _label(element: Element, context: Context) -> ParcelLabel:
 
 
 def _mail(kind: Literal["payment", "shipping"], text: str | None, order: Order, context: Context) -> None:
-    """Note a mail to the buyer, if the request asks for one."""
+    """Record a mail to the buyer, if the request asks for one."""
     if read_boolean(text, context.switches):
         context.state.mails_to_buyers.append(BuyerMail(kind, order.order_id, context.state.now()))
 
 
 def cancel_orders(context: Context) -> Answer:
-    """Cancel orders; the answer has VersionID 0 as the sample does. Unknown ones are treated as in updates.
+    """Cancel orders; the answer has VersionID 0, as in the sample. Unknown orders are treated as in updates.
 
-    Raises: RefusedError 32, 33, 74. The codes are those of UpdateSoldItems: this call's own are unknown.
+    Raises: RefusedError 32, 33, 74. These are the codes of UpdateSoldItems: this call's own are unknown.
     """
     context.level()
     elements = context.request.findall("OrderCancellations/OrderCancellation")

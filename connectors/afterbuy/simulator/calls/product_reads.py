@@ -55,9 +55,9 @@ TIER_SLOTS = 5
 
 
 def get_shop_products(context: Context) -> Answer:
-    """Answer one page of products.
+    """Return one page of products.
 
-    Raises: RefusedError 15, 16, 18 and those of filters.
+    Raises: RefusedError 15, 16, 18, and those of filters.
     """
     level = context.level(NO_MEMO, STOCK, BASE, CATALOGS, AVAILABILITY, LANGUAGES)
     size = context.page_size("MaxShopItems", context.switches.default_max_shop_items, 250, 16)
@@ -69,7 +69,7 @@ def get_shop_products(context: Context) -> Answer:
     if paged or context.switches.product_order == "modified":
         matching = list(rows)
     else:
-        # One row more than the page tells whether there is another; the rest need not be looked at.
+        # One row more than the page shows whether there is another page; the rest is not examined.
         matching = list(islice(rows, size + 1))
     if context.switches.product_order == "modified":
         matching.sort(key=lambda product: product.mod_date)
@@ -95,7 +95,7 @@ def get_shop_products(context: Context) -> Answer:
 
 
 def _from_cursor(context: Context, filters: list[Filter]) -> Iterator[Product]:
-    """Return the products by ascending id from the lower bound of a RangeID filter on."""
+    """Return the products by ascending id, starting at the lower bound of a RangeID filter."""
     ids = context.state.product_ids()
     starts = [read_range(entry, context.switches).start for entry in filters if entry.name == "RangeID"]
     start = max((bound for bound in starts if bound is not None), default=0)
@@ -103,7 +103,7 @@ def _from_cursor(context: Context, filters: list[Filter]) -> Iterator[Product]:
 
 
 def _product_test(entry: Filter, context: Context) -> Test:
-    """Turn a filter into a test of one product."""
+    """Return the test of one filter."""
     switches = context.switches
     match entry.name:
         case "ProductID":
@@ -135,7 +135,7 @@ def _product_test(entry: Filter, context: Context) -> Test:
 
 
 def _set_test(entry: Filter) -> Test:
-    """Turn a DefaultFilter into a test; `not_` and `Not_` negate. Raises: RefusedError 30."""
+    """Return the test of a DefaultFilter; `not_` and `Not_` negate. Raises: RefusedError 30."""
     negated = entry.value.startswith(("not_", "Not_"))
     kinds = SETS.get(entry.value[4:] if negated else entry.value)
     if kinds is None:
@@ -144,7 +144,7 @@ def _set_test(entry: Filter) -> Test:
 
 
 def shown_quantity(product: Product, context: Context) -> int:
-    """Return the shop stock that a product reports; of a set by the switch `set_stock`."""
+    """Return the shop stock that a product reports; for a set, the switch `set_stock` decides."""
     if context.switches.set_stock == "own" or not product.members:
         return product.quantity
     figures = [
@@ -159,9 +159,9 @@ def shown_quantity(product: Product, context: Context) -> int:
 def _write_product(
     writer: Writer, product: Product, context: Context, level: int, *, with_sets: bool
 ) -> None:
-    """Write one Product with the parts that the detail level asks for."""
+    """Write one Product with the parts of the detail level."""
     writer.record(product.id)
-    # Bit 2 takes the memo away and asks for nothing by itself.
+    # Bit 2 only removes the memo; by itself it requests nothing.
     asked = level & ~NO_MEMO
     everything = asked == 0
     writer.open("Product")
@@ -197,7 +197,7 @@ def _write_product(
 
 
 def _write_set_data(writer: Writer, product: Product, context: Context) -> None:
-    """Write BaseProductFlag and BaseProducts, both absent for some of the single products."""
+    """Write BaseProductFlag and BaseProducts; for some single products both are absent."""
     parents = [] if product.kind else context.state.parents_of(product.id)
     flag = product.kind or (3 if parents else 0)
     if flag == 0:
@@ -223,7 +223,7 @@ def _write_set_data(writer: Writer, product: Product, context: Context) -> None:
 
 
 def _write_relation(writer: Writer, member: Member) -> None:
-    """Write BaseProductsRelationData of a member."""
+    """Write a member's BaseProductsRelationData."""
     writer.open("BaseProductsRelationData")
     writer.whole("Quantity", member.quantity)
     writer.words("VariationLabel", member.label)
@@ -240,7 +240,7 @@ def _write_relation(writer: Writer, member: Member) -> None:
 
 
 def _write_base(writer: Writer, product: Product, context: Context, *, with_memo: bool) -> None:
-    """Write texts, prices, pictures, attributes and the rest of the base data."""
+    """Write texts, prices, pictures, attributes and the other base data."""
     writer.words("ShortDescription", product.short_description)
     writer.words("Description", product.description)
     if with_memo:
@@ -282,7 +282,7 @@ def _write_base(writer: Writer, product: Product, context: Context, *, with_memo
 
 
 def _write_prices(writer: Writer, product: Product) -> None:
-    """Write tier prices (unused slots filled with 0), named prices and discounts (points in decimals)."""
+    """Write tier prices (unused slots contain 0), named prices and discounts (with decimal points)."""
     if product.tiers:
         writer.open("ScaledDiscounts")
         unused = [(0, Decimal(0), Decimal(0))] * (TIER_SLOTS - len(product.tiers))
@@ -324,7 +324,7 @@ def _write_prices(writer: Writer, product: Product) -> None:
 
 
 def _write_pictures(writer: Writer, product: Product) -> None:
-    """Write ProductPictures; smaller versions are children with the same Nr."""
+    """Write ProductPictures; smaller sizes are children with the same Nr."""
     if not product.pictures:
         return
     writer.open("ProductPictures")
@@ -350,7 +350,7 @@ def _write_pictures(writer: Writer, product: Product) -> None:
 
 
 def _write_attribute(writer: Writer, attribute: Attribute, context: Context) -> None:
-    """Write an attribute in the spelling that the switch chooses."""
+    """Write an attribute in the spelling chosen by a switch."""
     spelling = context.switches.attribute_spelling
     manual = spelling == "manual" or (spelling == "mixed" and attribute.position % 2 == 1)
     writer.open("Attribut")
@@ -363,7 +363,7 @@ def _write_attribute(writer: Writer, attribute: Attribute, context: Context) -> 
 
 
 def _write_languages(writer: Writer, product: Product) -> None:
-    """Write MultiLanguage; its children are named by car plate codes."""
+    """Write MultiLanguage; its children are named by vehicle country codes."""
     if not product.languages:
         return
     writer.open("MultiLanguage")
@@ -376,9 +376,9 @@ def _write_languages(writer: Writer, product: Product) -> None:
 
 
 def get_shop_catalogs(context: Context) -> Answer:
-    """Answer one page of catalogs, by ascending id.
+    """Return one page of catalogs, by ascending id.
 
-    Raises: RefusedError 18, 21, 22, 23, 24 and those of filters.
+    Raises: RefusedError 18, 21, 22, 23, 24, and those of filters.
     """
     level = context.level(2)
     size = context.page_size("MaxCatalogs", context.switches.default_max_catalogs, 200, 21)
@@ -402,7 +402,7 @@ def get_shop_catalogs(context: Context) -> Answer:
 
 
 def _catalog_test(entry: Filter, context: Context) -> Callable[[Catalog], bool]:
-    """Turn a filter into a test of one catalog."""
+    """Return the test of one filter."""
     switches = context.switches
     if entry.name == "CatalogID":
         ids = whole_values(entry, switches)
@@ -441,9 +441,9 @@ def _write_catalog(writer: Writer, catalog: Catalog, context: Context, *, with_p
 
 
 def get_stock_info(context: Context) -> Answer:
-    """Answer the stock of products named by ProductID, Anr or EAN; a name may hit several.
+    """Return the stock of products named by ProductID, Anr or EAN; one name can match several.
 
-    Raises: RefusedError 18, 19 (one without a key), 20 (too many), 15 by the switch for all missing.
+    Raises: RefusedError 18, 19 (a product without a key), 20 (too many), 15 by a switch if all are missing.
     """
     level = context.level(2, 4, 8)
     asked = context.request.findall("Products/Product")
@@ -472,7 +472,7 @@ def get_stock_info(context: Context) -> Answer:
 
 
 def _stock_info_limit(context: Context) -> int:
-    """Return how many products one call may ask for at this time of day."""
+    """Return how many products one call may request at this time of day."""
     by_day = context.switches.stock_info_day_limit
     if by_day is not None and context.state.now().astimezone(BERLIN).hour in DAY_HOURS:
         return by_day
@@ -480,7 +480,7 @@ def _stock_info_limit(context: Context) -> int:
 
 
 def _one_key(element: Element) -> tuple[str, str]:
-    """Return the one key of a Product in a request. Raises: RefusedError 19, if there is not exactly one."""
+    """Return the only key of a Product in a request. Raises: RefusedError 19, unless there is exactly one."""
     keys = [(name, text) for name in ("ProductID", "Anr", "EAN") if (text := text_of(element, name))]
     if len(keys) != 1:
         raise RefusedError(19)
@@ -498,7 +498,7 @@ def find_products(context: Context, key: str, text: str) -> list[Product]:
 
 
 def _write_stock(writer: Writer, product: Product, context: Context, level: int) -> None:
-    """Write one Product of GetStockInfo; level 0 leaves availability out."""
+    """Write one Product of GetStockInfo; level 0 omits availability."""
     writer.record(product.id)
     writer.open("Product")
     writer.whole("ProductID", product.id)

@@ -1,4 +1,4 @@
-"""UpdateShopProducts: each product by itself, the rest of the batch goes through.
+"""UpdateShopProducts: each product is checked separately; a bad one does not stop the batch.
 
 Source: wire notes sections 2.4 and 3.2.
 """
@@ -37,7 +37,7 @@ TEXTS = {
     "ImageSmallURL": ("image_small", None),
     "ImageLargeURL": ("image_large", None),
 }
-"""Element, field, and the length it is cut to; that a longer text is cut and not refused is a guess."""
+"""Element, field, and maximum length; longer texts are cut, which is a guess (they could be refused)."""
 
 DECIMALS = {
     "SellingPrice": "selling_price",
@@ -73,7 +73,7 @@ EXTRAS = {
     **{f"FreeValue{number}": f"FreeValue{number}" for number in range(1, 11)},
     **{f"Stocklocation_{number}": f"Stocklocation_{number}" for number in range(1, 5)},
 }
-"""Elements kept as text: as written, and as read back, where the spellings differ."""
+"""Elements stored as text: the spelling when written, and when read back, where these differ."""
 
 GTIN_LENGTHS = {"EAN": (8, 13, 14), "GTIN": (8, 12, 13, 14), "UPC": (12,), "ISBN": (10, 13), "ASIN": (10,)}
 MAX_PICTURES = 12
@@ -82,18 +82,18 @@ LABEL_LENGTH = 50
 
 
 class SkippedError(Exception):
-    """This product is left as it was, with a warning; its neighbours go on."""
+    """This product stays unchanged and gets a warning; the others are processed."""
 
     def __init__(self, code: int) -> None:
-        """Keep the warning's code."""
+        """Store the warning's code."""
         super().__init__(f"warning {code}")
         self.code = code
 
 
 def update_shop_products(context: Context) -> Answer:
-    """Create or update products; absent elements leave values untouched, empty ones overwrite.
+    """Create or update products; absent elements change nothing, empty ones clear the value.
 
-    Raises: RefusedError 26 (no product), 75 (more than the limit); nothing is applied then.
+    Raises: RefusedError 26 (no product), 75 (more than the limit); then nothing is changed.
     """
     context.level()
     products = context.request.findall("Products/Product")
@@ -121,7 +121,7 @@ def update_shop_products(context: Context) -> Answer:
 
 
 def _warned(code: int, reference: str, product_id: str | None) -> Warned:
-    """Make a warning that names the product by the client's reference, if it sent one."""
+    """Return a warning that names the product by the client's reference, if given."""
     return Warned(code, ("UserProductID", reference) if reference else ("ProductID", product_id or "0"))
 
 
@@ -138,13 +138,13 @@ def _write_created(writer: Writer, product: Product, ident: Element | None, refe
 
 
 def _store(product: Product, context: Context) -> bool:
-    """Put the changed copy in the place of the record; tell whether it is a new one."""
+    """Replace the record with the changed copy; return whether it is new."""
     state = context.state
     known = state.products.get(product.id)
     if known is None:
         state.products[product.id] = product
     else:
-        # Tests hold on to the record itself, so it is changed and not replaced.
+        # The record object itself is changed, because tests keep references to it.
         vars(known).update(vars(product))
     state.products_changed()
     state.products[product.id].mod_date = state.now()
@@ -152,9 +152,9 @@ def _store(product: Product, context: Context) -> bool:
 
 
 def _apply(element: Element, ident: Element | None, context: Context) -> tuple[Product, list[int]]:
-    """Return a changed copy of the product named (or a new one), with codes of warnings.
+    """Return a changed copy of the named product, or a new one, with the codes of warnings.
 
-    Raises: SkippedError 2, 3, 4, or 65, if a number is no number.
+    Raises: SkippedError 2, 3, 4, or 65, if a number is unreadable.
     """
     product, is_new = _identify(element, ident, context)
     codes: list[int] = []
@@ -182,7 +182,7 @@ def _apply(element: Element, ident: Element | None, context: Context) -> tuple[P
 
 
 def _identify(element: Element, ident: Element | None, context: Context) -> tuple[Product, bool]:
-    """Return a copy of the product meant, or a new one if ProductInsert asks for it.
+    """Return a copy of the named product, or a new one if ProductInsert requests it.
 
     Raises: SkippedError 2 (not found), 3 (no key), 4 (new one without Name).
     """
@@ -206,7 +206,7 @@ def _identify(element: Element, ident: Element | None, context: Context) -> tupl
 
 
 def _apply_plain(element: Element, product: Product, context: Context) -> None:
-    """Take over texts, figures and flags that have no rule of their own. Raises: ValueError."""
+    """Apply texts, numbers and flags without a rule of their own. Raises: ValueError."""
     for name, (field, limit) in TEXTS.items():
         text = text_of(element, name)
         if text is not None and (text or name != "Name"):
@@ -230,7 +230,7 @@ def _apply_plain(element: Element, product: Product, context: Context) -> None:
 
 
 def _apply_stock(element: Element, product: Product, context: Context) -> None:
-    """Set or add to the two stock pools; of merged pools, the shop's leads. Raises: ValueError."""
+    """Set or add to both stock pools; if they are merged, the shop's value wins. Raises: ValueError."""
     before = (product.quantity, product.auction_quantity)
     wholes = {
         name: int(text or "0")
@@ -251,7 +251,7 @@ def _apply_stock(element: Element, product: Product, context: Context) -> None:
 
 
 def _apply_prices(element: Element, product: Product, context: Context) -> None:
-    """Take over tier prices (by the switch `tier_prices`) and named prices. Raises: ValueError."""
+    """Apply tier prices (depending on the switch `tier_prices`) and named prices. Raises: ValueError."""
     point = context.switches.point_in_decimals
     if (box := element.find("ScaledDiscounts")) is not None:
         sent = {
@@ -275,7 +275,7 @@ def _apply_prices(element: Element, product: Product, context: Context) -> None:
 
 
 def _apply_checked(element: Element, product: Product, context: Context, codes: list[int]) -> None:
-    """Take over values that have a warning of their own; what is warned of is left as it was."""
+    """Apply values that have warnings of their own; a value with a warning stays unchanged."""
     part_number = text_of(element, "ManufacturerPartNumber")
     if part_number is not None:
         if len(part_number) > context.switches.manufacturer_part_number_limit:
@@ -311,7 +311,7 @@ def _apply_checked(element: Element, product: Product, context: Context, codes: 
 
 
 def valid_number(kind: str, number: str) -> bool:
-    """Tell whether a product number has a right length and, if it is a GTIN, a right check digit."""
+    """Return whether a product number has a valid length and, for a GTIN, a valid check digit."""
     if len(number) not in GTIN_LENGTHS[kind]:
         return False
     if len(number) == 10:
@@ -322,13 +322,13 @@ def valid_number(kind: str, number: str) -> bool:
 
 
 def check_digit(digits: str) -> str:
-    """Return the check digit that completes a GTIN: weights 3 and 1 from the right."""
+    """Return the check digit of a GTIN: weights 3 and 1 from the right."""
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits)))
     return str(-total % 10)
 
 
 def _apply_pictures(element: Element, product: Product, context: Context, codes: list[int]) -> None:
-    """Set pictures by Nr; what an empty Url and a shorter list mean are switches."""
+    """Set pictures by Nr; switches decide what an empty Url and a shorter list mean."""
     box = element.find("ProductPictures")
     if box is None:
         return
@@ -347,7 +347,7 @@ def _apply_pictures(element: Element, product: Product, context: Context, codes:
 
 
 def _apply_catalogs(element: Element, product: Product, context: Context, codes: list[int]) -> None:
-    """Assign catalogs: 1 adds (and creates when a name is given), 2 replaces all, 3 removes all."""
+    """Assign catalogs: 1 adds (and creates, if a name is given), 2 replaces all, 3 removes all."""
     box = element.find("AddCatalogs")
     action = text_of(box, "UpdateAction")
     if box is None or action not in ("1", "2", "3"):
@@ -438,7 +438,7 @@ def _apply_members(element: Element, product: Product, context: Context, codes: 
 
 
 def _apply_axes(element: Element, product: Product, codes: list[int]) -> None:
-    """Take over the axes of a variation set; ValidForProdID must be a member."""
+    """Apply the axes of a variation set; ValidForProdID must be a member."""
     box = element.find("UseeBayVariations")
     if box is None:
         return
@@ -456,7 +456,7 @@ def _apply_axes(element: Element, product: Product, codes: list[int]) -> None:
 
 
 def _apply_skus(element: Element, product: Product) -> None:
-    """Change SKUs: 1 adds, 2 replaces, 3 removes; ten at most."""
+    """Change SKUs: 1 adds, 2 replaces, 3 removes; at most ten."""
     box = element.find("Skus")
     action = text_of(box, "UpdateAction")
     if box is None or action is None:

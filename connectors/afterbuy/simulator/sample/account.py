@@ -1,4 +1,4 @@
-"""The sample account: 500 articles and 300 orders of a believable German shop. All of it is invented."""
+"""The sample account: 500 articles and 300 orders of a plausible German shop, all invented."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,9 +30,9 @@ DAYS = 14
 def sample_state(
     *, seed: int = 2026, products: int = 500, orders: int = 300, now: datetime | None = None
 ) -> State:
-    """Build the account; the same arguments build the same one.
+    """Return the account's state; the same arguments give the same state.
 
-    With `now` the account's clock stands still there; without, it runs and the orders end at the present.
+    With `now` the account's clock stands still; without it, the clock runs and the orders end at the present.
     """
     rng = Random(seed)  # noqa: S311 - variety, not secrecy
     end = now or utc_now()
@@ -45,17 +45,17 @@ def sample_state(
 
 
 class _Shop:
-    """Builds categories and articles."""
+    """Creates categories and articles."""
 
     def __init__(self, state: State, rng: Random) -> None:
-        """Start with nothing."""
+        """Start with an empty shop."""
         self.state = state
         self.rng = rng
         self.catalogs: dict[tuple[str, ...], int] = {}
         self.count = 0
 
     def stock(self, total: int) -> None:
-        """Add so many articles: variation sets and bundles first of all, singles for the rest."""
+        """Add `total` articles: first variation sets and bundles, then single articles."""
         for path in sorted({family.path for family in (*FAMILIES, *VARIANTS)}, key=lambda path: path[::-1]):
             self.catalog(path)
         bundles = min(2 * len(BUNDLES), total // 25)
@@ -66,7 +66,7 @@ class _Shop:
             for family in FAMILIES
             for noun, detail in combinations(family.nouns, family.details)
         ]
-        # Each of two brands doubles the choice, so that 500 articles need no second look at the tables.
+        # Each with two brands, so that the tables suffice for 500 articles.
         branded = [(brand, *candidate) for brand in (0, 1) for candidate in candidates]
         self.rng.shuffle(branded)
         for brand, family, noun, detail in branded[: max(total - bundles - len(self.state.products), 0)]:
@@ -75,7 +75,7 @@ class _Shop:
             self.bundle(number)
 
     def catalog(self, path: tuple[str, ...]) -> int:
-        """Return the id of a category; children get lower ids than their parents, as happens in old shops."""
+        """Return the id of a category; children have lower ids than their parents, as in old shops."""
         if path not in self.catalogs:
             if len(path) > 1:
                 child = self.state.add_catalog(path[-1], position=len(self.catalogs))
@@ -161,7 +161,7 @@ class _Shop:
         return parent
 
     def bundle(self, number: int) -> Product:
-        """Add a product set of two or three articles, a little cheaper than its parts."""
+        """Add a product set of two or three articles, slightly cheaper than its parts."""
         shelf = [product for product in self.state.products.values() if product.kind == 0]
         parts = self.rng.sample(shelf, self.rng.choice((2, 2, 3)))
         members = [
@@ -182,11 +182,11 @@ class _Shop:
     def _article(
         self, title: str, code: str, path: tuple[str, ...], tax: int, brand: str, price: int, grams: int
     ) -> Product:
-        """Add an article with all that every one has; `price` in cents."""
+        """Add an article with the data that every article has; `price` is in cents."""
         self.count += 1
         rounded = Decimal(max(price // 10 * 10 + 9, 99)) / 100
         picture = f"{PICTURES}{code.lower()}-{1000 + self.count}"
-        # Numbers that begin with 2 are for use inside a shop, so these can be nobody's.
+        # GTINs that begin with 2 are for internal use in shops, so these belong to no real article.
         digits = f"2{self.rng.randrange(10**6):06d}{self.count:05d}"
         product = self.state.add_product(
             title,
@@ -222,7 +222,7 @@ class _Shop:
         return product
 
     def _describe(self, product: Product, text: str) -> None:
-        """Write the texts of an article; the description is HTML."""
+        """Set an article's texts; the description is HTML."""
         product.short_description = f"{product.name}. {text}"
         product.description = (
             f"<h2>{product.name}</h2>\n<p>{text}</p>\n<ul><li>Größe & Gewicht: siehe Tabelle</li></ul>"
@@ -245,7 +245,7 @@ def cents(value: Decimal) -> Decimal:
 
 
 def _sell(state: State, rng: Random, count: int, end: datetime) -> None:
-    """Place the orders of the last two weeks; the first ones are the special cases."""
+    """Place the orders of the last two weeks; the first ones are special cases."""
     moments = sorted(end - timedelta(seconds=rng.randrange(3600, DAYS * 86_400)) for _ in range(count))
     specials = [
         _unknown_article,
@@ -259,7 +259,7 @@ def _sell(state: State, rng: Random, count: int, end: datetime) -> None:
         _cash_on_delivery,
         _company_ships_elsewhere,
     ]
-    # Spread over the time, twice each where there is room, so that every page of orders meets one.
+    # Spread over the whole time, each twice where possible, so that every page of orders has one.
     rares = [_wrong_total, _merged, *specials, *specials]
     places = {place * max(count // len(rares), 1): rare for place, rare in enumerate(rares)}
     for place, moment in enumerate(moments):
@@ -274,7 +274,7 @@ def _sell(state: State, rng: Random, count: int, end: datetime) -> None:
 
 
 def _follow(state: State, order: Order, rng: Random, end: datetime) -> None:
-    """Let an order get its invoice and be shipped, if it is paid and old enough."""
+    """Add invoice and shipment to an order that is paid and old enough."""
     if order.already_paid < order.full_amount or end - order.placed_at < timedelta(days=3):
         return
     if rng.random() < 0.85:
@@ -292,19 +292,19 @@ def _follow(state: State, order: Order, rng: Random, end: datetime) -> None:
 
 
 def _must(order: Order | None) -> Order:
-    """Return the order of a shop that has something to sell."""
+    """Return the order; a shop with goods always gets one."""
     if order is None:
         raise ValueError("too few articles for the sample orders")
     return order
 
 
 def _pick(state: State, rng: Random) -> Product:
-    """Choose a single article that is for sale."""
+    """Return a random single article that is for sale."""
     return rng.choice([product for product in for_sale(state) if product.kind == 0])
 
 
 def _unknown_article(state: State, rng: Random) -> None:
-    """Sell something that no article stands for."""
+    """Sell an item without a known article."""
     title = rng.choice(
         ("Sonderposten Keramikschale B-Ware", "Gutschein 25 Euro", "Restposten Gläser, 6 Stück")
     )
@@ -314,27 +314,27 @@ def _unknown_article(state: State, rng: Random) -> None:
 
 
 def _only_external_number(state: State, rng: Random) -> None:
-    """Sell an article that only its external number tells."""
+    """Sell an article that can only be identified by its external number."""
     product = _pick(state, rng)
     line = Line(title=product.name, price=product.selling_price, ean=product.ean, tax_rate=product.tax_rate)
     _must(random_order(state, rng, lines=[line], platform="OTTO Market", process=True))
 
 
 def _only_article_number(state: State, rng: Random) -> None:
-    """Sell an article that only its Anr tells."""
+    """Sell an article that can only be identified by its Anr."""
     product = _pick(state, rng)
     line = Line(title=product.name, price=product.selling_price, anr=product.anr, tax_rate=product.tax_rate)
     _must(random_order(state, rng, lines=[line], platform="store", process=True))
 
 
 def _part_paid(state: State, rng: Random) -> None:
-    """Sell something of which only a part is paid."""
+    """Sell an article that is only partly paid."""
     order = _must(random_order(state, rng, platform="store", process=True, paid=False))
     state.pay(order.order_id, cents(order.full_amount / 2))
 
 
 def _not_checked_out(state: State, rng: Random) -> None:
-    """Sell something whose checkout is not done: OrderID 0."""
+    """Sell an article whose checkout is not complete: OrderID 0."""
     _must(random_order(state, rng, platform="ebay", process=False))
 
 
@@ -359,14 +359,14 @@ def _danish_crowns(state: State, rng: Random) -> None:
 
 
 def _wrong_total(state: State, rng: Random) -> None:
-    """Sell something whose total does not add up."""
+    """Sell an article in an order whose total does not add up."""
     order = _must(random_order(state, rng, platform="ebay", process=True, paid=False))
     order.full_amount += Decimal("3.50")
     order.memo = "Summe weicht ab, bitte prüfen"
 
 
 def _merged(state: State, rng: Random) -> None:
-    """Sell twice to one buyer, who has both sent together."""
+    """Sell twice to one buyer, whose orders are merged."""
     address = buyer(rng, "ebay")
     pair = [
         _must(random_order(state, rng, billing=address, platform="ebay", process=True, paid=True))
@@ -376,7 +376,7 @@ def _merged(state: State, rng: Random) -> None:
 
 
 def _several_parcels(state: State, rng: Random) -> None:
-    """Sell something that left in two parcels."""
+    """Sell articles that were shipped in two parcels."""
     order = _must(random_order(state, rng, platform="store", process=True, paid=True))
     numbers = [f"00340{rng.randrange(10**15):015d}" for _ in range(2)]
     state.ship(order.order_id, tracking_number=numbers[0])
@@ -384,7 +384,7 @@ def _several_parcels(state: State, rng: Random) -> None:
 
 
 def _cash_on_delivery(state: State, rng: Random) -> None:
-    """Sell something for cash on delivery, with its surcharge."""
+    """Sell an article with cash on delivery and its surcharge."""
     _must(
         random_order(
             state,
@@ -401,7 +401,7 @@ def _cash_on_delivery(state: State, rng: Random) -> None:
 
 
 def _company_ships_elsewhere(state: State, rng: Random) -> None:
-    """Sell to a person who has it sent to a company without a person's name."""
+    """Sell to a person, with shipment to a company without a person's name."""
     order = _must(random_order(state, rng, platform="store", process=True))
     order.shipping_address = buyer(rng, "store")
     order.shipping_address.company = "Handwerkerhof Süßengrund GmbH"

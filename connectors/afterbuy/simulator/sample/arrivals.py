@@ -1,4 +1,4 @@
-"""New orders that come in at random, as they would on a real day."""
+"""New orders that arrive at random, as on a real day."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -17,16 +17,16 @@ FREE_FROM = Decimal(60)
 
 
 def arrive(state: State, n: int, rng: Random | None = None) -> list[Order]:
-    """Place n random orders now, most of them with a finished checkout; an empty shop sells nothing."""
+    """Place `n` random orders now, most with a complete checkout; none if the shop is empty."""
     with state.lock:
-        # Without a source of chance the state itself decides, so that a test can repeat a run.
+        # Without a generator the state is the seed, so that a test can repeat a run.
         chance = rng or Random(len(state.orders) * 7919 + sum(state.orders) % 7919)  # noqa: S311
         orders = [random_order(state, chance) for _ in range(n)]
     return [order for order in orders if order is not None]
 
 
 def for_sale(state: State) -> list[Product]:
-    """Return what can be sold: no variation parents, nothing that ran out or is discontinued."""
+    """Return the products for sale: no variation parents, nothing sold out or discontinued."""
     products = state.products
     return [
         product
@@ -44,7 +44,7 @@ def for_sale(state: State) -> list[Product]:
 def random_order(
     state: State, rng: Random, *, placed_at: datetime | None = None, **values: Any
 ) -> Order | None:
-    """Place one random order, or none if nothing is for sale; `values` override what chance chose."""
+    """Place a random order, or return None if nothing is for sale; `values` override random choices."""
     shelf = for_sale(state)
     if not shelf:
         return None
@@ -88,7 +88,7 @@ def _price(state: State, line: Line) -> Decimal:
 
 
 def _line(state: State, product: Product, rng: Random) -> Line:
-    """Sell a product once or a few times; of a variant the chosen options come along."""
+    """Return a line with one or a few units; for a variant with its chosen options."""
     line = Line(product.id, rng.choices((1, 2, 3), (80, 15, 5))[0])
     for parent in state.parents_of(product.id):
         for member in parent.members:
@@ -98,7 +98,7 @@ def _line(state: State, product: Product, rng: Random) -> Line:
 
 
 def _payment(platform: str, rng: Random) -> dict[str, Any]:
-    """Choose how it is paid."""
+    """Return a random payment method with its data."""
     number = f"{rng.randrange(16**12):012X}"
     if platform == "store":
         options = (
@@ -117,13 +117,13 @@ def _payment(platform: str, rng: Random) -> dict[str, Any]:
         "payment_transaction_id": number if payment_id != "TRANSFER" else "",
     }
     if payment_id == "TRANSFER":
-        # The account number has wrong check digits on purpose: it can belong to nobody.
+        # The IBAN has wrong check digits on purpose: it cannot belong to anybody.
         chosen["payment_data"] = {"Iban": "DE00000000000000000000", "ReferenceNumber": number[:8]}
     return chosen
 
 
 def _numbers(platform: str, rng: Random) -> dict[str, str]:
-    """Choose the platform's own order number in the platform's form."""
+    """Return order numbers in the platform's own format."""
     digits = f"{rng.randrange(10**17):017d}"
     match platform:
         case "ebay":

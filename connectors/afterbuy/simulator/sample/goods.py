@@ -1,13 +1,13 @@
-"""The goods of the sample shop: a house for coffee, tea, kitchen and garden. All of it is invented."""
+"""The goods of the sample shop, which sells coffee, tea, kitchen and garden articles; all invented."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Family:
-    """Articles that share a category: every noun comes with every detail.
+    """Articles of one category: each noun is combined with each detail.
 
-    A noun is (text, price in cents, weight in grams), a detail (text, percent of price and weight).
+    A noun is (text, price in cents, weight in grams); a detail is (text, percent of price and weight).
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Rubbish: answers that no server should send, made of one that it would have sent."""
+"""Malformed answers that no server should send, made from a valid one."""
 
 import re
 import zlib
@@ -24,7 +24,7 @@ BOMBS = {
     "external": f'<!DOCTYPE Afterbuy SYSTEM "http://127.0.0.1:9/bomb.dtd">{_answer("")}',
     "hidden": f"<!--{' ' * 10_000}-->{_declared(_NESTED, '&a9;')}",
 }
-"""Documents whose entities grow without end or reach outside, by how they do it."""
+"""Documents whose entities expand without limit or refer to outside files, by name."""
 
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "broken": lambda text: text.encode().replace(b"<![CDATA[", b"<![CDATA[\xff\xc3\x28\xed\xa0\x80"),
@@ -34,7 +34,7 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "mislabelled": lambda text: text.replace('"utf-8"', '"utf-16"').encode(),
     "western": lambda text: text.encode("cp1252", "replace"),
 }
-"""The bytes of an answer in another encoding than it should have, by the name of that."""
+"""Functions that return an answer's bytes in a wrong encoding, by name."""
 
 NONSENSE = [
     ("OrderID", "9" * 300),
@@ -61,11 +61,11 @@ NONSENSE = [
     ("Weight", "1E40"),
     ("ModDate", "31.12.9999 23:59:59"),
 ]
-"""Elements, and what nobody would expect to find in them."""
+"""Elements, and unexpected values for them."""
 
 
 def with_nonsense(text: str, field: str, value: str, place: int) -> str:
-    """Return an answer with this value, markup and all, in the element of this name that comes `place`-th."""
+    """Return an answer with a raw value in the `place`-th element of this name."""
     element = re.compile(rf"<({field})(?: ?/>|>.*?</{field}>)", re.DOTALL)
     found = next((one for number, one in enumerate(element.finditer(text), 1) if number == place), None)
     if found is None:
@@ -74,7 +74,7 @@ def with_nonsense(text: str, field: str, value: str, place: int) -> str:
 
 
 def with_repeats(text: str, name: str, times: int) -> str:
-    """Return an answer with the first element of this name there so many times; ItemIDs count on."""
+    """Return an answer that repeats the first element of this name; ItemIDs are counted up."""
     start, end = text.find(f"<{name}>"), text.find(f"</{name}>")
     if start < 0 or end < 0:
         return text
@@ -90,12 +90,12 @@ def with_repeats(text: str, name: str, times: int) -> str:
 
 
 def deep(levels: int) -> str:
-    """Return an answer of so many levels."""
+    """Return an answer with this many nested levels."""
     return _answer("<a>" * levels + "</a>" * levels)
 
 
 def flood(text: str, size: int) -> Iterator[bytes]:
-    """Yield an answer with blanks before its last tag, so many bytes in all or a little more."""
+    """Yield an answer padded with spaces before its last tag, to at least `size` bytes in all."""
     padding = b"\r\n" + b" " * 65_534
     start, tag, end = text.rpartition("</Afterbuy>")
     yield start.encode()
@@ -105,6 +105,6 @@ def flood(text: str, size: int) -> Iterator[bytes]:
 
 
 def zipped(chunks: Iterator[bytes]) -> bytes:
-    """Return what the chunks are in gzip; blanks take a thousandth of their room."""
+    """Return the chunks compressed with gzip; spaces shrink to a thousandth."""
     pack = zlib.compressobj(1, zlib.DEFLATED, 31)
     return b"".join([*(pack.compress(chunk) for chunk in chunks), pack.flush()])

@@ -73,7 +73,7 @@ _PLAIN = str.maketrans(
 
 
 def buyer(rng: Random, platform: str, *, abroad: bool = False) -> Address:
-    """Make a private buyer at home, or in a neighbouring country."""
+    """Return a private buyer in Germany, or in a neighbouring country."""
     woman = rng.random() < 0.5
     first, last = rng.choice(WOMEN if woman else MEN), rng.choice(LAST_NAMES)
     number = rng.randrange(10_000)
@@ -92,13 +92,13 @@ def buyer(rng: Random, platform: str, *, abroad: bool = False) -> Address:
         return address
     address.street = f"{rng.choice(STREETS)} {rng.randrange(1, 180)}{rng.choice(('', '', '', ' a', ' b'))}"
     address.postal_code, address.city = rng.choice(TOWNS)
-    # Numbers of this range are kept free for film and print.
+    # These telephone numbers are reserved for films and print.
     address.phone = f"030 23125 {rng.randrange(1000):03d}" if rng.random() < 0.5 else ""
     return address
 
 
 def merchant(rng: Random, platform: str) -> Address:
-    """Make a company; some have no person's name at all."""
+    """Return a company as a buyer; some have no person's name."""
     address = buyer(rng, platform)
     address.company, address.is_merchant, address.title = rng.choice(COMPANIES), True, ""
     address.tax_id = f"DE{rng.randrange(10**9):09d}"
@@ -108,7 +108,7 @@ def merchant(rng: Random, platform: str) -> Address:
 
 
 def packing_station(rng: Random, billing: Address) -> Address:
-    """Make a shipping address at a packing station; the post number is in the second line."""
+    """Return a shipping address at a parcel locker; the post number is in the second line."""
     code, city = rng.choice(TOWNS)
     return Address(
         first_name=billing.first_name,

@@ -1,4 +1,4 @@
-"""The request envelope in, the response envelope out, and the words of codes.
+"""The request envelope, the response envelope, and the texts of error codes.
 
 Source: wire notes sections 1.2 and 3.
 """
@@ -90,20 +90,20 @@ WARNINGS = {
 
 
 class RefusedError(Exception):
-    """The call fails as a whole with an error code; nothing was changed.
+    """The whole call fails with an error code; nothing was changed.
 
-    A code is Afterbuy's own. Raised by the calls, answered by the dispatcher.
+    Codes are Afterbuy's own. Calls raise it, the dispatcher answers it.
     """
 
     def __init__(self, *codes: int) -> None:
-        """Keep the codes; more than one error is possible."""
+        """Store the codes; there can be several."""
         super().__init__(f"error {', '.join(map(str, codes))}")
         self.codes = codes
 
 
 @dataclass(frozen=True)
 class Warned:
-    """One warning; `key` names the element and its text, as ("ProductID", "4711")."""
+    """One warning; `key` is the element's name and text, such as ("ProductID", "4711")."""
 
     code: int
     key: tuple[str, str] | None = None
@@ -111,7 +111,7 @@ class Warned:
 
 @dataclass
 class Answer:
-    """What a call answers: the XML inside Result, warnings, and how many records it changed."""
+    """The answer of a call: the XML inside Result, warnings, and the number of changed records."""
 
     result: Writer
     warnings: list[Warned] = field(default_factory=list)
@@ -123,9 +123,9 @@ Language = Literal["DE", "EN"]
 
 
 def parse_request(body: bytes) -> Element:
-    """Parse a request strictly.
+    """Return the root of a request, parsed strictly.
 
-    Raises: RefusedError 1, if it is empty; RefusedError 2, if it is no UTF-8 XML, holds a DOCTYPE, or has
+    Raises: RefusedError 1, if it is empty; RefusedError 2, if it is not UTF-8 XML, contains a DOCTYPE, or has
     another root.
     Source: wire notes sections 1.1, 1.2, 3.1.
     """
@@ -143,13 +143,13 @@ def parse_request(body: bytes) -> Element:
 
 
 def text_of(parent: Element | None, name: str) -> str | None:
-    """Return the stripped text of a child by its exact name, or None if the child is absent."""
+    """Return the stripped text of the child with exactly this name, or None if it is absent."""
     child = parent.find(name) if parent is not None else None
     return None if child is None else "".join(map(str, child.itertext())).strip()
 
 
 def whole_of(parent: Element | None, name: str) -> int | None:
-    """Return a child's whole number, or None if it is absent, empty or no number."""
+    """Return a child's whole number; None if it is absent, empty or not a number."""
     text = text_of(parent, name)
     try:
         return int(text) if text else None
@@ -158,7 +158,7 @@ def whole_of(parent: Element | None, name: str) -> int | None:
 
 
 def write_answer(call: str, answer: Answer, language: Language, *, status: str | None = None) -> str:
-    """Wrap a call's answer; the status is Warning as soon as there is one warning, beside any data."""
+    """Return a call's answer in its envelope; with at least one warning the status is Warning."""
     writer = answer.result
     if answer.warnings:
         writer.open("WarningList")
@@ -177,7 +177,7 @@ def write_answer(call: str, answer: Answer, language: Language, *, status: str |
 
 
 def write_errors(call: str, codes: tuple[int, ...], language: Language, *, status: str = "Error") -> str:
-    """Make the answer of a refused call."""
+    """Return the answer to a refused call."""
     writer = Writer()
     writer.open("ErrorList")
     for code in codes:
@@ -192,7 +192,7 @@ def write_errors(call: str, codes: tuple[int, ...], language: Language, *, statu
 
 
 def _wrap(call: str, status: str, version: int, lines: list[str]) -> str:
-    """Put the envelope around the lines of a Result."""
+    """Return the lines of a Result in their envelope."""
     head = Writer()
     head.plain("CallStatus", status)
     head.plain("CallName", call)

@@ -1,8 +1,7 @@
-"""Writes XML the way Afterbuy does, tidy or ugly.
+"""Writes XML as Afterbuy does, tidy or ugly.
 
-Lines of text are joined instead of building a tree: ugly output includes what a tree would not write, and a
-page of 250 orders must not cost more than the client that reads it.
-Source: wire notes sections 1.1 and 1.4.
+It joins lines of text instead of building a tree: ugly output contains what a tree cannot produce, and a page
+of 250 orders must not cost more than the client needs to read it. Source: wire notes sections 1.1 and 1.4.
 """
 
 import re
@@ -35,11 +34,11 @@ OTHER_SPELLINGS = {
     "TitleReplace": "TtitleReplace",
     "ParentID": "ParnetID",
 }
-"""Cases and misspellings that samples show beside the usual ones (wire notes sections 1.4, 2.1, 2.2)."""
+"""Other cases and misspellings that samples show (wire notes sections 1.4, 2.1, 2.2)."""
 
 
 class Writer:
-    """Collects the lines of a Result. With `ugly` each record looks different, the same one always alike."""
+    """Collects the lines of a Result. `ugly`: records look different, but the same record always alike."""
 
     def __init__(self, *, ugly: bool = False, keep_control_characters: bool = False) -> None:
         """Start empty."""
@@ -49,7 +48,7 @@ class Writer:
         self.random = Random(0)  # noqa: S311 - variety, not secrecy
 
     def record(self, key: int) -> None:
-        """Begin a record: its ugliness follows from its key alone, so a repeated page is the same page."""
+        """Begin a record; its ugliness depends only on its key, so a repeated page is identical."""
         if self.ugly:
             self.random = Random(key)  # noqa: S311 - variety, not secrecy
 
@@ -58,7 +57,7 @@ class Writer:
         self.lines.append(f"<{self._spelled(name)}>")
 
     def close(self, name: str) -> None:
-        """Close the container opened last, which bears this name."""
+        """Close the container opened last, which has this name."""
         if self.ugly and name in OTHER_SPELLINGS:
             name = next(
                 line[1:-1]
@@ -68,7 +67,7 @@ class Writer:
         self.lines.append(f"</{name}>")
 
     def plain(self, name: str, value: object) -> None:
-        """Write text that is known to need no escaping."""
+        """Write text that needs no escaping."""
         name = self._spelled(name)
         self.lines.append(f"<{name}>{value}</{name}>")
 
@@ -77,7 +76,7 @@ class Writer:
         self.plain(name, value)
 
     def words(self, name: str, value: str) -> None:
-        """Write text in CDATA, or escaped for some of the ugly ones; empty text as one of the empty forms."""
+        """Write text in CDATA, or escaped for some ugly records; empty text in one of the empty forms."""
         if not self.keep:
             value = _FORBIDDEN.sub("", value)
         if not value:
@@ -89,7 +88,7 @@ class Writer:
         self.plain(name, "<![CDATA[" + value.replace("]]>", "]]]]><![CDATA[>") + "]]>")
 
     def nothing(self, name: str) -> None:
-        """Write a value that is not set: an empty element, or one of the other forms, or none at all."""
+        """Write a missing value: an empty element, another empty form, or nothing at all."""
         form = self.random.randrange(4) if self.ugly else 0
         name = self._spelled(name)
         if form == 0:
@@ -100,7 +99,7 @@ class Writer:
             self.lines.append(f"<{name}><![CDATA[]]></{name}>")
 
     def money(self, name: str, value: Decimal) -> None:
-        """Write an amount; ugly ones lack trailing zeros, have thousands marks or a decimal point."""
+        """Write an amount; ugly: without trailing zeros, with thousands separators or a decimal point."""
         if not self.ugly:
             self.plain(name, amount(value))
             return
@@ -115,7 +114,7 @@ class Writer:
             self.plain(name, amount(value))
 
     def number(self, name: str, value: Decimal) -> None:
-        """Write a figure such as a weight or a tax rate with its own places."""
+        """Write a number such as a weight or a tax rate with its own decimal places."""
         trimmed = value.normalize() if value else Decimal(0)
         if self.ugly and self.random.random() < 0.3:
             self.plain(name, amount(value) if trimmed == value.quantize(Decimal("0.01")) else comma(trimmed))
@@ -123,7 +122,7 @@ class Writer:
             self.plain(name, comma(trimmed))
 
     def point_number(self, name: str, value: Decimal) -> None:
-        """Write a decimal with a point, as the sample has it for Discounts."""
+        """Write a decimal with a point, as the sample shows for Discounts."""
         self.plain(name, format(value, "f"))
 
     def flag(self, name: str, value: bool) -> None:
@@ -131,28 +130,28 @@ class Writer:
         self.plain(name, int(value))
 
     def minus_flag(self, name: str, value: bool) -> None:
-        """Write a flag that samples show as -1 and 0."""
+        """Write a flag as -1 or 0, as samples show."""
         self.plain(name, -int(value))
 
     def mixed_flag(self, name: str, value: bool) -> None:
-        """Write 0 or 1, or for the ugly ones -1, True, true and their opposites."""
+        """Write 0 or 1; ugly: also -1, True, true and their opposites."""
         forms = ("1", "-1", "True", "true") if value else ("0", "0", "False", "false")
         self.plain(name, self.random.choice(forms) if self.ugly else forms[0])
 
     def word_flag(self, name: str, value: bool) -> None:
-        """Write true or false, capitalised for some of the ugly ones."""
+        """Write true or false, capitalised in some ugly records."""
         capital = self.ugly and self.random.random() < 0.5
         self.plain(name, str(value) if capital else str(value).lower())
 
     def moment(self, name: str, value: datetime | None) -> None:
-        """Write a date with its time, or an empty form."""
+        """Write a date with time, or an empty form."""
         if value is None:
             self.nothing(name)
         else:
             self.plain(name, wall_clock(value))
 
     def day(self, name: str, value: datetime | None) -> None:
-        """Write a date without its time; some of the ugly ones have it."""
+        """Write a date without time; some ugly records include it."""
         if value is None:
             self.nothing(name)
         elif self.ugly and self.random.random() < 0.5:
@@ -168,7 +167,7 @@ class Writer:
             self.plain(name, wall_iso(value))
 
     def _spelled(self, name: str) -> str:
-        """Return the name, or its other spelling for some of the ugly ones."""
+        """Return the name, or its other spelling in some ugly records."""
         if self.ugly and name in OTHER_SPELLINGS and self.random.random() < 0.5:
             return OTHER_SPELLINGS[name]
         return name
