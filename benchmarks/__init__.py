@@ -1,4 +1,4 @@
-"""Benchmarks: each budget of the design as a figure, beside a floor measured in the same run.
+"""Benchmarks: each performance budget as a figure, next to a floor measured in the same run.
 
 One module for each figure; `__main__.py` runs them, `table.py` prints them.
 """

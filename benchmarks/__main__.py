@@ -1,7 +1,7 @@
-"""`make bench`: measure the figures chosen, print one table, and write the same as JSON.
+"""`make bench`: measure the chosen figures, print one table, and write the same as JSON.
 
-Each value is the median of several runs and stands beside a floor measured in the same run, in turn with it:
-these machines are noisy, and ratios are what counts.
+Each value is the median of several runs, next to a floor measured alternately with it in the same run: the
+machines are noisy, so only the ratios can be compared.
 """
 
 import argparse
@@ -49,7 +49,7 @@ FIGURES: dict[str, ModuleType] = {
 
 
 def main() -> int:
-    """Measure and report. Returns: the exit code, 1 if a figure could not be measured."""
+    """Measure and report. Returns: the exit code; 1 if a figure could not be measured."""
     options = read_options(sys.argv[1:])
     plan = Plan(
         extent="small" if options.small else "full" if options.full else "default",
@@ -59,7 +59,7 @@ def main() -> int:
     )
     session.begin()
     prefect_server.prepare_environment()
-    # Child processes say nothing; their logs go to Prefect as always.
+    # Child processes print nothing; their logs go to Prefect as usual.
     os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
     rows: list[Row] = []
     failed = False
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:
-    """Return what is to be measured."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
     extent = parser.add_mutually_exclusive_group()
     extent.add_argument("--small", action="store_true", help="tiny sizes, one run: does it work at all?")
@@ -91,7 +91,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
 
 
 def measure(name: str, plan: Plan, rows: list[Row]) -> bool:
-    """Add the rows of a figure as they come; return whether it could be measured."""
+    """Append a figure's rows as they are measured; return whether all went well."""
     begin = time.monotonic()
     print(f"{name} …", file=sys.stderr, flush=True)
     try:
@@ -108,7 +108,7 @@ def measure(name: str, plan: Plan, rows: list[Row]) -> bool:
 
 
 def describe_machine(plan: Plan) -> dict[str, str]:
-    """Return on what and how was measured."""
+    """Return facts about the machine and the measurement."""
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "extent": plan.extent,

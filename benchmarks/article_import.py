@@ -1,4 +1,4 @@
-"""Article import as a whole cycle: new articles with texts, prices and pictures, the same again, changed."""
+"""Article import as a whole cycle: new articles with texts, prices and pictures; unchanged; changed."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ BUDGET = 2000
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield one row for each database, size and case, then how time and memory grow with the size."""
+    """Yield one row for each database, size and case, then the growth of time and memory with the size."""
     for row in measure_import(plan, "articles", __name__):
         if row.case == "new":
             row.budget, row.reached = f"≥ {BUDGET}/s", row.value >= BUDGET
@@ -19,12 +19,12 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def prepare(url: str) -> None:
-    """Open the account."""
+    """Add the account."""
     open_account(url)
 
 
 def cycle(url: str, case: str, size: int) -> dict[str, float]:
-    """Return the seconds of one run of the flow that finds each article new, unchanged or changed."""
+    """Return the seconds of one run in which every article is new, unchanged or changed."""
     from flows.article_import import article_import
 
     load_as_worker()

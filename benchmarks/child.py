@@ -1,4 +1,4 @@
-"""Run one measurement in a process of its own, so that its memory and its imports are its own."""
+"""Runs one measurement in a separate process, so that memory and imports are not shared."""
 
 import json
 import os
@@ -13,15 +13,15 @@ from typing import Any
 
 
 def run(function: str, **arguments: Any) -> dict[str, Any]:
-    """Call `module:function` in a new process and return its answer with `peak_mb`, its memory at most.
+    """Call `module:function` in a new process; return its result with `peak_mb`, its highest memory use.
 
-    Raises: RuntimeError with the end of what the process said, if it fails.
+    Raises: RuntimeError, with the end of the process's output, if it fails.
     """
     return run_together(function, [arguments])[0]
 
 
 def run_together(function: str, calls: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Call `module:function` in one new process for each set of arguments, all at once."""
+    """Call `module:function` in several new processes at once, one for each set of arguments."""
     with tempfile.TemporaryDirectory(prefix="warenfluss-bench-") as folder:
         started = []
         for number, arguments in enumerate(calls):
@@ -42,8 +42,8 @@ def run_together(function: str, calls: Sequence[dict[str, Any]]) -> list[dict[st
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has held so far, in MB."""
-    # The peak that getrusage tells begins with that of the process that started this one.
+    """Return the highest memory use of this process so far, in MB."""
+    # The peak of getrusage includes that of the process that started this one.
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -53,13 +53,13 @@ def peak_mb() -> float:
 
 
 def main() -> None:
-    """Carry out one call: the function, its arguments as JSON, and the file for the answer."""
+    """Execute one call; arguments: function, its arguments as JSON, and the result file."""
     function, arguments, answer = sys.argv[1:]
     module, _, name = function.partition(":")
     result = getattr(import_module(module), name)(**json.loads(arguments)) or {}
     Path(answer).write_text(json.dumps({**result, "peak_mb": peak_mb()}))
     sys.stdout.flush()
-    # Threads of Prefect would be waited for.
+    # A normal exit would wait for Prefect's threads.
     os._exit(0)
 
 

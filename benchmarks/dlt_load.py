@@ -1,7 +1,7 @@
-"""For orientation: the same orders loaded by dlt into the same kind of database, merged by their number.
+"""For comparison: the same orders loaded by dlt into the same kind of database, merged by order number.
 
-dlt (https://dlthub.com, Apache-2.0) loads what it is given: nothing is matched, promised or followed.
-Both sides read the same pages and translate them the same way; what differs is the way into the database.
+dlt (https://dlthub.com, Apache-2.0) only loads: it matches and allocates nothing and applies no changes. Both
+sides read and map the same pages; they differ in how rows get into the database.
 """
 
 import json
@@ -22,7 +22,7 @@ SIZES = {"small": (60,), "default": (10_000,), "full": (10_000,)}
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield orders a second, first loaded and then merged once more.
+    """Yield orders per second, for a first load and for merging the same orders again.
 
     Raises: MissingError, if dlt is not installed.
     """
@@ -50,7 +50,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def _row(record: OrderData) -> dict[str, Any]:
-    """Return an order as dlt is to store it: what has keys of its own in each order is text, not columns."""
+    """Return an order for dlt; fields with different keys in each order become text instead of columns."""
     row = record.model_dump()
     for name in ("meta", "payment_details"):
         row[name] = json.dumps(row[name], default=str)
@@ -60,7 +60,7 @@ def _row(record: OrderData) -> dict[str, Any]:
 
 
 def load(url: str, address: str, orders: int) -> dict[str, float]:
-    """Return the seconds of one run of a pipeline that reads, normalises and merges all orders."""
+    """Return the seconds of one pipeline run that reads, normalises and merges all orders."""
     os.environ["DLT_DATA_DIR"] = os.environ["WARENFLUSS_DATA_DIR"]
     os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
@@ -77,7 +77,8 @@ def load(url: str, address: str, orders: int) -> dict[str, float]:
 
     engine = create_engine(address)
     if engine.dialect.name == "postgresql":
-        # dlt wants a host and a password; libpq takes the folder of a socket for one, and this server any.
+        # dlt requires a host and a password; libpq accepts a socket's folder as host and this server any
+        # password.
         socket = quote(str(engine.url.query["host"]), safe="")
         destination: Any = dlt.destinations.postgres(
             f"postgresql://postgres:any@{socket}/{engine.url.database}"
@@ -88,7 +89,7 @@ def load(url: str, address: str, orders: int) -> dict[str, float]:
         "orders",
         pipelines_dir=os.environ["WARENFLUSS_DATA_DIR"],
         destination=destination,
-        # In SQLite another schema would be another file beside it.
+        # On SQLite another schema would be a separate file.
         dataset_name="main" if engine.dialect.name == "sqlite" else "dlt",
     )
     begin = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What a figure is: rows of a table, each with the floor that was measured beside it."""
+"""What a figure consists of: rows of the table, each with its floor."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ KINDS = ("sqlite", "postgresql")
 
 @dataclass
 class Row:
-    """One measured value: the median of its runs, and the same of the floor, both in `unit`."""
+    """One measured value: all its runs and those of its floor, both in `unit`."""
 
     figure: str
     case: str
@@ -20,7 +20,7 @@ class Row:
     values: Sequence[float]
     floor: Sequence[float] = ()
     peak_mb: float | None = None
-    """The most memory that a process of its own needed for it."""
+    """Highest memory use of the process that measured it."""
     budget: str = ""
     reached: bool | None = None
     note: str = ""
@@ -32,11 +32,11 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Value by floor: of rates more is better, of seconds less."""
+        """Value divided by floor: for rates, higher is better; for seconds, lower."""
         return self.value / statistics.median(self.floor) if self.floor else None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the JSON file says of this row."""
+        """Return this row for the JSON file."""
         return {
             "figure": self.figure,
             "case": self.case,
@@ -58,14 +58,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured: on which databases, how large, how often."""
+    """What to measure: on which databases, at which sizes, how often."""
 
     extent: str = "default"
     """small, default or full."""
     kinds: Sequence[str] = KINDS
     runs: int = 3
     sizes: Sequence[int] = field(default_factory=tuple)
-    """Instead of the figure's own sizes."""
+    """Replace the figure's own sizes."""
 
     def sizes_of(self, small: Sequence[int], default: Sequence[int], full: Sequence[int]) -> Sequence[int]:
         """Return the sizes to measure, ascending."""
@@ -73,7 +73,7 @@ class Plan:
         return sorted(self.sizes) or by_extent[self.extent]
 
     def runs_at(self, size: int) -> int:
-        """Return how often to measure: once where one run takes minutes, unless all was asked for."""
+        """Return the number of runs: one where a run takes minutes, unless everything was requested."""
         return self.runs if self.extent == "full" or size <= 20_000 else 1
 
 
@@ -85,4 +85,4 @@ class Figure(Protocol):
 
 
 class MissingError(Exception):
-    """A figure cannot be measured here; the message says why."""
+    """This figure cannot be measured here; the message says why."""

@@ -1,7 +1,7 @@
 """The floor of an import: the same bytes parsed, validated and bulk-inserted, and nothing else.
 
-No HTTP, no Prefect, no matching, allocation, history or cursor; one row for each order and each line, or for
-each article, its listing, texts and prices. Its functions run in a process of their own.
+Without HTTP, Prefect, matching, allocation, history and cursor; one row for each order and line, or for each
+article, its listing, texts and prices. The functions run in separate processes.
 """
 
 import time
@@ -15,12 +15,12 @@ from benchmarks.stand_in import read_pages
 
 
 def orders(url: str) -> dict[str, float]:
-    """Return the seconds and the number of orders that a stand-in holds."""
+    """Return the number of orders in a stand-in, and the seconds to insert them."""
     return _time(url, "GetSoldItems", _save_orders)
 
 
 def articles(url: str) -> dict[str, float]:
-    """Return the seconds and the number of articles that a stand-in holds."""
+    """Return the number of articles in a stand-in, and the seconds to insert them."""
     return _time(url, "GetShopProducts", _save_articles)
 
 

@@ -1,4 +1,4 @@
-"""The start of a flow run: a process with its imports, and what Prefect takes for an empty flow."""
+"""The start of a flow run: a process with its imports, and Prefect's overhead for an empty flow."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ FLOOR = "process: and Prefect"
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield the seconds of each kind of process and of each kind of empty flow; no database has a part."""
+    """Yield the seconds of each kind of process and of each kind of empty flow; no database is involved."""
     turns = TURNS[plan.extent]
     seconds: dict[str, list[float]] = {name: [] for name in PROCESSES}
     for _ in range(turns):
@@ -39,7 +39,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def empty_flows(turns: int) -> dict[str, dict[str, list[float]]]:
-    """Return the seconds of empty flows in a process that has run one before."""
+    """Return the seconds of empty flows in a process that has already run one."""
     import asyncio
 
     from prefect import flow

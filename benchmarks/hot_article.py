@@ -1,4 +1,4 @@
-"""Many processes allocate one article at once, an order each transaction; and whether the sum is right."""
+"""Many processes allocate the same article at once, one order per transaction; the sums must be right."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ ORDERS = {"small": 40, "default": 2_000, "full": 10_000}
 WRITERS = {"small": 2, "default": 8, "full": 8}
 STARTING_SECONDS = 6.0
 ON_HAND = 0.8
-"""Of what is ordered: the last orders find nothing left."""
+"""Stock as a share of the ordered units: the last orders find none."""
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield one row for each database; the floor adds to the same row with as many commits and writers."""
+    """Yield one row for each database; the floor updates one row with the same commits and processes."""
     writers = WRITERS[plan.extent]
     for orders in plan.sizes_of(*((ORDERS[extent],) for extent in ("small", "default", "full"))):
         for kind in plan.kinds:
@@ -37,7 +37,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def _rate(function: str, orders: int, writers: int) -> tuple[float, float]:
-    """Return orders a second from the first writer's first to the last one's last, and one's peak memory."""
+    """Return orders per second, from the first process's start to the last one's end, and peak memory."""
     begin_at = time.time() + STARTING_SECONDS
     answers = child.run_together(
         f"benchmarks.hot_article:{function}",
@@ -52,7 +52,7 @@ def _rate(function: str, orders: int, writers: int) -> tuple[float, float]:
 
 
 def prepare(orders: int) -> None:
-    """Save orders of one unit each of the same listed article, none of them allocated yet."""
+    """Save orders of one unit each of the same listed article, without allocation."""
     from decimal import Decimal
 
     from models.catalog.article import Article
@@ -123,7 +123,7 @@ def prepare(orders: int) -> None:
 
 
 def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
-    """Allocate orders one by one, each in a transaction of its own; return the clock at begin and end."""
+    """Allocate orders one by one, a transaction each; return the clock at start and end."""
     from models.database.session import session_scope
     from models.tenants.locks import lock_tenants
     from models.warehouse.allocation import allocate
@@ -137,7 +137,7 @@ def allocate_each(order_ids: Sequence[int], begin_at: float) -> dict[str, float]
 
 
 def count_up(order_ids: Sequence[int], begin_at: float) -> dict[str, float]:
-    """Add one to the same row for each order, if there is one left, each in a transaction of its own."""
+    """Add one to the same row for each order while the limit allows it, a transaction each."""
     from sqlalchemy import update
     from sqlmodel import col
 
@@ -161,7 +161,7 @@ def _wait(begin_at: float) -> float:
 
 
 def check(orders: int) -> dict[str, str]:
-    """Return the sums in words. Raises: AssertionError, unless they are exactly what there was to promise."""
+    """Return the sums in words. Raises: AssertionError, unless exactly the stock was allocated."""
     from sqlmodel import func, select
 
     from models.database.session import read_scope

@@ -1,4 +1,4 @@
-"""An idle cycle of each kind: what a run costs that finds nothing new, beside Prefect's own empty flow."""
+"""An idle run of each cycle: what a run without news costs, next to Prefect's own empty flow."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ BUDGET_SECONDS = 0.2
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield one row for each database and cycle: its seconds; the floor is the empty flow."""
+    """Yield one row for each database and cycle: its seconds; the floor is an empty flow."""
     with stand_in() as url:
         for kind in plan.kinds:
             with database(kind):
@@ -32,7 +32,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def cycles(url: str, turns: int) -> dict[str, Any]:
-    """Return the seconds of each cycle and of an empty flow, in turn, after one turn to warm up."""
+    """Return the seconds of each cycle and of an empty flow, measured alternately, after one warm-up turn."""
     from prefect import flow
 
     from flows.article_import import article_import
@@ -55,6 +55,6 @@ def cycles(url: str, turns: int) -> dict[str, Any]:
             took, _ = time_flow(one, ACCOUNT)
             if turn:
                 seconds[name].append(took)
-            # Prefect's client sends what it has to tell in the background.
+            # Prefect's client sends its messages in the background.
             time.sleep(0.1)
     return {"seconds": seconds}

@@ -1,7 +1,7 @@
-"""What each step of an order's life costs: `python -m benchmarks.life_profile [sqlite|postgresql] [orders]`.
+"""The cost of each step of an order's life: `python -m benchmarks.life_profile [sqlite|postgresql] [orders]`.
 
-Statements, ways to the database (statements, BEGIN, COMMIT or ROLLBACK), processor time of this process, and
-time. A statement that is sent for many rows at once counts as one.
+Statements, round trips to the database (statements, BEGIN, COMMIT, ROLLBACK), processor time of this process,
+and time. A statement executed for many rows at once counts as one.
 """
 
 import sys
@@ -16,7 +16,7 @@ COLUMNS = ("statements", "ways", "CPU ms", "ms")
 
 
 def count(orders: int) -> dict[str, list[float]]:
-    """Return of each step what the columns say, for one order."""
+    """Return the columns' values for each step, per order."""
     from sqlalchemy import Engine, event
 
     from benchmarks.order_life import steps_of
@@ -45,7 +45,7 @@ def count(orders: int) -> dict[str, list[float]]:
 
 
 def main(kind: str = "postgresql", number: str = "500") -> None:
-    """Print the table, without the papers in its sums."""
+    """Print the table; its sums exclude the papers."""
     from benchmarks.order_life import PAPERS
 
     session.begin()

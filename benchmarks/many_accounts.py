@@ -1,8 +1,8 @@
-"""`python -m benchmarks.many_accounts`: what many accounts with nothing new cost a small machine.
+"""`python -m benchmarks.many_accounts`: the load of many accounts without news on a small machine.
 
-Runs a whole `warenfluss up` with its server, worker and schedules against one stand-in, and reads from /proc
-how much processor time each part took while every cycle of every account ran by its schedule. It takes
-minutes and no part in `make bench`.
+Runs a complete `warenfluss up` with server, worker and schedules against one stand-in, and reads from /proc
+how much processor time each part used while all cycles of all accounts ran on schedule. It takes minutes and
+is no part of `make bench`.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from deployments import accounts
 accounts.MINUTES.update(dict.fromkeys(list(accounts.MINUTES)[:{cycles}], {minutes}))
 sys.exit(run_up())
 """
-# A shop that reads the windows it is asked for, as the one with rendered pages does not. All in it is older
-# than a window's overlap.
+# A shop that answers by date windows, unlike the one with rendered pages. All its records are older than a
+# window's overlap.
 SHOP = """
 import threading
 from datetime import timedelta
@@ -52,7 +52,7 @@ with Simulator(state) as simulator:
 
 
 def main() -> int:
-    """Measure, print the figures, and write them as JSON if a file is named."""
+    """Measure, print the figures, and write them as JSON if a file is given."""
     parser = argparse.ArgumentParser(prog="benchmarks.many_accounts")
     parser.add_argument("--accounts", type=int, default=100)
     parser.add_argument("--minutes", type=int, default=5, help="interval of every cycle")
@@ -166,7 +166,7 @@ def _count_cycles() -> int:
 
 
 def _watch(pid: int, seconds: int, due: int) -> dict[str, Any]:
-    """Let so much time pass and return what happened in it."""
+    """Wait for this time and return what happened in it."""
     from sqlmodel import col, select
 
     from models.clock import utc_now
@@ -195,7 +195,7 @@ def _watch(pid: int, seconds: int, due: int) -> dict[str, Any]:
 
 
 def _lateness(since: datetime) -> dict[str, Any]:
-    """Return by how much Prefect's runs began later than planned."""
+    """Return how late Prefect's runs began, compared with their schedule."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterStartTime
 
@@ -220,7 +220,7 @@ def _lateness(since: datetime) -> dict[str, Any]:
 
 
 def _processor_seconds(pid: int) -> dict[str, float]:
-    """Return what the parts of an `up` have used so far, with the children that they have outlived."""
+    """Return the processor seconds used so far by each part of an `up`, including ended child processes."""
     parents: dict[int, int] = {}
     used: dict[int, float] = {}
     for folder in Path("/proc").glob("[0-9]*"):

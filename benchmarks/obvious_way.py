@@ -1,6 +1,6 @@
-"""For orientation: the obvious way, one Prefect task and one commit for each order; 500 of them are measured.
+"""For comparison: the obvious way, with one Prefect task and one commit per order; 500 orders are measured.
 
-Each task saves its order by the ORM: the order, its lines and its addresses, and nothing else.
+Each task saves one order with its lines and addresses by the ORM, and does nothing else.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ ORDERS = {"small": 20, "default": 500, "full": 500}
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield orders a second for each database."""
+    """Yield orders per second for each database."""
     orders = ORDERS[plan.extent]
     with stand_in(orders=orders) as url:
         for kind in plan.kinds:
@@ -33,7 +33,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def load(url: str, orders: int) -> dict[str, float]:
-    """Return the seconds of a flow that saves each order by a task of its own."""
+    """Return the seconds of a flow that saves each order in a separate task."""
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
 

@@ -1,4 +1,4 @@
-"""Order import as a whole cycle, 250 orders a page: new ones, the same again, and each of them changed."""
+"""Order import as a whole cycle, 250 orders a page: new orders, then unchanged, then all changed."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -24,7 +24,7 @@ LARGE = 100_000
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield one row for each database, size and case, then how time and memory grow with the size."""
+    """Yield one row for each database, size and case, then the growth of time and memory with the size."""
     for row in measure_import(plan, "orders", __name__):
         if row.case == "new":
             row.budget = f"≥ {BUDGET} of the floor"
@@ -33,10 +33,10 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def measure_import(plan: Plan, what: Literal["orders", "articles"], module: str) -> Iterator[Row]:
-    """Yield the rows of one import; the module's `prepare` and `cycle` are what its processes do."""
+    """Yield the rows of one import; child processes call the module's `prepare` and `cycle`."""
     rows: dict[str, list[Row]] = {kind: [] for kind in plan.kinds}
     for size in plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"]):
-        # Where one run takes minutes, only the first import is measured unless all was asked for.
+        # Where one run takes minutes, only the first import is measured, unless everything was requested.
         cases = ["new"] if size >= LARGE and plan.extent != "full" else ["new", "unchanged", "changed"]
         amounts = {what: size}
         with stand_in(**amounts, changed="changed" in cases) as url:
@@ -70,7 +70,7 @@ def _measure(
 
 
 def growth(rows: list[Row], budget: float) -> Iterator[Row]:
-    """Yield how much longer ten times as many records take, and how much more memory, by rows of "new"."""
+    """Yield how time and memory grow for ten times as many records, from the rows of "new"."""
     new = [row for row in rows if row.case == "new"]
     for small, large in pairwise(new):
         allowed = budget * large.size / small.size / 10
@@ -99,7 +99,7 @@ def growth(rows: list[Row], budget: float) -> Iterator[Row]:
 
 
 def prepare(url: str) -> None:
-    """Open the account and take in the articles of the orders."""
+    """Add the account and import the articles of the orders."""
     from flows.article_import import article_import
 
     open_account(url)
@@ -107,7 +107,7 @@ def prepare(url: str) -> None:
 
 
 def cycle(url: str, case: str, size: int) -> dict[str, float]:
-    """Return the seconds of one run of the flow that finds each order new, unchanged or changed."""
+    """Return the seconds of one run in which every order is new, unchanged or changed."""
     from datetime import UTC, datetime
 
     from flows.order_import import order_import

@@ -1,15 +1,16 @@
-"""The whole life of an order of two lines: imported, allocated, released, picked, shipped, invoiced.
+"""The whole life of an order with two lines: imported, allocated, released, picked, shipped, invoiced.
 
-All in one process, as it is done day by day: cycles take their own tasks and pages, and what people do goes
-through the functions of their commands. A picker walks with forty orders and scans each unit by itself, a
-commit each; nothing is counted up by a number that was typed. What lies ready leaves by a carrier's file, as
-`warenfluss ship import` takes it. Stock is promised in the commit that saves an order, so these two are one
-step. Papers are drawn at the end and told apart; what the channel would hear stays queued.
+All in one process, as in daily work: cycles use their own tasks and pages, manual work uses the functions
+behind the commands. A picker takes lists of forty orders and scans each unit separately, with one commit per
+scan; no quantity is typed in. Picked orders are shipped with a carrier's file, as `warenfluss ship import`
+reads it. Stock is allocated in the commit that saves an order, so these two are one step. Papers are drawn at
+the end and shown separately; updates for the channel stay queued.
 
-Two pickers at once are told apart, too: processes that walk with lists of their own, all else as before.
+Two pickers at once are shown separately, too: two processes with lists of their own, all else as before.
 
-The floor writes the rows that came of it, as they are at the end, into a database with the same articles: a
-multi-row statement and a commit for 1,000 rows of a table. It reads nothing, checks nothing, changes no row.
+The floor inserts the resulting rows, in their final state, into a database with the same articles: one
+multi-row statement and one commit per 1,000 rows of a table. It reads nothing, checks nothing and updates no
+row.
 """
 
 import pkgutil
@@ -29,7 +30,7 @@ NAME = "order-life"
 ORDERS = {"small": 50, "default": 1_000, "full": 10_000}
 BUDGET = 100
 BATCH = 40
-"""Orders on a walk."""
+"""Orders on one pick list."""
 PICK = "pick"
 PICKERS = 2
 STARTING_SECONDS = 6.0
@@ -38,7 +39,7 @@ ROWS_AT_ONCE = 1_000
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield for each database orders a second of each step, of all of them, and of all with papers."""
+    """Yield orders per second for each database: of each step, of all steps, and of all with papers."""
     for orders in plan.sizes_of(*((ORDERS[extent],) for extent in ("small", "default", "full"))):
         with stand_in(orders=orders) as url:
             for kind in plan.kinds:
@@ -84,7 +85,7 @@ def _measure(plan: Plan, kind: str, url: str, orders: int) -> Iterator[Row]:
 
 
 def _pick_together(orders: int) -> float:
-    """Return the seconds from the first picker's begin to the last one's end."""
+    """Return the seconds from the first picker's start to the last one's end."""
     begin_at = time.time() + STARTING_SECONDS
     answers = child.run_together("benchmarks.order_life:walk", [{"begin_at": begin_at}] * PICKERS)
     done = sum(answer["ready"] for answer in answers)
@@ -94,7 +95,7 @@ def _pick_together(orders: int) -> float:
 
 
 def prepare(url: str) -> None:
-    """Open an account that releases by itself and makes invoices, and take in the articles of the orders."""
+    """Add an account with automatic release and invoices, and import the articles of the orders."""
     from flows.article_import import article_import
     from models.database.columns import need_id
     from models.database.session import session_scope
@@ -125,13 +126,13 @@ def prepare(url: str) -> None:
 
 
 def live(orders: int, until: str = "") -> dict[str, Any]:
-    """Return the seconds of each step until that one. Raises: AssertionError, if one misses an order."""
+    """Return the seconds of each step up to `until`. Raises: AssertionError, if a step misses an order."""
     steps = takewhile(lambda step: step[0] != until, steps_of(orders).items())
     return {"seconds": {name: take() for name, take in steps}}
 
 
 def walk(begin_at: float) -> dict[str, float]:
-    """Pick until no order waits, beside others; return the clock at begin and end, and how many lie ready."""
+    """Pick until no order waits, beside others; return start, end, and the number of picked orders."""
     load_as_worker()
     time.sleep(max(0.0, begin_at - time.time()))
     begun = time.time()
@@ -139,9 +140,9 @@ def walk(begin_at: float) -> dict[str, float]:
 
 
 def steps_of(orders: int) -> dict[str, Callable[[], float]]:
-    """Return what takes each step with so many orders, in turn, and returns its seconds.
+    """Return the steps in order: each is a function that processes the orders and returns its seconds.
 
-    It raises AssertionError, if it did not reach every order.
+    A step raises AssertionError, if it did not reach every order.
     """
     from prefect import flow
 
@@ -153,9 +154,9 @@ def steps_of(orders: int) -> dict[str, Callable[[], float]]:
     from models.sync.records import Cycle
     from tasks.invoicing import draw_page, issue_page, open_invoicing
     from tasks.run.work import work_on
-    from tasks.sheets.tracking import import_tracking  # noqa: F401 - not to be timed
+    from tasks.sheets.tracking import import_tracking  # noqa: F401 - the import is not measured
 
-    # The cycle `invoicing` in its two parts.
+    # The two parts of the cycle `invoicing`.
     @flow(name="issue", persist_result=False)
     def issue() -> dict[str, int]:
         with work_on(ACCOUNT, Cycle.invoicing, test=False) as work:
@@ -198,7 +199,7 @@ def _time(work: Callable[[], int]) -> tuple[float, int]:
 
 
 def _pick() -> int:
-    """Walk lists of the next orders, scan by scan, until none waits; return how many lie ready whole."""
+    """Scan lists of the next orders until none waits; return how many orders are completely picked."""
     from models.database.columns import need_id
     from models.database.session import in_transaction, read_scope
     from models.errors import RuleError
@@ -226,7 +227,7 @@ def _pick() -> int:
 
 
 def _ship() -> int:
-    """Take in a carrier's file with a parcel of each order that lies ready; return how many there were."""
+    """Import a carrier's file with one parcel for each picked order; return how many there were."""
     from tempfile import TemporaryDirectory
 
     from sqlmodel import col, select
@@ -258,7 +259,7 @@ def _count_files() -> int:
 
 
 def copy(source: str) -> dict[str, float]:
-    """Insert the rows that a database has beyond this one; return the seconds of writing, and how many."""
+    """Insert the rows of a database that this one lacks; return the seconds of writing, and their number."""
     from sqlalchemy import create_engine, insert, select
     from sqlmodel import Session, SQLModel
 

@@ -1,7 +1,7 @@
-"""Many invoices in one file: drawn from what was issued, one after the other, and joined.
+"""Many invoices in one file: drawn one after the other from stored content, and joined.
 
-The floor writes the same words with reportlab onto a bare canvas, a document for each invoice: no tables, no
-breaking of lines, no joining. Nothing is read from a database.
+The floor writes the same words with reportlab on an empty canvas, one document per invoice: without tables,
+line breaking and joining. No database is read.
 """
 
 import random
@@ -23,7 +23,7 @@ LINES = 4
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield by number of invoices how many pages a second go into one file, drawn for it or before."""
+    """Yield pages per second into one file for each number of invoices, drawn now or drawn before."""
     for invoices in plan.sizes_of(*(INVOICES[extent] for extent in ("small", "default", "full"))):
         rates: dict[str, list[float]] = {"drawn and joined": [], "joined": []}
         peaks: dict[str, float] = dict.fromkeys(rates, 0.0)
@@ -44,18 +44,18 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def store(invoices: int, folder: str) -> None:
-    """Draw invoices into a file each."""
+    """Draw each invoice into a file of its own."""
     for number in range(invoices):
         Path(folder, f"{number}.pdf").write_bytes(_render(number))
 
 
 def draw(invoices: int, folder: str) -> dict[str, float]:
-    """Draw invoices into one file; return pages a second."""
+    """Draw invoices into one file; return pages per second."""
     return _join((_render(number) for number in range(invoices)), Path(folder, "all"))
 
 
 def join(invoices: int, folder: str) -> dict[str, float]:
-    """Join invoices that were drawn before into one file; return pages a second and sizes."""
+    """Join invoices that are already drawn into one file; return pages per second and sizes."""
     files = [Path(folder, f"{number}.pdf") for number in range(invoices)]
     rate = _join((file.read_bytes() for file in files), Path(folder, "all"))
     stored = sum(file.stat().st_size for file in files)
@@ -65,7 +65,7 @@ def join(invoices: int, folder: str) -> dict[str, float]:
 def _join(pdfs: Iterator[bytes], file: Path) -> dict[str, float]:
     from documents.papers.join import join_pdfs
 
-    # What is set up once in a process is not counted.
+    # A first page pays for what a process sets up only once.
     _render(0)
     begin = time.perf_counter()
     with file.open("wb") as opened:
@@ -75,7 +75,7 @@ def _join(pdfs: Iterator[bytes], file: Path) -> dict[str, float]:
 
 
 def write_words(invoices: int) -> dict[str, float]:
-    """Write what stands on an invoice onto as many bare pages, a document each; return pages a second."""
+    """Write the words of invoices on empty pages, one document each; return pages per second."""
     from pypdf import PdfReader
     from reportlab.pdfgen.canvas import Canvas
 
@@ -140,6 +140,6 @@ def _render(number: int) -> bytes:
 
 
 def _words(seed: int, count: int) -> str:
-    """Return words of letters that come in another order on each invoice, as those of names do."""
+    """Return words whose letters differ on each invoice, as those of names do."""
     letters = random.Random(seed)
     return " ".join("".join(letters.choices(string.ascii_letters + "äöüß", k=7)) for _ in range(count))

@@ -1,6 +1,6 @@
-"""Where an order import spends its CPU: `python -m benchmarks.profile [sqlite|postgresql] [orders]`.
+"""CPU time of an order import by part: `python -m benchmarks.profile [sqlite|postgresql] [orders]`.
 
-CPU by thread, so that other work on the machine and waiting do not count; each part without those within it.
+Measured per thread, so other work on the machine and waiting do not count; nested parts count separately.
 """
 
 import sys
@@ -17,7 +17,7 @@ REST = "Prefect, commit, lease, cursor"
 
 
 class Clock(threading.local):
-    """CPU seconds by part; a part within another counts for itself alone."""
+    """CPU seconds by part; time in a nested part counts for that part only."""
 
     spent: dict[str, float] = {}  # noqa: RUF012 - shared by all threads on purpose
 
@@ -42,7 +42,7 @@ class Clock(threading.local):
 
 
 def cycle(url: str, case: str, orders: int) -> dict[str, float]:
-    """Run the cycle and return the CPU seconds of each part."""
+    """Run the cycle; return the CPU seconds of each part."""
     import tasks.intake.orders
     from benchmarks import order_import
     from connectors.afterbuy import xml
@@ -78,7 +78,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
 
 
 def main(kind: str = "sqlite", number: str = "5000") -> None:
-    """Print microseconds for each order, by part, for new, unchanged and changed ones."""
+    """Print microseconds per order and part, for new, unchanged and changed orders."""
     session.begin()
     prefect_server.prepare_environment()
     orders, cases = int(number), ("new", "unchanged", "changed")

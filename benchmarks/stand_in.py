@@ -1,8 +1,8 @@
-"""An Afterbuy stand-in that serves pages which it rendered before, so that it is never what one waits for.
+"""An Afterbuy stand-in that serves pages rendered in advance, so that it never slows down a measurement.
 
 `python -m benchmarks.stand_in FOLDER ORDERS ARTICLES CHANGED` renders with the simulator, prints its address
-and serves until ended. The path of the address picks what is served: /bench the shop as it is, /changed the
-same with each order or article changed, /idle a shop where nothing happened.
+and serves until it is stopped. The path selects the shop: /bench the shop as it is, /changed the same shop
+with every order or article changed, /idle an empty shop.
 """
 
 import re
@@ -34,7 +34,7 @@ _LEVEL = {"GetSoldItems": 62, "GetShopProducts": 0}
 
 
 def fill(orders: int, articles: int) -> State:
-    """Return a shop of articles, or of orders of two lines each and products that last for all of them."""
+    """Return a shop with articles, or with orders of two lines each and enough products for them."""
     state = State()
     for number in range(articles):
         add_article(state, number)
@@ -99,7 +99,7 @@ def add_article(state: State, number: int) -> None:
 
 
 def change_all(state: State) -> None:
-    """Change each order's street, or each article's price and text where there are no orders."""
+    """Change the street of every order; in a shop without orders, price and text of every article."""
     for order in list(state.orders.values()):
         state.change_address(
             order.order_id or 0, billing=replace(order.billing, street=f"Neue {order.billing.street}")
@@ -109,7 +109,7 @@ def change_all(state: State) -> None:
 
 
 def request(call: str, after: int = 0, size: int = PAGE_SIZE) -> bytes:
-    """Return a request for a page as the client writes it, without its windows."""
+    """Return a client's request for a page, without date windows."""
     switches = State().switches
     cursor = (
         "<DataFilter><Filter><FilterName>RangeID</FilterName><FilterValues>"
@@ -128,7 +128,7 @@ def request(call: str, after: int = 0, size: int = PAGE_SIZE) -> bytes:
 
 
 def answer(state: State, body: bytes) -> bytes:
-    """Return what the simulator answers."""
+    """Return the simulator's answer."""
     return calls.run(calls.read(body), state, state.switches).text.encode("utf-8", "surrogateescape")
 
 
@@ -136,7 +136,7 @@ class Pages:
     """Rendered pages of one shop in a file: 250 MB for 100,000 orders."""
 
     def __init__(self, file: Path, state: State) -> None:
-        """Render every page of orders and of products."""
+        """Render all pages of orders and products."""
         self._file = file
         self._places: dict[tuple[str, int], tuple[int, int]] = {}
         with file.open("wb") as output:
@@ -146,7 +146,7 @@ class Pages:
                     output.write(page)
 
     def page(self, call: str, after: int) -> bytes | None:
-        """Return the page after an id, None where there is none."""
+        """Return the page after an id, or None if there is none."""
         if (call, after) not in self._places:
             return None
         place, length = self._places[call, after]
@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     shops: dict[str, Pages]
     idle: State
-    """An empty shop answers every call that is no page."""
+    """An empty shop, which answers all calls except pages."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = called.group(1).decode() if called else ""
         after = _AFTER.search(body)
         if call == "UpdateShopProducts":
-            # The stand-in has no such product; a list of them without a warning was taken.
+            # The stand-in lacks the products of a write: it confirms the list without warnings.
             content = _TAKEN
         else:
             shop = self.shops.get(self.path)

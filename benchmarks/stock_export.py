@@ -1,4 +1,4 @@
-"""Stock export: 1,000 changes among many listings that the channel has been told of before."""
+"""Stock export: 1,000 changes among many listings whose stock is already published."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,9 @@ CHANGES = 1_000
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield the export and the noting of changes for each size, then the largest against the smallest.
+    """Yield the export and the queueing of changes for each size, then the largest size against the smallest.
 
-    The sizes are measured in turn, so that a noisy moment meets them alike.
+    The sizes are measured alternately, so that noise on the machine affects all of them.
     """
     sizes = plan.sizes_of(SIZES["small"], SIZES["default"], SIZES["full"])
     changes = min(CHANGES, sizes[0] // 2)
@@ -71,7 +71,7 @@ def _measure(plan: Plan, kind: str, url: str, sizes: Sequence[int], changes: int
 
 
 def fill(url: str, listings: int) -> None:
-    """Open the account and add articles with stock, each listed and told of; the database makes the rows."""
+    """Add the account and articles with stock, each listed and published; the database creates the rows."""
     from models.catalog.article import Article
     from models.catalog.listing import Listing
     from models.clock import utc_now
@@ -146,7 +146,7 @@ def fill(url: str, listings: int) -> None:
 
 
 def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict[str, float]:
-    """Return the seconds of noting changes spread over all listings, of the flow, and of its floor."""
+    """Return the seconds of queueing evenly spread changes, of the flow, and of its floor."""
     import os
 
     from models.settings import get_settings
@@ -174,7 +174,7 @@ def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict
 
 
 def _time_floor(ids: list[int], quantity: int) -> float:
-    """Return the seconds in which the same requests are built and the same rows updated, and nothing else."""
+    """Return the seconds for building the same requests and updating the same rows, and nothing else."""
     from sqlalchemy import bindparam, update
 
     from connectors.afterbuy import xml

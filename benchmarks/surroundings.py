@@ -1,4 +1,4 @@
-"""What figures are measured in: a fresh database, an account in it, the stand-in, a Prefect server."""
+"""The surroundings of a measurement: an empty database, an account, the stand-in, a Prefect server."""
 
 import gc
 import os
@@ -19,9 +19,9 @@ ACCOUNT = "bench"
 
 @contextmanager
 def database(kind: str, revision: str = "head") -> Iterator[str]:
-    """Yield the address of a fresh database at a revision, named in the environment for child processes.
+    """Yield the URL of an empty database at a revision; the environment names it for child processes.
 
-    PostgreSQL is that of the tests: in memory if there is enough of it, and without waiting for a disk.
+    PostgreSQL is the server of the tests: in memory if there is enough of it, and without waiting for a disk.
     """
     from models.database.engine import dispose
     from models.database.schema import upgrade
@@ -51,7 +51,7 @@ def database(kind: str, revision: str = "head") -> Iterator[str]:
 
 @contextmanager
 def stand_in(*, orders: int = 0, articles: int = 0, changed: bool = False) -> Iterator[str]:
-    """Serve rendered pages from a process of its own; yield its address without a path."""
+    """Serve rendered pages from a separate process; yield its address without a path."""
     arguments = [str(orders), str(articles), str(int(changed))]
     folder = tempfile.mkdtemp(prefix="warenfluss-bench-pages-")
     process = subprocess.Popen(
@@ -70,7 +70,7 @@ def stand_in(*, orders: int = 0, articles: int = 0, changed: bool = False) -> It
 
 
 def open_account(url: str, **settings: Any) -> None:
-    """Add the one live account of a benchmark, reading from the stand-in at `url`; for a child process."""
+    """Add the benchmark's one live account, reading from the stand-in at `url`; for a child process."""
     from connectors.afterbuy.simulator import Switches
     from models.database.session import session_scope
     from models.intake.activation import set_mode
@@ -94,7 +94,7 @@ def open_account(url: str, **settings: Any) -> None:
 
 
 def point_account(url: str) -> None:
-    """Let the account read from another address."""
+    """Change the address that the account reads from."""
     from models.database.session import session_scope
     from models.tenants.account import get_account
 
@@ -105,7 +105,7 @@ def point_account(url: str) -> None:
 
 
 def load_as_worker() -> None:
-    """Load what a run finds in its process, which a worker has forked."""
+    """Import what a run finds in its process, which is forked by a worker."""
     from deployments.worker import load
 
     load()
@@ -114,9 +114,9 @@ def load_as_worker() -> None:
 
 
 def time_flow(flow: Any, *args: Any, **parameters: Any) -> tuple[float, dict[str, int]]:
-    """Run a flow that must complete; return its seconds and its counts.
+    """Run a flow that must complete; return its seconds and counts.
 
-    The heartbeat is off: a `def` flow ends up to a second later for it, whatever it did.
+    The heartbeat is off: with it a `def` flow can end up to a second later.
     """
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
@@ -129,9 +129,9 @@ def time_flow(flow: Any, *args: Any, **parameters: Any) -> tuple[float, dict[str
 
 
 def generate(connection: Connection, model: Any, count: int, **values: Any) -> None:
-    """Let the database make `count` rows; columns that it has not got yet are left out.
+    """Let the database create `count` rows; columns that it does not have yet are left out.
 
-    Values are expressions of the column `number`, which counts from 1, or constants.
+    Values are constants, or SQL expressions with the column `number`, which counts from 1.
     """
     table = model.__table__
     there = {each["name"] for each in inspect(connection).get_columns(table.name)}
@@ -153,7 +153,7 @@ def generate(connection: Connection, model: Any, count: int, **values: Any) -> N
 
 
 def settle() -> None:
-    """Let PostgreSQL do what it does by itself sooner or later, were it not switched off for tests."""
+    """Let PostgreSQL do the maintenance that is switched off for tests."""
     from models.database.engine import get_engine
 
     if get_engine().dialect.name == "postgresql":

@@ -1,4 +1,4 @@
-"""The one table: a line for each row, and what it says as JSON."""
+"""The result table: one line per row, and the same as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ HEAD = ("figure", "case", "database", "size", "median", "unit", "floor", "ratio"
 
 
 def cells_of(row: Row) -> tuple[str, ...]:
-    """Return what a row shows in each column."""
+    """Return a row's text in each column."""
     known = row.as_dict()
     verdict = {None: "", True: "reached", False: "NOT REACHED"}[row.reached]
     return (
@@ -29,7 +29,7 @@ def cells_of(row: Row) -> tuple[str, ...]:
 
 
 def figure_text(value: float | None) -> str:
-    """Return a number with three digits that count, none if there is no number."""
+    """Return a number with three significant digits; empty for None."""
     if value is None:
         return ""
     if value >= 100:
@@ -38,7 +38,7 @@ def figure_text(value: float | None) -> str:
 
 
 def render(rows: Sequence[Row]) -> str:
-    """Return all rows as a table of markdown, which reads well as plain text, too."""
+    """Return all rows as a markdown table, aligned for reading as plain text."""
     table = [HEAD, *(cells_of(row) for row in rows)]
     widths = [max(len(line[place]) for line in table) for place in range(len(HEAD))]
     lines = [
@@ -50,6 +50,6 @@ def render(rows: Sequence[Row]) -> str:
 
 
 def write_json(file: Path, rows: Sequence[Row], machine: dict[str, str]) -> None:
-    """Write all rows, and on what they were measured."""
+    """Write all rows and the facts about the machine."""
     content = {"machine": machine, "rows": [row.as_dict() for row in rows]}
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""An upgrade from the first revision to the newest with a million orders in place, while others work.
+"""An upgrade from the first revision to the newest with a million orders, while others use the database.
 
-Two processes go on as cycles do, in short transactions: one saves pages of orders, with its run, its lease
-and what is to be told; the other reads. They know the tables of the first revision alone, like workers that
-still run the program of the release before.
+Two processes work like cycles, in short transactions: one saves pages of orders, with run, lease and outbound
+rows; the other reads. They use only the tables of the first revision, like workers that still run the
+previous release.
 """
 
 import time
@@ -21,7 +21,7 @@ NAME = "upgrade"
 FIRST = "0001"
 ORDERS = {"small": (300,), "default": (1_000_000,), "full": (100_000, 1_000_000)}
 QUIET_SECONDS = {"small": 1.0, "default": 10.0, "full": 10.0}
-"""How long the two are watched before the upgrade, and after it."""
+"""How long both processes are watched before and after the upgrade."""
 BUDGET_SECONDS = 5.0
 ORDERS_OF_AN_ARTICLE = 10
 PAGE = 25
@@ -30,7 +30,7 @@ COPIED = ("sales_order", "order_line", "order_event", "run", "lease", "outbound"
 
 
 def measure(plan: Plan) -> Iterator[Row]:
-    """Yield for each database how long the upgrade took, and the longest wait of who wrote and who read.
+    """Yield for each database the duration of the upgrade, and the longest wait of writer and reader.
 
     The floor is the longest wait before the upgrade began.
     """
@@ -66,7 +66,7 @@ def measure(plan: Plan) -> Iterator[Row]:
 
 
 def fill(orders: int) -> None:
-    """Let the database make orders of two lines and what hangs on them, nearly all of them done with."""
+    """Let the database create orders of two lines with related rows, nearly all of them finished."""
     from datetime import timedelta
     from decimal import Decimal
 
@@ -171,9 +171,9 @@ def fill(orders: int) -> None:
 
 
 def take_part(part: str, url: str, folder: str, quiet: float) -> dict[str, Any]:
-    """Upgrade and return when it began and ended; or write or read until it is done, and return what it took.
+    """Upgrade and return when it began and ended; or write or read until then and return the transactions.
 
-    `folder` is where each says how far it is. Each transaction is (instant of its begin, seconds).
+    In `folder` each process reports its progress. A transaction is (time of its start, seconds).
     """
     if part == "upgrade":
         return _upgrade(url, Path(folder), quiet)
@@ -224,7 +224,7 @@ def _go_on(part: str, folder: Path) -> list[tuple[float, float]]:
 
 
 def _save_page(connection: Connection, tables: Any, samples: Any, page: int) -> None:
-    """Save some orders like those that are there, the run that read them, and tell of an older one."""
+    """Save some orders like the existing ones, with their run, and queue an update of an older one."""
     numbers = range(page * PAGE, (page + 1) * PAGE)
     run_id = _insert_like(connection, tables["run"], samples["run"], [{}])[0]
     lease, outbound = tables["lease"], tables["outbound"]
@@ -248,7 +248,7 @@ def _insert_like(
 
 
 def _read(connection: Connection, tables: Any) -> None:
-    """Look up what a cycle looks up: the newest orders with their lines, what is due, the last run."""
+    """Query what a cycle queries: the newest orders with lines, due rows, the last run."""
     order, line, outbound, run = (tables[name] for name in ("sales_order", "order_line", "outbound", "run"))
     ids = list(
         connection.execute(
