@@ -67,7 +67,7 @@ VOLATILE = frozenset({"quantity", "modified_at"})
 """Fields that change without the article having changed."""
 
 
-def content_hash(data: ArticleData) -> str:
+def article_hash(data: ArticleData) -> str:
     """Return the hash by which an unchanged article is recognised; its stock does not count."""
     return hashlib.sha256(data.model_dump_json(exclude=set(VOLATILE)).encode()).hexdigest()
 
@@ -93,7 +93,7 @@ def save_articles(
     rejected: list[RejectedData] = []
     if options.role is Role.articles:
         page, rejected = _without_taken_skus(session, account, page, known)
-    hashes = {external_id: content_hash(data) for external_id, data in page.items()}
+    hashes = {external_id: article_hash(data) for external_id, data in page.items()}
     unchanged, new, changed = [], [], []
     for external_id, data in page.items():
         listing = known.get(external_id)

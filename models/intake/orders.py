@@ -31,10 +31,10 @@ from models.orders.records import OrderData, OrderLineData
 from models.orders.row_values import (
     addresses_of,
     as_kept,
-    content_hash,
     credited_at_arrival,
     line_values,
     means,
+    order_hash,
     order_values,
     state_of,
 )
@@ -86,7 +86,7 @@ def save_orders(
     replaced = [
         order
         for order in known.values()
-        if order.trial and not (trial and order.content_hash == content_hash(page[order.external_id]))
+        if order.trial and not (trial and order.content_hash == order_hash(page[order.external_id]))
     ]
     if replaced:
         delete_trials(session, [need_id(order.id) for order in replaced])
@@ -112,7 +112,7 @@ def save_orders(
         elif (
             is_old_news(session, order, data, owners, page)
             if order.state is OrderState.merged
-            else order.content_hash == content_hash(data)
+            else order.content_hash == order_hash(data)
         ):
             intake.counts.unchanged += 1
         else:

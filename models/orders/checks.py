@@ -77,7 +77,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckFinding:
     order_id: int
     reason: HoldReason
     field: str
@@ -87,10 +87,10 @@ class Finding:
 
 def find(
     session: Session, account: AccountData, facts: Sequence[Facts], *, alone: bool = False
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Return all that is found at these orders of an account; `alone` leaves other orders out of it."""
     options = ChannelOptions.model_validate(account.settings)
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     for each in facts:
         findings += check_address(each, need_house_number=options.need_house_number)
         findings += _check_methods(each, options)
@@ -101,13 +101,13 @@ def find(
     return findings
 
 
-def check_address(facts: Facts, *, need_house_number: bool = True) -> list[Finding]:
+def check_address(facts: Facts, *, need_house_number: bool = True) -> list[CheckFinding]:
     """Return what keeps a parcel from arriving at an address."""
     address, role = facts.address, facts.role
-    found: list[Finding] = []
+    found: list[CheckFinding] = []
 
     def add(reason: HoldReason, name: str, detail: dict[str, Any]) -> None:
-        found.append(Finding(facts.order_id, reason, f"{role}.{name}", detail))
+        found.append(CheckFinding(facts.order_id, reason, f"{role}.{name}", detail))
 
     pickup = facts.way is not None and facts.way.pickup
     person = f"{address.first_name} {address.last_name}".strip()
@@ -149,23 +149,27 @@ def check_address(facts: Facts, *, need_house_number: bool = True) -> list[Findi
     return found
 
 
-def _check_methods(facts: Facts, options: ChannelOptions) -> list[Finding]:
+def _check_methods(facts: Facts, options: ChannelOptions) -> list[CheckFinding]:
     found = []
     if options.release is Release.automatic:
         # Who releases by hand looks at the order anyway; a cycle goes by what the methods mean.
         if facts.payment is None:
             detail = {"method": facts.payment_code}
-            found.append(Finding(facts.order_id, HoldReason.payment_unmapped, "payment_method", detail))
+            found.append(CheckFinding(facts.order_id, HoldReason.payment_unmapped, "payment_method", detail))
         if facts.way is None:
             detail = {"method": facts.shipping_code}
-            found.append(Finding(facts.order_id, HoldReason.shipping_unmapped, "shipping_method", detail))
+            found.append(
+                CheckFinding(facts.order_id, HoldReason.shipping_unmapped, "shipping_method", detail)
+            )
     if facts.payment in PAID_AT_THE_DOOR and facts.paid > 0:
         detail = {"method": facts.payment_code, "paid": str(facts.paid)}
-        found.append(Finding(facts.order_id, HoldReason.paid_too_early, "paid_amount", detail))
+        found.append(CheckFinding(facts.order_id, HoldReason.paid_too_early, "paid_amount", detail))
     return found
 
 
-def _check_prices(session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str) -> list[Finding]:
+def _check_prices(
+    session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str
+) -> list[CheckFinding]:
     """Compare prices with those of the articles, in the order's currency and for its quantity."""
     ids = {article_id for each in facts for line in each.lines for article_id, _ in line.articles}
     prices = prices_of(session, ids, group)
@@ -181,13 +185,13 @@ def _check_prices(session: Session, facts: Sequence[Facts], tolerance: Decimal, 
             else:
                 if line.articles and abs(line.price - usual) * 100 > tolerance * usual:
                     detail = {"price": str(line.price), "usual": str(usual)}
-                    found.append(Finding(each.order_id, HoldReason.price_off, "price", detail, line.id))
+                    found.append(CheckFinding(each.order_id, HoldReason.price_off, "price", detail, line.id))
     return found
 
 
 def _find_duplicates(
     session: Session, account: AccountData, facts: Sequence[Facts], within: timedelta
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Find orders for which the same buyer placed another with the same goods shortly before.
 
     The buyer is known by the channel's id or the mail address, which may be that of another account's buyer.
@@ -236,7 +240,7 @@ def _find_duplicates(
         for order_id, rows in lines.items()
     }
     return [
-        Finding(each.order_id, HoldReason.suspected_duplicate, "order", {"of": number})
+        CheckFinding(each.order_id, HoldReason.suspected_duplicate, "order", {"of": number})
         for each, other, number in {
             each.order_id: (each, other, number) for each, other, number in pairs
         }.values()
@@ -264,7 +268,7 @@ def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) ->
     save_findings(session, ids, find(session, account, _read_facts(session, account, orders)))
 
 
-def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence[Finding]) -> None:
+def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence[CheckFinding]) -> None:
     """Hold these orders for what was found now, and release holds for what was not found any more."""
     rows = session.exec(
         select(Hold)
@@ -303,7 +307,7 @@ def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence
     insert_rows(session, OrderEvent, events)
 
 
-def hold_of(finding: Finding) -> dict[str, Any]:
+def hold_of(finding: CheckFinding) -> dict[str, Any]:
     """Return the row of a hold for a finding."""
     return hold_values(finding.order_id, finding.reason, finding.field, finding.detail, finding.line_id)
 

@@ -80,10 +80,10 @@ def as_kept(order: Order, data: OrderData) -> OrderData:
     """
     if order.anonymised_at is None or order.state is OrderState.merged:
         return data
-    return data if order.content_hash == content_hash(data) else without_buyer(data)
+    return data if order.content_hash == order_hash(data) else without_buyer(data)
 
 
-def content_hash(data: OrderData) -> str:
+def order_hash(data: OrderData) -> str:
     """Return the hash by which an unchanged order is recognised."""
     return hashlib.sha256(data.model_dump_json().encode()).hexdigest()
 
@@ -107,7 +107,7 @@ def order_values(data: OrderData) -> dict[str, Any]:
         },
         exclude_defaults=True,
     )
-    values["content_hash"] = content_hash(data)
+    values["content_hash"] = order_hash(data)
     return values
 
 

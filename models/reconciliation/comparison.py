@@ -17,10 +17,10 @@ from models.orders.holds import Hold, HoldReason
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of
 from models.orders.records import OrderData
-from models.orders.row_values import as_kept, content_hash
+from models.orders.row_values import as_kept, order_hash
 from models.orders.states import MOVABLE
 from models.payments.payment import Payment
-from models.reconciliation.records import DifferenceKind, Finding, Remedy
+from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import OutboundKind
 from models.tenants.records import Side
@@ -35,7 +35,7 @@ def differing_contents(
     *,
     trial: bool,
     is_history: Callable[[OrderData], bool],
-) -> list[Finding]:
+) -> list[DifferenceData]:
     """Return in what orders of the channel differ from ours: missing here, other amounts, lines or state.
 
     What order import leaves alone on purpose is no difference: history, orders that are held over a change
@@ -47,13 +47,15 @@ def differing_contents(
     ids = [need_id(order.id) for order in orders.values()]
     lines, holds = lines_of(session, ids), holds_over_changes(session, ids)
     edits = edits_of(session, ids)
-    findings: list[Finding] = []
+    findings: list[DifferenceData] = []
     for number, data in told.items():
         order = orders.get(number)
         if order is None:
             if foreign_owners(owners, data, number) or not is_history(data):
                 there = f"{data.total} {data.currency}"
-                findings.append(Finding(DifferenceKind.order_not_here, number, "", "", there, Remedy.read))
+                findings.append(
+                    DifferenceData(DifferenceKind.order_not_here, number, "", "", there, Remedy.read)
+                )
             continue
         if order.state is OrderState.merged:
             if not is_old_news(session, order, data, owners, told):
@@ -72,9 +74,9 @@ def differing_contents(
 
 def _differing_content(
     order: Order, data: OrderData, lines: Sequence[OrderLine], holds: Sequence[Hold]
-) -> list[Finding]:
+) -> list[DifferenceData]:
     number = order.external_id
-    findings: list[Finding] = []
+    findings: list[DifferenceData] = []
     open_reasons = {hold.reason for hold in holds if hold.released_at is None}
     if data.cancelled and order.state in (*MOVABLE, OrderState.released):
         if HoldReason.cancelled_after_release not in open_reasons:
@@ -105,16 +107,16 @@ def is_settled_otherwise(
     if any(hold.released_at is None for hold in changes):
         return True
     kept = bool(changes) or (order.state in MOVABLE and any(line.shipped for line in lines))
-    return kept and order.content_hash == content_hash(as_kept(order, data))
+    return kept and order.content_hash == order_hash(as_kept(order, data))
 
 
-def _differs(number: str, name: str, here: str, there: str) -> Finding:
-    return Finding(DifferenceKind.order_differs, number, name, here, there, Remedy.read)
+def _differs(number: str, name: str, here: str, there: str) -> DifferenceData:
+    return DifferenceData(DifferenceKind.order_differs, number, name, here, there, Remedy.read)
 
 
 def differing_payment(
     order: Order, payments: Sequence[Payment], paid_there: Decimal, *, ours_lead: bool
-) -> Finding | None:
+) -> DifferenceData | None:
     """Return the difference between what was received here and there, None if there is none.
 
     `ours_lead` says that payments are handled here. Where the channel handles them, money recorded here
@@ -129,7 +131,7 @@ def differing_payment(
         remedy = Remedy.tell if paid_there >= from_channel else Remedy.decide
     elif ours_lead and paid_there <= order.paid_amount + order.refunded_amount:
         remedy = Remedy.tell
-    return Finding(
+    return DifferenceData(
         DifferenceKind.payment,
         order.external_id,
         "paid",

@@ -12,7 +12,7 @@ from models.database.columns import code, instant, need_id
 from models.errors import NotFoundError
 from models.orders.order import Order
 from models.reconciliation.comparison import listings_by_number, orders_by_number
-from models.reconciliation.records import DifferenceKind, DifferenceNotice, Finding, Remedy
+from models.reconciliation.records import DifferenceData, DifferenceKind, DifferenceNotice, Remedy
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.sync.runs import Run
@@ -55,7 +55,7 @@ class Difference(SQLModel, table=True):
     """When a run looked for it and did not find it."""
 
 
-def command_of(difference: Difference | Finding, account: str) -> str:
+def command_of(difference: Difference | DifferenceData, account: str) -> str:
     """Return the command that mends a difference, or for one that a person decides, that shows the order."""
     if isinstance(difference, Difference) and difference.remedy is not Remedy.decide:
         return f"warenfluss reconcile mend {difference.id}"
@@ -64,7 +64,7 @@ def command_of(difference: Difference | Finding, account: str) -> str:
     return f"warenfluss sync reconcile --account {account}"
 
 
-def save_findings(session: Session, account_id: int, run_id: int, findings: Iterable[Finding]) -> None:
+def save_findings(session: Session, account_id: int, run_id: int, findings: Iterable[DifferenceData]) -> None:
     """Keep what a run found; one that is known keeps its beginning, one that had gone begins anew."""
     found = list({finding.key: finding for finding in findings}.values())
     if not found:
@@ -184,7 +184,7 @@ def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | No
     )
 
 
-def shown(difference: Difference | Finding, account: str) -> dict[str, str]:
+def shown(difference: Difference | DifferenceData, account: str) -> dict[str, str]:
     """Return a difference as people read it."""
     row = {
         "kind": str(difference.kind).replace("_", " "),

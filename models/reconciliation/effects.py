@@ -77,7 +77,7 @@ class Effect:
         return self.order, self.kind, self.of
 
 
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     """What became of an effect in a replay."""
 
     had = "had before"
@@ -94,19 +94,19 @@ class Outcome(StrEnum):
 
 
 WOULD = {
-    Outcome.new: Outcome.would_be_new,
-    Outcome.changed: Outcome.would_change,
-    Outcome.told_again: Outcome.would_be_told_again,
-    Outcome.ended: Outcome.would_end,
+    ReplayOutcome.new: ReplayOutcome.would_be_new,
+    ReplayOutcome.changed: ReplayOutcome.would_change,
+    ReplayOutcome.told_again: ReplayOutcome.would_be_told_again,
+    ReplayOutcome.ended: ReplayOutcome.would_end,
 }
 
 
 @dataclass(frozen=True)
-class Finding:
+class EffectOutcome:
     """An effect and what became of it."""
 
     effect: Effect
-    outcome: Outcome
+    outcome: ReplayOutcome
 
 
 def effects_of(session: Session, account_id: int, numbers: Sequence[str]) -> list[Effect]:
@@ -180,27 +180,30 @@ def effects_of(session: Session, account_id: int, numbers: Sequence[str]) -> lis
     return [effect for number in numbers for effect in found.get(number, ())]
 
 
-def compare(before: Iterable[Effect], after: Iterable[Effect], *, would: bool = False) -> list[Finding]:
+def compare(before: Iterable[Effect], after: Iterable[Effect], *, would: bool = False) -> list[EffectOutcome]:
     """Return what became of each effect between two stocktakings; `would` says so of a rehearsal."""
     earlier = {effect.key: effect for effect in before}
     findings = []
     for effect in after:
         old = earlier.pop(effect.key, None)
         if effect.kind in WAITS.values():
-            outcome = Outcome.waits
+            outcome = ReplayOutcome.waits
         elif old is None:
-            outcome = Outcome.new
+            outcome = ReplayOutcome.new
         elif old.value != effect.value:
-            outcome = Outcome.changed
+            outcome = ReplayOutcome.changed
             effect = replace(effect, value=f"{old.value} → {effect.value}")
         elif old.at != effect.at and effect.kind in TOLD.values():
-            outcome = Outcome.told_again
+            outcome = ReplayOutcome.told_again
         else:
-            outcome = Outcome.had
-        findings.append(Finding(effect, WOULD.get(outcome, outcome) if would else outcome))
+            outcome = ReplayOutcome.had
+        findings.append(EffectOutcome(effect, WOULD.get(outcome, outcome) if would else outcome))
     # What waited and waits no more was told, which stands there by itself.
     ended = [old for old in earlier.values() if old.kind not in WAITS.values()]
-    return [*findings, *(Finding(old, Outcome.would_end if would else Outcome.ended) for old in ended)]
+    return [
+        *findings,
+        *(EffectOutcome(old, ReplayOutcome.would_end if would else ReplayOutcome.ended) for old in ended),
+    ]
 
 
 def _booked(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:

@@ -29,8 +29,8 @@ class Remedy(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A difference as one look sees it."""
+class DifferenceData:
+    """A difference between both sides as one comparison found it."""
 
     kind: DifferenceKind
     subject: str
@@ -49,7 +49,7 @@ class Finding:
 class Seen:
     """What a run of the cycle keeps in mind from one page to the next."""
 
-    findings: dict[tuple[str, str, str], Finding] = field(default_factory=dict)
+    findings: dict[tuple[str, str, str], DifferenceData] = field(default_factory=dict)
     on_the_way: set[tuple[str, str, str]] = field(default_factory=set)
     """What differs because its news has not been carried over yet."""
     unfinished: set[str] = field(default_factory=set)

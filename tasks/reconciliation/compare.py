@@ -47,7 +47,7 @@ from models.reconciliation.differences import (
     save_findings,
     settle_differences,
 )
-from models.reconciliation.records import DifferenceKind, Finding, Remedy
+from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
 from models.settings import get_settings
 from models.sync.cursors import find_cursor
 from models.sync.outbound import OF_ORDERS, list_named
@@ -183,7 +183,7 @@ def _is_trial(work: Work) -> bool:
     return work.account.mode is Mode.test
 
 
-def _keep(work: Work, findings: Sequence[Finding]) -> None:
+def _keep(work: Work, findings: Sequence[DifferenceData]) -> None:
     work.seen.findings.update({finding.key: finding for finding in findings})
     if findings and not work.test:
         with work.transaction() as session:
@@ -197,7 +197,7 @@ def _fetch_named(work: Work, numbers: Sequence[str]) -> Page[OrderData]:
 
 def _look_at_orders(
     session: Session, work: Work, window: Window, fetched: Page[OrderData], asked: Collection[str]
-) -> list[Finding]:
+) -> list[DifferenceData]:
     """Return in what the orders of a page differ from ours; of those asked for, what is missing there."""
     told = {data.external_id: data for data in fetched.records}
     trial = _is_trial(work)
@@ -208,7 +208,7 @@ def _look_at_orders(
     orders = orders_by_number(session, work.account.id, [*told, *unreadable, *asked], trial=trial)
     known = open_asides(session, work.account.id, "order", unreadable)
     findings += [
-        Finding(DifferenceKind.order_not_here, number, "", "", "unreadable", Remedy.read)
+        DifferenceData(DifferenceKind.order_not_here, number, "", "", "unreadable", Remedy.read)
         for number in sorted(unreadable - known - set(orders))
     ]
     holds = holds_over_changes(session, [need_id(order.id) for order in orders.values()])
@@ -223,7 +223,9 @@ def _look_at_orders(
             and not _is_held_over_change(holds.get(need_id(order.id), []))
         ):
             here = f"{order.total} {order.currency}"
-            findings.append(Finding(DifferenceKind.order_not_there, number, "", here, "", Remedy.decide))
+            findings.append(
+                DifferenceData(DifferenceKind.order_not_there, number, "", here, "", Remedy.decide)
+            )
     if not trial:
         findings += _look_at_statuses(session, work, orders, told)
         if work.orders.shows_cancellations:
@@ -233,7 +235,7 @@ def _look_at_orders(
 
 def _look_at_cancelled(
     session: Session, work: Work, orders: dict[str, Order], told: dict[str, OrderData]
-) -> list[Finding]:
+) -> list[DifferenceData]:
     """Return which orders are cancelled here and not there; one that is held over that is shown already."""
     cancelled = {
         need_id(order.id): number
@@ -252,15 +254,17 @@ def _look_at_cancelled(
             remedy = Remedy.tell if order_id in ours else Remedy.decide
             there = "shipped" if data.shipped_at else "open"
             number = cancelled[order_id]
-            findings.append(Finding(DifferenceKind.cancellation, number, "state", "cancelled", there, remedy))
+            findings.append(
+                DifferenceData(DifferenceKind.cancellation, number, "state", "cancelled", there, remedy)
+            )
     return findings
 
 
 def _look_at_statuses(
     session: Session, work: Work, orders: dict[str, Order], told: dict[str, OrderData]
-) -> list[Finding]:
+) -> list[DifferenceData]:
     """Return what was paid or has left on one side alone, or otherwise on each."""
-    findings: list[Finding] = []
+    findings: list[DifferenceData] = []
     alive = {
         number: order
         for number, order in orders.items()
@@ -296,9 +300,9 @@ def _look_at_statuses(
     return findings
 
 
-def _shipment(number: str, here: str, data: OrderData, remedy: Remedy) -> Finding:
+def _shipment(number: str, here: str, data: OrderData, remedy: Remedy) -> DifferenceData:
     there = _shipped(data.shipped_at, len(data.tracking_numbers))
-    return Finding(DifferenceKind.shipment, number, "shipped", here, there, remedy)
+    return DifferenceData(DifferenceKind.shipment, number, "shipped", here, there, remedy)
 
 
 def _shipped(at: datetime | None, parcels: int) -> str:
@@ -324,7 +328,7 @@ def _is_held_over_change(holds: Iterable[Hold]) -> bool:
     return any(hold.reason is HoldReason.changed_after_release for hold in holds)
 
 
-def _confirm_orders(work: Work, window: Window, first: Sequence[Finding]) -> list[Finding]:
+def _confirm_orders(work: Work, window: Window, first: Sequence[DifferenceData]) -> list[DifferenceData]:
     """Return those findings that a second look sees the same, less those whose news is on its way."""
     if not first:
         return []
@@ -368,7 +372,7 @@ def _confirm_orders(work: Work, window: Window, first: Sequence[Finding]) -> lis
     return real
 
 
-def _look_at_stock(work: Work, numbers: Sequence[str]) -> list[Finding]:
+def _look_at_stock(work: Work, numbers: Sequence[str]) -> list[DifferenceData]:
     there = work.stock.fetch_stock(numbers) if numbers else {}
     with read_scope() as session:
         listings = listings_by_number(session, work.account.id, numbers)
@@ -382,11 +386,11 @@ def _look_at_stock(work: Work, numbers: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _stock(number: str, here: int, there: int) -> Finding:
-    return Finding(DifferenceKind.stock, number, "quantity", str(here), str(there), Remedy.tell)
+def _stock(number: str, here: int, there: int) -> DifferenceData:
+    return DifferenceData(DifferenceKind.stock, number, "quantity", str(here), str(there), Remedy.tell)
 
 
-def _confirm_stock(work: Work, first: Sequence[Finding]) -> list[Finding]:
+def _confirm_stock(work: Work, first: Sequence[DifferenceData]) -> list[DifferenceData]:
     """Return as `_confirm_orders`; of a listing sold there in an order not read yet nothing is known."""
     if not first:
         return []

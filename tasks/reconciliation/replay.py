@@ -17,15 +17,15 @@ from models.errors import NotFoundError, RuleError
 from models.orders.history import OrderEvent
 from models.orders.order import Order
 from models.orders.records import OrderData
-from models.orders.row_values import content_hash
+from models.orders.row_values import order_hash
 from models.payments.payment import Payment
 from models.reconciliation.effects import (
     TOLD,
     WAITS,
     Effect,
     EffectKind,
-    Finding,
-    Outcome,
+    EffectOutcome,
+    ReplayOutcome,
     compare,
     effects_of,
 )
@@ -69,22 +69,22 @@ class Selection(BaseModel):
 class Report:
     """What became of all effects, in figures, and one by one as far as a table reaches."""
 
-    findings: list[Finding] = field(default_factory=list)
-    totals: Counter[Outcome] = field(default_factory=Counter)
+    findings: list[EffectOutcome] = field(default_factory=list)
+    totals: Counter[ReplayOutcome] = field(default_factory=Counter)
     orders: int = 0
 
-    def add(self, findings: Sequence[Finding], orders: int) -> None:
+    def add(self, findings: Sequence[EffectOutcome], orders: int) -> None:
         """Take up the findings of some more orders; where there are too many, those that are no news go."""
         self.orders += orders
         self.totals.update(finding.outcome for finding in findings)
         self.findings += findings
         if len(self.findings) > TABLE_LIMIT:
-            news = [finding for finding in self.findings if finding.outcome is not Outcome.had]
+            news = [finding for finding in self.findings if finding.outcome is not ReplayOutcome.had]
             self.findings = news[:TABLE_LIMIT]
 
     def text(self) -> str:
         """Return the figures in words."""
-        figures = [f"{self.totals[outcome]} {outcome}" for outcome in Outcome if self.totals[outcome]]
+        figures = [f"{self.totals[outcome]} {outcome}" for outcome in ReplayOutcome if self.totals[outcome]]
         return f"{self.orders} orders: {', '.join(figures) or 'no effects'}"
 
     def rows(self) -> list[dict[str, Any]]:
@@ -277,7 +277,7 @@ def find_there(run_id: int, selection: Selection, page: str | None) -> Found:
         and (
             _is_of_day(data, selection)
             if selection.day
-            else known.get(data.external_id, "") != content_hash(data)
+            else known.get(data.external_id, "") != order_hash(data)
         )
     ]
     # Those set aside on the day itself are known here.
@@ -352,7 +352,7 @@ def rehearse(run_id: int, numbers: Sequence[str]) -> list[Effect]:
 
 def judge(
     work: Work, numbers: Sequence[str], before: Sequence[Effect], after: Sequence[Effect], *, whole: bool
-) -> list[Finding]:
+) -> list[EffectOutcome]:
     """Return what became of the effects of these orders.
 
     If the orders were run `whole`, also which of them the channel does not know.
@@ -362,7 +362,9 @@ def judge(
     for number in numbers if whole else ():
         if number not in work.known_there:
             value = "known here" if number in here else "not known here either"
-            findings.append(Finding(Effect(number, None, EffectKind.at_channel, "", value), Outcome.unknown))
+            findings.append(
+                EffectOutcome(Effect(number, None, EffectKind.at_channel, "", value), ReplayOutcome.unknown)
+            )
     return sorted(findings, key=lambda finding: numbers.index(finding.effect.order))
 
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from models.clock import LOCAL
 from models.database.session import read_scope
 from models.reconciliation.differences import count_differences, list_differences, shown
-from models.reconciliation.records import Finding
+from models.reconciliation.records import DifferenceData
 from models.settings import get_settings
 from models.sync.cycles import runs_for
 from models.sync.records import Counts, Cycle
@@ -109,7 +109,7 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
     _publish_table(artifact_key("effects", account.name), table, description)
 
 
-def publish_differences(run_id: int, found: Sequence[Finding]) -> None:
+def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
     """Publish what differs between an account and this database; of a test run, what it found."""
     with read_scope() as session:
         run = session.get_one(Run, run_id)

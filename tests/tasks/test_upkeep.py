@@ -14,7 +14,7 @@ from models.mails.outbox import Mail
 from models.orders.order import Order
 from models.orders.queries import ids_by_number
 from models.reconciliation.differences import Difference, list_differences, save_findings, settle_differences
-from models.reconciliation.records import DifferenceKind, Finding, Remedy
+from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
 from models.settings import get_settings
 from models.sync.alarms import Alarm, Incident
 from models.sync.calls import Call, CallOrder, save_calls
@@ -44,8 +44,8 @@ def age(**columns: Any) -> None:
                 session.execute(update(table).where(table.id == row_id).values({column: value - OLD}))
 
 
-def missing(number: str) -> Finding:
-    return Finding(DifferenceKind.order_not_here, number, "", "", "1.00 EUR", Remedy.read)
+def missing(number: str) -> DifferenceData:
+    return DifferenceData(DifferenceKind.order_not_here, number, "", "", "1.00 EUR", Remedy.read)
 
 
 @pytest.fixture

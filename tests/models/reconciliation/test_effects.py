@@ -11,7 +11,7 @@ from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
 from models.orders.history import add_event
 from models.payments.payment import record_refund
-from models.reconciliation.effects import EffectKind, Outcome, compare, effects_of
+from models.reconciliation.effects import EffectKind, ReplayOutcome, compare, effects_of
 from tests.models.fulfilment.test_returns import sell
 from tests.support.builders import Shop, get_order
 
@@ -37,14 +37,14 @@ def test_every_effect_of_an_order_is_listed_once_and_known_again(database: str) 
         (note,) = list_documents(session, kind=DocumentKind.credit_note)
 
     assert len({effect.key for effect in after}) == len(after)
-    new = [each.effect for each in compare(before, after) if each.outcome is Outcome.new]
+    new = [each.effect for each in compare(before, after) if each.outcome is ReplayOutcome.new]
     assert {(effect.kind, effect.of) for effect in new} == {
         (EffectKind.document_issued, note.label),
         (EffectKind.buyer_mailed, "return_received 1"),
         (EffectKind.goods_returned, "return 1"),
         (EffectKind.payment_booked, "payment 2"),
     }
-    again = [each for each in compare(after, after) if each.outcome is not Outcome.waits]
-    assert {each.outcome for each in again} == {Outcome.had}
+    again = [each for each in compare(after, after) if each.outcome is not ReplayOutcome.waits]
+    assert {each.outcome for each in again} == {ReplayOutcome.had}
     documents = [effect for effect in before if effect.kind is EffectKind.document_issued]
     assert [effect.value for effect in documents] == ["invoice, 51.30 EUR"]
