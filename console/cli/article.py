@@ -33,7 +33,7 @@ from models.catalog.lists import (
     texts_of,
 )
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.tenants.account import account_data, list_accounts
 from models.tenants.tenant import Tenant, pick_tenant
 from models.warehouse.sellable import figures_of
@@ -131,7 +131,7 @@ def _rematch(tenant_id: int) -> None:
 
 
 def _rows(
-    session: Any, tenant: Tenant, search: str, active: bool, limit: int | None
+    session: Session, tenant: Tenant, search: str, active: bool, limit: int | None
 ) -> Iterator[dict[str, Any]]:
     for batch in list_articles(session, need_id(tenant.id), search, only_active=active, limit=limit):
         ids = [need_id(article.id) for article in batch]
@@ -160,7 +160,7 @@ def _rows(
             }
 
 
-def _details(session: Any, tenant: Tenant, article: Article) -> dict[str, Any]:
+def _details(session: Session, tenant: Tenant, article: Article) -> dict[str, Any]:
     article_id = need_id(article.id)
     parts = parts_of(session, [article_id]).get(article_id, [])
     figure = figures_of(session, [article_id]).get(article_id)

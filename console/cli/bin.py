@@ -1,7 +1,7 @@
 """`warenfluss bin`: places in warehouses, along which pickers walk."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from console.cli.output import (
 )
 from models.catalog.lists import skus_by_id
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.tenants.tenant import pick_tenant
 from models.values import MAX_COUNT
@@ -41,7 +41,7 @@ def add(
     """Add a bin, behind the last one if no place is named."""
     need_database()
 
-    def step(session: Any) -> None:
+    def step(session: Session) -> None:
         where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
         if name in [row.name for _, row, _ in list_bins(session, where.tenant_id, where.name)]:
             raise RuleError(f"Warehouse {where.name!r} has a bin {name!r} already.")
@@ -87,7 +87,7 @@ def change(
     """Change a bin's place or name, or what lies in it; an article lies in one bin of a warehouse."""
     need_database()
 
-    def step(session: Any) -> None:
+    def step(session: Session) -> None:
         where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
         row = get_bin(session, where, name)
         found = countable(session, where.tenant_id, [*(skus or []), *(without or [])])

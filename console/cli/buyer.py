@@ -21,7 +21,7 @@ from console.cli.output import (
     say,
 )
 from models.clock import utc_now
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 
 app = new_app(
@@ -57,7 +57,7 @@ def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
 
     need_database()
 
-    def step(session: Any) -> int:
+    def step(session: Session) -> int:
         person = find_person(session, pick_tenant(session, tenant), name)
         return let_leave_in_parts(session, person, allowed.value_or_none)
 

@@ -23,7 +23,7 @@ from models.accounting.issued import Document, corrections_of, find_document, fi
 from models.accounting.numbers import resume_numbers
 from models.accounting.records import DocumentKind
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.orders.order import Order
 from models.orders.queries import find_order
@@ -138,11 +138,11 @@ def resume(
     say(f"Documents of tenant {tenant!r} are issued again.")
 
 
-def _find(session: Any, label: str, tenant: str | None) -> Document:
+def _find(session: Session, label: str, tenant: str | None) -> Document:
     return find_document(session, label, get_tenant(session, tenant).id if tenant else None)
 
 
-def _describe(session: Any, documents: Sequence[Document]) -> list[dict[str, Any]]:
+def _describe(session: Session, documents: Sequence[Document]) -> list[dict[str, Any]]:
     accounts = {row.id: row.name for row in list_accounts(session)}
     corrected = corrections_of(session, [need_id(document.id) for document in documents])
     return [

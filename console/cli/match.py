@@ -19,7 +19,7 @@ from console.cli.output import (
 from models.catalog.article import get_article
 from models.catalog.records import ArticleKind
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.order_desk.lists import CHANNEL_CODES
 from models.order_desk.match_choices import list_unmatched, rematch_lines, resolve_line
@@ -93,7 +93,7 @@ def resolve(
     need_database()
     wanted = parse_parts(skus, "--sku")
 
-    def step(session: Any) -> tuple[str, int, set[str]]:
+    def step(session: Session) -> tuple[str, int, set[str]]:
         account_id = get_account(session, account).id if account else None
         row = find_order(session, order, account_id)
         owner = session.get_one(Account, row.account_id)

@@ -16,7 +16,7 @@ from console.cli.output import (
     say,
 )
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.method_mapping import apply_mapping
 from models.tenants.account import get_account, list_accounts
 from models.tenants.methods import (
@@ -68,7 +68,7 @@ def map_one(
     """Say what a channel's method means; orders that have not left are checked again."""
     need_database()
 
-    def step(session: Any) -> int:
+    def step(session: Session) -> int:
         row = get_account(session, account)
         map_service(session, row.tenant_id, need_id(row.id), kind, code, meaning)
         return apply_mapping(session, row, kind, code)

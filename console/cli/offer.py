@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,7 @@ from console.cli.output import (
 from console.cli.paper import OFFER_DAYS, write_pdf
 from models.clock import today
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.manual_orders import pick_own_account
 from models.order_desk.manual_records import read_own_order
 from models.order_desk.offers import (
@@ -63,7 +63,7 @@ def make(
     asked, day = read_own_order(read_text(file)), parse_day(until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
 
-    def step(session: Any) -> Offer:
+    def step(session: Session) -> Offer:
         owner = pick_own_account(session, need_id(pick_tenant(session, tenant).id), into)
         return make_offer(session, owner, asked, day)
 
@@ -131,5 +131,5 @@ def show_all(
     print_rows(rows, COLUMNS, as_json=as_json)
 
 
-def _find(session: Any, number: str, tenant: str | None) -> Offer:
+def _find(session: Session, number: str, tenant: str | None) -> Offer:
     return find_offer(session, number, get_tenant(session, tenant).id if tenant else None)

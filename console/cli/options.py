@@ -11,7 +11,7 @@ import typer
 from console.cli.output import need_database, parse_time, say
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.database.session import in_transaction
+from models.database.session import Session, in_transaction
 from models.errors import RuleError
 from models.orders.order import Order
 from models.orders.queries import find_order, lock_order
@@ -54,11 +54,11 @@ ReferenceOption = Annotated[
 ]
 
 
-def with_order(number: str, account: str | None, step: Callable[[Any, Order], T]) -> T:
+def with_order(number: str, account: str | None, step: Callable[[Session, Order], T]) -> T:
     """Take a step with an order, locked, so that two people do not count on the same figures."""
     need_database()
 
-    def locked(session: Any) -> T:
+    def locked(session: Session) -> T:
         order = find_order(session, number, account_id_of(session, account))
         lock_order(session, order)
         return step(session, order)
@@ -69,7 +69,7 @@ def with_order(number: str, account: str | None, step: Callable[[Any, Order], T]
 def with_each(numbers: list[str], account: str | None, step: Any, done: str) -> None:
     """Take a step with each order by itself; one that is refused does not stop the others."""
 
-    def one(session: Any, order: Order) -> str:
+    def one(session: Session, order: Order) -> str:
         step(session, order)
         return order.external_id
 
@@ -84,12 +84,12 @@ def with_each(numbers: list[str], account: str | None, step: Any, done: str) -> 
         raise typer.Exit(1)
 
 
-def account_id_of(session: Any, account: str | None) -> int | None:
+def account_id_of(session: Session, account: str | None) -> int | None:
     """Return the id of the account of this name, None without one. Raises: NotFoundError."""
     return get_account(session, account).id if account else None
 
 
-def names_of(session: Any) -> tuple[dict[int, str], dict[int, str]]:
+def names_of(session: Session) -> tuple[dict[int, str], dict[int, str]]:
     """Return the names of all accounts and of all tenants, by id."""
     return (
         {need_id(row.id): row.name for row in list_accounts(session)},

@@ -35,7 +35,7 @@ from console.cli.output import (
     show_cell,
 )
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.lists import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
 from models.orders.history import Actor, events_of
 from models.orders.holds import HoldReason
@@ -213,7 +213,7 @@ def take(
     asked = read_own_order(read_text(file))
     need_database()
 
-    def step(session: Any) -> tuple[Order, bool]:
+    def step(session: Session) -> tuple[Order, bool]:
         owner = pick_own_account(session, need_id(pick_tenant(session, tenant).id), into)
         return take_own_order(session, owner, asked)
 
@@ -236,7 +236,7 @@ def repeat(
     from models.order_desk.manual_orders import pick_own_account
     from models.order_desk.repeats import repeat_order
 
-    def step(session: Any, order: Order) -> tuple[Order, bool]:
+    def step(session: Session, order: Order) -> tuple[Order, bool]:
         return repeat_order(
             session,
             order,
@@ -299,7 +299,7 @@ for commands in (order_goods.app, order_money.app):
     app.registered_commands += commands.registered_commands
 
 
-def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
+def _sheet_rows(session: Session, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
     names = names_of(session)
     for batch in list_orders(session, wanted):
         found = addresses_of(session, [need_id(order.id) for order in batch]) if addresses else {}
@@ -311,7 +311,7 @@ def _sheet_rows(session: Any, wanted: OrderFilter, addresses: bool) -> Iterator[
                 yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
 
 
-def _describe(session: Any, wanted: OrderFilter, limit: int | None) -> Iterator[dict[str, Any]]:
+def _describe(session: Session, wanted: OrderFilter, limit: int | None) -> Iterator[dict[str, Any]]:
     names = names_of(session)
     for batch in list_orders(session, wanted, limit):
         yield from describe_orders(session, batch, *names)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ from console.cli.output import (
 )
 from models.database.columns import need_id
 from models.database.conditions import in_batches
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.order_desk.edits import find_line
 from models.orders.history import Actor
@@ -56,7 +56,7 @@ def join(
     need_database()
     if numbers:
 
-        def step(session: Any) -> str:
+        def step(session: Session) -> str:
             orders = [find_order(session, number, account_id_of(session, account)) for number in numbers]
             return ", ".join(order.external_id for order in join_orders(session, orders))
 
@@ -110,7 +110,7 @@ def split(
     parts = parse_parts(lines, "--line", least=0)
     day = parse_day(until)
 
-    def step(session: Any, order: Order) -> str:
+    def step(session: Session, order: Order) -> str:
         split_order(session, order, _by_line_id(session, order, parts), day)
         rows = lines_of(session, [need_id(order.id)])[need_id(order.id)]
         kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
@@ -142,7 +142,7 @@ def release(
 
     together: set[int] = set()
 
-    def step(session: Any, order: Order) -> None:
+    def step(session: Session, order: Order) -> None:
         if order.state is OrderState.released and order.ships_with_id in together:
             # It went with one that was named before.
             return
@@ -161,7 +161,7 @@ def cancel(
     """Cancel what has not left yet and give its stock to orders that wait; the channel is told."""
     from models.fulfilment.holding import cancel_order
 
-    def step(session: Any, order: Order) -> None:
+    def step(session: Session, order: Order) -> None:
         if order.state in (OrderState.cancelled, OrderState.shipped):
             raise RuleError(f"Order {order.external_id} is {order.state} already.")
         cancel_order(session, order, actor=Actor.person)
@@ -196,7 +196,7 @@ def ship(
     if any(len(number) > 80 for number in numbers):
         raise typer.BadParameter("A tracking number has at most 80 characters.")
 
-    def step(session: Any, order: Order) -> str:
+    def step(session: Session, order: Order) -> str:
         content = _by_line_id(session, order, parts)
         parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
         (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
@@ -224,7 +224,7 @@ def mark_shipped(
     shipped_at = when(at)
     need_database()
 
-    def book(session: Any, some: Sequence[str]) -> list[str | RuleError]:
+    def book(session: Session, some: Sequence[str]) -> list[str | RuleError]:
         found = find_orders(session, some, account_id_of(session, account))
         orders = {order.id: order for order in found.values() if isinstance(order, Order)}
         wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
@@ -244,6 +244,6 @@ def mark_shipped(
         raise typer.Exit(1)
 
 
-def _by_line_id(session: Any, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
+def _by_line_id(session: Session, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
     """Return units by the ids of lines that are named by their external ids. Raises: NotFoundError."""
     return {need_id(find_line(session, order, name).id): count for name, count in parts.items()}

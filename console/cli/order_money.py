@@ -1,11 +1,12 @@
 """`warenfluss order`, money: what was paid, promised and given back, and invoices."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from console.cli.options import Number, When, parse_amount, when, with_each, with_order
 from console.cli.output import AccountOption, new_app, say
+from models.database.session import Session
 from models.errors import RuleError
 from models.orders.amounts import owed_for
 from models.orders.history import Actor
@@ -30,7 +31,7 @@ def pay(
     paid_at = when(at)
     value = parse_amount(amount) if amount is not None else None
 
-    def step(session: Any, order: Order) -> str:
+    def step(session: Session, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
         due = owed_for(order)
         if value is None and due <= 0:
@@ -69,7 +70,7 @@ def refund(
     paid_at = when(at)
     value = parse_amount(amount) if amount is not None else None
 
-    def step(session: Any, order: Order) -> str:
+    def step(session: Session, order: Order) -> str:
         owner = account_data(session.get_one(Account, order.account_id))
         over = -owed_for(order)
         if value is None and over <= 0:
@@ -104,7 +105,7 @@ def authorise(
 
     value = parse_amount(amount)
 
-    def step(session: Any, order: Order) -> str:
+    def step(session: Session, order: Order) -> str:
         note_authorised(session, order, value, actor=Actor.person)
         return f"Order {order.external_id}: {value} {order.currency} promised, {order.payment_state}."
 
@@ -123,7 +124,7 @@ def mark_paid(
 
     paid_at = when(at)
 
-    def step(session: Any, order: Order) -> None:
+    def step(session: Session, order: Order) -> None:
         due = owed_for(order)
         if due <= 0:
             raise RuleError(f"Order {order.external_id} owes nothing.")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -23,7 +23,7 @@ from console.cli.output import (
     say,
 )
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.orders.queries import find_order
 from models.tenants.account import get_account
@@ -70,15 +70,15 @@ def create(
     if not numbers:
         mode = PickMode.batch if batch else PickMode.boxes if boxes else PickMode.single
 
-        def begin(session: Any) -> int:
+        def begin(session: Session) -> int:
             tenant_id = need_id(pick_tenant(session, tenant).id)
             return need_id(begin_walk(session, tenant_id, mode, batch or boxes or 1).id)
 
         typer.echo(in_transaction(begin))
         return
 
-    def single(number: str) -> Callable[[Any], int]:
-        def step(session: Any) -> int:
+    def single(number: str) -> Callable[[Session], int]:
+        def step(session: Session) -> int:
             account_id = get_account(session, account).id if account else None
             order = find_order(session, number, account_id)
             return need_id(create_list(session, order.tenant_id, PickMode.single, [need_id(order.id)]).id)
@@ -198,7 +198,7 @@ def scan_codes(
         raise typer.Exit(1)
 
 
-def _scanning(number: int, code: str, quantity: int) -> Callable[[Any], ScanResult]:
+def _scanning(number: int, code: str, quantity: int) -> Callable[[Session], ScanResult]:
     return lambda session: scan(session, number, code, quantity)
 
 

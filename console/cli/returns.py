@@ -28,7 +28,7 @@ from console.cli.output import (
     say,
 )
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.fulfilment.returns import (
     Judged,
     Return,
@@ -66,7 +66,7 @@ def announce(
     """Note that goods of an order will come back."""
     wanted = parse_parts(lines or [], "--line")
 
-    def step(session: Any, order: Order) -> int:
+    def step(session: Session, order: Order) -> int:
         units = {need_id(find_line(session, order, name).id): count for name, count in wanted.items()}
         return need_id(announce_return(session, order, units, reason).id)
 
@@ -94,7 +94,7 @@ def receive(
     }
     need_database()
 
-    def step(session: Any) -> None:
+    def step(session: Session) -> None:
         row = get_return(session, number)
         order = session.get_one(Order, row.order_id)
         counts: dict[int, dict[str, int]] = {}
@@ -122,7 +122,7 @@ def credit(
     values: dict[str, Decimal] = {"fee": parse_amount(fee), "goodwill": parse_amount(goodwill)}
     need_database()
 
-    def step(session: Any) -> tuple[Return, list[Any]]:
+    def step(session: Session) -> tuple[Return, list[Any]]:
         row = get_return(session, number)
         return row, credit_return(session, row, with_shipping=shipping, **values)
 
@@ -170,7 +170,7 @@ def exchange(
     wanted = [read_own_line(name, count, amounts.get(name), rate) for name, count in parts.items()]
     need_database()
 
-    def step(session: Any) -> tuple[Order, Decimal, bool]:
+    def step(session: Session) -> tuple[Order, Decimal, bool]:
         row = get_return(session, number)
         tenant_id = session.get_one(Order, row.order_id).tenant_id
         owner = pick_own_account(session, tenant_id, into)
@@ -215,7 +215,7 @@ def show_all(
     print_rows(rows, COLUMNS, as_json=as_json)
 
 
-def _lines(session: Any, row: Return) -> list[dict[str, Any]]:
+def _lines(session: Session, row: Return) -> list[dict[str, Any]]:
     names = {line.id: line.external_id for line in lines_of(session, [row.order_id])[row.order_id]}
     return [
         {"line": names[each.order_line_id], **each.model_dump(exclude={"return_id", "order_line_id"})}

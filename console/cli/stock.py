@@ -24,7 +24,7 @@ from models.catalog.article import get_article
 from models.catalog.listing import LimitScope
 from models.catalog.lists import list_articles, skus_by_id
 from models.database.columns import need_id
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.tenants.account import get_account
 from models.tenants.tenant import Tenant, pick_tenant
@@ -71,7 +71,7 @@ def change(
     """Set what is on hand of an article; channels are told with the next stock-export."""
     need_database()
 
-    def step(session: Any) -> int:
+    def step(session: Session) -> int:
         owner = pick_tenant(session, tenant)
         found = countable(session, need_id(owner.id), [sku])[sku]
         if isinstance(found, str):
@@ -104,7 +104,7 @@ def limit_stock(
     if remove and (buffer is not None or maximum is not None):
         raise typer.BadParameter("--remove goes without figures.")
 
-    def step(session: Any) -> list[dict[str, Any]]:
+    def step(session: Session) -> list[dict[str, Any]]:
         row = get_account(session, account)
         account_id = need_id(row.id)
         scope, key = LimitScope.account, ""
@@ -145,7 +145,7 @@ def warehouse(
     """Add a warehouse or change its priority; without a name, list them."""
     need_database()
 
-    def step(session: Any) -> list[dict[str, Any]]:
+    def step(session: Session) -> list[dict[str, Any]]:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         if name:
             save_warehouse(session, tenant_id, name, priority)
@@ -186,7 +186,7 @@ def export_sheet(
     say(f"{counted(count, 'row')} of stock written to {file}.")
 
 
-def _rows(session: Any, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:
+def _rows(session: Session, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:
     tenant_id = need_id(tenant.id)
     names = {need_id(row.id): row.name for row in list_warehouses(session, tenant_id)}
     for batch in list_articles(session, tenant_id, search):

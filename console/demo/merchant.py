@@ -3,7 +3,6 @@
 from collections import Counter
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +11,7 @@ from models.catalog.lists import list_articles
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.database.session import read_scope, session_scope
+from models.database.session import Session, read_scope, session_scope
 from models.fulfilment.returns import Judged, announce_return, lines_of_return, receive_return
 from models.fulfilment.shipments import ParcelData, record_shipment
 from models.invoicing.return_credits import credit_return
@@ -76,7 +75,7 @@ class Figures(BaseModel):
     unmatched_lines: int
 
 
-def open_house(session: Any, tenant_name: str) -> None:
+def open_house(session: Session, tenant_name: str) -> None:
     """Say who issues invoices, and how goods leave."""
     tenant = get_tenant(session, tenant_name)
     tenant.seller = SELLER.model_dump()
