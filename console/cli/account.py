@@ -6,24 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    AsJson,
-    counted,
-    fail,
-    need_database,
-    new_app,
-    parse_pairs,
-    print_json,
-    print_rows,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson
+from console.cli.output import counted, fail, print_json, print_rows, say
+from console.cli.parse import parse_pairs
 from console.machine.prefect_env import use_prefect
 from models.database.session import in_transaction, read_scope, session_scope
 from models.errors import RuleError
 from models.intake.activation import set_mode
-from models.tenants.account import Account, account_data, add_account, get_account, list_accounts
+from models.tenants.account import account_data, add_account, get_account, list_accounts
 from models.tenants.records import OWN, Mode
 from models.tenants.tenant import get_tenant, list_tenants
+from models.tenants.views import account_views
 
 app = new_app("Connections of a tenant to outside systems.")
 apps = {"account": app}
@@ -50,7 +44,7 @@ def add(
 ) -> None:
     """Add an account as a draft; `account mode` lets its cycles run."""
     need_database(create=True)
-    given, wanted = _read_secrets(secrets), _pairs(settings)
+    given, wanted = _read_secrets(secrets), parse_pairs(settings, "--set")
     with read_scope() as session:
         known = [row.name for row in list_tenants(session)]
         names = [row.name for row in list_accounts(session)]
@@ -76,7 +70,7 @@ def change(name: str, settings: Settings = None, secrets: Secrets = None) -> Non
     """Change settings and secrets of an account; what is not named stays."""
     need_database()
     given = _read_secrets(secrets)
-    changes = _pairs(settings)
+    changes = parse_pairs(settings, "--set")
     with read_scope() as session:
         account = account_data(get_account(session, name))
     values = {key: value for key, value in {**account.settings, **changes}.items() if value != ""}
@@ -98,8 +92,7 @@ def show_all(as_json: AsJson = False) -> None:
     """List the accounts; secrets are never shown."""
     need_database()
     with read_scope() as session:
-        tenants = {row.id: row.name for row in list_tenants(session)}
-        rows = [_shown(row, tenants[row.tenant_id]) for row in list_accounts(session)]
+        rows = account_views(session)
     print_rows(rows, ("name", "tenant", "kind", "mode", "activated_at"), as_json=as_json)
 
 
@@ -152,28 +145,12 @@ def check(name: str, as_json: AsJson = False) -> None:
         say(f"The login of account {name!r} works; the clock there says {_local(clock)}.")
 
 
-def _shown(account: Account, tenant: str) -> dict[str, Any]:
-    return {
-        "name": account.name,
-        "tenant": tenant,
-        "kind": account.kind,
-        "mode": account.mode,
-        "settings": account.settings,
-        "created_at": account.created_at,
-        "activated_at": account.activated_at,
-    }
-
-
 def _local(clock: datetime | None) -> str:
     return clock.strftime("%Y-%m-%d %H:%M:%S UTC") if clock else "nothing"
 
 
-def _pairs(settings: list[str] | None) -> dict[str, str]:
-    return parse_pairs(settings or [], "--set")
-
-
 def _read_secrets(values: list[str] | None) -> dict[str, str]:
-    secrets = parse_pairs(values or [], "--secret")
+    secrets = parse_pairs(values, "--secret")
     for name, value in secrets.items():
         if value != "-":
             continue

@@ -3,40 +3,29 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson, DryRun, GermanSheet, LimitOption, TenantOption, most_rows
 from console.cli.output import (
-    TABLE_LIMIT,
-    AsJson,
-    LimitOption,
-    TenantOption,
+    as_plain,
     counted,
-    need_database,
-    new_app,
+    print_columns,
     print_json,
     print_json_list,
     print_sheet_report,
-    print_table,
     say,
     show_cell,
 )
-from models.catalog.article import Article, get_article, parts_of, titles_of, variants_of
-from models.catalog.lists import (
-    count_articles,
-    images_of,
-    list_articles,
-    listings_of,
-    prices_of,
-    skus_by_id,
-    texts_of,
-)
+from models.catalog.article import get_article
+from models.catalog.lists import count_articles, list_articles
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.tenants.account import account_data, list_accounts
 from models.tenants.tenant import Tenant, pick_tenant
-from models.warehouse.sellable import figures_of
+from models.warehouse.views import ArticleSummary, article_summaries, article_view
 
 app = new_app("What is sold.")
 apps = {"article": app}
@@ -54,14 +43,14 @@ def show_all(
     need_database()
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
+        found = _rows(session, owner, search, active, most_rows(limit, as_json=as_json))
         if as_json:
-            print_json_list(_rows(session, owner, search, active, limit or None))
+            print_json_list(found)
             return
-        most = TABLE_LIMIT if limit is None else limit or None
-        rows = list(_rows(session, owner, search, active, most))
+        rows = list(found)
         count = count_articles(session, need_id(owner.id), search, only_active=active)
     columns = ("sku", "title", "kind", "gtin", "price", "currency", "on_hand", "available", "active")
-    print_table(columns, [[row[column] for column in columns] for row in rows])
+    print_columns(rows, columns)
     if len(rows) < count:
         say(f"{len(rows)} of {counted(count, 'article')}; --limit 0 shows all.")
 
@@ -72,11 +61,11 @@ def show(sku: str, tenant: TenantOption = None, as_json: AsJson = False) -> None
     need_database()
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
-        shown = _details(session, owner, get_article(session, need_id(owner.id), sku))
+        view = article_view(session, owner, get_article(session, need_id(owner.id), sku))
     if as_json:
-        print_json(shown)
+        print_json(view)
         return
-    for name, value in shown.items():
+    for name, value in as_plain(view).items():
         if value not in (None, "", [], {}):
             lines = value if isinstance(value, list) and value and isinstance(value[0], dict) else [value]
             for line in lines:
@@ -87,7 +76,7 @@ def show(sku: str, tenant: TenantOption = None, as_json: AsJson = False) -> None
 def import_sheet(
     file: Annotated[Path, typer.Argument(help="A CSV or XLSX file; its first row names the columns.")],
     tenant: TenantOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Save articles from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
@@ -104,9 +93,7 @@ def import_sheet(
 def export_sheet(
     file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")],
     tenant: TenantOption = None,
-    german: Annotated[
-        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
-    ] = False,
+    german: GermanSheet = False,
 ) -> None:
     """Write articles into a spreadsheet that `article import` reads."""
     need_database()
@@ -132,70 +119,6 @@ def _rematch(tenant_id: int) -> None:
 
 def _rows(
     session: Session, tenant: Tenant, search: str, active: bool, limit: int | None
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[ArticleSummary]:
     for batch in list_articles(session, need_id(tenant.id), search, only_active=active, limit=limit):
-        ids = [need_id(article.id) for article in batch]
-        titles, prices = titles_of(session, ids, tenant.language), prices_of(session, ids)
-        figures = figures_of(session, ids)
-        for article_id, article in zip(ids, batch, strict=True):
-            figure, price = figures.get(article_id), next(iter(prices.get(article_id, ())), None)
-            yield {
-                "tenant": tenant.name,
-                "sku": article.sku,
-                "title": titles.get(article_id, ""),
-                "kind": article.kind,
-                "gtin": article.gtin,
-                "manufacturer": article.manufacturer,
-                "manufacturer_number": article.manufacturer_number,
-                "supplier": article.supplier,
-                "supplier_number": article.supplier_number,
-                "price": price.amount if price else None,
-                "currency": price.currency if price else "",
-                "tax_rate": article.tax_rate,
-                "weight_grams": article.weight_grams,
-                "active": article.active,
-                "on_hand": figure.on_hand if figure else None,
-                "allocated": figure.allocated if figure else None,
-                "available": figure.available if figure else None,
-            }
-
-
-def _details(session: Session, tenant: Tenant, article: Article) -> dict[str, Any]:
-    article_id = need_id(article.id)
-    parts = parts_of(session, [article_id]).get(article_id, [])
-    figure = figures_of(session, [article_id]).get(article_id)
-    skus = skus_by_id(session, [part_id for part_id, _ in parts])
-    accounts = {account.id: account.name for account in list_accounts(session)}
-    parent = session.get(Article, article.parent_id) if article.parent_id else None
-    hidden = {"id", "tenant_id", "parent_id", "source_account_id"}
-    return {
-        "tenant": tenant.name,
-        **article.model_dump(exclude=hidden),
-        "led_by": accounts.get(article.source_account_id, ""),
-        "parent_sku": parent.sku if parent else "",
-        "texts": {
-            text.language: text.model_dump(exclude={"article_id", "language"})
-            for text in texts_of(session, article_id)
-        },
-        "prices": [
-            price.model_dump(include={"amount", "currency", "price_group", "min_quantity"})
-            for price in prices_of(session, [article_id]).get(article_id, ())
-        ],
-        "images": [image.url for image in images_of(session, article_id)],
-        "parts": [{"sku": skus[part_id], "quantity": quantity} for part_id, quantity in parts],
-        "variants": [variant.sku for variant in variants_of(session, article)],
-        "on_hand": figure.on_hand if figure else None,
-        "allocated": figure.allocated if figure else None,
-        "available": figure.available if figure else None,
-        "listings": [
-            {
-                "account": accounts[listing.account_id],
-                "external_id": listing.external_id,
-                "channel_number": listing.channel_number,
-                "channel_quantity": listing.channel_quantity,
-                "published_quantity": listing.published_quantity,
-                "published_at": listing.published_at,
-            }
-            for listing in listings_of(session, article_id)
-        ],
-    }
+        yield from article_summaries(session, tenant, batch)

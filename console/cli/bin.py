@@ -5,16 +5,9 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import (
-    AsJson,
-    TenantOption,
-    need_database,
-    new_app,
-    print_rows,
-    print_sheet_report,
-    say,
-)
-from models.catalog.lists import skus_by_id
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson, DryRun, TenantOption
+from console.cli.output import print_rows, print_sheet_report, say
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
@@ -22,6 +15,7 @@ from models.tenants.tenant import pick_tenant
 from models.values import MAX_COUNT
 from models.warehouse.bins import get_bin, list_bins, put_articles, rename_bin, save_bin, take_articles_away
 from models.warehouse.lists import countable
+from models.warehouse.views import bin_views
 from models.warehouse.warehouses import pick_warehouse
 
 app = new_app("Places in warehouses, along which pickers walk.")
@@ -56,17 +50,7 @@ def show_all(warehouse: WarehouseOption = None, tenant: TenantOption = None, as_
     """List bins in walking order, with what lies in each."""
     need_database()
     with read_scope() as session:
-        found = list_bins(session, need_id(pick_tenant(session, tenant).id), warehouse)
-        skus = skus_by_id(session, [article_id for _, _, ids in found for article_id in ids])
-        rows = [
-            {
-                "warehouse": where.name,
-                "bin": row.name,
-                "place": row.place,
-                "skus": sorted(skus[article_id] for article_id in ids),
-            }
-            for where, row, ids in found
-        ]
+        rows = bin_views(session, need_id(pick_tenant(session, tenant).id), warehouse)
     print_rows(rows, ("warehouse", "bin", "place", "skus"), as_json=as_json)
 
 
@@ -109,7 +93,7 @@ def change(
 def import_sheet(
     file: Annotated[Path, typer.Argument(help="A CSV or XLSX file with bin, warehouse, place and sku.")],
     tenant: TenantOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Set bins from a spreadsheet; exit code 1 if rows were refused, the others are taken."""

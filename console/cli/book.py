@@ -5,19 +5,10 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import (
-    AsJson,
-    LimitOption,
-    TenantOption,
-    counted,
-    most_rows,
-    need_database,
-    new_app,
-    parse_day,
-    print_rows,
-    print_table,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson, GermanSheet, LimitOption, TenantOption, most_rows
+from console.cli.output import counted, print_rows, print_table, say
+from console.cli.parse import parse_day
 from models.accounting.bookings import sums_of
 from models.database.columns import need_id
 from models.database.session import read_scope
@@ -70,9 +61,7 @@ def export(
     since: From = None,
     until: Until = None,
     tenant: TenantOption = None,
-    german: Annotated[
-        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
-    ] = False,
+    german: GermanSheet = False,
 ) -> None:
     """Write booking records into a spreadsheet and print their sums; what had no record gets one before."""
     from tasks.sheets.bookings import export_books

@@ -8,18 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.options import PARTS_SAID, Parts
-from console.cli.output import (
-    AsJson,
-    TenantOption,
-    as_plain,
-    counted,
-    need_database,
-    new_app,
-    print_json,
-    print_rows,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import PARTS_SAID, AsJson, Parts, TenantOption
+from console.cli.output import as_plain, counted, print_json, print_rows, say
 from models.clock import utc_now
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError

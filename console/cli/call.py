@@ -4,20 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    LimitOption,
-    most_rows,
-    need_database,
-    new_app,
-    print_rows,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, LimitOption, most_rows
+from console.cli.output import print_rows
 from models.database.columns import need_id
 from models.database.session import read_scope
-from models.orders.queries import find_order, orders_of_calls
+from models.order_desk.steps import find_scope
+from models.orders.queries import orders_of_calls
 from models.sync.calls import list_calls
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_names
 
 app = new_app("What was exchanged with the outside, and how it ended.")
 apps = {"call": app}
@@ -35,12 +30,11 @@ def show_all(
     """List calls, the latest first; `open` is a write that left in a process that died."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        names, scope = account_names(session), find_scope(session, account, order)
         calls = list_calls(
             session,
-            account_id=account_id,
-            order_id=find_order(session, order, account_id).id if order else None,
+            account_id=scope.account_id,
+            order_id=scope.order_id,
             run_id=run,
             failed=failed,
             limit=most_rows(limit, as_json=as_json),

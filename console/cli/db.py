@@ -5,7 +5,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from console.cli.output import counted, fail, new_app, say
+from console.cli.frame import new_app
+from console.cli.output import counted, fail, say
 from models.database import schema as database_schema
 from models.database.schema import Schema, find_losses, find_schema, newest_revision
 from models.database.session import in_transaction, read_scope

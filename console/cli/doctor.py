@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.cli.output import AsJson, counted, new_command, print_json_list, say, show_cell
+from console.cli.frame import new_command
+from console.cli.options import AsJson
+from console.cli.output import counted, print_json_list, say, show_cell
 from models.clock import utc_now
 from models.database.schema import Schema, find_schema
 from models.database.session import read_scope

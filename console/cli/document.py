@@ -1,34 +1,21 @@
 """`warenfluss document`: what was issued under a number."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    LimitOption,
-    TenantOption,
-    most_rows,
-    need_database,
-    new_app,
-    print_json,
-    print_rows,
-    print_table,
-    say,
-)
-from models.accounting.issued import Document, corrections_of, find_document, find_pdf, list_documents
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, LimitOption, TenantOption, most_rows
+from console.cli.output import print_columns, print_json, print_rows, say
+from models.accounting.issued import Document, find_document, list_documents
 from models.accounting.numbers import resume_numbers
 from models.accounting.records import DocumentKind
-from models.database.columns import need_id
+from models.accounting.views import document_summaries, document_view
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
-from models.orders.order import Order
-from models.orders.queries import find_order
-from models.tenants.account import get_account, list_accounts
-from models.tenants.tenant import get_tenant
+from models.order_desk.steps import find_scope
+from models.tenants.tenant import get_tenant, tenant_id_of
 
 app = new_app("Invoices and credit notes, which never change.")
 apps = {"document": app}
@@ -47,15 +34,15 @@ def show_all(
     """List documents, the latest first."""
     need_database()
     with read_scope() as session:
-        account_id = get_account(session, account).id if account else None
+        scope = find_scope(session, account, order)
         documents = list_documents(
             session,
-            account_id=account_id,
-            order_id=find_order(session, order, account_id).id if order else None,
+            account_id=scope.account_id,
+            order_id=scope.order_id,
             kind=kind,
             limit=most_rows(limit, as_json=as_json),
         )
-        rows = _describe(session, documents)
+        rows = document_summaries(session, documents)
     columns = ("label", "kind", "issued_on", "account", "order", "gross", "tax", "currency", "corrected_by")
     print_rows(rows, columns, as_json=as_json)
 
@@ -65,17 +52,15 @@ def show(label: Label, tenant: TenantOption = None, as_json: AsJson = False) -> 
     """Show one document with everything that is printed on it, as it was issued."""
     need_database()
     with read_scope() as session:
-        document = _find(session, label, tenant)
-        (row,) = _describe(session, [document])
-        drawn = find_pdf(session, need_id(document.id)) is not None
-        shown = {**row, "drawn": drawn, "sha256": document.sha256, "content": document.content}
+        view = document_view(session, _find(session, label, tenant))
+    shown = {**vars(view.summary), "drawn": view.is_drawn, "sha256": view.sha256}
+    content = view.content
     if as_json:
-        print_json(shown)
+        print_json({**shown, "content": content})
         return
     for name, value in shown.items():
-        if name != "content" and value not in (None, ""):
+        if value not in (None, ""):
             typer.echo(f"{name}: {value}")
-    content = shown["content"]
     typer.echo("buyer: " + ", ".join(content["buyer"]))
     for name, columns in (
         ("lines", ("number", "title", "quantity", "price", "amount", "tax_rate")),
@@ -83,7 +68,7 @@ def show(label: Label, tenant: TenantOption = None, as_json: AsJson = False) -> 
     ):
         if content[name]:
             typer.echo(f"\n{name}")
-            print_table(columns, [[row[column] for column in columns] for row in content[name]])
+            print_columns(content[name], columns)
 
 
 @app.command("save")
@@ -139,28 +124,4 @@ def resume(
 
 
 def _find(session: Session, label: str, tenant: str | None) -> Document:
-    return find_document(session, label, get_tenant(session, tenant).id if tenant else None)
-
-
-def _describe(session: Session, documents: Sequence[Document]) -> list[dict[str, Any]]:
-    accounts = {row.id: row.name for row in list_accounts(session)}
-    corrected = corrections_of(session, [need_id(document.id) for document in documents])
-    return [
-        {
-            "label": document.label,
-            "kind": document.kind,
-            "issued_on": document.issued_on,
-            "issued_at": document.issued_at,
-            "account": accounts[document.account_id],
-            "order": session.get_one(Order, document.order_id).external_id,
-            "net": document.net,
-            "tax": document.tax,
-            "gross": document.gross,
-            "currency": document.currency,
-            "tax_case": document.content.get("tax_case"),
-            "country": document.content.get("goes_to"),
-            "corrects": document.content["corrects"] or None,
-            "corrected_by": corrected.get(need_id(document.id)),
-        }
-        for document in documents
-    ]
+    return find_document(session, label, tenant_id_of(session, tenant))

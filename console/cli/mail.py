@@ -3,28 +3,21 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    LimitOption,
-    most_rows,
-    need_database,
-    new_app,
-    print_json,
-    print_rows,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, LimitOption, most_rows
+from console.cli.output import print_json, print_rows, say
 from models.database.session import in_transaction, read_scope
-from models.errors import NotFoundError, RuleError
-from models.mails.outbox import Mail, MailState, files_of, list_mails, retry_mails, state_of
+from models.errors import RuleError
+from models.mails.outbox import MailState, list_mails, retry_mails
 from models.mails.records import MailContent, logo_id
-from models.orders.order import Order
+from models.mails.views import mail_summaries, mail_view
+from models.order_desk.steps import find_scope
 from models.orders.queries import find_order
-from models.tenants.account import get_account
+from models.tenants.account import account_id_of
 from models.tenants.logo import find_logos
 from models.tenants.records import BuyerEvent
 
@@ -48,16 +41,16 @@ def show_all(
     """List mails to buyers, the latest first, with what the mail server said of those that are not sent."""
     need_database()
     with read_scope() as session:
-        account_id = get_account(session, account).id if account else None
+        scope = find_scope(session, account, order)
         mails = list_mails(
             session,
             state=state,
-            order_id=find_order(session, order, account_id).id if order else None,
-            account_id=account_id,
+            order_id=scope.order_id,
+            account_id=scope.account_id,
             to_buyers=not operators,
             limit=most_rows(limit, as_json=as_json),
         )
-        rows = [_describe(mail, session.get(Order, mail.order_id or 0)) for mail in mails]
+        rows = mail_summaries(session, mails)
     columns = ("id", "created_at", "order", "subject", "state", "sent_at", "attempts", "error")
     print_rows(rows, columns, as_json=as_json)
 
@@ -67,31 +60,26 @@ def show(mail_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson 
     """Show one mail as it was written: who gets it, its text, and the files in it."""
     need_database()
     with read_scope() as session:
-        mail = session.get(Mail, mail_id)
-        if mail is None:
-            raise NotFoundError(f"There is no mail {mail_id}; `warenfluss mail list` shows those there are.")
-        files = [
-            {"name": file.name, "media_type": file.media_type, "bytes": len(file.content)}
-            for file in files_of(session, mail_id)
-        ]
-        row = {
-            **_describe(mail, session.get(Order, mail.order_id or 0)),
-            "to": mail.recipients,
-            "from": " ".join(part for part in (mail.sender_name, mail.sender_address) if part),
-            "reply_to": mail.reply_to,
-            "next_try_at": mail.next_try_at,
-            "message_id": mail.message_id,
-            "files": files,
-            "text": mail.text,
-        }
+        mail = mail_view(session, mail_id)
+    head = {
+        **vars(mail.summary),
+        "to": mail.recipients,
+        "from": mail.sender,
+        "reply_to": mail.reply_to,
+        "next_try_at": mail.next_try_at,
+        "message_id": mail.message_id,
+    }
     if as_json:
-        print_json({**row, "html": mail.html})
+        files = [
+            {"name": file.name, "media_type": file.media_type, "bytes": file.size} for file in mail.files
+        ]
+        print_json({**head, "files": files, "text": mail.text, "html": mail.html})
         return
-    for name, value in row.items():
-        if name not in ("text", "files") and value not in (None, "", []):
+    for name, value in head.items():
+        if value not in (None, "", []):
             typer.echo(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
-    for file in files:
-        typer.echo(f"file: {file['name']} ({file['media_type']}, {file['bytes']} bytes)")
+    for file in mail.files:
+        typer.echo(f"file: {file.name} ({file.media_type}, {file.size} bytes)")
     typer.echo(f"\n{mail.text}")
 
 
@@ -125,8 +113,7 @@ def preview(
 
     need_database()
     with read_scope() as session:
-        account_id = get_account(session, account).id if account else None
-        order = find_order(session, number, account_id)
+        order = find_order(session, number, account_id_of(session, account))
         subject = find_subject(session, order, event)
         letter = write_letter(session, order, event, subject, language=language or "")
         drop = why_not(session, order, event, subject)
@@ -150,16 +137,3 @@ def shown_alone(content: MailContent, logos: Mapping[str, bytes]) -> str:
     for content_id, png in pictures.items():
         html = html.replace(f"cid:{content_id}", f"data:image/png;base64,{b64encode(png).decode('ascii')}")
     return html
-
-
-def _describe(mail: Mail, order: Order | None) -> dict[str, Any]:
-    return {
-        "id": mail.id,
-        "created_at": mail.created_at,
-        "order": order.external_id if order is not None and mail.order_id is not None else None,
-        "subject": mail.subject,
-        "state": state_of(mail),
-        "sent_at": mail.sent_at,
-        "attempts": mail.attempts,
-        "error": mail.error,
-    }

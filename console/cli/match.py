@@ -1,32 +1,26 @@
 """`warenfluss match`: lines that wait for an article."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    counted,
-    need_database,
-    new_app,
-    parse_parts,
-    print_json_list,
-    print_table,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson
+from console.cli.output import counted, print_json_list, print_table, say
+from console.cli.parse import parse_parts
 from models.catalog.article import get_article
 from models.catalog.records import ArticleKind
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.order_desk.lists import CHANNEL_CODES
-from models.order_desk.match_choices import list_unmatched, rematch_lines, resolve_line
+from models.order_desk.match_choices import rematch_lines, resolve_line
+from models.order_desk.views import unmatched_views
 from models.orders.holds import open_holds
 from models.orders.matching import read_rules
 from models.orders.queries import find_order
-from models.tenants.account import Account, account_data, get_account, list_accounts
+from models.tenants.account import Account, account_data, account_id_of, get_account, list_accounts
 from models.tenants.tenant import Tenant
 
 app = new_app("Lines that wait for an article.")
@@ -38,26 +32,7 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
     """List held lines, each with how the channel names the article and the SKUs to choose from."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
-        rows: list[dict[str, Any]] = [
-            {
-                "account": names[found.order.account_id],
-                "order": found.order.external_id,
-                "channel_number": found.order.channel_number,
-                "platform": found.order.platform,
-                "line": found.line.external_id,
-                "title": found.line.title,
-                "quantity": found.line.quantity,
-                "price": found.line.price,
-                "currency": found.order.currency,
-                "codes": found.line.codes,
-                "reason": found.hold.reason,
-                "rule": found.hold.detail.get("rule", ""),
-                "candidates": found.candidates,
-            }
-            for found in list_unmatched(session, account_id)
-        ]
+        rows = unmatched_views(session, account_id_of(session, account))
     if as_json:
         print_json_list(rows)
         return
@@ -65,12 +40,12 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
         ("order", "line", "quantity", "title", "codes there", "candidates"),
         [
             (
-                row["order"],
-                row["line"],
-                row["quantity"],
-                row["title"],
-                [row["codes"][name] for name in CHANNEL_CODES if row["codes"].get(name)],
-                row["candidates"],
+                row.order,
+                row.line,
+                row.quantity,
+                row.title,
+                [row.codes[name] for name in CHANNEL_CODES if row.codes.get(name)],
+                row.candidates,
             )
             for row in rows
         ],
@@ -94,8 +69,7 @@ def resolve(
     wanted = parse_parts(skus, "--sku")
 
     def step(session: Session) -> tuple[str, int, set[str]]:
-        account_id = get_account(session, account).id if account else None
-        row = find_order(session, order, account_id)
+        row = find_order(session, order, account_id_of(session, account))
         owner = session.get_one(Account, row.account_id)
         parts = []
         for sku, quantity in wanted.items():

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from console.cli.options import PARTS_SAID, Number, Parts, TaxRateOption, parse_amount, with_order
-from console.cli.output import AccountOption, new_app, parse_pairs, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import PARTS_SAID, AccountOption, Number, Parts, TaxRateOption
+from console.cli.output import say
+from console.cli.parse import parse_amount, parse_pairs
 from models.errors import RuleError
 from models.order_desk.edits import (
     accept,
@@ -19,6 +21,7 @@ from models.order_desk.edits import (
     set_shipping_method,
     take_channels_version,
 )
+from models.order_desk.steps import with_order
 from models.orders.history import Actor
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole
@@ -41,6 +44,7 @@ def let_pass(
     account: AccountOption = None,
 ) -> None:
     """Let what an order is held for pass; the same finding holds it no more, another one does."""
+    need_database()
     done = with_order(number, account, lambda session, order: accept(session, order, reasons or [], note))
     say(f"Order {number} is no longer held for {', '.join(done)}.")
 
@@ -59,6 +63,7 @@ def address(
     """Change fields of an address; the order is checked again."""
     changes = parse_pairs(values, "--set")
     role = AddressRole.billing if billing else AddressRole.shipping
+    need_database()
     with_order(number, account, lambda session, order: set_address(session, order, role, changes))
     say(f"Order {number}: the address of {role} was changed.")
 
@@ -73,6 +78,7 @@ def quantity(
     account: AccountOption = None,
 ) -> None:
     """Cancel units of a line; the total falls with them, and their stock is free for others."""
+    need_database()
     with_order(
         number,
         account,
@@ -92,6 +98,7 @@ def price(
 ) -> None:
     """Change what one unit of a line costs; the total follows."""
     value: Decimal = parse_amount(amount)
+    need_database()
     with_order(
         number,
         account,
@@ -121,6 +128,7 @@ def add(
         parse_amount(amount) if amount is not None else None,
         parse_amount(tax_rate) if tax_rate is not None else None,
     )
+    need_database()
     line = with_order(number, account, lambda session, order: add_line(session, order, wanted))
     say(f"Order {number}: line {line.external_id} was added, {line.quantity} at {line.price}.")
 
@@ -135,6 +143,7 @@ def method(
     """Say how one order is paid or sent, whatever its channel's method means otherwise."""
     if payment is None and shipping is None:
         raise RuleError("Name --payment or --shipping.")
+    need_database()
     if payment is not None:
         with_order(number, account, lambda session, order: set_payment_kind(session, order, payment))
     if shipping is not None:
@@ -145,6 +154,7 @@ def method(
 @app.command("parts")
 def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None:
     """Say whether this order may leave in parts; by default as its buyer has it, or else the account."""
+    need_database()
     with_order(
         number, account, lambda session, order: set_partial_shipping(session, order, allowed.value_or_none)
     )
@@ -154,5 +164,6 @@ def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None
 @app.command("follow")
 def follow(number: Number, account: AccountOption = None) -> None:
     """Forget what was changed here; the next import takes the channel's version, and it is checked anew."""
+    need_database()
     with_order(number, account, take_channels_version)
     say(f"Order {number} is open again and follows the channel with the next order-import.")

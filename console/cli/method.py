@@ -4,21 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    TenantOption,
-    counted,
-    need_database,
-    new_app,
-    parse_pairs,
-    print_rows,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, TenantOption
+from console.cli.output import counted, print_rows, say
+from console.cli.parse import parse_pairs
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.method_mapping import apply_mapping
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_id_of, account_names, get_account
 from models.tenants.methods import (
     Carrier,
     list_services,
@@ -38,8 +31,8 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
     """List the methods that channels have or that orders named, and what each means here."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        names = account_names(session)
+        account_id = account_id_of(session, account)
         rows: list[dict[str, Any]] = [
             {
                 "account": names[row.account_id],

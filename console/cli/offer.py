@@ -6,21 +6,19 @@ from typing import Annotated
 
 import typer
 
-from console.cli.options import IntoOption, read_text
-from console.cli.output import (
+from console.cli.frame import need_database, new_app
+from console.cli.options import (
+    OFFER_DAYS,
     STATES,
     AsJson,
+    IntoOption,
+    LanguageOption,
     LimitOption,
     TenantOption,
-    counted,
     most_rows,
-    need_database,
-    new_app,
-    parse_day,
-    print_rows,
-    say,
 )
-from console.cli.paper import OFFER_DAYS, write_pdf
+from console.cli.output import counted, print_rows, say
+from console.cli.parse import parse_day, parse_language, read_text
 from models.clock import today
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
@@ -36,9 +34,9 @@ from models.order_desk.offers import (
     make_offer,
     offer_paper,
 )
+from models.order_desk.views import offer_views
 from models.orders.order import Order
-from models.tenants.tenant import get_tenant, list_tenants, pick_tenant
-from models.values import LANGUAGES
+from models.tenants.tenant import pick_tenant, tenant_id_of
 
 app = new_app("Goods that were offered to buyers; nothing is promised to an offer.")
 apps = {"offer": app}
@@ -79,7 +77,12 @@ def accept(
 ) -> None:
     """Make the order of an offer, at its prices; once."""
     need_database()
-    order = in_transaction(lambda session: accept_offer(session, _find(session, number, tenant), late=late))
+
+    def step(session: Session) -> Order:
+        offer = find_offer(session, number, tenant_id_of(session, tenant))
+        return accept_offer(session, offer, late=late)
+
+    order = in_transaction(step)
     say(f"Order {order.external_id} was taken: {order.total} {order.currency}.")
 
 
@@ -87,7 +90,9 @@ def accept(
 def decline(number: OfferNumber, tenant: TenantOption = None) -> None:
     """Note that an offer was turned down."""
     need_database()
-    in_transaction(lambda session: decline_offer(session, _find(session, number, tenant)))
+    in_transaction(
+        lambda session: decline_offer(session, find_offer(session, number, tenant_id_of(session, tenant)))
+    )
     say(f"Offer {number} was declined.")
 
 
@@ -95,18 +100,19 @@ def decline(number: OfferNumber, tenant: TenantOption = None) -> None:
 def draw(
     number: OfferNumber,
     output: Annotated[Path, typer.Option(help="The PDF to write.")],
-    language: Annotated[str | None, typer.Option(help="de or en; by default the tenant's.")] = None,
+    language: LanguageOption = None,
     tenant: TenantOption = None,
 ) -> None:
     """Draw an offer as PDF."""
-    if language is not None and language not in LANGUAGES:
-        raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}.")
+    wanted = parse_language(language)
     need_database()
+    from documents.papers.join import write_pdf
     from documents.papers.render import render_paper
     from models.tenants.logo import find_logos
 
     with read_scope() as session:
-        paper = offer_paper(session, _find(session, number, tenant), language=language or "")
+        offer = find_offer(session, number, tenant_id_of(session, tenant))
+        paper = offer_paper(session, offer, language=wanted)
         logos = find_logos(session, [paper.seller.logo])
     pages = write_pdf(output, [render_paper(paper, logos)])
     say(f"{counted(pages, 'page')} written to {output}.")
@@ -121,15 +127,6 @@ def show_all(
     """List offers, the latest first."""
     need_database()
     with read_scope() as session:
-        tenants = {row.id: row.name for row in list_tenants(session)}
-        rows = []
-        for offer in list_offers(session, states or (), limit=most_rows(limit, as_json=as_json)):
-            order = session.get(Order, offer.order_id) if offer.order_id else None
-            shown = offer.model_dump(exclude={"id", "tenant_id", "account_id", "content", "order_id"})
-            number = order.external_id if order else None
-            rows.append({**shown, "tenant": tenants[offer.tenant_id], "order": number})
+        offers = list_offers(session, states or (), limit=most_rows(limit, as_json=as_json))
+        rows = offer_views(session, offers)
     print_rows(rows, COLUMNS, as_json=as_json)
-
-
-def _find(session: Session, number: str, tenant: str | None) -> Offer:
-    return find_offer(session, number, get_tenant(session, tenant).id if tenant else None)

@@ -1,49 +1,59 @@
 """`warenfluss order`: what buyers bought."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from console.cli import order_goods, order_money
+from console.cli.frame import need_database, new_app
 from console.cli.options import (
-    IntoOption,
-    Number,
-    ReferenceOption,
-    account_id_of,
-    names_of,
-    read_text,
-    say_taken,
-    with_order,
-)
-from console.cli.output import (
     STATES,
-    TABLE_LIMIT,
     AccountOption,
     AsJson,
+    GermanSheet,
+    IntoOption,
     LimitOption,
+    Number,
+    ReferenceOption,
     TenantOption,
+    most_rows,
+)
+from console.cli.output import (
+    as_plain,
     counted,
-    need_database,
-    new_app,
-    parse_month,
+    print_columns,
     print_json,
     print_json_list,
     print_table,
     say,
+    say_taken,
     show_cell,
 )
+from console.cli.parse import parse_month, read_text
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
-from models.order_desk.lists import OrderFilter, addresses_of, count_orders, describe_orders, list_orders
-from models.orders.history import Actor, events_of
+from models.order_desk.lists import (
+    OrderFilter,
+    OrderLineView,
+    OrderSummary,
+    addresses_of,
+    count_orders,
+    list_orders,
+    order_summaries,
+)
+from models.order_desk.steps import with_order
+from models.orders.history import Actor
 from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderState, PaymentState
 from models.orders.queries import find_order
-from models.orders.records import AddressData
+from models.tenants.account import account_id_of
 from models.tenants.records import PaymentKind
 from models.tenants.tenant import pick_tenant
+
+if TYPE_CHECKING:
+    from models.order_desk.views import OrderView
 
 app = new_app("What buyers bought.")
 apps = {"order": app}
@@ -105,21 +115,20 @@ def show_all(
             placed_before=end,
         )
         if as_json:
-            print_json_list(_describe(session, wanted, limit or None))
+            print_json_list(_summaries(session, wanted, limit or None))
             return
-        most = TABLE_LIMIT if limit is None else limit or None
-        rows = list(_describe(session, wanted, most))
+        rows = list(_summaries(session, wanted, most_rows(limit, as_json=False)))
         count = count_orders(session, wanted)
     columns = ("placed_at", "external_id", "platform", "channel_number", "state", "total", "currency", "paid")
-    kept = [sum(line["kept_back"] for line in row["lines"]) for row in rows]
+    kept = [sum(line.kept_back for line in row.lines) for row in rows]
     print_table(
         [*columns, "lines", *(["kept_back"] if any(kept) else []), "holds"],
         [
             [
-                *(row[name] for name in columns),
-                len(row["lines"]),
+                *(getattr(row, name) for name in columns),
+                len(row.lines),
                 *([units or ""] if any(kept) else []),
-                row["holds"],
+                row.holds,
             ]
             for row, units in zip(rows, kept, strict=True)
         ],
@@ -131,65 +140,21 @@ def show_all(
 @app.command("show")
 def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
     """Show one order with addresses, lines, holds, payments, parcels, documents, history and its calls."""
-    from models.accounting.issued import list_documents
-    from models.fulfilment.shipments import shipments_of
-    from models.order_desk.offers import find_offer_of
-    from models.orders.origin import links_of
-    from models.orders.queries import names_of_mates
-    from models.payments.payment import payments_of
-    from models.sync.calls import list_calls
+    from models.order_desk.views import order_view
 
     need_database()
     with read_scope() as session:
-        order = find_order(session, number, account_id_of(session, account))
-        order_id = need_id(order.id)
-        (shown,) = describe_orders(session, [order], *names_of(session))
-        heir = session.get(Order, order.merged_into_id) if order.merged_into_id else None
-        shown |= {
-            "merged_into": heir.external_id if heir else None,
-            "links": [
-                *(f"{what} {name}" for what, name in links_of(session, order_id)),
-                *(f"together with {name}" for name in names_of_mates(session, order)),
-                *([f"offered as {offer.number}"] if (offer := find_offer_of(session, order_id)) else []),
-            ],
-            "addresses": {
-                role.value: {name: getattr(address, name) for name in AddressData.model_fields}
-                for role, address in sorted(addresses_of(session, [order_id]).get(order_id, {}).items())
-            },
-            "buyer_comment": order.buyer_comment,
-            "memo": order.memo,
-            "payments": [
-                payment.model_dump(
-                    include={"amount", "currency", "method", "reference", "paid_at", "told_by"}
-                )
-                for payment in payments_of(session, order_id)
-            ],
-            "shipments": [
-                {
-                    "carrier": shipment.carrier,
-                    "shipped_at": shipment.shipped_at,
-                    "told_by": shipment.told_by,
-                    "tracking_numbers": [parcel.tracking_number for parcel in parcels],
-                }
-                for shipment, parcels in shipments_of(session, order_id)
-            ],
-            "documents": [
-                document.model_dump(include={"label", "kind", "issued_on", "gross", "currency"})
-                for document in reversed(list_documents(session, order_id=order_id))
-            ],
-            "events": [
-                event.model_dump(include={"at", "actor", "kind", "detail"})
-                for event in events_of(session, order_id)
-            ],
-            "calls": [
-                call.model_dump(include={"started_at", "call", "ending", "status", "milliseconds", "run_id"})
-                for call in reversed(list_calls(session, order_id=order_id))
-            ],
-        }
+        view = order_view(session, find_order(session, number, account_id_of(session, account)))
+    shown = {
+        **as_plain(view.summary),
+        **as_plain(view),
+        "links": [f"{link.relation} {link.number}" for link in view.links],
+    }
+    del shown["summary"]
     if as_json:
         print_json(shown)
     else:
-        _print_order(shown)
+        _print_order(view, shown["links"])
 
 
 @app.command("take")
@@ -247,6 +212,7 @@ def repeat(
             reference=reference,
         )
 
+    need_database()
     say_taken(*with_order(number, account, step))
 
 
@@ -262,7 +228,7 @@ def note(
     words = " ".join(text.split())
     if not words or len(words) > 2000:
         raise typer.BadParameter("A note has 1 to 2000 characters.")
-
+    need_database()
     with_order(
         number,
         account,
@@ -278,9 +244,7 @@ def export(
     states: States = None,
     held: Held = False,
     addresses: Annotated[bool, typer.Option("--addresses", help="With where it goes.")] = False,
-    german: Annotated[
-        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
-    ] = False,
+    german: GermanSheet = False,
 ) -> None:
     """Write orders into a spreadsheet."""
     need_database()
@@ -300,60 +264,59 @@ for commands in (order_goods.app, order_money.app):
 
 
 def _sheet_rows(session: Session, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
-    names = names_of(session)
     for batch in list_orders(session, wanted):
         found = addresses_of(session, [need_id(order.id) for order in batch]) if addresses else {}
-        for order, row in zip(batch, describe_orders(session, batch, *names), strict=True):
+        for order, row in zip(batch, order_summaries(session, batch), strict=True):
             roles = found.get(need_id(order.id), {})
             target = next((roles[role] for role in sorted(roles, reverse=True)), None)
-            shared = {**row, **(target.model_dump(exclude={"order_id", "role", "state"}) if target else {})}
-            for line in row["lines"]:
-                yield {**shared, **{f"line_{name}": value for name, value in line.items()}}
+            shared = {
+                **vars(row),
+                **(target.model_dump(exclude={"order_id", "role", "state"}) if target else {}),
+            }
+            for line in row.lines:
+                yield {**shared, **{f"line_{name}": value for name, value in vars(line).items()}}
 
 
-def _describe(session: Session, wanted: OrderFilter, limit: int | None) -> Iterator[dict[str, Any]]:
-    names = names_of(session)
+def _summaries(session: Session, wanted: OrderFilter, limit: int | None) -> Iterator[OrderSummary]:
     for batch in list_orders(session, wanted, limit):
-        yield from describe_orders(session, batch, *names)
+        yield from order_summaries(session, batch)
 
 
-def _kept_back(line: dict[str, Any]) -> str:
-    until = f" until {line['kept_until']}" if line["kept_until"] else ""
-    return f"{line['kept_back']} of {line['external_id']}{until}"
+def _kept_back(line: OrderLineView) -> str:
+    until = f" until {line.kept_until}" if line.kept_until else ""
+    return f"{line.kept_back} of {line.external_id}{until}"
 
 
-def _print_order(shown: dict[str, Any]) -> None:
-    for name, value in shown.items():
-        if isinstance(value, (dict, list)) and name not in ("holds", "links"):
-            continue
+def _print_order(view: "OrderView", links: list[str]) -> None:
+    order = view.summary
+    single = {
+        **{name: value for name, value in vars(order).items() if name not in ("holds_detail", "lines")},
+        "merged_into": view.merged_into,
+        "links": links,
+        "buyer_comment": view.buyer_comment,
+        "memo": view.memo,
+    }
+    for name, value in single.items():
         if value not in (None, "", []):
             typer.echo(f"{name}: {show_cell(value)}")
-    for role, address in shown["addresses"].items():
-        typer.echo(f"{role}: " + ", ".join(str(part) for part in address.values() if part))
-    kept = [line for line in shown["lines"] if line["kept_back"]]
+    for role, address in view.addresses.items():
+        typer.echo(f"{role}: " + ", ".join(part for part in address.model_dump().values() if part))
+    kept = [line for line in order.lines if line.kept_back]
     if kept:
         typer.echo("kept_back: " + ", ".join(map(_kept_back, kept)))
-    sections = {
+    sections: dict[str, tuple[Sequence[object], str]] = {
         "lines": (
-            "external_id",
-            "sku",
-            "title",
-            "quantity",
-            "allocated",
-            "picked",
-            "shipped",
-            "cancelled",
-            "returned",
-            "price",
+            order.lines,
+            "external_id sku title quantity allocated picked shipped cancelled returned price",
         ),
-        "holds_detail": ("reason", "line", "field", "detail", "since"),
-        "payments": ("paid_at", "amount", "currency", "method", "told_by"),
-        "shipments": ("shipped_at", "carrier", "tracking_numbers", "told_by"),
-        "documents": ("label", "kind", "issued_on", "gross", "currency"),
-        "events": ("at", "actor", "kind", "detail"),
-        "calls": ("started_at", "call", "ending", "status", "milliseconds"),
+        "holds": (order.holds_detail, "reason line field detail since"),
+        "payments": (view.payments, "paid_at amount currency method told_by"),
+        "shipments": (view.shipments, "shipped_at carrier tracking_numbers told_by"),
+        "documents": (view.documents, "label kind issued_on gross currency"),
+        "events": (view.events, "at actor kind detail"),
+        "calls": (view.calls, "started_at call ending status milliseconds"),
     }
-    for name, columns in sections.items():
-        if shown[name]:
-            typer.echo(f"\n{name.removesuffix('_detail')}")
-            print_table(columns, [[row[column] for column in columns] for row in shown[name]])
+    for name, (rows, columns) in sections.items():
+        if rows:
+            typer.echo(f"\n{name}")
+            print_columns(rows, columns.split())

@@ -6,26 +6,20 @@ from typing import Annotated
 
 import typer
 
-from console.cli.options import Number, When, account_id_of, names_of, when, with_each, with_order
-from console.cli.output import (
-    AccountOption,
-    TenantOption,
-    counted,
-    need_database,
-    new_app,
-    parse_day,
-    parse_parts,
-    print_table,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, Number, Numbers, TenantOption, When
+from console.cli.output import counted, print_table, say, say_results
+from console.cli.parse import parse_day, parse_parts, parse_time_or_now
 from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.order_desk.edits import find_line
+from models.order_desk.steps import with_each, with_order
 from models.orders.history import Actor
 from models.orders.order import Order, OrderState
 from models.orders.queries import find_order, find_orders, lines_of
+from models.tenants.account import account_id_of, account_names
 from models.tenants.tenant import pick_tenant
 
 AT_ONCE = 100
@@ -63,7 +57,7 @@ def join(
         say(f"Orders {in_transaction(step)} go together.")
         return
     with read_scope() as session:
-        accounts, _ = names_of(session)
+        accounts = account_names(session)
         groups = suggest_groups(session, need_id(pick_tenant(session, tenant).id))
     print_table(
         ("placed_at", "orders", "accounts"),
@@ -83,6 +77,7 @@ def part(number: Number, account: AccountOption = None) -> None:
     """Let an order that goes with others go by itself again."""
     from models.fulfilment.consolidation import part_order
 
+    need_database()
     with_order(number, account, part_order)
     say(f"Order {number} goes by itself.")
 
@@ -117,6 +112,7 @@ def split(
         back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
         return f"Order {order.external_id}: {kept or 'nothing'} is kept back; {back or 'nothing'} goes next."
 
+    need_database()
     say(with_order(number, account, step))
 
 
@@ -125,13 +121,14 @@ def unsplit(number: Number, account: AccountOption = None) -> None:
     """Let go what is kept back of an order; if it was released, it is to be picked and sent now."""
     from models.fulfilment.splitting import unsplit_order
 
+    need_database()
     with_order(number, account, unsplit_order)
     say(f"Order {number}: nothing is kept back any more.")
 
 
 @app.command("release")
 def release(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    numbers: Numbers,
     partly: Annotated[
         bool, typer.Option("--partly", help="What is there may leave before what is short.")
     ] = False,
@@ -150,12 +147,13 @@ def release(
         if order.ships_with_id is not None:
             together.add(order.ships_with_id)
 
-    with_each(numbers, account, step, "released")
+    need_database()
+    say_results(with_each(numbers, account, step), "released")
 
 
 @app.command("cancel")
 def cancel(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    numbers: Numbers,
     account: AccountOption = None,
 ) -> None:
     """Cancel what has not left yet and give its stock to orders that wait; the channel is told."""
@@ -166,7 +164,8 @@ def cancel(
             raise RuleError(f"Order {order.external_id} is {order.state} already.")
         cancel_order(session, order, actor=Actor.person)
 
-    with_each(numbers, account, step, "cancelled")
+    need_database()
+    say_results(with_each(numbers, account, step), "cancelled")
 
 
 @app.command("ship")
@@ -188,7 +187,7 @@ def ship(
     from models.fulfilment.shipments import ParcelData, ShipmentData
     from models.orders.queries import names_of_mates
 
-    shipped_at = when(at)
+    shipped_at = parse_time_or_now(at)
     parts = parse_parts(lines or [], "--line")
     numbers = tracking or [""]
     if parts and len(numbers) > 1:
@@ -207,12 +206,13 @@ def ship(
         booked = counted(len(parcels), "parcel")
         return f"Order {order.external_id}: {booked} booked, now {order.state}.{with_it}"
 
+    need_database()
     say(with_order(number, account, step))
 
 
 @app.command("shipped")
 def mark_shipped(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    numbers: Numbers,
     carrier: Annotated[str, typer.Option(help="Who carries them, e.g. DHL.")],
     at: When = None,
     account: AccountOption = None,
@@ -221,7 +221,7 @@ def mark_shipped(
     from models.fulfilment.consolidation import ship_together
     from models.fulfilment.shipments import ParcelData, ShipmentData
 
-    shipped_at = when(at)
+    shipped_at = parse_time_or_now(at)
     need_database()
 
     def book(session: Session, some: Sequence[str]) -> list[str | RuleError]:
@@ -235,13 +235,9 @@ def mark_shipped(
             results.append(done if isinstance(done, RuleError) else orders[done.order_id].external_id)
         return results
 
-    refused = False
-    for some in in_batches(list(dict.fromkeys(numbers)), AT_ONCE):
-        for result in in_transaction(partial(book, some=some)):
-            refused |= isinstance(result, RuleError)
-            say(str(result) if isinstance(result, RuleError) else f"Order {result} was shipped.")
-    if refused:
-        raise typer.Exit(1)
+    batches = in_batches(list(dict.fromkeys(numbers)), AT_ONCE)
+    booked = (result for some in batches for result in in_transaction(partial(book, some=some)))
+    say_results(booked, "shipped")
 
 
 def _by_line_id(session: Session, order: Order, parts: Mapping[str, int]) -> dict[int, int]:

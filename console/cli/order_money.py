@@ -4,10 +4,13 @@ from typing import Annotated
 
 import typer
 
-from console.cli.options import Number, When, parse_amount, when, with_each, with_order
-from console.cli.output import AccountOption, new_app, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, Number, Numbers, When
+from console.cli.output import say, say_results
+from console.cli.parse import parse_amount, parse_time_or_now
 from models.database.session import Session
 from models.errors import RuleError
+from models.order_desk.steps import with_each, with_order
 from models.orders.amounts import owed_for
 from models.orders.history import Actor
 from models.orders.order import Order
@@ -26,31 +29,11 @@ def pay(
     account: AccountOption = None,
 ) -> None:
     """Record money received for an order; a negative amount takes one back."""
-    from models.payments.payment import record_payment
-
-    paid_at = when(at)
-    value = parse_amount(amount) if amount is not None else None
-
-    def step(session: Session, order: Order) -> str:
-        owner = account_data(session.get_one(Account, order.account_id))
-        due = owed_for(order)
-        if value is None and due <= 0:
-            raise RuleError(f"Order {order.external_id} is paid; name an amount to record more.")
-        record_payment(
-            session,
-            owner,
-            order,
-            due if value is None else value,
-            paid_at,
-            method=method,
-            reference=reference,
-        )
-        return (
-            f"Order {order.external_id}: {order.paid_amount} of {order.total} {order.currency} received, "
-            f"{order.payment_state}."
-        )
-
-    say(with_order(number, account, step))
+    order = _move(number, account, amount, at, method, reference, is_refund=False)
+    say(
+        f"Order {order.external_id}: {order.paid_amount} of {order.total} {order.currency} received, "
+        f"{order.payment_state}."
+    )
 
 
 @app.command("refund")
@@ -65,31 +48,46 @@ def refund(
     account: AccountOption = None,
 ) -> None:
     """Record money that was given back; with payments handled here, the channel is told."""
-    from models.payments.payment import record_refund
+    order = _move(number, account, amount, at, method, reference, is_refund=True)
+    say(
+        f"Order {order.external_id}: {order.refunded_amount} {order.currency} given back, "
+        f"{order.payment_state}."
+    )
 
-    paid_at = when(at)
+
+def _move(
+    number: str,
+    account: str | None,
+    amount: str | None,
+    at: str | None,
+    method: str,
+    reference: str,
+    *,
+    is_refund: bool,
+) -> Order:
+    """Record money received, or given back if `is_refund`; without an amount all that is open.
+
+    Returns the order afterwards. Raises: RuleError, if nothing is open, or as the recording does.
+    """
+    from models.payments.payment import record_payment, record_refund
+
+    paid_at = parse_time_or_now(at)
     value = parse_amount(amount) if amount is not None else None
+    record = record_refund if is_refund else record_payment
+    why_not = "was not overpaid; name an amount" if is_refund else "is paid; name an amount to record more"
 
-    def step(session: Session, order: Order) -> str:
+    def step(session: Session, order: Order) -> Order:
         owner = account_data(session.get_one(Account, order.account_id))
-        over = -owed_for(order)
-        if value is None and over <= 0:
-            raise RuleError(f"Of order {order.external_id} nothing too much was received; name an amount.")
-        record_refund(
-            session,
-            owner,
-            order,
-            over if value is None else value,
-            paid_at,
-            method=method,
-            reference=reference,
-        )
-        return (
-            f"Order {order.external_id}: {order.refunded_amount} {order.currency} given back, "
-            f"{order.payment_state}."
-        )
+        wanted = value
+        if wanted is None:
+            wanted = -owed_for(order) if is_refund else owed_for(order)
+            if wanted <= 0:
+                raise RuleError(f"Order {order.external_id} {why_not}.")
+        record(session, owner, order, wanted, paid_at, method=method, reference=reference)
+        return order
 
-    say(with_order(number, account, step))
+    need_database()
+    return with_order(number, account, step)
 
 
 @app.command("authorise")
@@ -109,12 +107,13 @@ def authorise(
         note_authorised(session, order, value, actor=Actor.person)
         return f"Order {order.external_id}: {value} {order.currency} promised, {order.payment_state}."
 
+    need_database()
     say(with_order(number, account, step))
 
 
 @app.command("paid")
 def mark_paid(
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    numbers: Numbers,
     method: Annotated[str, typer.Option(help="How they were paid.")] = "",
     at: When = None,
     account: AccountOption = None,
@@ -122,7 +121,7 @@ def mark_paid(
     """Record for each order that what was open of it has been received; each has its own result."""
     from models.payments.payment import record_payment
 
-    paid_at = when(at)
+    paid_at = parse_time_or_now(at)
 
     def step(session: Session, order: Order) -> None:
         due = owed_for(order)
@@ -131,7 +130,8 @@ def mark_paid(
         owner = account_data(session.get_one(Account, order.account_id))
         record_payment(session, owner, order, due, paid_at, method=method)
 
-    with_each(numbers, account, step, "paid")
+    need_database()
+    say_results(with_each(numbers, account, step), "paid")
 
 
 @app.command("invoice")
@@ -140,6 +140,7 @@ def invoice(number: Number, account: AccountOption = None) -> None:
     from models.invoicing.invoices import issue_invoice
     from tasks.drawing import draw_and_keep
 
+    need_database()
     document = with_order(
         number, account, lambda session, order: issue_invoice(session, order, actor=Actor.person)
     )

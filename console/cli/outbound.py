@@ -4,11 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import AccountOption, AsJson, need_database, new_app, print_rows, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson
+from console.cli.output import print_rows, say
 from models.database.session import in_transaction, read_scope
 from models.sync.delivery import list_outbound, retry_parked
 from models.sync.outbound import OutboundState
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_id_of, account_names
 
 app = new_app("What channels have yet to hear.")
 apps = {"outbound": app}
@@ -26,8 +28,8 @@ def show_all(
     need_database()
     wanted = states or [state for state in OutboundState if state is not OutboundState.sent]
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        only = get_account(session, account).id if account else None
+        names = account_names(session)
+        only = account_id_of(session, account)
         rows: list[dict[str, Any]] = [
             {
                 "id": row.id,

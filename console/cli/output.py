@@ -1,105 +1,66 @@
-"""What every command needs: a database that fits, tables for people, JSON for programs."""
+"""What commands print: tables for people on a terminal, JSON for programs, sentences on standard error."""
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from models.clock import LOCAL
 from models.errors import RuleError
-from models.intake.sheet_results import SheetOutcome, SheetResult
+
+if TYPE_CHECKING:
+    from models.intake.sheet_results import SheetResult
+    from models.orders.order import Order
 
 LONGEST_CELL = 60
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-TenantOption = Annotated[str | None, typer.Option("--tenant", help="Needed if there are several tenants.")]
-STATES = typer.Option("--state", help="Only in this state; repeatable.")
-AccountOption = Annotated[str | None, typer.Option("--account", help="Only of this account.")]
-LimitOption = Annotated[
-    int | None,
-    typer.Option("--limit", min=0, help="At most so many; 0 is all. Default: all with --json, else 50."),
-]
-TABLE_LIMIT = 50
-
-
-def most_rows(limit: int | None, *, as_json: bool) -> int | None:
-    """Return how many rows a list with `LimitOption` shows at most, None for all."""
-    if limit is None:
-        return None if as_json else TABLE_LIMIT
-    return limit or None
-
-
-def new_app(help_text: str) -> typer.Typer:
-    """Return the group of one noun."""
-    app = typer.Typer(help=help_text, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
-
-    # With a callback a noun that has a single verb is a group all the same.
-    @app.callback()
-    def noun() -> None: ...
-
-    noun.__doc__ = help_text
-    return app
-
-
-def new_command(function: Callable[..., None]) -> typer.Typer:
-    """Return a command that stands for itself, without a noun."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command()(function)
-    return app
-
 
 def say(text: str) -> None:
-    """Tell a person something; it never mixes with what a program reads."""
+    """Print a sentence on standard error, so that it never mixes with what a program reads."""
     typer.echo(text, err=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return how many there are of something: "1 order", "2 orders"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
 def fail(text: str) -> typer.Exit:
-    """Tell a person what failed; raise what this returns to end with exit code 1."""
+    """Print why a command failed; the caller raises what this returns, which ends with exit code 1."""
     say(text)
     return typer.Exit(1)
 
 
-def need_database(*, create: bool = False) -> None:
-    """Make sure that the database has this program's tables.
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 order", "2 orders"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
-    An empty one gets them where `create` says that the command is one to begin with.
-    Raises: RuleError, if it is empty, older, newer or not Warenfluss's.
+
+def say_results(results: Iterable[str | RuleError], done: str) -> None:
+    """Print the outcome of each order, as it comes: its number or why it was refused.
+
+    `done` completes "Order 4711 was …". Raises: typer.Exit, if one was refused.
     """
-    from models.database.schema import Schema, find_schema, upgrade
+    refused = False
+    for result in results:
+        refused |= isinstance(result, RuleError)
+        say(str(result) if isinstance(result, RuleError) else f"Order {result} was {done}.")
+    if refused:
+        raise typer.Exit(1)
 
-    schema = find_schema()
-    if schema is Schema.empty and create:
-        try:
-            upgrade()
-        except OSError as error:
-            raise RuleError(
-                f"The data folder cannot be written ({error.strerror}); set WARENFLUSS_DATA_DIR to another."
-            ) from None
-    elif schema is Schema.empty:
-        raise RuleError("The database has no tables yet: run `warenfluss db upgrade`.")
-    elif schema is Schema.older:
-        raise RuleError("The database is of an older version: run `warenfluss db upgrade`.")
-    elif schema is Schema.newer:
-        raise RuleError("The database was made by a newer version of Warenfluss: update the program.")
-    elif schema is Schema.foreign:
-        raise RuleError(
-            "The database holds tables that are not Warenfluss's: "
-            "set WARENFLUSS_DATABASE_URL to a database of its own."
-        )
+
+def say_taken(order: "Order", is_new: bool) -> None:
+    """Print that an order was taken by hand; `is_new` is false if the same command took it before."""
+    if not is_new:
+        say(f"It was taken before, as order {order.external_id}; nothing is done twice.")
+        return
+    trial = ", a trial" if order.trial else ""
+    say(f"Order {order.external_id} was taken: {order.total} {order.currency}{trial}.")
 
 
 def as_plain(value: Any) -> Any:
-    """Return a value as JSON holds it: decimals and times as text, times in UTC."""
+    """Return a value as JSON holds it: records as objects, decimals and times as text, times in UTC."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
@@ -110,6 +71,10 @@ def as_plain(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "model_dump"):
+        return as_plain(value.model_dump())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [as_plain(item) for item in value]
     return value
@@ -121,7 +86,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_list(items: Iterable[Any]) -> None:
-    """Print a JSON list, item by item, so that a long one needs no memory."""
+    """Print a JSON list item by item, so that a long list needs little memory."""
     first = True
     for item in items:
         sys.stdout.write("[\n" if first else ",\n")
@@ -132,7 +97,7 @@ def print_json_list(items: Iterable[Any]) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows for people; long cells are cut with "…"."""
+    """Print rows in columns; a long cell ends in "…"."""
     shown = [[show_cell(value) for value in row] for row in rows]
     if not shown:
         say("None.")
@@ -142,16 +107,25 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print all of rows as JSON, or the named columns as a table."""
+def print_columns(rows: Iterable[object], columns: Sequence[str]) -> None:
+    """Print these fields of records, or these values of mappings, as a table."""
+    print_table(columns, [[_value(row, column) for column in columns] for row in rows])
+
+
+def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print a list: every field as JSON if `as_json`, else these columns as a table."""
     if as_json:
         print_json_list(rows)
     else:
-        print_table(columns, [[row[column] for column in columns] for row in rows])
+        print_columns(rows, columns)
+
+
+def _value(row: object, name: str) -> object:
+    return row[name] if isinstance(row, Mapping) else getattr(row, name)
 
 
 def show_cell(value: object) -> str:
-    """Return a value for people: times of day as in Germany, no control characters, cut if it is long."""
+    """Return a value for a table: German local time, no control characters, at most 60 characters."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -165,80 +139,22 @@ def show_cell(value: object) -> str:
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
 
 
-def parse_time(text: str) -> datetime:
-    """Return an instant; without a zone it is German local time. Raises: typer.BadParameter."""
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time; write 2026-11-01, 2026-11-01T08:30 or 2026-11-01T07:30Z."
-        ) from None
-    return (time if time.tzinfo else time.replace(tzinfo=LOCAL)).astimezone(UTC)
-
-
-def parse_day(text: str | None) -> date | None:
-    """Return a day, None if none was given. Raises: typer.BadParameter."""
-    try:
-        return None if text is None else date.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no day; write 2026-12-31.") from None
-
-
-def parse_month(text: str) -> tuple[datetime, datetime]:
-    """Return when a month of the German calendar begins and the next does. Raises: typer.BadParameter."""
-    try:
-        begin = datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=LOCAL)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no month; write 2026-11.") from None
-    if not 1900 <= begin.year < 9999:
-        raise typer.BadParameter("A month lies between 1900-01 and 9998-12.")
-    end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
-    return begin.astimezone(UTC), end.astimezone(UTC)
-
-
-def parse_pairs(values: Sequence[str], option: str) -> dict[str, str]:
-    """Return NAME=VALUE options as a dictionary. Raises: typer.BadParameter, without the value."""
-    pairs: dict[str, str] = {}
-    for value in values:
-        name, sign, rest = value.partition("=")
-        if not sign or not name.strip():
-            raise typer.BadParameter(f"{option} needs the form NAME=VALUE.")
-        pairs[name.strip()] = rest
-    return pairs
-
-
-def parse_parts(values: Sequence[str], option: str, *, least: int = 1) -> dict[str, int]:
-    """Return options of the form SKU or SKU=QUANTITY, the same SKU added up. Raises: typer.BadParameter."""
-    from models.values import MAX_COUNT
-
-    parts: dict[str, int] = {}
-    for value in values:
-        name, sign, count = value.rpartition("=")
-        if not sign:
-            name, count = value, "1"
-        is_number = count.isascii() and count.isdigit() and len(count) <= 12
-        if not name or not is_number or int(count) < least:
-            raise typer.BadParameter(f"{option} {value!r} needs the form SKU or SKU=QUANTITY.")
-        parts[name] = parts.get(name, 0) + int(count)
-        if parts[name] > MAX_COUNT:
-            raise typer.BadParameter(f"{option}: more than {MAX_COUNT} of {name!r}.")
-    return parts
-
-
 def print_sheet_report(
-    rows: Sequence[SheetResult], ignored: Sequence[str], *, dry_run: bool, as_json: bool, of: str = "sku"
+    rows: "Sequence[SheetResult]", ignored: Sequence[str], *, dry_run: bool, as_json: bool, of: str = "sku"
 ) -> None:
-    """Print what became of each row of a spreadsheet. Raises: typer.Exit, if some were refused."""
+    """Print the outcome of each row of a spreadsheet; `of` names the column that identifies a row.
+
+    `ignored`: headings of columns that the import does not know. Raises: typer.Exit, if a row was refused.
+    """
+    from models.intake.sheet_results import SheetOutcome
+
     if ignored:
         say(f"Columns that were not read: {', '.join(ignored)}.")
     if as_json:
         print_json_list([row.model_dump(include={"row", of, "outcome", "reason"}) for row in rows])
     else:
         changed = [row for row in rows if row.outcome is not SheetOutcome.unchanged]
-        print_table(
-            ("row", of, "outcome", "reason"),
-            [(row.row, getattr(row, of), row.outcome, row.reason) for row in changed],
-        )
+        print_columns(changed, ("row", of, "outcome", "reason"))
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome}" for outcome in SheetOutcome)
     say(f"{'Would be: ' if dry_run else ''}{counts} of {counted(len(rows), 'row')}.")
     if any(row.outcome is SheetOutcome.refused for row in rows):

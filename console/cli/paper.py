@@ -1,34 +1,34 @@
 """`warenfluss paper`: papers of one or many orders in one PDF."""
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from console.cli.output import AccountOption, counted, fail, need_database, new_command, parse_day, say
+from console.cli.frame import need_database, new_command
+from console.cli.options import OFFER_DAYS, AccountOption, LanguageOption, Numbers
+from console.cli.output import counted, fail, say
+from console.cli.parse import parse_day
 from models.clock import today
 from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.orders.queries import find_order
 from models.papers.records import ISSUED, PaperFormat, PaperKind
-from models.tenants.account import get_account
+from models.tenants.account import account_id_of
 from models.values import LANGUAGES
-
-OFFER_DAYS = 14
 
 
 def paper(
     kind: Annotated[PaperKind, typer.Argument(help="Which paper; invoices and credit notes as issued.")],
-    numbers: Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")],
+    numbers: Numbers,
     output: Annotated[Path, typer.Option(help="The PDF to write, with the papers of all these orders.")],
     form: Annotated[
         PaperFormat, typer.Option("--format", help="thermal: a roll of 80 mm, for slip, receipt and label.")
     ] = PaperFormat.a4,
-    language: Annotated[str | None, typer.Option(help="de or en; by default the tenant's.")] = None,
+    language: LanguageOption = None,
     valid_until: Annotated[
         str | None, typer.Option(help=f"Of an offer: a day; by default in {OFFER_DAYS} days.")
     ] = None,
@@ -45,6 +45,7 @@ def paper(
         raise typer.BadParameter("--valid-until belongs to offer.")
     until = parse_day(valid_until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
+    from documents.papers.join import write_pdf
     from documents.papers.render import ON_A_ROLL
     from tasks.drawing import Drawing
 
@@ -64,27 +65,9 @@ def paper(
         raise typer.Exit(1)
 
 
-def write_pdf(output: Path, pdfs: Iterable[bytes]) -> int:
-    """Join PDFs into a file, which is whole or not there; return the number of pages. Raises: RuleError."""
-    from documents.papers.join import join_pdfs
-
-    begun = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        try:
-            with begun.open("wb") as file:
-                pages = join_pdfs(pdfs, file)
-            if pages:
-                begun.replace(output)
-        finally:
-            begun.unlink(missing_ok=True)
-    except OSError as error:
-        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
-    return pages
-
-
 def _find_orders(numbers: list[str], account: str | None, refused: list[str]) -> Iterator[int]:
     with read_scope() as session:
-        account_id = get_account(session, account).id if account else None
+        account_id = account_id_of(session, account)
         for number in dict.fromkeys(numbers):
             try:
                 yield need_id(find_order(session, number, account_id).id)

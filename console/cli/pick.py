@@ -2,39 +2,26 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    LimitOption,
-    TenantOption,
-    counted,
-    most_rows,
-    need_database,
-    new_app,
-    print_json,
-    print_rows,
-    print_table,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, LanguageOption, LimitOption, TenantOption, most_rows
+from console.cli.output import counted, print_json, print_rows, print_table, say
+from console.cli.parse import parse_language
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.orders.queries import find_order
-from models.tenants.account import get_account
+from models.tenants.account import account_id_of
 from models.tenants.tenant import pick_tenant
 from models.values import MAX_COUNT
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import PickSheet, list_lists, read_sheet
 from models.warehouse.picking import CloseResult, begin_walk, cancel_list, close_list, create_list, summarise
 from models.warehouse.scanning import ScanResult, report_short, scan, undo
-
-T = TypeVar("T")
 
 app = new_app("Pick lists, and the scans of a walk.")
 apps = {"pick": app}
@@ -79,8 +66,7 @@ def create(
 
     def single(number: str) -> Callable[[Session], int]:
         def step(session: Session) -> int:
-            account_id = get_account(session, account).id if account else None
-            order = find_order(session, number, account_id)
+            order = find_order(session, number, account_id_of(session, account))
             return need_id(create_list(session, order.tenant_id, PickMode.single, [need_id(order.id)]).id)
 
         return step
@@ -109,7 +95,7 @@ def show_all(
         tenant_id = need_id(pick_tenant(session, tenant).id)
         found = list_lists(session, tenant_id, only_open=not ended, limit=most_rows(limit, as_json=as_json))
     columns = ("number", "mode", "state", "created_at", "ended_at", "orders", "quantity", "picked")
-    print_rows([asdict(row) for row in found], columns, as_json=as_json)
+    print_rows(found, columns, as_json=as_json)
 
 
 @app.command("show")
@@ -125,7 +111,7 @@ def show(
     with read_scope() as session:
         sheet, result = read_sheet(session, number), summarise(session, number)
     if as_json:
-        print_json(asdict(sheet) | {"outcome": asdict(result)})
+        print_json(vars(sheet) | {"outcome": result})
         return
     say(f"Pick list {number}, {sheet.mode}, {sheet.state}: {counted(len(sheet.orders), 'order')}.")
     if by_order:
@@ -149,19 +135,17 @@ def show(
 def print_list(
     number: Number,
     output: Annotated[Path, typer.Option(help="The PDF to write.")],
-    language: Annotated[str | None, typer.Option(help="de or en; by default the tenant's.")] = None,
+    language: LanguageOption = None,
 ) -> None:
     """Write what is still to be taken as a PDF, each warehouse on pages of its own."""
-    from console.cli.paper import write_pdf
+    from documents.papers.join import write_pdf
     from documents.papers.render import render_paper
     from models.papers.pick_papers import walk_papers
-    from models.values import LANGUAGES
 
-    if language is not None and language not in LANGUAGES:
-        raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}.")
+    wanted = parse_language(language)
     need_database()
     with read_scope() as session:
-        papers = walk_papers(session, number, language=language or "")
+        papers = walk_papers(session, number, language=wanted)
     pages = write_pdf(output, (render_paper(paper) for paper in papers))
     say(f"{counted(pages, 'page')} written to {output}.")
 
@@ -263,7 +247,7 @@ def cancel(number: Number, as_json: AsJson = False) -> None:
 
 def _report(result: CloseResult, *, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(result))
+        print_json(result)
         return
     for name, text in (("ready", "Ready to ship"), ("partly", "Partly picked"), ("unpicked", "Not picked")):
         orders = getattr(result, name)

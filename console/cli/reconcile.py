@@ -4,7 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import AccountOption, AsJson, need_database, new_app, print_rows, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson
+from console.cli.output import print_rows, say
 from console.cli.sync import run_cycle
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
@@ -19,7 +21,7 @@ from models.reconciliation.differences import (
 from models.reconciliation.records import Remedy
 from models.sync.outbound import TOLD_IN
 from models.sync.records import Cycle, OutboundKind
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_id_of, account_names, list_accounts
 from models.tenants.records import Mode
 
 app = new_app("What a channel holds otherwise than it should.")
@@ -35,8 +37,8 @@ def show_all(
     """List differences, the oldest first, each with the command that mends it."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        names = account_names(session)
+        account_id = account_id_of(session, account)
         rows: list[dict[str, Any]] = [
             {
                 "id": row.id,
@@ -75,7 +77,7 @@ def mend(
     need_database()
     with read_scope() as session:
         accounts = {row.id: row for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        account_id = account_id_of(session, account)
         rows = get_differences(session, ids) if ids else list_differences(session, account_id)
     names = {account_id: row.name for account_id, row in accounts.items()}
     for row in rows:

@@ -4,21 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    fail,
-    need_database,
-    new_app,
-    print_json,
-    print_rows,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson
+from console.cli.output import fail, print_json, print_rows, say
 from console.cli.sync import run_cycle
 from models.database.session import read_scope
 from models.sync.records import Cycle
 from models.sync.rejected import Aside, find_aside, list_asides
-from models.tenants.account import Account, get_account, list_accounts
+from models.tenants.account import Account, account_id_of, account_names
 
 app = new_app("Records that could not be used, each with its reason.")
 apps = {"aside": app}
@@ -35,8 +28,8 @@ def show_all(
     """List the records set aside, the oldest first."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        names = account_names(session)
+        account_id = account_id_of(session, account)
         rows = [
             _shown(entry, names[entry.account_id])
             for entry in list_asides(session, account_id, settled=settled)

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import AsJson, need_database, new_command, parse_day, print_rows, say
+from console.cli.frame import need_database, new_command
+from console.cli.options import AsJson
+from console.cli.output import print_rows, say
+from console.cli.parse import parse_day
 from console.cli.sync import run_flow
 from models.sync.records import Cycle
 

@@ -1,32 +1,25 @@
 """`warenfluss return`: what buyers send back."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from console.cli.frame import need_database, new_app
 from console.cli.options import (
-    IntoOption,
-    Number,
-    ReferenceOption,
-    TaxRateOption,
-    parse_amount,
-    say_taken,
-    with_order,
-)
-from console.cli.output import (
     STATES,
     AccountOption,
     AsJson,
+    IntoOption,
     LimitOption,
+    Number,
+    ReferenceOption,
+    TaxRateOption,
     most_rows,
-    need_database,
-    new_app,
-    parse_pairs,
-    parse_parts,
-    print_rows,
-    say,
 )
+from console.cli.output import print_rows, say, say_taken
+from console.cli.parse import parse_amount, parse_pairs, parse_parts
+from models.accounting.issued import Document
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.fulfilment.returns import (
@@ -40,10 +33,11 @@ from models.fulfilment.returns import (
     list_returns,
     receive_return,
 )
+from models.fulfilment.views import return_views
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
+from models.order_desk.steps import with_order
 from models.orders.order import Order
-from models.orders.queries import lines_of
 from models.tenants.records import PaymentKind
 
 app = new_app("What buyers send back.")
@@ -70,6 +64,7 @@ def announce(
         units = {need_id(find_line(session, order, name).id): count for name, count in wanted.items()}
         return need_id(announce_return(session, order, units, reason).id)
 
+    need_database()
     say(f"Return {with_order(number, account, step)} was announced.")
 
 
@@ -122,7 +117,7 @@ def credit(
     values: dict[str, Decimal] = {"fee": parse_amount(fee), "goodwill": parse_amount(goodwill)}
     need_database()
 
-    def step(session: Session) -> tuple[Return, list[Any]]:
+    def step(session: Session) -> tuple[Return, list[Document]]:
         row = get_return(session, number)
         return row, credit_return(session, row, with_shipping=shipping, **values)
 
@@ -199,25 +194,6 @@ def show_all(
     """List returns, the latest first."""
     need_database()
     with read_scope() as session:
-        rows = [
-            {
-                "number": row.id,
-                "order": session.get_one(Order, row.order_id).external_id,
-                "state": row.state,
-                "announced_at": row.announced_at,
-                "received_at": row.received_at,
-                "credited": row.credited_amount,
-                "reason": row.reason,
-                "lines": _lines(session, row),
-            }
-            for row in list_returns(session, states or (), limit=most_rows(limit, as_json=as_json))
-        ]
+        returns = list_returns(session, states or (), limit=most_rows(limit, as_json=as_json))
+        rows = return_views(session, returns)
     print_rows(rows, COLUMNS, as_json=as_json)
-
-
-def _lines(session: Session, row: Return) -> list[dict[str, Any]]:
-    names = {line.id: line.external_id for line in lines_of(session, [row.order_id])[row.order_id]}
-    return [
-        {"line": names[each.order_line_id], **each.model_dump(exclude={"return_id", "order_line_id"})}
-        for each in lines_of_return(session, need_id(row.id))
-    ]

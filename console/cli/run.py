@@ -4,20 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    AccountOption,
-    AsJson,
-    LimitOption,
-    most_rows,
-    need_database,
-    new_app,
-    print_json_list,
-    print_table,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, LimitOption, most_rows
+from console.cli.output import print_json_list, print_table
 from models.database.session import read_scope
 from models.sync.records import Cycle
 from models.sync.runs import list_runs
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_id_of, account_names
 
 app = new_app("The last runs of cycles.")
 apps = {"run": app}
@@ -33,8 +26,8 @@ def show_all(
     """List runs with what they did, the latest first."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
-        account_id = get_account(session, account).id if account else None
+        names = account_names(session)
+        account_id = account_id_of(session, account)
         rows: list[dict[str, Any]] = [
             {
                 "id": run.id,

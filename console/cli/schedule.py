@@ -4,13 +4,15 @@ from typing import Annotated
 
 import typer
 
-from console.cli.output import AsJson, need_database, new_app, print_rows, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson
+from console.cli.output import print_rows, say
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.sync.records import Cycle
 from models.sync.runs import last_success
 from models.sync.schedules import list_rhythms
-from models.tenants.account import get_account, list_accounts
+from models.tenants.account import account_names, get_account
 
 app = new_app("How often cycles run.")
 apps = {"schedule": app}
@@ -21,7 +23,7 @@ def show_all(as_json: AsJson = False) -> None:
     """List the schedules, as they were last read from Prefect."""
     need_database()
     with read_scope() as session:
-        names = {row.id: row.name for row in list_accounts(session)}
+        names = account_names(session)
         rows = [
             {
                 "account": names[rhythm.account_id],

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from console.cli.options import Number, with_order
-from console.cli.output import AccountOption, AsJson, need_database, new_app, print_sheet_report, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AccountOption, AsJson, DryRun, Number
+from console.cli.output import print_sheet_report, say
 from models.errors import RuleError
 from models.fulfilment.shipments import add_tracking
+from models.order_desk.steps import with_order
 
 app = new_app("What leaves the house, beside `order ship`.")
 apps = {"ship": app}
@@ -21,7 +23,7 @@ def import_sheet(
     ],
     carrier: Annotated[str, typer.Option(help="Who carries the parcels of rows that name nobody.")] = "",
     account: AccountOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Book parcels from a carrier's file; exit code 1 if rows were refused, the others are taken."""
@@ -42,6 +44,7 @@ def track(
     """Give a parcel that left without a tracking number its number; the channel is told."""
     if not 1 <= len(tracking) <= 80:
         raise typer.BadParameter("A tracking number has 1 to 80 characters.")
+    need_database()
     done = with_order(number, account, lambda session, order: add_tracking(session, order, tracking, carrier))
     if not done:
         raise RuleError(f"Order {number} has a parcel with this number already.")
@@ -53,6 +56,7 @@ def ready(number: Number, account: AccountOption = None) -> None:
     """Note that goods lie ready to be collected; the buyer is mailed once, if the account mails of that."""
     from models.fulfilment.pickup import make_ready
 
+    need_database()
     with_order(number, account, make_ready)
     say(f"Order {number} lies ready.")
 
@@ -66,5 +70,6 @@ def hand_over_to(
     """Book goods out that their buyer has collected."""
     from models.fulfilment.pickup import hand_over
 
+    need_database()
     with_order(number, account, lambda session, order: hand_over(session, order, name))
     say(f"Order {number} was handed over.")

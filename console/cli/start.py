@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import new_command, parse_pairs
+from console.cli.frame import new_command
+from console.cli.parse import parse_pairs
 from models.errors import RuleError
 
 DEFAULT_PORT = 8765

@@ -1,28 +1,18 @@
 """`warenfluss stock`: what is on hand, promised and available."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import (
-    TABLE_LIMIT,
-    AsJson,
-    LimitOption,
-    TenantOption,
-    counted,
-    need_database,
-    new_app,
-    print_json_list,
-    print_rows,
-    print_sheet_report,
-    print_table,
-    say,
-)
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson, DryRun, GermanSheet, LimitOption, TenantOption, most_rows
+from console.cli.output import counted, print_columns, print_json_list, print_rows, print_sheet_report, say
 from models.catalog.article import get_article
 from models.catalog.listing import LimitScope
-from models.catalog.lists import list_articles, skus_by_id
+from models.catalog.lists import list_articles
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
@@ -30,7 +20,8 @@ from models.tenants.account import get_account
 from models.tenants.tenant import Tenant, pick_tenant
 from models.values import MAX_COUNT
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.lists import countable, describe_stock, drop_limit, list_limits, set_limit
+from models.warehouse.lists import countable, drop_limit, set_limit
+from models.warehouse.views import LimitView, StockView, limit_views, stock_views
 from models.warehouse.warehouses import list_warehouses, pick_warehouse, save_warehouse
 
 app = new_app("What is on hand, promised to orders and available.")
@@ -48,14 +39,13 @@ def show_all(
     need_database()
     with read_scope() as session:
         rows = _rows(session, pick_tenant(session, tenant), search)
+        first = islice(rows, most_rows(limit, as_json=as_json))
         if as_json:
-            print_json_list(_first(rows, limit or None))
+            print_json_list(first)
             return
-        most = TABLE_LIMIT if limit is None else limit or None
-        shown = list(_first(rows, most))
+        shown = list(first)
         is_cut = next(rows, None) is not None
-    columns = ("sku", "title", "kind", "on_hand", "allocated", "available")
-    print_table(columns, [[row[column] for column in columns] for row in shown])
+    print_columns(shown, ("sku", "title", "kind", "on_hand", "allocated", "available"))
     if is_cut:
         say(f"The first {len(shown)} only; --limit 0 shows all.")
 
@@ -104,7 +94,7 @@ def limit_stock(
     if remove and (buffer is not None or maximum is not None):
         raise typer.BadParameter("--remove goes without figures.")
 
-    def step(session: Session) -> list[dict[str, Any]]:
+    def step(session: Session) -> list[LimitView]:
         row = get_account(session, account)
         account_id = need_id(row.id)
         scope, key = LimitScope.account, ""
@@ -116,20 +106,7 @@ def limit_stock(
             drop_limit(session, account_id, scope, key)
         elif buffer is not None or maximum is not None:
             set_limit(session, account_id, scope, key, buffer or 0, maximum)
-        limits = list_limits(session, account_id)
-        skus = skus_by_id(
-            session, [int(each.scope_key) for each in limits if each.scope is LimitScope.article]
-        )
-        return [
-            {
-                "account": account,
-                "scope": each.scope,
-                "of": skus[int(each.scope_key)] if each.scope is LimitScope.article else each.scope_key,
-                "buffer": each.buffer,
-                "maximum": each.maximum,
-            }
-            for each in limits
-        ]
+        return limit_views(session, row)
 
     rows = in_transaction(step)
     print_rows(rows, ("account", "scope", "of", "buffer", "maximum"), as_json=as_json)
@@ -159,7 +136,7 @@ def warehouse(
 def import_sheet(
     file: Annotated[Path, typer.Argument(help="A CSV or XLSX file with sku, on_hand and perhaps warehouse.")],
     tenant: TenantOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Set what is on hand from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
@@ -174,9 +151,7 @@ def import_sheet(
 def export_sheet(
     file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file.")],
     tenant: TenantOption = None,
-    german: Annotated[
-        bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
-    ] = False,
+    german: GermanSheet = False,
 ) -> None:
     """Write stock by article and warehouse into a spreadsheet that `stock import` reads."""
     need_database()
@@ -186,13 +161,6 @@ def export_sheet(
     say(f"{counted(count, 'row')} of stock written to {file}.")
 
 
-def _rows(session: Session, tenant: Tenant, search: str) -> Iterator[dict[str, Any]]:
-    tenant_id = need_id(tenant.id)
-    names = {need_id(row.id): row.name for row in list_warehouses(session, tenant_id)}
-    for batch in list_articles(session, tenant_id, search):
-        for row in describe_stock(session, batch, names, tenant.language):
-            yield {"tenant": tenant.name, **row}
-
-
-def _first(rows: Iterator[dict[str, Any]], count: int | None) -> Iterator[dict[str, Any]]:
-    return rows if count is None else (row for _, row in zip(range(count), rows, strict=False))
+def _rows(session: Session, tenant: Tenant, search: str) -> Iterator[StockView]:
+    for batch in list_articles(session, need_id(tenant.id), search):
+        yield from stock_views(session, tenant, batch)

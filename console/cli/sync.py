@@ -5,7 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cli.output import AsJson, fail, need_database, new_command, parse_time, print_json
+from console.cli.frame import need_database, new_command
+from console.cli.options import AsJson
+from console.cli.output import fail, print_json
+from console.cli.parse import parse_time
 from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
 from models.errors import RuleError

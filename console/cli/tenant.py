@@ -10,7 +10,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel, ValidationError
 
-from console.cli.output import AsJson, need_database, new_app, parse_pairs, print_rows, say
+from console.cli.frame import need_database, new_app
+from console.cli.options import AsJson
+from console.cli.output import print_rows, say
+from console.cli.parse import parse_pairs
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.orders.matching import read_rules

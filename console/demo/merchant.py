@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from console.cli.paper import write_pdf
 from models.catalog.lists import list_articles
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
@@ -165,6 +164,7 @@ def take_back(account_name: str, day: Day) -> None:
 
 def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
     """Draw the papers of what was shipped into one PDF of each kind; return their pages by file."""
+    from documents.papers.join import write_pdf
     from tasks.drawing import Drawing
 
     with read_scope() as session:

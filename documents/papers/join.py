@@ -1,14 +1,37 @@
 """Join PDFs into one file one after the other, keeping in memory only the positions of objects."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NumberObject
 
+from models.errors import RuleError
+
 ROOT, PAGES = 1, 2
+
+
+def write_pdf(output: Path, pdfs: Iterable[bytes]) -> int:
+    """Join PDFs into one file and return its number of pages; without a page no file is written.
+
+    The file appears when it is complete. Raises: RuleError, if it cannot be written.
+    """
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        try:
+            with draft.open("wb") as file:
+                pages = join_pdfs(pdfs, file)
+            if pages:
+                draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
+    return pages
 
 
 def join_pdfs(pdfs: Iterable[bytes], file: BinaryIO) -> int:

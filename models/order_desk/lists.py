@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, func
@@ -23,7 +24,9 @@ from models.orders.order import (
     PaymentState,
 )
 from models.orders.queries import lines_of
+from models.tenants.account import account_names
 from models.tenants.records import PaymentKind
+from models.tenants.tenant import tenant_names
 
 CHANNEL_CODES = ("sku", "gtin", "channel_number", "manufacturer_number", "supplier_number", "listing_id")
 """The channel's codes for an article, most specific first."""
@@ -144,83 +147,158 @@ def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[t
     return parts
 
 
-def describe_orders(
-    session: Session, orders: Sequence[Order], accounts: dict[int, str], tenants: dict[int, str]
-) -> list[dict[str, Any]]:
-    """Return orders with lines and open holds as dicts, in a fixed number of queries."""
+@dataclass(frozen=True)
+class LinePartView:
+    """An article of a line, and how many units one of the line takes."""
+
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True)
+class OrderLineView:
+    """One line of an order with its quantities."""
+
+    external_id: str
+    sku: str
+    """Of the matched article; without one, how the channel names it."""
+    channel_sku: str
+    title: str
+    quantity: int
+    allocated: int
+    picked: int
+    shipped: int
+    cancelled: int
+    returned: int
+    kept_back: int
+    kept_until: date | None
+    price: Decimal
+    tax_rate: Decimal | None
+    matched_by: str
+    parts: list[LinePartView]
+
+
+@dataclass(frozen=True)
+class HoldView:
+    """One open hold of an order."""
+
+    reason: HoldReason
+    line: str
+    """The line's external id; empty if the hold is about the whole order."""
+    field: str
+    detail: dict[str, Any]
+    since: datetime
+
+
+@dataclass(frozen=True)
+class OrderSummary:
+    """One order as lists show it, with its lines and open holds."""
+
+    external_id: str
+    channel_number: str
+    alternative_number: str
+    account: str
+    tenant: str
+    platform: str
+    state: OrderState
+    payment_state: PaymentState
+    trial: bool
+    holds: list[str]
+    """The reasons of `holds_detail`, each once."""
+    holds_detail: list[HoldView]
+    placed_at: datetime
+    checkout_at: datetime | None
+    imported_at: datetime
+    changed_at: datetime
+    released_at: datetime | None
+    shipped_at: datetime | None
+    currency: str
+    total: Decimal
+    paid: Decimal
+    shipping: Decimal
+    fees: Decimal
+    payment_method: str
+    shipping_method: str
+    carrier: str
+    partial_shipping: bool | None
+    lines: list[OrderLineView]
+
+
+def order_summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
+    """Return a summary of each order, in the order given, with a fixed number of queries."""
     ids = [need_id(order.id) for order in orders]
+    accounts, tenants = account_names(session), tenant_names(session)
     lines, holds = lines_of(session, ids), open_holds(session, ids)
     line_ids = [need_id(line.id) for each in lines.values() for line in each]
     parts = line_parts_of(session, line_ids)
     skus = skus_by_id(session, [article_id for each in parts.values() for article_id, _ in each])
     return [
-        {
-            "external_id": order.external_id,
-            "channel_number": order.channel_number,
-            "alternative_number": order.alternative_number,
-            "account": accounts[order.account_id],
-            "tenant": tenants[order.tenant_id],
-            "platform": order.platform,
-            "state": order.state,
-            "payment_state": order.payment_state,
-            "trial": order.trial,
-            "holds": list(dict.fromkeys(str(hold.reason) for hold in holds.get(order_id, ()))),
-            "holds_detail": _describe_holds(holds.get(order_id, ()), lines.get(order_id, ())),
-            "placed_at": order.placed_at,
-            "checkout_at": order.checkout_at,
-            "imported_at": order.imported_at,
-            "changed_at": order.changed_at,
-            "released_at": order.released_at,
-            "shipped_at": order.shipped_at,
-            "currency": order.currency,
-            "total": order.total,
-            "paid": order.paid_amount,
-            "shipping": order.shipping_amount,
-            "fees": order.fee_amount,
-            "payment_method": order.payment_method_name or order.payment_method,
-            "shipping_method": order.shipping_method,
-            "carrier": order.carrier,
-            "partial_shipping": order.partial_shipping,
-            "lines": [
-                _describe_line(line, parts.get(need_id(line.id), []), skus)
-                for line in lines.get(order_id, ())
+        OrderSummary(
+            external_id=order.external_id,
+            channel_number=order.channel_number,
+            alternative_number=order.alternative_number,
+            account=accounts[order.account_id],
+            tenant=tenants[order.tenant_id],
+            platform=order.platform,
+            state=order.state,
+            payment_state=order.payment_state,
+            trial=order.trial,
+            holds=list(dict.fromkeys(str(hold.reason) for hold in holds.get(order_id, ()))),
+            holds_detail=_hold_views(holds.get(order_id, ()), lines.get(order_id, ())),
+            placed_at=order.placed_at,
+            checkout_at=order.checkout_at,
+            imported_at=order.imported_at,
+            changed_at=order.changed_at,
+            released_at=order.released_at,
+            shipped_at=order.shipped_at,
+            currency=order.currency,
+            total=order.total,
+            paid=order.paid_amount,
+            shipping=order.shipping_amount,
+            fees=order.fee_amount,
+            payment_method=order.payment_method_name or order.payment_method,
+            shipping_method=order.shipping_method,
+            carrier=order.carrier,
+            partial_shipping=order.partial_shipping,
+            lines=[
+                _line_view(line, parts.get(need_id(line.id), []), skus) for line in lines.get(order_id, ())
             ],
-        }
+        )
         for order_id, order in zip(ids, orders, strict=True)
     ]
 
 
-def _describe_line(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int, str]) -> dict[str, Any]:
-    told = next((str(line.codes[name]) for name in CHANNEL_CODES if line.codes.get(name)), "")
-    return {
-        "external_id": line.external_id,
-        "sku": skus.get(line.article_id or 0, told),
-        "channel_sku": told,
-        "title": line.title,
-        "quantity": line.quantity,
-        "allocated": line.allocated,
-        "picked": line.picked,
-        "shipped": line.shipped,
-        "cancelled": line.cancelled,
-        "returned": line.returned,
-        "kept_back": line.kept_back,
-        "kept_until": line.kept_until,
-        "price": line.price,
-        "tax_rate": line.tax_rate,
-        "matched_by": line.matched_by,
-        "parts": [{"sku": skus[article_id], "quantity": quantity} for article_id, quantity in parts],
-    }
+def _line_view(line: OrderLine, parts: list[tuple[int, int]], skus: dict[int, str]) -> OrderLineView:
+    reported = next((str(line.codes[name]) for name in CHANNEL_CODES if line.codes.get(name)), "")
+    return OrderLineView(
+        external_id=line.external_id,
+        sku=skus.get(line.article_id or 0, reported),
+        channel_sku=reported,
+        title=line.title,
+        quantity=line.quantity,
+        allocated=line.allocated,
+        picked=line.picked,
+        shipped=line.shipped,
+        cancelled=line.cancelled,
+        returned=line.returned,
+        kept_back=line.kept_back,
+        kept_until=line.kept_until,
+        price=line.price,
+        tax_rate=line.tax_rate,
+        matched_by=line.matched_by,
+        parts=[LinePartView(skus[article_id], quantity) for article_id, quantity in parts],
+    )
 
 
-def _describe_holds(holds: Sequence[Hold], lines: Sequence[OrderLine]) -> list[dict[str, Any]]:
+def _hold_views(holds: Sequence[Hold], lines: Sequence[OrderLine]) -> list[HoldView]:
     names = {line.id: line.external_id for line in lines}
     return [
-        {
-            "reason": hold.reason,
-            "line": names.get(hold.order_line_id, ""),
-            "field": hold.field,
-            "detail": hold.detail,
-            "since": hold.created_at,
-        }
+        HoldView(
+            reason=hold.reason,
+            line=names.get(hold.order_line_id, ""),
+            field=hold.field,
+            detail=hold.detail,
+            since=hold.created_at,
+        )
         for hold in holds
     ]

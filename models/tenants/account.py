@@ -67,9 +67,19 @@ def get_account(session: Session, name: str) -> Account:
     return account
 
 
+def account_id_of(session: Session, name: str | None) -> int | None:
+    """Return the id of the account of this name, None if no name is given. Raises: NotFoundError."""
+    return need_id(get_account(session, name).id) if name else None
+
+
 def list_accounts(session: Session) -> list[Account]:
     """Return all accounts by name."""
     return list(session.exec(select(Account).order_by(col(Account.name))).all())
+
+
+def account_names(session: Session) -> dict[int, str]:
+    """Return the name of each account by its id."""
+    return {need_id(row.id): row.name for row in list_accounts(session)}
 
 
 def account_data(account: Account) -> AccountData:

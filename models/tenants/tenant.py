@@ -4,8 +4,7 @@ from typing import Any
 
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
-# Whichever table is declared first: the names of its constraints are said there.
-import models.database.columns  # noqa: F401
+from models.database.columns import need_id
 from models.errors import NotFoundError, RuleError
 
 
@@ -53,9 +52,19 @@ def get_tenant(session: Session, name: str) -> Tenant:
     return tenant
 
 
+def tenant_id_of(session: Session, name: str | None) -> int | None:
+    """Return the id of the tenant of this name, None if no name is given. Raises: NotFoundError."""
+    return need_id(get_tenant(session, name).id) if name else None
+
+
 def list_tenants(session: Session) -> list[Tenant]:
     """Return all tenants by name."""
     return list(session.exec(select(Tenant).order_by(col(Tenant.name))).all())
+
+
+def tenant_names(session: Session) -> dict[int, str]:
+    """Return the name of each tenant by its id."""
+    return {need_id(row.id): row.name for row in list_tenants(session)}
 
 
 def pick_tenant(session: Session, name: str | None) -> Tenant:

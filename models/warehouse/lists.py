@@ -1,55 +1,20 @@
 """Stock as people see and set it: figures by article, and what is held back from channels."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from models.catalog.article import Article, titles_of
+from models.catalog.article import Article
 from models.catalog.listing import LimitScope, StockLimit
 from models.catalog.records import ArticleKind
 from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.errors import NotFoundError, RuleError
 from models.values import MAX_COUNT
-from models.warehouse.levels import StockLevel
-from models.warehouse.sellable import figures_of, touch_account
+from models.warehouse.sellable import touch_account
 
 OWN_STOCK = (ArticleKind.single, ArticleKind.variant)
 """Kinds of article that have stock of their own."""
-
-
-def describe_stock(
-    session: Session, articles: Sequence[Article], warehouses: Mapping[int, str], language: str
-) -> list[dict[str, Any]]:
-    """Return the figures of a batch of articles; those of which nothing is known are left out."""
-    ids = [need_id(article.id) for article in articles]
-    figures, titles = figures_of(session, ids), titles_of(session, ids, language)
-    levels: dict[int, list[StockLevel]] = {}
-    for level in session.exec(
-        select(StockLevel).where(col(StockLevel.article_id).in_(ids)).order_by(col(StockLevel.warehouse_id))
-    ):
-        levels.setdefault(level.article_id, []).append(level)
-    return [
-        {
-            "sku": article.sku,
-            "title": titles.get(article_id, ""),
-            "kind": article.kind,
-            "on_hand": figures[article_id].on_hand,
-            "allocated": figures[article_id].allocated,
-            "available": figures[article_id].available,
-            "warehouses": [
-                {
-                    "warehouse": warehouses[level.warehouse_id],
-                    "on_hand": level.on_hand,
-                    "allocated": level.allocated,
-                }
-                for level in levels.get(article_id, ())
-            ],
-        }
-        for article_id, article in zip(ids, articles, strict=True)
-        if article_id in figures
-    ]
 
 
 def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:

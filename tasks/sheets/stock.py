@@ -1,7 +1,7 @@
 """Stock in spreadsheets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from models.errors import NotFoundError, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.lists import countable, describe_stock
-from models.warehouse.warehouses import list_warehouses, pick_warehouse
+from models.warehouse.lists import countable
+from models.warehouse.views import stock_views
+from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import STOCK_COLUMNS, CellError, match_headings
 from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read_sheet, write_sheet
 
@@ -66,12 +67,11 @@ def export_stock(file: Path, tenant: str | None, *, german: bool = False) -> int
     """Write what is on hand of each article in each warehouse; return how many rows."""
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
-        names = {need_id(row.id): row.name for row in list_warehouses(session, need_id(owner.id))}
         rows = [
-            {"sku": row["sku"], **level}
+            {"sku": row.sku, **asdict(level)}
             for batch in list_articles(session, need_id(owner.id))
-            for row in describe_stock(session, batch, names, owner.language)
-            for level in row["warehouses"]
+            for row in stock_views(session, owner, batch)
+            for level in row.warehouses
         ]
     write_sheet(file, STOCK_COLUMNS, rows, german=german)
     return len(rows)

@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from console.cli import output
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import RejectedData
@@ -126,20 +124,6 @@ def test_an_order_is_run_again(shop: Simulator) -> None:
     assert "one of these" in refused("replay", "--account", "shop")
     assert call("replay", "--account", "shop", "--day", "yesterday").exit_code == 2
     assert call("sync", "replay", "--account", "shop").exit_code == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "instant"),
-    [
-        ("2026-11-01", datetime(2026, 10, 31, 23, tzinfo=UTC)),
-        ("2026-07-01T08:30", datetime(2026, 7, 1, 6, 30, tzinfo=UTC)),
-        ("2026-07-01T08:30:00Z", datetime(2026, 7, 1, 8, 30, tzinfo=UTC)),
-        ("2026-07-01T08:30:00-05:00", datetime(2026, 7, 1, 13, 30, tzinfo=UTC)),
-    ],
-)
-def test_times_are_german_unless_they_say_otherwise(text: str, instant: datetime) -> None:
-    """A merchant's half past eight is that of the clock on the wall."""
-    assert output.parse_time(text) == instant
 
 
 def test_what_prefect_raises_is_one_sentence(shop: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,68 @@
+"""Returns as people see them, ready for any face."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from models.database.columns import need_id
+from models.database.session import Session
+from models.fulfilment.returns import Return, ReturnState, lines_of_return
+from models.orders.order import Order
+from models.orders.queries import lines_of
+
+
+@dataclass(frozen=True)
+class ReturnLineView:
+    """Units of an order line that come back, or came back, by how they were judged."""
+
+    line: str
+    announced: int
+    to_stock: int
+    b_stock: int
+    scrapped: int
+
+
+@dataclass(frozen=True)
+class ReturnView:
+    """One return with its lines."""
+
+    number: int
+    order: str
+    state: ReturnState
+    announced_at: datetime
+    received_at: datetime | None
+    credited: Decimal
+    reason: str
+    lines: list[ReturnLineView]
+
+
+def return_views(session: Session, returns: Sequence[Return]) -> list[ReturnView]:
+    """Return a view of each return, in the order given."""
+    return [
+        ReturnView(
+            number=need_id(row.id),
+            order=session.get_one(Order, row.order_id).external_id,
+            state=row.state,
+            announced_at=row.announced_at,
+            received_at=row.received_at,
+            credited=row.credited_amount,
+            reason=row.reason,
+            lines=_line_views(session, row),
+        )
+        for row in returns
+    ]
+
+
+def _line_views(session: Session, row: Return) -> list[ReturnLineView]:
+    names = {line.id: line.external_id for line in lines_of(session, [row.order_id])[row.order_id]}
+    return [
+        ReturnLineView(
+            line=names[each.order_line_id],
+            announced=each.announced,
+            to_stock=each.to_stock,
+            b_stock=each.b_stock,
+            scrapped=each.scrapped,
+        )
+        for each in lines_of_return(session, need_id(row.id))
+    ]
