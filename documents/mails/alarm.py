@@ -22,31 +22,36 @@ MEANINGS = {
     Cycle.article_import: mark(
         "New and changed articles do not arrive. Orders for articles that are unknown here will be held."
     ),
-    Cycle.stock_export: mark("The channel does not learn of stock changes and may sell what is not there."),
+    Cycle.stock_export: mark(
+        "Stock changes do not reach the channel, so it may sell goods that are not in stock."
+    ),
     Cycle.order_import: mark("New orders do not arrive. Buyers wait, and their goods are not reserved."),
     Cycle.payment_sync: mark(
         "Payments are not passed on. Paid orders may look unpaid and wait longer than they must."
     ),
     Cycle.shipping_sync: mark(
-        "The channel does not learn what was shipped. Buyers get no tracking number, "
-        "and the channel may count the orders as late."
+        "Shipments are not reported to the channel. Buyers get no tracking numbers, and the "
+        "channel may count the orders as late."
     ),
     Cycle.replay: mark(
-        "Somebody wanted orders to be run again, and not all of them were. What was done before stays done; "
-        "starting it again repeats none of it."
+        "A replay of orders did not finish for all of them. Everything done so far stays done, "
+        "and starting it again repeats none of it."
     ),
     Cycle.reconcile: mark(
-        "Nobody compares the channel with this database. What was lost or changed unseen stays so."
+        "The channel is not compared with this database, so data that was lost or changed stays unnoticed."
     ),
     Cycle.invoicing: mark(
-        "What was shipped is not invoiced. Buyers wait for their invoices, and bookkeeping for its figures."
+        "Shipped goods are not invoiced. Buyers wait for their invoices, and bookkeeping for its figures."
     ),
     Cycle.buyer_mail: mark(
-        "Buyers are not mailed: they wait for confirmations, for where to pay, and for tracking numbers."
+        "Buyers get no mails: they wait for confirmations, payment details and tracking numbers."
     ),
-    Cycle.order_release: mark("Orders that are paid and in stock do not go to the warehouse. Buyers wait."),
+    Cycle.order_release: mark(
+        "Orders that are paid and in stock are not released to the warehouse. Buyers wait."
+    ),
     Cycle.payment_due: mark(
-        "Buyers who have not paid are not reminded, and their orders keep goods that others would pay for."
+        "Buyers who have not paid are not reminded, and their orders keep goods reserved that "
+        "others would pay for."
     ),
 }
 TEST_MEANING = mark("The account is in test mode: nothing outside is affected.")
@@ -65,15 +70,16 @@ LOOK_UP = mark(
 )
 READ_MESSAGE = mark("The message above says what is missing. Correct it and start the cycle again.")
 REPORT_BUG = mark(
-    "This looks like a fault in Warenfluss or a changed interface of the channel. "
-    "Send the link to the run to whoever looks after Warenfluss."
+    "This looks like a fault in Warenfluss or a changed interface of the channel. Send the link "
+    "to the run to the person who maintains Warenfluss."
 )
 LOOK_AT_MACHINE = mark(
-    "The process ended in the middle of its work. See whether the machine is up and whether memory or disk "
-    "ran out. Nothing is lost: the next run goes on where this one stopped."
+    "The process ended in the middle of its work. Check whether the machine is running and "
+    "whether memory or disk space ran out. Nothing is lost: the next run continues where this one "
+    "stopped."
 )
 LOOK_AT_SCHEDULE = mark(
-    "See whether Warenfluss and its workers are running and whether the schedule is switched on."
+    "Check whether Warenfluss and its workers are running and whether the schedule is switched on."
 )
 
 ADVICE_FOR_KIND = {

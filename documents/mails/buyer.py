@@ -23,53 +23,52 @@ SUBJECTS = {
     BuyerEvent.return_received: mark("Your return for order {number} has arrived"),
 }
 PART_SUBJECTS = {
-    BuyerEvent.shipped: mark("A part of your order {number} is on its way"),
-    BuyerEvent.cancelled: mark("A part of your order {number} was cancelled"),
+    BuyerEvent.shipped: mark("Part of your order {number} is on its way"),
+    BuyerEvent.cancelled: mark("Part of your order {number} was cancelled"),
 }
 LEADS = {
-    BuyerEvent.order_received: mark("Thank you for your order of {day}. It has arrived here:"),
+    BuyerEvent.order_received: mark("Thank you for your order of {day}. We have received it:"),
     BuyerEvent.payment_request: mark(
-        "Thank you for your order of {day}. Please pay {owed} by {due}; your goods are kept for you until "
-        "then."
+        "Thank you for your order of {day}. Please pay {owed} by {due}; we reserve your goods until then."
     ),
     BuyerEvent.payment_reminder: mark(
-        "For your order of {day}, {owed} have not arrived here yet. Please pay by {due}. If your payment has "
-        "crossed with this mail, there is nothing more to do."
+        "We have not yet received {owed} for your order of {day}. Please pay by {due}. If you "
+        "have already paid, please ignore this mail."
     ),
     BuyerEvent.payment_received: mark(
         "Thank you: your payment of {amount} for your order of {day} has arrived."
     ),
-    BuyerEvent.shipped: mark("Your order of {day} has left our house."),
+    BuyerEvent.shipped: mark("Your order of {day} has been shipped."),
     BuyerEvent.ready_to_collect: mark(
-        "Your order of {day} is ready. Please bring the number of the order, and an identity card."
+        "Your order of {day} is ready. Please bring the order number and an identity card."
     ),
-    BuyerEvent.cancelled: mark("Your order of {day} was cancelled. It is not sent any more."),
-    BuyerEvent.refund: mark("For your order of {day} we have given {amount} back to you."),
-    BuyerEvent.return_received: mark("What you sent back of your order of {day} has arrived here."),
+    BuyerEvent.cancelled: mark("Your order of {day} was cancelled and will not be shipped."),
+    BuyerEvent.refund: mark("We have refunded {amount} for your order of {day}."),
+    BuyerEvent.return_received: mark("We have received your return for your order of {day}."),
 }
 PART_LEADS = {
     BuyerEvent.shipped: mark(
-        "A part of your order of {day} has left our house. The rest comes in a parcel of its own."
+        "Part of your order of {day} has been shipped. The rest follows in another parcel."
     ),
     BuyerEvent.cancelled: mark(
-        "A part of your order of {day} was cancelled. The rest stays as you ordered it."
+        "Part of your order of {day} was cancelled. The rest remains as you ordered it."
     ),
 }
 NOTES = {
-    BuyerEvent.cancelled: mark("What you have paid for it is given back to you."),
-    BuyerEvent.refund: mark("It goes the way by which you paid; that can take some days."),
+    BuyerEvent.cancelled: mark("We refund what you have paid for it."),
+    BuyerEvent.refund: mark("You receive it by the method with which you paid; that can take a few days."),
     BuyerEvent.return_received: mark(
-        "We look at it and let you know as soon as your money is on its way back."
+        "We will inspect it and let you know as soon as your refund is on its way."
     ),
 }
 LINES = {
-    BuyerEvent.order_received: mark("What you ordered"),
-    BuyerEvent.payment_request: mark("What you ordered"),
-    BuyerEvent.payment_reminder: mark("What you ordered"),
-    BuyerEvent.shipped: mark("What is in the shipment"),
-    BuyerEvent.ready_to_collect: mark("What is ready for you"),
-    BuyerEvent.cancelled: mark("What was cancelled"),
-    BuyerEvent.return_received: mark("What has arrived"),
+    BuyerEvent.order_received: mark("Your items"),
+    BuyerEvent.payment_request: mark("Your items"),
+    BuyerEvent.payment_reminder: mark("Your items"),
+    BuyerEvent.shipped: mark("Items in this shipment"),
+    BuyerEvent.ready_to_collect: mark("Items ready for collection"),
+    BuyerEvent.cancelled: mark("Cancelled items"),
+    BuyerEvent.return_received: mark("Items received"),
 }
 CODE_ID = "girocode"
 EURO = "EUR"
@@ -159,7 +158,7 @@ def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str
     if letter.total is None:
         if letter.event is not BuyerEvent.payment_received:
             return []
-        sums = [(translate(mark("Received in all")), cash(letter.paid), True)]
+        sums = [(translate(mark("Received in total")), cash(letter.paid), True)]
         if letter.owed > 0:
             sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
         return sums
@@ -183,7 +182,7 @@ def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple
     bank = letter.ask.bank
     rows = [
         (mark("Amount"), cash(letter.ask.amount)),
-        (mark("Purpose"), letter.ask.purpose),
+        (mark("Reference"), letter.ask.purpose),
         (mark("Account holder"), bank.holder),
         (mark("IBAN"), " ".join(bank.iban[start : start + 4] for start in range(0, len(bank.iban), 4))),
         (mark("BIC"), bank.bic),

@@ -11,7 +11,7 @@ TITLES = {
     DifferenceKind.order_differs: mark("the order differs"),
     DifferenceKind.payment: mark("the payment differs"),
     DifferenceKind.shipment: mark("the shipping differs"),
-    DifferenceKind.cancellation: mark("the order is cancelled here alone"),
+    DifferenceKind.cancellation: mark("the order is cancelled only here"),
     DifferenceKind.stock: mark("the stock differs"),
 }
 SUBJECT = mark("{account}: {count} new differences")

@@ -18,7 +18,7 @@ REASONS_SHOWN = 10
 def render_parked(notice: ParkedNotice, *, language: str) -> MailContent:
     """Return the mail; the most frequent reasons come first."""
     translate = get_translations(language).gettext
-    subject = translate(mark("{account}: changes that were not taken: {count}")).format(
+    subject = translate(mark("{account}: refused changes: {count}")).format(
         account=notice.account, count=sum(notice.kinds.values())
     )
     reasons = sorted(notice.reasons.items(), key=lambda item: -item[1])

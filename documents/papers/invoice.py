@@ -52,8 +52,8 @@ def _body(words: Words, content: PaperContent) -> list[Any]:
         Spacer(1, 3 * mm),
     ]
     if content.corrects and content.corrected_on is not None:
-        whole = mark("This credit note takes invoice {label} of {date} back in full.")
-        part = mark("This credit note gives a part of invoice {label} of {date} back; the rest stands.")
+        whole = mark("This credit note cancels invoice {label} of {date} in full.")
+        part = mark("This credit note cancels part of invoice {label} of {date}; the rest remains valid.")
         text = say(part if content.is_part else whole).format(
             label=content.corrects, date=words.date(content.corrected_on)
         )

@@ -58,7 +58,7 @@ def _info(words: Words, paper: OrderPaper) -> list[tuple[str, str]]:
         (say(mark("Order no.")), paper.order_number),
         (say(mark("Date")), words.date(paper.dated)),
         (say(mark("Ordered on")), words.date(paper.ordered_on) if paper.ordered_on else ""),
-        (say(mark("Good until")), words.date(paper.valid_until) if paper.valid_until else ""),
+        (say(mark("Valid until")), words.date(paper.valid_until) if paper.valid_until else ""),
         (say(mark("Payment")), payment if paper.kind is not PaperKind.receipt else ""),
         (say(mark("Delivery by")), paper.shipping_method if paper.kind is not PaperKind.receipt else ""),
     ]
@@ -88,7 +88,7 @@ def _opening(words: Words, paper: OrderPaper) -> list[str]:
         text = say(mark("We offer you the following until the end of {date}."))
         texts.append(text.format(date=words.date(paper.valid_until)))
     elif paper.kind is PaperKind.receipt:
-        texts.append(say(mark("We have received the money named below for these goods.")))
+        texts.append(say(mark("We have received the amounts below for these goods.")))
     if paper.ships_to is not None and paper.kind is not PaperKind.receipt:
         place = ", ".join([*paper.ships_to.lines, *words.country(paper.ships_to.country)])
         texts.append(say(mark("Delivery address: {address}")).format(address=place))
@@ -104,7 +104,7 @@ def _paid(words: Words, paper: OrderPaper) -> list[tuple[str, str, bool]]:
         name = ", ".join([pattern.format(date=words.date(each.on)), *how])
         rows.append((name, words.money(each.amount, paper.currency), False))
     received = sum((each.amount for each in paper.received), Decimal(0))
-    rows.append((say(mark("Received in all")), words.money(received, paper.currency), True))
+    rows.append((say(mark("Received in total")), words.money(received, paper.currency), True))
     if paper.open_amount > 0:
         rows.append((say(mark("Still to be paid")), words.money(paper.open_amount, paper.currency), False))
     return rows
@@ -115,7 +115,7 @@ def _notes(words: Words, paper: OrderPaper) -> list[str]:
     # A paper that states tax and can be mistaken for an invoice makes its issuer owe the tax twice (§ 14c
     # UStG).
     if paper.kind is not PaperKind.offer:
-        notes.append(words.say(mark("This is no invoice and does not entitle to deduct input tax.")))
+        notes.append(words.say(mark("This is not an invoice and does not entitle you to deduct input tax.")))
     return notes
 
 

@@ -62,14 +62,14 @@ def sum_rows(
     rows.append((say(mark("Total")), content.gross, True))
     for part in content.taxes:
         rate = words.rate(part.rate)
-        rows.append((say(mark("of it net at {rate}")).format(rate=rate), part.net, False))
-        rows.append((say(mark("of it VAT {rate}")).format(rate=rate), part.tax, False))
+        rows.append((say(mark("of which net at {rate}")).format(rate=rate), part.net, False))
+        rows.append((say(mark("of which VAT {rate}")).format(rate=rate), part.tax, False))
     if len(content.taxes) > 1:
-        rows.append((say(mark("of it net in all")), content.net, False))
-        rows.append((say(mark("of it VAT in all")), content.tax, False))
+        rows.append((say(mark("of which net in total")), content.net, False))
+        rows.append((say(mark("of which VAT in total")), content.tax, False))
     texts = [(name, words.money(amount, content.currency), total) for name, amount, total in rows]
     if content.exchange is not None and content.tax:
-        name = say(mark("of it VAT in {currency}")).format(currency=content.exchange.currency)
+        name = say(mark("of which VAT in {currency}")).format(currency=content.exchange.currency)
         texts.append((name, words.money(content.exchange.tax, content.exchange.currency), False))
     return texts
 
@@ -133,16 +133,16 @@ def tax_notes(words: Words, content: PricedContent) -> list[str]:
         notes.append(
             say(
                 mark(
-                    "Prices include VAT. It is worked out of the sum of each rate and rounded half up to "
-                    "whole cents."
+                    "Prices include VAT. It is calculated from the sum for each rate and rounded "
+                    "half up to whole cents."
                 )
             )
         )
     where = words.country_name(content.goes_to)
     if content.tax_case is TaxCase.oss:
         text = mark(
-            "It is the VAT of the country where the goods go ({country}), declared through the One-Stop-Shop "
-            "(§ 18j UStG)."
+            "It is the VAT of the destination country ({country}), declared through the "
+            "One-Stop-Shop (§ 18j UStG)."
         )
         notes.append(say(text).format(country=where))
     if content.collected_by_channel:

@@ -74,7 +74,7 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
         [
             paragraph(say(mark("Article")), heading),
             paragraph(say(mark("Quantity")), right),
-            paragraph(say(mark("Sent back")), middle),
+            paragraph(say(mark("Returned")), middle),
             *(paragraph(str(number), middle) for number in numbers),
         ]
     ]
@@ -91,7 +91,8 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
         ("RIGHTPADDING", (2, 0), (-1, 0), 0),
     )
     text = mark(
-        "Please write down how many of each you send back, tick why, and add this slip to the parcel."
+        "Please enter how many of each article you return, tick the reason, and put this slip "
+        "into the parcel."
     )
     # Two columns, to be read downwards.
     named = [

@@ -32,7 +32,7 @@ def _prepare_postgres(connection: Connection) -> None:
     while not connection.execute(text(f"SELECT pg_try_advisory_lock({ONE_AT_A_TIME})")).scalar_one():
         connection.commit()
         if time.monotonic() > end:
-            raise TimeoutError("another upgrade of this database does not end")
+            raise TimeoutError("another upgrade of this database is still running")
         time.sleep(0.2)
     connection.commit()
 

@@ -67,7 +67,7 @@ wrong. Later runs will fail in the same way until it is corrected.
 
 The failed run: {LINK}
 
-Times are those of Berlin.
+All times are in Berlin time.
 """
     )
 
@@ -146,9 +146,9 @@ def test_each_cycle_has_its_meaning(language: str, kind: AlarmKind) -> None:
         ("TransientError: afterbuy: 503", WAIT),
         ("UncertainError", LOOK_UP),
         ("NotFoundError: There is no account 'x'.", READ_MESSAGE),
-        ("ValueError", "whoever looks after Warenfluss"),
-        ("RequestRefusedError: x", "whoever looks after Warenfluss"),
-        ("", "whoever looks after Warenfluss"),
+        ("ValueError", "the person who maintains Warenfluss"),
+        ("RequestRefusedError: x", "the person who maintains Warenfluss"),
+        ("", "the person who maintains Warenfluss"),
     ],
 )
 def test_advice_fits_the_error(error: str, advice: str) -> None:
@@ -159,7 +159,7 @@ def test_advice_fits_the_error(error: str, advice: str) -> None:
 @pytest.mark.parametrize("kind", [AlarmKind.crashed, AlarmKind.vanished])
 def test_a_dead_process_sends_people_to_the_machine(kind: AlarmKind) -> None:
     """Whatever error was at hand."""
-    assert "See whether the machine is up" in render(kind=kind, error="TransientError").text
+    assert "Check whether the machine is running" in render(kind=kind, error="TransientError").text
 
 
 def test_an_overdue_cycle_has_no_run_to_link() -> None:

@@ -16,7 +16,7 @@ NOTICE = ParkedNotice(
 @pytest.mark.parametrize(
     ("language", "subject", "words"),
     [
-        ("en", "[Warenfluss] laden: changes that were not taken: 13", ["stock: 12", "Further reasons: 2"]),
+        ("en", "[Warenfluss] laden: refused changes: 13", ["stock: 12", "Further reasons: 2"]),
         (
             "de",
             "[Warenfluss] laden: nicht angenommene Änderungen: 13",

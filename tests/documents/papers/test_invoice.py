@@ -103,7 +103,7 @@ def test_it_comes_in_english() -> None:
     """Words, dates and amounts."""
     (page,) = pages_of(make_content(language="en"))
 
-    for words in ("Invoice RE-2026-00042", "22 Nov 2026", "€1,469.06", "of it VAT 19 %", "Page 1 of 1"):
+    for words in ("Invoice RE-2026-00042", "22 Nov 2026", "€1,469.06", "of which VAT 19 %", "Page 1 of 1"):
         assert words in page, words
 
 
@@ -167,7 +167,7 @@ FRANCS = Exchange(
         (
             {**VIENNA, "tax_case": "oss"},
             ["ÖSTERREICH", "Geliefert nach Österreich", "des Bestimmungslandes (Österreich)"],
-            ["AUSTRIA", "Delivered to Austria", "country where the goods go (Austria)"],
+            ["AUSTRIA", "Delivered to Austria", "VAT of the destination country (Austria)"],
         ),
         (
             {**VIENNA, "tax_case": "intra_community", "buyer_vat_id": "ATU13585627"},
@@ -188,7 +188,7 @@ FRANCS = Exchange(
         (
             {"currency": "CHF", "exchange": FRANCS},
             ["Umsatzsteuer in EUR 251,89 €", "1 EUR = 0,9312 CHF, Durchschnittskurs für 11/2026"],
-            ["of it VAT in EUR €251.89", "1 EUR = 0.9312 CHF, the average of 11/2026"],
+            ["of which VAT in EUR €251.89", "1 EUR = 0.9312 CHF, the average of 11/2026"],
         ),
         (
             {"currency": "CHF", "exchange": FRANCS.model_copy(update={"source": "channel"})},

@@ -152,7 +152,7 @@ PRICED: list[tuple[Paper, PaperFormat, list[str]]] = [
     (
         order_paper(PaperKind.confirmation, language="en", ships_to=VIENNA),
         A4,
-        ["Order confirmation 1002-33", "22 Nov 2026", "€9.90", "AUSTRIA", "This is no invoice"],
+        ["Order confirmation 1002-33", "22 Nov 2026", "€9.90", "AUSTRIA", "This is not an invoice"],
     ),
     (
         order_paper(PaperKind.offer, order_number="", ordered_on=None, valid_until=date(2026, 12, 6)),

@@ -242,7 +242,7 @@ def test_a_crash_keeps_the_lease(
     with pytest.raises(LeaseHeldError):
         begin(account_id)
     assert subjects() == ["[Warenfluss] muellers-shop: order import crashed"]
-    assert "See whether the machine is up" in read_mails()[0].text
+    assert "Check whether the machine is running" in read_mails()[0].text
     assert len(smtp_server.messages) == 1
 
 
