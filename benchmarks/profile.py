@@ -47,7 +47,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     from benchmarks import order_import
     from connectors.afterbuy import xml
     from connectors.afterbuy.orders import AfterbuyOrders
-    from connectors.transport import Transport
+    from connectors.http.transport import Transport
     from models.intake import orders as intake_orders
     from models.intake.line_matching import Matcher
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from connectors.errors import AccountError
+from connectors.http.transport import Recorder
 from connectors.protocols.connection import Connection
 from connectors.spec import ConnectorSpec
-from connectors.transport import Recorder
 from models.tenants.account_kinds import AFTERBUY
 from models.tenants.options import ChannelOptions
 from models.tenants.records import OWN, AccountData

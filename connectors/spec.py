@@ -6,8 +6,8 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
+from connectors.http.transport import Recorder
 from connectors.protocols.connection import Connection
-from connectors.transport import Recorder
 from models.tenants.account_kinds import AccountKind
 
 Settings = TypeVar("Settings", bound=BaseModel)

@@ -15,8 +15,8 @@ from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Login
 from connectors.afterbuy.values import format_window_start
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.xml import Element, Node
+from connectors.http.transport import Client, Recorder, Transport, lost
 from connectors.protocols.results import WouldSend
-from connectors.transport import Client, Recorder, Transport, lost
 
 log = logging.getLogger(__name__)
 

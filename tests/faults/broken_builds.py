@@ -17,7 +17,7 @@ import connectors.afterbuy.client
 import connectors.afterbuy.orders
 import connectors.afterbuy.paging
 import connectors.afterbuy.values
-import connectors.transport
+import connectors.http.transport
 import flows.invoicing
 import flows.reconcile
 import models.accounting.issued
@@ -308,7 +308,7 @@ def builds() -> list[BrokenBuild]:
             lambda: _all(
                 *(
                     patch.object(module, "lost", lambda call, _reads, what: TransientError(f"{call}: {what}"))
-                    for module in (connectors.transport, connectors.afterbuy.client)
+                    for module in (connectors.http.transport, connectors.afterbuy.client)
                 )
             ),
             (*_SHIPPED, _run(Cycle.shipping_sync, luck=_ANSWER_LOST)),

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from sqlalchemy import Engine, event
 
 import tasks.watch.mail_delivery
-from connectors.transport import Transport
+from connectors.http.exchange import Exchange
 from models.database.engine import get_engine
 
 STATEMENT, COMMIT, COMMITTED = "statement", "commit", "committed"
@@ -49,7 +49,7 @@ def watched(moments: Moments) -> Iterator[None]:
     engine = get_engine()
     commit, exchange, send = (
         engine.dialect.do_commit,
-        Transport._exchange,
+        Exchange.send,
         tasks.watch.mail_delivery._Link.send,
     )
 
@@ -58,7 +58,7 @@ def watched(moments: Moments) -> Iterator[None]:
         commit(connection)
         moments.reach(COMMITTED)
 
-    def do_exchange(self: Transport, *arguments: Any) -> Any:
+    def do_exchange(self: Exchange, *arguments: Any) -> Any:
         moments.reach(REQUEST)
         answer = exchange(self, *arguments)
         moments.reach(ANSWER)
@@ -78,7 +78,7 @@ def watched(moments: Moments) -> Iterator[None]:
     try:
         with (
             patch.object(engine.dialect, "do_commit", do_commit),
-            patch.object(Transport, "_exchange", do_exchange),
+            patch.object(Exchange, "send", do_exchange),
             patch.object(tasks.watch.mail_delivery._Link, "send", do_send),
         ):
             yield
