@@ -1,4 +1,4 @@
-"""What a return is worth: credited once it was received; money goes back by a refund of its own."""
+"""Credit for received returns; the money itself is paid back by a separate refund."""
 
 from decimal import Decimal
 
@@ -25,13 +25,13 @@ def credit_return(
     goodwill: Decimal = Decimal(0),
     with_shipping: bool = False,
 ) -> list[Document]:
-    """Credit what came back, less a fee, with goodwill on top; return the documents, if invoices are ours.
+    """Credit a received return, minus a fee, plus goodwill; return the documents, if this system invoices.
 
-    These are credit notes, one for each invoice concerned. What is owed though all came back before it was
-    invoiced, sending it perhaps, stands on an invoice of its own. What the buyer owes falls, so that a paid
-    order shows what is to be given back.
-    Raises: RuleError, if it was not received, or credited before, or it comes to less than nothing or more
-    than is owed; then nothing changes.
+    One credit note is issued for each invoice concerned. If goods came back before they were invoiced, but
+    something is still owed, such as shipping, an invoice for that is issued. The amount owed falls, so a paid
+    order shows what to refund.
+    Raises: RuleError, if the return is not received or already credited, or if the amount is negative or
+    exceeds what is owed; then nothing changes.
     """
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)

@@ -1,6 +1,6 @@
-"""Tax and sums of every paper with prices: worked out of each rate's gross sum, rounded half up once.
+"""Tax and totals of papers with prices: tax is worked out from the gross sum of each rate, rounded once.
 
-By which rates: `models.tax.treatment`. Free of tax, a rate's net sum is its gross sum, at 0 %.
+`models.tax.treatment` decides the rates. For tax-free sales the rate is 0 %, and net equals gross.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from models.values import half_up, print_text
 
 
 def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
-    """Return net and tax of each rate's gross sum, the highest rate first."""
+    """Return net and tax of each rate's gross sum, highest rate first."""
     sums = []
     for rate, gross in sorted(gross_by_rate.items(), reverse=True):
         tax = half_up(gross * rate / (100 + rate))
@@ -29,11 +29,11 @@ def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
 
 
 def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
-    """Return an amount by the rates of the goods that it goes with, in proportion to their value.
+    """Return an amount split by tax rate, in proportion to the value of the goods at each rate.
 
-    Transport and the like share the tax of what they go with (Umsatzsteuer-Anwendungserlass, section 3.10
-    paragraph 5). Whole cents; what rounding leaves falls to the rate with the greatest value.
-    Raises: RuleError, if the goods are worth nothing at several rates.
+    Transport and similar services share the tax of their goods (Umsatzsteuer-Anwendungserlass, section 3.10
+    paragraph 5). Shares are whole cents; the rounding difference goes to the rate with the highest value.
+    Raises: RuleError, if the goods have several rates and no value.
     """
     if len(goods) == 1:
         return dict.fromkeys(goods, amount)
@@ -54,12 +54,10 @@ def taxes_of(
     *,
     with_goods: Sequence[PaperLine] = (),
 ) -> list[TaxSum]:
-    """Return the tax of printed lines, shipping and fees; without a rate these go with the goods.
+    """Return the tax of lines, shipping and fees.
 
-    `with_goods` are those goods, if no lines are printed.
-
-    Lines without a rate have none: those of a small business.
-
+    Without `shipping_rate`, shipping is taxed like the goods, and fees always are. `with_goods` are these
+    goods if no lines are printed. Lines of a small business have no rate, and the result is empty.
     Raises: RuleError, as `share_out`.
     """
     gross = gross_by_rate(lines)
@@ -76,7 +74,7 @@ def taxes_of(
 
 
 def gross_by_rate(lines: Iterable[PaperLine]) -> dict[Decimal, Decimal]:
-    """Return what printed lines come to at each rate."""
+    """Return the total of lines at each tax rate."""
     goods: dict[Decimal, Decimal] = defaultdict(Decimal)
     for line in lines:
         if line.tax_rate is not None:
@@ -91,7 +89,7 @@ def treat_order(
     lines: Sequence[OrderLine],
     day: date,
 ) -> Treatment:
-    """Return how an order's goods that leave on a day are taxed. Raises: RuleError, if it cannot be told."""
+    """Return how goods of an order that are shipped on `day` are taxed. Raises: RuleError, if undecidable."""
     billing = places.get(AddressRole.billing)
     goes_to = places.get(AddressRole.shipping, billing)
     if billing is None or goes_to is None:
@@ -107,9 +105,10 @@ def treat_order(
 
 
 def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchange | None:
-    """Return a paper's tax in the tenant's currency, None if it is the order's; `day` is that of delivery.
+    """Return a document's tax in the tenant's currency; None if that is the order's. `day`: of delivery.
 
-    § 16 (6) UStG: by the average of the month, or with leave of the tax office by the rate of the day.
+    § 16 (6) UStG: converted at the monthly average rate, or with permission of the tax office at the daily
+    rate.
     Raises: RuleError, if no rate is known.
     """
     if order.currency == tenant.currency:
@@ -131,9 +130,9 @@ def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchan
 
 
 def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
-    """Return units of an order's currency for one of the tenant's as the channel tells it.
+    """Return the channel's exchange rate: units of the order's currency per unit of the tenant's, or None.
 
-    Channels differ in which way round they tell it: the order's total in both currencies says it.
+    Channels report it in either direction; the order's totals in both currencies show which one.
     """
     told = Decimal(order.details.get("exchange_rate", 0))
     original = Decimal(order.details.get("original_total", 0))
@@ -145,7 +144,7 @@ def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
 
 
 def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
-    """Make sure that what is left of an order's lines makes its total. Raises: RuleError."""
+    """Raises: RuleError, unless the order's uncancelled lines, shipping and fees add up to its total."""
     told = sum(
         (line.price * (line.quantity - line.cancelled) for line in lines),
         order.shipping_amount + order.fee_amount,
@@ -155,7 +154,7 @@ def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
 
 
 def print_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:
-    """Return an order line as it is printed, at a rate of tax."""
+    """Return units of an order line in printed form, at a tax rate."""
     amount = line.price * quantity
     return PaperLine(
         number=str(line.codes.get("sku", ""))[:40],
