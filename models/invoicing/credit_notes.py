@@ -1,4 +1,4 @@
-"""Credit notes: one takes an invoice back whole, or gives back a part of it; the invoice stays as issued."""
+"""Credit notes: they cancel a whole invoice or credit part of it; the invoice itself never changes."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -20,9 +20,10 @@ from models.values import LONGEST_TEXT, half_up
 
 
 def correct_invoice(session: Session, document: Document, reason: str) -> Document:
-    """Take an invoice back whole by a credit note; its goods, as far as not returned, can be invoiced anew.
+    """Cancel a whole invoice with a credit note; its goods that were not returned can be invoiced again.
 
-    Raises: RuleError, for another kind of document, one that was taken back before, or no reason.
+    Raises: RuleError, if the document is no invoice, is cancelled or partly credited already, or was erased,
+    or if the reason is missing or too long.
     """
     reason = " ".join(reason.split())
     if not reason or len(reason) > LONGEST_TEXT:
@@ -83,16 +84,16 @@ def credit_part(
     extra: Decimal,
     reason: str,
 ) -> list[Document]:
-    """Issue credit notes for units by line that came back, as far as they stand invoiced; the rest stands.
+    """Issue credit notes for returned units, given by order line id, as far as they are invoiced.
 
-    One note for each invoice that has some of them, the latest invoice first. The first note has what else is
-    given: `shipping`, and `extra`, below zero if something is kept; if no unit stands invoiced, a note to an
-    invoice of others gives it back. Orders that are invoiced elsewhere get none. The caller has the order
-    locked.
-    Raises: RuleError, if a note comes to less than nothing, or numbers are in doubt.
+    One note is issued for each invoice with such units, latest invoice first. The first note also credits
+    `shipping` and `extra`; a negative `extra` is a fee that is kept. If none of the units is invoiced, a note
+    on another invoice of the order credits them. Orders invoiced by their channel get no note. The caller
+    holds the order's lock.
+    Raises: RuleError, if a note would be negative, or if the tenant's numbers are in doubt.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
-    # What came back before it was invoiced never stood on an invoice.
+    # Units that came back before they were invoiced are on no invoice.
     left = {
         need_id(line.id): min(units[need_id(line.id)], line.invoiced - line.shipped + line.returned)
         for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
@@ -130,7 +131,7 @@ def credit_part(
 
 
 def _find_room(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
-    """Return an invoice of other units of which so much may be given back, the latest with such shipping."""
+    """Return the latest invoice of which `amount` can still be credited and that has enough shipping."""
     for invoice in _standing_invoices(session, order):
         back = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
         lines = PaperContent.model_validate(invoice.content).lines
@@ -147,7 +148,7 @@ def _credited_parts(session: Session, document: Document) -> bool:
 
 
 def _standing_invoices(session: Session, order: Order) -> list[Document]:
-    """Return an order's invoices that were not taken back, the latest first."""
+    """Return an order's invoices that are not cancelled, latest first."""
     rows = session.exec(
         select(Document)
         .where(
@@ -173,7 +174,7 @@ def _issue_part(
 ) -> Document:
     content = PaperContent.model_validate(invoice.content)
     as_invoiced = {line.order_line_id: line for line in content.lines}
-    # Documents from before lines were named were all domestic.
+    # Documents older than the field `order_line_id` were all domestic.
     with_tax = bool(content.taxes)
     lines = [
         _print_again(as_invoiced[line.id], units[need_id(line.id)])
@@ -193,7 +194,7 @@ def _issue_part(
     tax = sum((part.tax for part in taxes), Decimal(0))
     exchange = content.exchange
     if exchange is not None:
-        # Of all that was credited, so that in the end nothing is left of what the invoice states.
+        # Converted from the total credited so far, so that nothing remains once all is credited.
         so_far = half_up((tax - sum((each.tax for each in earlier), Decimal(0))) / exchange.rate)
         before = sum((each.exchange.tax for each in earlier if each.exchange), Decimal(0))
         exchange = exchange.model_copy(update={"tax": -so_far - before})
@@ -234,7 +235,7 @@ def _taken_back(part: TaxSum) -> TaxSum:
 
 
 def _print_again(line: PaperLine, quantity: int) -> PaperLine:
-    """Return units of a line as the invoice has it, whatever became of the order since."""
+    """Return units of a line as they were invoiced, whatever happened to the order since."""
     return line.model_copy(update={"quantity": quantity, "amount": half_up(line.price * quantity)})
 
 
@@ -245,10 +246,10 @@ def _taxes_of_part(
     shipping: Decimal,
     extra: Decimal,
 ) -> list[TaxSum]:
-    """Return the tax of a part of an invoice.
+    """Return the tax of a partial credit note.
 
-    It is the tax of all that was credited of the invoice so far, less what earlier notes have: each is
-    rounded, and together they come to the invoice's own tax once all of it came back.
+    It is the tax of everything credited of the invoice so far, minus the tax of earlier notes. Each is
+    rounded, so that together they equal the invoice's tax once everything is credited.
     """
     gross = gross_by_rate(lines)
     goods = dict(gross) or gross_by_rate(invoice.lines)
@@ -268,7 +269,7 @@ def _taxes_of_part(
 
 
 def _shipping_shares(invoice: PaperContent, shipping: Decimal) -> dict[Decimal, Decimal]:
-    """Return shipping by the rates that it has on the invoice, nothing if it has none there."""
+    """Return shipping by the tax rates that it has on the invoice; empty if the invoice has no shipping."""
     goods = gross_by_rate(invoice.lines)
     fees = share_out(invoice.fee_amount, goods) if invoice.fee_amount else {}
     shares = {
@@ -281,7 +282,7 @@ def _shipping_shares(invoice: PaperContent, shipping: Decimal) -> dict[Decimal, 
 
 
 def _count_back(session: Session, units: Mapping[int, int]) -> None:
-    """Take units by line id from what is invoiced of order lines."""
+    """Reduce the invoiced units of order lines, given by order line id."""
     for line in session.exec(
         select(OrderLine)
         .where(among(col(OrderLine.id), units))

@@ -1,6 +1,6 @@
-"""Invoicing: what was shipped and not invoiced yet becomes an invoice; `credit_notes` takes it back.
+"""Invoices of goods that were shipped and are not invoiced yet; `credit_notes` cancels them.
 
-By German law (§ 14 UStG), for goods that leave from Germany. Prices are gross; `sums` has the sums.
+By German law (§ 14 UStG), for goods shipped from Germany. Prices are gross; `sums` has the arithmetic.
 """
 
 from collections import defaultdict
@@ -40,48 +40,48 @@ from models.values import half_up
 IN_QUESTION = frozenset(
     {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
 )
-"""Holds that leave open what the buyer owes."""
+"""Holds with which it is unclear what the buyer owes."""
 REFUSED = HoldReason.invoice_refused
 INVOICED = (OrderState.open, OrderState.released, OrderState.shipped, OrderState.cancelled)
-"""Of an order that was cancelled what had left before."""
+"""States in which an order may be invoiced; for a cancelled order, the goods shipped before."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """An invoice before it has a number."""
+    """An invoice without a number."""
 
     content: PaperContent
     quantities: dict[int, int]
-    """Units by order line."""
+    """Units by order line id."""
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What an invoice is made from, beside its order."""
+    """What an invoice is made from, besides its order."""
 
     account: Account
     tenant: Tenant
     lines: list[OrderLine]
     holds: list[Hold]
-    """Those that are open."""
+    """Open holds."""
     places: dict[AddressRole, OrderAddress]
     shipping: Decimal
-    """What standing documents have of it, of this order or one merged into it."""
+    """Shipping on documents that stand, of this order or of orders merged into it."""
     fees: Decimal
-    """Likewise."""
+    """Fees on the same documents."""
     on_paper: Decimal
-    """What all documents come to, credit notes included."""
+    """Gross sum of all documents, credit notes included."""
     is_settled: bool
-    """Nothing is to leave any more, and nothing that came back is still to be credited."""
+    """Nothing is left to ship, and no received return is left to credit."""
     departures: list[tuple[int, int, datetime]]
-    """Line, units and when they left, the last parcels first."""
+    """(order line id, units, shipped at), latest parcels first."""
 
 
 def seller_of(tenant: Tenant) -> SellerData:
-    """Return what a tenant's papers say of it.
+    """Return the seller that a tenant's invoices name.
 
-    Raises: RuleError, if something is missing that an invoice must name (§ 14 (4) UStG), or its numbers are
-    in doubt, with what to do.
+    Raises: RuleError, if a detail is missing that an invoice must have (§ 14 (4) UStG), or if the tenant's
+    numbers are in doubt; it says what to do.
     """
     if tenant.country != HOME:
         raise RuleError(
@@ -108,9 +108,9 @@ def seller_of(tenant: Tenant) -> SellerData:
 
 
 def invoices_from(account: Account | AccountData) -> date:
-    """Return from which German day on an account's orders are invoiced here by themselves.
+    """Return the German day from which an account's orders are invoiced here automatically.
 
-    Raises: RuleError, if its invoices are not made here.
+    Raises: RuleError, if its channel makes the invoices.
     """
     begin = ChannelOptions.model_validate(account.settings).invoices_from
     if begin is None or not makes_invoices(account):
@@ -122,9 +122,9 @@ def invoices_from(account: Account | AccountData) -> date:
 
 
 def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draft:
-    """Return the invoice of one order, as `draft_invoices` does.
+    """Return the invoice of one order; see `draft_invoices`.
 
-    Raises: RuleError, if there is nothing to invoice, or it cannot be invoiced, with what to do.
+    Raises: RuleError, if there is nothing to invoice, or it cannot be invoiced; it says what to do.
     """
     (draft,) = draft_invoices(session, [order], test=test)
     if isinstance(draft, RuleError):
@@ -135,12 +135,12 @@ def draft_invoice(session: Session, order: Order, *, test: bool = False) -> Draf
 def draft_invoices(
     session: Session, orders: Sequence[Order], *, test: bool = False
 ) -> list[Draft | RuleError]:
-    """Return for each order the invoice of what was shipped of it, is not invoiced and did not come back.
+    """Return for each order its next invoice: of units shipped, not invoiced and not returned.
 
-    The first invoice has the order's shipping and fees, a later one what came on top. The last one brings all
-    documents to what the buyer owes, and has no goods if all came back before they were invoiced. `test` is
-    for those that are only looked at, whatever the account's mode. One that there cannot be is told as the
-    reason.
+    The first invoice of an order includes its shipping and fees, a later one what was added to them. The last
+    one brings all documents to what the buyer owes; if all goods came back before they were invoiced, it has
+    no goods. `test`: a preview, independent of the account's mode. If an order cannot be invoiced, the result
+    is the reason.
     """
     facts = _read_facts(session, orders)
     return [_try_draft(order, facts[need_id(order.id)], test=test) for order in orders]
@@ -162,7 +162,7 @@ def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
         for line in lines
         if line.shipped - line.returned > line.invoiced
     }
-    # What came back before it was invoiced was sent all the same.
+    # Returned units are not invoiced, but the shipping of goods that came back may still be owed.
     units = quantities or {need_id(line.id): line.shipped for line in lines if line.shipped}
     if not quantities and (not units or not _owes_more(order, facts)):
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
@@ -213,9 +213,9 @@ def _draft(order: Order, facts: _Facts, *, test: bool) -> Draft:
 
 
 def issue_invoice(session: Session, order: Order, *, actor: Actor) -> Document:
-    """Issue the invoice of one order, as `issue_invoices` does.
+    """Issue the invoice of one order; see `issue_invoices`.
 
-    Raises: RuleError, as `draft_invoice` does; then nothing is changed.
+    Raises: RuleError, as `draft_invoice`; then nothing is changed.
     """
     (document,) = issue_invoices(session, [order], actor=actor, hold=False)
     if isinstance(document, RuleError):
@@ -224,16 +224,16 @@ def issue_invoice(session: Session, order: Order, *, actor: Actor) -> Document:
 
 
 def issue_or_hold(session: Session, order: Order) -> Document | None:
-    """Issue an order's invoice, or hold the order with the reason why there can be none."""
+    """Issue an order's invoice; if that is impossible, hold the order with the reason and return None."""
     (document,) = issue_invoices(session, [order], actor=Actor.cycle, hold=True)
     return document if isinstance(document, Document) else None
 
 
 def issue_rest(session: Session, order: Order) -> Document | None:
-    """Issue an invoice of what is owed for an order of which no goods are left to invoice, or hold it.
+    """Issue an invoice for what is still owed for an order without goods to invoice; if impossible, hold it.
 
-    The cycle finds orders by their goods. None, if no more is owed than stands on paper, or invoices of this
-    order are not made by themselves. The caller has the order locked.
+    The cycle finds orders by their goods, so it misses these. None, if no more is owed than documents state,
+    or if the order is not invoiced automatically. The caller holds the order's lock.
     """
     account = session.get_one(Account, order.account_id)
     if not makes_invoices(account) or account.mode is not Mode.live:
@@ -250,10 +250,10 @@ def issue_rest(session: Session, order: Order) -> Document | None:
 def issue_invoices(
     session: Session, orders: Sequence[Order], *, actor: Actor, hold: bool
 ) -> list[Document | RuleError]:
-    """Issue the invoices of `draft_invoices` and count their units as invoiced, in the order given.
+    """Issue the invoices of `draft_invoices` in the order given, and count their units as invoiced.
 
-    Returns: for each order the document, or why there can be none; if `hold` says so, the order is held for
-    that. No order stands there twice.
+    Returns: for each order its document, or the reason why it cannot be invoiced; with `hold` the order is
+    then held for that reason. An order may occur only once. Locks the orders.
     """
     lock_each(session, orders)
     facts = _read_facts(session, orders)
@@ -293,7 +293,7 @@ def issue_invoices(
 
 
 def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
-    """Return the lowest id among an account's orders placed from a German day on, None if there is none."""
+    """Return the lowest id of an account's orders placed on or after a German day; None if there is none."""
     query = select(func.min(Order.id)).where(
         Order.account_id == account_id, Order.placed_at >= midnight(placed_from)
     )
@@ -301,13 +301,13 @@ def find_first(session: Session, account_id: int, placed_from: date) -> int | No
 
 
 def list_to_invoice(session: Session, account_id: int, after: int, limit: int) -> list[int]:
-    """Return ids of orders above `after` with goods shipped, not invoiced and not returned, ascending."""
+    """Return ids above `after` of orders with units shipped, not invoiced and not returned, ascending."""
     query = (
         select(OrderLine.order_id)
         .where(
             OrderLine.account_id == account_id,
             OrderLine.order_id > after,
-            # Spelled as in the index.
+            # The same condition as in the index.
             col(OrderLine.shipped) > col(OrderLine.invoiced),
             col(OrderLine.shipped) - col(OrderLine.returned) > col(OrderLine.invoiced),
         )
@@ -326,9 +326,9 @@ def invoiceable(
     lock: bool = False,
     trials: bool = False,
 ) -> list[Order]:
-    """Return those of the orders that are invoiced without being asked for, by their ids.
+    """Return the orders among these that are invoiced automatically, by id; `trials`: test orders, too.
 
-    Those that the channel has invoiced are none of them, and wait for nobody.
+    Orders that the channel has invoiced are left out. `lock`: the orders are locked.
     """
     query = (
         select(Order)
@@ -342,7 +342,7 @@ def invoiceable(
 
 
 def _is_invoiced_there(order: Order) -> bool:
-    """Return whether the channel says that an order has been invoiced there."""
+    """Return whether the channel reports that it has invoiced an order."""
     told = order.details
     return bool(told.get("externally_invoiced")) or told.get("invoice_number", "0") not in ("", "0")
 
@@ -373,7 +373,7 @@ def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLi
 
 
 def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
-    """Return what the invoices of orders are made from."""
+    """Return what the invoices of these orders are made from."""
     order_ids = [need_id(order.id) for order in orders]
     lines, holds = lines_of(session, order_ids), open_holds(session, order_ids)
     owners = {need_id(line.id): line.order_id for rows in lines.values() for line in rows}
@@ -414,12 +414,13 @@ def _read_facts(session: Session, orders: Sequence[Order]) -> dict[int, _Facts]:
 def _invoiced_extras(
     session: Session, order_ids: Sequence[int], owners: Mapping[int, int]
 ) -> dict[int, tuple[Decimal, Decimal, Decimal]]:
-    """Return by order shipping, fees and gross sum of its documents, or of one merged into it.
+    """Return (shipping, fees, gross sum) of the documents of each order and of orders merged into it.
 
-    `owners` are the orders of their lines. An order without such documents is missing.
+    `owners` maps order line ids to order ids. Orders without documents are missing. Shipping and fees that a
+    partial credit note gave back still count as invoiced.
     """
     found: dict[int, set[int]] = defaultdict(set)
-    """By document the orders that it may concern."""
+    """By document id: ids of the orders that it may belong to."""
     for document_id, line_id in session.execute(
         select(col(DocumentLine.document_id), col(DocumentLine.order_line_id)).where(
             among(col(DocumentLine.order_line_id), owners)
@@ -442,7 +443,7 @@ def _invoiced_extras(
         heir = _heir(session, row.order_id)
         if heir in found[row.id] | {row.order_id}:
             shipping, fees, gross = extras.get(heir, (Decimal(0), Decimal(0), Decimal(0)))
-            # What a part gives back of them is not to be asked for again.
+            # What a partial credit note gave back must not be invoiced again.
             if row.credits_id is None:
                 shipping, fees = shipping + row.shipping_amount, fees + row.fee_amount
             extras[heir] = shipping, fees, gross + row.gross
@@ -450,17 +451,19 @@ def _invoiced_extras(
 
 
 def _owes_more(order: Order, facts: _Facts) -> bool:
-    """Return whether a buyer owes more than stands on paper, now that nothing else is to come."""
+    """Return whether nothing else is to come and the buyer owes more than all documents state."""
     return facts.is_settled and order.total - order.credited_amount > facts.on_paper
 
 
 def _left_of_extras(order: Order, facts: _Facts, goods: Decimal) -> tuple[Decimal, Decimal]:
-    """Return shipping and fees that no standing document has, beside goods on the next one.
+    """Return the shipping and fees for the next invoice: what the existing documents lack.
 
-    What was credited of them, or of goods, before it stood on paper is taken off on the last one.
+    `goods` is the next invoice's sum of goods. On the last invoice, credits given before invoicing are
+    deducted.
+    Raises: RuleError, if more was invoiced than the order has now, or an amount is not in whole cents.
     """
     shipping, fees = order.shipping_amount - facts.shipping, order.fee_amount - facts.fees
-    # A fee may be below zero: a discount.
+    # A negative fee is a discount.
     if shipping < 0:
         raise RuleError(
             f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
@@ -477,14 +480,14 @@ def _left_of_extras(order: Order, facts: _Facts, goods: Decimal) -> tuple[Decima
 
 
 def _heir(session: Session, order_id: int) -> int:
-    """Return the order that an order ended in, itself if it was not merged."""
+    """Return the id of the order that an order was finally merged into, or its own id."""
     while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
         order_id = heir
     return order_id
 
 
 def _delivered_on(order: Order, facts: _Facts, quantities: Mapping[int, int]) -> list[date]:
-    """Return on which German days these units left, the last parcels of each line first."""
+    """Return the German days on which these units were shipped, latest parcels of each line first."""
     left = dict(quantities)
     days = []
     for line_id, units, at in facts.departures:
@@ -493,7 +496,7 @@ def _delivered_on(order: Order, facts: _Facts, quantities: Mapping[int, int]) ->
             days.append(local_date(at))
     if days:
         return days
-    # It had left before it was known here.
+    # The order was shipped before it was imported.
     return [local_date(order.shipped_at or utc_now())]
 
 
