@@ -131,7 +131,7 @@ def credit_part(
 
 
 def _find_room(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
-    """Return the latest invoice of which `amount` can still be credited and that has enough shipping."""
+    """Return the latest invoice with enough shipping and at least `amount` that is not credited yet."""
     for invoice in _standing_invoices(session, order):
         back = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
         lines = PaperContent.model_validate(invoice.content).lines

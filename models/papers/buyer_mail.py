@@ -240,7 +240,7 @@ def write_letter(
 
 
 def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove) -> Decimal:
-    """Return the amount of this payment; 0 if the order does not have it, or not any more."""
+    """Return the amount of this payment; 0 if the order has no such payment, or not any more."""
     payment = session.get(Payment, int(subject)) if subject.isdigit() else None
     if payment is None or payment.order_id != order.id or payment.kind is not kind:
         return Decimal(0)

@@ -91,7 +91,7 @@ KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("order_edit", "told"): _keep_told,
     ("offer", "content"): keep_offer,
 }
-"""Functions for columns of which a part is kept; the other columns of an order are emptied."""
+"""Columns that keep a part of their value, with the function that returns it; other columns are emptied."""
 
 
 def anonymise_orders(

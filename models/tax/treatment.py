@@ -106,7 +106,7 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
 
 
 def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | None:
-    """Return the tax rate that the invoice states for a `told` rate; None for a small business.
+    """Return the tax rate that the invoice states for a reported rate; None for a small business.
 
     `told` is the rate that the channel reported, `what` names the line in error messages.
     Raises: RuleError, if the reported rate does not fit the treatment.

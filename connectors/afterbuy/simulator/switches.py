@@ -227,7 +227,7 @@ _OPTIONAL_NUMBERS = {"calls_per_day", "stock_info_day_limit"}
 
 
 def _same_kind(current: object, value: object, name: str) -> bool:
-    """Tell whether `value` may replace `current` in the switch `name`."""
+    """Return whether `value` is a possible value of the switch `name`, by its type."""
     if name in _OPTIONAL_NUMBERS:
         return value is None or (isinstance(value, int) and not isinstance(value, bool))
     if isinstance(current, list):
