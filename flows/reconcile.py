@@ -14,7 +14,7 @@ from tasks.reconciliation.compare import (
     compare_stock,
     open_reconcile_window,
     recheck_known,
-    tell_differences,
+    report_differences,
 )
 from tasks.run.artifacts import publish_differences
 from tasks.run.work import work_on
@@ -39,7 +39,7 @@ def reconcile(account: str, test: bool = False, days: int = 7, since: datetime |
                 each_page(work, lambda page: compare_orders_here(run_id, window, page))
                 each_page(work, lambda page: compare_stock(run_id, page))
                 each_page(work, lambda page: recheck_known(run_id, window, page))
-            tell_differences(run_id)
+            report_differences(run_id)
             publish_differences(run_id, list(work.seen.findings.values()))
     except LeaseHeldError as error:
         return stepped_aside(str(error))

@@ -1,257 +1,227 @@
-"""What both sides say, compared."""
+"""What differs between an order or listing here and at its channel: rules about the records of both sides.
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+Nothing here reads the database or asks the channel; `models.reconciliation.queries` reads our side.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import String, and_, cast, exists, or_
-from sqlmodel import Session, col, select
-
-from models.catalog.listing import Listing
-from models.database.columns import need_id
-from models.fulfilment.shipments import Shipment
-from models.intake.merges import foreign_owners, is_old_news, owners_of_lines
+from models.clock import local_date
+from models.intake.merges import foreign_owners
 from models.intake.order_changes import line_difference
-from models.orders.history import edits_of
 from models.orders.holds import Hold, HoldReason
 from models.orders.order import Order, OrderLine, OrderState
-from models.orders.queries import lines_of
 from models.orders.records import OrderData
 from models.orders.row_values import as_kept, order_hash
 from models.orders.states import MOVABLE
 from models.payments.payment import Payment
 from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
-from models.sync.outbound import Outbound, OutboundState
-from models.sync.records import OutboundKind
 from models.tenants.records import Side
 
 AMOUNTS = ("total", "shipping_amount", "fee_amount", "currency")
+NOT_COMPARED = (OrderState.merged, OrderState.cancelled)
+"""States in which neither content nor payment nor shipment of an order is compared."""
+NOT_SHIPPED = (*MOVABLE, OrderState.released)
 
 
-def differing_contents(
-    session: Session,
-    account_id: int,
-    told: Mapping[str, OrderData],
-    *,
-    trial: bool,
-    is_history: Callable[[OrderData], bool],
-) -> list[DifferenceData]:
-    """Return in what orders of the channel differ from ours: missing here, other amounts, lines or state.
+@dataclass(frozen=True)
+class OurOrder:
+    """An order as it stands here, with everything that is compared of it."""
 
-    What order import leaves alone on purpose is no difference: history, orders that are held over a change
-    after their release or were changed before they were held, what a person changed here, and what was
-    cancelled here.
+    order: Order
+    lines: Sequence[OrderLine] = ()
+    holds: Sequence[Hold] = ()
+    """Its holds because the channel changed or cancelled it after release, those that ended included."""
+    edits: Mapping[str, str] = field(default_factory=dict)
+    """The fields that a person changed here, each with what the channel reported before."""
+    payments: Sequence[Payment] = ()
+    is_old_news: bool = False
+    """Whether this merged order appears at the channel only because its page was read before the merger."""
+
+    @property
+    def open_reasons(self) -> set[HoldReason]:
+        """Return why the order is held now."""
+        return {hold.reason for hold in self.holds if hold.released_at is None}
+
+
+@dataclass(frozen=True)
+class OurShipment:
+    """What is published of an order's shipments, and whether the channel shows the same."""
+
+    shipped_at: datetime
+    tracking_numbers: int
+    is_there: bool
+
+
+@dataclass(frozen=True)
+class OurCancellation:
+    """Whether a cancellation was ever queued for the channel, and whether the channel shows the same."""
+
+    was_queued: bool
+    is_there: bool
+
+
+def missing_here(data: OrderData, owners: Mapping[str, Order], *, is_history: bool) -> DifferenceData | None:
+    """Return the finding that an order of the channel is missing here; None if order import leaves it out.
+
+    `owners` has our order of each line by the line's id. History is left out, unless an order here has one of
+    its lines.
     """
-    orders = orders_by_number(session, account_id, told, trial=trial)
-    owners = owners_of_lines(session, account_id, told.values(), trial=trial)
-    ids = [need_id(order.id) for order in orders.values()]
-    lines, holds = lines_of(session, ids), holds_over_changes(session, ids)
-    edits = edits_of(session, ids)
-    findings: list[DifferenceData] = []
-    for number, data in told.items():
-        order = orders.get(number)
-        if order is None:
-            if foreign_owners(owners, data, number) or not is_history(data):
-                there = f"{data.total} {data.currency}"
-                findings.append(
-                    DifferenceData(DifferenceKind.order_not_here, number, "", "", there, Remedy.read)
-                )
-            continue
-        if order.state is OrderState.merged:
-            if not is_old_news(session, order, data, owners, told):
-                findings.append(_differs(number, "state", order.state, "not merged"))
-            continue
-        order_id = need_id(order.id)
-        if order.state is not OrderState.cancelled:
-            own_lines, own_holds = lines.get(order_id, []), holds.get(order_id, [])
-            findings += [
-                finding
-                for finding in _differing_content(order, data, own_lines, own_holds)
-                if edits.get(order_id, {}).get(finding.field) != finding.there
-            ]
-    return findings
+    if is_history and not foreign_owners(owners, data, data.external_id):
+        return None
+    there = f"{data.total} {data.currency}"
+    return DifferenceData(DifferenceKind.order_not_here, data.external_id, "", "", there, Remedy.read)
 
 
-def _differing_content(
-    order: Order, data: OrderData, lines: Sequence[OrderLine], holds: Sequence[Hold]
-) -> list[DifferenceData]:
-    number = order.external_id
+def unreadable_here(number: str) -> DifferenceData:
+    """Return the finding that the channel's record of an order cannot be used."""
+    return DifferenceData(DifferenceKind.order_not_here, number, "", "", "unreadable", Remedy.read)
+
+
+def missing_there(ours: OurOrder) -> DifferenceData | None:
+    """Return the finding that the channel does not know an order; None if that is expected.
+
+    It is expected of merged and cancelled orders. An order that was ever held because the channel changed it
+    after release may have been merged there.
+    """
+    order = ours.order
+    if order.state in NOT_COMPARED or _was_changed_after_release(ours):
+        return None
+    here = f"{order.total} {order.currency}"
+    return DifferenceData(DifferenceKind.order_not_there, order.external_id, "", here, "", Remedy.decide)
+
+
+def compare_content(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
+    """Return in what an order differs: amounts, lines, state.
+
+    What order import leaves alone on purpose is no difference: an order cancelled here, an order that is held
+    over a change, and a field that a person changed here.
+    """
+    order = ours.order
+    if order.state is OrderState.cancelled or (order.state is OrderState.merged and ours.is_old_news):
+        return []
+    if order.state is OrderState.merged:
+        return [_differs(order, "state", order.state, "not merged")]
+    return [
+        finding for finding in _compare_alive(ours, data) if ours.edits.get(finding.field) != finding.there
+    ]
+
+
+def _compare_alive(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
+    order = ours.order
+    if data.cancelled and order.state in NOT_SHIPPED:
+        if HoldReason.cancelled_after_release in ours.open_reasons:
+            return []
+        return [_differs(order, "state", order.state, "cancelled")]
     findings: list[DifferenceData] = []
-    open_reasons = {hold.reason for hold in holds if hold.released_at is None}
-    if data.cancelled and order.state in (*MOVABLE, OrderState.released):
-        if HoldReason.cancelled_after_release not in open_reasons:
-            findings.append(_differs(number, "state", order.state, "cancelled"))
-        return findings
     if order.state is OrderState.pending and data.checkout_at is not None:
-        findings.append(_differs(number, "state", order.state, "checkout done"))
-    if is_settled_otherwise(order, data, lines, holds):
+        findings.append(_differs(order, "state", order.state, "checkout done"))
+    if is_meant_to_differ(ours, data):
         return findings
-    # Of an order that has left, only goods and price are followed.
+    # Once an order has left, order import follows its goods and its price only.
     for name in ("total",) if order.state is OrderState.shipped else AMOUNTS:
-        ours, theirs = getattr(order, name), getattr(data, name)
-        if ours != theirs:
-            findings.append(_differs(number, name, str(ours), str(theirs)))
-    for label, (ours, theirs) in line_difference(lines, data).items():
-        findings.append(_differs(number, label, ours, theirs))
+        here, there = getattr(order, name), getattr(data, name)
+        if here != there:
+            findings.append(_differs(order, name, str(here), str(there)))
+    for label, (here, there) in line_difference(ours.lines, data).items():
+        findings.append(_differs(order, label, here, there))
     return findings
 
 
-def is_settled_otherwise(
-    order: Order, data: OrderData, lines: Sequence[OrderLine], holds: Sequence[Hold]
-) -> bool:
-    """Return whether an order differs from what the channel tells because a rule or person wants it so.
+def is_meant_to_differ(ours: OurOrder, data: OrderData) -> bool:
+    """Return whether a rule or a person wants an order to differ from what the channel reports.
 
-    It is held over a change, or this very version was read when it had been held, or partly shipped.
+    The order is held over a change. Or it was held over one before, or is partly shipped, and this very
+    version of the channel's record was read then.
     """
-    changes = [hold for hold in holds if hold.reason is HoldReason.changed_after_release]
-    if any(hold.released_at is None for hold in changes):
+    order = ours.order
+    if HoldReason.changed_after_release in ours.open_reasons:
         return True
-    kept = bool(changes) or (order.state in MOVABLE and any(line.shipped for line in lines))
+    partly_shipped = order.state in MOVABLE and any(line.shipped for line in ours.lines)
+    kept = partly_shipped or _was_changed_after_release(ours)
     return kept and order.content_hash == order_hash(as_kept(order, data))
 
 
-def _differs(number: str, name: str, here: str, there: str) -> DifferenceData:
-    return DifferenceData(DifferenceKind.order_differs, number, name, here, there, Remedy.read)
-
-
-def differing_payment(
-    order: Order, payments: Sequence[Payment], paid_there: Decimal, *, ours_lead: bool
-) -> DifferenceData | None:
+def compare_payment(ours: OurOrder, data: OrderData, *, ours_lead: bool) -> DifferenceData | None:
     """Return the difference between what was received here and there, None if there is none.
 
-    `ours_lead` says that payments are handled here. Where the channel handles them, money recorded here
-    alone is none of its business.
+    `ours_lead` is true if payments are handled here. If the channel handles them, it need not know money that
+    was recorded here.
     """
-    from_channel = sum((row.amount for row in payments if row.told_by is Side.channel), Decimal(0))
-    if paid_there == order.paid_amount or (not ours_lead and paid_there == from_channel):
+    order, there = ours.order, data.paid_amount
+    if order.state in NOT_COMPARED or there == order.paid_amount or is_meant_to_differ(ours, data):
+        return None
+    reported = sum((row.amount for row in ours.payments if row.told_by is Side.channel), Decimal(0))
+    if not ours_lead and there == reported:
         return None
     remedy = Remedy.read
-    if ours_lead and paid_there < order.paid_amount:
-        # Less than the channel itself had told: perhaps it paid back, and being told would undo that.
-        remedy = Remedy.tell if paid_there >= from_channel else Remedy.decide
-    elif ours_lead and paid_there <= order.paid_amount + order.refunded_amount:
+    if ours_lead and there < order.paid_amount:
+        # Less than the channel itself reported may be a refund there, which publishing ours would undo.
+        remedy = Remedy.tell if there >= reported else Remedy.decide
+    elif ours_lead and there <= order.paid_amount + order.refunded_amount:
         remedy = Remedy.tell
-    return DifferenceData(
-        DifferenceKind.payment,
-        order.external_id,
-        "paid",
-        str(order.paid_amount),
-        str(paid_there),
-        remedy,
-    )
+    here = str(order.paid_amount)
+    return DifferenceData(DifferenceKind.payment, order.external_id, "paid", here, str(there), remedy)
 
 
-def orders_by_number(
-    session: Session, account_id: int, numbers: Iterable[str], *, trial: bool
-) -> dict[str, Order]:
-    """Return the orders of an account by the channel's number, trials or those in earnest."""
-    rows = session.exec(
-        select(Order).where(
-            Order.account_id == account_id,
-            col(Order.external_id).in_(list(numbers)),
-            col(Order.trial).is_(trial),
-        )
-    ).all()
-    return {order.external_id: order for order in rows}
+def compare_shipment(ours: OurOrder, data: OrderData, shipment: OurShipment | None) -> DifferenceData | None:
+    """Return the difference in whether and when an order was shipped, and with which tracking numbers.
 
-
-def list_recent_orders(
-    session: Session, account_id: int, since: datetime, after_id: int, limit: int, *, trial: bool
-) -> list[tuple[int, str]]:
-    """Return id and number of orders that something happened to here since an instant, by id.
-
-    Of those that are cancelled, the ones that the channel was told of since.
+    `shipment` is None if nothing of the order was shipped from here. The channel's shipment is then read. An
+    order shipped here by the channel's own report, and open again there, is left to a person.
     """
-    rows = session.execute(
-        select(col(Order.id), col(Order.external_id))
-        .where(
-            col(Order.account_id) == account_id,
-            col(Order.id) > after_id,
-            col(Order.trial).is_(trial),
-            or_(
-                and_(
-                    col(Order.state).not_in([OrderState.merged, OrderState.cancelled]),
-                    or_(
-                        col(Order.changed_at) >= since,
-                        exists().where(
-                            col(Payment.order_id) == col(Order.id), col(Payment.recorded_at) >= since
-                        ),
-                        exists().where(
-                            col(Shipment.order_id) == col(Order.id), col(Shipment.recorded_at) >= since
-                        ),
-                    ),
-                ),
-                and_(
-                    col(Order.state) == OrderState.cancelled,
-                    exists().where(
-                        col(Outbound.account_id) == account_id,
-                        col(Outbound.kind) == OutboundKind.cancellation,
-                        col(Outbound.key) == cast(col(Order.id), String),
-                        col(Outbound.sent_at) >= since,
-                    ),
-                ),
-            ),
-        )
-        .order_by(col(Order.id))
-        .limit(limit)
-    )
-    return [(int(order_id), number) for order_id, number in rows]
+    order = ours.order
+    if order.state in NOT_COMPARED:
+        return None
+    if shipment is not None:
+        if shipment.is_there:
+            return None
+        here, remedy = _shipped(shipment.shipped_at, shipment.tracking_numbers), Remedy.tell
+    elif data.shipped_at and not data.cancelled and order.state in NOT_SHIPPED:
+        here, remedy = "", Remedy.read
+    elif order.state is OrderState.shipped and data.shipped_at is None:
+        here, remedy = "shipped", Remedy.decide
+    else:
+        return None
+    there = _shipped(data.shipped_at, len(data.tracking_numbers))
+    return DifferenceData(DifferenceKind.shipment, order.external_id, "shipped", here, there, remedy)
 
 
-def list_listings_after(session: Session, account_id: int, after_id: int, limit: int) -> list[Listing]:
-    """Return listings whose article is known, by id."""
-    query = (
-        select(Listing)
-        .where(
-            Listing.account_id == account_id, col(Listing.id) > after_id, col(Listing.article_id).is_not(None)
-        )
-        .order_by(col(Listing.id))
-    )
-    return list(session.exec(query.limit(limit)).all())
+def _shipped(at: datetime | None, tracking_numbers: int) -> str:
+    """Say when something left. Tracking numbers lead to the buyer, so that they are only counted."""
+    left = local_date(at).isoformat() if at else "not shipped"
+    return f"{left}, tracking numbers: {tracking_numbers}"
 
 
-def listings_by_number(session: Session, account_id: int, numbers: Sequence[str]) -> list[Listing]:
-    """Return the listings with these numbers at the channel."""
-    return list(
-        session.exec(
-            select(Listing).where(Listing.account_id == account_id, col(Listing.external_id).in_(numbers))
-        ).all()
-    )
+def compare_cancellation(
+    ours: OurOrder, data: OrderData, cancellation: OurCancellation
+) -> DifferenceData | None:
+    """Return the finding that an order is cancelled here and not there; None if that is shown as a hold."""
+    order = ours.order
+    if order.state is not OrderState.cancelled or cancellation.is_there:
+        return None
+    if HoldReason.changed_after_release in ours.open_reasons:
+        return None
+    remedy = Remedy.tell if cancellation.was_queued else Remedy.decide
+    there = "shipped" if data.shipped_at else "open"
+    return DifferenceData(DifferenceKind.cancellation, order.external_id, "state", "cancelled", there, remedy)
 
 
-def holds_over_changes(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
-    """Return all holds, released ones too, that say that the channel changed an order after its release."""
-    reasons = (HoldReason.changed_after_release, HoldReason.cancelled_after_release)
-    holds: dict[int, list[Hold]] = {}
-    for hold in session.exec(
-        select(Hold).where(col(Hold.order_id).in_(order_ids), col(Hold.reason).in_(reasons))
-    ):
-        holds.setdefault(hold.order_id, []).append(hold)
-    return holds
+def compare_stock(number: str, here: int | None, there: int | None) -> DifferenceData | None:
+    """Return the difference between what a listing may sell and what the channel offers.
+
+    None if they agree, or if one of them is not known.
+    """
+    if here is None or there is None or here == there:
+        return None
+    return DifferenceData(DifferenceKind.stock, number, "quantity", str(here), str(there), Remedy.tell)
 
 
-def listings_in_held_lines(session: Session, account_id: int) -> set[str]:
-    """Return the listings of lines that wait for an article: sold there, and promised to nobody here."""
-    codes = session.exec(
-        select(OrderLine.codes)
-        .join(Hold, col(Hold.order_line_id) == col(OrderLine.id))
-        .where(
-            OrderLine.account_id == account_id,
-            col(Hold.reason).in_([HoldReason.line_unmatched, HoldReason.line_ambiguous]),
-            col(Hold.released_at).is_(None),
-        )
-    ).all()
-    return {str(each["listing_id"]) for each in codes if each.get("listing_id")}
+def _was_changed_after_release(ours: OurOrder) -> bool:
+    return any(hold.reason is HoldReason.changed_after_release for hold in ours.holds)
 
 
-def untold(session: Session, account_id: int, kind: OutboundKind, keys: Collection[int]) -> set[int]:
-    """Return those of the subjects whose news is on its way to the channel, or parked and shown as such."""
-    rows = session.exec(
-        select(Outbound.key).where(
-            Outbound.account_id == account_id,
-            Outbound.kind == kind,
-            col(Outbound.key).in_([str(key) for key in keys]),
-            col(Outbound.state) != OutboundState.sent,
-        )
-    ).all()
-    return {int(key) for key in rows}
+def _differs(order: Order, name: str, here: str, there: str) -> DifferenceData:
+    return DifferenceData(DifferenceKind.order_differs, order.external_id, name, here, there, Remedy.read)

@@ -11,22 +11,19 @@ from models.database.bulk import insert_or
 from models.database.columns import code, instant, need_id
 from models.errors import NotFoundError
 from models.orders.order import Order
-from models.reconciliation.comparison import listings_by_number, orders_by_number
-from models.reconciliation.records import DifferenceData, DifferenceKind, DifferenceNotice, Remedy
+from models.reconciliation.queries import listings_by_number, orders_by_number
+from models.reconciliation.records import (
+    PUBLISHED_BY,
+    DifferenceData,
+    DifferenceKind,
+    DifferenceNotice,
+    Remedy,
+)
 from models.sync.outbound import queue_outbound
-from models.sync.records import OutboundKind
 from models.sync.runs import Run
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
-
-TOLD_BY = {
-    DifferenceKind.payment: OutboundKind.payment,
-    DifferenceKind.shipment: OutboundKind.shipment,
-    DifferenceKind.cancellation: OutboundKind.cancellation,
-    DifferenceKind.stock: OutboundKind.stock,
-}
-"""What tells the channel of each that it can be told of."""
 
 
 class Difference(SQLModel, table=True):
@@ -220,12 +217,11 @@ def tell_again(session: Session, difference: Difference) -> bool:
             # As if it had never been told: else the same figure would not be sent again.
             listing.published_quantity = None
             session.add(listing)
-        keys, kind = [need_id(listing.id) for listing in listings], OutboundKind.stock
+        keys = [need_id(listing.id) for listing in listings]
     else:
         orders = orders_by_number(session, account_id, [difference.subject], trial=False)
         keys = [need_id(order.id) for order in orders.values()]
-        kind = TOLD_BY[difference.kind]
-    queue_outbound(session, account_id, kind, keys)
+    queue_outbound(session, account_id, PUBLISHED_BY[difference.kind], keys)
     difference.mended_at = utc_now()
     session.add(difference)
     return bool(keys)

@@ -1,9 +1,12 @@
 """Records of differences between both sides."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import BaseModel
+
+from models.sync.records import OutboundKind
 
 
 class DifferenceKind(StrEnum):
@@ -15,6 +18,15 @@ class DifferenceKind(StrEnum):
     shipment = "shipment"
     cancellation = "cancellation"
     stock = "stock"
+
+
+PUBLISHED_BY: Mapping[DifferenceKind, OutboundKind] = {
+    DifferenceKind.payment: OutboundKind.payment,
+    DifferenceKind.shipment: OutboundKind.shipment,
+    DifferenceKind.cancellation: OutboundKind.cancellation,
+    DifferenceKind.stock: OutboundKind.stock,
+}
+"""The outbound message that brings our side of a difference to the channel."""
 
 
 class Remedy(StrEnum):

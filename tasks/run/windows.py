@@ -29,6 +29,15 @@ class Window(BaseModel):
     keep: bool = False
     """Whether the cursor moves with each page."""
 
+    def read_until(self, overlap_minutes: int) -> datetime | None:
+        """Return up to when the records of a saved window were read for good, by the channel's clock.
+
+        None if none were. What changed within the overlap before the end is read once more.
+        """
+        if self.page is not None:
+            return self.since
+        return self.until - timedelta(minutes=overlap_minutes) if self.until else None
+
 
 def open_window(
     work: Work,

@@ -1,0 +1,126 @@
+"""Which differences are only news that no cycle has carried over yet: rules without a session."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from models.clock import LOCAL, local_date
+from models.orders.records import OrderData, OrderLineData
+from models.reconciliation.records import PUBLISHED_BY, DifferenceData, DifferenceKind
+from models.sync.records import OutboundKind, RejectedData
+
+
+@dataclass
+class Unread:
+    """What changed at the channel since order import read it last."""
+
+    numbers: set[str] = field(default_factory=set)
+    """Of orders."""
+    lines: set[str] = field(default_factory=set)
+    """Ids of order lines at the channel."""
+    listings: set[str] = field(default_factory=set)
+    """Numbers of the listings that were sold."""
+    articles: set[int] = field(default_factory=set)
+    """Ids here of the articles that were sold, and of the parts of bundles."""
+
+    def add(self, orders: Sequence[OrderData], rejected: Iterable[RejectedData], articles: set[int]) -> None:
+        """Add a page of orders and the articles that their lines stand for."""
+        lines = lines_of_page(orders)
+        self.numbers.update(data.external_id for data in orders)
+        self.numbers.update(one.external_id for one in rejected)
+        self.lines.update(line.external_id for line in lines)
+        self.listings.update(listings_of(lines))
+        self.articles.update(articles)
+
+
+def lines_of_page(orders: Iterable[OrderData]) -> list[OrderLineData]:
+    """Return the lines of some orders."""
+    return [line for data in orders for line in data.lines]
+
+
+def listings_of(lines: Iterable[OrderLineData]) -> set[str]:
+    """Return the listings that lines name, those of their components included."""
+    lines = list(lines)
+    found = {line.listing_id for line in lines if line.listing_id}
+    return found | {part.external_id for line in lines for part in line.components if part.external_id}
+
+
+class News(Protocol):
+    """What is known to be on its way from one side to the other."""
+
+    def explains(self, finding: DifferenceData) -> bool:
+        """Return whether a difference is only news on its way."""
+
+
+@dataclass(frozen=True)
+class OrderNews:
+    """News about orders. Everything is by the order's number at the channel."""
+
+    unread: Unread
+    lines: Mapping[str, Collection[str]]
+    """The line ids of each order here."""
+    unpublished: Mapping[OutboundKind, Collection[str]]
+    """Orders with a change of each kind that waits to be published, or is parked and shown as such."""
+    paid_at: Mapping[str, datetime | None]
+    """When the channel says that it was paid."""
+    paid_until: datetime | None
+    """Up to when the channel's payments were read; None if they are not read by their own date."""
+
+    def explains(self, finding: DifferenceData) -> bool:
+        """Return whether a difference is only news on its way."""
+        number, kind = finding.subject, PUBLISHED_BY.get(finding.kind)
+        return (
+            number in self.unread.numbers
+            or not self.unread.lines.isdisjoint(self.lines.get(number, ()))
+            or (kind is not None and number in self.unpublished[kind])
+            or (
+                finding.kind is DifferenceKind.payment
+                and _is_after(self.paid_at.get(number), self.paid_until)
+            )
+        )
+
+
+@dataclass(frozen=True)
+class StockNews:
+    """News about the stock of listings. Everything is by the listing's number at the channel."""
+
+    unread: Unread
+    unpublished: Collection[str]
+    """Listings with a quantity that waits to be published, or is parked and shown as such."""
+    articles: Mapping[str, Collection[int]]
+    """The article of each listing, and the parts of a bundle."""
+    unallocated: Collection[str]
+    """Listings that were sold in lines which allocate nothing here yet: their quantity there is lower."""
+
+    def explains(self, finding: DifferenceData) -> bool:
+        """Return whether a difference is only news on its way."""
+        number = finding.subject
+        return (
+            number in self.unpublished
+            or number in self.unread.listings
+            or not self.unread.articles.isdisjoint(self.articles.get(number, ()))
+            or (number in self.unallocated and int(finding.there) < int(finding.here))
+        )
+
+
+def confirm(
+    first: Collection[DifferenceData], second: Iterable[DifferenceData], news: News
+) -> tuple[list[DifferenceData], list[DifferenceData]]:
+    """Return the differences that two looks agree on: those that are real, and those on their way."""
+    real: list[DifferenceData] = []
+    on_the_way: list[DifferenceData] = []
+    for finding in second:
+        if finding in first:
+            (on_the_way if news.explains(finding) else real).append(finding)
+    return real, on_the_way
+
+
+def _is_after(at: datetime | None, end: datetime | None) -> bool:
+    """Return whether an instant is at or after another. A day without time counts until it is over."""
+    if at is None or end is None:
+        return False
+    wall = at.astimezone(LOCAL)
+    if (wall.hour, wall.minute, wall.second) == (0, 0, 0):
+        return wall.date() >= local_date(end)
+    return at >= end
