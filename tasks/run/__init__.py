@@ -1,1 +1,7 @@
-"""What every run of a cycle has: its work, steps, windows, log of calls, secrets, artifacts."""
+"""What every run of a cycle shares.
+
+Entry points: `work` (the frame of a run: account, lease, connection, result), `steps` (the retry policy),
+`windows` (what a run reads, and its cursor), `read_ahead` (fetch the next page while one is saved),
+`call_log`, `secrets` (Prefect Secret blocks), `artifacts` (what the Prefect UI shows).
+May import `tasks.watch`.
+"""

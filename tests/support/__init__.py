@@ -1,1 +1,1 @@
-"""Real servers for tests: PostgreSQL, a mail server, Prefect and a browser."""
+"""What tests share: real servers (PostgreSQL, mail, Prefect, a browser), prepared rows, races and storms."""
