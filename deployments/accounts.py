@@ -41,7 +41,7 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.work_pool import POOL
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.sync.cycles import check_has_cycle, runs_for
 from models.sync.records import Cycle
 from models.sync.schedules import Rhythm, list_rhythms, save_rhythm
@@ -374,14 +374,12 @@ def _get_deployment(client: SyncPrefectClient, name: str, cycle: Cycle) -> Deplo
     check_has_cycle(name, account.kind, cycle)
     deployment = _read_deployments(client, cycle, (name,)).get(name)
     if deployment is None:
-        raise NotFoundError(
-            f"{cycle} of account {name!r} is not deployed: "
-            + (
-                f"the account is a draft; `warenfluss account mode {name} test` ends that."
-                if account.mode is Mode.draft
-                else "`warenfluss up` deploys it."
+        if account.mode is Mode.draft:
+            raise NotFoundError(
+                f"{cycle} of account {name!r} is not deployed: the account is a draft.",
+                Advice(Action.account_mode, name, {"mode": "test"}),
             )
-        )
+        raise NotFoundError(f"{cycle} of account {name!r} is not deployed.", Advice(Action.start))
     return deployment
 
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
+from documents.commands import explain
 from documents.mails.buyer import name_receipt, render_buyer_mail
 from documents.mails.new_orders import render_orders
 from documents.papers.render import render_paper
 from models.clock import LOCAL, utc_now
 from models.database.columns import need_id
 from models.database.session import read_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.mails.buyer_events import read_key
 from models.mails.outbox import list_due_mails, queue_mail
 from models.mails.records import MailPart, NewOrder, OrdersNotice, Sender
@@ -62,8 +63,10 @@ def find_due(run_id: int) -> DueMails:
     work = work_of(run_id)
     if not sends_mails(work.account):
         raise RuleError(
-            f"Account {work.account.name!r} mails nobody; `warenfluss account set {work.account.name} --set "
-            "buyer_mails=all` mails buyers, `--set order_notice=each` operators of new orders."
+            f"Account {work.account.name!r} mails neither buyers (buyer_mails) nor operators of new orders "
+            "(order_notice).",
+            Advice(Action.account_set, work.account.name, {"buyer_mails": "all"}),
+            Advice(Action.account_set, work.account.name, {"order_notice": "each"}),
         )
     with read_scope() as session:
         if work.options.buyer_mails:
@@ -180,7 +183,7 @@ def _write(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
         letter = write_letter(session, order, event, subject)
         receipt = _find_receipt(session, order, letter, subject)
     except RuleError as error:
-        mark_failed(session, row, str(error), final=True)
+        mark_failed(session, row, explain(error), final=True)
         counts.failed += 1
         counts.parked += 1
         return

@@ -70,7 +70,7 @@ class Drawing:
     """Empty for each tenant's own."""
     valid_until: date | None = None
     """Of offers."""
-    refused: list[str] = field(default_factory=list)
+    refused: list[RuleError] = field(default_factory=list)
     """Why there is none of some orders."""
     replaced: list[str] = field(default_factory=list)
     """Orders on whose papers signs are replaced that the font lacks."""
@@ -99,11 +99,12 @@ class Drawing:
             documents = list_documents(session, order_id=order_id, kind=ISSUED[self.kind])
             if not documents:
                 number = session.get_one(Order, order_id).external_id
-                self.refused.append(f"Order {number} has no {self.kind} that was issued here.")
+                refusal = RuleError(f"Order {number} has no {self.kind} that was issued here.")
+                self.refused.append(refusal)
         try:
             yield from draw_and_keep(documents[::-1])
         except RuleError as error:
-            self.refused.append(str(error))
+            self.refused.append(error)
 
     def _pick_lists(self, order_ids: Iterable[int]) -> Iterator[bytes]:
         with read_scope() as session:
@@ -113,7 +114,7 @@ class Drawing:
                 try:
                     check_pickable(session, order)
                 except RuleError as error:
-                    self.refused.append(str(error))
+                    self.refused.append(error)
                 else:
                     orders.append(order)
             lists = pick_papers(session, orders, language=self.language)
@@ -155,7 +156,7 @@ class Drawing:
             else:
                 paper = OF_AN_ORDER[self.kind](session, order, language=self.language)
         except RuleError as error:
-            self.refused.append(str(error))
+            self.refused.append(error)
             return None
         if order.ships_with_id is not None:
             self._parcels.add(order.ships_with_id)

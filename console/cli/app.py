@@ -72,7 +72,9 @@ class LazyGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except RuleError as error:
-            say(str(error))
+            from console.cli.advice import say_refused
+
+            say_refused(error)
         except Exception as error:
             if not _is_ours(error):
                 raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from documents.commands import explain, sentences_of
 from models.clock import LOCAL
 from models.errors import RuleError
 
@@ -45,7 +46,7 @@ def say_results(results: Iterable[str | RuleError], done: str) -> None:
     refused = False
     for result in results:
         refused |= isinstance(result, RuleError)
-        say(str(result) if isinstance(result, RuleError) else f"Order {result} was {done}.")
+        say(explain(result) if isinstance(result, RuleError) else f"Order {result} was {done}.")
     if refused:
         raise typer.Exit(1)
 
@@ -151,10 +152,12 @@ def print_sheet_report(
     if ignored:
         say(f"Columns that were not read: {', '.join(ignored)}.")
     if as_json:
-        print_json_list([row.model_dump(include={"row", of, "outcome", "reason"}) for row in rows])
+        print_json_list([row.model_dump(include={"row", of, "outcome", "reason", "advice"}) for row in rows])
     else:
         changed = [row for row in rows if row.outcome is not SheetOutcome.unchanged]
         print_columns(changed, ("row", of, "outcome", "reason"))
+        for advice in dict.fromkeys(sentences_of(row.advice) for row in rows if row.advice):
+            say(advice)
     counts = ", ".join(f"{sum(row.outcome is outcome for row in rows)} {outcome}" for outcome in SheetOutcome)
     say(f"{'Would be: ' if dry_run else ''}{counts} of {counted(len(rows), 'row')}.")
     if any(row.outcome is SheetOutcome.refused for row in rows):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from console.cli.advice import say_refused
 from console.cli.frame import need_database, new_command
 from console.cli.options import OFFER_DAYS, AccountOption, LanguageOption, Numbers
 from console.cli.output import counted, fail, say
@@ -54,8 +55,8 @@ def paper(
     drawing = Drawing(kind, form, language or "", until)
     order_ids = list(_find_orders(numbers, account, drawing.refused))
     pages = write_pdf(output, drawing.draw(order_ids))
-    for reason in drawing.refused:
-        say(reason)
+    for refusal in drawing.refused:
+        say_refused(refusal)
     for number in drawing.replaced:
         say(f"{number}: signs that the font lacks are printed as “?”.")
     if pages == 0:
@@ -65,14 +66,14 @@ def paper(
         raise typer.Exit(1)
 
 
-def _find_orders(numbers: list[str], account: str | None, refused: list[str]) -> Iterator[int]:
+def _find_orders(numbers: list[str], account: str | None, refused: list[RuleError]) -> Iterator[int]:
     with read_scope() as session:
         account_id = account_id_of(session, account)
         for number in dict.fromkeys(numbers):
             try:
                 yield need_id(find_order(session, number, account_id).id)
             except RuleError as error:
-                refused.append(str(error))
+                refused.append(error)
 
 
 apps = {"paper": new_command(paper)}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from console.cli.advice import say_refused
 from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, LanguageOption, LimitOption, TenantOption, most_rows
 from console.cli.output import counted, print_json, print_rows, print_table, say
@@ -77,7 +78,7 @@ def create(
             typer.echo(in_transaction(single(number)))
         except RuleError as error:
             refused = True
-            say(str(error))
+            say_refused(error)
     if refused:
         raise typer.Exit(1)
 

@@ -8,11 +8,12 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson
 from console.cli.output import print_rows, say
 from console.cli.sync import run_cycle
+from documents.commands import command_of
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.reconciliation.differences import (
     Difference,
-    command_of,
+    advice_on,
     get_differences,
     list_differences,
     prepare_reading,
@@ -52,7 +53,7 @@ def show_all(
                 "last_seen_at": row.last_seen_at,
                 "mended_at": row.mended_at,
                 "settled_at": row.settled_at,
-                "command": command_of(row, names[row.account_id]),
+                "command": command_of(advice_on(row, names[row.account_id])),
             }
             for row in list_differences(session, account_id, settled=settled)
         ]

@@ -1,6 +1,8 @@
 """The mail to operators about a cycle that fails, still fails, or works again."""
 
+from documents.commands import command_of
 from documents.text import get_translations, local_time, mark, render
+from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
 
@@ -128,7 +130,7 @@ def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> Mail
         "lead": translate(LEADS[notice.kind]),
         "meaning": translate(TEST_MEANING if notice.test else MEANINGS[notice.cycle]),
         "advice": translate(advice),
-        "command": f"warenfluss account check {notice.account}" if advice == CHECK_LOGIN else "",
+        "command": command_of(Advice(Action.account_check, notice.account)) if advice == CHECK_LOGIN else "",
         "since": local_time(notice.since, language),
         "last_success": local_time(notice.last_success_at, language) if notice.last_success_at else "",
         "ended": local_time(notice.ended_at, language) if notice.ended_at else "",

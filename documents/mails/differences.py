@@ -1,7 +1,9 @@
 """The mail to operators about new differences between a channel and this database."""
 
+from documents.commands import command_of
 from documents.mails.alarm import run_link
 from documents.text import get_translations, mark, render
+from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.reconciliation.records import DifferenceKind, DifferenceNotice
 
@@ -24,14 +26,19 @@ def render_differences(notice: DifferenceNotice, *, language: str, public_url: s
     pattern = SUBJECT_ONE if notice.new == 1 else SUBJECT
     subject = translate(pattern).format(account=notice.account, count=notice.new)
     rows = [
-        {**row, "title": translate(TITLES[DifferenceKind(row["kind"].replace(" ", "_"))])}
-        for row in notice.shown
+        {
+            **row,
+            "title": translate(TITLES[DifferenceKind(row["kind"].replace(" ", "_"))]),
+            "command": command_of(advice),
+        }
+        for row, advice in notice.shown
     ]
     values = {
         "notice": notice,
         "subject": subject,
         "rows": rows,
         "more": notice.new - len(rows),
+        "command": command_of(Advice(Action.difference_list, values={"account": notice.account})),
         "link": run_link(public_url, notice.flow_run_id),
     }
     return MailContent(

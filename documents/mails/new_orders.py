@@ -1,6 +1,8 @@
 """The mail to operators about new orders: about one, or about all of a day."""
 
+from documents.commands import command_of
 from documents.text import get_translations, mark, money, render
+from models.errors import Action, Advice
 from models.mails.records import MailContent, OrdersNotice
 
 ROWS_SHOWN = 100
@@ -22,7 +24,13 @@ def render_orders(notice: OrdersNotice, *, language: str) -> MailContent:
         subject = translate(mark("{account}: {count} new orders")).format(
             account=notice.account, count=len(orders)
         )
-    values = {"notice": notice, "subject": subject, "rows": rows, "more": len(orders) - len(rows)}
+    values = {
+        "notice": notice,
+        "subject": subject,
+        "rows": rows,
+        "more": len(orders) - len(rows),
+        "command": command_of(Advice(Action.order_list, values={"account": notice.account})),
+    }
     return MailContent(
         subject=f"[Warenfluss] {subject}",
         text=render("mail_orders.txt", language, **values),

@@ -1,6 +1,8 @@
 """The mail to operators about changes that an outside system refused; one for each run."""
 
+from documents.commands import command_of
 from documents.text import get_translations, mark, render
+from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.sync.records import OutboundKind, ParkedNotice
 
@@ -29,8 +31,8 @@ def render_parked(notice: ParkedNotice, *, language: str) -> MailContent:
         "reasons": reasons[:REASONS_SHOWN],
         "further": len(reasons[REASONS_SHOWN:]),
         "commands": [
-            f"warenfluss outbound list --account {notice.account} --state parked",
-            "warenfluss outbound retry",
+            command_of(Advice(Action.outbound_list, values={"account": notice.account, "state": "parked"})),
+            command_of(Advice(Action.outbound_retry)),
         ],
     }
     return MailContent(

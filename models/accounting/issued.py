@@ -28,7 +28,7 @@ from models.database.bulk import choose_ids, insert_or_update, insert_rows, tabl
 from models.database.columns import code, instant, money, need_id
 from models.database.conditions import among
 from models.database.provenance import by_run
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 
 Numbered = TypeVar("Numbered", bound=SQLModel)
 
@@ -238,11 +238,16 @@ def save_files(session: Session, files: Mapping[int, bytes]) -> None:
 
 def find_document(session: Session, label: str, tenant_id: int | None = None) -> Document:
     """Return the document with this printed number. Raises: as `find_numbered`."""
-    return find_numbered(session, Document, "label", label, tenant_id)
+    return find_numbered(session, Document, "label", label, tenant_id, Action.document_list)
 
 
 def find_numbered(
-    session: Session, table: type[Numbered], column: str, number: str, tenant_id: int | None
+    session: Session,
+    table: type[Numbered],
+    column: str,
+    number: str,
+    tenant_id: int | None,
+    listed: Action,
 ) -> Numbered:
     """Return the row of `table` whose `column` holds this number, as a person typed it.
 
@@ -255,9 +260,9 @@ def find_numbered(
         query = query.where(columns.tenant_id == tenant_id)
     rows = session.exec(query.limit(2)).all()
     if len(rows) > 1:
-        raise RuleError(f"Several tenants have {noun} {number!r}; name the tenant too.")
+        raise RuleError(f"Several tenants have {noun} {number!r}.", Advice(Action.tenant_choose))
     if not rows:
-        raise NotFoundError(f"There is no {noun} {number!r}; `warenfluss {noun} list` shows all.")
+        raise NotFoundError(f"There is no {noun} {number!r}.", Advice(listed))
     return rows[0]
 
 

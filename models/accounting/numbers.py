@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel
 
 from models.database.bulk import insert_or, table_of
 from models.database.columns import code, need_id
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
 
@@ -73,8 +73,8 @@ def check_numbers(tenant: Tenant) -> None:
     if tenant.numbers_in_doubt:
         raise RuleError(
             f"The database was restored, and numbers of tenant {tenant.name!r} may have been given since the "
-            f"copy was made: `warenfluss document resume {tenant.name}` with the last ones, e.g. --last "
-            f"{PREFIXES[SeriesKind.invoice]}-2026-00042, goes on after them."
+            "copy was made.",
+            Advice(Action.document_resume, tenant.name),
         )
 
 

@@ -16,7 +16,7 @@ import models.tenants.tenant  # noqa: F401
 from models.catalog.records import ArticleData, ArticleKind, NumberKind
 from models.database.columns import ExactDecimal, code, instant, money, need_id
 from models.database.conditions import among
-from models.errors import NotFoundError
+from models.errors import Action, Advice, NotFoundError
 
 
 class Article(SQLModel, table=True):
@@ -162,7 +162,7 @@ def get_article(session: Session, tenant_id: int, sku: str) -> Article:
     """Return the article of this SKU. Raises: NotFoundError."""
     article = session.exec(select(Article).where(Article.tenant_id == tenant_id, Article.sku == sku)).first()
     if article is None:
-        raise NotFoundError(f"There is no article with SKU {sku!r}; `warenfluss article list` shows them.")
+        raise NotFoundError(f"There is no article with SKU {sku!r}.", Advice(Action.article_list))
     return article
 
 

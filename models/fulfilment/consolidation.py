@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData, record_shipments
 from models.orders.history import Actor, add_event
 from models.orders.holds import NO_HINDRANCE, Hold, open_holds
@@ -57,8 +57,8 @@ def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
             raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
         if any(line.kept_back for line in lines.get(need_id(order.id), ())):
             raise RuleError(
-                f"Order {order.external_id} is split, and together they go whole; `warenfluss order unsplit` "
-                "lets all of it go."
+                f"Order {order.external_id} is split, and orders that go together leave whole.",
+                Advice(Action.order_unsplit, order.external_id),
             )
         way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
         if way is not None and way.pickup:
@@ -153,12 +153,13 @@ def _ship_group(
     """Ship orders that go together, all or none; return what became of those that were named."""
     first = next(iter(places.values()))
     numbers = ", ".join(order.external_id for order in group)
+    separate = Advice(Action.order_separate, first.order.external_id)
     try:
         ways = _ways_of(session, group)
         if len(set(ways.values())) > 1:
-            raise RuleError("they go to different places by now; `warenfluss order part` parts them")
+            raise RuleError("they go to different places by now.", separate)
         if any(parcel.lines for each in places.values() for parcel in each.parcels):
-            raise RuleError("they leave whole; `warenfluss order part` parts them")
+            raise RuleError("they leave whole.", separate)
         named = {need_id(each.order.id) for each in places.values()}
         parcel = [ParcelData(tracking_number=each.tracking_number) for each in first.parcels[:1]]
         others = [order for order in group if need_id(order.id) not in named]
@@ -170,7 +171,7 @@ def _ship_group(
                     raise result
                 shipments.append(result)
     except RuleError as error:
-        refusal = RuleError(f"Orders {numbers} go together: {error}")
+        refusal = RuleError(f"Orders {numbers} go together: {error}", *error.advice)
         return dict.fromkeys(places, refusal)
     return dict(zip(places, shipments, strict=False))
 

@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.shipments import ParcelData, record_shipment
 from models.mails.buyer_events import tell_buyer
 from models.orders.history import Actor, add_event, events_of
@@ -61,7 +61,8 @@ def _check(session: Session, order: Order) -> None:
     if way is None or not way.pickup:
         raise RuleError(
             f"Order {order.external_id} is not to be collected: its shipping method is "
-            f"{way.name if way else 'not known'}; `warenfluss mend method` changes it."
+            f"{way.name if way else 'not known'}.",
+            Advice(Action.order_method, order.external_id, {"shipping": ""}),
         )
     if order.state is not OrderState.released:
         raise RuleError(f"Order {order.external_id} is {order.state}; release it first.")

@@ -10,7 +10,7 @@ from models.clock import utc_now
 from models.database.bulk import insert_rows
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import lock_groups
 from models.orders.checks import recheck
 from models.orders.history import Actor, OrderEvent, event_values
@@ -149,8 +149,9 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
     ]
     if partly and mates:
         raise RuleError(
-            f"Order {order.external_id} goes with {mates[0].external_id}, and together they go whole; "
-            "`warenfluss order part` parts them."
+            f"Order {order.external_id} goes with {mates[0].external_id}, and orders that go together leave "
+            "whole.",
+            Advice(Action.order_separate, order.external_id),
         )
     going = [order, *(each for each in mates if each.state is OrderState.open)]
     for each in going:
@@ -174,7 +175,8 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
     reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
     if reasons == [KEPT_BACK]:
         raise RuleError(
-            f"All of order {order.external_id} is kept back; `warenfluss order unsplit` lets it go."
+            f"All of order {order.external_id} is held back.",
+            Advice(Action.order_unsplit, order.external_id),
         )
     if reasons:
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.clock import utc_now
 from models.database.columns import code, instant, money, need_id
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.mails.buyer_events import tell_buyer
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine
@@ -124,7 +124,7 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) 
     lines = _lines(session, order)
     came = {line_id: each for line_id, each in judged.items() if each.units}
     if not came:
-        raise RuleError(f"Nothing of return {row.id} came; `warenfluss return cancel` ends it.")
+        raise RuleError(f"Nothing of return {row.id} came.", Advice(Action.return_cancel, str(row.id)))
     for line_id, each in came.items():
         left = lines[line_id].shipped - lines[line_id].returned if line_id in lines else 0
         if each.units > left:
@@ -173,7 +173,7 @@ def get_return(session: Session, return_id: int) -> Return:
     """Return a return by its number. Raises: NotFoundError."""
     row = session.get(Return, return_id)
     if row is None:
-        raise NotFoundError(f"There is no return {return_id}; `warenfluss return list` shows all.")
+        raise NotFoundError(f"There is no return {return_id}.", Advice(Action.return_list))
     return row
 
 

@@ -14,7 +14,7 @@ from models.clock import utc_now
 from models.database.bulk import insert_returning, insert_rows
 from models.database.columns import code, instant, need_id
 from models.database.conditions import among
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.mails.buyer_events import tell_buyers
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
@@ -25,8 +25,6 @@ from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import BuyerEvent, Side
 from models.warehouse.ledger import take_out_each
-
-LET_GO = "`warenfluss order unsplit` lets it go"
 
 
 class ParcelData(BaseModel):
@@ -269,7 +267,8 @@ def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], 
                 raise RuleError(
                     f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} cannot be "
                     f"shipped, {left.get(line_id, 0)} are left"
-                    + (f" and {kept_back} kept back; {LET_GO}." if kept_back else ".")
+                    + (f" and {kept_back} held back." if kept_back else "."),
+                    *([Advice(Action.order_unsplit, order.external_id)] if kept_back else []),
                 )
             left[line_id] -= quantity
         contents.append(wanted)
@@ -413,7 +412,10 @@ def _check_may_ship(
         )
     if not left:
         if any(line.kept_back for line in lines.values()):
-            raise RuleError(f"What is left of order {order.external_id} is kept back; {LET_GO}.")
+            raise RuleError(
+                f"What is left of order {order.external_id} is held back.",
+                Advice(Action.order_unsplit, order.external_id),
+            )
         raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
 
 

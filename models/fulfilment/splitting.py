@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from models.clock import today
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
@@ -41,7 +41,7 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
             raise RuleError(f"Order {order.external_id} has no line {line_id}.")
         if not 0 <= count <= line.left:
             raise RuleError(
-                f"Line {line.external_id} of order {order.external_id}: {count} cannot be kept back, "
+                f"Line {line.external_id} of order {order.external_id}: {count} cannot be held back, "
                 f"{line.left} are left."
             )
         day = until if count else None
@@ -79,7 +79,7 @@ def unsplit_order(session: Session, order: Order) -> None:
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     kept = [line for line in lines if line.kept_back]
     if not kept:
-        raise RuleError(f"Of order {order.external_id} nothing is kept back.")
+        raise RuleError(f"Nothing of order {order.external_id} is held back.")
     _let_go(session, order, kept, Actor.person)
 
 
@@ -137,16 +137,17 @@ def _check_may_split(session: Session, order: Order, until: date | None) -> None
         )
     if order.ships_with_id is not None:
         raise RuleError(
-            f"Order {order.external_id} goes with others, and together they go whole; `warenfluss order "
-            "part` parts it from them."
+            f"Order {order.external_id} goes with others, and orders that go together leave whole.",
+            Advice(Action.order_separate, order.external_id),
         )
     if until is None:
         return
     if until <= today():
-        raise RuleError(f"{until} has come already; name a later day, or let it go.")
+        raise RuleError(f"{until} has come already; name a later day, or none.")
     account = session.get_one(Account, order.account_id)
     if ChannelOptions.model_validate(account.settings).release is not Release.automatic:
         raise RuleError(
-            f"Orders of account {account.name!r} are released by hand, so no cycle lets this one go "
-            "on a day: leave it out, and `warenfluss order unsplit` lets it go."
+            f"Orders of account {account.name!r} are released by hand, so no cycle releases this one on a "
+            "day: split it without a day, and release it later.",
+            Advice(Action.order_unsplit, order.external_id),
         )

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
+from models.errors import Advice
+
 
 class SheetOutcome(StrEnum):
     new = "new"
@@ -21,6 +23,8 @@ class SheetResult(BaseModel):
     """The number of the order, in sheets about those."""
     outcome: SheetOutcome
     reason: str = ""
+    advice: tuple[Advice, ...] = ()
+    """What to do about a refusal."""
 
 
 class SheetReport(BaseModel):

@@ -5,9 +5,10 @@ By German law (§ 14 UStG), for goods shipped from Germany. Prices are gross; `s
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, func, select
@@ -19,7 +20,7 @@ from models.clock import local_date, midnight, today, utc_now
 from models.database.bulk import insert_rows
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.holding import hold_order
 from models.fulfilment.returns import Return, ReturnState
 from models.fulfilment.shipments import Parcel, ParcelLine, Shipment
@@ -85,24 +86,28 @@ def seller_of(tenant: Tenant) -> SellerData:
     """
     if tenant.country != HOME:
         raise RuleError(
-            f"Tenant {tenant.name!r} is in {tenant.country}: invoices are made by German law alone. Let the "
-            "channel make them (`warenfluss account set … --set invoices=channel`)."
+            f"Tenant {tenant.name!r} is in {tenant.country}, and invoices are made here by German law alone: "
+            "let the channel make them.",
+            Advice(Action.account_set, values={"invoices": "channel"}),
         )
     check_numbers(tenant)
     seller = SellerData.model_validate(tenant.seller)
-    missing = [
-        option
-        for option, given in (
-            ("--legal-name", seller.name),
-            ("--address", len(seller.address) > 1),
-            ("--tax-number or --vat-id", seller.tax_number or seller.vat_id),
+    missing = {
+        field: name
+        for field, name, given in (
+            ("legal_name", "legal name", seller.name),
+            ("address", "address", len(seller.address) > 1),
+            ("tax_number", "tax number or VAT ID", seller.tax_number or seller.vat_id),
         )
         if not given
-    ]
+    }
     if missing:
+        others = [field for field in missing if field != "tax_number"]
+        either = [["tax_number"], ["vat_id"]] if "tax_number" in missing else [[]]
         raise RuleError(
-            f"An invoice must name who issues it (§ 14 (4) UStG), and of tenant {tenant.name!r} that is not "
-            f"known: `warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+            f"An invoice must name who issues it (§ 14 (4) UStG): tenant {tenant.name!r} states no "
+            f"{', no '.join(missing.values())}.",
+            *(Advice(Action.tenant_set, tenant.name, dict.fromkeys([*others, *one], "")) for one in either),
         )
     return seller
 
@@ -115,8 +120,8 @@ def invoices_from(account: Account | AccountData) -> date:
     begin = ChannelOptions.model_validate(account.settings).invoices_from
     if begin is None or not makes_invoices(account):
         raise RuleError(
-            f"Invoices of account {account.name!r} are made by its channel; `warenfluss account set "
-            f"{account.name} --set invoices=warenfluss --set invoices_from=DATE` has them made here."
+            f"Invoices of account {account.name!r} are made by its channel.",
+            Advice(Action.account_set, account.name, {"invoices": "warenfluss", "invoices_from": ""}),
         )
     return begin
 
@@ -283,10 +288,12 @@ def issue_invoices(
     insert_rows(session, OrderEvent, events)
     for order, refused in zip(orders, drafts, strict=True):
         if hold and isinstance(refused, RuleError):
-            detail = {"reason": str(refused)}
+            found: dict[str, Any] = {"reason": str(refused)}
+            if refused.advice:
+                found["advice"] = [asdict(advice) for advice in refused.advice]
             known = [held.detail for held in facts[need_id(order.id)].holds if held.reason is REFUSED]
-            if detail not in known:
-                hold_order(session, order, REFUSED, detail)
+            if found not in known:
+                hold_order(session, order, REFUSED, found)
     session.flush()
     done = iter(documents)
     return [each if isinstance(each, RuleError) else next(done) for each in drafts]
@@ -467,7 +474,8 @@ def _left_of_extras(order: Order, facts: _Facts, goods: Decimal) -> tuple[Decima
     if shipping < 0:
         raise RuleError(
             f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
-            "invoice back (`warenfluss document correct`): all is invoiced anew then."
+            "invoice back; then all is invoiced anew.",
+            Advice(Action.document_correct),
         )
     for rest in (shipping, fees):
         if rest != half_up(rest):

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from models.accounting.records import Exchange, PaperLine, RateSource, TaxSum
 from models.clock import local_date
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.tax.options import TaxOptions
 from models.tax.treatment import Sale, Treatment, treat
@@ -123,8 +123,8 @@ def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchan
     if rate is None:
         raise RuleError(
             f"Order {order.external_id} is in {order.currency}: its tax must be stated in {tenant.currency} "
-            f"too, and no rate of {month} is known: `warenfluss tenant exchange-rate {tenant.name} "
-            f"{order.currency} RATE --month {month}`."
+            f"too, and no exchange rate of {month} is known.",
+            Advice(Action.exchange_rate_set, tenant.name, {"currency": order.currency, "month": month}),
         )
     return Exchange(currency=tenant.currency, rate=rate, source=source, on=on, tax=half_up(tax / rate))
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from models.database.columns import need_id
 from models.database.session import Session
-from models.errors import NotFoundError
+from models.errors import Action, Advice, NotFoundError
 from models.mails.outbox import Mail, MailState, files_of, state_of
 from models.orders.order import Order
 
@@ -74,7 +74,7 @@ def mail_view(session: Session, mail_id: int) -> MailView:
     """Return one mail with its text and the files in it. Raises: NotFoundError."""
     mail = session.get(Mail, mail_id)
     if mail is None:
-        raise NotFoundError(f"There is no mail {mail_id}; `warenfluss mail list` shows those there are.")
+        raise NotFoundError(f"There is no mail {mail_id}.", Advice(Action.mail_list))
     (summary,) = mail_summaries(session, [mail])
     return MailView(
         summary=summary,

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from models.clock import utc_now
 from models.countries import COUNTRIES
 from models.database.columns import need_id
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import shipments_of
 from models.invoicing.invoices import issue_rest
@@ -176,8 +176,10 @@ def set_shipping_method(session: Session, order: Order, name: str) -> None:
     _lock_mendable(session, order)
     ways = {way.name: way for way in list_shipping_methods(session, order.tenant_id)}
     if name not in ways:
-        there = ", ".join(ways) or "none yet; `warenfluss method add NAME` adds one"
-        raise RuleError(f"There is no shipping method {name!r}: {there}.")
+        raise RuleError(
+            f"There is no shipping method {name!r}: {', '.join(ways) or 'none yet'}.",
+            Advice(Action.method_add, name),
+        )
     old = next((way.name for way in ways.values() if way.id == order.shipping_method_id), "")
     order.shipping_method_id, order.express = ways[name].id, ways[name].express
     session.add(order)

@@ -14,7 +14,7 @@ from models.catalog.article import Article, price_for, prices_of, titles_of
 from models.clock import today, utc_now
 from models.database.bulk import insert_or_update
 from models.database.columns import need_id
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.intake.line_matching import Matcher, set_match
 from models.intake.orders import save_orders
 from models.order_desk.edits import accept
@@ -54,8 +54,8 @@ def pick_own_account(session: Session, tenant_id: int, name: str | None = None) 
     if not accounts:
         tenant = session.get_one(Tenant, tenant_id).name
         raise RuleError(
-            f"Tenant {tenant!r} has no account in which orders are taken by hand: `warenfluss account add "
-            f"NAME --kind {OWN} --tenant {tenant}` adds one."
+            f"Tenant {tenant!r} has no account in which orders are taken by hand.",
+            Advice(Action.account_add, values={"kind": OWN, "tenant": tenant}),
         )
     if name is None and len(accounts) > 1:
         raise RuleError(f"Orders are taken by hand in several accounts ({', '.join(accounts)}); name one.")
@@ -64,7 +64,8 @@ def pick_own_account(session: Session, tenant_id: int, name: str | None = None) 
     account = accounts[name] if name is not None else next(iter(accounts.values()))
     if account.mode is Mode.draft:
         raise RuleError(
-            f"Account {account.name!r} is a draft; `warenfluss account mode {account.name} live` opens it."
+            f"Account {account.name!r} is a draft.",
+            Advice(Action.account_mode, account.name, {"mode": "live"}),
         )
     return account
 
@@ -110,11 +111,13 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
             }
             lines.append(line.model_copy(update=values))
     ways = [way.name for way in list_shipping_methods(session, account.tenant_id)]
+    advice = []
     if asked.shipping_method and asked.shipping_method not in ways:
-        there = ", ".join(ways) or "none yet; `warenfluss method add NAME` adds one"
+        there = ", ".join(ways) or "none yet"
         faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {there}.")
+        advice.append(Advice(Action.method_add, asked.shipping_method))
     if faults:
-        raise RuleError("\n".join(faults))
+        raise RuleError("\n".join(faults), *advice)
     filled = asked.model_copy(update={"lines": lines, "currency": currency})
     if total_of(filled) >= TOO_MUCH:
         raise RuleError("It comes to more than any order may cost.")

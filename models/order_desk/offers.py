@@ -13,7 +13,7 @@ from models.accounting.issued import find_numbered
 from models.accounting.numbers import SeriesKind, check_numbers, label_of, take_number
 from models.clock import today, utc_now
 from models.database.columns import code, instant, money, need_id
-from models.errors import RuleError
+from models.errors import Action, RuleError
 from models.order_desk.manual_orders import fill_in, line_data, take_own_order, total_of
 from models.order_desk.manual_records import OwnOrder
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
@@ -145,7 +145,7 @@ def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderP
 
 def find_offer(session: Session, number: str, tenant_id: int | None = None) -> Offer:
     """Return the offer with this number. Raises: as `find_numbered`."""
-    return find_numbered(session, Offer, "number", number, tenant_id)
+    return find_numbered(session, Offer, "number", number, tenant_id, Action.offer_list)
 
 
 def find_offer_of(session: Session, order_id: int) -> Offer | None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, select
 
 from models.catalog.article import Article
 from models.database.columns import need_id
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.order_desk.manual_orders import take_own_order
 from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, word_faults
@@ -115,7 +115,8 @@ def exchange_return(
 def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> OwnLine:
     if line.article_id is None:
         raise RuleError(
-            f"Line {line.external_id} is not one article of ours; `warenfluss order take` takes it by hand."
+            f"Line {line.external_id} is not one article of ours: take its order by hand.",
+            Advice(Action.order_take),
         )
     sku = session.get_one(Article, line.article_id).sku
     if not of_then:
@@ -142,7 +143,7 @@ def _like(
     if order.anonymised_at is not None:
         raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
     if payment is None:
-        raise RuleError(f"Nobody has said how order {order.external_id} is paid; name --payment.")
+        raise RuleError(f"How order {order.external_id} is paid is not known.", Advice(Action.payment_choose))
     rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
     way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
     try:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from models.clock import LOCAL, local_date, utc_now
 from models.database.columns import need_id
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, lines_of_return
 from models.fulfilment.shipments import Shipment, contents_of, shipments_of
 from models.fulfilment.shipped_address import addresses_at
@@ -67,15 +67,19 @@ def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
     Raises: RuleError, if details are missing that the law requires; it says what to set.
     """
     seller, options = SellerData.model_validate(tenant.seller), MailOptions.model_validate(tenant.mails)
-    missing = [
-        option
-        for option, given in (("--legal-name", seller.name), ("--address", len(seller.address) > 1))
+    missing = {
+        field: name
+        for field, name, given in (
+            ("legal_name", "legal name", seller.name),
+            ("address", "address", len(seller.address) > 1),
+        )
         if not given
-    ]
+    }
     if missing:
         raise RuleError(
-            f"A mail to a buyer must name who sells, and of tenant {tenant.name!r} that is not known: "
-            f"`warenfluss tenant set {tenant.name}` with {', '.join(missing)}."
+            f"A mail to a buyer must name who sells: tenant {tenant.name!r} states no "
+            f"{', no '.join(missing.values())}.",
+            Advice(Action.tenant_set, tenant.name, dict.fromkeys(missing, "")),
         )
     return seller, options
 
@@ -275,8 +279,10 @@ def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> P
     bank = BankData.model_validate(tenant.bank)
     if not bank.iban and not options.payment_link:
         raise RuleError(
-            f"A payment request must say where to pay, and of tenant {tenant.name!r} that is not known: "
-            f"`warenfluss tenant set {tenant.name}` with --bank-holder and --iban, or with --payment-link."
+            f"A payment request must say where to pay: tenant {tenant.name!r} states no bank account and no "
+            "payment link.",
+            Advice(Action.tenant_set, tenant.name, {"bank_holder": "", "iban": ""}),
+            Advice(Action.tenant_set, tenant.name, {"payment_link": ""}),
         )
     amount = owed_for(order)
     link = options.payment_link.format(

@@ -13,7 +13,7 @@ from models.database.bulk import insert_or_update
 from models.database.conditions import among
 from models.database.schema import Schema, find_schema
 from models.database.session import read_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.mails.outbox import Mail
 from models.order_desk.offers import Offer, OfferState
 from models.privacy.anonymisation import anonymise_erased, close_offers, delete_due_trials, forget_customers
@@ -114,6 +114,4 @@ def read_erasures(text: str) -> list[ErasedOrder]:
     try:
         return TypeAdapter(list[ErasedOrder]).validate_json(text)
     except ValidationError:
-        raise RuleError(
-            "The file holds no list of erasures, as `warenfluss buyer erased --json` writes it."
-        ) from None
+        raise RuleError("The file holds no list of erasures.", Advice(Action.erasure_list)) from None

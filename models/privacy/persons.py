@@ -18,7 +18,7 @@ from models.accounting.issued import Document
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.mails.outbox import Mail
 from models.order_desk.offers import Offer
 from models.orders.order import AddressRole, Customer, Order, OrderAddress, OrderState
@@ -261,7 +261,8 @@ def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -
     rows = session.exec(select_rows(Customer).where(among(col(Customer.id), person.customers))).all()
     if not rows:
         raise RuleError(
-            "No account knows this buyer by a number; `warenfluss mend parts` says it of an order."
+            "No account knows this buyer by a number: set it for each order.",
+            Advice(Action.order_parts),
         )
     for row in rows:
         row.partial_shipping = allowed

@@ -122,12 +122,13 @@ def check_years(tenant: Tenant) -> None:
         return
     if years.invoices is not None and years.invoices < law.invoices:
         raise RuleError(
-            f"--invoice-years does not fit: in {tenant.country} they are kept for {law.invoices} years."
+            f"Invoices must be kept for {law.invoices} years in {tenant.country}; {years.invoices} are too "
+            "few."
         )
     if years.letters and years.letters < law.letters:
         raise RuleError(
-            f"--letter-years does not fit: in {tenant.country} they are kept for {law.letters} years; 0 says "
-            "that an archive elsewhere keeps them."
+            f"Letters must be kept for {law.letters} years in {tenant.country}; {years.letters} are too few, "
+            "and 0 says that an archive elsewhere keeps them."
         )
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.clock import utc_now
 from models.database.bulk import insert_or
 from models.database.columns import code, instant, need_id
-from models.errors import NotFoundError
+from models.errors import Action, Advice, NotFoundError
 from models.orders.order import Order
 from models.reconciliation.queries import listings_by_number, orders_by_number
 from models.reconciliation.records import (
@@ -20,6 +20,7 @@ from models.reconciliation.records import (
     Remedy,
 )
 from models.sync.outbound import queue_outbound
+from models.sync.records import Cycle
 from models.sync.runs import Run
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
@@ -52,13 +53,13 @@ class Difference(SQLModel, table=True):
     """When a run looked for it and did not find it."""
 
 
-def command_of(difference: Difference | DifferenceData, account: str) -> str:
-    """Return the command that mends a difference, or for one that a person decides, that shows the order."""
-    if isinstance(difference, Difference) and difference.remedy is not Remedy.decide:
-        return f"warenfluss reconcile mend {difference.id}"
+def advice_on(difference: Difference | DifferenceData, account: str) -> Advice:
+    """Return what mends a difference; where a person has to decide, what shows the order."""
     if difference.remedy is Remedy.decide:
-        return f"warenfluss order show {difference.subject} --account {account}"
-    return f"warenfluss sync reconcile --account {account}"
+        return Advice(Action.order_show, difference.subject, {"account": account})
+    if isinstance(difference, Difference):
+        return Advice(Action.difference_mend, str(difference.id))
+    return Advice(Action.cycle_run, Cycle.reconcile, {"account": account})
 
 
 def save_findings(session: Session, account_id: int, run_id: int, findings: Iterable[DifferenceData]) -> None:
@@ -138,9 +139,7 @@ def get_differences(session: Session, ids: Sequence[int]) -> list[Difference]:
     ).all()
     missing = sorted(set(ids) - {row.id for row in rows})
     if missing:
-        raise NotFoundError(
-            f"There is no open difference {missing[0]}; `warenfluss reconcile list` shows those there are."
-        )
+        raise NotFoundError(f"There is no open difference {missing[0]}.", Advice(Action.difference_list))
     return list(rows)
 
 
@@ -174,23 +173,22 @@ def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | No
         key=f"reconcile-{run_id}",
         account=account.name,
         tenant=tenant.title or tenant.name,
-        shown=[shown(row, account.name) for row in first],
+        shown=[(shown(row), advice_on(row, account.name)) for row in first],
         new=count,
         open=count_differences(session, need_id(account.id)),
         flow_run_id=run.flow_run_id,
     )
 
 
-def shown(difference: Difference | DifferenceData, account: str) -> dict[str, str]:
+def shown(difference: Difference | DifferenceData) -> dict[str, str]:
     """Return a difference as people read it."""
-    row = {
+    return {
         "kind": str(difference.kind).replace("_", " "),
         "subject": difference.subject,
         "field": difference.field,
         "here": difference.here,
         "there": difference.there,
     }
-    return {**row, "command": command_of(difference, account)}
 
 
 def prepare_reading(session: Session, difference: Difference) -> None:

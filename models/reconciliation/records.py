@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
+from models.errors import Advice
 from models.sync.records import OutboundKind
 
 
@@ -74,8 +75,8 @@ class DifferenceNotice(BaseModel, frozen=True):
     key: str
     account: str
     tenant: str
-    shown: list[dict[str, str]]
-    """The first of them: kind, subject, field, here, there, command."""
+    shown: list[tuple[dict[str, str], Advice]]
+    """The first of them: kind, subject, field, here and there, with what to do."""
     new: int
     open: int
     """All that are open, those known before included."""

@@ -12,7 +12,7 @@ from models.clock import utc_now
 from models.database.bulk import insert_or_update
 from models.database.columns import instant
 from models.database.conditions import among
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.sync.records import RAW_LIMIT, RejectedData
 
 
@@ -117,7 +117,9 @@ def find_aside(session: Session, name: str) -> Aside:
         return entry
     rows = session.exec(select(Aside).where(Aside.external_id == name).limit(2)).all()
     if not rows:
-        raise NotFoundError(f"There is no entry {name!r}; `warenfluss aside list` shows those there are.")
+        raise NotFoundError(f"No record {name!r} was set aside.", Advice(Action.rejected_list))
     if len(rows) > 1:
-        raise RuleError(f"Several entries are of {name!r}; name one by its number in `aside list`.")
+        raise RuleError(
+            f"Several records {name!r} were set aside; name one by its number.", Advice(Action.rejected_list)
+        )
     return rows[0]

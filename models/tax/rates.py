@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 
 _SINCE = date(2026, 1, 1)
 _TABLE = """
@@ -93,6 +93,7 @@ def rates_on(area: str, day: date, own: Sequence[VatRates] = ()) -> VatRates:
         if valid:
             return max(valid, key=lambda row: row.since)
     raise RuleError(
-        f"The rates of VAT of {area} on {day} are not known here; `warenfluss tenant vat-rates` says them, "
-        "or the channel makes the invoice."
+        f"The VAT rates of {area} on {day} are not known here: state them, or let the channel make the "
+        "invoice.",
+        Advice(Action.vat_rates_set, values={"area": area}),
     )

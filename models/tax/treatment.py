@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.tax.areas import MEMBER_STATES, VatArea, vat_area
 from models.tax.options import TaxOptions, ToldRates
 from models.tax.rates import VatRates, rates_on
@@ -91,7 +91,8 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
         if not seller.vat_id and not seller.small_business:
             raise RuleError(
                 f"Goods go to a business in {area.country}, and the invoice must name both VAT IDs "
-                "(§ 14a (3) UStG): `warenfluss tenant set` with --vat-id."
+                "(§ 14a (3) UStG): the seller has stated none.",
+                Advice(Action.tenant_set, values={"vat_id": ""}),
             )
         return TaxCase.intra_community, vat_id
     if options.oss_from is not None and sale.day >= options.oss_from:
@@ -99,9 +100,11 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
     if options.below_threshold:
         return TaxCase.below_threshold, ""
     raise RuleError(
-        f"Goods go to a consumer in {area.country}, and whose tax is due is not said (§ 3c UStG): "
-        "`warenfluss tenant set` with --oss-from, or with --below-threshold as long as such sales stay below "
-        "10,000 euro."
+        f"Goods go to a consumer in {area.country}, and the seller has not stated where the tax is due "
+        "(§ 3c UStG): there, through the One-Stop-Shop, or in Germany, as long as all such sales of a year "
+        "stay below 10,000 euro.",
+        Advice(Action.tenant_set, values={"oss_from": ""}),
+        Advice(Action.tenant_set, values={"below_threshold": ""}),
     )
 
 
@@ -118,9 +121,10 @@ def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | 
         # The price may include tax that the marketplace collects, so a reported rate is no contradiction.
         if told and (treatment.collected or not treatment.told_at_home):
             raise RuleError(
-                f"{what}: the channel tells {_percent(told)} tax, and goods to {treatment.country} are free "
-                f"of it ({treatment.case}): correct it there, or say by `warenfluss tenant set` with "
-                "--told-rates home that the channel always tells the rate in Germany."
+                f"{what}: the channel reports {_percent(told)} tax, but goods to {treatment.country} are "
+                f"free of it ({treatment.case}). Correct it there, or state that channels always report the "
+                "rate in Germany.",
+                Advice(Action.tenant_set, values={"told_rates": "home"}),
             )
         return Decimal(0)
     if not told:
@@ -129,13 +133,14 @@ def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | 
         if told == treatment.told_at_home.standard:
             return rates.standard
         raise RuleError(
-            f"{what}: the channel tells {_percent(told)}, a rate in Germany, and which it is in {rates.area} "
-            f"({_list(rates)}) cannot be told from it. Let the channel make the invoice."
+            f"{what}: the channel reports {_percent(told)}, a rate in Germany, and which it is in "
+            f"{rates.area} ({_list(rates)}) cannot be told from it. Let the channel make the invoice."
         )
     if told not in rates.all:
         raise RuleError(
-            f"{what}: the channel tells {_percent(told)} tax, and in {rates.area} it is {_list(rates)}. "
-            "Correct the rate there; `warenfluss tenant vat-rates` says others."
+            f"{what}: the channel reports {_percent(told)} tax, but in {rates.area} it is {_list(rates)}. "
+            "Correct the rate there, or state other rates.",
+            Advice(Action.vat_rates_set, values={"area": rates.area}),
         )
     return told
 

@@ -9,7 +9,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
 from models.database.columns import code, instant, need_id
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.options import ChannelOptions, OrderNotice
 from models.tenants.records import AccountData, Mode, Side
 
@@ -52,7 +52,9 @@ def add_account(session: Session, tenant_id: int, name: str, kind: str, settings
     if not name or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise RuleError(f"The account name {name!r} may hold only letters, digits, '-' and '_'.")
     if session.exec(select(Account).where(Account.name == name)).first():
-        raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
+        raise RuleError(
+            f"Account {name!r} exists already.", Advice(Action.account_set, name, {"setting": ""})
+        )
     account = Account(tenant_id=tenant_id, name=name, kind=kind, settings=settings)
     session.add(account)
     session.flush()
@@ -63,7 +65,7 @@ def get_account(session: Session, name: str) -> Account:
     """Return the account of this name. Raises: NotFoundError."""
     account = session.exec(select(Account).where(Account.name == name)).first()
     if account is None:
-        raise NotFoundError(f"There is no account {name!r}; `warenfluss account list` shows those there are.")
+        raise NotFoundError(f"There is no account {name!r}.", Advice(Action.account_list))
     return account
 
 

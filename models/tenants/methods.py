@@ -13,7 +13,7 @@ import models.tenants.account
 import models.tenants.tenant  # noqa: F401
 from models.database.bulk import insert_or_update
 from models.database.columns import code
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.records import PaymentKind, ServiceData, ServiceKind
 
 
@@ -173,9 +173,7 @@ def map_service(
         )
     ).first()
     if row is None:
-        raise NotFoundError(
-            f"The account has no {kind} method {external_id!r}; `warenfluss method list` shows those it has."
-        )
+        raise NotFoundError(f"The account has no {kind} method {external_id!r}.", Advice(Action.method_list))
     if meaning:
         known = (
             [each.value for each in PaymentKind]
@@ -183,8 +181,10 @@ def map_service(
             else [method.name for method in list_shipping_methods(session, tenant_id)]
         )
         if meaning not in known:
-            there = ", ".join(known) or "none yet; `warenfluss method add NAME` adds one"
-            raise RuleError(f"There is no {kind} method {meaning!r} here: {there}.")
+            advice = [Advice(Action.method_add, meaning)] if kind is ServiceKind.shipping else []
+            raise RuleError(
+                f"There is no {kind} method {meaning!r} here: {', '.join(known) or 'none yet'}.", *advice
+            )
     row.mapped_to = meaning
     session.add(row)
     session.flush()

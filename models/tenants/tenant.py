@@ -5,7 +5,7 @@ from typing import Any
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.database.columns import need_id
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 
 
 class Tenant(SQLModel, table=True):
@@ -48,7 +48,7 @@ def get_tenant(session: Session, name: str) -> Tenant:
     """Return the tenant of this name. Raises: NotFoundError."""
     tenant = session.exec(select(Tenant).where(Tenant.name == name)).first()
     if tenant is None:
-        raise NotFoundError(f"There is no tenant {name!r}; `warenfluss tenant list` shows those there are.")
+        raise NotFoundError(f"There is no tenant {name!r}.", Advice(Action.tenant_list))
     return tenant
 
 
@@ -76,8 +76,8 @@ def pick_tenant(session: Session, name: str | None) -> Tenant:
         return get_tenant(session, name)
     tenants = list_tenants(session)
     if not tenants:
-        raise NotFoundError("There is no tenant yet; `warenfluss tenant add NAME` adds one.")
+        raise NotFoundError("There is no tenant yet.", Advice(Action.tenant_add))
     if len(tenants) > 1:
         names = ", ".join(tenant.name for tenant in tenants)
-        raise RuleError(f"There are several tenants ({names}); name one with --tenant.")
+        raise RuleError(f"There are several tenants ({names}).", Advice(Action.tenant_choose))
     return tenants[0]

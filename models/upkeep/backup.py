@@ -21,7 +21,7 @@ from models.clock import utc_now
 from models.database.engine import dispose, get_engine
 from models.database.schema import Schema, find_schema, newest_revision, upgrade
 from models.database.session import read_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.settings import get_settings
 from models.sync.runs import Lease
 
@@ -70,7 +70,7 @@ def restore(file: Path, *, replace: bool = False) -> str:
         raise RuleError("The database holds tables of another program: give Warenfluss one of its own.")
     if schema is not Schema.empty:
         if not replace:
-            raise RuleError("There is a database already; --replace moves it aside and puts the copy there.")
+            raise RuleError("There is a database already.", Advice(Action.database_replace, str(file)))
         _refuse_while_at_work()
     dispose()
     stamp = f"{utc_now():%Y%m%d%H%M%S%f}"
@@ -87,7 +87,7 @@ def _refuse_while_at_work() -> None:
         held = session.exec(select(func.count()).select_from(Lease).where(Lease.expires_at > utc_now())).one()
     if held:
         raise RuleError(
-            f"{held} runs are at work; stop `warenfluss up` and all workers, wait a minute, and try again."
+            f"{held} runs are at work: stop Warenfluss and all its workers, wait a minute, and try again."
         )
 
 

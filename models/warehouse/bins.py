@@ -14,7 +14,7 @@ import models.catalog.article  # noqa: F401
 from models.database.bulk import insert_or_update
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.locks import lock_tenants
 from models.values import MAX_COUNT
 from models.warehouse.warehouses import Warehouse, pick_warehouse
@@ -93,7 +93,8 @@ def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
     row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
     if row is None:
         raise NotFoundError(
-            f"Warehouse {warehouse.name!r} has no bin {name!r}; `warenfluss bin add {name}` adds it."
+            f"Warehouse {warehouse.name!r} has no bin {name!r}.",
+            Advice(Action.bin_add, name, {"warehouse": warehouse.name}),
         )
     return row
 

@@ -17,7 +17,7 @@ from models.catalog.article import Article
 from models.database.bulk import insert_rows, table_of, update_rows, write_together
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold
 from models.orders.order import Order, OrderLine, OrderState
@@ -60,6 +60,9 @@ class ScanError(RuleError):
         super().__init__(reason)
         self.refusal = refusal
 
+    def __reduce__(self) -> tuple[type["ScanError"], tuple[Refusal, str]]:
+        return type(self), (self.refusal, str(self))
+
 
 @dataclass(frozen=True)
 class PutBack:
@@ -81,7 +84,7 @@ def get_list(session: Session, list_id: int) -> PickList:
 
 
 def unknown_list(list_id: int) -> NotFoundError:
-    return NotFoundError(f"There is no pick list {list_id}; `warenfluss pick list` shows them.")
+    return NotFoundError(f"There is no pick list {list_id}.", Advice(Action.pick_list))
 
 
 _LOCK_OWNER = lock_of(select(PickList.tenant_id).where(PickList.id == bindparam("list")))

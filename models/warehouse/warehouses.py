@@ -11,7 +11,7 @@ import models.database.columns
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
 from models.database.bulk import insert_or_update
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 
 
 class Warehouse(SQLModel, table=True):
@@ -86,7 +86,7 @@ def pick_warehouse(session: Session, tenant_id: int, name: str | None) -> Wareho
     ).first()
     if row is None:
         raise NotFoundError(
-            f"There is no warehouse {name!r}; `warenfluss stock warehouse {name} --priority 1` adds it."
+            f"There is no warehouse {name!r}.", Advice(Action.warehouse_add, name, {"priority": "1"})
         )
     return row
 

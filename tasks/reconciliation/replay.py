@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from models.clock import midnight, utc_now
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.orders.history import OrderEvent
 from models.orders.order import Order
 from models.orders.records import OrderData
@@ -130,7 +130,7 @@ def _find_run(session: Session, account_id: int, name: str) -> int:
         found = [*list_attempts(session, name)]
     ids = [need_id(run.id) for run in found if run is not None and run.account_id == account_id]
     if not ids:
-        raise NotFoundError(f"This account has no run {name!r}; `warenfluss run list` shows those there are.")
+        raise NotFoundError(f"This account has no run {name!r}.", Advice(Action.run_list))
     return ids[-1]
 
 

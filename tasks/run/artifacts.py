@@ -10,9 +10,17 @@ from prefect.artifacts import update_progress_artifact as update_progress
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
+from documents.commands import command_of
 from models.clock import LOCAL
 from models.database.session import read_scope
-from models.reconciliation.differences import count_differences, list_differences, shown
+from models.errors import Action, Advice
+from models.reconciliation.differences import (
+    Difference,
+    advice_on,
+    count_differences,
+    list_differences,
+    shown,
+)
 from models.reconciliation.records import DifferenceData
 from models.settings import get_settings
 from models.sync.cycles import runs_for
@@ -109,6 +117,10 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
     _publish_table(artifact_key("effects", account.name), table, description)
 
 
+def _difference(difference: Difference | DifferenceData, account: Account) -> dict[str, str]:
+    return {**shown(difference), "command": command_of(advice_on(difference, account.name))}
+
+
 def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
     """Publish what differs between an account and this database; of a test run, what it found."""
     with read_scope() as session:
@@ -118,11 +130,11 @@ def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
         count = len(found) if run.test else count_differences(session, run.account_id)
     rows: list[dict[str, Any]]
     if run.test:
-        rows = [shown(finding, account.name) for finding in found[:WOULD_SEND_LIMIT]]
+        rows = [_difference(finding, account) for finding in found[:WOULD_SEND_LIMIT]]
     else:
         rows = [
             {
-                **shown(row, account.name),
+                **_difference(row, account),
                 "since": f"{row.first_seen_at.astimezone(LOCAL):%d.%m.%Y %H:%M}",
                 "mending": f"{row.mended_at.astimezone(LOCAL):%d.%m.%Y %H:%M}" if row.mended_at else "",
             }
@@ -234,15 +246,21 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
     if run.slowest_seconds is not None:
         row["news took"] = duration(run.slowest_seconds)
     row["run"] = run_link(run.flow_run_id, str(run.id))
-    for name, command in (
-        ("held", "match list" if run.cycle is Cycle.order_import else "order list --held"),
-        ("set_aside", "aside list"),
-        ("failed", "outbound list"),
-        ("different", "reconcile list"),
-        ("parked", "outbound list --state parked"),
+    mine = {"account": account.name}
+    held = (
+        Advice(Action.match_list, values=mine)
+        if run.cycle is Cycle.order_import
+        else Advice(Action.order_list, values={"held": "", **mine})
+    )
+    for name, advice in (
+        ("held", held),
+        ("set_aside", Advice(Action.rejected_list, values=mine)),
+        ("failed", Advice(Action.outbound_list, values=mine)),
+        ("different", Advice(Action.difference_list, values=mine)),
+        ("parked", Advice(Action.outbound_list, values={"state": "parked", **mine})),
     ):
         if row[name]:
-            row[f"see {name}"] = f"warenfluss {command} --account {account.name}"
+            row[f"see {name}"] = command_of(advice)
     return row
 
 

@@ -29,7 +29,7 @@ from connectors.registry import open_connection
 from models.database.columns import need_id
 from models.database.provenance import acting
 from models.database.session import read_scope, session_scope
-from models.errors import LeaseHeldError, LeaseLostError, RuleError
+from models.errors import Action, Advice, LeaseHeldError, LeaseLostError, RuleError
 from models.orders.matching import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import Seen
@@ -181,7 +181,9 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         data = account_data(row)
         rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
     if data.mode is Mode.draft:
-        raise RuleError(f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it.")
+        raise RuleError(
+            f"Account {account!r} is a draft.", Advice(Action.account_mode, account, {"mode": "test"})
+        )
     check_has_cycle(account, data.kind, cycle)
     _spare_collector()
     test = test or data.mode is Mode.test

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope
-from models.errors import RuleError
+from models.errors import Advice, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
 from models.warehouse.bins import get_bin, put_articles, save_bin
@@ -82,6 +82,7 @@ def _save_bins(
     results = []
     for row in rows:
         outcome, reason = SheetOutcome.unchanged, ""
+        advice: tuple[Advice, ...] = ()
         try:
             with session.begin_nested():
                 warehouse = pick_warehouse(session, tenant_id, row.warehouse)
@@ -93,8 +94,8 @@ def _save_bins(
             elif moved or is_new is not None:
                 outcome = SheetOutcome.changed
         except RuleError as error:
-            outcome, reason = SheetOutcome.refused, str(error)
-        results.append(SheetResult(row=row.row, sku=row.sku, outcome=outcome, reason=reason))
+            outcome, reason, advice = SheetOutcome.refused, str(error), error.advice
+        results.append(SheetResult(row=row.row, sku=row.sku, outcome=outcome, reason=reason, advice=advice))
     if dry_run:
         session.rollback()
     return results

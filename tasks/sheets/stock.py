@@ -10,7 +10,7 @@ from sqlmodel import Session
 from models.catalog.lists import list_articles
 from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope, session_scope
-from models.errors import NotFoundError, RuleError
+from models.errors import Advice, NotFoundError, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
 from models.warehouse.ledger import set_on_hand
@@ -33,28 +33,31 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     with session_scope() as session:
         tenant_id = need_id(pick_tenant(session, tenant).id)
         found = countable(session, tenant_id, [count.sku for count in read])
-        warehouses: dict[str, int | str] = {}
+        warehouses: dict[str, int | NotFoundError] = {}
         for name in {count.warehouse for count in read}:
             try:
                 warehouses[name] = need_id(pick_warehouse(session, tenant_id, name).id)
             except NotFoundError as error:
-                warehouses[name] = f"warehouse: {error}"
+                warehouses[name] = error
     by_warehouse: dict[int, list[_Count]] = {}
     rows_of: dict[tuple[int, str], int] = {}
     for count in read:
         article, place = found[count.sku], warehouses[count.warehouse]
         reason = ""
+        advice: tuple[Advice, ...] = ()
         if isinstance(article, str):
             reason = f"sku: {article}"
-        elif isinstance(place, str):
-            reason = place
+        elif isinstance(place, NotFoundError):
+            reason, advice = f"warehouse: {place}", place.advice
         elif rows_of.setdefault((place, count.sku), count.row) != count.row:
             reason = f"sku: {count.sku!r} stands in row {rows_of[place, count.sku]} already"
         else:
             by_warehouse.setdefault(place, []).append(count)
         if reason:
             results.append(
-                SheetResult(row=count.row, sku=count.sku, outcome=SheetOutcome.refused, reason=reason)
+                SheetResult(
+                    row=count.row, sku=count.sku, outcome=SheetOutcome.refused, reason=reason, advice=advice
+                )
             )
     for warehouse_id, counts in sorted(by_warehouse.items()):
         for start in range(0, len(counts), BATCH):

@@ -12,7 +12,7 @@ from models.clock import LOCAL, utc_now
 from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.database.session import in_transaction, read_scope
-from models.errors import RuleError
+from models.errors import Advice, RuleError
 from models.fulfilment.consolidation import ship_together
 from models.fulfilment.shipments import ParcelData, ShipmentData, add_tracking, tracking_numbers
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
@@ -84,7 +84,7 @@ def _row_from(number: int, values: dict[str, Any], carrier: str) -> _Row:
         raise CellError("tracking_number: it was rounded by a spreadsheet; format the column as text")
     by = values.get("carrier") or carrier
     if not by or len(by) > LONGEST_CARRIER:
-        raise CellError("carrier: none is named; give the column, or --carrier")
+        raise CellError("carrier: none is named, neither in a column nor for the whole file")
     return _Row(number, values["order"], tracking, by, _date_of(values.get("shipped_on", "")))
 
 
@@ -158,8 +158,10 @@ def _accept(rows: Sequence[_Row], news: Sequence[_Row], outcome: SheetOutcome) -
 
 
 def _refuse(rows: Sequence[_Row], error: RuleError) -> list[SheetResult]:
-    return [_result(row, SheetOutcome.refused, str(error)) for row in rows]
+    return [_result(row, SheetOutcome.refused, str(error), error.advice) for row in rows]
 
 
-def _result(row: _Row, outcome: SheetOutcome, reason: str = "") -> SheetResult:
-    return SheetResult(row=row.row, order=row.order, outcome=outcome, reason=reason)
+def _result(
+    row: _Row, outcome: SheetOutcome, reason: str = "", advice: tuple[Advice, ...] = ()
+) -> SheetResult:
+    return SheetResult(row=row.row, order=row.order, outcome=outcome, reason=reason, advice=advice)

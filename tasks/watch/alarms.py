@@ -17,6 +17,7 @@ from connectors.errors import (
     TransientError,
     UncertainError,
 )
+from documents.commands import sentences_of
 from documents.mails.alarm import render_alarm
 from documents.mails.parked import render_parked
 from models.database.columns import need_id
@@ -94,13 +95,20 @@ def safe_error(exception: BaseException) -> str:
     """Return what a mail, log or row may say of an error: `Class: message`, or only the class.
 
     The message is given for our own error types alone, under the class that `connectors.errors` or
-    `models.errors` names, on one line, cut, and without anything that looks like a mail address.
+    `models.errors` names, on one line, cut, and without anything that looks like a mail address. What a rule
+    advises follows it as a command.
     """
     for own in OWN_ERRORS:
         if isinstance(exception, own):
-            message = re.sub(r"\S+@\S+", "…", " ".join(str(exception).split()))
-            return f"{own.__name__}: {message[:MESSAGE_LIMIT]}" if message else own.__name__
+            message = _without_addresses(str(exception))[:MESSAGE_LIMIT]
+            if isinstance(exception, RuleError) and exception.advice:
+                message = f"{message} {_without_addresses(sentences_of(exception.advice))}"
+            return f"{own.__name__}: {message}" if message else own.__name__
     return type(exception).__name__
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"\S+@\S+", "…", " ".join(text.split()))
 
 
 def report_failed(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:

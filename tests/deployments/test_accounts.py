@@ -26,7 +26,7 @@ from deployments.accounts import (
 )
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, Advice, NotFoundError, RuleError
 from models.intake.activation import set_mode
 from models.sync.cycles import CYCLES_OF_OWN_ORDERS
 from models.sync.records import Cycle
@@ -202,8 +202,9 @@ def test_an_interval_that_makes_no_sense_changes_nothing(
     client: SyncPrefectClient, pool: str, account: str
 ) -> None:
     """Less than a minute is refused, and so is an account that nobody knows or deployed."""
-    with pytest.raises(NotFoundError, match="`warenfluss up` deploys it"):
+    with pytest.raises(NotFoundError, match="is not deployed") as refused:
         set_interval(account, Cycle.order_import, 3)
+    assert refused.value.advice == (Advice(Action.start),)
     deploy_account(account, pool=pool)
 
     with pytest.raises(RuleError, match="one minute"):

@@ -326,7 +326,7 @@ def test_what_waits_for_people(database: str) -> None:
     (entry,) = read("aside", "list")
     assert (entry["kind"], entry["external_id"], entry["reason"]) == ("order", "77", "no lines")
     assert read("aside", "show", "77")["raw"] == "<x/>"
-    assert "There is no entry 'nix'" in refused("aside", "show", "nix")
+    assert "No record 'nix' was set aside" in refused("aside", "show", "nix")
     (parked,) = read("outbound", "list", "--state", "parked")
 
     assert call("outbound", "retry", str(parked["id"])).exit_code == 0

@@ -159,7 +159,7 @@ def test_an_order_is_split(shop: None) -> None:
     done = call("order", "split", "100", "--line", "100-1=1")
     assert done.stderr == "Order 100: 1 of 100-1 is kept back; 1 of 100-1 goes next.\n"
     assert refused("order", "split", "100", "--line", "100-1=1", "--until", "2999-01-01").endswith(
-        "lets it go."
+        "`warenfluss order unsplit 100` releases what is held back."
     )
     assert [row["external_id"] for row in read("order", "list", "--split")] == ["100"]
     assert "kept_back" in call("order", "list").stdout.splitlines()[0]
@@ -169,7 +169,7 @@ def test_an_order_is_split(shop: None) -> None:
     assert (row["shipped"], row["kept_back"], row["kept_until"]) == (1, 1, None)
 
     assert call("order", "unsplit", "100").exit_code == 0
-    assert refused("order", "unsplit", "100") == "Of order 100 nothing is kept back."
+    assert refused("order", "unsplit", "100") == "Nothing of order 100 is held back."
     assert "kept_back" not in call("order", "list").stdout
     assert refused("order", "split", "100", "--line", "9=1").startswith("Order 100 has no line '9'")
 

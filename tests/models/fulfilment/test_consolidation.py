@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import join_orders, part_order, ship_together, suggest_groups
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import list_open, release_order, release_ready
@@ -205,9 +205,12 @@ def test_one_that_is_held_stops_the_others(database: str) -> None:
         assert str(refused).startswith("Orders 1, 2 go together: Order 2 is held")
         assert session.exec(select(Shipment)).all() == []
         assert states(session)["1"] == "open"
-        with pytest.raises(RuleError, match="together they go whole"):
+        with pytest.raises(RuleError, match="orders that go together leave whole"):
             release_order(session, get_order(session, "1"), partly=True)
-        assert "they leave whole" in str(ship(session, "1", lines={1: 1}))
+        refused = ship(session, "1", lines={1: 1})
+        assert isinstance(refused, RuleError)
+        assert str(refused) == "Orders 1, 2 go together: they leave whole."
+        assert refused.advice == (Advice(Action.order_separate, "1"),)
         part_order(session, get_order(session, "2"))
         assert isinstance(ship(session, "1"), Shipment)
         assert states(session) == {"1": "shipped", "2": "open", "3": "open", "4": "open"}

@@ -282,14 +282,14 @@ def test_a_small_business_shows_no_tax(sqlite_database: str) -> None:
         ([taxed("a")], {"currency": "CHF"}, {}, "is in CHF"),
         ([taxed("a")], {"invoice_number": "4711"}, {}, "has been invoiced there"),
         ([taxed("a")], {"shipping": VIENNA}, {}, "Goods go to a consumer in AT"),
-        ([taxed("a", rate="16")], {}, {}, "tells 16 % tax, and in DE it is 19 % or 7 %"),
+        ([taxed("a", rate="16")], {}, {}, "reports 16 % tax, but in DE it is 19 % or 7 %"),
         ([taxed("a")], {"shipping_amount": Decimal(3), "shipping_tax_rate": Decimal(16)}, {},
-         "Shipping: the channel tells 16 %"),
+         "Shipping: the channel reports 16 %"),
         ([taxed("a")], {"billing": BILLING.model_copy(update={"postcode": "4109"})}, {}, "does not tell"),
         ([taxed("a")], {"billing": BILLING.model_copy(update={"country": ""})}, {}, "not known"),
         ([taxed("a")], {"billing": BILLING.model_copy(update={"city": " "})}, {}, "address has no city"),
-        ([taxed("a")], {}, {"address": []}, "tenant set nord` with --address"),
-        ([taxed("a")], {}, {"tax_number": "", "vat_id": "", "name": ""}, "--legal-name, --tax-number or"),
+        ([taxed("a")], {}, {"address": []}, "tenant 'nord' states no address"),
+        ([taxed("a")], {}, {"tax_number": "", "vat_id": "", "name": ""}, "no legal name, no tax number"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_invoiced_is_refused_with_the_reason(

@@ -15,7 +15,7 @@ from models.accounting.records import DocumentKind, PaperContent
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.invoicing.credit_notes import correct_invoice, credit_part
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
@@ -116,7 +116,7 @@ def test_a_rate_at_home_is_no_rate_abroad_unless_the_tenant_says_so(sqlite_datab
     """Refused with both named, until the setting says what the channel means."""
     with session_scope() as session:
         shop = sell(session, VIENNA, goods("a", 1, "12.00", "19"), taxes={"oss_from": "2026-01-01"})
-        with pytest.raises(RuleError, match="tells 19 % tax, and in AT it is 20 %"):
+        with pytest.raises(RuleError, match="reports 19 % tax, but in AT it is 20 %"):
             invoice(session)
         set_taxes(session, shop, oss_from="2026-01-01", told_rates="home")
 
@@ -127,8 +127,11 @@ def test_another_currency_needs_a_rate_and_states_the_tax_in_both(sqlite_databas
     """Of the month in which the goods left; what comes back has the invoice's rate."""
     with session_scope() as session:
         shop = sell(session, BILLING, goods("a", 3, "11.90", "19"), currency="CHF")
-        with pytest.raises(RuleError, match="exchange-rate nord CHF RATE --month 2026-03"):
+        with pytest.raises(RuleError, match="no exchange rate of 2026-03 is known") as refused:
             invoice(session)
+        assert refused.value.advice == (
+            Advice(Action.exchange_rate_set, "nord", {"currency": "CHF", "month": "2026-03"}),
+        )
         set_taxes(session, shop, **MARCH)
         document = invoice(session)
         exchange = content_of(document).exchange
@@ -158,11 +161,11 @@ def test_the_channels_rate_of_the_day(told: str, expected: str | None, sqlite_da
     with session_scope() as session:
         line = goods("a", 1, "11.90", "19")
         shop = sell(session, BILLING, line, exchange_rate=Decimal(told[:6]), **fields)
-        with pytest.raises(RuleError, match="no rate of 2026-03"):
+        with pytest.raises(RuleError, match="no exchange rate of 2026-03"):
             invoice(session)
         set_taxes(session, shop, day_rates=True)
         if expected is None:
-            with pytest.raises(RuleError, match="no rate of 2026-03"):
+            with pytest.raises(RuleError, match="no exchange rate of 2026-03"):
                 invoice(session)
             return
         exchange = content_of(invoice(session)).exchange

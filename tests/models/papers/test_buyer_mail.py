@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.returns import Judged, announce_return, receive_return
 from models.fulfilment.shipments import ParcelData, record_shipment
@@ -263,11 +263,16 @@ def test_a_request_asks_for_what_is_still_owed(database: str) -> None:
         assert by_link is not None
         assert by_link.bank is None
         tenant.mails = {}
-        with pytest.raises(RuleError, match="--bank-holder and --iban, or with --payment-link"):
+        with pytest.raises(RuleError, match="states no bank account and no payment link") as refused:
             letter_of(session, order, BuyerEvent.payment_request)
+        assert refused.value.advice == (
+            Advice(Action.tenant_set, "nord", {"bank_holder": "", "iban": ""}),
+            Advice(Action.tenant_set, "nord", {"payment_link": ""}),
+        )
         tenant.seller = {"name": "Nord"}
-        with pytest.raises(RuleError, match="with --address"):
+        with pytest.raises(RuleError, match="'nord' states no address") as refused:
             letter_of(session, order, BuyerEvent.shipped)
+        assert refused.value.advice == (Advice(Action.tenant_set, "nord", {"address": ""}),)
 
 
 def test_a_part_is_named_as_such(database: str) -> None:

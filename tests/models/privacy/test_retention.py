@@ -561,7 +561,7 @@ def test_the_years_of_the_law(session: Session) -> None:
     assert str(kept_until(datetime(2026, 1, 1, tzinfo=UTC).date(), 8)) == "2034-12-31"
     for option in ({"invoice_years": 7}, {"letter_years": 5}):
         tenant.retention = option
-        with pytest.raises(RuleError, match="are kept for"):
+        with pytest.raises(RuleError, match="must be kept for"):
             check_years(tenant)
     tenant.retention = {"invoice_years": 10, "letter_years": 0}
     check_years(tenant)

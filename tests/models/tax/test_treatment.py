@@ -74,8 +74,8 @@ def test_the_case_of_a_sale(country: str, values: dict[str, Any], expected: tupl
     ("country", "values", "said"),
     [
         ("", {}, "country that is not known"),
-        ("AT", {"options": {}}, "--oss-from, or with --below-threshold"),
-        ("AT", {"options": OSS, "day": date(2026, 6, 30)}, "--oss-from, or with --below-threshold"),
+        ("AT", {"options": {}}, "there, through the One-Stop-Shop, or in Germany"),
+        ("AT", {"options": OSS, "day": date(2026, 6, 30)}, "there, through the One-Stop-Shop, or in Germany"),
         ("AT", {"vat_id": "ATU13585628"}, "no member state gives such a one"),
         ("AT", {"vat_id": "DE136695976"}, "a German VAT ID"),
         ("AT", {"vat_id": AUSTRIAN, "seller": SellerData(name="N")}, "must name both VAT IDs"),
@@ -103,7 +103,7 @@ def test_what_cannot_be_told_is_refused(country: str, values: dict[str, Any], sa
         ("DE", "04109", "0", {}, "no tax rate, or one of 0 %"),
         ("AT", "1010", "20", {}, "20"),
         ("AT", "1010", "4.9", {}, "4.9"),
-        ("AT", "1010", "19", {}, "tells 19 % tax, and in AT it is 20 % or 13 % or 10 % or 4.9 %"),
+        ("AT", "1010", "19", {}, "reports 19 % tax, but in AT it is 20 % or 13 % or 10 % or 4.9 %"),
         ("AT", "6691", "19", {}, "19"),
         ("PT", "9500-001", "16", {}, "16"),
         ("PT", "9000-001", "22", {}, "22"),
@@ -138,7 +138,7 @@ def test_shipping_goes_with_the_goods_where_its_rate_is_that_at_home() -> None:
     told = TaxOptions(oss_from=DAY, told_rates=ToldRates.home)
 
     assert extras_rate(treat(SELLER, told, sale), Decimal(19)) is None
-    with pytest.raises(RuleError, match="Shipping: the channel tells 19 %"):
+    with pytest.raises(RuleError, match="Shipping: the channel reports 19 %"):
         extras_rate(treat(SELLER, TaxOptions(oss_from=DAY), sale), Decimal(19))
 
 

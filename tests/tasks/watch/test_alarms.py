@@ -16,7 +16,7 @@ from prefect.states import Crashed, Failed
 from connectors.errors import AccountError, RecordError, RequestRefusedError, TransientError
 from models.clock import utc_now
 from models.database.session import session_scope
-from models.errors import LeaseHeldError, NotFoundError
+from models.errors import Action, Advice, LeaseHeldError, NotFoundError, RuleError
 from models.sync.records import AlarmKind, Cycle
 from models.sync.runs import Run, RunState, mark_vanished
 from models.sync.schedules import Rhythm, save_rhythm
@@ -89,6 +89,15 @@ class LoginError(AccountError):
         (LoginError("wrong\n  password field"), "AccountError: wrong password field"),
         (RecordError("4711", "unknown state"), "RecordError: 4711: unknown state"),
         (NotFoundError("There is no account 'x'."), "NotFoundError: There is no account 'x'."),
+        (
+            RuleError("All of order 7 is held back.", Advice(Action.order_unsplit, "7")),
+            "RuleError: All of order 7 is held back. `warenfluss order unsplit 7` releases what is held "
+            "back.",
+        ),
+        (
+            RuleError("No.", Advice(Action.order_unsplit, "a@b")),
+            "RuleError: No. `warenfluss order unsplit … releases what is held back.",
+        ),
         (TransientError(f"for {BUYER}"), "TransientError: for Erika Mustermann, … Heidestraße 17"),
         (RequestRefusedError(""), "RequestRefusedError"),
         (ValueError(BUYER), "ValueError"),
