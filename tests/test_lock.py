@@ -15,7 +15,9 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["dependency-groups"]["dev"]
 BENCHMARKS: list[str] = PROJECT["dependency-groups"]["bench"]
+INSTALLATION: list[str] = PROJECT["dependency-groups"]["install"]
 LOCKS = {
+    "requirements-pip.lock": INSTALLATION,
     "requirements.lock": RUNTIME,
     "requirements-bench.lock": [*RUNTIME, *BENCHMARKS],
     "requirements-dev.lock": [*RUNTIME, *DEVELOPMENT, *PROJECT["build-system"]["requires"]],
