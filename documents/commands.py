@@ -67,7 +67,7 @@ COMMANDS = {
     Action.tenant_add: Command("tenant add TENANT", "adds a tenant"),
     Action.tenant_choose: Command("--tenant TENANT", "names one"),
     Action.tenant_list: Command("tenant list", "shows the tenants"),
-    Action.tenant_set: Command("tenant set TENANT", "states it"),
+    Action.tenant_set: Command("tenant set TENANT", "states what is missing"),
     Action.vat_rates_set: Command("tenant vat-rates TENANT AREA STANDARD", "states other rates"),
     Action.warehouse_add: Command("stock warehouse WAREHOUSE --priority PRIORITY", "adds the warehouse"),
 }

@@ -88,7 +88,10 @@ def set_seller() -> None:
 
 def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: Path) -> None:
     """Issue, list, show, save, take back; then the goods can be invoiced anew."""
-    assert "--legal-name, --address, --tax-number or --vat-id" in refused("order", "invoice", "100")
+    said = refused("order", "invoice", "100")
+    assert "'acme' states no legal name, no address, no tax number or VAT ID. `warenfluss tenant set" in said
+    for number in ("--tax-number NUMBER", "--vat-id ID"):
+        assert f"tenant set acme --legal-name NAME --address LINE --address LINE {number}`" in said
     set_seller()
     (tenant,) = read("tenant", "list")
     assert tenant["seller"]["vat_id"] == "DE123456789"

@@ -48,9 +48,10 @@ def shop(sqlite_database: str) -> None:
 
 def test_a_mail_is_looked_at_before_it_is_sent(shop: None, tmp_path: Path) -> None:
     """In either language, with its code in the HTML; nothing is queued, and what would stop it is said."""
-    assert "--legal-name, --address" in refused("mail", "preview", "shipped", "100")
+    assert "--legal-name NAME --address LINE" in refused("mail", "preview", "shipped", "100")
     assert call(*TENANT, *SELLER).exit_code == 0
-    assert "--iban, or with --payment-link" in refused("mail", "preview", "payment_request", "100")
+    said = refused("mail", "preview", "payment_request", "100")
+    assert "--bank-holder NAME --iban IBAN` or `warenfluss tenant set acme --payment-link LINK`" in said
     assert call(*TENANT, *BANK).exit_code == 0
     file = tmp_path / "mail.html"
 
