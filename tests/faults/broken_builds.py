@@ -1,4 +1,4 @@
-"""Builds broken on purpose, each with a short story by which the machine must find it out."""
+"""Deliberately broken builds, each with a short story in which the machine must detect it."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ from tests.faults.world import SUMMER
 
 @dataclass(frozen=True)
 class BrokenBuild:
-    """What was broken, which law that breaks, and the story that shows it."""
+    """What is broken, which law that breaks, and the story that shows it."""
 
     name: str
     law: int
@@ -99,10 +99,10 @@ _INVOICED = (
     Step("ship_here", {"side": 1, "number": 0, "whole": False}),
     _run(Cycle.invoicing, 1),
 )
-"""A part of an order has left and is invoiced."""
+"""A part of an order has shipped and is invoiced."""
 _SHIPPED = (_buy(), _run(Cycle.order_import), _SHIP)
 _OVER = (_buy(paid=True), _run(Cycle.order_import), _SHIP)
-"""An order is over as soon as the channel has heard of its parcel."""
+"""An order has ended as soon as its parcel is published to the channel."""
 _FILE = Step("import_parcels", {"side": 0, "numbers": [0], "gone": True})
 _TAKE = {"slip": 1, "lines": [(0, 2)]}
 _TOGETHER = (
@@ -115,7 +115,7 @@ _TOGETHER = (
     Step("join", {"number": 0}),
     Step("ship_mate", {"number": 0}),
 )
-"""One buyer's orders at both channels leave in one parcel."""
+"""One buyer's orders in both channels ship in one parcel."""
 _IN_DOUBT = (
     _buy(),
     _run(Cycle.order_import),
@@ -123,7 +123,7 @@ _IN_DOUBT = (
     _run(Cycle.shipping_sync, luck=Luck("reset_after", number=1, call="CancelOrders")),
 )
 _VANISH = {"cancelled_orders": "vanish"}
-"""Whether the channel has heard of a cancellation is not known, and it does not show such orders."""
+"""It is unknown whether the channel received a cancellation, and the channel hides cancelled orders."""
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def _take_every_total(session: Any, order: Any, total: Any, *arguments: Any, **v
 
 
 def _follow_the_buyer(_run_id: int, _page: str | None) -> None:
-    """Write the buyer's present address into every document, past what the database forbids."""
+    """Write the buyer's present address into every document, bypassing the database's triggers."""
     with session_scope() as session:
         session.execute(text("DROP TRIGGER IF EXISTS document_stays_update"))
         for document in list_documents(session):
@@ -192,7 +192,7 @@ def _add_silently(*arguments: Any) -> bool:
 def _issue_uncounted(session: Session, papers: Sequence[Paper]) -> list[Document]:
     documents = issue_each(session, papers)
     for paper in papers:
-        # What is counted as invoiced afterwards.
+        # The quantities that are counted as invoiced afterwards.
         cast(dict[int, int], paper.quantities).clear()
     return documents
 
@@ -204,7 +204,7 @@ def _ask_for_ever(session: Any, row: Outbound, _error: str) -> None:
 
 
 def builds() -> list[BrokenBuild]:
-    """Return the broken builds, at least one for each law that can be looked at."""
+    """Return the broken builds, at least one for each law that can be checked."""
     read = connectors.afterbuy.paging.PageReader.read
     return [
         BrokenBuild(

@@ -1,4 +1,4 @@
-"""What is raised when a law does not hold."""
+"""The error that a broken law raises."""
 
 
 class BrokenLawError(AssertionError):

@@ -1,4 +1,4 @@
-"""Time under the schedule's hand: ours, and that of the channels."""
+"""Time controlled by the schedule: our clock and the channels' clock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from models import clock
 
 
 class Clocks:
-    """Stand still unless moved; the channels' clock differs from ours by `skew` and knows whole seconds."""
+    """Clocks that only move when told; the channels' clock differs by `skew` and has whole seconds."""
 
-    # What else the clock's module needs of `datetime`, in whose place this stands.
+    # This object replaces `datetime` in `models.clock`, which also needs these two.
     combine = datetime.combine
     min = datetime.min  # noqa: DTZ901
 
@@ -24,16 +24,16 @@ class Clocks:
         return (self.here + self.skew).replace(microsecond=0)
 
     def now(self, zone: tzinfo) -> datetime:
-        """Return our time, in place of `datetime.now`."""
+        """Return our time; replaces `datetime.now`."""
         return self.here.astimezone(zone)
 
     def advance(self, **parts: float) -> None:
-        """Let time pass on both sides."""
+        """Move both clocks forward."""
         self.here += timedelta(**parts)
 
 
 @contextmanager
 def ruled_by(clocks: Clocks) -> Iterator[None]:
-    """Let `models.clock.utc_now`, the one clock of the truth, tell this time."""
+    """Make `models.clock.utc_now`, the only clock of the models, return this time."""
     with patch.object(clock, "datetime", clocks):
         yield

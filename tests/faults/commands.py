@@ -1,6 +1,6 @@
-"""Commands that a person gives in a story, each as a process of its own can be told to do it, and die.
+"""Commands that a person gives in a story, as functions that a separate process can run and be killed in.
 
-They take plain values, and do in small transactions what the command line does in large ones.
+They take plain values. They use small transactions where the command line uses large ones.
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ LONG_SECONDS = 60.0
 
 
 class Taken(NamedTuple):
-    """An order taken by hand: its id, and whether it is new."""
+    """A manual order: its id, and whether it is new."""
 
     order_id: int | None
     is_new: bool
@@ -77,7 +77,7 @@ def import_parcels(file: Path, account: str) -> SheetReport:
 
 
 def forget() -> int:
-    """Forget what `warenfluss up` forgets by itself, two orders at a time; return of how many rows."""
+    """Delete the data that `warenfluss up` deletes, two orders at a time; return the number of rows."""
     with (
         patch.object(models.upkeep.pruning, "ORDERS_AT_ONCE", 2),
         patch.object(tasks.upkeep, "PAUSE_SECONDS", 0),

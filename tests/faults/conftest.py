@@ -1,4 +1,4 @@
-"""What a story needs, and the table of what all stories met."""
+"""Fixtures of a story, and the summary of all stories."""
 
 import json
 from collections import Counter
@@ -20,9 +20,9 @@ def mail_box(
     smtp_server: SmtpServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> SmtpServer:
-    """The operators' mail server; the settings name it and a fresh database, and steps try again at once.
+    """The operators' mail server. The settings name it and a new database; steps retry without delay.
 
-    A test may ask for PostgreSQL by its parameter.
+    A test may request PostgreSQL by its parameter.
     """
     from models.settings import get_settings
 
@@ -40,14 +40,14 @@ def mail_box(
 
 
 def note(story: Story) -> None:
-    """Keep the figures of a story for the table at the end."""
+    """Add the figures of a story to the summary."""
     line = {"delivered": story.delivered, "checked": story.checked, "broken": str(story.broken or "")}
     with session.exclusive("stories"), _file().open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many stories were told, what struck in them and how often each law was looked at."""
+    """Print how many stories ran, which faults occurred and how often each law was checked."""
     if not _file().exists():
         return
     stories = [json.loads(line) for line in _file().read_text().splitlines()]

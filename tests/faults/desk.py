@@ -1,4 +1,4 @@
-"""The desk in a story: orders by telephone, mended, repeated, sent and exchanged; and offers."""
+"""The order desk in a story: manual orders, changed, repeated, shipped and exchanged; and offers."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,12 +31,12 @@ from tests.faults.merchant import SKUS, goods_of, place_of
 from tests.faults.parcels import Shipping
 
 OFFER_DAYS = 20
-"""Longer than a story."""
+"""Days; longer than a story."""
 
 
 @dataclass
 class Slip:
-    """A note beside the telephone: which order it became, and what it asks for by now, by SKU."""
+    """A paper note of a telephone order: the order made from it, and the goods wanted now, by SKU."""
 
     order_id: int
     goods: Counter[str]
@@ -44,7 +44,7 @@ class Slip:
 
 @dataclass
 class Offered:
-    """An offer as the desk notes it."""
+    """An offer in the desk's own notes."""
 
     total: Decimal
     accepted: bool = False
@@ -56,21 +56,21 @@ class Desk(Shipping):
     """The merchant at the telephone."""
 
     desk: str
-    """The account in which orders are taken by hand."""
+    """The account for manual orders."""
     slips: dict[str, Slip] = field(default_factory=dict, kw_only=True)
     """By reference."""
     offers: dict[str, Offered] = field(default_factory=dict, kw_only=True)
     """By number."""
 
     def take(self, slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> None:
-        """Take an order by telephone; the same slip may be typed in again."""
+        """Take an order by telephone; the same slip may be entered again."""
         reference = f"Zettel {slip}"
         asked = _asked(slip, lines, buyer).model_copy(update={"reference": reference})
         goods = Counter({SKUS[product]: units for product, units in lines})
         self._take(reference, partial(commands.take, self.desk, asked), goods)
 
     def repeat(self, side: int, number: int, slip: int) -> None:
-        """Take a channel's order once more by hand."""
+        """Repeat a channel's order as a manual order."""
         order = self.sides[side].theirs(number)
         mine = self.order_here(side, order.key) if order is not None else None
         if mine is None:
@@ -82,7 +82,7 @@ class Desk(Shipping):
         self._take(reference, partial(commands.repeat, self.desk, need_id(mine.id), reference), goods)
 
     def exchange(self, number: int) -> None:
-        """Send the same goods once more for those that came back, perhaps of a return that is exchanged."""
+        """Replace returned goods by the same goods, perhaps for a return that was replaced before."""
         with read_scope() as session:
             rows = session.exec(select(Return).order_by(col(Return.id))).all()
             if not rows:
@@ -111,22 +111,22 @@ class Desk(Shipping):
             self.offers.update(made)
 
     def accept(self, number: int) -> None:
-        """Let a buyer accept an offer, perhaps one that was decided before."""
+        """Accept an offer for a buyer, perhaps one that was accepted or declined before."""
         if self.offers:
             name = sorted(self.offers)[number % len(self.offers)]
             self.do(partial(commands.accept, name))
-            # One that is refused was decided before, and nothing else is in the way.
+            # A refusal means that the offer was decided before; nothing else can prevent it.
             self.offers[name].accepted = not self.offers[name].declined
 
     def decline(self, number: int) -> None:
-        """Let a buyer turn an offer down."""
+        """Decline an offer for a buyer."""
         if self.offers:
             name = sorted(self.offers)[number % len(self.offers)]
             if self._try(lambda session: decline_offer(session, find_offer(session, name))):
                 self.offers[name].declined = True
 
     def add_goods(self, number: int, product: int) -> None:
-        """Let a caller want one more article."""
+        """Add one article to an order for a caller."""
         line = OwnLine(article=SKUS[product], price=Decimal("5.00"))
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
@@ -136,7 +136,7 @@ class Desk(Shipping):
         self._mend(number, step)
 
     def want_fewer(self, number: int) -> None:
-        """Let a caller want one unit less of the first line that has several."""
+        """Remove one unit of the first line with several units for a caller."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
             for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]:
@@ -149,7 +149,7 @@ class Desk(Shipping):
         self._mend(number, step)
 
     def cancel_slip(self, number: int) -> None:
-        """Let a caller want nothing any more."""
+        """Cancel a manual order for a caller."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
             lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
@@ -160,7 +160,7 @@ class Desk(Shipping):
         self._mend(number, step)
 
     def pay_slip(self, number: int) -> None:
-        """Receive what an order by hand owes."""
+        """Receive the payment for a manual order."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
             if (owed := owed_for(order)) > 0:
@@ -171,14 +171,14 @@ class Desk(Shipping):
         self._mend(number, step)
 
     def ship_slip(self, number: int) -> None:
-        """Send what an order by hand asks for."""
+        """Ship a manual order."""
         if (slip := self._slip(number)) is not None:
             with read_scope() as session:
                 order = session.get_one(Order, slip.order_id)
             self.ship(order, f"SLIP{order.id}-{self.parcels.total()}", whole=True)
 
     def take_slip_back(self, number: int) -> None:
-        """Let a unit of an order by hand come back, as good as new."""
+        """Take back one unit of a manual order, as good as new."""
         back: Counter[str] = Counter()
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
@@ -196,7 +196,7 @@ class Desk(Shipping):
             self.counted[sku] += units
 
     def _take(self, reference: str, command: Callable[[], commands.Taken], goods: Mapping[str, int]) -> None:
-        """Type a slip in; one that is noted already asks for what it asked for, mended since."""
+        """Enter a slip; one that was entered before keeps its goods, including later changes."""
         taken = self.do(command)
         if taken is not None and reference not in self.slips:
             self.slips[reference] = Slip(need_id(taken.order_id), Counter(goods))
@@ -205,7 +205,7 @@ class Desk(Shipping):
         return list(self.slips.values())[number % len(self.slips)] if self.slips else None
 
     def _mend(self, number: int, step: Callable[[Session, Order], Mapping[str, int]]) -> None:
-        """Take a step with an order by hand, which returns what is wanted more or less afterwards."""
+        """Take a step with a manual order; `step` returns the change of the wanted goods."""
         slip, more = self._slip(number), Counter[str]()
         if slip is None:
             return
@@ -215,7 +215,7 @@ class Desk(Shipping):
 
 
 def _by_sku(session: Session, lines: Iterable[tuple[OrderLine, int]]) -> Counter[str]:
-    """Return units of lines by the SKU of their article."""
+    """Return the units of lines by SKU."""
     goods: Counter[str] = Counter()
     for line, units in lines:
         if line.article_id is not None:
@@ -224,7 +224,7 @@ def _by_sku(session: Session, lines: Iterable[tuple[OrderLine, int]]) -> Counter
 
 
 def _asked(slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> OwnOrder:
-    """Return what a caller asks for; one who is a `buyer` at the channels, too, lives at the same place."""
+    """Return a caller's order; with `buyer`, the caller has the address of that buyer at the channels."""
     last_name, street = place_of(f"Zettel {slip}" if buyer is None else buyer)
     return OwnOrder(
         billing=OwnAddress(

@@ -1,4 +1,4 @@
-"""A run, or a person's command, in a process of its own, which dies by SIGKILL at a chosen moment."""
+"""A run, or a person's command, in a separate process that dies by SIGKILL at a chosen moment."""
 
 import os
 import signal
@@ -13,10 +13,10 @@ from tests.support import forks
 
 
 def run_and_die(at: datetime, work: Callable[[], object], kind: str, number: int) -> bool:
-    """Do some work until it dies at a moment; return whether it did, or had ended before.
+    """Do some work in a process that is killed at a moment; return whether it was killed before its end.
 
-    `work` can be pickled. Raises: RuntimeError, if it ended in any other way, e.g. by an exception that
-    nobody may see; what a rule refuses is an end like any other.
+    `work` must be picklable. A refusal by a rule is a normal end.
+    Raises: RuntimeError, if the process ended in another way, such as by an exception.
     """
     code = forks.end(forks.start(_run, at, work, kind, number))
     if code not in (0, -signal.SIGKILL):

@@ -1,4 +1,4 @@
-"""The laws, looked at from outside: the channels' own records, the mail box, papers, plain rows of ours."""
+"""The laws, checked from outside: in the channels' own records, the mailbox, papers and our plain rows."""
 
 import hashlib
 import io
@@ -52,7 +52,7 @@ FIXED = (OrderState.released, OrderState.shipped)
 
 
 def check_always(world: World, checked: Counter[str]) -> None:
-    """Look at what must be true at any moment, in the middle of the worst day."""
+    """Check what must be true at any moment, also while faults occur."""
     with read_scope() as session:
         _check_orders_once(session)
         _check_units(session)
@@ -65,7 +65,7 @@ def check_always(world: World, checked: Counter[str]) -> None:
 
 
 def check_at_rest(world: World, checked: Counter[str]) -> None:
-    """Look at what must be true once all is well again and every cycle has come to rest."""
+    """Check what must be true once everything has recovered and no cycle changes anything."""
     working: list[int] = []
     with read_scope() as session:
         for number, side in enumerate(world.sides):
@@ -94,7 +94,7 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
 
 
 def check_looked_back(world: World) -> None:
-    """Look at what a reconciliation and a replay of everything have found, and who was told.
+    """Check what a reconciliation and a replay of everything have found, and what was reported.
 
     Raises: BrokenLawError.
     """
@@ -106,7 +106,7 @@ def check_looked_back(world: World) -> None:
 
 
 def picture(world: World) -> dict[str, list[str]]:
-    """Return what may not move at rest: our rows without their times, and the channels' records."""
+    """Return what may not change at rest: our rows without their times, and the channels' records."""
     with read_scope() as session:
         seen = {
             name: sorted(str(tuple(row)) for row in session.connection().execute(text(query)))
@@ -158,7 +158,7 @@ _PICTURED = {
 
 
 def check_test_left_no_trace(world: World, before: dict[str, list[str]]) -> None:
-    """Compare with a picture from before a test run of a live account.
+    """Compare with a picture taken before a test run of a live account.
 
     Raises: BrokenLawError.
     """
@@ -188,7 +188,7 @@ def _check_orders_once(session: Session) -> None:
 
 
 def _by_line(session: Session, account_id: int) -> dict[str, Order]:
-    """Return by line the living order that has it; a cancelled line only if no other order has it."""
+    """Return {line: its active order}; a cancelled line only if no other order has it."""
     rows = session.exec(
         select(OrderLine, Order)
         .join(Order, col(Order.id) == col(OrderLine.order_id))
@@ -199,8 +199,8 @@ def _by_line(session: Session, account_id: int) -> dict[str, Order]:
 
 
 def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[str, Order]) -> None:
-    """Compare one order with the channel's."""
-    # What the channel hides a reconciliation finds, if it was here before.
+    """Compare one order with the channel's order."""
+    # A reconciliation finds a hidden order, if it was here before.
     if theirs.order_id == 0 or theirs.feedback_date is None or side.hides(theirs):
         return
     name = f"order {theirs.order_id} of {side.name}"
@@ -210,7 +210,7 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     if mine is None:
         raise BrokenLawError(1, f"{name} is missing")
     involved = {need_id(orders[str(item.id)].id) for item in theirs.items if str(item.id) in orders}
-    # What was merged into it there after it had left from here is shown at the order of the new number.
+    # If it was merged after it had shipped here, the order with the new number shows that.
     named = select(Order.id).where(
         Order.account_id == mine.account_id, Order.external_id == str(theirs.order_id)
     )
@@ -241,7 +241,7 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
 
 
 def _is_cancelled_by_cycle(session: Session, mine: Order) -> bool:
-    """Return whether an order was cancelled because nobody paid for it."""
+    """Return whether an order was cancelled because it was not paid."""
     return mine.state is OrderState.cancelled and any(
         (event.kind, event.actor) == ("cancelled", Actor.cycle)
         for event in events_of(session, need_id(mine.id))
@@ -249,9 +249,9 @@ def _is_cancelled_by_cycle(session: Session, mine: Order) -> bool:
 
 
 def _may_stay(session: Session, theirs: TheirOrder, mine: Order) -> bool:
-    """Return whether an order that is cancelled here stays open there, because a person was told to decide.
+    """Return whether an order cancelled here may stay open there, because a person was asked to decide.
 
-    It has other goods there than were cancelled, or some have left.
+    It has other goods there than were cancelled, or some have shipped.
     """
     lines = lines_of(session, [need_id(mine.id)]).get(need_id(mine.id), [])
     known = {line.external_id: line.quantity for line in lines}
@@ -261,7 +261,7 @@ def _may_stay(session: Session, theirs: TheirOrder, mine: Order) -> bool:
 
 
 def _is_parked(session: Session, mine: Order) -> bool:
-    """Return whether a person was told that the channel does not take a cancellation."""
+    """Return whether it was reported to a person that the channel refuses a cancellation."""
     query = select(Outbound.id).where(
         Outbound.account_id == mine.account_id,
         Outbound.kind == OutboundKind.cancellation,
@@ -298,13 +298,13 @@ def _check_nothing_invented(session: Session, side: Side, account_id: int, numbe
         raise BrokenLawError(1, f"items {sorted(invented)} of account {number} were never sold")
 
 
-# --- law 2: what a channel must hear ---------------------------------------------------------------
+# --- law 2: what must be published -----------------------------------------------------------------
 
 
 def _check_told(session: Session, side: Side, account_id: int) -> None:
-    """Compare what left, was paid and may be sold here with what the channel knows of it."""
+    """Compare our shipments, payments and sellable stock with the channel's."""
     by_item = {item.id: order for order in side.state.orders.values() for item in order.items}
-    # A person was shown that parts of them are in orders which cannot follow, such as one that has left.
+    # A person was shown that parts of them are in orders that cannot follow, e.g. a shipped one.
     held = [
         order
         for order in side.state.orders.values()
@@ -317,7 +317,7 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
         known = {theirs.additional_info, *(label.label_number for label in theirs.parcel_labels)}
         if theirs.delivery_date is None or not set(numbers) <= known:
             raise BrokenLawError(2, f"parcels {numbers} left, order {theirs.order_id} there knows {known}")
-    # Whatever their orders have become, what left of them is known by their items.
+    # Orders may have been merged or renumbered; their items identify what was shipped.
     for theirs in side.state.orders.values():
         left = {number for item in theirs.items for number in side.shipped.get(item.id, [])}
         told = {theirs.additional_info, *(label.label_number for label in theirs.parcel_labels)}
@@ -354,7 +354,7 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
 
 
 def _taken_back_unseen(side: Side) -> Counter[str]:
-    """Return by product what the channel took back of orders that it hides since: it says nothing of that."""
+    """Return by product the stock that the channel took back with orders that it now hides."""
     units: Counter[str] = Counter()
     for order in side.state.orders.values():
         if side.hides(order):
@@ -364,9 +364,9 @@ def _taken_back_unseen(side: Side) -> Counter[str]:
 
 
 def _is_excused(row: Outbound, torn: Collection[int]) -> bool:
-    """Return whether a change may wait: a person was shown what is in its way, and was told that it waits.
+    """Return whether an update may wait: a person was shown the obstacle, and that the update waits.
 
-    A cancellation that is parked is looked at order by order.
+    Parked cancellations are checked order by order.
     """
     match row.kind:
         case OutboundKind.stock | OutboundKind.buyer_mail | OutboundKind.order_notice:
@@ -378,7 +378,7 @@ def _is_excused(row: Outbound, torn: Collection[int]) -> bool:
 
 
 def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
-    """The reconciliation found nothing but what people were shown already, and what the channel hides."""
+    """Check that the reconciliation found only what people were shown already, and what the channel hides."""
     hidden = {str(order.order_id) for order in side.state.orders.values() if side.hides(order)}
     known = {order.external_id for order in _torn(session, side, account_id)} | hidden
     told = session.exec(
@@ -408,7 +408,7 @@ def _check_reconciled(session: Session, side: Side, account_id: int) -> None:
 
 
 def _torn(session: Session, side: Side, account_id: int) -> Sequence[Order]:
-    """Return our orders that have items of an order there which is hidden or held over its items."""
+    """Return our orders with items of a channel's order that is hidden, or held because of its items."""
     items = [
         str(item.id)
         for order in side.state.orders.values()
@@ -439,10 +439,10 @@ def _is_held(session: Session, account_id: int, theirs: TheirOrder) -> bool:
 
 
 def _check_told_once(side: Side, overtaken: int) -> None:
-    """Look for what took effect twice in a row with the same content.
+    """Check that nothing was published twice in a row with the same content.
 
-    A run that hangs longer than its lease right before it sends, and is `overtaken`, says once more what the
-    other has said: nothing keeps it from that, and what it says is absolute.
+    `overtaken`: how many runs hung longer than their lease right before sending. Such a run sends again what
+    another run has sent; nothing can prevent it, and the values are absolute.
     """
     last: dict[tuple[str, str], str] = {}
     doubled: list[list[str]] = []
@@ -455,7 +455,7 @@ def _check_told_once(side: Side, overtaken: int) -> None:
             for part in ("PaymentInfo", "ShippingInfo"):
                 content = _content(element.find(part))
                 if content and part == "ShippingInfo":
-                    # The number of a parcel, which may come later than the parcel.
+                    # The tracking number of a parcel may come later than the parcel.
                     content += element.findtext("AdditionalInfo") or ""
                 if content and last.get((number, part)) == content:
                     twice.append(f"order {number} was told the same {part} twice")
@@ -495,7 +495,7 @@ def _check_totals(session: Session) -> None:
 
 
 def _check_units(session: Session) -> None:
-    """Compare lines, promises, levels, the ledger and what lies picked."""
+    """Compare lines, allocations, stock levels, the ledger and picked units."""
     try:
         check_laws(session)
     except AssertionError as error:
@@ -526,7 +526,7 @@ _STOCK_TROUBLE = {
 
 
 def _check_on_hand(session: Session, world: World) -> None:
-    """Compare the warehouse with what was counted and what left since, by the merchant's own notes."""
+    """Compare stock on hand with the merchant's own notes of counts and shipments."""
     here = dict(
         session.exec(
             select(Article.sku, StockLevel.on_hand)
@@ -541,13 +541,13 @@ def _check_on_hand(session: Session, world: World) -> None:
         for order in side.state.orders.values()
     )
     for sku, quantity in world.counted.items():
-        # What the channel says has left was taken out, too, as far as it was there.
+        # Shipments reported by the channel were taken out, too, as far as there was stock.
         if here[sku] > quantity or (here[sku] < quantity and not left_there):
             raise BrokenLawError(4, f"{here[sku]} of {sku} are here, {quantity} were counted less what left")
 
 
 def _check_parcels(session: Session, world: World) -> None:
-    """Every parcel that left was booked, once for each order in it, and no other was."""
+    """Check that every shipped parcel was booked, once for each order in it, and no other was."""
     booked = Counter(session.exec(select(Parcel.tracking_number)).all())
     ours = {number for number in booked if number.startswith(OUR_NUMBERS)}
     for number in sorted(ours | set(world.parcels)):
@@ -562,7 +562,7 @@ def _check_parcels(session: Session, world: World) -> None:
 
 
 def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[str]) -> None:
-    """After a good run: what cannot be read is set aside, and everything beside it is here.
+    """Check after a successful run: unreadable records are rejected, and all other orders are here.
 
     Raises: BrokenLawError.
     """
@@ -584,7 +584,7 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
 
 
 def _check_asides(session: Session, account_id: int) -> None:
-    """All records are good by now, so nothing may still be set aside."""
+    """Check that no rejected record is open, because all records are valid by now."""
     rows = session.exec(
         select(Aside).where(Aside.account_id == account_id, col(Aside.settled_at).is_(None))
     ).all()
@@ -608,7 +608,7 @@ def _check_times(name: str, theirs: TheirOrder, mine: Order) -> None:
 
 
 def _check_papers(session: Session, world: World) -> None:
-    """No document ever changes or goes, numbers have no gap, no more is invoiced than was shipped."""
+    """Check: no document changes or vanishes, numbers have no gaps, only shipped units are invoiced."""
     connection = session.connection()
     seen: dict[str, str] = {}
     for row in connection.execute(text("SELECT * FROM document")).mappings():
@@ -663,7 +663,7 @@ _PAPER_TROUBLE = {
 
 
 def _check_invoiced(session: Session, account_id: int) -> None:
-    """Whatever left is invoiced once, unless a person was shown that the buyer's debt is in question."""
+    """Check that shipped units are invoiced once, unless a hold says that the amount owed is in question."""
     lines = session.execute(
         text(
             "SELECT l.order_id, l.external_id, l.shipped - l.returned AS kept, "
@@ -685,7 +685,7 @@ def _check_invoiced(session: Session, account_id: int) -> None:
     kept = {line.order_id for line in lines if line.kept}
     for order_id, name, total, gross in sums:
         if not gross and order_id not in kept:
-            # All came back before it was invoiced anew: for what it cost to send, nothing is written.
+            # Everything came back before it was invoiced again: shipping costs alone get no invoice.
             continue
         reasons = {hold.reason for hold in holds.get(order_id, [])}
         if gross != total and not reasons & _IN_QUESTION:
@@ -706,7 +706,7 @@ _IN_QUESTION = {
 
 
 def _check_files(session: Session) -> None:
-    """Each document was drawn, and its paper can be read."""
+    """Check that each document was drawn and its PDF can be read."""
     rows = session.execute(
         text(
             "SELECT d.label, d.gross, f.pdf FROM document d "
@@ -758,9 +758,9 @@ def _check_secrecy(world: World) -> None:
 
 
 def _check_mailed(session: Session, world: World, account_ids: Sequence[int]) -> None:
-    """Each event was mailed of once: the parcels of orders that stand, and the mails that were written.
+    """Check that each event was mailed once: parcels of valid orders, and the mails that were written.
 
-    Of a parcel with several orders each buyer hears; its number, if it came later, stands in no mail.
+    For a parcel with several orders, each buyer is mailed. A tracking number that came later is in no mail.
     """
     to_buyers = [message for message in world.smtp.messages if OPERATOR not in str(message["To"])]
     box = Counter(str(message["Message-ID"]) for message in to_buyers)
@@ -792,7 +792,7 @@ def _check_mailed(session: Session, world: World, account_ids: Sequence[int]) ->
 
 
 def is_trying() -> bool:
-    """Return whether a change that was tried is to be tried again, until a person is told."""
+    """Return whether an update still has attempts left before a person is informed."""
     settled = (OutboundState.sent, OutboundState.parked)
     query = select(Outbound.id).where(col(Outbound.state).not_in(settled), Outbound.attempts > 0)
     with read_scope() as session:
@@ -800,7 +800,7 @@ def is_trying() -> bool:
 
 
 def check_parked() -> None:
-    """After a look of the watcher: of every change that no cycle tries any more somebody was told.
+    """Check after a run of the watcher: every update that no cycle tries any more was reported.
 
     Raises: BrokenLawError.
     """
@@ -815,7 +815,7 @@ def check_parked() -> None:
 
 
 def _check_runs(session: Session, world: World) -> None:
-    """Every run has ended, and of each that ended badly somebody was told, by mail."""
+    """Check that every run has ended, and each failure was reported by mail."""
     runs = session.exec(select(Run)).all()
     open_runs = [row.id for row in runs if row.state is RunState.running]
     if open_runs:

@@ -1,4 +1,4 @@
-"""The laws of orders taken by hand: the desk's notes, compared with plain rows of ours."""
+"""The laws of manual orders: the desk's notes, compared with our plain rows."""
 
 from collections import Counter, defaultdict
 
@@ -14,7 +14,7 @@ TEN_THOUSANDTHS = 10_000
 
 
 def check_by_hand(session: Session, desk: Desk) -> None:
-    """Each slip and each offer became one order, which asks for what was asked for; nothing else did.
+    """Check that each slip and each offer became exactly one order with the wanted goods.
 
     Raises: BrokenLawError.
     """

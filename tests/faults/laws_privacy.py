@@ -1,4 +1,4 @@
-"""The laws of what is forgotten: all that is due goes, nothing else does, and no buyer comes back."""
+"""The laws of deletion: everything due is deleted, nothing else is, and no buyer's data comes back."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from models.database.session import read_scope
 from tests.faults.broken_law import BrokenLawError
 
 BUYER_WORDS = ("Verborgen", "Verschwiegene", "buyer.example")
-"""What buyers' names, places and mail addresses have in them."""
+"""Words in buyers' names, addresses and mail addresses."""
 
 
 def buyers_known() -> dict[int, str]:
-    """Return by order what its addresses tell of its buyer, of those that are not anonymous."""
+    """Return {order id: buyer data in its addresses} for orders that are not anonymised."""
     with read_scope() as session:
         rows = session.execute(
             text(
@@ -28,9 +28,9 @@ def buyers_known() -> dict[int, str]:
 
 
 def check_due(known: dict[int, str]) -> None:
-    """After all is forgotten: the buyers of orders that are over are gone, and those of no other.
+    """Check after the deletion: ended orders lost their buyers' data, and no other order did.
 
-    `known` is what was known before. Raises: BrokenLawError.
+    `known`: the buyer data from before. Raises: BrokenLawError.
     """
     with read_scope() as session:
         over, gone = (
@@ -49,7 +49,7 @@ def check_due(known: dict[int, str]) -> None:
 
 
 def check_halfway(known: dict[int, str]) -> None:
-    """At any moment an order has its buyer's data whole, or is anonymous. Raises: BrokenLawError."""
+    """Check that each order has all of its buyer's data or none. Raises: BrokenLawError."""
     check_forgotten()
     for order_id, told in buyers_known().items():
         if told != known[order_id]:
@@ -57,7 +57,7 @@ def check_halfway(known: dict[int, str]) -> None:
 
 
 def check_forgotten() -> None:
-    """Of the buyers whose orders are anonymous nothing is left with these orders. Raises: BrokenLawError."""
+    """Check that anonymised orders have no buyer data left anywhere. Raises: BrokenLawError."""
     with read_scope() as session:
         for query in _BUYERS_PLACES:
             for row in session.execute(text(query)):
@@ -79,11 +79,11 @@ _BUYERS_PLACES = [
 
 
 def _over(session: Session) -> set[int]:
-    """Return the orders that are over, as a person would say: gone or cancelled, settled, and told of."""
+    """Return the ended orders: shipped or cancelled, settled, and published."""
     waiting = {order_id for query in _NOT_OVER for order_id in _ids(session, query)}
     over = _ids(session, _ENDED) - waiting
     heirs = session.execute(text("SELECT id, merged_into_id FROM sales_order WHERE state = 'merged'")).all()
-    # What was merged goes with what it became part of, which may have been merged, too.
+    # A merged order ends with the order that it was merged into, which may be merged, too.
     while more := {one for one, heir in heirs if heir in over} - waiting - over:
         over |= more
     return over

@@ -1,4 +1,4 @@
-"""The fault machine: tells a story with its bad luck, and looks at every law after each step."""
+"""The fault machine: runs a story with its faults, and checks every law after each step."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ from tests.support.prefect_server import lean_runs
 from tests.support.smtp import SmtpServer
 
 CALM_ROUNDS = 12
-"""More than tries, after which a change is parked."""
+"""More than the attempts after which an update is parked."""
 SETTLING = (
     Cycle.article_import,
     Cycle.order_import,
@@ -46,26 +46,26 @@ SETTLING = (
     Cycle.buyer_mail,
 )
 WORK = (Cycle.invoicing, Cycle.buyer_mail)
-"""Of these, what runs where orders are worked off here."""
-"""Every cycle in the order in which news takes its way."""
+"""The cycles among them that only run on accounts that work orders off here."""
+"""Every cycle, in the order in which a change passes through them."""
 
 
 @dataclass
 class Story:
-    """What came of a schedule."""
+    """The result of a schedule."""
 
     seed: int
     delivered: Counter[str] = field(default_factory=Counter)
-    """Bad luck that struck; what was drawn and found nothing to strike does not count."""
+    """Faults that occurred; a fault that was drawn but had no effect does not count."""
     checked: Counter[str] = field(default_factory=Counter)
-    """How often each law was looked at."""
+    """How often each law was checked."""
     broken: BrokenLawError | None = None
     told: list[str] = field(default_factory=list)
-    """The steps so far, the last one is where a law broke."""
+    """The steps so far; if a law broke, it broke in the last one."""
 
 
 def tell(schedule: Schedule, smtp: SmtpServer) -> Story:
-    """Let a schedule happen on the database that the settings name; return how it went."""
+    """Run a schedule on the database that the settings name; return the result."""
     story = Story(schedule.seed)
     with opened(smtp, schedule.start, switches=schedule.readings, quantity=schedule.quantity) as world:
         machine = Machine(world, story)
@@ -87,7 +87,7 @@ def tell(schedule: Schedule, smtp: SmtpServer) -> Story:
 
 
 class Machine:
-    """Lets steps happen, with their luck."""
+    """Runs steps with their faults."""
 
     def __init__(self, world: World, story: Story) -> None:
         self.world = world
@@ -105,18 +105,18 @@ class Machine:
         run = getattr(self, f"_{step.luck.kind}", self._channel)
         if run(side, cycle, step.luck):
             self.world.delivered[step.luck.kind] += 1
-            # Whoever watches over runs hands mails to buyers over, too.
+            # The watcher of runs also sends mails to buyers.
             self.world.struck_mailing += cycle is Cycle.buyer_mail or step.luck.kind == "mail_lost"
 
     def _give(self, step: Step, luck: Luck) -> None:
-        """Let a person give a command that is cut off, and given once more."""
+        """Give a person's command, interrupt it, and give it again."""
         self.world.accident = lambda command: self._cut_off(command, luck)
         getattr(self.world, step.what)(**step.values)
-        # Without anything to do no command was given.
+        # If there was nothing to do, no command was given.
         self.world.accident = None
 
     def _cut_off(self, command: Callable[[], Any], luck: Luck) -> None:
-        """Let a command be cut off, of which whoever gave it learns nothing but that."""
+        """Interrupt a command; the person only sees that it was interrupted."""
 
         def attempt() -> None:
             with suppress(Exception):
@@ -132,9 +132,9 @@ class Machine:
         self.world.delivered[f"{luck.kind}, a command"] += struck
 
     def calm(self) -> None:
-        """Let everything be well, and all cycles run until nothing moves any more.
+        """Run all cycles without faults until nothing changes any more.
 
-        Raises: BrokenLawError, if a run fails although all is well, or something moves for ever.
+        Raises: BrokenLawError, if a run fails without a fault, or changes never end.
         """
         world = self.world
         for side in world.sides:
@@ -150,7 +150,7 @@ class Machine:
                 laws.check_neighbours(side, spoilt, self.story.checked)
                 world.heal(number)
         for round_number in range(CALM_ROUNDS):
-            # Longer than any wait after a failed try, and any claim of a mail.
+            # Longer than any wait after a failed attempt, and than any claim of a mail.
             world.clocks.advance(hours=13)
             before = laws.picture(world)
             for cycle in SETTLING if round_number == 0 else SETTLING[1:]:
@@ -169,7 +169,7 @@ class Machine:
         raise BrokenLawError(2, f"all is well, and yet the cycles never come to rest: {trace}")
 
     def look_back(self) -> None:
-        """Compare both sides by the cycle for it, and replay everything.
+        """Run `reconcile` and replay everything.
 
         Raises: BrokenLawError, if that changes anything.
         """
@@ -182,9 +182,9 @@ class Machine:
             raise BrokenLawError(2, f"looking back changed {trace}")
 
     def forget(self, luck: Luck | None) -> None:
-        """Let buyers' data go in their time, perhaps cut off meanwhile, and read all orders again.
+        """Delete buyers' data that is due, perhaps interrupted by `luck`, and read all orders again.
 
-        Raises: BrokenLawError, if anything else moves, or a buyer comes back.
+        Raises: BrokenLawError, if anything else changes, or buyers' data comes back.
         """
         world = self.world
         before, known = laws.picture(world), buyers_known()
@@ -212,12 +212,12 @@ class Machine:
         if self.world.run(side, cycle, plainly=True) != "COMPLETED":
             raise BrokenLawError(10, f"in calm {cycle} ended as {self.world.seen_states[-1]}")
 
-    # --- what befalls a run; each returns whether it struck ------------------------------------------
+    # --- faults of a run; each returns whether it had an effect --------------------------------------
 
     def _channel(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """A bad day of the channel, from one call of the run on."""
+        """The channel has a bad day, from one call of the run on."""
         simulator = self.world.sides[side].simulator
-        # A page comes twice within a walk; that the first is one of yesterday's nobody could tell.
+        # A page may be repeated within one read. A page of yesterday as the first one could not be detected.
         simulator.forget_answers()
         faults = simulator.faults
         before = faults.delivered.total()
@@ -230,7 +230,7 @@ class Machine:
         return struck
 
     def _killed(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """The run's process dies; for a minute its lease keeps others away."""
+        """The run's process dies; its lease blocks other runs for a minute."""
         work = partial(start, cycle, self.world.name_of(side))
         return run_and_die(self.world.clocks.here, work, luck.moment, luck.number)
 
@@ -247,7 +247,7 @@ class Machine:
         return lambda: self.world.run(side, cycle)
 
     def _lose_connection(self, work: Callable[[], Any], luck: Luck) -> bool:
-        """The connection breaks; on PostgreSQL the server ends it, and after a commit its receipt is lost."""
+        """The connection is lost; on PostgreSQL the server ends it; after a commit its reply is lost."""
         if get_engine().dialect.name == "postgresql" and luck.moment != COMMITTED:
             return _interrupted(work, luck, _terminate_connections)
         return self._fail_database(work, luck, "the connection was lost")
@@ -264,7 +264,7 @@ class Machine:
         return _interrupted(work, luck, strike)
 
     def _overtaken(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """The run hangs until its lease has run out, another does the work, and then it goes on."""
+        """The run hangs until its lease has expired and another run has done the work; then it continues."""
 
         def strike() -> None:
             self.world.clocks.advance(seconds=LEASE_SECONDS + 1)
@@ -273,7 +273,7 @@ class Machine:
         return _interrupted(self._work(side, cycle), luck, strike)
 
     def _twice(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """A second worker begins the same; it must step aside."""
+        """A second worker starts the same cycle; it must end as cancelled."""
         ended: list[str] = []
 
         def strike() -> None:
@@ -285,7 +285,7 @@ class Machine:
         return struck
 
     def _changed_meanwhile(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """While pages are read, buyers buy, pay and move, and orders are merged."""
+        """While pages are read, buyers buy, pay and change addresses, and orders are merged."""
         world, number = self.world, luck.number
 
         def strike() -> None:
@@ -298,7 +298,7 @@ class Machine:
         return _interrupted(self._work(side, cycle), luck, strike)
 
     def _test(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """Somebody tries a cycle out: nothing leaves, and nothing here changes but the notes of the run."""
+        """A test run: nothing is sent, and nothing changes here except the record of the run."""
         before = laws.picture(self.world)
         writes = [len(one.simulator.writes) for one in self.world.sides]
         self.world.run(side, cycle, test=True)
@@ -310,7 +310,7 @@ class Machine:
         return True
 
     def _prefect_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """Prefect's server is gone from one moment of the run on."""
+        """Prefect's server is down from one moment of the run on."""
         proxy = Proxy(os.environ["PREFECT_API_URL"])
         settings: dict[Any, Any] = {PREFECT_API_URL: proxy.url, PREFECT_CLIENT_MAX_RETRIES: 0}
         with temporary_settings(settings):
@@ -319,7 +319,7 @@ class Machine:
         return struck
 
     def _mail_gone(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """The run fails for good while the mail server is away."""
+        """The run fails permanently while the mail server is down."""
         self.world.smtp.stop()
         try:
             return self._channel(side, cycle, Luck("refuse_login", number=1, times=1))
@@ -327,7 +327,7 @@ class Machine:
             self.world.smtp.start()
 
     def _mail_lost(self, side: int, cycle: Cycle, luck: Luck) -> bool:
-        """The connection to the mail server breaks before or after it took the mail."""
+        """The connection to the mail server breaks before or after the server accepted the mail."""
 
         def strike() -> None:
             raise _ServerAwayError("the connection was reset")
@@ -343,7 +343,7 @@ class Machine:
 
 
 def _interrupted(work: Callable[[], Any], luck: Luck, strike: Callable[[], None]) -> bool:
-    """Do some work and let something strike at its chosen moments; return whether it did."""
+    """Do some work and call `strike` at its chosen moments; return whether it was called."""
     moments = Moments(luck.moment, luck.number, strike, times=luck.times)
     with watched(moments):
         work()
@@ -355,7 +355,7 @@ def _fault(luck: Luck) -> Fault:
 
 
 def _elsewhere(work: Callable[[], Any]) -> None:
-    """Do something in a thread of its own, which knows nothing of the run that waits for it."""
+    """Do something in a separate thread, outside the context of the run that waits for it."""
     raised: list[BaseException] = []
 
     def catch() -> None:
@@ -373,7 +373,7 @@ def _elsewhere(work: Callable[[], Any]) -> None:
 
 
 def _terminate_connections() -> None:
-    """Let PostgreSQL end every connection to this database but the one that asks."""
+    """Make PostgreSQL end every connection to this database except the one that asks."""
     address = get_engine().url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(

@@ -1,4 +1,4 @@
-"""What the merchant does with a channel's orders in a story: counting, picking, money, cancelling, papers."""
+"""What the merchant does with a channel's orders in a story: counts, picking, money, cancelling, papers."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -44,41 +44,41 @@ T = TypeVar("T")
 
 @dataclass
 class Side:
-    """One account and the server behind it, with what was done there."""
+    """One account and the server behind it, with a record of what was done there."""
 
     name: str
     simulator: Simulator
     pays_here: bool
-    """Payments are received by us and told; else the channel receives and tells them."""
+    """Whether we receive payments and publish them; otherwise the channel receives and reports them."""
     works_here: bool = False
-    """Orders are released, reminded of, mailed of and invoiced by us."""
+    """Whether we release, remind, mail and invoice."""
     shipped: dict[int, list[str]] = field(default_factory=dict)
-    """Tracking numbers that left from here, by the key of the order there."""
+    """Tracking numbers of our parcels, by the key of the channel's order."""
     paid: dict[int, Decimal] = field(default_factory=dict)
     cancelled_here: set[int] = field(default_factory=set)
     shrunk_here: set[int] = field(default_factory=set)
-    """The items of orders of which units were cancelled here."""
+    """The items of orders whose units were partly cancelled here."""
     spoilt: dict[int, int] = field(default_factory=dict)
-    """What quantity an item had that is told as nonsense now."""
+    """The former quantity of each item whose quantity is nonsense now."""
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Return with what to log in."""
+        """Return the login secrets."""
         switches = self.simulator.switches
         return {"partner_token": switches.partner_token, "account_token": switches.account_token}
 
     @property
     def state(self) -> State:
-        """Return the truth of the other side."""
+        """Return the channel's own data."""
         return self.simulator.state
 
     def hides(self, order: TheirOrder) -> bool:
-        """Return whether the channel shows an order no more, because it was cancelled."""
+        """Return whether the channel hides an order because it was cancelled."""
         vanish = self.simulator.switches.cancelled_orders == "vanish"
         return vanish and order.cancelled_at is not None
 
     def theirs(self, number: int, fits: Callable[[TheirOrder], bool] = lambda _: True) -> TheirOrder | None:
-        """Return the fitting order of this number there, counted around."""
+        """Return the order at this position (modulo their number) among the channel's that fit."""
         orders = [order for _, order in sorted(self.state.orders.items()) if fits(order)]
         return orders[number % len(orders)] if orders else None
 
@@ -90,12 +90,12 @@ class Merchant:
     clocks: Clocks
     sides: list[Side]
     counted: dict[str, int] = field(default_factory=dict, kw_only=True)
-    """What was last counted in the warehouse, by SKU, less what left and more what came back since."""
+    """The last count in the warehouse by SKU, less goods shipped and plus goods returned since."""
     accident: Callable[[Callable[[], Any]], None] | None = field(default=None, kw_only=True)
-    """Takes the next command that a process can be lost with, and lets it be cut off."""
+    """Runs the next command that can run in a separate process, and interrupts it."""
 
     def count(self, product: int, quantity: int) -> None:
-        """Count an article anew."""
+        """Set a new count of an article."""
         sku = SKUS[product % len(SKUS)]
 
         def book(session: Session) -> None:
@@ -109,7 +109,7 @@ class Merchant:
             self.counted[sku] = quantity
 
     def pay_here(self, side: int, number: int, cents: int) -> None:
-        """Receive money for an order where payments are received here."""
+        """Receive money for an order on an account whose payments are received here."""
         chosen = self.sides[side]
         order = chosen.theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
@@ -125,7 +125,7 @@ class Merchant:
             chosen.paid[order.key] = chosen.paid.get(order.key, Decimal(0)) + amount
 
     def refund_here(self, side: int, number: int, cents: int) -> None:
-        """Give money back for an order where payments are received here."""
+        """Refund money for an order on an account whose payments are received here."""
         chosen = self.sides[side]
         order = chosen.theirs(number, lambda order: order.key in chosen.paid)
         mine = self.order_here(side, order.key) if order is not None else None
@@ -160,7 +160,7 @@ class Merchant:
         self._try(book)
 
     def cancel_here(self, side: int, number: int) -> None:
-        """Cancel an order here, of which the channel is to hear."""
+        """Cancel an order here; the cancellation is to be published."""
         order = self.sides[side].theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
         if order is None or mine is None:
@@ -173,21 +173,21 @@ class Merchant:
             self.sides[side].cancelled_here.add(order.key)
 
     def release(self, side: int, number: int) -> None:
-        """Hand an order to the warehouse."""
+        """Release an order to the warehouse."""
         order = self.sides[side].theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
         if mine is not None:
             self._try(lambda session: release_order(session, session.get_one(Order, mine.id)))
 
     def pay_rest(self, side: int, number: int) -> None:
-        """Receive all that an order still owes."""
+        """Receive everything that is still owed for an order."""
         order = self.sides[side].theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
         if mine is not None and (owed := owed_for(mine)) > 0:
             self.pay_here(side, number, int(owed * 100))
 
     def pick_here(self, side: int, share: float) -> None:
-        """Walk along a list of what waits and take a share of it; none means that an article is missing."""
+        """Make a pick list and pick a share of it; a share of 0 reports an article as missing."""
         missing: Counter[str] = Counter()
 
         def book(session: Session) -> None:
@@ -212,7 +212,7 @@ class Merchant:
             self.counted.update({sku: self.counted[sku] - units for sku, units in missing.items()})
 
     def take_back(self, side: int, number: int, fate: str) -> None:
-        """Let one unit of a shipped order come back, judge it, and credit it."""
+        """Take back one unit of a shipped order, judge it, and credit it."""
         chosen = self.sides[side]
         order = chosen.theirs(number, lambda order: order.key in chosen.shipped)
         mine = self.order_here(side, order.key) if order is not None else None
@@ -237,7 +237,7 @@ class Merchant:
                 self.counted[sku] += units
 
     def correct(self, number: int) -> None:
-        """Take one of the invoices that stand back."""
+        """Cancel one of the valid invoices."""
 
         def book(session: Session) -> None:
             invoices = list_documents(session, kind=DocumentKind.invoice)
@@ -249,9 +249,9 @@ class Merchant:
         self._try(book)
 
     def do(self, command: Callable[[], T]) -> T | None:
-        """Give a command and return what it returns, None if a rule refused it.
+        """Run a command and return its result, None if a rule refused it.
 
-        One that is cut off is given once more as it was, which is what people do who see no answer.
+        An interrupted command is given again unchanged, as a person without an answer does.
         """
         if self.accident is not None:
             accident, self.accident = self.accident, None
@@ -262,7 +262,7 @@ class Merchant:
             return None
 
     def order_here(self, side: int, key: int) -> Order | None:
-        """Return our order that has the leading item of theirs, None if it is not here yet."""
+        """Return our order that has the first item of the channel's order, None if it is not here yet."""
         with read_scope() as session:
             account_id = get_account(session, self.sides[side].name).id
             return session.exec(
@@ -272,12 +272,12 @@ class Merchant:
             ).first()
 
     def _left(self, side: int, order: TheirOrder) -> bool:
-        """Return whether goods of an order left from here, so that the channel's people leave it alone."""
+        """Return whether we shipped goods of an order; then nobody changes it at the channel."""
         ids = {item.id for item in order.items}
         return order.delivery_date is not None or any(key in ids for key in self.sides[side].shipped)
 
     def _try(self, book: Callable[[Session], None]) -> bool:
-        """Do what a person asks for; return False if a rule refused it."""
+        """Run a person's command; return False if a rule refused it."""
         try:
             with session_scope() as session:
                 book(session)
@@ -296,12 +296,12 @@ def is_spoilt(order: TheirOrder) -> bool:
 
 
 def place_of(buyer: object) -> tuple[str, str]:
-    """Return last name and street of a buyer who is known by more than one order."""
+    """Return last name and street of a buyer with more than one order."""
     return f"Verborgen {buyer}", f"Verschwiegener Weg {buyer} 1"
 
 
 def goods_of(session: Session, content: Mapping[int, int]) -> Counter[str]:
-    """Return by SKU what units of order lines are in the warehouse."""
+    """Return the warehouse units of order lines, by SKU."""
     goods: Counter[str] = Counter()
     rows = session.exec(
         select(LinePart, Article.sku)

@@ -1,7 +1,7 @@
-"""The moments of a run at which bad luck may strike: each statement, commit, call and mail.
+"""The moments of a run at which a fault may occur: each statement, commit, call and mail.
 
-A moment is named by its kind and its number within the run. What strikes there may raise, kill the
-process, or let something else happen first.
+A moment is named by its kind and its number within the run. A fault may raise, kill the process, or do
+something else first.
 """
 
 import threading
@@ -25,7 +25,7 @@ Strike = Callable[[], None]
 
 
 class Moments:
-    """Counts the moments of a run; strikes at the chosen one, and at some of its kind after it."""
+    """Counts the moments of a run; strikes at the chosen one, and at some later ones of its kind."""
 
     def __init__(self, kind: str, number: int, strike: Strike, *, times: int = 1) -> None:
         self.seen: Counter[str] = Counter()
@@ -34,7 +34,7 @@ class Moments:
         self._lock = threading.Lock()
 
     def reach(self, kind: str) -> None:
-        """Note that a moment has come."""
+        """Count a moment and strike if it is a chosen one."""
         with self._lock:
             self.seen[kind] += 1
             due = kind == self._kind and self.seen[kind] in self._chosen
@@ -45,7 +45,7 @@ class Moments:
 
 @contextmanager
 def watched(moments: Moments) -> Iterator[None]:
-    """Let a run in this process reach its moments."""
+    """Report the moments of a run in this process to `moments`."""
     engine = get_engine()
     commit, exchange, send = (
         engine.dialect.do_commit,

@@ -1,4 +1,4 @@
-"""Parcels in a story: by hand or from a carrier's file, of one order or of several that go together."""
+"""Parcels in a story: by hand or from a carrier's file, of one order or of consolidated orders."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,34 +24,34 @@ from tests.faults import commands
 from tests.faults.merchant import Merchant, Side, goods_of, is_open, is_spoilt
 
 OUR_NUMBERS = ("HERE", "FILE", "MATE", "SLIP", "GONE")
-"""How tracking numbers of parcels begin that are sent here, and of one that the carrier cancelled."""
+"""Prefixes of our parcels' tracking numbers, and of a parcel that the carrier cancelled."""
 
 
 @dataclass(frozen=True)
 class Leaving:
-    """An order before its parcel leaves."""
+    """An order before its parcel ships."""
 
     side: Side | None
-    """Where it was bought; None, if it was taken by hand."""
+    """Where it was bought; None for a manual order."""
     key: int
-    """Of the order there."""
+    """Of the channel's order."""
     goods: Mapping[str, int]
-    """What leaves of each SKU."""
+    """The units to ship of each SKU."""
 
 
 @dataclass
 class Shipping(Merchant):
-    """The merchant who sends parcels."""
+    """The merchant as a shipper of parcels."""
 
     folder: Path
-    """Where carriers' files lie."""
+    """The folder of carriers' files."""
     parcels: Counter[str] = field(default_factory=Counter, kw_only=True)
-    """Of how many orders a parcel with each tracking number left, as the warehouse knows it."""
+    """By tracking number: how many orders share the parcel, in the warehouse's own notes."""
     late_numbers: set[str] = field(default_factory=set, kw_only=True)
-    """Those that parcels got after they had left."""
+    """Tracking numbers that parcels got after shipping."""
 
     def ship_here(self, side: int, number: int, *, whole: bool, numbered: bool = True) -> None:
-        """Send an order's goods, all or one unit of the first line that has any left."""
+        """Ship an order's goods: all, or one unit of the first line with units left."""
         chosen = self.sides[side]
         order = chosen.theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
@@ -60,7 +60,7 @@ class Shipping(Merchant):
             self.ship(mine, tracking, whole=whole)
 
     def ship(self, mine: Order, tracking: str, *, whole: bool) -> None:
-        """Send an order of ours, and with it those that go together with it."""
+        """Ship an order of ours with the orders consolidated with it."""
         leaving: list[Leaving] = []
 
         def book(session: Session) -> None:
@@ -77,7 +77,7 @@ class Shipping(Merchant):
             self._note_left(tracking, leaving)
 
     def keep_back(self, side: int, number: int) -> None:
-        """Keep a unit of the first line of an order that has any left from going with its next parcel."""
+        """Hold back one unit of an order's first line with units left."""
 
         def step(session: Session, order: Order) -> None:
             if units := _open_units(session, order):
@@ -86,7 +86,7 @@ class Shipping(Merchant):
         self._split(side, number, step)
 
     def let_go(self, side: int, number: int) -> None:
-        """Let what is kept back of an order go."""
+        """Release the held-back units of an order."""
         self._split(side, number, unsplit_order)
 
     def _split(self, side: int, number: int, step: Callable[[Session, Order], None]) -> None:
@@ -96,7 +96,7 @@ class Shipping(Merchant):
             self._try(lambda session: step(session, session.get_one(Order, mine.id)))
 
     def import_parcels(self, side: int, numbers: Sequence[int], *, gone: bool) -> None:
-        """Read a carrier's file with some orders, each twice; `gone`: one parcel more was cancelled there."""
+        """Import a carrier's file with orders, each twice; `gone`: whether it has a cancelled parcel, too."""
         chosen = self.sides[side]
         leaving: dict[str, tuple[str, bool, list[Leaving]]] = {}
         with read_scope() as session:
@@ -127,7 +127,7 @@ class Shipping(Merchant):
                 self.late_numbers |= {tracking} if lacks else set()
 
     def join(self, number: int) -> None:
-        """Let orders for one place go together, as the merchant is told that they could."""
+        """Consolidate orders for one address, as `order join --suggest` proposes."""
 
         def book(session: Session) -> None:
             groups = suggest_groups(session, get_account(session, self.sides[0].name).tenant_id)
@@ -137,17 +137,17 @@ class Shipping(Merchant):
         self._try(book)
 
     def part(self, number: int) -> None:
-        """Let one of those that go together go by itself."""
+        """Separate one of the consolidated orders."""
         if mate := self._mate(number):
             self._try(lambda session: part_order(session, session.get_one(Order, mate.id)))
 
     def release_mate(self, number: int) -> None:
-        """Hand one of those that go together to the warehouse, and so all of them."""
+        """Release one of the consolidated orders, and so all of them."""
         if mate := self._mate(number):
             self._try(lambda session: release_order(session, session.get_one(Order, mate.id)))
 
     def cancel_mate(self, number: int) -> None:
-        """Let the channel cancel one of those that go together."""
+        """Cancel one of the consolidated orders at the channel."""
         if (mate := self._mate(number)) is None:
             return
         with read_scope() as session:
@@ -157,7 +157,7 @@ class Shipping(Merchant):
             side.state.cancel(theirs.order_id)
 
     def ship_mate(self, number: int) -> None:
-        """Send one of those that go together, and so all of them."""
+        """Ship one of the consolidated orders, and so all of them."""
         if mate := self._mate(number):
             self.ship(mate, f"MATE{need_id(mate.id)}{self.parcels.total()}", whole=True)
 
@@ -168,7 +168,7 @@ class Shipping(Merchant):
         return mates[number % len(mates)] if mates else None
 
     def _group(self, session: Session, order: Order) -> list[Order]:
-        """Return an order with those that leave with it."""
+        """Return an order with the orders that ship with it."""
         groups = mates_of(session, [need_id(order.id)]).values()
         mates = [mate for group in groups for mate in group if mate.state in GOING and mate.id != order.id]
         return [order, *(mates if order.state in GOING else [])]
@@ -176,14 +176,14 @@ class Shipping(Merchant):
     def _leaving(
         self, session: Session, order: Order, content: Mapping[int, int] | None = None
     ) -> list[Leaving]:
-        """Return what leaves with an order: some units of its own, or all that it and its mates have left."""
+        """Return what ships with an order: the units in `content`, or all remaining units of its group."""
         return [
             Leaving(*self._place(session, each), goods_of(session, content or _open_units(session, each)))
             for each in self._group(session, order)
         ]
 
     def _place(self, session: Session, order: Order) -> tuple[Side | None, int]:
-        """Return where an order was bought, and its key there."""
+        """Return where an order was bought, and its key at the channel."""
         name = session.get_one(Account, order.account_id).name
         lines = {line.external_id for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]}
         for side in self.sides:
@@ -212,6 +212,6 @@ def _is_done(order: Any) -> bool:
 
 
 def _open_units(session: Session, order: Order) -> dict[int, int]:
-    """Return by line what goes with the next parcel."""
+    """Return the units of the next parcel by line."""
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     return {need_id(line.id): line.going for line in lines if line.going}

@@ -1,4 +1,4 @@
-"""A way to Prefect's API that can be cut."""
+"""A proxy to Prefect's API that can be cut."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Passes connections on to a server until it is cut; then none is left and none is taken."""
+    """Forwards connections to a server; when cut, it closes all of them and accepts none."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -29,7 +29,7 @@ class Proxy:
             _break(end)
 
     def close(self) -> None:
-        """Cut it for good."""
+        """Cut it permanently."""
         self.cut()
         self._listener.close()
 

@@ -1,4 +1,4 @@
-"""Schedules: what happens in one story, drawn from a seed alone, so that it can be told again."""
+"""Schedules: what happens in one story, drawn from a seed alone, so that it can be repeated."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,7 +25,7 @@ PASSING_FAULTS: dict[str, dict[str, Any]] = {
     "entity_bomb": {},
     "refuse_login": {},
 }
-"""Bad days of the channel, by the simulator's names, some in two readings."""
+"""Faults of the channel, by the simulator's names, some in two variants."""
 
 READINGS: tuple[dict[str, Any], ...] = (
     {},
@@ -37,12 +37,12 @@ READINGS: tuple[dict[str, Any], ...] = (
     {"ugly": True, "attribute_spelling": "mixed"},
     {"compress": True, "chunked": False},
 )
-"""Facts about the channel that nobody could settle; a story goes by one reading."""
+"""Facts about the channel that are unknown; a story assumes one reading."""
 
 
 @dataclass(frozen=True)
 class Luck:
-    """What befalls one run: `kind`, and where it strikes."""
+    """The fault of one run: its `kind`, and where it occurs."""
 
     kind: str
     moment: str = ""
@@ -54,14 +54,14 @@ class Luck:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that somebody does, by the name of a method of `World`; a run may have bad luck."""
+    """One step of a story, by the name of a method of `World`; a run may have a fault."""
 
     what: str
     values: dict[str, Any] = field(default_factory=dict)
     luck: Luck | None = None
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Describe the step in one line."""
         luck = {name: value for name, value in asdict(self.luck).items() if value} if self.luck else ""
         return f"{self.what} {self.values or ''} {luck}".rstrip()
 
@@ -76,7 +76,7 @@ class Schedule:
     quantity: int
     steps: tuple[Step, ...]
     forgetting: Luck | None = None
-    """What befalls the end, when buyers' data go."""
+    """The fault at the end, when buyers' data is deleted."""
 
 
 def draw(seed: int) -> Schedule:
@@ -89,7 +89,7 @@ def draw(seed: int) -> Schedule:
     _add_papers(Random(f"papers {seed}"), steps)
     _add_second_thoughts(Random(f"thoughts {seed}"), steps)
     _add_work(Random(f"work {seed}"), steps)
-    # Some of these, or a story would be long.
+    # Only some of these; otherwise a story would be long.
     seldom = Random(f"seldom {seed}")
     for add in seldom.choice(
         ((), (_add_desk,), (_add_together,), (_add_files,), (_add_together, _add_files))
@@ -146,9 +146,9 @@ def _run(chance: Random) -> Step:
 
 
 def _add_papers(chance: Random, steps: list[Step]) -> None:
-    """Let goods leave from the side that invoices here, be invoiced, and some invoices be taken back.
+    """Add steps: goods ship on the account that invoices here, are invoiced, and invoices are cancelled.
 
-    Drawn by themselves and put between the others, which stay what they are.
+    They are drawn separately and put between the other steps, so the other steps of a seed stay the same.
     """
     lines = [(product, chance.choice((1, 2))) for product in chance.sample(range(5), 2)]
     at = [{"side": PAPERS, "number": number} for number in range(3)]
@@ -164,7 +164,7 @@ def _add_papers(chance: Random, steps: list[Step]) -> None:
 
 
 def _add_second_thoughts(chance: Random, steps: list[Step]) -> None:
-    """Let the merchant take back what was sold and give money back, drawn and put in as papers are."""
+    """Add steps in which the merchant cancels units and refunds money, like `_add_papers`."""
     side = chance.randrange(2)
     at = [{"side": side, "number": number} for number in range(4)]
     lines = [(chance.randrange(5), chance.choice((2, 3)))]
@@ -183,7 +183,7 @@ def _add_second_thoughts(chance: Random, steps: list[Step]) -> None:
 
 
 def _add_work(chance: Random, steps: list[Step]) -> None:
-    """Let orders be worked off from the request for payment to what comes back, put in as papers are."""
+    """Add steps that work orders off from the payment request to the return, like `_add_papers`."""
     lines = [(product, chance.choice((1, 2))) for product in chance.sample(range(5), 2)]
     buy = Step("buy", {"side": PAPERS, "lines": lines, "paid": False, "done": True})
     at = [{"side": PAPERS, "number": number} for number in range(4)]
@@ -209,7 +209,7 @@ def _add_work(chance: Random, steps: list[Step]) -> None:
 
 
 def _add_desk(chance: Random, steps: list[Step]) -> None:
-    """Let orders be taken by hand, offered, mended, repeated, sent and exchanged, put in as papers are."""
+    """Add manual orders that are offered, changed, repeated, shipped and exchanged, like `_add_papers`."""
 
     def lines() -> list[tuple[int, int]]:
         return [(product, chance.choice((1, 2, 3))) for product in chance.sample(range(4), 2)]
@@ -251,7 +251,7 @@ def _add_desk(chance: Random, steps: list[Step]) -> None:
 
 
 def _add_together(chance: Random, steps: list[Step]) -> None:
-    """Let one buyer's orders at both channels and by telephone go together, put in as papers are."""
+    """Add consolidated orders of one buyer, in both channels and by telephone, like `_add_papers`."""
     buyer = chance.randrange(100)
     at = [{"number": number} for number in range(3)]
     sides = [0, 1, *chance.choice(((), (0,), (1,)))]
@@ -284,9 +284,9 @@ def _add_together(chance: Random, steps: list[Step]) -> None:
 
 
 def _add_files(chance: Random, steps: list[Step]) -> None:
-    """Let parcels leave by a carrier's files, which give some their numbers, put in as papers are.
+    """Add parcels from carriers' files, which give some of them their numbers, like `_add_papers`.
 
-    Some goods are kept back from them.
+    Some goods are held back.
     """
     side = chance.randrange(2)
     lines = [(product, 1) for product in chance.sample(range(4), 2)]
@@ -317,14 +317,14 @@ def _add_files(chance: Random, steps: list[Step]) -> None:
 
 
 def _cut(chance: Random) -> Luck:
-    """Return where a person's command is cut off."""
+    """Return where a person's command is interrupted."""
     moment = chance.choice((STATEMENT, STATEMENT, COMMIT, COMMITTED))
     number = int(chance.triangular(1, 60, 12)) if moment == STATEMENT else chance.choice((1, 1, 2, 3))
     return Luck(chance.choice(("killed", "killed", "connection_lost", "disk_full")), moment, number)
 
 
 def _put_between(chance: Random, steps: list[Step], added: Sequence[Step]) -> None:
-    """Put steps in their order between those from the first third on."""
+    """Insert the added steps in their order, after the first third of the steps."""
     places = sorted(chance.randint(len(steps) // 3, len(steps)) for _ in added)
     for place, step in reversed(list(zip(places, added, strict=True))):
         steps.insert(place, step)
@@ -335,7 +335,7 @@ def _invoice(chance: Random) -> Step:
 
 
 def _inside(chance: Random, cycle: Cycle, side: int | None = None) -> Step:
-    """Return a run of a cycle that calls no channel, with what may befall it."""
+    """Return a run of a cycle that calls no channel, with its fault."""
     values = {"side": PAPERS if side is None else side, "cycle": cycle}
     kind = chance.choice(PAPER_LUCK)
     if not kind:
@@ -350,15 +350,15 @@ def _inside(chance: Random, cycle: Cycle, side: int | None = None) -> Step:
     moment = chance.choice(moments)
     number = int(chance.triangular(1, 60, 25)) if moment == STATEMENT else chance.randint(1, 5)
     if kind == "twice":
-        # Later a run that found nothing has ended.
+        # At a later moment, a run that found nothing has ended.
         number = 1
     return Step("run", values, Luck(kind, moment, number))
 
 
 PAPERS = 1
-"""The side whose orders are worked off here."""
+"""The side whose orders are released, mailed and invoiced here."""
 PAPER_LUCK = ("", "killed", "killed", "locked", "disk_full", "connection_lost", "overtaken", "twice", "test")
-"""What befalls cycles that never call a channel."""
+"""Faults of cycles that never call a channel."""
 
 RUN_WEIGHTS = {
     Cycle.order_import: 8,
@@ -402,12 +402,12 @@ def _luck(chance: Random) -> Luck:
 
 
 def _few(chance: Random) -> int:
-    """Return before which call of the run a bad day begins: seldom before the first."""
+    """Return the call of the run at which a fault begins: rarely the first."""
     return chance.choice((1, 2, 2, 3, 3, 4))
 
 
 def _where(chance: Random, moment: str) -> int:
-    """Return a moment's number within a run, small ones more often, because most runs are short."""
+    """Return a moment's number within a run, more often a small one, because most runs are short."""
     if moment == STATEMENT:
         return int(chance.triangular(1, 120, 15))
     return chance.randint(1, 8 if moment in (COMMIT, COMMITTED) else 4)
@@ -428,4 +428,4 @@ LUCK_WEIGHTS = {
     "mail_gone": 3,
     "mail_lost": 2,
 }
-"""What befalls runs, and how often; see `machine.Machine` for what each of them does."""
+"""The faults of runs and their frequency; `machine.Machine` says what each one does."""

@@ -1,4 +1,4 @@
-"""The machine can fail: it finds out builds that were broken on purpose, and names the law."""
+"""The machine detects deliberately broken builds and names the broken law."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.smtp import SmtpServer
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("build", builds(), ids=lambda build: f"law {build.law}, {build.name}")
 def test_a_broken_build_is_found_out(build: BrokenBuild, mail_box: SmtpServer) -> None:
-    """The law that it breaks is named."""
+    """The machine names the law that the build breaks."""
     with build.broken():
         found = tell(build.schedule, mail_box).broken
 
@@ -20,7 +20,7 @@ def test_a_broken_build_is_found_out(build: BrokenBuild, mail_box: SmtpServer) -
 
 @pytest.mark.timeout(600)
 def test_the_same_stories_break_nothing_otherwise(mail_box: SmtpServer) -> None:
-    """The build as it is keeps every law in the longest of these stories."""
+    """The unbroken build keeps every law in the longest of these stories."""
     story = max(builds(), key=lambda build: len(build.steps)).schedule
 
     assert tell(story, mail_box).broken is None

@@ -1,4 +1,4 @@
-"""Stories drawn by seed: whatever befalls the cycles, every law holds."""
+"""Stories drawn by seed: every law holds, whatever faults occur."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.mark.timeout(600)
 def test_every_law_holds(seed: int, mail_box: SmtpServer) -> None:
-    """A story with bad luck ends with both sides agreeing and everybody told."""
+    """After a story with faults, both sides agree and every failure was reported."""
     story = tell(draw(seed), mail_box)
     note(story)
 

@@ -1,7 +1,7 @@
-"""A merchant with two channels that share one stock, and everybody who does something there.
+"""A merchant with two channels that share one stock, and the people who act there.
 
-Each method is one thing that a person, a buyer or a channel does. Who is meant is said by number, so
-that a schedule can be drawn without knowing what it will meet; where nobody fits, nothing happens.
+Each method is one action of a person, a buyer or a channel. Orders are named by numbers, so a schedule can be
+drawn without knowing which orders will exist; if no order fits, nothing happens.
 """
 
 import logging
@@ -47,7 +47,7 @@ from tests.support.steps import ALL_FLOWS
 
 OVERLAP = timedelta(minutes=ChannelOptions().overlap_minutes)
 TIMEOUT_SECONDS = 1.0
-"""Half of what a silent channel takes, and long enough for one that answers on a busy machine."""
+"""Half the delay of a silent channel, and long enough for an answer on a busy machine."""
 PATIENT_SECONDS = 30.0
 OPERATOR = "operator@merchant.example"
 CANCELLED = str(CANCELLED_FLAG)
@@ -61,15 +61,15 @@ WORK = {
     "remind_after_days": 1,
     "cancel_after_days": 1,
 }
-"""Of the accounts whose orders are worked off here, from the request for payment to the invoice."""
+"""Settings of accounts that work orders off here, from the payment request to the invoice."""
 DESK = 2
-"""The account without a channel, counted after the sides."""
+"""The number of the account without a channel, after the sides."""
 SELLER = {"name": "Merchant GmbH", "address": ["Kaufhof 1", "04109 Leipzig"], "vat_id": "DE123456789"}
 BANK = {"holder": "Merchant GmbH", "iban": "DE02120300000000202051"}
 
 
 class Listener(logging.Handler):
-    """Keeps whatever is logged, as one who reads the logs sees it."""
+    """Stores everything that is logged, as a reader of the logs sees it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -77,31 +77,31 @@ class Listener(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one record with its traceback."""
+        """Store one record with its traceback."""
         self.lines.append(self.format(record))
 
     def take(self) -> list[str]:
-        """Return what was logged since the last look."""
+        """Return what was logged since the last call."""
         lines, self.lines = self.lines, []
         return lines
 
 
 def flow_of(cycle: Cycle) -> tuple[Any, dict[str, Any]]:
-    """Return the flow of a cycle, and with which parameters it does all there is to do."""
+    """Return the flow of a cycle, and the parameters with which it does everything."""
     if cycle is Cycle.replay:
         return replay, {"everything": True, "wait_seconds": 0}
     return ALL_FLOWS[cycle], {}
 
 
 def start(cycle: Cycle, account: str, **parameters: Any) -> PrefectState[Any]:
-    """Run a cycle; a replay is one of everything. Raises: what Prefect's client does without its server."""
+    """Run a cycle; a replay replays everything. Raises: errors of Prefect's client if its server is down."""
     flow, own = flow_of(cycle)
     state: PrefectState[Any] = flow(account, return_state=True, **own, **parameters)
     return state
 
 
 def start_plainly(cycle: Cycle, account: str, secrets: dict[str, str]) -> PrefectState[Any]:
-    """Do a cycle's work for when all is well: nothing befalls such a run, and it is to find all in order."""
+    """Run a cycle without Prefect, for the phase without faults."""
     flow, own = flow_of(cycle)
     return run_plainly(flow, account, secrets, **own)
 
@@ -113,21 +113,21 @@ class World(Desk):
     smtp: SmtpServer
     listener: Listener
     seen_states: list[str] = field(default_factory=list)
-    """What Prefect was told of each run's end."""
+    """The end state of each run as reported to Prefect."""
     delivered: Counter[str] = field(default_factory=Counter)
     struck_mailing: int = 0
-    """How often the handing over of mails was struck: one that was on its way may come again then."""
+    """How often a fault occurred while mails were sent: such a mail may be sent again."""
     mails_seen: int = 0
-    """How many of the mails were looked at: none changes once it has come."""
+    """How many mails were checked; a received mail never changes."""
     papers: dict[str, str] = field(default_factory=dict)
-    """What of each issued document was first seen, as somebody who keeps copies of them knows it."""
+    """The first copy seen of each issued document."""
 
     # --- buyers and channels ------------------------------------------------------------------------
 
     def buy(
         self, side: int, lines: Sequence[tuple[int, int]], *, paid: bool, done: bool, buyer: int | None = None
     ) -> None:
-        """Let a buyer order, a new one unless named; `done` says whether the checkout is finished."""
+        """Add an order of a buyer, a new one unless named; `done`: whether the checkout is completed."""
         channel = self.sides[side].state
         products = channel.product_ids()
         number = len(channel.orders) + 1
@@ -145,17 +145,17 @@ class World(Desk):
         channel.place_order(items, billing=address, process=done, paid=paid)
 
     def check_out(self, side: int, number: int) -> None:
-        """Let a buyer finish the checkout."""
+        """Complete the checkout of an order."""
         if order := self.sides[side].theirs(number, _is_unfinished):
             self.sides[side].state.complete_checkout(order)
 
     def check_out_all(self, side: int) -> None:
-        """Let every buyer finish the checkout: until then nothing here knows of the stock that is sold."""
+        """Complete every checkout: until then, stock sold in it is unknown here."""
         while self.sides[side].theirs(0, _is_unfinished):
             self.check_out(side, 0)
 
     def pay_there(self, side: int, number: int, share: int) -> None:
-        """Let the channel receive money, all that is due or a part."""
+        """Pay an order at the channel, in full or in part."""
         chosen = self.sides[side]
         order = chosen.theirs(
             number, lambda order: order.order_id > 0 and order.already_paid < order.full_amount
@@ -172,14 +172,14 @@ class World(Desk):
             self.sides[side].state.change_quantity(order.order_id, order.items[0].id, quantity)
 
     def move(self, side: int, number: int) -> None:
-        """Give an order another address at the channel."""
+        """Change an order's address at the channel."""
         if order := self.sides[side].theirs(number, is_open):
             street = f"Verschwiegene Allee {number}"
             other = Address(**{**vars(order.billing), "street": street})
             self.sides[side].state.change_address(order.order_id, billing=other)
 
     def merge(self, side: int, one: int, other: int) -> None:
-        """Merge two orders at the channel that have not left."""
+        """Merge two orders at the channel that have not shipped."""
         chosen = self.sides[side]
 
         def fits(order: TheirOrder) -> bool:
@@ -189,25 +189,25 @@ class World(Desk):
         if first is not None and second is not None and first is not second:
             keys = {first.key, second.key}
             merged = chosen.state.merge([first.order_id, second.order_id])
-            # Who paid here for either has paid for what they became.
+            # Money received here for either order counts for the merged order.
             money = sum((chosen.paid.pop(key, Decimal(0)) for key in keys), Decimal(0))
             if money:
                 chosen.paid[merged.key] = money
 
     def cancel_there(self, side: int, number: int) -> None:
-        """Cancel an order at the channel, with its stock back."""
+        """Cancel an order at the channel, which takes its stock back."""
         order = self.sides[side].theirs(number, is_open)
         if order is not None and not self._left(side, order):
             self.sides[side].state.cancel(order.order_id)
 
     def ship_there(self, side: int, number: int) -> None:
-        """Let somebody mark an order as shipped at the channel."""
+        """Mark an order as shipped at the channel."""
         order = self.sides[side].theirs(number, is_open)
         if order is not None and not self._left(side, order):
             self.sides[side].state.ship(order.order_id, tracking_number=f"THERE{order.key}")
 
     def spoil(self, side: int, number: int) -> None:
-        """Let the channel tell a quantity that cannot be, of an order that is not here yet."""
+        """Make the channel report an impossible quantity for an order that is not here yet."""
         chosen = self.sides[side]
         order = chosen.theirs(number, is_open)
         if order is not None and self.order_here(side, order.key) is None:
@@ -216,11 +216,11 @@ class World(Desk):
             chosen.state.touch(order)
 
     def spoilt(self, side: int) -> list[TheirOrder]:
-        """Return the orders that cannot be read."""
+        """Return the orders with an impossible quantity."""
         return [order for order in self.sides[side].state.orders.values() if is_spoilt(order)]
 
     def heal(self, side: int) -> None:
-        """Give spoilt orders their quantities back."""
+        """Restore the quantities of these orders."""
         for order in self.spoilt(side):
             for item in order.items:
                 item.quantity = self.sides[side].spoilt.get(item.id, item.quantity)
@@ -229,7 +229,7 @@ class World(Desk):
     # --- cycles and time ----------------------------------------------------------------------------
 
     def run(self, side: int, cycle: Cycle, *, plainly: bool = False, **parameters: Any) -> str:
-        """Run a cycle in this process; return the kind of state in which it ended, "lost" without one."""
+        """Run a cycle in this process; return the type of its end state, "lost" if it has none."""
         try:
             if plainly:
                 secrets = {} if side == DESK else self.sides[side].secrets
@@ -237,7 +237,7 @@ class World(Desk):
             else:
                 state = start(cycle, self.name_of(side), **parameters)
         except Exception as error:
-            # Prefect could not be told; what counts is what our own tables say.
+            # Prefect did not get the state; our own tables count.
             self.seen_states.append(f"{type(error).__name__}: {error}")
             return "lost"
         self.seen_states.append(f"{state.type} {state.message}")
@@ -248,7 +248,7 @@ class World(Desk):
         return self.desk if side == DESK else self.sides[side].name
 
     def be_patient(self) -> None:
-        """Let every account wait long for an answer: a busy machine is no bad luck."""
+        """Give every account a long timeout: a busy machine is not a fault."""
         with session_scope() as session:
             for side in self.sides:
                 account = get_account(session, side.name)
@@ -256,58 +256,57 @@ class World(Desk):
                 session.add(account)
 
     def wait(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move time forward."""
         self._look_while_behind()
         self.clocks.advance(seconds=seconds)
 
     def turn_clock(self, minutes: float) -> None:
-        """Let the channels' clock jump, forwards or back; it is put right at the next jump."""
+        """Make the channels' clock jump, forwards or back; the next jump corrects it."""
         if self.clocks.skew:
             self.put_clock_right()
         else:
             self.clocks.skew = timedelta(minutes=minutes)
 
     def put_clock_right(self) -> None:
-        """Let the channels' clock tell our time again."""
+        """Set the channels' clock to our time again."""
         self._look_while_behind()
         self.clocks.skew = timedelta(0)
 
     def _look_while_behind(self) -> None:
         """Read orders, if the channels' clock is further behind than windows overlap.
 
-        What changed at such a time and was looked at only once the clock had caught up is for a
-        reconciliation to find.
+        Without this, only a reconciliation would find what changed in that time.
         """
         if self.clocks.skew < -OVERLAP:
-            # Longer than a dead run's lease keeps others away.
+            # Longer than the lease of a dead run blocks others.
             self.clocks.advance(seconds=LEASE_SECONDS + 1)
             for number in range(len(self.sides)):
                 self.run(number, Cycle.order_import, plainly=True)
 
     def forget_buyers(self) -> None:
-        """Let two months pass, and what tells of buyers go after one; offers are over long before."""
+        """Move two months forward and delete buyers' data after one; offers have expired long before."""
         self.clocks.advance(days=OFFER_DAYS + SHORTEST_DAYS + 10)
         with session_scope() as session:
             for tenant in list_tenants(session):
                 tenant.retention = {"anonymise_after_days": SHORTEST_DAYS}
                 session.add(tenant)
-        # What was merged may go after the order that it became part of, the next time.
+        # A merged order may be deleted in the next round, after the order that it was merged into.
         for _ in range(3):
             self.do(forget)
 
     def touch_all(self) -> None:
-        """Let somebody write the buyer's name onto every order at the channels, which tell them anew then."""
+        """Write the buyer's name onto every order at the channels, so that they report them again."""
         for side in self.sides:
             for order in side.state.orders.values():
                 order.memo = f"Rückruf von {order.billing.last_name}"
                 side.state.touch(order)
 
     def watch(self) -> None:
-        """Let the watcher look, which `warenfluss up` does every minute."""
+        """Run the watcher once, as `warenfluss up` does every minute."""
         watch()
 
     def retry_parked(self) -> None:
-        """Let the operator do what the mail about changes that were not taken says."""
+        """Do what the mail about parked updates asks the operator to do."""
         with session_scope() as session:
             retry_parked(session, [])
 
@@ -320,7 +319,7 @@ def _is_unfinished(order: TheirOrder) -> bool:
 def opened(
     smtp: SmtpServer, start: datetime, *, switches: dict[str, Any] | None = None, quantity: int = 9
 ) -> Iterator[World]:
-    """Open the world at an instant: both accounts live, the articles known, nothing sold yet."""
+    """Open the world at a given time: both accounts live, articles imported, nothing sold yet."""
     clocks = Clocks(start)
     listener = Listener()
     with ExitStack() as stack:
@@ -372,7 +371,7 @@ def opened(
 
 
 def _map_methods(session: Session, account: Account) -> None:
-    """Say what the channel's ways to pay and to send mean."""
+    """Map the channel's payment and shipping methods."""
     tenant_id, account_id = account.tenant_id, need_id(account.id)
     save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
     meanings = {
@@ -401,5 +400,5 @@ def _fill(state: State, quantity: int) -> None:
 
 
 START = datetime(2026, 10, 24, 22, 30, tzinfo=UTC)
-"""Half past midnight in Germany, two and a half hours before the hour that comes twice."""
+"""Half past midnight in Germany, two and a half hours before the hour that occurs twice."""
 SUMMER = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

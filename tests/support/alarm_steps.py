@@ -1,4 +1,4 @@
-"""Steps that the tests of status mails share: accounts, runs that end, and the mail server to use."""
+"""Steps shared by the tests of status mails: accounts, runs that end, and the mail server."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ class PickyServer(SmtpServer):
     async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Take or refuse one recipient; aiosmtpd calls it."""
+        """Accept or refuse one recipient; aiosmtpd calls it."""
         if address in self.replies:
             return self.replies[address]
         envelope.rcpt_tos.append(address)
@@ -41,7 +41,7 @@ class PickyServer(SmtpServer):
 
 
 def use_mail_server(monkeypatch: pytest.MonkeyPatch, server: SmtpServer, **settings: str) -> None:
-    """Name the mail server and two operators in the settings, in English unless told otherwise."""
+    """Set the mail server, two operators and English in the settings; `settings` overrides them."""
     values = {
         "SMTP_HOST": server.host,
         "SMTP_PORT": str(server.port),
@@ -77,7 +77,7 @@ def begin(
 def fail(
     account_id: int, cycle: Cycle = Cycle.order_import, *, error: str = "", flow_run_id: str = ""
 ) -> int:
-    """Let a run fail and note it; return its id."""
+    """Record a run that failed; return its id."""
     run_id = begin(account_id, cycle, flow_run_id=flow_run_id)
     with session_scope() as session:
         finish_run(session, run_id, RunState.failed, Counts(), error=error)
@@ -86,7 +86,7 @@ def fail(
 
 
 def succeed(account_id: int, cycle: Cycle = Cycle.order_import, *, test: bool = False) -> int:
-    """Let a run succeed and note it; return its id."""
+    """Record a run that succeeded; return its id."""
     run_id = begin(account_id, cycle, test=test)
     with session_scope() as session:
         finish_run(session, run_id, RunState.completed, Counts())
@@ -95,7 +95,7 @@ def succeed(account_id: int, cycle: Cycle = Cycle.order_import, *, test: bool = 
 
 
 def lose(run_id: int) -> None:
-    """Let a run look like one whose process died without a word some minutes ago."""
+    """Make a run look as if its process had died silently some minutes ago."""
     past = utc_now() - timedelta(minutes=5)
     with session_scope() as session:
         run = session.get_one(Run, run_id)
@@ -107,7 +107,7 @@ def lose(run_id: int) -> None:
 
 
 def let_alarms_age(hours: float) -> None:
-    """Move all that alarms remember of times into the past."""
+    """Move all times stored in alarms into the past."""
     with session_scope() as session:
         for alarm in session.exec(select(Alarm)):
             alarm.since -= timedelta(hours=hours)
@@ -118,7 +118,7 @@ def let_alarms_age(hours: float) -> None:
 
 
 def make_mails_due() -> None:
-    """Let the wait of every mail be over."""
+    """Make every waiting mail due now."""
     with session_scope() as session:
         for mail in session.exec(select(Mail)):
             mail.next_try_at = utc_now() - timedelta(seconds=1)

@@ -1,4 +1,4 @@
-"""Builders of what tests need in a database, and readers of what came of it."""
+"""Builders for the rows that tests need, and readers for the result."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ from models.warehouse.warehouses import Warehouse, main_warehouse
 
 PLACED_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SHIPPED_AT = datetime(2026, 3, 3, 23, 30, tzinfo=UTC)
-"""Already the fourth in Germany."""
+"""In Germany this is 4 March already."""
 BILLING = AddressData(
     first_name="Änne", last_name="Groß", street="Am Ölberg 3", postcode="04109", city="Leipzig", country="DE"
 )
@@ -69,7 +69,7 @@ def make_account(
 
 
 def add_warehouse(session: Session, shop: Shop, name: str, priority: int) -> int:
-    """Add a further warehouse; return its id."""
+    """Add another warehouse; return its id."""
     row = Warehouse(tenant_id=shop.tenant_id, name=name, priority=priority)
     session.add(row)
     session.flush()
@@ -131,14 +131,14 @@ def add_listing(
 def make_line(
     external_id: str, sku: str = "", quantity: int = 1, price: str = "10.00", **fields: Any
 ) -> OrderLineData:
-    """Return a line as a channel tells it."""
+    """Return a line as a channel reports it."""
     return OrderLineData(
         external_id=external_id, sku=sku, title=sku, quantity=quantity, price=Decimal(price), **fields
     )
 
 
 def make_order(external_id: str, *lines: OrderLineData, **fields: Any) -> OrderData:
-    """Return an order, checked out and adding up unless told otherwise."""
+    """Return an order with its checkout completed and a correct total; `fields` overrides both."""
     goods = sum((line.price * line.quantity for line in lines), Decimal(0))
     values: dict[str, Any] = {
         "placed_at": PLACED_AT,
@@ -152,7 +152,7 @@ def make_order(external_id: str, *lines: OrderLineData, **fields: Any) -> OrderD
 
 
 def make_article(external_id: str, sku: str, **fields: Any) -> ArticleData:
-    """Return an article as a channel tells it."""
+    """Return an article as a channel reports it."""
     values: dict[str, Any] = {"texts": {"de": TextData(title=f"Artikel {sku}")}, **fields}
     return ArticleData(external_id=external_id, sku=sku, **values)
 
@@ -252,7 +252,7 @@ def ledger_in(session: Session) -> list[tuple[str, int, str, str]]:
 
 
 def queued_listings(session: Session) -> dict[str, int]:
-    """Return by external id the listings that wait for stock export, with the version of their row."""
+    """Return the listings that wait for stock export: {external id: version of the outbound row}."""
     session.flush()
     rows = session.exec(
         select(Outbound).where(Outbound.kind == OutboundKind.stock, Outbound.state == OutboundState.pending)
@@ -263,7 +263,7 @@ def queued_listings(session: Session) -> dict[str, int]:
 
 
 def settle_outbound(session: Session) -> None:
-    """Let every queued change have been sent."""
+    """Mark every queued update as sent."""
     session.flush()
     session.execute(update(Outbound).values(state=OutboundState.sent))
     session.expire_all()
@@ -282,7 +282,7 @@ def row_counts(session: Session, *tables: type[Any]) -> list[int]:
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """Collect the statements that the database is asked."""
+    """Yield a list that collects every statement sent to the database."""
     seen: list[str] = []
 
     def note(*arguments: Any) -> None:
@@ -296,10 +296,10 @@ def counted_statements() -> Iterator[list[str]]:
 
 
 def check_laws(session: Session) -> None:
-    """Law 4: the ledger sums to each level, allocations to what is allocated, lines hold what they say.
+    """Check law 4: ledger, stock levels, allocations and order lines agree.
 
-    What lies ready of a line is what its parts allow, and goes; no open pick list asks for more than is
-    promised.
+    The picked units of a line are the whole sets among its picked parts, and are to ship next. No open pick
+    list asks for more than is allocated.
     """
     session.flush()
     session.expire_all()
@@ -348,7 +348,7 @@ def check_laws(session: Session) -> None:
 
 
 def release(session: Session, shop: Shop, *records: OrderData) -> list[int]:
-    """Take orders in and hand them to the warehouse; return their ids."""
+    """Import orders and release them to the warehouse; return their ids."""
     take_in(session, shop, *records)
     orders = [get_order(session, record.external_id) for record in records]
     for order in orders:
@@ -367,7 +367,7 @@ SELLER = {
 
 
 def make_invoicing_shop(session: Session, **seller: Any) -> Shop:
-    """Add a tenant that has told what invoices must name, with an account whose invoices are made here."""
+    """Add a tenant with the seller data that invoices need, and an account whose invoices are made here."""
     shop = make_shop(session, invoices="warenfluss", invoices_from="2026-01-01")
     tenant = session.get_one(Tenant, shop.tenant_id)
     tenant.seller = {**SELLER, **seller}
@@ -376,7 +376,7 @@ def make_invoicing_shop(session: Session, **seller: Any) -> Shop:
 
 
 def ship_units(session: Session, external_id: str, **units: int) -> None:
-    """Book units of lines out of the house in one parcel, all that is left if none are named."""
+    """Ship units of lines in one parcel; without `units`, everything that is left."""
     order = get_order(session, external_id)
     lines = session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
     content = {need_id(line.id): units[line.external_id] for line in lines if line.external_id in units}

@@ -1,4 +1,4 @@
-"""Steps of the command line's tests: call a command, and fill the database without Prefect."""
+"""Steps of the command line's tests: call a command, fill the database without Prefect."""
 
 import json
 from datetime import UTC, datetime
@@ -28,14 +28,14 @@ def call(*arguments: str, given: str | None = None) -> Result:
 
 
 def read(*arguments: str) -> Any:
-    """Run a command that must succeed; return the JSON that is all of its standard output."""
+    """Run a command that must succeed; return its standard output, which must be one JSON document."""
     result = call(*arguments, "--json")
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
 
 
 def refused(*arguments: str) -> str:
-    """Run a command that must be refused without a traceback; return the sentence."""
+    """Run a command that must be refused without a traceback; return its message."""
     result = call(*arguments)
     assert result.exit_code == 1, (result.stdout, result.stderr)
     assert isinstance(result.exception, SystemExit)
@@ -52,7 +52,7 @@ def open_shop(mode: Mode = Mode.live, role: str = "articles") -> None:
 
 
 def article(sku: str, quantity: int | None = 10, **more: Any) -> ArticleData:
-    """Return an article of the channel with this stock there."""
+    """Return an article of the channel with its stock at the channel."""
     return ArticleData(
         external_id=f"P-{sku}",
         sku=sku,
@@ -64,7 +64,7 @@ def article(sku: str, quantity: int | None = 10, **more: Any) -> ArticleData:
 
 
 def take_articles(*records: ArticleData) -> None:
-    """Let the account `shop` take in articles, as its article import does."""
+    """Save articles for the account `shop`, as its article import does."""
     with session_scope() as session:
         account = _shop(session)
         save_articles(session, account, DEFAULT_RULES, records)
@@ -88,7 +88,7 @@ def line(number: str, sku: str, quantity: int = 1, price: str = "9.90") -> Order
 
 
 def order(number: str, *lines: OrderLineData, **more: Any) -> OrderData:
-    """Return an order that adds up."""
+    """Return an order with a correct total."""
     values: dict[str, Any] = {
         "external_id": number,
         "channel_number": f"M-{number}",
@@ -112,7 +112,7 @@ def order(number: str, *lines: OrderLineData, **more: Any) -> OrderData:
 
 
 def take_orders(*records: OrderData, trial: bool = False) -> None:
-    """Let the account `shop` take in orders, as its order import does."""
+    """Save orders for the account `shop`, as its order import does."""
     with session_scope() as session:
         save_orders(session, _shop(session), DEFAULT_RULES, records, trial=trial)
 

@@ -1,4 +1,4 @@
-"""Debian's PostgreSQL and Redis as throwaway servers, for what the wheel of `postgres` lacks."""
+"""Debian's PostgreSQL and Redis as temporary servers, for features missing in the wheel of `postgres`."""
 
 import os
 import shutil
@@ -58,7 +58,7 @@ def start_postgres() -> str:
 
 
 def start_redis() -> int:
-    """Start a server that keeps nothing; return its port."""
+    """Start a server that stores nothing on disk; return its port."""
     program = shutil.which("redis-server")
     if program is None:
         missing(WHAT, "no 'redis-server' on PATH; install Debian's package redis-server")
@@ -80,7 +80,7 @@ def start_redis() -> int:
 
 
 def _find_postgres() -> Path | None:
-    """Return the programs of the newest PostgreSQL that has the extension Prefect's server needs."""
+    """Return the folder of the newest PostgreSQL with the extension that Prefect's server needs."""
     for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: -int(one.parent.name)):
         extension = Path("/usr/share/postgresql") / folder.parent.name / "extension" / "pg_trgm.control"
         if (folder / "initdb").exists() and extension.exists():
@@ -89,7 +89,7 @@ def _find_postgres() -> Path | None:
 
 
 def _user() -> str:
-    """Return who runs the servers: they refuse root, or should not have it."""
+    """Return the user that runs the servers: PostgreSQL refuses root, and Redis should not run as root."""
     return UNPRIVILEGED_USER if os.geteuid() == 0 else ""
 
 

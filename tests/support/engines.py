@@ -1,6 +1,6 @@
-"""Engines of tests, which compile each statement once for a process instead of once for each test's database.
+"""Engines for tests. Each statement is compiled once a process instead of once for each test's database.
 
-Compiling took more time than all else in tests of tables.
+Compiling took more time than everything else in tests of tables.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from sqlalchemy.util import LRUCache
 MOST_STATEMENTS = 4_000
 _compiled: LRUCache[Any, Any] = LRUCache(MOST_STATEMENTS)
 _dialects: dict[URL, Dialect] = {}
-"""What has learnt from a connection what its server can do, by the server; a statement is compiled for it."""
+"""By server: the dialect, which knows what the server can do and is what statements are compiled for."""
 
 
 def create_engine(url: str, **values: Any) -> Engine:
-    """Create an engine as SQLAlchemy does, with the dialect and the statements of those before it."""
+    """Create an engine as SQLAlchemy does, with the dialect and statements of earlier engines."""
     engine = sqlalchemy.create_engine(url, **values)
     engine.update_execution_options(compiled_cache=_compiled)
     server = engine.url.set(database="")

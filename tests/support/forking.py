@@ -1,4 +1,4 @@
-"""A worker that asks for processes of several kinds, as a program: FOLDER; each leaves a file there."""
+"""A program that asks for forked processes of several kinds; each writes a file into the folder FOLDER."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from deployments.forking import Forks, serve
 
 
 def tell(name: str, code: int) -> int:
-    """Write what this process finds, and end with a code."""
+    """Write what this process sees into a file, and end with an exit code."""
     links = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.exists()]
     found = {
         "env": dict(os.environ),
@@ -28,7 +28,7 @@ def tell(name: str, code: int) -> int:
 
 
 def die() -> int:
-    """Be killed."""
+    """Kill this process."""
     os.kill(os.getpid(), signal.SIGKILL)
     return 0
 

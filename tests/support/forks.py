@@ -1,4 +1,4 @@
-"""Processes of a test's own, forked from a server that has imported everything and started nothing.
+"""Processes for tests, forked from a server that has imported everything and started nothing.
 
 Such a process costs a tenth of a second instead of three.
 """
@@ -15,9 +15,9 @@ CONTEXT.set_forkserver_preload(["tests.support.preload"])
 
 
 def start(work: Callable[..., object], *arguments: Any) -> ForkServerProcess:
-    """Start a function in a process of its own, with this process's environment.
+    """Start a function in a new process with this process's environment.
 
-    Nothing that it leaves running is waited for; its exit code is 1 if it raises.
+    The process does not wait for threads that are still running; its exit code is 1 if the function raises.
     """
     process = CONTEXT.Process(target=_work, args=(dict(os.environ), work, arguments))
     process.start()
@@ -25,7 +25,7 @@ def start(work: Callable[..., object], *arguments: Any) -> ForkServerProcess:
 
 
 def end(process: ForkServerProcess) -> int | None:
-    """Return a process's exit code; one that goes on for too long is killed and has none."""
+    """Return a process's exit code; None if it takes too long and is killed."""
     process.join(ENDING_SECONDS)
     code = process.exitcode
     process.kill()
@@ -33,7 +33,7 @@ def end(process: ForkServerProcess) -> int | None:
 
 
 def enter(environment: Mapping[str, str]) -> None:
-    """Give this process the environment of the one that asked for it."""
+    """Give this process the environment of the process that requested it."""
     from models.settings import get_settings
 
     os.environ.clear()
@@ -44,5 +44,5 @@ def enter(environment: Mapping[str, str]) -> None:
 def _work(environment: Mapping[str, str], work: Callable[..., object], arguments: Sequence[Any]) -> None:
     enter(environment)
     work(*arguments)
-    # Prefect's threads would be waited for.
+    # A normal exit would wait for Prefect's threads.
     os._exit(0)

@@ -1,4 +1,4 @@
-"""A server that answers with prepared bytes, one connection after the other."""
+"""A server that answers each connection in turn with prepared bytes."""
 
 import socket
 import threading
@@ -10,9 +10,9 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Reply:
-    """What one connection is answered: the bytes in pieces, a pause before each, then the end.
+    """The answer to one connection: pieces of bytes, with a pause before each, then the end.
 
-    `reset` ends it hard.
+    `reset`: whether the connection is reset instead of closed.
     """
 
     pieces: Sequence[bytes] = ()
@@ -21,13 +21,13 @@ class Reply:
 
 
 def http(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> Reply:
-    """Return a whole HTTP answer; `length` may promise another size."""
+    """Return a whole HTTP answer; `length` may declare another size than the body's."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers]
     return Reply([("\r\n".join([*lines, "Connection: close"]) + "\r\n\r\n").encode() + body])
 
 
 class Loopback:
-    """Serves each connection with the next reply, the last one again and again; keeps the requests."""
+    """Answers each connection with the next reply, repeating the last one; stores the requests."""
 
     def __init__(self, *replies: Reply) -> None:
         self.requests: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Keeps tests from reaching beyond this machine."""
+"""Limits the network of tests to this machine."""
 
 import ipaddress
 import socket
@@ -8,11 +8,11 @@ LOCAL_NAMES = {"localhost", "localhost.localdomain", "", "0.0.0.0", "::"}
 
 
 class OutsideNetworkError(RuntimeError):
-    """A test tried to leave this machine; no `OSError`, or code that retries those would hide it."""
+    """A test tried to reach another machine. Not an `OSError`, because code retries those."""
 
 
 def block_outside() -> None:
-    """Let this process's sockets and name look-ups reach this machine only."""
+    """Limit this process's sockets and name look-ups to this machine."""
     connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
     def guarded_connect(self: socket.socket, address: Any) -> None:

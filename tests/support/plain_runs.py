@@ -1,4 +1,4 @@
-"""Cycles done as the plain functions that their flows and tasks are, in a tenth of the time."""
+"""Cycles run as plain functions instead of Prefect flows and tasks, in a tenth of the time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +13,9 @@ import tasks.run.work
 
 
 def run_plainly(flow: Any, account: str, secrets: Mapping[str, str], **parameters: Any) -> State[Any]:
-    """Do a cycle's work unknown to Prefect's server; return how it ended.
+    """Do a cycle's work without Prefect's server; return the state in which it ended.
 
-    For what comes before or after what a test is about: nothing is tried again, reported or shown.
+    For steps before or after the subject of a test: nothing is retried, reported or shown in Prefect.
     Raises: whatever the work raises.
     """
     with (

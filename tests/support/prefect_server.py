@@ -1,4 +1,4 @@
-"""A Prefect server for tests, offline and without its pages."""
+"""A Prefect server for tests, offline and without its UI."""
 
 import http.client
 import os
@@ -19,11 +19,11 @@ from tests.support import session
 
 STARTING_SECONDS = 90
 
-# Set for the whole session before anything imports Prefect, so that threads and child processes agree.
+# Set for the whole session before Prefect is imported, so threads and child processes use the same.
 SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # A test that forgot the fixture fails at once instead of starting a server of its own.
+    # A test without the fixture fails at once instead of starting its own server.
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_LOGGING_COLORS": "false",
@@ -34,12 +34,12 @@ SETTINGS = {
 
 EMITS_EVENTS = "prefect.events.utilities.should_emit_events"
 
-# What no test of the shared server asks for, and what took most of its processor time.
+# Services that no test of the shared server needs and that took most of its processor time.
 LEAN = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
-    # In a file, writers of one server lock each other out and it answers 503.
+    # With a database file, writers of one server lock each other out and it answers 503.
     "PREFECT_SERVER_DATABASE_CONNECTION_URL": "sqlite+aiosqlite:///file::memory:"
     "?cache=shared&uri=true&check_same_thread=false",
 }
@@ -54,14 +54,14 @@ def prepare_environment() -> None:
     os.environ["PREFECT_API_SSL_CERT_FILE"] = str(write_one_authority(session.get_folder()))
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{find_port()}/api"
     if "prefect" in sys.modules:
-        # A folder's conftest is imported before, and Prefect reads its settings on import.
+        # A folder's conftest was imported earlier, and Prefect reads its settings on import.
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
 
 
 def find_port() -> int:
-    """Return a free port below those that the system hands out by itself, for a server that starts later."""
+    """Return a free port for a server that starts later, below the range that the system assigns itself."""
     while True:
         port = random.randrange(20_000, 30_000)
         with socket.socket() as probe:
@@ -74,9 +74,10 @@ def find_port() -> int:
 
 @contextmanager
 def lean_runs() -> Iterator[None]:
-    """Let flows of this process send no heartbeat, which leaving a `def` flow waits for.
+    """Run flows of this process without heartbeat, logs and events.
 
-    Nor logs and events: half of what a run costs the server, which learns of tasks by them.
+    The end of a `def` flow waits for the heartbeat. Logs and events are half of a run's cost for the server;
+    without events the server does not know the run's tasks.
     """
     from prefect.settings import (
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -91,7 +92,7 @@ def lean_runs() -> Iterator[None]:
 
 @contextmanager
 def told_runs() -> Iterator[None]:
-    """Let flows of this process send their logs and events again, as they do outside of tests."""
+    """Run flows of this process with logs and events, as outside of tests."""
     from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}), patch(EMITS_EVENTS, return_value=True):
@@ -99,7 +100,7 @@ def told_runs() -> Iterator[None]:
 
 
 def get_prefect() -> str:
-    """Return the API address of the session's Prefect server, started by the first who asks."""
+    """Return the API URL of the session's Prefect server; the first call starts it."""
     url = os.environ["PREFECT_API_URL"]
     port = int(url.removesuffix("/api").rpartition(":")[2])
 
@@ -112,7 +113,7 @@ def get_prefect() -> str:
 
 
 def start_prefect(home: Path, port: int, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a server with its own database in `home` and wait until it answers; return its keeper.
+    """Start a server with its own database in `home` and wait until it answers; return its keeper process.
 
     It ends with the session, or earlier by `terminate()` and `wait()` of the keeper.
     """

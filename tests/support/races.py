@@ -1,4 +1,4 @@
-"""Steps that many processes take at the same moment, and the starting gun."""
+"""Steps that many processes take at the same moment, and the function that starts them together."""
 
 import os
 import threading
@@ -70,9 +70,9 @@ def _run(step: Callable[..., Any], arguments: Sequence[Any]) -> Any:
 
 
 def run_at_once(url: str, step: Callable[..., Any], arguments: Sequence[Sequence[Any]]) -> list[Any]:
-    """Run a step in one process for each of the arguments, all at once.
+    """Run a step in one process for each item of `arguments`, all at once.
 
-    Returns: what each returned, or the name of the error that it raised.
+    Returns: each result, or the name of the error that was raised.
     """
     barrier = forks.CONTEXT.Barrier(len(arguments))
     environment = {**os.environ, "WARENFLUSS_DATABASE_URL": url}
@@ -84,7 +84,7 @@ def run_at_once(url: str, step: Callable[..., Any], arguments: Sequence[Sequence
 
 
 def buy(external_id: str, skus: list[str], account_name: str = "nord") -> str:
-    """Import a new order, as one process of a cycle does."""
+    """Import a new order, as a process of a cycle does."""
     with session_scope() as session:
         account = session.exec(select(Account).where(Account.name == account_name)).one()
         lines = [make_line(f"{external_id}-{sku}", sku) for sku in skus]
@@ -93,7 +93,7 @@ def buy(external_id: str, skus: list[str], account_name: str = "nord") -> str:
 
 
 def take_by_hand(reference: str) -> str:
-    """Take an order for a mug by telephone; return its number."""
+    """Take a manual order for a mug; return its number."""
     with session_scope() as session:
         account = session.exec(select(Account).where(Account.kind == OWN)).one()
         asked = OwnOrder(
@@ -112,7 +112,7 @@ def accept_by_hand(number: str) -> str:
 
 
 def ship_at_once(number: str) -> str:
-    """Ship an order, and with it those that go together; return what was told."""
+    """Ship an order with the orders consolidated with it; return the message."""
     with session_scope() as session:
         parcel = ParcelData(tracking_number=f"T{number}")
         (done,) = ship_together(
@@ -122,7 +122,7 @@ def ship_at_once(number: str) -> str:
 
 
 def allocate_again(order_id: int, rounds: int) -> str:
-    """Ask for stock over and over, while others do."""
+    """Allocate stock repeatedly while other processes do, too."""
     for _ in range(rounds):
         with session_scope() as session:
             allocate(session, [order_id])
@@ -130,7 +130,7 @@ def allocate_again(order_id: int, rounds: int) -> str:
 
 
 def live(external_id: str, skus: list[str]) -> int:
-    """Buy and cancel in one transaction each, trying again after a deadlock as tasks do; return the tries."""
+    """Buy and cancel in a transaction each, retrying after a deadlock as tasks do; return the tries."""
     tries = 0
     for step in range(4):
         for attempt in range(TRIES):
@@ -155,7 +155,7 @@ def live(external_id: str, skus: list[str]) -> int:
 
 
 def ship(external_id: str) -> str:
-    """Ship an order whole, as a person does."""
+    """Ship a whole order, as a person does."""
     with session_scope() as session:
         order = session.exec(select(Order).where(Order.external_id == external_id)).one()
         record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
@@ -171,7 +171,7 @@ def cancel(external_id: str) -> str:
 
 
 def pay(external_id: str) -> str:
-    """Record one euro, as a person does."""
+    """Record a payment of one euro, as a person does."""
     with session_scope() as session:
         order = session.exec(select(Order).where(Order.external_id == external_id)).one()
         account = account_data(session.get_one(Account, order.account_id))
@@ -180,7 +180,7 @@ def pay(external_id: str) -> str:
 
 
 def pick(list_id: int, skus: Sequence[str]) -> Counter[str]:
-    """Scan articles one by one, again and again, until none is wanted; return what counted, and refusals."""
+    """Scan articles one by one until none is needed; return counted units and refusals."""
     done: Counter[str] = Counter()
     left = list(skus)
     while left:
@@ -196,7 +196,7 @@ def pick(list_id: int, skus: Sequence[str]) -> Counter[str]:
 
 
 def walk(tenant_id: int, orders: int) -> int:
-    """Make lists with boxes as long as orders wait; return how many."""
+    """Make pick lists with boxes while orders wait; return the number of lists."""
     for count in range(100):
         try:
             with session_scope() as session:
@@ -207,7 +207,7 @@ def walk(tenant_id: int, orders: int) -> int:
 
 
 def disturb(list_id: int, external_id: str, step: str) -> str | Counter[str]:
-    """Pick, or let something happen to an order of the list meanwhile."""
+    """Pick, or change an order of the list meanwhile; `step` says which."""
     if step == "pick":
         return pick(list_id, ["CUP", "MUG"])
     if step == "short":
@@ -228,12 +228,12 @@ def count_stock(article_id: int, warehouse_id: int, quantity: int) -> str:
 
 
 def take_step(external_id: str, step: str) -> str:
-    """Ship or cancel."""
+    """Ship or cancel an order."""
     return ship(external_id) if step == "ship" else cancel(external_id)
 
 
 def sell_or_count(number: int, article_id: int, warehouse_id: int) -> str:
-    """Sell one with even numbers, count with odd ones."""
+    """Sell one unit if `number` is even, count the article if it is odd."""
     if number % 2:
         return count_stock(article_id, warehouse_id, number)
     return buy(f"O-{number}", ["MUG"])
@@ -258,7 +258,7 @@ def sell_or_command(step: Sequence[str]) -> str | int:
 
 
 def buy_many(stop: "threading.Event") -> int:
-    """Import one order after the other until told to stop; return how many."""
+    """Import one order after another until `stop` is set; return the number of orders."""
     number = 0
     while not stop.is_set():
         number += 1
@@ -267,7 +267,7 @@ def buy_many(stop: "threading.Event") -> int:
 
 
 def invoice_all(worker: int, external_ids: Sequence[str]) -> Counter[str]:
-    """Invoice orders that others invoice, too; abort some, and take some back at the end to issue anew."""
+    """Invoice orders that others invoice, too; abort some, and at the end cancel some to issue again."""
     done: Counter[str] = Counter()
 
     def invoice(external_id: str, *, abort: bool) -> None:
@@ -300,13 +300,13 @@ def invoice_all(worker: int, external_ids: Sequence[str]) -> Counter[str]:
 
 
 def migrate(url: str) -> str:
-    """Bring a database to the newest schema, as each machine does when it starts."""
+    """Upgrade a database to the newest schema, as each machine does when it starts."""
     upgrade(url)
     return "migrated"
 
 
 def forget_all() -> str:
-    """Let go what is due, as one process of `up` does."""
+    """Delete data that is due, as a process of `up` does."""
     from tasks.upkeep import prune
 
     prune()
@@ -314,7 +314,7 @@ def forget_all() -> str:
 
 
 def claim_all(account_id: int, run_id: int) -> list[str]:
-    """Claim outbound rows and close them until none is left, as runs without a lease; return their keys."""
+    """Claim and close outbound rows until none is left, like a run without a lease; return their keys."""
     keys: list[str] = []
     while True:
         with session_scope() as session:

@@ -1,4 +1,4 @@
-"""A running `warenfluss up` for tests, as a process of its own."""
+"""A running `warenfluss up` for tests, as a separate process."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ Found = TypeVar("Found")
 
 
 class Running:
-    """One `up` and what it said."""
+    """A process of `up` and its output."""
 
     def __init__(self, folder: Path, port: int, env: Mapping[str, str]) -> None:
         self.port = port
@@ -44,21 +44,21 @@ class Running:
 
     @property
     def text(self) -> str:
-        """Return what it has said so far."""
+        """Return its output so far."""
         return self.output.read_text("utf-8")
 
     @property
     def api_url(self) -> str:
-        """Return the address of its Prefect server."""
+        """Return the API URL of its Prefect server."""
         return f"http://127.0.0.1:{self.port}/api"
 
     @property
     def processes(self) -> list[int]:
-        """Return every process below it that is alive."""
+        """Return the ids of all living processes below it."""
         return list_descendants(self.process.pid)
 
     def wait_until_up(self) -> None:
-        """Return once it says that it is up. Raises: AssertionError, if it does not."""
+        """Wait until it reports that it is up. Raises: AssertionError, if it does not in time."""
         self.wait_for(lambda: "Warenfluss is up" in self.text or self.process.poll() is not None)
         assert self.process.poll() is None, self.text
 
@@ -71,14 +71,14 @@ class Running:
         return found
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return its exit code."""
+        """Send a signal, wait for the end and return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(ENDING_SECONDS)
 
 
 @contextmanager
 def running(folder: Path, **env: str) -> Iterator[Running]:
-    """Yield an `up` that is up, with this process's Prefect client pointing to it; it ends on leaving."""
+    """Yield a started `up`; this process's Prefect client uses its server. It ends on leaving."""
     up = Running(folder, find_port(), env)
     try:
         up.wait_until_up()
@@ -94,7 +94,7 @@ def running(folder: Path, **env: str) -> Iterator[Running]:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process still runs; one that only waits to be read does not."""
+    """Return whether a process still runs; a zombie does not count."""
     try:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -102,11 +102,11 @@ def is_alive(pid: int) -> bool:
 
 
 def find_child(folder: Path, words: str) -> int:
-    """Return the process below the `up` of a data folder whose command has these words."""
+    """Return the id of the process below the `up` of a data folder whose command contains `words`."""
     pid = read_state(folder)["pid"]
     assert isinstance(pid, int)
     for child in list_descendants(pid):
-        # What a worker has forked bears the worker's name.
+        # A process that a worker forked has the worker's command.
         if parent_of(child) != pid:
             continue
         command = (Path("/proc") / str(child) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -116,5 +116,5 @@ def find_child(folder: Path, words: str) -> int:
 
 
 def parent_of(pid: int) -> int:
-    """Return the process that started another, or has adopted it."""
+    """Return the id of a process's parent, or of the process that adopted it."""
     return int((Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])

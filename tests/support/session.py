@@ -1,8 +1,7 @@
-"""One folder for a whole test session and the servers in it, shared by all of its xdist workers.
+"""One folder for a test session and its servers, shared by all of its xdist workers.
 
-The controller holds the lock of the file `alive`. Each server runs under a keeper process that waits
-for this lock, so a server ends with its session, also when the session was killed. Whoever leaves last
-removes the folder.
+The controller holds the lock of the file `alive`. Each server runs under a keeper process that waits for this
+lock, so a server ends with its session, even if the session was killed. The last process removes the folder.
 """
 
 import fcntl
@@ -22,7 +21,7 @@ from typing import IO, Any
 VARIABLE = "WARENFLUSS_TEST_SESSION"
 STOPPING_SECONDS = 10
 
-# Copying a database is fifty times faster in memory; containers often have too little of it.
+# Copying a database is fifty times faster in memory, but containers often have too little memory.
 SHARED_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 1_000_000_000
 
@@ -31,10 +30,10 @@ _keepers: list["subprocess.Popen[bytes]"] = []
 
 
 def begin() -> None:
-    """Open a session; called once, by the controller, before the workers start."""
+    """Begin a session; the controller calls this once, before the workers start."""
     global _alive
     folder = Path(tempfile.mkdtemp(prefix="warenfluss-tests-"))
-    # PostgreSQL refuses to run as root and then runs as another user, who must reach its folder.
+    # PostgreSQL refuses to run as root. It then runs as another user, who needs access to its folder.
     folder.chmod(0o711)
     (folder / "running").touch()
     if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free >= ENOUGH_BYTES:
@@ -49,7 +48,7 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Let every server of the session stop."""
+    """Stop every server of the session."""
     if _alive is not None:
         _alive.close()
         for keeper in _keepers:
@@ -63,20 +62,20 @@ def get_folder() -> Path:
 
 
 def get_memory() -> Path:
-    """Return the session's folder for data of servers, in memory where there is enough."""
+    """Return the session's folder for server data, in memory if there is enough."""
     return (get_folder() / "memory").resolve()
 
 
 @contextmanager
 def exclusive(name: str) -> Iterator[None]:
-    """Let one worker at a time through."""
+    """Admit one worker at a time."""
     with (get_folder() / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def once(name: str, start: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what `start` returned in the first worker that asked."""
+    """Call `start` in the first worker that asks; return its result in every worker."""
     with exclusive(name):
         answer = get_folder() / f"{name}.json"
         if not answer.exists():
@@ -122,7 +121,7 @@ def _leave(folder: Path) -> None:
 
 
 def _keep(folder: Path, stop_signal: int, user: str, command: Sequence[str]) -> None:
-    # Ctrl-C and a polite kill of the session reach the server by way of the lock.
+    # Ctrl-C and SIGTERM of the session reach the server by way of the lock.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (folder / "running").open() as running:
         fcntl.flock(running, fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps what it receives, refuses when told to, and can be away for a while."""
+"""A real SMTP server that stores what it receives, refuses mails on request, and can be down for a while."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ REFUSED = "451 4.3.0 try again later"
 
 
 class SmtpServer:
-    """A mail server on a loopback port; `messages` outlive its outages."""
+    """A mail server on a loopback port; `messages` are kept across outages."""
 
     def __init__(self) -> None:
         self.host = "127.0.0.1"
@@ -22,15 +22,15 @@ class SmtpServer:
             self.port: int = probe.getsockname()[1]
         self.messages: list[EmailMessage] = []
         self.recipients: list[list[str]] = []
-        """Who each message went to, by its envelope."""
+        """The recipients of each message, by its envelope."""
         self.refuse: bool | str = False
-        """True refuses for now; a text is the reply to give, such as `550 5.1.1 no such user`."""
+        """True refuses temporarily; a text is the reply, such as `550 5.1.1 no such user`."""
         self.refused = 0
         self._controller: Controller | None = None
         self._arrived = threading.Condition()
 
     def start(self) -> None:
-        """Listen, after an outage on the same port as before."""
+        """Start listening; after an outage on the same port as before."""
         self._controller = Controller(self, hostname=self.host, port=self.port)
         self._controller.start()
 
@@ -41,7 +41,7 @@ class SmtpServer:
             self._controller = None
 
     def wait_for(self, count: int, timeout_seconds: float = 30) -> list[EmailMessage]:
-        """Return the messages once there are at least `count`.
+        """Wait for at least `count` messages; return all messages.
 
         Raises: AssertionError, if they do not come in time.
         """
@@ -52,7 +52,7 @@ class SmtpServer:
             return list(self.messages)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Take or refuse one message; aiosmtpd calls it."""
+        """Accept or refuse one message; aiosmtpd calls it."""
         if self.refuse:
             self.refused += 1
             return self.refuse if isinstance(self.refuse, str) else REFUSED

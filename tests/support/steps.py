@@ -1,4 +1,4 @@
-"""Steps that the tests of the cycles share: run one, and look at what both sides hold afterwards."""
+"""Steps shared by the tests of the cycles: run a cycle, and read the result on both sides."""
 
 import time
 from collections.abc import Callable
@@ -51,7 +51,7 @@ FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.shipping_sync: shipping_sync,
     Cycle.reconcile: reconcile,
 }
-"""Those that run by themselves and need no more than an account."""
+"""The cycles that every channel account has."""
 ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {
     **FLOWS,
     Cycle.invoicing: invoicing,
@@ -59,24 +59,24 @@ ALL_FLOWS: dict[Cycle, Callable[..., Any]] = {
     Cycle.order_release: order_release,
     Cycle.payment_due: payment_due,
 }
-"""With those that run where an account asks for them."""
+"""With the cycles that an account's settings turn on."""
 
 
 def attempt(cycle: Cycle, shop: Shop, **parameters: Any) -> PrefectState[Any]:
-    """Run a cycle; return how it ended, whatever that is."""
+    """Run a cycle; return the state in which it ended, also a failure."""
     state: PrefectState[Any] = ALL_FLOWS[cycle](shop.name, return_state=True, **parameters)
     return state
 
 
 def sync(cycle: Cycle, shop: Shop, **parameters: Any) -> Counts:
-    """Run a cycle that must complete; return its figures."""
+    """Run a cycle that must complete; return its counts."""
     state = attempt(cycle, shop, **parameters)
     assert state.is_completed(), state
     return last_counts(shop, cycle)
 
 
 def prepare(shop: Shop, *cycles: Cycle) -> None:
-    """Run cycles that must complete for what a test is about, unknown to Prefect's server."""
+    """Run cycles that prepare a test and must complete, without Prefect's server."""
     switches = shop.simulator.switches
     secrets = {"partner_token": switches.partner_token, "account_token": switches.account_token}
     for cycle in cycles:
@@ -93,7 +93,7 @@ def last_run(shop: Shop, cycle: Cycle) -> Run:
 
 
 def last_counts(shop: Shop, cycle: Cycle) -> Counts:
-    """Return the figures of the last run of a cycle."""
+    """Return the counts of the last run of a cycle."""
     return Counts.model_validate(last_run(shop, cycle).counts)
 
 
@@ -105,14 +105,14 @@ def add_mug(shop: Shop, quantity: int = 10, sku: str = "BECHER-1", **values: Any
 
 @dataclass(frozen=True)
 class Figures:
-    """Stock of one article here."""
+    """Our stock of one article."""
 
     on_hand: int
     allocated: int
 
 
 def stock_of(sku: str) -> Figures:
-    """Return the stock of an article; the ledger must sum to it."""
+    """Return the stock of an article; the sum of the ledger must equal it."""
     with read_scope() as session:
         article = session.exec(select(Article).where(Article.sku == sku)).one()
         levels = session.exec(select(StockLevel).where(StockLevel.article_id == article.id)).all()
@@ -126,7 +126,7 @@ def stock_of(sku: str) -> Figures:
 
 
 def set_stock(shop: Shop, **quantities: int) -> None:
-    """Count articles anew; a name's underscores stand for hyphens."""
+    """Set counted stock; underscores in a name stand for hyphens of the SKU."""
     with session_scope() as session:
         tenant_id = get_account(session, shop.name).tenant_id
         warehouse_id = need_id(main_warehouse(session, tenant_id).id)
@@ -151,7 +151,7 @@ def addresses(order: Order) -> dict[str, OrderAddress]:
 
 
 def holds(order: Order) -> list[str]:
-    """Return the reasons for which an order waits."""
+    """Return the reasons of an order's open holds."""
     with read_scope() as session:
         rows = session.exec(
             select(Hold)
@@ -162,14 +162,14 @@ def holds(order: Order) -> list[str]:
 
 
 def events(order: Order) -> list[str]:
-    """Return the kinds of an order's history, oldest first."""
+    """Return the kinds of an order's events, oldest first."""
     with read_scope() as session:
         query = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(col(OrderEvent.id))
         return [row.kind for row in session.exec(query).all()]
 
 
 def numbers_here(shop: Shop, *, merged: bool = False) -> list[str]:
-    """Return the numbers of all orders of the account, sorted."""
+    """Return the numbers of the account's orders in our database, sorted."""
     with read_scope() as session:
         account_id = get_account(session, shop.name).id
         rows = session.exec(select(Order).where(Order.account_id == account_id)).all()
@@ -182,13 +182,13 @@ def numbers_there(shop: Shop) -> list[str]:
 
 
 def cursor(shop: Shop, name: str) -> dict[str, Any]:
-    """Return how far the account was read."""
+    """Return one of the account's cursors."""
     with read_scope() as session:
         return find_cursor(session, need_id(get_account(session, shop.name).id), name)
 
 
 def outbound(shop: Shop) -> list[tuple[str, str]]:
-    """Return kind and state of each change for the channel, oldest first."""
+    """Return kind and state of each outbound row, oldest first."""
     with read_scope() as session:
         account_id = get_account(session, shop.name).id
         rows = session.exec(
@@ -198,7 +198,7 @@ def outbound(shop: Shop) -> list[tuple[str, str]]:
 
 
 def calls(shop: Shop, **wanted: Any) -> list[tuple[str, str, list[str]]]:
-    """Return the calls on record, oldest first: what for, how each ended, and the orders it told of."""
+    """Return the logged calls, oldest first: name, ending, and the orders that it named."""
     with read_scope() as session:
         account_id = get_account(session, shop.name).id
         rows = list_calls(session, account_id=account_id, **wanted)[::-1]
@@ -207,7 +207,7 @@ def calls(shop: Shop, **wanted: Any) -> list[tuple[str, str, list[str]]]:
 
 
 def listing_of(shop: Shop, product: Product) -> Listing:
-    """Return a product as it is known here."""
+    """Return our listing of a product."""
     with read_scope() as session:
         account_id = get_account(session, shop.name).id
         return session.exec(
@@ -216,7 +216,7 @@ def listing_of(shop: Shop, product: Product) -> Listing:
 
 
 def expire_lease(shop: Shop) -> None:
-    """Let the time pass after which a silent run is taken for dead."""
+    """Make the leases of an account expire."""
     with session_scope() as session:
         account_id = get_account(session, shop.name).id
         for lease in session.exec(select(Lease).where(Lease.account_id == account_id)):
@@ -225,7 +225,7 @@ def expire_lease(shop: Shop) -> None:
 
 
 def artifacts(shop: Shop, cycle: Cycle) -> dict[str, Any]:
-    """Return what the last run left in Prefect: data by key, the newest of each."""
+    """Return the artifacts of the last run in Prefect: {key: data of the newest}."""
     wanted = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[last_run(shop, cycle).flow_run_id]))
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=wanted)

@@ -1,4 +1,4 @@
-"""What one process of a storm does: steps drawn by a seed, each in a transaction of its own."""
+"""The steps of one process of a storm, drawn from a seed, each in its own transaction."""
 
 import os
 import random
@@ -31,7 +31,7 @@ WEIGHTS = {"tell": 6, "count": 3, "cancel": 2, "ship": 2, "pay": 4, "export": 2,
 
 
 def told(number: int, dice: random.Random) -> OrderData:
-    """Return an order as the channel may tell it at some moment: with other quantities, or two merged."""
+    """Return an order as the channel may report it at some moment: with other quantities, or two merged."""
     absorbs = [number] if number % 2 or dice.random() < 0.7 else [number, number + 1]
     lines = [
         make_line(f"{each}-{sku}", sku, dice.randint(1, 3))
@@ -42,7 +42,7 @@ def told(number: int, dice: random.Random) -> OrderData:
 
 
 def tell(session: Session, dice: random.Random) -> str:
-    """Import a page of orders that others import, too, in an order of its own."""
+    """Import a page of orders in a random sequence, while other processes import the same."""
     account = account_data(session.exec(select(Account).where(Account.name == "nord")).one())
     page = [told(number, dice) for number in dice.sample(range(ORDERS), 3)]
     save_orders(session, account, DEFAULT_RULES, page)
@@ -50,7 +50,7 @@ def tell(session: Session, dice: random.Random) -> str:
 
 
 def take(session: Session, dice: random.Random, kind: str, articles: list[int], warehouse_id: int) -> str:
-    """Take one step; return what became of it. Raises: RuleError."""
+    """Take one step; return its result. Raises: RuleError."""
     if kind == "tell":
         return tell(session, dice)
     account = session.exec(select(Account).where(Account.name == "nord")).one()
@@ -78,12 +78,12 @@ def take(session: Session, dice: random.Random, kind: str, articles: list[int], 
 
 
 def rage(seed: int, worker: int, steps: int, articles: list[int], warehouse_id: int) -> Counter[str]:
-    """Take the steps of one process; return how often each kind was done or refused."""
+    """Take all steps of one process; return how often each kind was done or refused."""
     dice = random.Random(f"{seed} {worker}")
     done: Counter[str] = Counter()
     for _ in range(steps):
         (kind,) = dice.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        # A step that is taken again draws the same numbers again.
+        # A retried step draws the same numbers again.
         fate = dice.random()
 
         def step(session: Session, kind: str = kind, fate: float = fate) -> str:

@@ -1,4 +1,4 @@
-"""A worker of Warenfluss for tests, as a process of its own."""
+"""A Warenfluss worker for tests, as a separate process."""
 
 import os
 import signal
@@ -32,9 +32,9 @@ Found = TypeVar("Found")
 def serving(
     pool: str, name: str, *, limit: int = 1, query_seconds: int = 1
 ) -> "Iterator[subprocess.Popen[bytes]]":
-    """Yield a worker that serves a pool of the server that this process talks to; it ends on leaving.
+    """Yield a worker that serves a pool of this process's Prefect server; it ends on leaving.
 
-    It asks for runs each `query_seconds`, and has at most `limit` at once.
+    It asks for runs every `query_seconds` seconds, and runs at most `limit` at once.
     """
     env = {
         **os.environ,
@@ -47,7 +47,7 @@ def serving(
     try:
         yield process
     finally:
-        # Twice is the wish not to wait for runs.
+        # A second SIGTERM means: do not wait for runs.
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             process.send_signal(number)
             try:
@@ -67,11 +67,11 @@ def wait_for(look: Callable[[], Found | None], seconds: float = PATIENCE_SECONDS
 
 
 def worker_of(run: FlowRun) -> str:
-    """Return the name of the worker that took a run, empty while none has."""
+    """Return the name of the worker that took a run, empty before that."""
     return str(run.labels.get("prefect.worker.name", ""))
 
 
 def ended(client: SyncPrefectClient, run_id: UUID) -> FlowRun | None:
-    """Return a run once it is over."""
+    """Return a run that has ended, None before that."""
     run = client.read_flow_run(run_id)
     return run if run.state is not None and run.state.is_final() else None
