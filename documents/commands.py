@@ -59,7 +59,7 @@ COMMANDS = {
     Action.outbound_retry: Command("outbound retry --all", "sends them again"),
     Action.payment_choose: Command("--payment PAYMENT", "states it"),
     Action.pick_list: Command("pick list", "shows the open pick lists"),
-    Action.rejected_list: Command("aside list", "shows the records that were set aside"),
+    Action.rejected_list: Command("rejected list", "shows the rejected records"),
     Action.return_cancel: Command("return cancel RETURN", "ends the return"),
     Action.return_list: Command("return list", "shows the returns"),
     Action.run_list: Command("run list", "shows the runs"),

@@ -37,7 +37,7 @@ COMMANDS = {
     "bin": ("bin", "Places in warehouses, along which pickers walk: add, list, set, import."),
     "pick": ("pick", "Pick lists: create, list, show, scan, short, undo, close, cancel."),
     "match": ("match", "Lines that wait for an article: list, resolve, retry."),
-    "aside": ("rejected", "Records that could not be used: list, show, retry."),
+    "rejected": ("rejected", "Records that could not be used: list, show, retry."),
     "outbound": ("outbound", "What channels have yet to hear: list, retry."),
     "reconcile": ("reconcile", "What channels hold otherwise than they should: list, mend."),
     "mail": ("mail", "Mails to buyers and operators: list, show, retry, preview."),
@@ -48,6 +48,9 @@ COMMANDS = {
     "doctor": ("doctor", "Tell what needs a person, and what to do about it."),
 }
 
+ALIASES = {"aside": "rejected"}
+"""Former names of commands, for scripts that use them."""
+
 
 # Typer brings its own click, or the installed one, by release: hence the `Any`.
 class LazyGroup(TyperGroup):
@@ -57,10 +60,11 @@ class LazyGroup(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
+        name = ALIASES.get(cmd_name, cmd_name)
+        if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"console.cli.{COMMANDS[cmd_name][0]}")
-        command = typer.main.get_command(module.apps[cmd_name])
+        module = importlib.import_module(f"console.cli.{COMMANDS[name][0]}")
+        command = typer.main.get_command(module.apps[name])
         command.name = cmd_name
         return command
 

@@ -1,4 +1,4 @@
-"""`warenfluss aside`: records that could not be used."""
+"""`warenfluss rejected`: records that could not be used."""
 
 from typing import Annotated, Any
 
@@ -14,9 +14,9 @@ from models.sync.rejected import Aside, find_aside, list_asides
 from models.tenants.account import Account, account_id_of, account_names
 
 app = new_app("Records that could not be used, each with its reason.")
-apps = {"aside": app}
+apps = {"rejected": app}
 
-Entry = Annotated[str, typer.Argument(help="A number from `aside list`, or the record's external id.")]
+Entry = Annotated[str, typer.Argument(help="A number from `rejected list`, or the record's external id.")]
 
 
 @app.command("list")
@@ -25,7 +25,7 @@ def show_all(
     settled: Annotated[bool, typer.Option("--settled", help="Those that could be used after all.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the records set aside, the oldest first."""
+    """List the rejected records, the oldest first."""
     need_database()
     with read_scope() as session:
         names = account_names(session)
@@ -56,7 +56,7 @@ def show(entry: Entry, as_json: AsJson = False) -> None:
 
 @app.command("retry")
 def retry(entry: Entry) -> None:
-    """Fetch one record again; exit code 1 if it is set aside once more."""
+    """Fetch one record again; exit code 1 if it is rejected once more."""
     need_database()
     with read_scope() as session:
         row = find_aside(session, entry)
@@ -71,7 +71,7 @@ def retry(entry: Entry) -> None:
     with read_scope() as session:
         again = session.get_one(Aside, row.id)
     if again.settled_at is None:
-        raise fail(f"{row.kind} {row.external_id} of account {account!r} is still set aside: {again.reason}")
+        raise fail(f"{row.kind} {row.external_id} of account {account!r} is still rejected: {again.reason}")
     say(f"{row.kind} {row.external_id} of account {account!r} was taken in.")
 
 

@@ -10,11 +10,10 @@ import typer
 
 from console.cli.frame import new_command
 from console.cli.parse import parse_pairs
+from console.machine.processes import RUNS_AT_ONCE
 from models.errors import RuleError
 
 DEFAULT_PORT = 8765
-# A run waits for the network most of its time.
-RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
 
 
 def up() -> None:

@@ -188,7 +188,7 @@ def _open_account(up: Up, channel: Channel) -> None:
     settings = settings_of(channel.url)
     save_secrets(ACCOUNT, SECRETS)
     # Schedules begin after the first round, or their runs would come between.
-    with up.deploying:
+    with up.chores.deploying:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
             open_house(session, tenant.name)

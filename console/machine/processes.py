@@ -22,6 +22,8 @@ WAITS = (1, 2, 5, 10, 30, 60)
 SETTLED_SECONDS = 60
 """A child that lived this long starts anew with the shortest wait."""
 LOG_BYTES = 10_000_000
+RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
+"""How many runs one machine works on at once: a run waits for the network most of its time."""
 PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -10,13 +10,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from console.cli.start import RUNS_AT_ONCE
+from console.machine.chores import TICK_SECONDS, Chores
 from console.machine.prefect_env import (
     clear_state,
     env_file,
@@ -25,29 +24,28 @@ from console.machine.prefect_env import (
     use_prefect,
     write_state,
 )
-from console.machine.processes import Child, adopt_orphans, end_orphans, kill, list_descendants, reap
+from console.machine.processes import (
+    RUNS_AT_ONCE,
+    Child,
+    adopt_orphans,
+    end_orphans,
+    kill,
+    list_descendants,
+    reap,
+)
 from models.database.schema import upgrade
-from models.database.session import read_scope, session_scope
+from models.database.session import session_scope
 from models.errors import RuleError, SettingsError
 from models.mails.outbox import explain_silence
 from models.settings import PREFIX, Settings, get_settings
 from models.sync.schedules import restart_rhythms
-from models.tenants.account import list_accounts
-from models.tenants.records import Mode
 
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "up.lock"
 PREFECT = (sys.executable, "-m", "prefect")
 STARTING_SECONDS = 120
-TICK_SECONDS = 0.5
-CHORES_SECONDS = 15
-RHYTHMS_SECONDS = 60
-PRUNING_SECONDS = 600
-ALL_DEPLOYMENTS_SECONDS = 300
-"""How often deployments are compared in full; new accounts and changed modes are seen with each round."""
-RESTS = 30
-"""For how many times as long as it took a chore for all accounts is left alone."""
+REAPING_SECONDS = 60
 STOPPING_SECONDS = 15
 ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
@@ -58,41 +56,6 @@ class UpError(Exception):
 
 class StoppedError(Exception):
     """Somebody asked for the end."""
-
-
-@dataclass
-class Chore:
-    """Something to do again and again, whose failure holds up nothing else."""
-
-    name: str
-    action: Callable[[], object]
-    every_seconds: float
-    rests: int = 0
-    """For how many times as long as it took it is left alone at least."""
-    due_at: float = 0.0
-    trouble: str = ""
-
-    def do_if_due(self) -> None:
-        """Do it, and tell of a failure once, until it works again; never raises."""
-        began = time.monotonic()
-        if began < self.due_at:
-            return
-        try:
-            self.action()
-            trouble = ""
-        except RuleError as error:
-            trouble = str(error)
-        except Exception as error:
-            # The text of an unknown error may quote what no log may hold.
-            trouble = type(error).__name__
-        if trouble and trouble != self.trouble:
-            logger.warning("%s: %s; trying again.", self.name, trouble)
-        elif self.trouble and not trouble:
-            logger.info("%s: works again.", self.name)
-        self.trouble = trouble
-        ended = time.monotonic()
-        pause = max(self.every_seconds, self.rests * (ended - began))
-        self.due_at = ended + (CHORES_SECONDS if trouble else pause)
 
 
 class Up:
@@ -111,10 +74,7 @@ class Up:
         self._worker: Child | None = None
         self._stopping = threading.Event()
         self._hurry = threading.Event()
-        self._chores: threading.Thread | None = None
-        self.deploying = threading.Lock()
-        """Held while deployments are brought up to date."""
-        self._deployed: tuple[float, list[tuple[str, Mode]]] = (0.0, [])
+        self.chores = Chores(self._stopping, self._trim_logs)
 
     @property
     def ui_url(self) -> str:
@@ -145,7 +105,7 @@ class Up:
                 child.restart_if_dead()
             if time.monotonic() > self._next_reap:
                 reap(child.pid for child in self._children())
-                self._next_reap = time.monotonic() + RHYTHMS_SECONDS
+                self._next_reap = time.monotonic() + REAPING_SECONDS
             if time.monotonic() >= end:
                 return
 
@@ -160,8 +120,7 @@ class Up:
             self._start_server()
         self._prepare_prefect()
         self._start_worker()
-        self._chores = threading.Thread(target=self._do_chores, name="chores", daemon=True)
-        self._chores.start()
+        self.chores.start()
 
     def _prepare_environment(self) -> None:
         settings = self._settings
@@ -277,43 +236,6 @@ class Up:
             state["api_url"] = self._api_url
         write_state(self._settings.data_dir, state)
 
-    def _do_chores(self) -> None:
-        from deployments.accounts import expect_rhythms, read_rhythms
-        from deployments.ended_runs import tidy
-        from tasks.run.artifacts import publish_overview
-        from tasks.upkeep import prune
-        from tasks.watch.alarms import watch
-
-        # First what needs no Prefect: a mail must go out also while Prefect is gone.
-        chores = [
-            Chore("Status mails", watch, CHORES_SECONDS),
-            Chore("Expected cycles", expect_rhythms, CHORES_SECONDS),
-            Chore("Deployments", self._deploy, CHORES_SECONDS),
-            # With many accounts a look at all of them takes seconds, half of them the server's.
-            Chore("Overview", publish_overview, RHYTHMS_SECONDS, rests=RESTS),
-            Chore("Schedules", read_rhythms, RHYTHMS_SECONDS, rests=RESTS),
-            Chore("Ended runs", tidy, CHORES_SECONDS),
-            Chore("Logs", self._trim_logs, RHYTHMS_SECONDS),
-            Chore("Old records", prune, PRUNING_SECONDS),
-        ]
-        while not self._stopping.is_set():
-            for chore in chores:
-                if not self._stopping.is_set():
-                    chore.do_if_due()
-            self._stopping.wait(TICK_SECONDS)
-
-    def _deploy(self) -> None:
-        """Deploy what is new. What is known already is compared now and then only: it costs many requests."""
-        from deployments.accounts import deploy_accounts
-
-        with self.deploying:
-            with read_scope() as session:
-                accounts = [(account.name, account.mode) for account in list_accounts(session)]
-            at, known = self._deployed
-            if accounts != known or time.monotonic() - at > ALL_DEPLOYMENTS_SECONDS:
-                deploy_accounts()
-                self._deployed = (time.monotonic(), accounts)
-
     def _trim_logs(self) -> None:
         for child in self._children():
             child.trim_log()
@@ -324,8 +246,7 @@ class Up:
         if self._worker is not None:
             self._worker.stop(STOPPING_SECONDS)
             self._worker = None
-        if self._chores is not None:
-            self._chores.join(STOPPING_SECONDS)
+        self.chores.join(STOPPING_SECONDS)
         if runs:
             self._release(runs)
         if self._server is not None:

@@ -12,7 +12,8 @@ from models.database.session import session_scope
 from models.sync.records import RejectedData
 from models.sync.rejected import set_aside
 from models.tenants.account import get_account
-from tests.support.cli_steps import call, read, refused
+from models.tenants.records import Mode
+from tests.support.cli_steps import call, open_shop, read, refused
 
 
 @pytest.fixture
@@ -97,14 +98,14 @@ def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
             rejected = RejectedData(kind="order", external_id=external_id, reason="It had no lines.")
             set_aside(session, account_id, [rejected])
 
-    assert call("aside", "retry", number).exit_code == 0
-    result = call("aside", "retry", "2")
+    assert call("rejected", "retry", number).exit_code == 0
+    result = call("rejected", "retry", "2")
 
     assert result.exit_code == 1
-    assert "order 1 of account 'shop' is still set aside: It had no lines." in result.stderr
+    assert "order 1 of account 'shop' is still rejected: It had no lines." in result.stderr
     assert [row["external_id"] for row in read("order", "list")] == [number]
-    assert [entry["external_id"] for entry in read("aside", "list")] == ["1"]
-    assert [entry["external_id"] for entry in read("aside", "list", "--settled")] == [number]
+    assert [entry["external_id"] for entry in read("rejected", "list")] == ["1"]
+    assert [entry["external_id"] for entry in read("rejected", "list", "--settled")] == [number]
 
 
 def test_an_order_is_run_again(shop: Simulator) -> None:
@@ -136,4 +137,12 @@ def test_what_prefect_raises_is_one_sentence(shop: Simulator, monkeypatch: pytes
     monkeypatch.setattr("flows.stock_export.stock_export", broken)
     assert "Prefect could not run stock-export (RuntimeError)" in refused(
         "sync", "stock-export", "--account", "shop"
+    )
+
+
+def test_a_draft_is_refused_before_prefect_starts(sqlite_database: str) -> None:
+    """The sentence names the command that opens the account."""
+    open_shop(Mode.draft)
+    assert refused("sync", "order-import", "--account", "shop") == (
+        "Account 'shop' is a draft; `warenfluss account mode shop test` opens it."
     )
