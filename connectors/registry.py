@@ -91,10 +91,17 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
             sentences += [
                 _sentence(str(fault["loc"][0]), fields, str(fault["msg"])) for fault in error.errors()
             ]
+    if "start" in read and not _is_start(spec, read["start"]):
+        what = "a date like 2026-11-01 or an order number"
+        sentences.append(_sentence("start", fields, f'start must be "new", {what}'))
     sentences += [*_unknown_secrets(spec, secret_names), *_missing_secrets(spec, secret_names)]
     if sentences:
         raise AccountError("\n".join(sentences))
     return read
+
+
+def _is_start(spec: ConnectorSpec[Any], start: str) -> bool:
+    return start == "new" or ChannelOptions(start=start).start_on is not None or spec.is_order_number(start)
 
 
 def _unknown_secrets(spec: ConnectorSpec[Any], names: Collection[str]) -> list[str]:

@@ -38,6 +38,11 @@ class SecretSpec:
     login: str = ""
 
 
+def no_number(_text: str) -> bool:
+    """Return False: of a system without orders no text is an order number."""
+    return False
+
+
 @dataclass(frozen=True)
 class ConnectorSpec(Generic[Settings]):
     """A connector: for which kind of account, what may be set, and how to open a connection."""
@@ -52,6 +57,8 @@ class ConnectorSpec(Generic[Settings]):
     It has a function `serve` and a class `Switches`. It is a name and no import: a simulator stands outside
     the product.
     """
+    is_order_number: Callable[[str], bool] = no_number
+    """Whether a text may be an order number of the system: where the first order import begins."""
     first_settings: Callable[[], dict[str, str]] = dict
     """Returns the settings that a new account begins with."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.afterbuy.countries import country_of
 from connectors.afterbuy.settings import AfterbuySettings
-from connectors.afterbuy.values import is_storable, valid_gtin
+from connectors.afterbuy.values import day_alone, is_storable, valid_gtin
 from connectors.afterbuy.wire import (
     AddressWire,
     ChildProductWire,
@@ -58,6 +58,8 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         # Before the checkout there may be no total yet.
         total = goods + shipping_amount
     paid = payment.AlreadyPaid or ZERO
+    # The date alone says nothing: it also stands at orders of which nothing is paid.
+    paid_at = payment.PaymentDate if paid or not total else None
     numbers = _numbers(wire)
     billing = wire.BuyerInfo.BillingAddress
     delivery = wire.BuyerInfo.ShippingAddress
@@ -78,8 +80,8 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         original_total=_kept(wire.OrderOriginalCurrency.InvoiceAmount),
         original_currency=_original_currency(items),
         paid_amount=paid,
-        # The date alone says nothing: it also stands at orders of which nothing is paid.
-        paid_at=payment.PaymentDate if paid or not total else None,
+        paid_at=paid_at,
+        paid_on=day_alone(paid_at),
         payment_method=payment.PaymentFunction or payment.PaymentID,
         payment_method_name=payment.PaymentMethod,
         payment_reference=payment.PaymentTransactionID,
@@ -87,6 +89,7 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         shipping_method=shipping.ShippingMethod,
         carrier=shipping.DeliveryService,
         shipped_at=shipping.DeliveryDate,
+        shipped_on=day_alone(shipping.DeliveryDate),
         tracking_numbers=tracking,
         cancelled=_cancelled(wire, settings),
         customer_id=billing.AfterbuyUserID,
@@ -114,11 +117,17 @@ def status_from_wire(wire: OrderStatusWire, settings: AfterbuySettings) -> Order
         paid_amount=paid,
         paid_at=wire.PaymentInfo.PaymentDate,
         shipped_at=shipping.DeliveryDate,
+        shipped_on=day_alone(shipping.DeliveryDate),
         carrier=shipping.DeliveryService,
         tracking_numbers=tracking_of(wire.AdditionalInfo, shipping.ParcelLabels.ParcelLabel)[0],
         cancelled=_cancelled(wire, settings),
         lines={item.ItemID: item.ItemQuantity or 0 for item in wire.SoldItems.SoldItem if item.ItemID},
     )
+
+
+def is_order_number(text: str) -> bool:
+    """Whether a text may be an OrderID: OrderIDs are whole numbers, and rise."""
+    return text.isascii() and text.isdigit()
 
 
 def is_provisional(order_external_id: str) -> bool:

@@ -1,11 +1,13 @@
 """Afterbuy's orders."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from connectors.afterbuy import xml
 from connectors.afterbuy.client import AfterbuyClient, DateWindow, windows_since
 from connectors.afterbuy.mapping_orders import (
     ITEM_PREFIX,
+    is_order_number,
     is_provisional,
     order_from_wire,
     status_from_wire,
@@ -22,6 +24,7 @@ from connectors.afterbuy.paging import (
     write_cursor,
 )
 from connectors.afterbuy.settings import AfterbuySettings, DateFilter
+from connectors.afterbuy.values import earliest_reading
 from connectors.afterbuy.wire import OrderStatusWire, OrderWire
 from connectors.afterbuy.xml import Element
 from connectors.protocols.orders import OrderQuery, OrderStatus
@@ -121,6 +124,14 @@ class AfterbuyOrders:
     def shows_cancellations(self) -> bool:
         """Whether the account has markers or tags of its own that mean "cancelled": Afterbuy has none."""
         return bool(self._settings.cancelled_flags or self._settings.cancelled_tags)
+
+    def earliest_reading(self, at: datetime) -> datetime:
+        """Return the whole second, or the beginning of the hour that occurs twice."""
+        return earliest_reading(at)
+
+    def is_before(self, number: str, other: str) -> bool:
+        """Whether an OrderID is lower than another; an item's number cannot be compared."""
+        return is_order_number(number) and is_order_number(other) and int(number) < int(other)
 
     def is_provisional(self, order_external_id: str) -> bool:
         """Whether this is the number of an item; of open checkouts only the newest can be read."""

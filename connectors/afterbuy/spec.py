@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from connectors.afterbuy.articles import AfterbuyArticles
 from connectors.afterbuy.client import AfterbuyClient
 from connectors.afterbuy.clock import AfterbuyClock
+from connectors.afterbuy.mapping_orders import is_order_number
 from connectors.afterbuy.methods import AfterbuyMethods
 from connectors.afterbuy.order_updates import AfterbuyCancellations, AfterbuyPayments, AfterbuyShipments
 from connectors.afterbuy.orders import AfterbuyOrders
@@ -45,4 +46,5 @@ SPEC = ConnectorSpec(
     open=open_connection,
     secrets=SECRETS,
     simulator="connectors.afterbuy.simulator",
+    is_order_number=is_order_number,
 )

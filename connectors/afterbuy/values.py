@@ -4,7 +4,7 @@ Source: wire notes 1.4. A `ValueError` names what was expected and never shows t
 """
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -168,6 +168,24 @@ def format_window_start(since: datetime) -> str:
     if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
         wall = wall.replace(minute=0, second=0)
     return wall.strftime(_WRITTEN)
+
+
+def earliest_reading(at: datetime) -> datetime:
+    """Return the earliest instant that Afterbuy may write for something that happens at `at`.
+
+    That is its whole second, or the beginning of the hour that occurs twice in autumn: within it the wall
+    clock does not show which order came first, and one order too many is better than a lost one.
+    """
+    wall = at.astimezone(BERLIN).replace(microsecond=0)
+    if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
+        wall = wall.replace(minute=0, second=0, fold=0)
+    return wall.astimezone(UTC)
+
+
+def day_alone(at: datetime | None) -> date | None:
+    """Return the day, where an instant is a midnight in Berlin: Afterbuy then knows no time."""
+    wall = at.astimezone(BERLIN) if at is not None else None
+    return wall.date() if wall is not None and wall.time() == time.min else None
 
 
 def clean_text(text: str) -> str:

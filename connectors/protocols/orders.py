@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -17,6 +17,7 @@ class OrderQuery:
     changed_since: datetime | None = None
     paid_since: datetime | None = None
     from_number: str = ""
+    """An order number as the system spells it; only its connector knows which orders follow."""
     external_ids: tuple[str, ...] = ()
     include_open_checkouts: bool = False
     """Whether orders whose checkout has not ended are read, too."""
@@ -30,11 +31,14 @@ class OrderStatus:
     paid_amount: Decimal
     paid_at: datetime | None
     shipped_at: datetime | None
+    """Where the system knows only the day: its beginning."""
     carrier: str
     tracking_numbers: list[str]
     cancelled: bool
     lines: dict[str, int]
     """Units by the external id of the line. A cancelled order keeps the units it had."""
+    shipped_on: date | None = None
+    """The day, where the system knows no time."""
 
 
 class ReadsOrders(Protocol):
@@ -49,6 +53,15 @@ class ReadsOrders(Protocol):
     @property
     def shows_cancellations(self) -> bool:
         """Whether an order that was cancelled there is read as cancelled."""
+
+    def earliest_reading(self, at: datetime) -> datetime:
+        """Return the earliest instant that the system may report for something that happens at `at`.
+
+        Afterbuy reports whole seconds of a German wall clock, which shows one hour in autumn twice.
+        """
+
+    def is_before(self, number: str, other: str) -> bool:
+        """Whether an order number was given before another one; False where that cannot be known."""
 
     def is_provisional(self, order_external_id: str) -> bool:
         """Whether this number is temporary.

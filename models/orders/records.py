@@ -1,5 +1,6 @@
 """Records of an order as a channel tells it."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +90,9 @@ class OrderData(BaseModel):
     original_currency: str = ""
     paid_amount: Amount = Decimal(0)
     paid_at: AwareDatetime | None = None
+    """Where the channel knows only the day: its beginning."""
+    paid_on: date | None = RecordField(default=None, exclude=True)
+    """The day, where the channel knows no time. Left out of what is kept: it adds nothing to `paid_at`."""
     payment_method: str = ""
     payment_method_name: str = ""
     payment_reference: str = ""
@@ -96,6 +100,9 @@ class OrderData(BaseModel):
     shipping_method: str = ""
     carrier: str = ""
     shipped_at: AwareDatetime | None = None
+    """Where the channel knows only the day: its beginning."""
+    shipped_on: date | None = RecordField(default=None, exclude=True)
+    """The day, where the channel knows no time. Left out of what is kept: it adds nothing to `shipped_at`."""
     tracking_numbers: list[str] = RecordField(default_factory=list)
     cancelled: bool = False
     customer_id: Indexed = ""

@@ -56,7 +56,10 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
     """Who handles payments: paid orders come from the channel, or our payments go there."""
     opening_stock: OpeningStock = OpeningStock.channel
     start: str = "new"
-    """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel."""
+    """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel.
+
+    Only the connector knows which texts are order numbers: `connectors.registry.check_settings` asks it.
+    """
     overlap_minutes: int = RecordField(default=30, ge=0)
     """How far each window reaches back into the one before."""
     invoices: Side = Side.channel
@@ -100,17 +103,6 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
             return [part.strip() for part in value.split(",") if part.strip()]
         return value
 
-    @field_validator("start")
-    @classmethod
-    def _start_is_known(cls, value: str) -> str:
-        if value == "new" or value.isdigit():
-            return value
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise ValueError('start must be "new", a date like 2026-11-01 or an order number') from None
-        return value
-
     @field_validator("buyer_mails", mode="before")
     @classmethod
     def _split_events(cls, value: Any) -> Any:
@@ -126,3 +118,12 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
         if value is None and info.data.get("invoices") is Side.warenfluss:
             raise ValueError("invoices=warenfluss needs a day, e.g. invoices_from=2026-12-01")
         return value
+
+    @property
+    def start_on(self) -> date | None:
+        """The day on which the first order import begins; None for "new" and for an order number."""
+        try:
+            # Digits alone are a number, although 20261101 is a date to ISO 8601, too.
+            return date.fromisoformat(self.start) if "-" in self.start else None
+        except ValueError:
+            return None

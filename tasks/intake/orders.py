@@ -1,7 +1,7 @@
 """Read orders of a channel page by page and save each page whole."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import datetime
 
 from prefect.logging import get_run_logger
 from sqlmodel import Session
@@ -21,18 +21,6 @@ from tasks.run.work import Work, work_of
 CURSOR = "orders"
 
 
-def first_pass(at: datetime) -> datetime:
-    """Return an instant, or the beginning of the hour that occurs twice in autumn if it lies in that.
-
-    Within it a channel's wall clock does not tell which order came first; one too many is better than one
-    that is lost.
-    """
-    wall = at.astimezone(LOCAL)
-    if wall.utcoffset() == wall.replace(fold=1 - wall.fold).utcoffset():
-        return at
-    return wall.replace(minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
-
-
 @step
 def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
     """Return which orders this run reads; the very first window begins where the account's settings say.
@@ -40,17 +28,16 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
     A `since` without time zone is German time.
     """
     work = work_of(run_id)
-    start = work.options.start
-    first = Window()
-    if start == "new":
-        # Channels tell whole seconds: what is sold in this very second must not look older than the start.
-        now = first_pass(work.connection.clock.check()).replace(microsecond=0)
+    options = work.options
+    if options.start == "new":
+        # What is sold at this very moment must not look older than the start.
+        now = work.orders.earliest_reading(work.connection.clock.check())
         first = Window(since=now, history_before=now)
-    elif start.isdigit():
-        first = Window(first_number=int(start))
-    else:
-        begin = midnight(date.fromisoformat(start))
+    elif options.start_on is not None:
+        begin = midnight(options.start_on)
         first = Window(since=begin, history_before=begin)
+    else:
+        first = Window(first_number=options.start)
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=LOCAL)
     window = open_window(work, CURSOR, since=since, numbers=numbers, start=first)
@@ -63,7 +50,7 @@ def order_query(work: Work, window: Window) -> OrderQuery:
     """Return how a channel is asked for the orders of a window."""
     return OrderQuery(
         changed_since=window.since,
-        from_number=str(window.first_number) if window.first_number and not window.since else "",
+        from_number=window.first_number if window.first_number and not window.since else "",
         external_ids=window.numbers,
         include_open_checkouts=work.options.take_orders is TakeOrders.sold,
     )
@@ -130,6 +117,6 @@ def history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
         if window.history_before is not None and (data.checkout_at or data.placed_at) < window.history_before:
             return True
         first = window.first_number
-        return first is not None and data.external_id.isdigit() and int(data.external_id) < first
+        return first is not None and work.orders.is_before(data.external_id, first)
 
     return is_history

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlmodel import Session
 
 from models.database.session import read_scope
@@ -15,6 +15,9 @@ from tasks.run.work import Work
 class Window(BaseModel):
     """What one run reads, by the channel's clock; an instant that is None is open."""
 
+    # Cursors saved in earlier versions hold the first number as a number.
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     numbers: tuple[str, ...] = ()
@@ -23,7 +26,8 @@ class Window(BaseModel):
     """Where an unfinished window goes on."""
     history_before: AwareDatetime | None = None
     """What ended before this instant is booked elsewhere."""
-    first_number: int | None = None
+    first_number: str | None = None
+    """An order number of the channel: what came before it is booked elsewhere."""
     first: bool = False
     """The very first window of the account reads history, which says nothing about how old news is."""
     keep: bool = False

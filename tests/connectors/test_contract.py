@@ -86,7 +86,18 @@ def test_orders_from_a_number_on_include_it(rig: Rig) -> None:
     placed = [rig.place_order(article_id, quantity=1) for _ in range(5)]
     with rig.open() as connection:
         found = all_orders(connection, OrderQuery(from_number=placed[2]))
+        before = [number for number in placed if need(connection.orders).is_before(number, placed[2])]
     assert [order.external_id for order in found] == placed[2:]
+    assert before == placed[:2]
+
+
+def test_the_earliest_reading_is_no_later_than_now(rig: Rig) -> None:
+    """What is sold at this moment does not look older than the start of the first import."""
+    with rig.open() as connection:
+        before = need(connection.orders).earliest_reading(datetime.now(UTC))
+        number = rig.place_order(rig.add_article("MUG", stock=5), quantity=1)
+        [order] = all_orders(connection, OrderQuery(external_ids=(number,)))
+    assert before <= order.placed_at
 
 
 def test_every_article_comes_once_and_again_by_its_id(rig: Rig) -> None:

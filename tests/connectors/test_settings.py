@@ -5,7 +5,7 @@ import pytest
 from connectors.afterbuy.settings import ENDPOINT, AfterbuySettings, login_from
 from connectors.errors import AccountError
 from connectors.registry import SPECS, check_settings, open_connection
-from models.tenants.records import AccountData, Mode
+from models.tenants.records import OWN, AccountData, Mode
 
 TOKENS = ["partner_token", "account_token"]
 LEGACY = ["partner_id", "partner_password", "user_id", "user_password"]
@@ -46,6 +46,7 @@ def test_checked_settings_are_read_again_as_they_are() -> None:
         ({"stock_pool": "all"}, TOKENS, "allowed are quantity, auction, both"),
         ({"role": "boss"}, TOKENS, "allowed are articles, orders"),
         ({"start": "soon"}, TOKENS, "'start' does not fit"),
+        ({"start": "2026-13-45"}, TOKENS, "'start' does not fit"),
         ({"invoices": "warenfluss"}, TOKENS, "'invoices_from' does not fit: invoices=warenfluss needs a day"),
         ({"invoices_from": "soon"}, TOKENS, "'invoices_from' does not fit"),
         ({"mail_buyer_payment": "perhaps"}, TOKENS, "allowed are true, false"),
@@ -65,6 +66,17 @@ def test_each_wrong_setting_has_its_sentence(settings: dict[str, str], secrets: 
         check_settings("afterbuy", settings, secrets)
     assert said in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("start", ["new", "2026-11-01", "20261101", "4711"])
+def test_an_import_begins_now_on_a_day_or_with_an_order_number(start: str) -> None:
+    assert check_settings("afterbuy", {"start": start}, TOKENS) == {"start": start}
+
+
+def test_a_system_without_orders_has_no_order_numbers() -> None:
+    """Which texts are order numbers only the connector knows."""
+    with pytest.raises(AccountError, match="'start' does not fit"):
+        check_settings(OWN, {"start": "4711"}, [])
 
 
 def test_several_faults_are_told_at_once() -> None:

@@ -1,6 +1,6 @@
 """Afterbuy's orders as ours: whole records compared at once."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def test_a_whole_order() -> None:
         shipping_method="DHL Paket",
         carrier="DHL",
         shipped_at=datetime(2026, 7, 12, 22, 0, tzinfo=UTC),
+        shipped_on=date(2026, 7, 13),
         tracking_numbers=["00340434161094000001", "00340434161094000002"],
         customer_id="880",
         customer_name="muehle_1",
@@ -414,6 +415,7 @@ def test_the_status_of_an_order() -> None:
         paid_amount=Decimal(50),
         paid_at=datetime(2026, 7, 11, 8, 20, tzinfo=UTC),
         shipped_at=datetime(2026, 7, 12, 22, 0, tzinfo=UTC),
+        shipped_on=date(2026, 7, 13),
         carrier="DHL",
         tracking_numbers=["00340434161094000001", "00340434161094000002"],
         cancelled=False,

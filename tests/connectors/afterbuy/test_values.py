@@ -1,6 +1,6 @@
 """Numbers, dates and switches as Afterbuy spells them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,8 @@ from connectors.afterbuy.countries import country_of
 from connectors.afterbuy.values import (
     BERLIN,
     clean_text,
+    day_alone,
+    earliest_reading,
     format_decimal,
     format_instant,
     format_window_start,
@@ -208,6 +210,31 @@ def test_an_instant_survives_being_written_and_read_save_in_the_doubled_hour(at:
     wall = at.astimezone(BERLIN)
     read = parse_instant(format_instant(at))
     assert read == at or (wall.fold == 1 and read == wall.replace(fold=0).astimezone(UTC))
+
+
+@given(INSTANTS)
+def test_nothing_is_read_earlier_than_its_earliest_reading(at: datetime) -> None:
+    """In the hour that occurs twice, too; outside it not a second is given away."""
+    read = parse_instant(format_instant(at))
+    earliest = earliest_reading(at)
+
+    assert read is not None
+    assert earliest <= read
+    assert read == earliest or at - earliest < timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("01.07.2026", date(2026, 7, 1)),
+        ("01.07.2026 00:00:00", date(2026, 7, 1)),
+        ("25.10.2026 00:00:00", date(2026, 10, 25)),
+        ("01.07.2026 00:00:01", None),
+        ("30.12.1899", None),
+    ],
+)
+def test_a_midnight_is_a_day_without_time(text: str, day: date | None) -> None:
+    assert day_alone(parse_instant(text)) == day
 
 
 @given(st.text(max_size=30))
