@@ -47,13 +47,13 @@ def _time(url: str, call: str, save: Callable[[Session, bytes], int]) -> dict[st
 
 def read_orders(page: bytes) -> list[Any]:
     """Return the orders of a page as records."""
-    from connectors.afterbuy import xml
+    from connectors.afterbuy import xml, xml_parser
     from connectors.afterbuy.mapping_orders import order_from_wire
     from connectors.afterbuy.settings import AfterbuySettings
-    from connectors.afterbuy.wire import OrderWire
+    from connectors.afterbuy.wire_orders import OrderWire
 
     settings = AfterbuySettings()
-    elements = xml.find_all(xml.parse(page), "Result", "Orders", "Order")
+    elements = xml.find_all(xml_parser.parse(page), "Result", "Orders", "Order")
     return [order_from_wire(OrderWire.model_validate(xml.values_of(one)), settings) for one in elements]
 
 
@@ -101,15 +101,15 @@ def _save_orders(session: Session, page: bytes) -> int:
 
 
 def _save_articles(session: Session, page: bytes) -> int:
-    from connectors.afterbuy import xml
+    from connectors.afterbuy import xml, xml_parser
     from connectors.afterbuy.mapping_articles import article_from_wire
     from connectors.afterbuy.settings import AfterbuySettings
-    from connectors.afterbuy.wire import ProductWire
+    from connectors.afterbuy.wire_articles import ProductWire
     from models.catalog.article import Article, ArticlePrice, ArticleText
     from models.catalog.listing import Listing
 
     settings = AfterbuySettings()
-    elements = xml.find_all(xml.parse(page), "Result", "Products", "Product")
+    elements = xml.find_all(xml_parser.parse(page), "Result", "Products", "Product")
     records = [
         article_from_wire(ProductWire.model_validate(xml.values_of(one)), settings) for one in elements
     ]

@@ -18,7 +18,7 @@ from connectors.afterbuy.paging import (
     write_cursor,
 )
 from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Paging
-from connectors.afterbuy.wire import CatalogWire, ProductWire
+from connectors.afterbuy.wire_articles import CatalogWire, ProductWire
 from connectors.afterbuy.xml import Element
 from connectors.protocols.articles import ArticleQuery
 from connectors.protocols.results import Page

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connectors.afterbuy import codes, xml
+from connectors.afterbuy import codes, xml, xml_parser
 from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Login
 from connectors.afterbuy.values import format_window_start
 from connectors.afterbuy.wire import WarningWire
@@ -200,8 +200,8 @@ class AfterbuyClient:
             if response.status_code != 200:
                 raise lost(call, reads, f"Afterbuy answered with HTTP {response.status_code}; check base_url")
             try:
-                root = xml.parse(response.content)
-            except xml.NotAfterbuyError as error:
+                root = xml_parser.parse(response.content)
+            except xml_parser.NotAfterbuyError as error:
                 raise lost(call, reads, f"the answer {error}") from None
             return _answer(call, root, reads)
 

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.afterbuy.countries import ISO, LANGUAGES
 from connectors.afterbuy.settings import AfterbuySettings, StockPool, WeightUnit
 from connectors.afterbuy.values import is_storable, parse_decimal, valid_gtin
-from connectors.afterbuy.wire import BaseProductWire, CatalogWire, ProductWire, StockWire
+from connectors.afterbuy.wire_articles import BaseProductWire, CatalogWire, ProductWire, StockWire
 from connectors.errors import RecordError
 from models.catalog.records import (
     ArticleData,

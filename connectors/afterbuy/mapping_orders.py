@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from connectors.afterbuy.countries import country_of
 from connectors.afterbuy.settings import AfterbuySettings
 from connectors.afterbuy.values import day_alone, is_storable, valid_gtin
-from connectors.afterbuy.wire import (
+from connectors.afterbuy.wire_orders import (
     AddressWire,
     ChildProductWire,
     OrderStatusWire,
@@ -181,7 +181,7 @@ def _line(item: SoldItemWire, order_id: str, settings: AfterbuySettings) -> Orde
         if len(children) == 1:
             child = children[0]
             ean, anr, product_id = child.ProductEAN, child.ProductANr, child.ProductID or product_id
-        children = []
+        children = ()
     sku = {"anr": anr, "product_id": product_id}.get(settings.sku_field, ean)
     return OrderLineData(
         external_id=item.ItemID,
@@ -289,7 +289,7 @@ def _fee(wire: OrderWire, difference: Decimal, currency: str) -> Decimal:
     return difference if difference in (surcharge, eco, surcharge + eco) else ZERO
 
 
-def _original_currency(items: list[SoldItemWire]) -> str:
+def _original_currency(items: Sequence[SoldItemWire]) -> str:
     codes = (item.ItemOriginalCurrency.ItemPriceCode for item in items)
     return next((code.upper() for code in codes if code), "")
 

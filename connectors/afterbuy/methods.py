@@ -3,9 +3,23 @@
 from connectors.afterbuy import xml
 from connectors.afterbuy.client import AfterbuyClient
 from connectors.afterbuy.paging import PageReader
-from connectors.afterbuy.wire import PaymentServiceWire, ShippingMethodWire
+from connectors.afterbuy.wire import Id, Text, Wire
 from connectors.afterbuy.xml import Element
 from models.tenants.records import ServiceData, ServiceKind
+
+
+class PaymentServiceWire(Wire):
+    """A payment method. Source: wire notes 2.7."""
+
+    PaymentID: Id = ""
+    Name: Text = ""
+
+
+class ShippingMethodWire(Wire):
+    """A shipping method. Source: wire notes 2.7."""
+
+    ShippingMethodID: Id = ""
+    Name: Text = ""
 
 
 class AfterbuyMethods:

@@ -25,7 +25,7 @@ from connectors.afterbuy.paging import (
 )
 from connectors.afterbuy.settings import AfterbuySettings, DateFilter
 from connectors.afterbuy.values import earliest_reading
-from connectors.afterbuy.wire import OrderStatusWire, OrderWire
+from connectors.afterbuy.wire_orders import OrderStatusWire, OrderWire
 from connectors.afterbuy.xml import Element
 from connectors.protocols.orders import OrderQuery, OrderStatus
 from connectors.protocols.results import Page

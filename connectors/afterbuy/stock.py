@@ -8,7 +8,7 @@ from connectors.afterbuy.mapping_articles import quantity_of
 from connectors.afterbuy.mapping_updates import stock_to_wire
 from connectors.afterbuy.paging import PageReader
 from connectors.afterbuy.settings import AfterbuySettings
-from connectors.afterbuy.wire import StockWire
+from connectors.afterbuy.wire_articles import StockWire
 from connectors.afterbuy.write_batches import Batch, send
 from connectors.protocols.results import ItemResult
 from connectors.protocols.stock import StockItem

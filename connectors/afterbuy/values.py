@@ -4,7 +4,7 @@ Source: wire notes 1.4. A `ValueError` names what was expected and never shows t
 """
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -184,8 +184,10 @@ def earliest_reading(at: datetime) -> datetime:
 
 def day_alone(at: datetime | None) -> date | None:
     """Return the day, where an instant is a midnight in Berlin: Afterbuy then knows no time."""
-    wall = at.astimezone(BERLIN) if at is not None else None
-    return wall.date() if wall is not None and wall.time() == time.min else None
+    if at is None or at.minute or at.second:
+        return None
+    wall = at.astimezone(BERLIN)
+    return wall.date() if wall.hour == 0 else None
 
 
 def clean_text(text: str) -> str:

@@ -18,15 +18,13 @@ from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from connectors.afterbuy.simulator.faults import make_fault
+from connectors.afterbuy.simulator.faults import Faults, make_fault
 from connectors.afterbuy.simulator.records import Address, Line, Order
 from connectors.afterbuy.simulator.sample.arrivals import arrive
-from connectors.afterbuy.simulator.switches import readings
-
-if TYPE_CHECKING:
-    from connectors.afterbuy.simulator.server import Simulator
+from connectors.afterbuy.simulator.state import State
+from connectors.afterbuy.simulator.switches import Switches, readings
 
 PREFIX = "/_control/"
 MONEY_FIELDS = {
@@ -43,7 +41,24 @@ MONEY_FIELDS = {
 }
 
 
-def answer(simulator: "Simulator", method: str, path: str, body: bytes) -> tuple[int, str]:
+class Steered(Protocol):
+    """The simulator, as far as another process steers and inspects it."""
+
+    state: State
+    faults: Faults
+    calls_by_name: Counter[str]
+    effects_by_name: Counter[str]
+
+    @property
+    def switches(self) -> Switches:
+        """The current switches."""
+
+    @property
+    def url(self) -> str:
+        """The endpoint's address."""
+
+
+def answer(simulator: Steered, method: str, path: str, body: bytes) -> tuple[int, str]:
     """Return status and JSON of one control request; a wrong one gets 400 with the reason."""
     try:
         values = json.loads(body) if body.strip() else {}
@@ -64,7 +79,7 @@ def _plain(value: object) -> str:
     return str(value)
 
 
-def _dispatch(simulator: "Simulator", method: str, parts: list[str], values: dict[str, Any]) -> Any:
+def _dispatch(simulator: Steered, method: str, parts: list[str], values: dict[str, Any]) -> Any:
     """Execute one control request. Raises: KeyError, if the record does not exist."""
     state = simulator.state
     match (method, *parts):
@@ -97,7 +112,7 @@ def _dispatch(simulator: "Simulator", method: str, parts: list[str], values: dic
     raise KeyError("/".join(parts))
 
 
-def _counters(simulator: "Simulator") -> dict[str, Any]:
+def _counters(simulator: Steered) -> dict[str, Any]:
     """Return counters of records, calls, writes, faults and mails."""
     state = simulator.state
     with state.lock:
@@ -131,7 +146,7 @@ def _exact(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _place(simulator: "Simulator", values: dict[str, Any]) -> dict[str, Any]:
+def _place(simulator: Steered, values: dict[str, Any]) -> dict[str, Any]:
     """Place an order; see `State.place_order`."""
     lines = [Line(**_exact(line)) for line in values.pop("lines", [])]
     for name in ("billing", "shipping_address"):
@@ -144,7 +159,7 @@ def _place(simulator: "Simulator", values: dict[str, Any]) -> dict[str, Any]:
     return asdict(order)
 
 
-def _act(simulator: "Simulator", order_id: int, values: dict[str, Any]) -> Order:
+def _act(simulator: Steered, order_id: int, values: dict[str, Any]) -> Order:
     """Execute one action on an order. Raises: ValueError, for an unknown action."""
     state = simulator.state
     match values.pop("action", ""):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from connectors.afterbuy import xml
+from connectors.afterbuy import xml, xml_parser
 from connectors.afterbuy.mapping_articles import article_from_wire, category_from_wire
 from connectors.afterbuy.settings import AfterbuySettings
-from connectors.afterbuy.wire import CatalogWire, ProductWire
+from connectors.afterbuy.wire_articles import CatalogWire, ProductWire
 from connectors.errors import RecordError
 from models.catalog.records import (
     ArticleData,
@@ -26,7 +26,7 @@ PAYLOADS = Path(__file__).parents[2] / "payloads" / "afterbuy"
 
 
 def articles(**settings: Any) -> dict[str, ArticleData]:
-    root = xml.parse((PAYLOADS / "products.xml").read_bytes())
+    root = xml_parser.parse((PAYLOADS / "products.xml").read_bytes())
     wires = [
         ProductWire.model_validate(xml.values_of(one))
         for one in xml.find_all(root, "Result", "Products", "Product")

@@ -9,10 +9,10 @@ import pytest
 from lxml import etree
 from pydantic import ValidationError
 
-from connectors.afterbuy import xml
+from connectors.afterbuy import xml, xml_parser
 from connectors.afterbuy.mapping_orders import order_from_wire, status_from_wire, tracking_of
 from connectors.afterbuy.settings import AfterbuySettings, SkuField
-from connectors.afterbuy.wire import OrderStatusWire, OrderWire, ParcelLabelWire
+from connectors.afterbuy.wire_orders import OrderStatusWire, OrderWire, ParcelLabelWire
 from connectors.errors import RecordError
 from connectors.protocols.orders import OrderStatus
 from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
@@ -46,7 +46,7 @@ def order(text: str = SMALL, settings: AfterbuySettings = SETTINGS, **swap: str)
 
 
 def full(**settings: Any) -> OrderData:
-    root = xml.parse((PAYLOADS / "order_full.xml").read_bytes())
+    root = xml_parser.parse((PAYLOADS / "order_full.xml").read_bytes())
     element = xml.find_all(root, "Result", "Orders", "Order")[0]
     return order_from_wire(OrderWire.model_validate(xml.values_of(element)), AfterbuySettings(**settings))
 
@@ -407,7 +407,7 @@ def test_an_order_without_any_item_is_invalid() -> None:
 
 
 def test_the_status_of_an_order() -> None:
-    root = xml.parse((PAYLOADS / "order_full.xml").read_bytes())
+    root = xml_parser.parse((PAYLOADS / "order_full.xml").read_bytes())
     element = xml.find_all(root, "Result", "Orders", "Order")[0]
     wire = OrderStatusWire.model_validate(xml.values_of(element))
     assert status_from_wire(wire, SETTINGS) == OrderStatus(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.afterbuy import xml
+from connectors.afterbuy import xml, xml_parser
 from connectors.afterbuy.client import AfterbuyClient
 from connectors.afterbuy.orders import AfterbuyOrders
 from connectors.afterbuy.paging import MAX_RECORDS
@@ -132,14 +132,14 @@ def test_a_page_of_more_records_than_anybody_asked_for_is_refused() -> None:
     ids=["elements", "attributes", "hidden", "cdata", "references", "long text", "deep", "utf-7", "ebcdic"],
 )
 def test_a_page_that_would_take_too_much_is_refused_with_what_to_do(body: bytes, said: str) -> None:
-    with pytest.raises(xml.NotAfterbuyError, match=said):
-        xml.parse(body)
+    with pytest.raises(xml_parser.NotAfterbuyError, match=said):
+        xml_parser.parse(body)
 
 
 def test_markup_within_texts_does_not_count() -> None:
     """Descriptions in HTML are texts, however many tags they hold."""
     body = answer("<Order><Memo><![CDATA[" + "<b a='1'>&amp;</b>" * 300_000 + "]]></Memo></Order>")
-    assert xml.find(xml.parse(body), "Result", "Orders", "Order") is not None
+    assert xml.find(xml_parser.parse(body), "Result", "Orders", "Order") is not None
 
 
 def test_names_without_end_are_not_kept() -> None:
