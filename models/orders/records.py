@@ -1,12 +1,13 @@
 """Records of an order as a channel tells it."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 from pydantic import Field as RecordField
 
+from models.clock import midnight
 from models.values import MAX_COUNT, Amount, ExternalId, Indexed
 
 MAX_LINES = 10_000
@@ -120,3 +121,10 @@ class OrderData(BaseModel):
     tags: list[str] = RecordField(default_factory=list)
     meta: dict[str, Any] = RecordField(default_factory=dict)
     lines: list[OrderLineData] = RecordField(min_length=1, max_length=MAX_LINES)
+
+    @property
+    def paid_by(self) -> datetime | None:
+        """The latest instant at which it can have been paid; of a day without time that is its end."""
+        if self.paid_on is None:
+            return self.paid_at
+        return midnight(self.paid_on + timedelta(days=1)) - timedelta(microseconds=1)

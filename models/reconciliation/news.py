@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from models.clock import LOCAL, local_date
 from models.orders.records import OrderData, OrderLineData
 from models.reconciliation.records import PUBLISHED_BY, DifferenceData, DifferenceKind
 from models.sync.records import OutboundKind, RejectedData
@@ -62,8 +61,8 @@ class OrderNews:
     """The line ids of each order here."""
     unpublished: Mapping[OutboundKind, Collection[str]]
     """Orders with a change of each kind that waits to be published, or is parked and shown as such."""
-    paid_at: Mapping[str, datetime | None]
-    """When the channel says that it was paid."""
+    paid_by: Mapping[str, datetime | None]
+    """The latest instant at which it can have been paid, by what the channel says."""
     paid_until: datetime | None
     """Up to when the channel's payments were read; None if they are not read by their own date."""
 
@@ -76,7 +75,7 @@ class OrderNews:
             or (kind is not None and number in self.unpublished[kind])
             or (
                 finding.kind is DifferenceKind.payment
-                and _is_after(self.paid_at.get(number), self.paid_until)
+                and _is_at_or_after(self.paid_by.get(number), self.paid_until)
             )
         )
 
@@ -116,11 +115,5 @@ def confirm(
     return real, on_the_way
 
 
-def _is_after(at: datetime | None, end: datetime | None) -> bool:
-    """Return whether an instant is at or after another. A day without time counts until it is over."""
-    if at is None or end is None:
-        return False
-    wall = at.astimezone(LOCAL)
-    if (wall.hour, wall.minute, wall.second) == (0, 0, 0):
-        return wall.date() >= local_date(end)
-    return at >= end
+def _is_at_or_after(at: datetime | None, end: datetime | None) -> bool:
+    return at is not None and end is not None and at >= end

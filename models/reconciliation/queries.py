@@ -144,7 +144,7 @@ def read_order_news(
     account_id: int,
     numbers: Sequence[str],
     unread: Unread,
-    paid_at: Mapping[str, datetime | None],
+    paid_by: Mapping[str, datetime | None],
     paid_until: datetime | None,
     *,
     trial: bool,
@@ -159,7 +159,7 @@ def read_order_news(
         unpublished={
             kind: {names[row] for row in _unpublished(session, account_id, kind, names)} for kind in OF_ORDERS
         },
-        paid_at=paid_at,
+        paid_by=paid_by,
         paid_until=paid_until,
     )
 

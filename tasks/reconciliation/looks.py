@@ -161,6 +161,7 @@ def _status_of(data: OrderData) -> OrderStatus:
         paid_amount=data.paid_amount,
         paid_at=data.paid_at,
         shipped_at=data.shipped_at,
+        shipped_on=data.shipped_on,
         carrier=data.carrier,
         tracking_numbers=data.tracking_numbers,
         cancelled=data.cancelled,
@@ -179,11 +180,11 @@ def confirm_orders(work: Work, window: Window, first: Sequence[DifferenceData]) 
         wanted = with_merged_into(session, account_id, numbers, trial=trial)
     fetched = fetch_named(work, wanted)
     unread = _fetch_unread(work, read_until)
-    paid_at = {data.external_id: data.paid_at for data in fetched.records}
+    paid_by = {data.external_id: data.paid_by for data in fetched.records}
     with read_scope() as session:
         paid_until = _paid_until(session, work)
         second = look_at_orders(session, work, window, fetched, numbers)
-        news = read_order_news(session, account_id, numbers, unread, paid_at, paid_until, trial=trial)
+        news = read_order_news(session, account_id, numbers, unread, paid_by, paid_until, trial=trial)
     return _note_news(work, *confirm(first, second, news))
 
 

@@ -1,6 +1,6 @@
 """Which differences are only news on their way, from plain values."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,9 @@ from models.sync.records import OutboundKind, RejectedData
 from tests.support.builders import make_line, make_order
 
 NOON = datetime(2026, 3, 2, 11, 0, tzinfo=UTC)
+DAY = date(2026, 3, 2)
 MIDNIGHT = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
-"""A day without time, by German time."""
+"""Where this day begins, by German time."""
 ORDER_KINDS = [kind for kind in DifferenceKind if kind is not DifferenceKind.stock]
 
 
@@ -28,7 +29,7 @@ def order_news(**fields: Any) -> OrderNews:
         "unread": Unread(),
         "lines": {"7": {"a", "b"}},
         "unpublished": {kind: set() for kind in OF_ORDERS},
-        "paid_at": {},
+        "paid_by": {},
         "paid_until": None,
     }
     return OrderNews(**{**values, **fields})
@@ -74,22 +75,24 @@ def test_an_order_with_something_to_publish(kind: OutboundKind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("paid_at", "paid_until", "is_news"),
+    ("paid_at", "paid_on", "paid_until", "is_news"),
     [
-        (None, NOON, False),
-        (NOON, None, False),
-        (NOON, NOON, True),
-        (NOON - timedelta(seconds=1), NOON, False),
+        (None, None, NOON, False),
+        (NOON, None, None, False),
+        (NOON, None, NOON, True),
+        (NOON - timedelta(seconds=1), None, NOON, False),
         # A day without time counts until it is over.
-        (MIDNIGHT, NOON, True),
-        (MIDNIGHT, NOON + timedelta(days=1), False),
+        (MIDNIGHT, DAY, NOON, True),
+        (MIDNIGHT, DAY, NOON + timedelta(days=1), False),
+        (MIDNIGHT, DAY, MIDNIGHT + timedelta(days=1), False),
     ],
 )
 def test_a_payment_that_was_not_read_yet(
-    paid_at: datetime | None, paid_until: datetime | None, is_news: bool
+    paid_at: datetime | None, paid_on: date | None, paid_until: datetime | None, is_news: bool
 ) -> None:
     """It explains a difference in payment, and no other."""
-    news = order_news(paid_at={"7": paid_at}, paid_until=paid_until)
+    reported = make_order("7", make_line("a"), paid_at=paid_at, paid_on=paid_on)
+    news = order_news(paid_by={"7": reported.paid_by}, paid_until=paid_until)
 
     assert news.explains(finding(DifferenceKind.payment)) is is_news
     assert not news.explains(finding(DifferenceKind.shipment))
