@@ -10,7 +10,7 @@ MARKS = re.compile(r"(?P<first><!-- states: .*? -->\n).*?(?P<last><!-- end of st
 
 
 def with_states(text: str) -> str:
-    """Return a page with the states as they are now."""
+    """Return the page with the current states between its marks."""
     drawn = f"```mermaid\n{draw_states()}\n```\n"
     return MARKS.sub(lambda found: f"{found['first']}{drawn}{found['last']}", text)
 

@@ -14,7 +14,7 @@ PAGES = {
 
 
 def main(url: str) -> None:
-    """Open each page and keep what it shows."""
+    """Save a picture of each page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),

@@ -1,7 +1,7 @@
-"""Tell one order's life by the command line, against the stand-in channel.
+"""Run one order's life on the command line, against the simulated channel.
 
-`PYTHONPATH=. .venv/bin/python docs/tell_a_life.py` writes what the commands say to docs/life.md, and the
-papers as pictures beside the others. It needs `pdftoppm`.
+`PYTHONPATH=. .venv/bin/python docs/tell_a_life.py` writes the output of the commands to docs/life.md, and the
+papers as pictures to docs/pictures. It needs `pdftoppm`.
 """
 
 import os
@@ -21,12 +21,12 @@ PAGE = DOCS / "life.md"
 PICTURES = DOCS / "pictures"
 BEGIN, END = "<!-- told by tell_a_life.py -->", "<!-- told until here -->"
 NOISE = re.compile(r"\| [A-Z]+ +\||docs\.prefect\.io")
-"""What Prefect says of itself."""
+"""Log lines of Prefect, which are left out."""
 WARENFLUSS = Path(sys.executable).with_name("warenfluss")
 
 
 class Life:
-    """Commands on a database of their own, and what they said."""
+    """Runs commands on a separate database and collects the page."""
 
     def __init__(self, folder: Path, mail_port: int) -> None:
         self.folder, self.told = folder, [BEGIN, ""]
@@ -52,7 +52,7 @@ class Life:
         self.told += [text, ""]
 
     def do(self, *commands: str, show: bool = True) -> str:
-        """Run commands that must succeed and put them on the page; return what the last one said."""
+        """Run commands that must succeed; with `show`, add them to the page. Return the last output."""
         block: list[str] = []
         said = ""
         for command in commands:
@@ -74,7 +74,7 @@ class Life:
         return said
 
     def paper(self, name: str, command: str) -> None:
-        """Draw a paper, keep its first page as a picture, and show it."""
+        """Draw a paper, save its first page as a picture, and add it to the page."""
         self.do(f"{command} --output {name}.pdf")
         target = PICTURES / f"life-{name}"
         pdf = self.folder / f"{name}.pdf"
@@ -83,7 +83,7 @@ class Life:
 
 
 def tell(life: Life, simulator: Simulator) -> None:
-    """Live through it."""
+    """Take the order through every step."""
     channel, secrets = simulator.state, simulator.switches
     for command in (
         "tenant add sonnenhof --title Sonnenhof",
@@ -111,29 +111,29 @@ def tell(life: Life, simulator: Simulator) -> None:
     theirs = channel.place_order([(can.id, 2), (bulbs.id, 1)], billing=buyer, process=True)
     number, line = theirs.order_id, theirs.items[0].id
 
-    life.say("**It arrives**, and is held: its address has no house number.")
+    life.say("**It arrives** and is held: its address has no house number.")
     life.do("sync order-import --account shop", f"order show {number}")
-    life.say("**It is mended**, and the channel's words for paying and sending get a meaning here.")
+    life.say("**It is corrected**, and the channel's payment and shipping methods get a meaning.")
     life.do(
         f"mend address {number} --set 'street=Am Graben 7'",
         "method add Paket --carrier DHL --limits dhl",
         "method map shop payment TRANSFER prepayment",
         "method map shop shipping 'DHL Paket' Paket",
     )
-    life.say("**It is paid**, and goes to the warehouse by itself.")
+    life.say("**It is paid** and released to the warehouse automatically.")
     life.do(f"order pay {number} --reference 'Auftrag {number}'", "sync order-release --account shop")
     life.paper("confirmation", f"paper confirmation {number}")
-    life.say("**It is picked**: each scan counts one unit up.")
+    life.say("**It is picked**: each scan counts one unit.")
     life.do("pick create --batch 1", "pick scan 1 KANNE-5 KANNE-5 TULPE-25", "pick close 1")
     life.paper("slip", f"paper slip {number}")
-    life.say("**It leaves.** The channel and the buyer hear of it, and its invoice is made.")
+    life.say("**It ships.** The shipment is published to the channel, and the invoice is issued.")
     life.do(
         f"order ship {number} --carrier DHL --tracking 00340434161094000001",
         "sync shipping-sync --account shop",
         "sync invoicing --account shop",
     )
     life.paper("invoice", f"paper invoice {number}")
-    life.say("**One of the cans comes back**, and its money goes back.")
+    life.say("**One of the cans comes back**, is credited and refunded.")
     life.do(
         f"return announce {number} --line {line}=1 --reason 'zu groß'",
         "return receive 1",
@@ -142,16 +142,16 @@ def tell(life: Life, simulator: Simulator) -> None:
         "sync payment-sync --account shop",
     )
     life.paper("credit-note", f"paper credit-note {number}")
-    life.say("**The buyer is mailed** of each step, once.")
+    life.say("**The buyer is mailed** once about each step.")
     life.do("sync buyer-mail --account shop", "mail list")
-    life.say("**The whole of it**, with every event, and what the books have of it:")
+    life.say("**The whole order** with every event, and its booking records:")
     life.do(f"order show {number}", "book list")
-    life.say("Compared with the channel, nothing differs:")
+    life.say("The comparison with the channel finds no difference:")
     life.do("sync stock-export --account shop", "sync reconcile --account shop", "reconcile list")
 
 
 def main() -> None:
-    """Tell it, and put it on the page between the marks."""
+    """Run the steps and write the result between the marks of the page."""
     mail_server = SmtpServer()
     mail_server.start()
     with tempfile.TemporaryDirectory() as folder, Simulator(State(), Switches()) as simulator:
