@@ -20,6 +20,7 @@ from connectors.afterbuy.values import (
     parse_decimal,
     parse_flag,
     parse_instant,
+    parse_utc,
     parse_whole,
     valid_gtin,
     value_class,
@@ -302,3 +303,19 @@ def test_a_country_comes_from_its_iso_code_or_its_car_plate(iso: str, plate: str
 )
 def test_a_value_is_described_without_being_shown(value: object, said: str) -> None:
     assert value_class(value) == said
+
+
+@given(
+    st.text(max_size=400)
+    | st.from_regex(r"\A[0-9]{1,4}[-.][0-9]{1,2}[-.][0-9]{1,4}[T ][0-9:]{0,8}[-+Z0-9:]{0,6}\Z")
+)
+def test_no_text_breaks_a_reader(text: str) -> None:
+    """Any text is a value that fits everywhere it goes, or a ValueError."""
+    for parse in (parse_decimal, parse_whole, parse_flag, parse_instant, parse_day, parse_utc):
+        try:
+            value = parse(text)
+        except ValueError:
+            continue
+        if isinstance(value, datetime):
+            assert 1989 < value.year < 2202
+            assert value - timedelta(days=400) < value.astimezone(UTC) + timedelta(days=400)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.afterbuy import xml, xml_parser
 from connectors.afterbuy.xml import text_at
 from connectors.afterbuy.xml_parser import NotAfterbuyError, parse
+from tests.connectors.afterbuy.order_answers import answer
 
 BOMB = b"""<?xml version="1.0"?>
 <!DOCTYPE Afterbuy [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -117,3 +119,29 @@ def test_a_doctype_within_a_text_is_a_text() -> None:
         read("<Afterbuy><Result><Name><![CDATA[<!DOCTYPE html>]]></Name></Result></Afterbuy>")
         == "<!DOCTYPE html>"
     )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (answer("<a/>" * 1_000_001), "ask for smaller pages"),
+        (answer("<a b='' c=''/>" * 400_000), "ask for smaller pages"),
+        (answer("<!-- <![CDATA[ -->" + "<a/>" * 1_000_001 + "<!-- ]]> -->"), "ask for smaller pages"),
+        (answer("<![CDATA[]]>" * 1_000_001), "ask for smaller pages"),
+        (answer("&" * 1_000_001), "ask for smaller pages"),
+        (answer("<a>" + "x" * 10_500_000 + "</a>"), "shorten it in Afterbuy"),
+        (answer("<a>" * 100_000 + "</a>" * 100_000), "250 levels"),
+        (b"<?xml version='1.0' encoding='utf-7'?>+ADw-Afterbuy/+AD4-", "Afterbuy writes UTF-8"),
+        ('<?xml version="1.0" encoding="cp037"?><Afterbuy/>'.encode("cp037"), "Afterbuy writes UTF-8"),
+    ],
+    ids=["elements", "attributes", "hidden", "cdata", "references", "long text", "deep", "utf-7", "ebcdic"],
+)
+def test_a_page_that_would_take_too_much_is_refused_with_what_to_do(body: bytes, said: str) -> None:
+    with pytest.raises(xml_parser.NotAfterbuyError, match=said):
+        xml_parser.parse(body)
+
+
+def test_markup_within_texts_does_not_count() -> None:
+    """Descriptions in HTML are texts, however many tags they hold."""
+    body = answer("<Order><Memo><![CDATA[" + "<b a='1'>&amp;</b>" * 300_000 + "]]></Memo></Order>")
+    assert xml.find(xml_parser.parse(body), "Result", "Orders", "Order") is not None

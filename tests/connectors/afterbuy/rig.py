@@ -1,46 +1,17 @@
-"""What every channel's connector is tested with: a rig that plays the other side."""
+"""Afterbuy's stand-in as the other side of the contract suite, and of the connector's own tests."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from decimal import Decimal
-from typing import Protocol, Self, TypeVar
+from typing import Self
 
 from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
 from connectors.protocols.connection import Connection
 from connectors.registry import open_connection
+from models.tenants.account_kinds import AFTERBUY
 from models.tenants.records import AccountData, Mode
-
-Part = TypeVar("Part")
-
-
-def need(part: Part | None) -> Part:
-    """Return a capability that the connection has."""
-    assert part is not None
-    return part
-
-
-class Rig(Protocol):
-    """The other side of one connector, on this machine."""
-
-    page_size: int
-    """Orders and articles in one page of the connection that `open` returns."""
-    secrets: dict[str, str]
-    """What must appear nowhere."""
-
-    def open(self, *, test: bool = False) -> Connection: ...
-    def add_article(self, sku: str, *, stock: int) -> str: ...
-    def place_order(self, article_id: str, *, quantity: int) -> str: ...
-    def stock_of(self, article_id: str) -> int: ...
-    def paid_of(self, order_id: str) -> Decimal: ...
-    def is_shipped(self, order_id: str) -> bool: ...
-    def writes(self) -> int: ...
-    def lose_next_reply(self) -> None: ...
-    def fail_next_call(self) -> None: ...
-    def refuse_next_login(self) -> None: ...
 
 
 class AfterbuyRig:
-    """Afterbuy's simulator and accounts on it; `switches` are its readings of what is unknown."""
+    """The stand-in with an account on it; `switches` are its readings of what is unknown."""
 
     page_size = 3
 
@@ -66,7 +37,7 @@ class AfterbuyRig:
             id=1,
             tenant_id=1,
             name="shop",
-            kind="afterbuy",
+            kind=AFTERBUY.name,
             mode=Mode.live,
             settings={
                 "base_url": self.simulator.url,
@@ -93,6 +64,9 @@ class AfterbuyRig:
     def is_shipped(self, order_id: str) -> bool:
         return self.state.order(int(order_id)).delivery_date is not None
 
+    def is_cancelled(self, order_id: str) -> bool:
+        return self.state.order(int(order_id)).cancelled_at is not None
+
     def writes(self) -> int:
         return len(self.simulator.writes)
 
@@ -104,7 +78,3 @@ class AfterbuyRig:
 
     def refuse_next_login(self) -> None:
         self.simulator.faults.add(Fault.refuse_login())
-
-
-RIGS: dict[str, Callable[[], AbstractContextManager[Rig]]] = {"afterbuy": AfterbuyRig}
-"""One for each connector."""
