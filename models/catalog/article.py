@@ -1,4 +1,4 @@
-"""Article: what is sold; a variant has a parent, a bundle parts (Artikel, Variante, Stückliste)."""
+"""Articles: what is sold. A variant has a parent, a bundle has parts (Artikel, Variante, Stückliste)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ class Article(SQLModel, table=True):
     kind: ArticleKind = code(ArticleKind, ArticleKind.single)
     parent_id: int | None = Field(default=None, foreign_key="article.id", index=True)
     source_account_id: int | None = Field(default=None, foreign_key="account.id")
-    """The account that leads its master data; None where people do."""
+    """The account that the master data is imported from; None if people maintain it here."""
     gtin: str = Field(default="", index=True)
     manufacturer: str = ""
     manufacturer_number: str = ""
@@ -86,7 +86,7 @@ class ArticleImage(SQLModel, table=True):
 
 
 class ArticleNumber(SQLModel, table=True):
-    """A number under which an article may be asked for; `loose` is its form for searching."""
+    """A number by which an article is found; `loose` is the number in its `loose_form`, for searching."""
 
     __tablename__ = "article_number"
     __table_args__ = (Index("ix_article_number_search", "tenant_id", "kind", "loose"),)
@@ -121,7 +121,7 @@ class Category(SQLModel, table=True):
     account_id: int = Field(foreign_key="account.id")
     external_id: str
     parent_external_id: str = ""
-    """Kept as the channel's id: children may come before their parents."""
+    """The channel's id, not a foreign key: a child may be imported before its parent."""
     name: str
     position: int = 0
     visible: bool = True
@@ -136,19 +136,19 @@ class ArticleCategory(SQLModel, table=True):
     category_external_id: str
 
 
-# A page asks for the same numbers rule after rule.
+# Cached, because several matching rules read the same numbers of a page.
 @lru_cache(maxsize=10_000)
 def loose_form(value: str) -> str:
-    """Return the form in which numbers are searched: letters and digits only, folded, no leading zeros.
+    """Return the search form of a number: letters and digits only, case-folded, no leading zeros.
 
-    Two numbers that any rule of matching takes for equal have the same loose form.
+    Example: `00-AB 12` becomes `ab12`. Two numbers that any matching rule treats as equal have the same form.
     """
     kept = "".join(sign for sign in value.casefold() if sign.isalnum())
     return kept.lstrip("0") or kept[:1]
 
 
 def numbers_of(article: Article | ArticleData) -> list[tuple[NumberKind, str]]:
-    """Return the numbers by which an article is found, none empty."""
+    """Return the numbers by which an article is found, as (kind, value), without empty ones."""
     pairs = [
         (NumberKind.sku, article.sku),
         (NumberKind.gtin, article.gtin),
@@ -159,7 +159,7 @@ def numbers_of(article: Article | ArticleData) -> list[tuple[NumberKind, str]]:
 
 
 def get_article(session: Session, tenant_id: int, sku: str) -> Article:
-    """Return the article of this SKU. Raises: NotFoundError."""
+    """Return the tenant's article with this SKU. Raises: NotFoundError."""
     article = session.exec(select(Article).where(Article.tenant_id == tenant_id, Article.sku == sku)).first()
     if article is None:
         raise NotFoundError(f"There is no article with SKU {sku!r}.", Advice(Action.article_list))
@@ -167,7 +167,7 @@ def get_article(session: Session, tenant_id: int, sku: str) -> Article:
 
 
 def titles_of(session: Session, article_ids: Sequence[int], language: str = "de") -> dict[int, str]:
-    """Return the title of each article in a language, or in any if it has none there."""
+    """Return {article id: title} in this language, or in any other if an article has no title in it."""
     rows = session.exec(select(ArticleText).where(among(col(ArticleText.article_id), article_ids))).all()
     titles: dict[int, str] = {}
     for row in rows:
@@ -179,7 +179,10 @@ def titles_of(session: Session, article_ids: Sequence[int], language: str = "de"
 def prices_of(
     session: Session, article_ids: Iterable[int], group: str = ""
 ) -> dict[tuple[int, str], list[tuple[int, Decimal]]]:
-    """Return by article and currency the prices of a group as (from which quantity, for one), ascending."""
+    """Return a price group's prices as {(article id, currency): [(minimum quantity, unit price), …]}.
+
+    Prices are in ascending order of minimum quantity.
+    """
     prices: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
     rows = session.execute(
         select(
@@ -197,13 +200,13 @@ def prices_of(
 
 
 def price_for(prices: Sequence[tuple[int, Decimal]], quantity: int) -> Decimal | None:
-    """Return what one costs of so many, None if there is no such price."""
+    """Return the unit price at this quantity, None if none applies; `prices` as `prices_of` returns them."""
     fitting = [amount for least, amount in prices if least <= quantity]
     return fitting[-1] if fitting else None
 
 
 def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    """Return for each bundle among the articles its parts as (article id, quantity)."""
+    """Return {bundle id: [(article id of the part, quantity), …]} for the bundles among these articles."""
     parts: dict[int, list[tuple[int, int]]] = {}
     rows = session.exec(
         select(BundlePart)
@@ -216,6 +219,6 @@ def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tup
 
 
 def variants_of(session: Session, parent: Article) -> list[Article]:
-    """Return the variants of a parent by SKU."""
+    """Return the variants of a parent, ordered by SKU."""
     query = select(Article).where(Article.parent_id == need_id(parent.id)).order_by(col(Article.sku))
     return list(session.exec(query).all())

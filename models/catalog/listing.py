@@ -1,4 +1,4 @@
-"""Listing: an article as one channel knows it, and how much of it that channel may sell."""
+"""Listings: an article as one channel lists it, and the quantity that this channel may sell."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +20,7 @@ class Listing(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
         Index("ix_listing_loose_number", "account_id", "loose_number"),
-        # With the account in it, or SQLite takes the index of the account and walks all of its listings.
+        # With the account in it: otherwise SQLite uses the account's index and reads all of its listings.
         Index("ix_listing_article", "article_id", "account_id"),
         Index(
             "ix_listing_members_open",
@@ -39,18 +39,18 @@ class Listing(SQLModel, table=True):
     title: str = ""
     content_hash: str = ""
     channel_quantity: int | None = None
-    """What the channel said it holds when it was last read."""
+    """The stock that the channel reported at the last import."""
     published_quantity: int | None = None
-    """What it was last told."""
+    """The quantity that was last published to the channel."""
     published_at: datetime | None = instant(nullable=True)
     members: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
-    """Its variants or parts by the channel's ids, until all of them are known here."""
+    """Variants or parts by the channel's ids; `members_open` is true until all of them are known here."""
     members_open: bool = False
     seen_at: datetime = instant()
 
 
 class LimitScope(StrEnum):
-    """Where a limit holds; the narrowest that exists wins."""
+    """What a limit applies to; the narrowest existing limit wins."""
 
     account = "account"
     category = "category"
@@ -58,7 +58,7 @@ class LimitScope(StrEnum):
 
 
 class StockLimit(SQLModel, table=True):
-    """What is held back from a channel, and the most that it is told."""
+    """Limits what a channel may sell: `buffer` units are held back, and at most `maximum` are published."""
 
     __tablename__ = "stock_limit"
     __table_args__ = (
@@ -77,14 +77,14 @@ class StockLimit(SQLModel, table=True):
 
 
 def get_listings(session: Session, listing_ids: Sequence[int]) -> list[Listing]:
-    """Return the listings of these ids, in no particular order."""
+    """Return the listings with these ids, in no particular order."""
     return list(session.exec(select(Listing).where(col(Listing.id).in_(listing_ids))).all())
 
 
 def sellable(available: int, buffer: int, maximum: int | None) -> int:
-    """Return what a channel may sell: available less the buffer, never below zero, at most the maximum.
+    """Return the quantity that a channel may sell: available less the buffer, from zero to the maximum.
 
-    Several full warehouses hold more than a column does; nobody is told of more than `MAX_COUNT`.
+    Without a maximum the limit is `MAX_COUNT`: several full warehouses hold more than a column can store.
     """
     return min(max(0, available - buffer), MAX_COUNT if maximum is None else maximum)
 
@@ -92,9 +92,9 @@ def sellable(available: int, buffer: int, maximum: int | None) -> int:
 def limits_for(
     session: Session, account_id: int, article_ids: Sequence[int]
 ) -> dict[int, tuple[int, int | None]]:
-    """Return (buffer, maximum) for each article: its own limit, else its category's, else the account's.
+    """Return {article id: (buffer, maximum)}: its own limit, else its category's, else the account's.
 
-    An article in several limited categories gets the largest buffer and the smallest maximum of them.
+    An article in several limited categories gets the largest buffer and the smallest maximum.
     """
     rows = session.exec(select(StockLimit).where(StockLimit.account_id == account_id)).all()
     general: tuple[int, int | None] = (0, None)

@@ -1,4 +1,4 @@
-"""Lists of articles: which ones, page by page, and what a list shows beside the article itself."""
+"""Lists of articles: search, paging, and what a list shows about each article."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,10 @@ def list_articles(
     limit: int | None = None,
     batch: int = 500,
 ) -> Iterator[Sequence[Article]]:
-    """Yield a tenant's articles by SKU in batches; `search` is part of a SKU or title, or a whole GTIN."""
+    """Yield a tenant's articles in batches, ordered by SKU.
+
+    `search` is a part of the SKU or title, or the whole GTIN.
+    """
     query = (
         select(Article)
         .where(*_conditions(tenant_id, search, only_active=only_active))
@@ -31,13 +34,12 @@ def list_articles(
 
 
 def count_articles(session: Session, tenant_id: int, search: str = "", *, only_active: bool = False) -> int:
-    """Return how many articles a list without limit would show."""
+    """Return how many articles match."""
     conditions = _conditions(tenant_id, search, only_active=only_active)
     return session.exec(select(func.count(col(Article.id))).where(*conditions)).one()
 
 
 def skus_by_id(session: Session, article_ids: Sequence[int]) -> dict[int, str]:
-    """Return the SKU of each article."""
     ids = sorted(set(article_ids))
     skus: dict[int, str] = {}
     for batch in in_batches(ids):
@@ -47,7 +49,7 @@ def skus_by_id(session: Session, article_ids: Sequence[int]) -> dict[int, str]:
 
 
 def prices_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[ArticlePrice]]:
-    """Return the prices of each article, everyone's price for one first."""
+    """Return each article's prices by group, minimum quantity and currency; everyone's group comes first."""
     prices: dict[int, list[ArticlePrice]] = {}
     rows = session.exec(
         select(ArticlePrice)
@@ -60,13 +62,13 @@ def prices_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[Ar
 
 
 def texts_of(session: Session, article_id: int) -> list[ArticleText]:
-    """Return an article's texts by language."""
+    """Return an article's texts, ordered by language."""
     query = select(ArticleText).where(ArticleText.article_id == article_id).order_by(ArticleText.language)
     return list(session.exec(query).all())
 
 
 def images_of(session: Session, article_id: int) -> list[ArticleImage]:
-    """Return an article's images by position."""
+    """Return an article's images, ordered by position."""
     query = (
         select(ArticleImage).where(ArticleImage.article_id == article_id).order_by(col(ArticleImage.position))
     )
@@ -74,7 +76,7 @@ def images_of(session: Session, article_id: int) -> list[ArticleImage]:
 
 
 def listings_of(session: Session, article_id: int) -> list[Listing]:
-    """Return how channels know an article."""
+    """Return an article's listings, ordered by account."""
     query = (
         select(Listing)
         .where(Listing.article_id == article_id)

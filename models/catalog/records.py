@@ -16,11 +16,11 @@ class ArticleKind(StrEnum):
     """Groups variants; it has no stock and is never sold itself."""
     variant = "variant"
     bundle = "bundle"
-    """Has no stock of its own; its parts have."""
+    """Has no stock of its own; its parts have stock."""
 
 
 class NumberKind(StrEnum):
-    """Whose number for an article it is."""
+    """The kind of an article's number; `sku` is our own."""
 
     sku = "sku"
     gtin = "gtin"
@@ -36,7 +36,7 @@ class TextData(BaseModel):
 
 
 class PriceData(BaseModel):
-    """A gross unit price, valid from a quantity on, for one price group ("" is everyone)."""
+    """A gross unit price from `min_quantity` units on, for one price group ("" means everyone)."""
 
     amount: Amount
     currency: str = RecordField(min_length=3, max_length=3)
@@ -75,7 +75,7 @@ class ArticleData(BaseModel):
     sku: str = RecordField(min_length=1, max_length=120)
     kind: ArticleKind = ArticleKind.single
     channel_number: Indexed = ""
-    """The number by which the channel's listings show it."""
+    """The number that the channel's listings show."""
     gtin: Indexed = ""
     manufacturer: str = ""
     manufacturer_number: Indexed = ""
@@ -97,5 +97,5 @@ class ArticleData(BaseModel):
     meta: dict[str, Any] = RecordField(default_factory=dict)
     active: bool = True
     quantity: int | None = RecordField(default=None, ge=-MAX_COUNT, le=MAX_COUNT)
-    """What the channel holds as its stock; None where it keeps none."""
+    """The stock that the channel reports; None if it keeps no stock."""
     modified_at: datetime | None = None
