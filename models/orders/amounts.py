@@ -1,4 +1,4 @@
-"""Amounts of an order: what is owed, and the state of its payment."""
+"""Amounts of an order: what is owed, and its payment state."""
 
 from decimal import Decimal
 
@@ -14,10 +14,10 @@ def payment_state_of(
     refunded: Decimal = Decimal(0),
     credited: Decimal = Decimal(0),
 ) -> PaymentState:
-    """Return what amounts received, promised and given back mean for a total; a total of zero counts as paid.
+    """Return the payment state that follows from these amounts; a total of zero counts as paid.
 
-    `credited` is what the buyer need not pay of it: whose order was cancelled before any money came has not
-    paid, and owes nothing.
+    `credited` is the part of the total that the buyer need not pay. An order cancelled before any payment
+    stays `open`, although nothing is owed.
     """
     owed = total - credited
     if paid > owed:
@@ -32,12 +32,12 @@ def payment_state_of(
 
 
 def owed_for(order: Order) -> Decimal:
-    """Return what is still to be paid for an order; below zero, what was paid too much."""
+    """Return the amount still to pay; negative if too much was paid."""
     return order.total - order.credited_amount - order.paid_amount
 
 
 def settle_payment_state(order: Order) -> None:
-    """Bring an order's state of payment up to its amounts."""
+    """Set an order's payment state from its amounts."""
     order.payment_state = payment_state_of(
         order.total,
         order.paid_amount,

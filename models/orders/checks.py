@@ -1,7 +1,8 @@
-"""Checks of an order: what keeps it from going on, each finding with its reason and the field concerned.
+"""Checks of an order: what stops it, with the reason and the field of each finding.
 
-An order is checked when it arrives, when it changed, after a person mended it, and once more right before it
-is released. What a person let pass (`Hold.accepted`) holds nobody again as long as it is the same finding.
+An order is checked when it is imported, when it changes, after a person edits it, and again right before it
+is released. A finding that a person accepted (`Hold.accepted`) does not hold the order again unless its
+detail changes.
 """
 
 from collections import Counter, defaultdict
@@ -43,7 +44,7 @@ CHECKED = frozenset(
         HoldReason.suspected_duplicate,
     }
 )
-"""Reasons that are found here, and settled here once they are gone."""
+"""Reasons that these checks find, and release again when the cause is gone."""
 GONE = (OrderState.cancelled, OrderState.merged)
 
 
@@ -53,12 +54,12 @@ class LineFacts:
     quantity: int
     price: Decimal
     articles: tuple[tuple[int, int], ...]
-    """What it matched, and how many for one of the line."""
+    """Matched articles as (article id, quantity per unit of the line)."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is looked at of one order."""
+    """What the checks read of one order."""
 
     order_id: int
     placed_at: datetime
@@ -71,7 +72,7 @@ class Facts:
     shipping_code: str
     way: ShippingMethod | None
     role: AddressRole
-    """Of the address to which it goes."""
+    """Role of the address that the goods are shipped to."""
     address: AddressData
     lines: list[LineFacts] = field(default_factory=list)
 
@@ -88,7 +89,10 @@ class CheckFinding:
 def find(
     session: Session, account: AccountData, facts: Sequence[Facts], *, alone: bool = False
 ) -> list[CheckFinding]:
-    """Return all that is found at these orders of an account; `alone` leaves other orders out of it."""
+    """Return all findings for these orders of an account.
+
+    `alone`: the orders are not compared with other orders, so no duplicates are found.
+    """
     options = ChannelOptions.model_validate(account.settings)
     findings: list[CheckFinding] = []
     for each in facts:
@@ -102,7 +106,7 @@ def find(
 
 
 def check_address(facts: Facts, *, need_house_number: bool = True) -> list[CheckFinding]:
-    """Return what keeps a parcel from arriving at an address."""
+    """Return what is wrong with an address for the carrier; an order for pickup needs only a name."""
     address, role = facts.address, facts.role
     found: list[CheckFinding] = []
 
@@ -152,7 +156,7 @@ def check_address(facts: Facts, *, need_house_number: bool = True) -> list[Check
 def _check_methods(facts: Facts, options: ChannelOptions) -> list[CheckFinding]:
     found = []
     if options.release is Release.automatic:
-        # Who releases by hand looks at the order anyway; a cycle goes by what the methods mean.
+        # Only automatic release depends on mapped methods; a person who releases looks at the order anyway.
         if facts.payment is None:
             detail = {"method": facts.payment_code}
             found.append(CheckFinding(facts.order_id, HoldReason.payment_unmapped, "payment_method", detail))
@@ -170,7 +174,10 @@ def _check_methods(facts: Facts, options: ChannelOptions) -> list[CheckFinding]:
 def _check_prices(
     session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str
 ) -> list[CheckFinding]:
-    """Compare prices with those of the articles, in the order's currency and for its quantity."""
+    """Compare line prices with the articles' prices in the order's currency and for the ordered quantity.
+
+    `tolerance` is in percent. Lines without a match or with an article that has no such price are skipped.
+    """
     ids = {article_id for each in facts for line in each.lines for article_id, _ in line.articles}
     prices = prices_of(session, ids, group)
     found = []
@@ -192,9 +199,9 @@ def _check_prices(
 def _find_duplicates(
     session: Session, account: AccountData, facts: Sequence[Facts], within: timedelta
 ) -> list[CheckFinding]:
-    """Find orders for which the same buyer placed another with the same goods shortly before.
+    """Find orders that repeat an earlier one: the same buyer, goods and total within this time.
 
-    The buyer is known by the channel's id or the mail address, which may be that of another account's buyer.
+    A buyer is recognised by the channel's id or the mail address, also across the tenant's accounts.
     """
     customers = {each.customer_id for each in facts if each.customer_id is not None}
     if not customers:
@@ -249,9 +256,9 @@ def _find_duplicates(
 
 
 def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
-    """Bring the holds of orders up to date with what is found at them now; the caller has them locked.
+    """Check orders again and update their holds; the caller has locked the orders.
 
-    Orders that are shipped, cancelled, merged or a trial are left alone.
+    Shipped, cancelled, merged and test orders are left alone.
     """
     orders = session.exec(
         select(Order)
@@ -269,7 +276,7 @@ def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) ->
 
 
 def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence[CheckFinding]) -> None:
-    """Hold these orders for what was found now, and release holds for what was not found any more."""
+    """Hold these orders for the findings, and release holds whose findings are gone."""
     rows = session.exec(
         select(Hold)
         .where(
@@ -308,7 +315,7 @@ def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence
 
 
 def hold_of(finding: CheckFinding) -> dict[str, Any]:
-    """Return the row of a hold for a finding."""
+    """Return the values of the `Hold` row for a finding."""
     return hold_values(finding.order_id, finding.reason, finding.field, finding.detail, finding.line_id)
 
 

@@ -22,14 +22,14 @@ class Actor(StrEnum):
 
 
 class OrderEdit(SQLModel, table=True):
-    """A field that a person changed here, and what the channel told of it then: that is no news any more."""
+    """A field that a person changed, and the channel's value at that time: this value is no news later."""
 
     __tablename__ = "order_edit"
     __table_args__ = (PrimaryKeyConstraint("order_id", "field"),)
 
     order_id: int = Field(foreign_key="sales_order.id")
     field: str = Field(max_length=120)
-    """As `models.intake.order_changes` names it, e.g. shipping.street or line 4711."""
+    """The field's name in `models.intake.order_changes`, e.g. shipping.street or line 4711."""
     told: str = Field(sa_type=Text)
 
 
@@ -50,12 +50,12 @@ class OrderEvent(SQLModel, table=True):
 def event_values(
     order_id: int, kind: str, detail: dict[str, Any], *, actor: Actor = Actor.cycle
 ) -> dict[str, Any]:
-    """Return the row of one step in an order's history, for statements of many rows."""
+    """Return the values of an `OrderEvent` row, for bulk inserts."""
     return {"order_id": order_id, "at": utc_now(), "actor": actor, "kind": kind, "detail": detail}
 
 
 def edits_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """Return for each order by field what the channel had told of what people changed here since."""
+    """Return {order id: {field: the channel's value when a person changed the field}}."""
     edits: dict[int, dict[str, str]] = {}
     for edit in session.exec(select(OrderEdit).where(among(col(OrderEdit.order_id), order_ids))):
         edits.setdefault(edit.order_id, {})[edit.field] = edit.told
@@ -76,5 +76,5 @@ def add_event(
     *,
     actor: Actor = Actor.cycle,
 ) -> None:
-    """Write one step into an order's history."""
+    """Add one step to an order's history."""
     session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind=kind, detail=detail or {}))

@@ -27,19 +27,19 @@ class HoldReason(StrEnum):
     payment_unmapped = "payment_unmapped"
     shipping_unmapped = "shipping_unmapped"
     paid_too_early = "paid_too_early"
-    """Told as paid by a method that cannot have been paid yet."""
+    """Reported as paid, though its method is paid at the door or at pickup."""
     article_discontinued = "article_discontinued"
     suspected_duplicate = "suspected_duplicate"
     changed_after_release = "changed_after_release"
     cancelled_after_release = "cancelled_after_release"
     invoice_refused = "invoice_refused"
-    """Its goods have left and no invoice can be made; that keeps no further goods back."""
+    """Shipped goods cannot be invoiced; further goods may still ship."""
 
 
 NO_HINDRANCE = frozenset({HoldReason.invoice_refused})
-"""Holds for which nothing is kept back."""
+"""Holds that stop no goods."""
 SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
-"""Holds for which only the units are kept back that are missing."""
+"""Holds that stop only the missing units."""
 
 
 class Hold(SQLModel, table=True):
@@ -65,13 +65,13 @@ class Hold(SQLModel, table=True):
     created_at: datetime = instant()
     released_at: datetime | None = instant(nullable=True)
     accepted: bool = False
-    """Released by a person who let it pass: the same finding holds nobody again."""
+    """Released by a person who accepted it: the same finding does not hold the order again."""
 
 
 def hold_values(
     order_id: int, reason: HoldReason, field: str, detail: dict[str, Any], line_id: int | None = None
 ) -> dict[str, Any]:
-    """Return the row of a hold, for statements of many rows."""
+    """Return the values of a `Hold` row, for bulk inserts."""
     return {
         "order_id": order_id,
         "order_line_id": line_id,
@@ -84,7 +84,7 @@ def hold_values(
 
 
 def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
-    """Return the holds of each order that nobody has released yet."""
+    """Return {order id: its open holds, oldest first}; orders without open holds are missing."""
     rows = session.exec(
         select(Hold)
         .where(among(col(Hold.order_id), order_ids), col(Hold.released_at).is_(None))
@@ -97,7 +97,7 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
 
 
 def blocking_holds(session: Session, order_id: int) -> list[Hold]:
-    """Return the open holds for which an order may not leave; papers come after the goods."""
+    """Return an order's open holds that stop goods; a refused invoice does not."""
     holds = open_holds(session, [order_id]).get(order_id, [])
     return [hold for hold in holds if hold.reason not in NO_HINDRANCE]
 
@@ -105,7 +105,7 @@ def blocking_holds(session: Session, order_id: int) -> list[Hold]:
 def settle_holds(
     session: Session, order: Order, reasons: tuple[HoldReason, ...], line_id: int | None = None
 ) -> None:
-    """Release the open holds of these reasons, of one line if it is named."""
+    """Release an order's open holds with these reasons; with `line_id`, only the holds of that line."""
     statement = (
         update(Hold)
         .where(col(Hold.order_id) == order.id, col(Hold.reason).in_(reasons), col(Hold.released_at).is_(None))

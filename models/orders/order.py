@@ -18,25 +18,25 @@ from models.tenants.records import PaymentKind
 
 class OrderState(StrEnum):
     pending = "pending"
-    """Its checkout is not done; taken early because the account says so."""
+    """The checkout is not finished; the account's options ask for such orders."""
     open = "open"
     released = "released"
-    """Handed to the warehouse: what the channel changes now is held, never taken over silently."""
+    """Handed to the warehouse: a change from the channel holds the order and is not applied silently."""
     shipped = "shipped"
     cancelled = "cancelled"
     merged = "merged"
-    """Absorbed by another order, which has its lines."""
+    """Merged into another order, which now has its lines."""
 
 
 class PaymentState(StrEnum):
     open = "open"
     authorised = "authorised"
-    """Promised by whoever collects the money, and not received yet."""
+    """Guaranteed by the payment provider, but not received yet."""
     partly_paid = "partly_paid"
     paid = "paid"
     overpaid = "overpaid"
     refunded = "refunded"
-    """What was received was given back, and nothing is owed."""
+    """The money received was given back, and nothing is owed."""
 
 
 class AddressRole(StrEnum):
@@ -44,16 +44,17 @@ class AddressRole(StrEnum):
     shipping = "shipping"
 
 
-# Text, or SQLite would not see that the query asks for what the index holds; nor does it see through an OR.
+# As text, because SQLite must recognise the index's condition in the query. A CASE, because SQLite does not
+# recognise a condition with OR.
 HAS_ENDED = (
     "anonymised_at IS NULL AND NOT trial AND CASE WHEN state = 'merged' THEN true "
     "WHEN state = 'shipped' THEN paid_amount + credited_amount = total "
     "WHEN state = 'cancelled' THEN paid_amount + credited_amount = total "
     "OR paid_amount = 0 AND credited_amount = 0 ELSE false END"
 )
-"""That an order has left or ended and nothing is owed, as SQL; its buyer's data are still there.
+"""SQL condition: shipped, cancelled or merged, nothing owed, and the buyer's data not removed yet.
 
-What was cancelled before it was known here owes nothing.
+An order that was cancelled before its import owes nothing.
 """
 
 
@@ -67,7 +68,7 @@ class Customer(SQLModel, table=True):
     user_name: str = ""
     email: str = Field(default="", index=True)
     partial_shipping: bool | None = None
-    """Whether his orders may leave in parts, unless they say so themselves; None: as the account has it."""
+    """Whether the buyer's orders may ship in parts; an order's own value wins. None: the account's option."""
     created_at: datetime = instant()
 
 
@@ -101,12 +102,13 @@ class Order(SQLModel, table=True):
     state: OrderState = code(OrderState, OrderState.open)
     payment_state: PaymentState = code(PaymentState, PaymentState.open)
     trial: bool = Field(default=False, index=True)
-    """Imported for inspection in test mode: allocates nothing and goes when the account goes live."""
+    """A test order, imported in test mode: it gets no stock and is deleted when the account goes live."""
     merged_into_id: int | None = Field(default=None, foreign_key="sales_order.id")
-    # No foreign key: a table in use would be locked for it.
+    # No foreign key: adding one would lock a table in use.
     ships_with_id: int | None = None
-    """The same of all orders that go into one parcel: the id of the first of them
-    (`models.fulfilment.consolidation`)."""
+    """The consolidation group: the id of its first order, the same in all orders of one parcel
+    (`models.fulfilment.consolidation`).
+    """
     customer_id: int | None = Field(default=None, foreign_key="customer.id", index=True)
     placed_at: datetime = instant(index=True)
     checkout_at: datetime | None = instant(nullable=True)
@@ -120,36 +122,36 @@ class Order(SQLModel, table=True):
     shipping_tax_rate: Decimal | None = money(nullable=True)
     fee_amount: Decimal = money(Decimal(0))
     paid_amount: Decimal = money(Decimal(0))
-    """What is known to have been received, whoever told it."""
+    """Money received and not given back, from whatever source it is known."""
     authorised_amount: Decimal = money(Decimal(0))
-    """What whoever collects the money has promised of what is not received yet."""
+    """Guaranteed by the payment provider, but not received yet."""
     refunded_amount: Decimal = money(Decimal(0))
-    """What was given back of what was received."""
+    """Money given back."""
     credited_amount: Decimal = money(Decimal(0))
-    """What the buyer need not pay of the total: cancelled here, returned, granted."""
+    """Part of the total that the buyer need not pay: cancelled, returned, or granted as a discount."""
     payment_method: str = ""
     payment_method_name: str = ""
     payment_kind: PaymentKind | None = Field(default=None, sa_type=Code(PaymentKind), nullable=True)
-    """What the method means here, None as long as nobody has said."""
+    """The payment kind that the method is mapped to; None while it is not mapped."""
     reminders: int = 0
-    """How often the buyer was reminded to pay."""
+    """Number of payment reminders to the buyer."""
     reminded_at: datetime | None = instant(nullable=True)
     shipping_method: str = ""
-    # No foreign key: a migration may lock one table in use, and such methods are never deleted.
+    # No foreign key: a migration may lock only one table in use, and shipping methods are never deleted.
     shipping_method_id: int | None = None
-    """The `ShippingMethod` that it means here."""
+    """The `ShippingMethod` that the channel's method is mapped to."""
     express: bool = False
-    """Goes first."""
+    """Allocated, picked and shipped before other orders."""
     partial_shipping: bool | None = None
-    """Whether what is there may leave before what is short; None: as its buyer or the account has it."""
+    """Whether available units may ship before missing ones; None: the buyer's or the account's value."""
     carrier: str = ""
     buyer_comment: str = Field(default="", sa_type=Text)
     memo: str = Field(default="", sa_type=Text)
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """The rest of what the channel told: original currency, bank data, tags, invoice number …"""
+    """Everything else that the channel reported: original currency, bank data, tags, invoice number …"""
     content_hash: str = ""
     anonymised_at: datetime | None = instant(nullable=True)
-    """When its buyer's data were taken out of it (`models.privacy.anonymisation`); they do not come back."""
+    """When the buyer's data were removed (`models.privacy.anonymisation`); imports do not restore them."""
 
 
 class OrderAddress(SQLModel, table=True):
@@ -209,46 +211,45 @@ class OrderLine(SQLModel, table=True):
     quantity: int
     allocated: int = 0
     picked: int = 0
-    """Of those allocated, what lies ready to leave, with every part that one of the line takes."""
+    """Allocated units that are picked with all their parts and ready to ship."""
     shipped: int = 0
     cancelled: int = 0
     returned: int = 0
     invoiced: int = 0
-    """By documents of this program, less what they corrected."""
+    """Units on this program's invoices, less the units that were credited."""
     kept_back: int = 0
-    """Of those that have not left, how many do not go with what leaves next
-    (`models.fulfilment.splitting`)."""
+    """Units held back from the next shipment (`models.fulfilment.splitting`)."""
     kept_until: date | None = None
-    """The local day on which they go by themselves; None: when a person lets them."""
+    """Local day on which a cycle releases the held-back units; None: only a person releases them."""
     price: Decimal = Field(sa_type=ExactDecimal)
     tax_rate: Decimal | None = money(nullable=True)
     tax_collected_by_channel: bool = False
     article_id: int | None = Field(default=None, foreign_key="article.id", index=True)
-    """What it matched, if that is one article; a code for several has its parts alone."""
+    """The matched article; None for a custom code of several articles or units (see `LinePart`)."""
     matched_by: str = ""
     codes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """How the channel names the article: the fields of `OrderLineData` that matching reads."""
+    """The channel's codes for the article: the fields of `OrderLineData` that matching reads."""
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
 
     @property
     def left(self) -> int:
-        """Return how many are still to leave."""
+        """Units still to ship."""
         return self.quantity - self.cancelled - self.shipped
 
     @property
     def going(self) -> int:
-        """Return how many of those go with what leaves next."""
+        """Units to ship next: still to ship and not held back."""
         return self.left - self.kept_back
 
     def fit_kept_back(self) -> None:
-        """Keep back no more than is still to leave."""
+        """Reduce `kept_back` to the units still to ship."""
         self.kept_back = min(self.kept_back, self.left)
         if not self.kept_back:
             self.kept_until = None
 
 
 class LinePart(SQLModel, table=True):
-    """An article that a line asks for, and how many for one of the line."""
+    """An article that a line stands for, and its quantity per unit of the line."""
 
     __tablename__ = "line_part"
     __table_args__ = (

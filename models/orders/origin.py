@@ -1,4 +1,4 @@
-"""Where an order came from that no channel told: who asked for it, and what it repeats or replaces."""
+"""The origin of a manual order: how it was placed, and which order it repeats or replaces."""
 
 from enum import StrEnum
 
@@ -14,31 +14,32 @@ class OriginKind(StrEnum):
     offer = "offer"
     repeat = "repeat"
     exchange = "exchange"
-    """It replaces what came back."""
+    """Replaces returned goods."""
 
 
 class OrderOrigin(SQLModel, table=True):
-    """Of an order taken by hand: how it came about. Its `reference` is used once in an account."""
+    """How a manual order was placed. A `reference` is unique within an account."""
 
     __tablename__ = "order_origin"
     __table_args__ = (UniqueConstraint("account_id", "reference"),)
 
     order_id: int = Field(primary_key=True, foreign_key="sales_order.id")
-    # No further foreign keys: a migration may lock one table in use, and such rows are never deleted.
+    # No further foreign keys: a migration may lock only one table in use, and referenced rows are never
+    # deleted.
     account_id: int
     kind: OriginKind = code(OriginKind)
     reference: str | None = Field(default=None, max_length=80)
-    """By which a command that is given twice makes one order."""
+    """Given by the caller: a command that is repeated with the same reference creates no second order."""
     asked_hash: str = Field(default="", max_length=64)
-    """Of what was asked for under the reference."""
+    """Hash of the request that first used the reference."""
     from_order_id: int | None = Field(default=None, index=True)
-    """The order that it repeats, or of which goods came back."""
+    """The order that this one repeats; for an exchange, the order with the returned goods."""
     return_id: int | None = Field(default=None, index=True)
-    """What came back, of an exchange."""
+    """For an exchange: the return that it replaces."""
 
 
 def find_by_reference(session: Session, account_id: int, reference: str) -> OrderOrigin | None:
-    """Return what was taken in an account under a reference."""
+    """Return the origin of the account's order with this reference; None if there is none."""
     query = select(OrderOrigin).where(
         OrderOrigin.account_id == account_id, OrderOrigin.reference == reference
     )
@@ -46,7 +47,7 @@ def find_by_reference(session: Session, account_id: int, reference: str) -> Orde
 
 
 def find_exchange(session: Session, return_id: int) -> Order | None:
-    """Return the order that replaces what came back, unless it was cancelled."""
+    """Return the order that replaces the goods of this return; a cancelled one does not count."""
     query = (
         select(Order)
         .join(OrderOrigin, col(OrderOrigin.order_id) == col(Order.id))
@@ -56,7 +57,7 @@ def find_exchange(session: Session, return_id: int) -> Order | None:
 
 
 def links_of(session: Session, order_id: int) -> list[tuple[str, str]]:
-    """Return how an order is linked to others, as (what, number): "repeat of", "exchanged for" …"""
+    """Return an order's links to other orders as (kind, order number), e.g. ("repeat of", "4711")."""
     links = []
     origin = session.get(OrderOrigin, order_id)
     if origin is not None and origin.from_order_id is not None:

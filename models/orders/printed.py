@@ -6,7 +6,7 @@ from models.values import LANGUAGES, LONGEST_ADDRESS_LINE, print_text
 
 
 def printed_number(order: Order) -> str:
-    """Return the number by which the buyer knows an order; it is what the barcodes say."""
+    """Return the order number that the buyer knows; barcodes contain it too."""
     return order.channel_number or order.external_id
 
 
@@ -23,7 +23,7 @@ def address_lines(address: OrderAddress) -> list[str]:
 
 
 def abroad(address: OrderAddress, tenant: Tenant) -> str:
-    """Return the country of an address, empty if it is the tenant's."""
+    """Return the country of an address; empty if it is the tenant's."""
     return address.country if address.country != tenant.country else ""
 
 

@@ -1,4 +1,4 @@
-"""Orders found and locked."""
+"""Find and lock orders."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +14,7 @@ from models.tenants.locks import lock_tenants
 
 
 def ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -> dict[str, int]:
-    """Return the ids of an account's orders by their external ids. An unknown number is missing."""
+    """Return {external id: order id} of the account's orders; unknown numbers are missing."""
     found: dict[str, int] = {}
     for batch in in_batches(sorted(numbers)):
         for number, order_id in session.exec(
@@ -27,7 +27,7 @@ def ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -
 
 
 def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
-    """Return the external ids of the orders that calls named, by call."""
+    """Return {call id: external ids of the orders that the call named}."""
     found: dict[int, list[str]] = {}
     for batch in in_batches(call_ids):
         for call_id, external_id in session.exec(
@@ -41,9 +41,9 @@ def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list
 
 
 def find_order(session: Session, number: str, account_id: int | None = None) -> Order:
-    """Return the order with this external id, or this number at the marketplace.
+    """Return the order with this external id; if there is none, the one with this number at the marketplace.
 
-    Raises: NotFoundError if there is none, RuleError if several accounts have one.
+    Raises: NotFoundError if there is none, RuleError if there are several.
     """
     found = find_orders(session, [number], account_id)[number]
     if isinstance(found, RuleError):
@@ -54,7 +54,7 @@ def find_order(session: Session, number: str, account_id: int | None = None) -> 
 def find_orders(
     session: Session, numbers: Sequence[str], account_id: int | None = None
 ) -> dict[str, Order | RuleError]:
-    """Return by number what `find_order` returns of each, or raises."""
+    """Return {number: its order, or the error that `find_order` would raise}."""
     found: dict[str, list[Order]] = {}
     for name in ("external_id", "channel_number"):
         for batch in in_batches([number for number in dict.fromkeys(numbers) if number not in found]):
@@ -75,7 +75,7 @@ def _only(number: str, found: Sequence[Order]) -> Order | RuleError:
 
 
 def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) -> list[Order]:
-    """Return the orders with these external ids, locked; the caller has the tenant's lock."""
+    """Lock and return the account's orders with these external ids; the caller holds the tenant's lock."""
     return list(
         session.exec(
             select(Order)
@@ -87,14 +87,14 @@ def lock_orders(session: Session, account_id: int, external_ids: Iterable[str]) 
 
 
 def lock_order(session: Session, order: Order) -> None:
-    """Lock an order and its tenant and read it anew, so that nobody else takes a step at the same moment."""
+    """Lock an order's tenant and the order, and reload it, so that no other transaction changes it."""
     lock_tenants(session, [order.tenant_id])
     session.flush()
     session.refresh(order, with_for_update=True)
 
 
 def lock_each(session: Session, orders: Sequence[Order]) -> None:
-    """Lock orders and their tenants and read them anew, as `lock_order` does with one."""
+    """Lock the orders' tenants, then the orders, and reload them."""
     lock_tenants(session, {order.tenant_id for order in orders})
     session.flush()
     for batch in in_batches([need_id(order.id) for order in orders]):
@@ -108,7 +108,10 @@ def lock_each(session: Session, orders: Sequence[Order]) -> None:
 
 
 def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
-    """Return the orders that the channel knows by their number; a merged one is told by its heir."""
+    """Return the orders whose updates are published under their own number: no test orders, no merged ones.
+
+    For a merged order, the order that it was merged into is published.
+    """
     return list(
         session.exec(
             select(Order).where(
@@ -121,7 +124,7 @@ def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
 
 
 def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
-    """Return the lines of each order by position."""
+    """Return {order id: its lines by position}, reloaded from the database."""
     rows = session.exec(
         select(OrderLine)
         .where(among(col(OrderLine.order_id), order_ids))
@@ -135,11 +138,11 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
 
 
 GOING = (OrderState.open, OrderState.released)
-"""Orders with goods that are still to leave."""
+"""States of orders that have goods still to ship."""
 
 
 def mates_of(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order]]:
-    """Return by group the orders that go together with any of these, these included, by id."""
+    """Return {group id: members by id} of every consolidation group that contains one of these orders."""
     ids = select(Order.ships_with_id).where(
         among(col(Order.id), order_ids), col(Order.ships_with_id).is_not(None)
     )
@@ -151,7 +154,7 @@ def mates_of(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order
 
 
 def names_of_mates(session: Session, order: Order) -> list[str]:
-    """Return the numbers of those with which an order goes, or has left."""
+    """Return the external ids of the other orders in an order's consolidation group, also of shipped ones."""
     query = select(Order.external_id).where(
         col(Order.ships_with_id).is_not(None),
         Order.ships_with_id == order.ships_with_id,

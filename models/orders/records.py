@@ -1,4 +1,4 @@
-"""Records of an order as a channel tells it."""
+"""Records of an order as a channel reports it."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from models.clock import midnight
 from models.values import MAX_COUNT, Amount, ExternalId, Indexed
 
 MAX_LINES = 10_000
-"""The most lines that an order may have."""
+"""The maximum number of lines of an order."""
 
 
 class AddressData(BaseModel):
@@ -25,7 +25,7 @@ class AddressData(BaseModel):
     city: str = ""
     state: str = ""
     country: str = ""
-    """ISO 3166-1 alpha-2, or empty if the channel gave none that is known."""
+    """ISO 3166-1 alpha-2; empty if the channel gave none, or an unknown one."""
     phone: str = ""
     email: Indexed = ""
     vat_id: str = ""
@@ -39,7 +39,7 @@ class ComponentData(BaseModel):
     channel_number: str = ""
     title: str = ""
     quantity: int = RecordField(default=1, ge=1, le=MAX_COUNT)
-    """For one of the line."""
+    """Per unit of the order line."""
 
 
 class OrderLineData(BaseModel):
@@ -47,7 +47,7 @@ class OrderLineData(BaseModel):
     title: str = ""
     quantity: int = RecordField(ge=0, le=MAX_COUNT)
     price: Amount
-    """Gross, for one, in the order's currency."""
+    """Gross unit price in the order's currency."""
     tax_rate: Amount | None = None
     """In percent."""
     tax_collected_by_channel: bool = False
@@ -56,11 +56,11 @@ class OrderLineData(BaseModel):
     sku: str = ""
     gtin: str = ""
     channel_number: str = ""
-    """The number by which the channel's listing shows it."""
+    """The number that the channel's listing shows."""
     manufacturer_number: str = ""
     supplier_number: str = ""
     channel_order_number: str = ""
-    """The marketplace's order number, where it stands at the line."""
+    """The marketplace's order number, if the channel reports it per line."""
     attributes: dict[str, str] = RecordField(default_factory=dict)
     components: list[ComponentData] = RecordField(default_factory=list)
     original_price: Amount | None = None
@@ -69,11 +69,11 @@ class OrderLineData(BaseModel):
 
 
 class OrderData(BaseModel):
-    """An order as one channel tells it; amounts are gross and in `currency` unless said otherwise."""
+    """An order as one channel reports it; amounts are gross and in `currency` unless stated otherwise."""
 
     external_id: ExternalId
     channel_number: Indexed = ""
-    """The order's number where the buyer placed it."""
+    """The order's number at the marketplace where the buyer placed it."""
     alternative_number: str = ""
     platform: str = ""
     placed_at: AwareDatetime
@@ -81,19 +81,19 @@ class OrderData(BaseModel):
     """When the buyer finished the checkout; None while it is open."""
     currency: str = RecordField(min_length=3, max_length=3)
     total: Amount
-    """What the channel says the buyer pays."""
+    """The amount that the buyer pays, as reported by the channel."""
     shipping_amount: Amount = Decimal(0)
     shipping_tax_rate: Amount | None = None
     fee_amount: Amount = Decimal(0)
-    """Surcharges that stand neither in a line nor in shipping."""
+    """Surcharges that are part of neither a line nor the shipping amount."""
     exchange_rate: Amount | None = None
     original_total: Amount | None = None
     original_currency: str = ""
     paid_amount: Amount = Decimal(0)
     paid_at: AwareDatetime | None = None
-    """Where the channel knows only the day: its beginning."""
+    """The start of the day if the channel reports no time."""
     paid_on: date | None = RecordField(default=None, exclude=True)
-    """The day, where the channel knows no time. Left out of what is kept: it adds nothing to `paid_at`."""
+    """The day if the channel reports no time. Not stored, because `paid_at` says the same."""
     payment_method: str = ""
     payment_method_name: str = ""
     payment_reference: str = ""
@@ -101,15 +101,15 @@ class OrderData(BaseModel):
     shipping_method: str = ""
     carrier: str = ""
     shipped_at: AwareDatetime | None = None
-    """Where the channel knows only the day: its beginning."""
+    """The start of the day if the channel reports no time."""
     shipped_on: date | None = RecordField(default=None, exclude=True)
-    """The day, where the channel knows no time. Left out of what is kept: it adds nothing to `shipped_at`."""
+    """The day if the channel reports no time. Not stored, because `shipped_at` says the same."""
     tracking_numbers: list[str] = RecordField(default_factory=list)
     cancelled: bool = False
     customer_id: Indexed = ""
     """The channel's id of the buyer."""
     customer_name: str = ""
-    """The buyer's user name there."""
+    """The buyer's user name at the channel."""
     billing: AddressData
     shipping: AddressData | None = None
     """None means the billing address."""
@@ -124,7 +124,7 @@ class OrderData(BaseModel):
 
     @property
     def paid_by(self) -> datetime | None:
-        """The latest instant at which it can have been paid; of a day without time that is its end."""
+        """The latest time at which the order can have been paid: the end of `paid_on` if no time is known."""
         if self.paid_on is None:
             return self.paid_at
         return midnight(self.paid_on + timedelta(days=1)) - timedelta(microseconds=1)

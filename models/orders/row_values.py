@@ -1,4 +1,4 @@
-"""From an order's record to the values of its rows: pure translation, used for new and changed orders."""
+"""Translate an order's record into the values of its rows, for new and changed orders; no database access."""
 
 import hashlib
 from decimal import Decimal
@@ -17,7 +17,7 @@ MATCH_FIELDS = (
     "supplier_number",
     "attributes",
 )
-"""What matching reads of a line; kept with it, so that it can be matched again."""
+"""What matching reads of a line; stored with the line, so that it can be matched again."""
 
 LINE_DETAILS = ("channel_order_number", "components", "original_price", "original_currency", "eco_fee")
 
@@ -49,11 +49,11 @@ DETAILS_KEPT = frozenset(
         "externally_invoiced",
     }
 )
-"""What of an order's details tells of no buyer."""
+"""The keys of an order's details that say nothing about the buyer."""
 
 
 def without_buyer(data: OrderData) -> OrderData:
-    """Return an order's record with nothing in it that tells of its buyer, but the country."""
+    """Return the record without the buyer's data; only the countries of the addresses stay."""
     shipping = data.shipping
     return data.model_copy(
         update={
@@ -73,10 +73,10 @@ def without_buyer(data: OrderData) -> OrderData:
 
 
 def as_kept(order: Order, data: OrderData) -> OrderData:
-    """Return what an order may take over of a record: nothing of its buyer once that was taken out of it.
+    """Return the record as it may be saved: without the buyer's data if the order was anonymised.
 
-    One that was merged takes all again: if the channel separates it, it is alive. A record that did not
-    change since is returned as it is, to be known again by its hash.
+    Two cases keep the buyer's data: a merged order, because it becomes active again if the channel separates
+    it, and an unchanged record, because its hash must still be recognised.
     """
     if order.anonymised_at is None or order.state is OrderState.merged:
         return data
@@ -84,7 +84,7 @@ def as_kept(order: Order, data: OrderData) -> OrderData:
 
 
 def order_hash(data: OrderData) -> str:
-    """Return the hash by which an unchanged order is recognised."""
+    """Return the hash by which an unchanged record is recognised."""
     return hashlib.sha256(data.model_dump_json().encode()).hexdigest()
 
 
@@ -112,7 +112,7 @@ def order_values(data: OrderData) -> dict[str, Any]:
 
 
 def means(data: OrderData, methods: Methods) -> dict[str, Any]:
-    """Return what an order's methods mean here."""
+    """Return the mapped methods of an order as row values: payment kind, shipping method, express."""
     way = methods.shipping_of(data)
     return {
         "payment_kind": methods.payment_of(data),
@@ -143,7 +143,7 @@ def state_of(data: OrderData) -> OrderState:
 
 
 def credited_at_arrival(data: OrderData) -> Decimal:
-    """Return what a buyer need not pay of an order when it arrives: all of one that is cancelled by then."""
+    """Return the credited amount of a new order: its total if it arrives cancelled, else zero."""
     return data.total if data.cancelled else Decimal(0)
 
 

@@ -1,4 +1,4 @@
-"""Codes that a scanner reads, and the article they mean."""
+"""Scanned codes, and the articles that they stand for."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,12 +19,12 @@ SCAN_RULES = (
     ),
     (MatchRule(by=MatchBy.sku, ignore=frozenset({Normalisation.blanks, Normalisation.case})),),
 )
-"""How a scanned code is compared: by all of the first ones, and by the others if those find nothing."""
+"""How a scanned code is compared: by all rules of the first group, or, if they find none, of the second."""
 LONGEST_SCAN = 120
 
 
 class Scanned(NamedTuple):
-    """An article that a code means."""
+    """An article that a scanned code stands for."""
 
     article_id: int
     sku: str
@@ -36,7 +36,7 @@ SCANNED_NUMBER = and_(
     or_(_NUMBERS.c.kind == NumberKind.sku, _NUMBERS.c.kind == NumberKind.gtin),
     _NUMBERS.c.loose == bindparam("loose"),
 )
-"""Joins what may be meant by a code, whose `scan_key` is the parameter."""
+"""Condition for the numbers that a code may stand for; the parameter `loose` is the code's `scan_key`."""
 SCANNED_ARTICLE = and_(_ARTICLES.c.id == _NUMBERS.c.article_id, _ARTICLES.c.kind != ArticleKind.parent)
 SCANNED_COLUMNS = (
     _NUMBERS.c.kind,
@@ -53,21 +53,21 @@ _SCANNED = (
 
 
 def scan_key(code: str) -> str:
-    """Return by what numbers are looked up that a code may mean; empty if it means none."""
+    """Return the search form of a code; empty if the code cannot stand for an article."""
     return loose_form(code) if len(code) <= LONGEST_SCAN else ""
 
 
 def find_scanned(session: Session, tenant_id: int, code: str) -> list[Scanned]:
-    """Return the articles whose SKU or GTIN a person scanned or typed, by id; none if nobody's is.
+    """Return the articles with this SKU or GTIN, as a person scanned or typed it, ordered by id.
 
-    Blanks and the zeros before a GTIN do not count; capitals only where a SKU is spelled so.
+    Blanks and a GTIN's leading zeros are ignored. Upper and lower case count only if a SKU matches exactly.
     """
     wanted = {"tenant": tenant_id, "loose": scan_key(code)}
     return choose_scanned(session.connection().execute(_SCANNED, wanted).all(), code)
 
 
 def choose_scanned(rows: Sequence[Any], code: str) -> list[Scanned]:
-    """Return of rows with `SCANNED_COLUMNS` the articles that a code means, as `find_scanned` does."""
+    """Choose the articles that a code stands for from rows with `SCANNED_COLUMNS`; see `find_scanned`."""
     if not scan_key(code):
         return []
     for rules in SCAN_RULES:

@@ -1,4 +1,4 @@
-"""Which state an order may go to from which, by what step and by whom: every change goes by this table."""
+"""The allowed state changes of an order, with the actors who may make them. Every change uses this table."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from models.orders.order import Order, OrderState
 @dataclass(frozen=True)
 class Step:
     before: OrderState | None
-    """None of an order that was not known yet."""
+    """None for a new order."""
     after: OrderState
     name: str
-    """As the order's history calls it."""
+    """The kind of the event in the order's history."""
     by: tuple[Actor, ...]
 
 
@@ -27,7 +27,7 @@ STEPS = (
     Step(_S.pending, _S.open, "checkout_done", (_CHANNEL,)),
     Step(_S.open, _S.released, "released", (_CYCLE, _PERSON)),
     Step(_S.released, _S.open, "reopened", (_PERSON,)),
-    # What is released here the channel cannot call back: it is held.
+    # The channel cannot cancel a released order; its cancellation holds the order instead.
     Step(_S.pending, _S.cancelled, "cancelled", (_CHANNEL, _PERSON)),
     Step(_S.open, _S.cancelled, "cancelled", (_CHANNEL, _CYCLE, _PERSON)),
     Step(_S.released, _S.cancelled, "cancelled", (_PERSON,)),
@@ -42,7 +42,7 @@ _BY = {(step.before, step.after): step.by for step in STEPS}
 
 
 def check_move(order: Order, after: OrderState, actor: Actor) -> None:
-    """Make sure that an order may go to a state by this hand. Raises: RuleError, if no step leads there."""
+    """Raises: RuleError, if this actor may not move the order to this state."""
     if actor not in _BY.get((order.state, after), ()):
         raise RuleError(
             f"Order {order.external_id} is {order.state} and does not become {after} by the {actor}."
@@ -50,13 +50,13 @@ def check_move(order: Order, after: OrderState, actor: Actor) -> None:
 
 
 def move(order: Order, after: OrderState, actor: Actor) -> None:
-    """Bring an order into a state; the caller has it locked. Raises: RuleError, as `check_move`."""
+    """Change an order's state; the caller has locked the order. Raises: RuleError, as `check_move`."""
     check_move(order, after, actor)
     order.state = after
 
 
 def draw_states() -> str:
-    """Return the table as a state diagram in Mermaid's words."""
+    """Return the table as a Mermaid state diagram."""
     rows = ["stateDiagram-v2"]
     for step in STEPS:
         before = step.before or "[*]"
