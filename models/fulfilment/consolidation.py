@@ -1,7 +1,7 @@
-"""Orders that go together (Zusammenfassen): one walk, one box, one parcel; money and invoices stay apart.
+"""Consolidation (Zusammenfassen): several orders in one parcel; payments and invoices stay separate.
 
 All orders of a group have the same `Order.ships_with_id`. Each keeps its number, so that its channel and its
-buyer hear of its own shipment, under the tracking number of the parcel that they share.
+buyer are notified of its own shipment, with the tracking number of the shared parcel.
 """
 
 from collections import defaultdict
@@ -26,17 +26,18 @@ from models.warehouse.pick_lists import note_orders
 
 MOST_TOGETHER = 20
 NOT_OF_THE_PLACE = frozenset({"email", "phone", "vat_id", "salutation"})
-"""Fields of an address that say nothing of where a parcel goes."""
+"""Address fields that do not determine where a parcel goes."""
 PLACE_FIELDS = tuple(name for name in AddressData.model_fields if name not in NOT_OF_THE_PLACE)
 
 Way = tuple[str, ...]
 
 
 def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
-    """Let orders, with those that go with them already, go together; return all of them by id.
+    """Consolidate orders (and any they are already consolidated with) into one parcel; return all by id.
 
-    Raises: RuleError, unless all are one tenant's, open, not held nor split, and go the same way to the same
-    place.
+    Locks all of them.
+    Raises: RuleError, unless all belong to one tenant, are open, neither held nor split, and have the same
+    address and shipping method; not for pickup or cash on delivery.
     """
     group = _lock_with_mates(session, orders)
     if not 2 <= len(group) <= MOST_TOGETHER:
@@ -81,7 +82,7 @@ def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
 
 
 def part_order(session: Session, order: Order) -> None:
-    """Let an order go by itself again. Raises: RuleError, if it goes with no other, or has left."""
+    """Separate an order from its group. Raises: RuleError, if it is in no group or has nothing to ship."""
     group = _lock_with_mates(session, [order])
     if order.ships_with_id is None or order.state not in GOING:
         raise RuleError(f"Order {order.external_id} goes with no other, or has left.")
@@ -89,10 +90,10 @@ def part_order(session: Session, order: Order) -> None:
 
 
 def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Order]]:
-    """Lock those that go together with any of these orders, and return them by group, without who left it.
+    """Lock every consolidation group that has one of these orders. Return {group id: members still to ship}.
 
-    Who was cancelled or merged, or goes elsewhere by now, leaves, with the reason in its history; those that
-    have left the house stay noted. The caller has the tenant's lock.
+    An order that was cancelled or merged, or that has another address or method by now, is separated, with
+    the reason in its history. Shipped orders stay in their group. The caller holds the tenant's lock.
     """
     named = [need_id(order.id) for order in orders if order.ships_with_id is not None]
     if not named:
@@ -108,7 +109,7 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
         }
         there = [order for order in group if order.state in GOING]
         ways = _ways_of(session, there)
-        # The first may have gone already; then it is the next by whom the others go.
+        # The group's first order may be shipped already; then the next one decides where the others go.
         left |= {
             need_id(order.id): "goes elsewhere, or in another way"
             for order in there
@@ -123,9 +124,9 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
 def ship_together(
     session: Session, wanted: Sequence[ShipmentData], *, carried: bool = True
 ) -> list[Shipment | RuleError]:
-    """Book parcels out of the house as `record_shipments` does, and with each order those that go with it.
+    """Record shipments as `record_shipments`, and ship the rest of each order's consolidation group too.
 
-    They leave under the first tracking number of its parcels: all of a group, or none.
+    The group is shipped with the first tracking number given for it: all of its orders, or none.
     """
     lock_each(session, [each.order for each in wanted])
     if all(each.order.ships_with_id is None for each in wanted):
@@ -150,7 +151,7 @@ def ship_together(
 def _ship_group(
     session: Session, group: Sequence[Order], places: Mapping[int, ShipmentData], carried: bool
 ) -> dict[int, Shipment | RuleError]:
-    """Ship orders that go together, all or none; return what became of those that were named."""
+    """Ship a consolidation group, all or none; return the results of the orders that were named."""
     first = next(iter(places.values()))
     numbers = ", ".join(order.external_id for order in group)
     separate = Advice(Action.order_separate, first.order.external_id)
@@ -177,7 +178,7 @@ def _ship_group(
 
 
 def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
-    """Return open orders of a tenant that could go together: to one place, one way, whole, not held."""
+    """Return open orders that could be consolidated: same address, same method, neither held nor split."""
     query = (
         select(Order)
         .outerjoin(
@@ -222,7 +223,7 @@ def _lock_with_mates(session: Session, orders: Sequence[Order]) -> list[Order]:
 def _leave(
     session: Session, group: Sequence[Order], left: Mapping[int, str], *, actor: Actor = Actor.cycle
 ) -> None:
-    """Let orders of a group go by themselves, each with why; a last one that is left does so, too."""
+    """Separate orders from their group, each with a reason; a single member left over is separated too."""
     staying = [order for order in group if need_id(order.id) not in left]
     if sum(order.state in GOING for order in staying) < 2 and all(order.state in GOING for order in staying):
         left = {**left, **{need_id(order.id): "the others left" for order in staying}}
@@ -230,7 +231,7 @@ def _leave(
     for order in group:
         session.add(order)
         if need_id(order.id) not in left:
-            # Named by one of its own, no two groups have the same name.
+            # With the id of a member, no two groups have the same id.
             order.ships_with_id = first_id
             continue
         order.ships_with_id = None
@@ -241,7 +242,7 @@ def _leave(
 
 
 def _ways_of(session: Session, orders: Sequence[Order]) -> dict[int, Way]:
-    """Return by order how and where it goes, so that what is equal goes into one parcel."""
+    """Return {order id: shipping method and address}; orders with equal values fit into one parcel."""
     places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
     ids = [need_id(order.id) for order in orders]
     for batch in in_batches(ids):

@@ -1,4 +1,4 @@
-"""The steps that people and channels take: hold, cancel. Release: `models.fulfilment.release`."""
+"""Steps that people and channels take: hold and cancel. Releases are in `models.fulfilment.release`."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -24,10 +24,11 @@ from models.warehouse.pick_lists import note_orders
 
 
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
-    """Cancel what has not left yet and give its stock back; the buyer owes what has left alone.
+    """Cancel an order's units that are not shipped, free their stock, and credit the buyer for them.
 
-    The channel is told, unless it did so itself.
-    Raises: RuleError, if it is merged or shipped.
+    Locks the order and its tenant. The channel is notified, unless it cancelled the order itself. The freed
+    stock is allocated to waiting orders.
+    Raises: RuleError, if the order is merged or shipped, or as `check_move`.
     """
     lock_order(session, order)
     if order.state is OrderState.merged:
@@ -47,7 +48,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     if actor is not Actor.channel and not order.trial:
         queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])
     if order.state is not OrderState.pending:
-        # Of one whose checkout was never done its buyer has heard nothing.
+        # While the checkout is not finished, the buyer gets no mails about the order.
         tell_buyer(session, order, BuyerEvent.cancelled)
     move(order, OrderState.cancelled, actor)
     order.credited_amount = _credited_with_the_rest(session, order, lines)
@@ -59,9 +60,9 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
 
 
 def _credited_with_the_rest(session: Session, order: Order, lines: Sequence[OrderLine]) -> Decimal:
-    """Return what a buyer need not pay once all is cancelled that has not left, beside what was before.
+    """Return the order's credited amount once everything not shipped is cancelled, earlier credits included.
 
-    Once nothing has stayed with him it is all but what stands on documents.
+    If the buyer has sent everything back, all is credited except the sum of the issued documents.
     """
     left = sum((line.price * line.shipped for line in lines), Decimal(0))
     if not left:
@@ -82,7 +83,7 @@ def hold_order(
     field: str = "",
     line_id: int | None = None,
 ) -> None:
-    """Hold an order for a reason; one that is open for the same line gets the new detail."""
+    """Hold an order; an open hold with the same reason and line gets the new detail instead."""
     row = session.exec(
         select(Hold).where(
             Hold.order_id == order.id,

@@ -1,4 +1,4 @@
-"""Click and collect: goods lie ready for their buyer, and are handed over against a name."""
+"""Click and collect: goods are made ready for the buyer and handed over against a name."""
 
 from sqlmodel import Session
 
@@ -14,13 +14,13 @@ from models.tenants.methods import ShippingMethod
 from models.tenants.records import BuyerEvent
 
 HANDED_OVER = "collected"
-"""The carrier of goods that nobody carries, as it is told to channels."""
+"""The carrier that channels are told for goods that the buyer collects."""
 READY, FETCHED = "ready_to_collect", "handed_over"
-"""The steps as an order's history has them; one that is split takes them for each part."""
+"""Kinds of events in an order's history; a split order has them once per part."""
 
 
 def make_ready(session: Session, order: Order) -> None:
-    """Note that what goes lies ready and let the buyer know, once. Raises: RuleError, if not all is there."""
+    """Note that the goods are ready and mail the buyer, once. Raises: RuleError, if units are missing."""
     lock_order(session, order)
     _check(session, order)
     if is_ready(session, order):
@@ -35,7 +35,7 @@ def make_ready(session: Session, order: Order) -> None:
 
 
 def hand_over(session: Session, order: Order, name: str) -> None:
-    """Book the goods out against the name of who took them. Raises: RuleError."""
+    """Record the goods as shipped, with the name of the person who took them. Raises: RuleError."""
     name = " ".join(name.split())
     if not name or len(name) > 100:
         raise RuleError("Name who took the goods, in at most 100 characters.")
@@ -47,7 +47,7 @@ def hand_over(session: Session, order: Order, name: str) -> None:
 
 
 def is_ready(session: Session, order: Order) -> bool:
-    """Return whether goods of an order lie ready for its buyer."""
+    """Return whether an order has goods ready that are not collected yet."""
     return _steps(session, order)[-1:] == [READY]
 
 

@@ -1,4 +1,4 @@
-"""Release (Freigabe): which orders may go to the warehouse, and that they go."""
+"""Release (Freigabe): decide which orders may go to the warehouse, and hand them over."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,17 +23,17 @@ from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import AccountData, Mode
 
 KEPT_BACK = "kept_back"
-"""All that is left was split off; no hold, as a person wants it so."""
+"""The reason if all units still to ship are held back. It is no hold, because a person wants it so."""
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
 
 
 @dataclass
 class Released:
-    """What became of a page of open orders."""
+    """The result for a page of open orders."""
 
     released: list[int] = field(default_factory=list)
     held: int = 0
-    """They wait for a person, or for stock."""
+    """Number of orders that wait for a person or for stock."""
     unpaid: int = 0
 
 
@@ -49,10 +49,10 @@ def list_open(session: Session, account_id: int, after: int, limit: int) -> list
 
 
 def release_ready(session: Session, account: AccountData, order_ids: Sequence[int]) -> Released:
-    """Hand those of the orders to the warehouse that may go; the caller has the tenant's lock.
+    """Release every order that has no blocking hold, is paid (or may ship unpaid) and has stock.
 
-    Each is checked once more before: what was found meanwhile holds it. Those that go together go if all of
-    them may go whole, also those of other accounts.
+    Each order is checked again first; new findings hold it. The orders of a consolidation group, also those
+    of other accounts, are released together once each may ship whole. The caller holds the tenant's lock.
     """
     orders = _lock_open(session, order_ids)
     recheck(session, account, [need_id(order.id) for order in orders])
@@ -88,9 +88,9 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
 
 
 def _find_allowing_parts(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
-    """Return those of an account's orders of which what is there may leave before what is short.
+    """Return ids of orders whose available units may ship before the missing ones.
 
-    What the order says goes before what its buyer says, and that before the account's setting.
+    The order's own value decides; if it is None, the buyer's; if that is None too, the account's option.
     """
     buyers = {order.customer_id for order in orders if order.partial_shipping is None}
     said = dict(
@@ -113,7 +113,7 @@ def _find_allowing_parts(session: Session, orders: Sequence[Order], options: Cha
 
 
 def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
-    """Return the orders that wait for one with which they go."""
+    """Return ids of orders in a consolidation group with a member that may not be released yet."""
     kept_back: set[int] = set()
     for group in groups.values():
         for order in group:
@@ -123,7 +123,7 @@ def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> 
 
 
 def _may_go_whole(session: Session, order: Order) -> bool:
-    """Return whether the cycle would hand over all of an order, by its own account's settings."""
+    """Return whether a cycle would release all units of an order, by the settings of its own account."""
     account = account_data(session.get_one(Account, order.account_id))
     options = ChannelOptions.model_validate(account.settings)
     order_id = need_id(order.id)
@@ -138,10 +138,10 @@ def _may_go_whole(session: Session, order: Order) -> bool:
 
 
 def release_order(session: Session, order: Order, *, partly: bool = False) -> None:
-    """Hand an order, and those that go with it, to the warehouse because a person says so, paid or not.
+    """Release an order and its consolidation group because a person wants it, paid or not.
 
-    `partly` lets what is there leave before the rest.
-    Raises: RuleError, if one of them is held, or it has nothing to send, is not open or a trial.
+    `partly`: available units may ship before the missing ones. Locks the orders and their tenant.
+    Raises: RuleError, if an order is held, has nothing to ship, is not open, or is a test order.
     """
     lock_order(session, order)
     mates = [
@@ -183,12 +183,12 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
 
 
 def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:
-    """Return the reasons for which an order may not go to the warehouse, none if it may.
+    """Return the reasons why an order may not be released; empty if it may.
 
-    What is short keeps back the whole order, or with `partly` itself alone. What was split off is not asked
-    for, and if nothing else is left that is the reason.
+    A shortage stops the whole order; if `partly` is true, only the missing units. Held-back units do not
+    count; if nothing else is to ship, that is a reason too.
     """
-    # Units that are promised serve what goes first.
+    # Allocated units are used for the next shipment first, before held-back units.
     served = {line.id for line in lines if line.kept_back and line.allocated >= line.going}
     reasons = {
         str(hold.reason)
@@ -203,7 +203,7 @@ def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool
 
 
 def may_leave_unpaid(order: Order, options: ChannelOptions) -> bool:
-    """Return whether an order's goods leave before the money is there."""
+    """Return whether an order may ship before it is paid: by its payment kind, or because nothing is owed."""
     return order.payment_kind in options.release_unpaid or order.total - order.credited_amount <= Decimal(0)
 
 

@@ -1,4 +1,4 @@
-"""Return (Rücksendung): announced, received and judged; credited by `models.invoicing.return_credits`."""
+"""Returns (Rücksendung): announced, received and judged. `models.invoicing.return_credits` credits them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,24 +28,24 @@ LONGEST_REASON = 300
 class ReturnState(StrEnum):
     announced = "announced"
     received = "received"
-    """Here and judged; what it is worth may not be credited yet."""
+    """Received and judged, but not credited yet."""
     credited = "credited"
     cancelled = "cancelled"
-    """It never came."""
+    """It never arrived."""
 
 
 class Judged(BaseModel, frozen=True):
-    """What became of the units of a line that came back."""
+    """How the returned units of one line were judged."""
 
     to_stock: int = RecordField(default=0, ge=0, le=MAX_COUNT)
-    """As good as new: sold again."""
+    """As good as new: put back into stock and sold again."""
     b_stock: int = RecordField(default=0, ge=0, le=MAX_COUNT)
-    """Kept in a warehouse from which nothing is sold by itself."""
+    """Put into the B-stock warehouse, from which nothing is sold automatically."""
     scrapped: int = RecordField(default=0, ge=0, le=MAX_COUNT)
 
     @property
     def units(self) -> int:
-        """Return how many came back."""
+        """Number of units that came back."""
         return self.to_stock + self.b_stock + self.scrapped
 
 
@@ -70,7 +70,8 @@ class ReturnLine(SQLModel, table=True):
     )
 
     return_id: int = Field(foreign_key="order_return.id")
-    # No foreign key: a migration may lock one table in use, and lines with goods that left are never deleted.
+    # No foreign key: a migration may lock only one table in use, and lines with shipped units are never
+    # deleted.
     order_line_id: int
     announced: int = 0
     to_stock: int = 0
@@ -79,9 +80,11 @@ class ReturnLine(SQLModel, table=True):
 
 
 def announce_return(session: Session, order: Order, units: Mapping[int, int], reason: str = "") -> Return:
-    """Note that a buyer will send units of lines back, all that have left if none are named.
+    """Save a return that a buyer announced, as {line id: units}; without units, all that can come back.
 
-    Raises: RuleError, for an unknown line, or more than has left and not come back or been announced.
+    Locks the order and its tenant.
+    Raises: RuleError, for an unknown line, or for more units than are shipped and neither returned nor
+    announced.
     """
     lock_order(session, order)
     lines = _lines(session, order)
@@ -111,10 +114,12 @@ def announce_return(session: Session, order: Order, units: Mapping[int, int], re
 
 
 def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) -> None:
-    """Book units in that came back, each as it was judged; what is good is promised to who waits.
+    """Save the units that arrived, by line id and judgement, and book them into stock.
 
-    More or other units than were announced may come, as far as they had left.
-    Raises: RuleError, if it was received or cancelled before, nothing came, or more than had left.
+    Units for sale are allocated to waiting orders. Units may differ from the announced ones, up to those
+    shipped and not returned. Locks the order and its tenant.
+    Raises: RuleError, if the return is already received or cancelled, nothing arrived, or more than was
+    shipped.
     """
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)
@@ -157,7 +162,7 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) 
 
 
 def cancel_return(session: Session, row: Return) -> None:
-    """End a return that never came. Raises: RuleError, if it was received."""
+    """Cancel a return that never arrived. Raises: RuleError, if it was received."""
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)
     session.refresh(row)
@@ -170,7 +175,7 @@ def cancel_return(session: Session, row: Return) -> None:
 
 
 def get_return(session: Session, return_id: int) -> Return:
-    """Return a return by its number. Raises: NotFoundError."""
+    """Return the return with this number. Raises: NotFoundError."""
     row = session.get(Return, return_id)
     if row is None:
         raise NotFoundError(f"There is no return {return_id}.", Advice(Action.return_list))
@@ -180,7 +185,7 @@ def get_return(session: Session, return_id: int) -> Return:
 def list_returns(
     session: Session, states: Sequence[ReturnState] = (), *, limit: int | None = None
 ) -> list[Return]:
-    """Return returns, the latest first."""
+    """Return returns, newest first."""
     query = select(Return).order_by(col(Return.id).desc()).limit(limit)
     if states:
         query = query.where(col(Return.state).in_(states))
@@ -188,13 +193,13 @@ def list_returns(
 
 
 def lines_of_return(session: Session, return_id: int) -> list[ReturnLine]:
-    """Return the lines of a return by those of the order."""
+    """Return the lines of a return, in the order of the order's lines."""
     query = select(ReturnLine).where(ReturnLine.return_id == return_id)
     return list(session.exec(query.order_by(col(ReturnLine.order_line_id))).all())
 
 
 def _announced(session: Session, order: Order) -> dict[int, int]:
-    """Return by line how many are announced and have not come yet."""
+    """Return {line id: units announced and not received yet}."""
     rows = session.exec(
         select(ReturnLine)
         .join(Return, col(Return.id) == col(ReturnLine.return_id))

@@ -1,4 +1,4 @@
-"""Shipment: parcels of an order that left, with what is in each."""
+"""Shipments: the parcels of an order that were shipped, and what is in each."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from models.warehouse.ledger import take_out_each
 
 
 class ParcelData(BaseModel):
-    """One parcel; `lines` are units by line id, empty for all that is left of the order and not kept back."""
+    """One parcel; `lines` is {line id: units}, empty for everything still to ship and not held back."""
 
     tracking_number: str = RecordField(default="", max_length=80)
     weight_grams: int | None = RecordField(default=None, ge=1)
@@ -37,7 +37,7 @@ class ParcelData(BaseModel):
 
 @dataclass(frozen=True)
 class ShipmentData:
-    """Parcels of an order that leave together."""
+    """Parcels of one order that are shipped at the same time."""
 
     order: Order
     carrier: str
@@ -95,7 +95,7 @@ def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[P
 
 
 def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, set[str]]:
-    """Return by order the numbers of its parcels, an empty one for those without."""
+    """Return {order id: tracking numbers of its parcels}; a parcel without a number counts as ""."""
     numbers: dict[int, set[str]] = defaultdict(set)
     query = (
         select(col(Shipment.order_id), col(Parcel.tracking_number))
@@ -108,7 +108,7 @@ def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, se
 
 
 def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
-    """Move an order's shipments to the one that took over its lines; those with goods of others stay."""
+    """Move shipments to the order that has their lines now; a shipment of a line that stayed is not moved."""
     kept = (
         select(Parcel.shipment_id)
         .join(ParcelLine, col(ParcelLine.parcel_id) == col(Parcel.id))
@@ -124,7 +124,7 @@ def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
 
 
 def shipped_by(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side]]:
-    """Return by order who told of its shipments; one without any is missing."""
+    """Return {order id: sides that reported its shipments}; orders without shipments are missing."""
     sides: dict[int, set[Side]] = defaultdict(set)
     query = select(col(Shipment.order_id), col(Shipment.told_by)).where(col(Shipment.order_id).in_(order_ids))
     for order_id, side in session.execute(query.distinct()):
@@ -133,7 +133,7 @@ def shipped_by(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side
 
 
 def contents_of(session: Session, parcel_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return for each parcel its units by line id."""
+    """Return {parcel id: {line id: units}}."""
     contents: dict[int, dict[int, int]] = defaultdict(dict)
     for row in session.exec(select(ParcelLine).where(col(ParcelLine.parcel_id).in_(parcel_ids))):
         contents[row.parcel_id][row.order_line_id] = row.quantity
@@ -150,11 +150,11 @@ def record_shipment(
     told_by: Side = Side.warenfluss,
     carried: bool = True,
 ) -> Shipment:
-    """Book parcels of one order out of the house, as `record_shipments` does.
+    """Record the parcels of one order as shipped; see `record_shipments`.
 
-    What is kept back leaves only if the channel says that it has left.
-    Raises: RuleError, for an order that is held, cancelled, merged, pending or a trial, an unknown line,
-    more than is left of a line, or nothing left; then nothing is changed.
+    Held-back units ship only if the channel reports it.
+    Raises: RuleError, if the order is held, cancelled, merged, pending or a test order, for an unknown line,
+    more units than remain of a line, or if nothing remains; then nothing is changed.
     """
     wanted = ShipmentData(order, carrier, parcels, shipped_at)
     (result,) = record_shipments(session, [wanted], told_by=told_by, carried=carried)
@@ -170,12 +170,11 @@ def record_shipments(
     told_by: Side = Side.warenfluss,
     carried: bool = True,
 ) -> list[Shipment | RuleError]:
-    """Book parcels of many orders out of the house; what was shipped here is queued for the channel.
+    """Record parcels of many orders as shipped; shipments made here are queued for the channel.
 
-    Of what nobody carries (`carried`), because its buyer has fetched it, no mail tells that it is on its way.
-    An order that is named again leaves once more, after its first time.
-
-    Returns: in the order given each shipment, or why that one is refused; of it nothing is changed then.
+    `carried` is false if the buyer collected the goods: then no mail says that a parcel is on its way. An
+    order that is named twice is shipped twice, in the given order. Locks the orders and their tenants.
+    Returns: in the given order, each shipment, or the error for which nothing of it was changed.
     """
     results: dict[int, Shipment | RuleError] = {}
     rest = dict(enumerate(wanted))
@@ -190,13 +189,13 @@ def record_shipments(
 
 @dataclass(frozen=True)
 class _Load:
-    """What leaves of an order."""
+    """What one order ships."""
 
     data: ShipmentData
     contents: list[dict[int, int]]
-    """Of each parcel, units by line id."""
+    """{line id: units} for each parcel."""
     is_all: bool
-    """Nothing is left of the order then, also nothing kept back."""
+    """Nothing remains to ship afterwards, not even held-back units."""
 
     @property
     def order_id(self) -> int:
@@ -204,7 +203,7 @@ class _Load:
 
     @property
     def units(self) -> dict[int, int]:
-        """Units by line id."""
+        """{line id: units} of all parcels."""
         units: dict[int, int] = defaultdict(int)
         for content in self.contents:
             for line_id, quantity in content.items():
@@ -215,7 +214,7 @@ class _Load:
 def _record_page(
     session: Session, page: Sequence[ShipmentData], told_by: Side, carried: bool
 ) -> list[Shipment | RuleError]:
-    """Book parcels of orders out, each of which stands once on the page."""
+    """Record shipments of different orders: no order may be on the page twice."""
     lock_each(session, [each.order for each in page])
     order_ids = [need_id(each.order.id) for each in page]
     lines = lines_of(session, order_ids)
@@ -247,7 +246,7 @@ def _record_page(
 
 
 def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], told_by: Side) -> _Load:
-    """Return what leaves. Raises: RuleError, as `record_shipment` does."""
+    """Return what the order ships. Raises: RuleError, as `record_shipment`."""
     order = data.order
     lines = {need_id(line.id): line for line in rows}
     left = {line_id: line.left for line_id, line in lines.items() if line.left > 0}
@@ -278,7 +277,7 @@ def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], 
 
 
 def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipment]:
-    """Insert shipments with their parcels and return them in the order given."""
+    """Insert shipments with their parcels; return them in the given order."""
     now = utc_now()
     shipment_ids = insert_returning(
         session,
@@ -328,7 +327,7 @@ def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipm
 
 
 def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
-    """Write into orders and their histories that parcels left."""
+    """Update orders and their histories after the shipment."""
     actor = Actor.person if told_by is Side.warenfluss else Actor.channel
     for load in loads:
         order = load.data.order
@@ -358,10 +357,11 @@ def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
 
 
 def add_tracking(session: Session, order: Order, tracking_number: str, carrier: str = "") -> bool:
-    """Give a parcel that was shipped here without a number this one; the channel is told with the rest.
+    """Give this number to a parcel that was shipped here without one, and queue the shipment for the channel.
 
-    Returns: False, if a parcel of the order has this number already; then nothing changes.
-    Raises: RuleError, if no parcel lacks a number.
+    Returns: False, if a parcel of the order has this number already; then nothing is changed. Locks the order
+    and its tenant.
+    Raises: RuleError, if every parcel has a number.
     """
     lock_order(session, order)
     pairs = [pair for pair in shipments_of(session, need_id(order.id)) if pair[0].told_by is Side.warenfluss]
@@ -384,7 +384,7 @@ def add_tracking(session: Session, order: Order, tracking_number: str, carrier: 
 
 
 def _units(parcels: Sequence[ParcelData], left: Mapping[int, int]) -> dict[int, int]:
-    """Return units by line that are to leave; a parcel without lines takes all."""
+    """Return {line id: units to ship}; a parcel without lines takes everything in `left`."""
     units: dict[int, int] = defaultdict(int)
     for parcel in parcels:
         for line_id, quantity in (parcel.lines or left).items():
@@ -420,7 +420,7 @@ def _check_may_ship(
 
 
 def _spares(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:
-    """Return whether a hold for what is short concerns none of these units."""
+    """Return whether a hold for a shortage does not concern these units, because they are allocated."""
     line_id = hold.order_line_id
     if hold.reason not in SHORTAGES or line_id is None or line_id not in lines:
         return False

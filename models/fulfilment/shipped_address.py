@@ -1,6 +1,6 @@
-"""Where a parcel went, and how: an order that left in part may be mended for the rest since.
+"""The address and shipping method of a shipment: a partly shipped order may have been edited afterwards.
 
-What was changed stands in the order's history with what was there before; it is undone here.
+The order's history stores the old value of every change; here the changes are undone.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ ROLES = [str(role) for role in AddressRole]
 
 
 def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRole, OrderAddress]:
-    """Return an order's addresses by role as they were at an instant, apart from the database."""
+    """Return an order's addresses by role as they were at this time, as new objects outside the session."""
     rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
     addresses = {row.role: OrderAddress(**row.model_dump()) for row in rows}
     for field, before in _changes_since(session, order, at):
@@ -35,7 +35,7 @@ def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRo
 
 
 def way_of(session: Session, order: Order, shipment: Shipment) -> str | None:
-    """Return the tenant's name of the way in which a shipment left, None if it is that of the order still."""
+    """Return the name of the method that a shipment was sent with; None if the order has it still."""
     told = [
         before
         for field, before in _changes_since(session, order, shipment.recorded_at, kind="edited")
@@ -45,7 +45,7 @@ def way_of(session: Session, order: Order, shipment: Shipment) -> str | None:
 
 
 def _changes_since(session: Session, order: Order, at: datetime, *, kind: str = "") -> list[tuple[str, str]]:
-    """Return fields that were changed after an instant, each with what was there, the latest change first."""
+    """Return (field, old value) of every change after this time, latest first."""
     kinds = (kind,) if kind else ("edited", "changed")
     return [
         (field, before)

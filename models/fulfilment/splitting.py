@@ -1,7 +1,8 @@
-"""Splitting an order (Teilen): units of its lines are kept back while the rest leaves.
+"""Splitting an order (Teilen): units of its lines are held back while the rest ships.
 
-It stays one order with one number, one money and one identity at its channel. What is kept back stays
-promised to it, and goes into no pick list, slip or parcel until a person lets it go, or its day has come.
+It stays one order with one number, one payment and one identity at its channel. Held-back units keep their
+allocated stock, but appear on no pick list, packing slip or parcel until a person or their date releases
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +24,12 @@ from models.warehouse.pick_lists import note_orders
 
 
 def split_order(session: Session, order: Order, units: Mapping[int, int], until: date | None = None) -> None:
-    """Keep so many units back of lines by id, none with 0; other lines stay as they are.
+    """Set the held-back units as {line id: units}, 0 for none; other lines are not changed.
 
-    From the local day `until` on they go by themselves. Of what lies ready too much goes back. Repeating it
-    changes nothing.
-    Raises: RuleError, for an order that is not open or released, or that goes with others, an unknown line,
-    more than is left of one, or a day that is over or on which no cycle would let it go.
+    On the local day `until` a cycle releases them. Picked units beyond the next shipment are put back. Safe
+    to repeat. Locks the order and its tenant.
+    Raises: RuleError, if the order is not open or released or is consolidated, for an unknown line, more
+    units than remain of it, or a day that is past or on which no cycle would release them.
     """
     lock_order(session, order)
     order_id = need_id(order.id)
@@ -74,7 +75,7 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
 
 
 def unsplit_order(session: Session, order: Order) -> None:
-    """Let all go that is kept back of an order. Raises: RuleError, if nothing is."""
+    """Release all held-back units of an order. Raises: RuleError, if there are none."""
     lock_order(session, order)
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     kept = [line for line in lines if line.kept_back]
@@ -84,7 +85,7 @@ def unsplit_order(session: Session, order: Order) -> None:
 
 
 def list_due(session: Session, account_id: int, limit: int) -> list[int]:
-    """Return ids of an account's orders of which something was kept back until today or before, ascending."""
+    """Return ids of an account's orders with held-back units whose date has come, ascending."""
     query = (
         select(OrderLine.order_id)
         .where(
@@ -100,7 +101,7 @@ def list_due(session: Session, account_id: int, limit: int) -> list[int]:
 
 
 def let_due_go(session: Session, order_ids: Sequence[int]) -> None:
-    """Let go what was kept back of these orders until today or before; the caller has the tenant's lock."""
+    """Release held-back units of these orders whose date has come; the caller holds the tenant's lock."""
     day = today()
     orders = session.exec(
         select(Order)

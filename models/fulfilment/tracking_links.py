@@ -1,6 +1,7 @@
-"""Tracking links: where a carrier shows a parcel to its recipient.
+"""Tracking links: the carrier's web page that shows a parcel to its recipient.
 
-No carrier promises that its link stays; a tenant's own go before these (`MailOptions.tracking_links`).
+Carriers may change their links without notice; a tenant's own links take precedence
+(`MailOptions.tracking_links`).
 Source: the templates that most shop programs agree on, November 2026.
 """
 
@@ -17,14 +18,14 @@ LINKS = {
 
 
 def tracking_link(carrier: str, number: str, postcode: str = "", own: Mapping[str, str] | None = None) -> str:
-    """Return the link of a parcel, empty if the carrier is not known or there is no number.
+    """Return a parcel's tracking link; empty if the carrier is unknown or there is no number.
 
-    A carrier is known by the first words of its name, as in "DHL Paket"; case does not matter.
+    A carrier is recognised by the first words of its name, as in "DHL Paket"; case is ignored.
     """
     number = "".join(number.split())
     words = " ".join(carrier.lower().split())
     templates = {**LINKS, **{name.lower(): template for name, template in (own or {}).items()}}
-    # The longest name first: somebody's "DHL Express" goes before "DHL".
+    # The longest name first: a tenant's own "DHL Express" wins over "DHL".
     for name in sorted(templates, key=len, reverse=True):
         if number and (words == name or words.startswith(f"{name} ")):
             return templates[name].format(

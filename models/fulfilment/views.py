@@ -1,4 +1,4 @@
-"""Returns as people see them, ready for any face."""
+"""Records of returns for lists and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.orders.queries import lines_of
 
 @dataclass(frozen=True)
 class ReturnLineView:
-    """Units of an order line that come back, or came back, by how they were judged."""
+    """Announced and returned units of an order line, by judgement."""
 
     line: str
     announced: int
@@ -25,8 +25,6 @@ class ReturnLineView:
 
 @dataclass(frozen=True)
 class ReturnView:
-    """One return with its lines."""
-
     number: int
     order: str
     state: ReturnState
@@ -38,7 +36,7 @@ class ReturnView:
 
 
 def return_views(session: Session, returns: Sequence[Return]) -> list[ReturnView]:
-    """Return a view of each return, in the order given."""
+    """Return a view of each return, in the given order."""
     return [
         ReturnView(
             number=need_id(row.id),
