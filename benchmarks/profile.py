@@ -48,6 +48,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     from connectors.afterbuy import xml, xml_parser
     from connectors.afterbuy.orders import AfterbuyOrders
     from connectors.http.transport import Transport
+    from models.intake import new_orders
     from models.intake import orders as intake_orders
     from models.intake.line_matching import Matcher
 
@@ -60,10 +61,10 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
         (intake_orders, "lock_orders", "save: find what is known"),
         (intake_orders, "owners_of_lines", "save: find what is known"),
         (Matcher, "add", "save: match articles"),
-        (intake_orders, "_insert_new", "save: insert rows"),
-        (intake_orders, "find", "save: check orders"),
+        (intake_orders, "insert_orders", "save: insert rows"),
+        (new_orders, "find", "save: check orders"),
         (intake_orders, "recheck", "save: check orders"),
-        (intake_orders, "book_payments", "save: book payments"),
+        (new_orders, "book_payments", "save: book payments"),
         (intake_orders, "Known", "save: follow changes"),
         (intake_orders, "follow", "save: follow changes"),
         (intake_orders, "promise", "save: promise stock"),
