@@ -106,7 +106,7 @@ def export_sheet(
 def _rematch(tenant_id: int) -> None:
     """Let lines that wait find articles that have just come."""
     from models.order_desk.match_choices import rematch_lines
-    from models.orders.matching import read_rules
+    from models.orders.match_rules import read_rules
 
     with read_scope() as session:
         rules = read_rules(session.get_one(Tenant, tenant_id).match_rules)

@@ -18,7 +18,7 @@ from models.order_desk.lists import CHANNEL_CODES
 from models.order_desk.match_choices import rematch_lines, resolve_line
 from models.order_desk.views import unmatched_views
 from models.orders.holds import open_holds
-from models.orders.matching import read_rules
+from models.orders.match_rules import read_rules
 from models.orders.queries import find_order
 from models.tenants.account import Account, account_data, account_id_of, get_account, list_accounts
 from models.tenants.tenant import Tenant

@@ -16,7 +16,7 @@ from console.cli.output import print_rows, say
 from console.cli.parse import parse_pairs
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.orders.matching import read_rules
+from models.orders.match_rules import read_rules
 from models.privacy.retention import RetentionOptions, check_years, options_of
 from models.tax.options import TaxOptions, ToldRates
 from models.tenants.logo import save_logo

@@ -33,7 +33,8 @@ from models.clock import utc_now
 from models.database.bulk import insert_or_update, insert_returning, insert_rows, update_rows
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
-from models.orders.matching import MatchRule, match_lines
+from models.orders.match_rules import MatchRule
+from models.orders.matching import match_lines
 from models.orders.records import OrderLineData
 from models.sync.records import Counts, RejectedData
 from models.sync.rejected import set_aside, settle_asides

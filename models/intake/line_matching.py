@@ -11,7 +11,8 @@ from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.holding import hold_order
 from models.orders.holds import HoldReason, settle_holds
-from models.orders.matching import Match, MatchRule, match_lines
+from models.orders.match_rules import MatchRule
+from models.orders.matching import Match, match_lines
 from models.orders.order import LinePart, Order, OrderLine
 from models.orders.records import OrderLineData
 from models.tenants.records import AccountData

@@ -21,7 +21,7 @@ from models.intake.order_changes import follow
 from models.intake.trials import delete_trials
 from models.orders.checks import recheck
 from models.orders.holds import Hold
-from models.orders.matching import MatchRule
+from models.orders.match_rules import MatchRule
 from models.orders.order import Order, OrderState
 from models.orders.queries import lock_orders
 from models.orders.records import OrderData

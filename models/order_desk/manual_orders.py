@@ -23,7 +23,7 @@ from models.orders.amounts import settle_payment_state
 from models.orders.checks import recheck
 from models.orders.history import Actor, add_event
 from models.orders.holds import HoldReason, open_holds
-from models.orders.matching import MatchBy, MatchRule, Source
+from models.orders.match_rules import MatchBy, MatchRule, Source
 from models.orders.order import Customer, Order, OrderLine, OrderState
 from models.orders.origin import OrderOrigin, OriginKind, find_by_reference
 from models.orders.queries import lines_of, lock_order

@@ -8,9 +8,11 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.errors import NotFoundError, RuleError
 from models.intake.line_matching import Matcher, set_match
+from models.orders.custom_codes import remember_code
 from models.orders.history import Actor, add_event
 from models.orders.holds import Hold, HoldReason
-from models.orders.matching import Match, MatchRule, remember_code
+from models.orders.match_rules import MatchRule
+from models.orders.matching import Match
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lock_order
 from models.orders.records import OrderLineData

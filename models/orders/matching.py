@@ -6,148 +6,19 @@ that finds several holds the line with those listed; if none finds any, the line
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
-from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import Index, PrimaryKeyConstraint, UniqueConstraint, delete
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
-# Foreign keys point to their tables.
-import models.tenants.account
-import models.tenants.tenant  # noqa: F401
 from models.catalog.article import Article, ArticleNumber, loose_form
 from models.catalog.listing import Listing
-from models.catalog.records import ArticleKind, NumberKind
-from models.database.columns import code, need_id
+from models.catalog.records import ArticleKind
+from models.database.columns import need_id
 from models.database.conditions import among
-from models.errors import RuleError
+from models.orders.custom_codes import CustomCode, CustomCodePart
+from models.orders.match_rules import NUMBER_KINDS, MatchBy, MatchRule
 from models.orders.records import OrderLineData
-
-
-class MatchBy(StrEnum):
-    listing = "listing"
-    """The channel's id of the article, as the article import saw it."""
-    sku = "sku"
-    gtin = "gtin"
-    channel_number = "channel_number"
-    manufacturer = "manufacturer"
-    supplier = "supplier"
-    custom_code = "custom_code"
-    variant = "variant"
-    """A base number plus the attribute values that the buyer chose."""
-
-
-class Source(StrEnum):
-    """A field of an order line that may hold a number."""
-
-    listing_id = "listing_id"
-    sku = "sku"
-    gtin = "gtin"
-    channel_number = "channel_number"
-    manufacturer_number = "manufacturer_number"
-    supplier_number = "supplier_number"
-
-
-class Normalisation(StrEnum):
-    case = "case"
-    blanks = "blanks"
-    leading_zeros = "leading_zeros"
-    separators = "separators"
-    """Hyphens, underscores, dots, slashes and colons do not count."""
-
-
-SEPARATORS = "-_./\\:"
-
-DEFAULT_SOURCES: Mapping[MatchBy, tuple[Source, ...]] = {
-    MatchBy.listing: (Source.listing_id,),
-    MatchBy.sku: (Source.sku, Source.channel_number),
-    MatchBy.gtin: (Source.gtin,),
-    MatchBy.channel_number: (Source.channel_number,),
-    MatchBy.manufacturer: (Source.manufacturer_number, Source.sku),
-    MatchBy.supplier: (Source.supplier_number, Source.sku),
-    MatchBy.custom_code: (Source.sku, Source.gtin, Source.channel_number),
-    MatchBy.variant: (Source.sku, Source.channel_number),
-}
-
-NUMBER_KINDS: Mapping[MatchBy, NumberKind] = {
-    MatchBy.sku: NumberKind.sku,
-    MatchBy.gtin: NumberKind.gtin,
-    MatchBy.manufacturer: NumberKind.manufacturer,
-    MatchBy.supplier: NumberKind.supplier,
-    MatchBy.variant: NumberKind.sku,
-}
-
-
-class MatchRule(BaseModel, frozen=True, extra="forbid"):
-    """One rule: which of our numbers is compared with which field of the line, and how exactly."""
-
-    by: MatchBy
-    sources: tuple[Source, ...] = ()
-    """Empty means the usual ones for `by`."""
-    ignore: frozenset[Normalisation] = frozenset({Normalisation.blanks})
-    prefix: str = ""
-    """Taken off the channel's number before comparing, if it is there."""
-    suffix: str = ""
-
-    def read_sources(self) -> tuple[Source, ...]:
-        """Return the fields that this rule reads."""
-        return self.sources or DEFAULT_SOURCES[self.by]
-
-    def normal(self, value: str) -> str:
-        """Return a number as this rule compares it."""
-        if Normalisation.blanks in self.ignore:
-            value = "".join(value.split())
-        if Normalisation.separators in self.ignore:
-            value = "".join(sign for sign in value if sign not in SEPARATORS)
-        if Normalisation.case in self.ignore:
-            value = value.casefold()
-        if Normalisation.leading_zeros in self.ignore:
-            value = value.lstrip("0") or value[:1]
-        return value
-
-    def strip(self, value: str) -> str:
-        """Take prefix and suffix off a channel's number."""
-        value = value.strip()
-        return value.removeprefix(self.prefix).removesuffix(self.suffix)
-
-
-DEFAULT_RULES = (
-    MatchRule(by=MatchBy.custom_code),
-    MatchRule(by=MatchBy.listing),
-    MatchRule(by=MatchBy.sku),
-    MatchRule(by=MatchBy.gtin),
-    MatchRule(by=MatchBy.channel_number),
-    MatchRule(by=MatchBy.variant, ignore=frozenset({Normalisation.case, Normalisation.blanks})),
-    MatchRule(by=MatchBy.manufacturer),
-)
-
-
-class CustomCode(SQLModel, table=True):
-    """A code of a channel that stands for articles of ours, e.g. a "3-pack" for three of one."""
-
-    __tablename__ = "custom_code"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "account_id", "value"),
-        Index("ix_custom_code_loose", "tenant_id", "loose"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    tenant_id: int = Field(foreign_key="tenant.id")
-    account_id: int = Field(foreign_key="account.id")
-    value: str
-    loose: str
-    source: Source = code(Source, Source.sku)
-
-
-class CustomCodePart(SQLModel, table=True):
-    __tablename__ = "custom_code_part"
-    __table_args__ = (PrimaryKeyConstraint("custom_code_id", "article_id"),)
-
-    custom_code_id: int = Field(foreign_key="custom_code.id")
-    article_id: int = Field(foreign_key="article.id")
-    quantity: int = 1
 
 
 class Match(BaseModel):
@@ -162,21 +33,6 @@ class Match(BaseModel):
     def article_id(self) -> int | None:
         """The one article, or None if there are several or none."""
         return self.parts[0][0] if len(self.parts) == 1 and self.parts[0][1] == 1 else None
-
-
-def read_rules(rules: Sequence[Mapping[str, Any]]) -> tuple[MatchRule, ...]:
-    """Return a tenant's rules, the usual ones if it has none. Raises: RuleError, naming the wrong rule."""
-    if not rules:
-        return DEFAULT_RULES
-    read = []
-    for position, rule in enumerate(rules, start=1):
-        try:
-            read.append(MatchRule.model_validate(rule))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise RuleError(f"Matching rule {position} is wrong at {where!r}: {first['msg']}.") from None
-    return tuple(read)
 
 
 def match_lines(
@@ -198,52 +54,6 @@ def match_lines(
             if hit is not None:
                 matches[index] = hit
     return [match or Match() for match in matches]
-
-
-def remember_code(
-    session: Session,
-    tenant_id: int,
-    account_id: int,
-    line: OrderLineData,
-    parts: Sequence[tuple[int, int]],
-) -> CustomCode:
-    """Remember a choice made by hand as the custom code of what the channel calls the article.
-
-    Raises: RuleError, if the line carries no number at all.
-    """
-    for source in DEFAULT_SOURCES[MatchBy.custom_code]:
-        value = getattr(line, source.value).strip()
-        if value:
-            return save_custom_code(session, tenant_id, account_id, value, parts, source)
-    raise RuleError("The line carries no number, so there is nothing to remember the choice by.")
-
-
-def save_custom_code(
-    session: Session,
-    tenant_id: int,
-    account_id: int,
-    value: str,
-    parts: Sequence[tuple[int, int]],
-    source: Source = Source.sku,
-) -> CustomCode:
-    """Add a custom code or replace what it stands for."""
-    row = session.exec(
-        select(CustomCode).where(
-            CustomCode.tenant_id == tenant_id,
-            CustomCode.account_id == account_id,
-            CustomCode.value == value,
-        )
-    ).first()
-    if row is None:
-        row = CustomCode(tenant_id=tenant_id, account_id=account_id, value=value, loose=loose_form(value))
-    row.source = source
-    session.add(row)
-    session.flush()
-    session.execute(delete(CustomCodePart).where(col(CustomCodePart.custom_code_id) == row.id))
-    for article_id, quantity in parts:
-        session.add(CustomCodePart(custom_code_id=need_id(row.id), article_id=article_id, quantity=quantity))
-    session.flush()
-    return row
 
 
 def _wanted(rule: MatchRule, lines: Sequence[OrderLineData]) -> list[list[str]]:

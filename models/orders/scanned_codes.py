@@ -10,7 +10,7 @@ from sqlmodel import Session
 from models.catalog.article import Article, ArticleNumber, loose_form
 from models.catalog.records import ArticleKind, NumberKind
 from models.database.bulk import table_of
-from models.orders.matching import NUMBER_KINDS, MatchBy, MatchRule, Normalisation
+from models.orders.match_rules import NUMBER_KINDS, MatchBy, MatchRule, Normalisation
 
 SCAN_RULES = (
     (

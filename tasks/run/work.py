@@ -30,7 +30,7 @@ from models.database.columns import need_id
 from models.database.provenance import acting
 from models.database.session import read_scope, session_scope
 from models.errors import Action, Advice, LeaseHeldError, LeaseLostError, RuleError
-from models.orders.matching import MatchRule, read_rules
+from models.orders.match_rules import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import Seen
 from models.sync.cursors import cursor_in_test

@@ -20,7 +20,7 @@ from models.database.engine import get_engine
 from models.database.session import read_scope, session_scope
 from models.intake.orders import save_orders
 from models.mails.outbox import Mail
-from models.orders.matching import read_rules
+from models.orders.match_rules import read_rules
 from models.sync.records import Cycle
 from models.sync.runs import RunState, begin_run
 from models.tenants.account import get_account

@@ -21,7 +21,7 @@ from models.fulfilment.shipments import ParcelData, record_shipment
 from models.intake.orders import Intake, save_orders
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
-from models.orders.matching import DEFAULT_RULES, MatchRule
+from models.orders.match_rules import DEFAULT_RULES, MatchRule
 from models.orders.order import LinePart, Order, OrderLine
 from models.orders.records import AddressData, OrderData, OrderLineData
 from models.sync.outbound import Outbound, OutboundState

@@ -13,7 +13,7 @@ from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.articles import link_members, save_articles
 from models.intake.orders import save_orders
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.orders.records import AddressData, OrderData, OrderLineData
 from models.tenants.account import account_data, add_account
 from models.tenants.records import Mode

@@ -29,7 +29,7 @@ from models.order_desk.manual_orders import take_own_order
 from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
 from models.order_desk.offers import accept_offer, find_offer
 from models.orders.history import Actor
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.orders.order import Order
 from models.payments.payment import record_payment
 from models.sync.delivery import claim_due, lock_claimed, mark_sent

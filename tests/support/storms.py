@@ -13,7 +13,7 @@ from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import ParcelData, record_shipment
 from models.intake.orders import save_orders
 from models.orders.history import Actor
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.orders.order import Order
 from models.orders.records import OrderData
 from models.payments.payment import record_payment

@@ -15,7 +15,7 @@ from models.database.session import session_scope
 from models.intake.articles import link_members, save_articles
 from models.invoicing.invoices import issue_invoice, list_to_invoice
 from models.orders.history import Actor
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.privacy.retention import (
     list_due_bookings,
     list_due_documents,

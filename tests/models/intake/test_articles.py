@@ -31,7 +31,7 @@ from models.catalog.records import (
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.articles import link_members, save_articles, save_categories
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.sync.outbound import Outbound
 from models.sync.rejected import list_asides
 from models.values import MAX_COUNT

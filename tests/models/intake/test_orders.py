@@ -14,7 +14,7 @@ from models.intake.orders import save_orders
 from models.orders.amounts import payment_state_of, total_difference
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
-from models.orders.matching import DEFAULT_RULES
+from models.orders.match_rules import DEFAULT_RULES
 from models.orders.order import Customer, LinePart, Order, OrderAddress, OrderLine, OrderState, PaymentState
 from models.orders.records import OrderData
 from models.payments.payment import Payment

@@ -16,20 +16,9 @@ from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
 from models.order_desk.match_choices import list_unmatched, rematch_lines, resolve_line
-from models.orders.matching import (
-    DEFAULT_RULES,
-    CustomCode,
-    CustomCodePart,
-    Match,
-    MatchBy,
-    MatchRule,
-    Normalisation,
-    Source,
-    match_lines,
-    read_rules,
-    remember_code,
-    save_custom_code,
-)
+from models.orders.custom_codes import CustomCode, CustomCodePart, remember_code, save_custom_code
+from models.orders.match_rules import DEFAULT_RULES, MatchBy, MatchRule, Normalisation, Source, read_rules
+from models.orders.matching import Match, match_lines
 from models.orders.records import OrderLineData
 from models.tenants.account import Account, account_data
 from tests.support.builders import (

@@ -12,9 +12,9 @@ from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import ParcelData, record_shipment
+from models.orders.custom_codes import save_custom_code
 from models.orders.history import Actor
 from models.orders.holds import Hold
-from models.orders.matching import save_custom_code
 from models.orders.order import OrderState
 from models.orders.queries import lines_of
 from models.warehouse.allocation import allocate, release_allocation
