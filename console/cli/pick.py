@@ -19,10 +19,11 @@ from models.orders.queries import find_order
 from models.tenants.account import account_id_of
 from models.tenants.tenant import pick_tenant
 from models.values import MAX_COUNT
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import PickSheet, list_lists, read_sheet
 from models.warehouse.picking import CloseResult, begin_walk, cancel_list, close_list, create_list, summarise
-from models.warehouse.scanning import ScanResult, report_short, scan, undo
+from models.warehouse.scanning import ScanResult, scan, undo
 
 app = new_app("Pick lists, and the scans of a walk.")
 apps = {"pick": app}

@@ -19,8 +19,9 @@ from models.orders.states import check_move, move
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import BuyerEvent
-from models.warehouse.allocation import release_allocation, serve_waiting
+from models.warehouse.allocation import serve_waiting
 from models.warehouse.pick_lists import note_orders
+from models.warehouse.shrinking import release_allocation
 
 
 def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:

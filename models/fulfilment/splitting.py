@@ -19,8 +19,8 @@ from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
 from models.tenants.account import Account
 from models.tenants.options import ChannelOptions, Release
-from models.warehouse.allocation import fit_ready
 from models.warehouse.pick_lists import note_orders
+from models.warehouse.shrinking import fit_ready
 
 
 def split_order(session: Session, order: Order, units: Mapping[int, int], until: date | None = None) -> None:

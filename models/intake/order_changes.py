@@ -28,7 +28,8 @@ from models.payments.payment import take_channel_total
 from models.tenants.methods import Methods, payment_code
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Side
-from models.warehouse.allocation import fit_ready, release_allocation, serve_waiting
+from models.warehouse.allocation import serve_waiting
+from models.warehouse.shrinking import fit_ready, release_allocation
 
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}

@@ -31,8 +31,9 @@ from models.sync.records import OutboundKind
 from models.tenants.account import Account, account_data
 from models.tenants.methods import list_shipping_methods, payment_code
 from models.tenants.records import AccountData, PaymentKind
-from models.warehouse.allocation import allocate, fit_ready, serve_waiting, shrink_promise
+from models.warehouse.allocation import allocate, serve_waiting
 from models.warehouse.pick_lists import note_orders
+from models.warehouse.shrinking import fit_ready, shrink_promise
 
 MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
 NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE

@@ -20,7 +20,8 @@ from models.orders.states import MOVABLE
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.tenants.records import AccountData
-from models.warehouse.allocation import allocate, release_allocation, serve_waiting
+from models.warehouse.allocation import allocate, serve_waiting
+from models.warehouse.shrinking import release_allocation
 
 MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
 BY_HAND = "by_hand"

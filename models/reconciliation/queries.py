@@ -14,8 +14,8 @@ from models.fulfilment.shipments import Shipment
 from models.intake.merges import is_old_news
 from models.orders.history import edits_of
 from models.orders.holds import Hold, HoldReason
-from models.orders.matching import match_lines
 from models.orders.match_rules import MatchRule
+from models.orders.matching import match_lines
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of
 from models.orders.records import OrderData, OrderLineData

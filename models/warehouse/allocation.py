@@ -1,18 +1,17 @@
-"""Promises of stock to order lines: allocating, giving back, serving who waits.
+"""Allocation: stock is allocated to order lines, first come first served.
 
-Law: 0 <= allocated <= on_hand, whoever allocates at the same moment. Every function here but `promise` queues
-the listings of which there is more or less to sell in the same transaction.
+Law: 0 <= allocated <= on_hand, even if several processes allocate at the same moment. Every function here but
+`promise` queues the listings whose available quantity changes, in the same transaction.
 
-Locks are taken in one order by everyone: the lease of a run, the tenant
-(`models.tenants.locks.lock_tenants`), then orders, then levels, each by id. The functions here are called by
-those who have the tenant locked.
+Locks: callers lock the tenant (`models.tenants.locks.lock_tenants`). Everybody takes locks in this order: the
+lease of a run, the tenant, then orders, then levels, each by id.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from models.catalog.article import Article, BundlePart, parts_of
@@ -23,8 +22,7 @@ from models.database.conditions import among, in_batches
 from models.orders.history import OrderEvent, event_values
 from models.orders.holds import SHORTAGES, Hold, HoldReason, hold_values
 from models.orders.order import LinePart, Order, OrderLine, OrderState
-from models.warehouse.levels import Allocation, StockLevel, lock_levels, lock_levels_by_id
-from models.warehouse.pick_lists import fit_items, share_of, whole_units
+from models.warehouse.levels import Allocation, StockLevel, lock_levels
 from models.warehouse.sellable import touch_listings
 from models.warehouse.warehouses import Warehouse
 
@@ -241,139 +239,6 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
     ).all()
     # Levels are locked by now and orders come before them; but who has one of these has the tenant first.
     allocate(session, [need_id(order_id) for order_id, _, _ in waiting])
-
-
-def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
-    """Give back what is promised to these lines, whole; return the articles of which there is more now.
-
-    What lay ready for them is to be put back; an open pick list says so.
-    """
-    rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
-    back: dict[int, int] = defaultdict(int)
-    for row in rows:
-        back[row.level_id] += row.quantity
-    touched = set()
-    for level in lock_levels_by_id(session, sorted(back)):
-        level.allocated -= back[need_id(level.id)]
-        session.add(level)
-        touched.add(level.article_id)
-    session.flush()
-    session.execute(delete(Allocation).where(among(col(Allocation.order_line_id), line_ids)))
-    session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0, picked=0))
-    fit_items(session, line_ids, put_back=True)
-    touch_listings(session, touched)
-    return touched
-
-
-def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
-    """Promise at most so many of a line and give the rest back, what lies ready last.
-
-    Returns: the articles of which there is more now; the caller serves who waits for them.
-    """
-    (line,), allocations, levels = lock_promises(session, [line_id])
-    if units >= line.allocated:
-        return set()
-    freed = shrink(session, line, units, allocations[line_id], levels, {})
-    session.flush()
-    fit_items(session, [line_id], put_back=True)
-    touch_listings(session, freed)
-    return freed
-
-
-def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
-    """Let no more of lines lie ready than goes with what leaves next; open pick lists say what goes back.
-
-    What lies beyond stays promised.
-    """
-    line_ids = [need_id(line.id) for line in lines]
-    session.flush()
-    fresh, allocations, levels = lock_promises(session, line_ids)
-    for line in fresh:
-        rows = allocations[need_id(line.id)]
-        going = min(line.allocated, line.going)
-        by_article: dict[int, list[Allocation]] = defaultdict(list)
-        for row in rows:
-            by_article[levels[row.level_id].article_id].append(row)
-        for of_article in by_article.values():
-            surplus = sum(row.picked for row in of_article)
-            surplus -= share_of(sum(row.quantity for row in of_article), going, line.allocated)
-            for row in reversed(of_article):
-                gone = max(0, min(surplus, row.picked))
-                row.picked -= gone
-                surplus -= gone
-                session.add(row)
-        ready = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
-        line.picked = whole_units(ready, line.allocated)
-        session.add(line)
-    session.flush()
-    fit_items(session, line_ids, put_back=True)
-
-
-def lock_promises(
-    session: Session, line_ids: Sequence[int]
-) -> tuple[Sequence[OrderLine], dict[int, list[Allocation]], dict[int, StockLevel]]:
-    """Return lines, what is promised to each, and the levels of that, locked, by id."""
-    lines = session.exec(
-        select(OrderLine)
-        .where(among(col(OrderLine.id), line_ids))
-        .order_by(col(OrderLine.id))
-        .execution_options(populate_existing=True)
-    ).all()
-    allocations: dict[int, list[Allocation]] = defaultdict(list)
-    for row in session.exec(
-        select(Allocation)
-        .where(among(col(Allocation.order_line_id), line_ids))
-        .order_by(col(Allocation.level_id))
-        .execution_options(populate_existing=True)
-    ):
-        allocations[row.order_line_id].append(row)
-    level_ids = {row.level_id for rows in allocations.values() for row in rows}
-    levels = lock_levels_by_id(session, sorted(level_ids))
-    return lines, allocations, {need_id(level.id): level for level in levels}
-
-
-def shrink(
-    session: Session,
-    line: OrderLine,
-    units: int,
-    rows: Sequence[Allocation],
-    levels: Mapping[int, StockLevel],
-    missing: Mapping[int, int],
-) -> set[int]:
-    """Leave so many of a line promised: of all its parts what is missing at a level goes first.
-
-    Then goes what still lies in its place, then what lies ready. Returns: articles of which there is more.
-    """
-    freed: set[int] = set()
-    by_article: dict[int, list[Allocation]] = defaultdict(list)
-    for row in rows:
-        by_article[levels[row.level_id].article_id].append(row)
-    for article, of_article in by_article.items():
-        surplus = sum(row.quantity for row in of_article)
-        surplus -= surplus * units // line.allocated
-        for row in of_article:
-            gone = missing.get(row.level_id, 0)
-            row.quantity -= gone
-            levels[row.level_id].allocated -= gone
-            surplus -= gone
-        for row, lies_ready in [(row, ready) for ready in (False, True) for row in of_article]:
-            gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
-            if gone:
-                row.quantity -= gone
-                row.picked -= gone if lies_ready else 0
-                levels[row.level_id].allocated -= gone
-                surplus -= gone
-                freed.add(article)
-    left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
-    line.allocated, line.picked = units, whole_units(left, units)
-    session.add(line)
-    for row in rows:
-        session.add(levels[row.level_id])
-        if row.quantity:
-            session.add(row)
-        else:
-            session.delete(row)
-    return freed
 
 
 def physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:

@@ -20,7 +20,7 @@ from models.database.conditions import among, in_batches
 from models.errors import RuleError
 from models.orders.order import Order, OrderLine
 from models.tenants.locks import lock_tenants
-from models.warehouse.allocation import lock_promises, physical_demand, serve_waiting, shrink
+from models.warehouse.allocation import physical_demand, serve_waiting
 from models.warehouse.levels import (
     Allocation,
     MovementReason,
@@ -32,6 +32,7 @@ from models.warehouse.levels import (
 )
 from models.warehouse.pick_lists import fit_items, whole_units
 from models.warehouse.sellable import touch_listings
+from models.warehouse.shrinking import lock_promises, shrink
 from models.warehouse.warehouses import Warehouse
 
 

@@ -1,6 +1,6 @@
-"""What the items of a pick list ask for and count, and which of its orders stop there.
+"""The items of a pick list: what it asks for, and how units of it are counted.
 
-Whoever changes a list takes the tenant's lock first (`lock_open`): two scanners come one after the other.
+A change of a list locks its tenant first (`lock_open`), so that two scanners come one after the other.
 """
 
 from collections import defaultdict
@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Insert, Select, Update, and_, bindparam, func, or_, update
+from sqlalchemy import Insert, Update, func
 from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.catalog.article import Article
-from models.database.bulk import insert_rows, table_of, update_rows, write_together
-from models.database.columns import need_id
+from models.database.bulk import insert_rows, update_rows, write_together
 from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.orders.history import Actor, OrderEvent, event_values
-from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold
-from models.orders.order import Order, OrderLine, OrderState
-from models.tenants.locks import lock_of, take_lock
+from models.orders.history import Actor, event_values
+from models.orders.order import Order, OrderLine
+from models.tenants.locks import take_lock
 from models.values import MAX_COUNT
+from models.warehouse._scan_statements import ALLOCATED, COUNT_UNITS, LINES, LOCK_OWNER
 from models.warehouse.bins import bins_of
 from models.warehouse.levels import Allocation, StockLevel
 from models.warehouse.pick_lists import (
@@ -31,14 +30,10 @@ from models.warehouse.pick_lists import (
     PickList,
     PickListState,
     PickOrder,
-    PickOutcome,
     units_to_take,
     whole_units,
 )
 from models.warehouse.warehouses import Warehouse
-
-PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
-"""Holds with which what is promised to an order may be picked."""
 
 
 class Refusal(StrEnum):
@@ -49,12 +44,12 @@ class Refusal(StrEnum):
     not_on_list = "not_on_list"
     surplus = "surplus"
     stopped = "stopped"
-    """Only orders that were cancelled, held or shipped meanwhile wanted it."""
+    """The orders that wanted it were cancelled, held or shipped meanwhile."""
     list_ended = "list_ended"
 
 
 class ScanError(RuleError):
-    """A scan that does not count, in a picker's words; nothing was changed."""
+    """A scan that does not count, in a picker's words; nothing has changed."""
 
     def __init__(self, refusal: Refusal, reason: str) -> None:
         super().__init__(reason)
@@ -75,7 +70,7 @@ class PutBack:
 
 
 def get_list(session: Session, list_id: int) -> PickList:
-    """Return a pick list as it is now. Raises: NotFoundError."""
+    """Return a pick list as the database has it now. Raises: NotFoundError."""
     known = 0 < list_id <= MAX_COUNT
     pick_list = session.get(PickList, list_id, populate_existing=True) if known else None
     if pick_list is None:
@@ -87,18 +82,15 @@ def unknown_list(list_id: int) -> NotFoundError:
     return NotFoundError(f"There is no pick list {list_id}.", Advice(Action.pick_list))
 
 
-_LOCK_OWNER = lock_of(select(PickList.tenant_id).where(PickList.id == bindparam("list")))
-
-
 def lock_owner(session: Session, list_id: int) -> None:
     """Lock the tenant of a pick list, if there is such a list."""
     session.flush()
     if 0 < list_id <= MAX_COUNT:
-        take_lock(session, _LOCK_OWNER, {"list": list_id})
+        take_lock(session, LOCK_OWNER, {"list": list_id})
 
 
 def check_open(list_id: int, state: PickListState) -> None:
-    """Make sure that a list is still walked. Raises: ScanError."""
+    """Make sure that a list is open. Raises: ScanError, if it has ended."""
     if state is not PickListState.open:
         raise ScanError(
             Refusal.list_ended, f"Pick list {list_id} is {state}; nothing on it changes any more."
@@ -113,40 +105,10 @@ def lock_open(session: Session, list_id: int) -> PickList:
     return pick_list
 
 
-def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
-    """Return those of the orders that must not go on to the parcel, each with why: "is cancelled" …"""
-    reasons: dict[int, str] = {}
-    for batch in in_batches(order_ids):
-        held: dict[int, set[str]] = defaultdict(set)
-        # At once: every scan asks this.
-        for order_id, state, hold in session.execute(
-            select(col(Order.id), col(Order.state), col(Hold.reason))
-            .outerjoin(
-                Hold,
-                and_(
-                    col(Hold.order_id) == col(Order.id),
-                    col(Hold.released_at).is_(None),
-                    col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
-                ),
-            )
-            .where(
-                among(col(Order.id), batch),
-                or_(col(Order.state) != OrderState.released, col(Hold.id).is_not(None)),
-            )
-        ):
-            if state is not OrderState.released:
-                reasons[order_id] = f"is {state}"
-            else:
-                held[order_id].add(hold)
-        for order_id, names in held.items():
-            reasons[order_id] = f"is held ({', '.join(sorted(names))})"
-    return reasons
-
-
 def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[int, int]:
-    """Let an open list ask for what is promised to its orders and it does not ask for yet.
+    """Add to an open list the units that its orders have been allocated since; number its items anew.
 
-    Returns: by article how many units more it asks for.
+    Returns: by article how many more units the list asks for.
     """
     items = {
         (item.order_line_id, item.level_id): item
@@ -185,7 +147,7 @@ def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[
 
 
 def _put_in_order(session: Session, list_id: int) -> None:
-    """Number the items of a list along the walk; what lies in no bin comes last in its warehouse."""
+    """Number the items of a list along the walk; an article without a bin comes last in its warehouse."""
     rows = session.execute(
         sqlalchemy_select(
             col(PickItem.id),
@@ -218,7 +180,7 @@ def _put_in_order(session: Session, list_id: int) -> None:
 
 
 def orders_on(session: Session, list_id: int) -> list[PickOrder]:
-    """Return the orders of a list that nothing has become of yet, by rank."""
+    """Return the orders of a list that have no outcome yet, by rank."""
     query = (
         select(PickOrder)
         .where(PickOrder.pick_list_id == list_id, col(PickOrder.outcome).is_(None))
@@ -228,88 +190,8 @@ def orders_on(session: Session, list_id: int) -> list[PickOrder]:
     return list(session.exec(query).all())
 
 
-def settle_stops(
-    session: Session,
-    list_id: int,
-    noted: Sequence[PickOrder],
-    stops: Mapping[int, str],
-    *,
-    brief: bool = False,
-) -> list[str]:
-    """Stop orders on a list, and return in words what happened to those that were noted or stopped.
-
-    `brief` leaves out those of which nothing goes back.
-    """
-    by_id = {row.order_id: row for row in noted}
-    for order_id in stops:
-        if order_id not in by_id:
-            by_id[order_id] = session.get_one(PickOrder, (list_id, order_id), populate_existing=True)
-    if not by_id:
-        return []
-    numbers = numbers_of(session, list(by_id))
-    stopping = [row for row in by_id.values() if row.order_id in stops and row.outcome is None]
-    _stop(session, list_id, stopping, stops)
-    back = units_to_put_back(session, list_id, by_id, PickItem.put_back)
-    notices = []
-    for order_id, row in sorted(by_id.items()):
-        goods = ", ".join(f"{each.quantity} × {each.sku}" for each in back.get(order_id, ()))
-        where = f" from box {row.box}" if row.box else ""
-        if order_id in stops:
-            notices.append(
-                f"Order {numbers[order_id]} {stops[order_id]}: "
-                + (f"put back {goods}{where}." if goods else "nothing of it is wanted any more.")
-            )
-        elif goods:
-            notices.append(f"Order {numbers[order_id]} needs less: put back {goods}{where} in all.")
-        elif row.noted_at is not None and not brief:
-            notices.append(f"Order {numbers[order_id]} was changed; go on with it.")
-        row.noted_at = None
-        session.add(row)
-    session.flush()
-    return notices
-
-
-def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapping[int, str]) -> None:
-    """Let orders fall off a list: what was taken for them there does not lie ready any more."""
-    ids = [row.order_id for row in rows]
-    items = [
-        item
-        for batch in in_batches(ids)
-        for item in session.exec(
-            select(PickItem)
-            .where(PickItem.pick_list_id == list_id, among(col(PickItem.order_id), batch))
-            .execution_options(populate_existing=True)
-        )
-    ]
-    taken = {need_id(item.id): item.picked for item in items}
-    count_units(
-        session,
-        [
-            Taken(need_id(item.id), item.order_line_id, item.level_id, -item.picked)
-            for item in items
-            if item.picked
-        ],
-    )
-    for item in items:
-        item.put_back += taken[need_id(item.id)]
-        item.quantity = 0
-        session.add(item)
-    for row in rows:
-        row.outcome, row.reason = PickOutcome.stopped, stops[row.order_id]
-        session.add(row)
-    session.flush()
-    insert_rows(
-        session,
-        OrderEvent,
-        [
-            pick_event(row.order_id, "picking_stopped", {"list": list_id, "reason": row.reason})
-            for row in rows
-        ],
-    )
-
-
 class Taken(NamedTuple):
-    """Units of an item that are counted up, or down if below zero."""
+    """Units of an item to count up, or down if negative."""
 
     item_id: int
     line_id: int
@@ -317,53 +199,21 @@ class Taken(NamedTuple):
     units: int
 
 
-_ITEMS, _PROMISES = table_of(PickItem), table_of(Allocation)
-_LEVELS, _LINES = table_of(StockLevel), table_of(OrderLine)
-# Made once: to put statements together takes longer than the database needs for them.
-PROMISED_COLUMNS = (
-    _LINES.c.id.label("line_id"),
-    _LINES.c.allocated,
-    _PROMISES.c.level_id.label("promised_at"),
-    _LEVELS.c.article_id.label("promised_article"),
-    _PROMISES.c.quantity.label("promised"),
-    _PROMISES.c.picked.label("ready"),
-)
+def counts_of(parts: Sequence[Taken], allocations: Iterable[Any]) -> list[dict[str, int]]:
+    """Return the parameters of `COUNT_UNITS` for each part.
 
-
-def join_promises(query: Select[Any]) -> Select[Any]:
-    """Join what is promised to the lines of a query, a row for each promise, with `PROMISED_COLUMNS`."""
-    return (
-        query.add_columns(*PROMISED_COLUMNS)
-        .outerjoin(_PROMISES, _PROMISES.c.order_line_id == _LINES.c.id)
-        .outerjoin(_LEVELS, _LEVELS.c.id == _PROMISES.c.level_id)
-    )
-
-
-_PROMISED = join_promises(sqlalchemy_select().select_from(_LINES))
-COUNT = (
-    update(_PROMISES)
-    .where(_PROMISES.c.order_line_id == bindparam("line"), _PROMISES.c.level_id == bindparam("level"))
-    .values(picked=_PROMISES.c.picked + bindparam("units")),
-    update(_LINES).where(_LINES.c.id == bindparam("line")).values(picked=bindparam("ready")),
-    update(_ITEMS)
-    .where(_ITEMS.c.id == bindparam("item"))
-    .values(picked=_ITEMS.c.picked + bindparam("units")),
-)
-"""Counts a unit of an item, with the parameters of `counts_of`."""
-
-
-def counts_of(parts: Sequence[Taken], promised: Iterable[Any]) -> list[dict[str, int]]:
-    """Return for each part what `COUNT` writes; `promised` are rows with `PROMISED_COLUMNS` of all lines."""
+    `allocations` are rows as `ALLOCATED` returns them: all allocations of the lines concerned.
+    """
     counted: dict[tuple[int, int], int] = defaultdict(int)
     for part in parts:
         counted[part.line_id, part.level_id] += part.units
     allocated: dict[int, int] = {}
     rows: dict[int, dict[int, tuple[int, int, int]]] = defaultdict(dict)
-    for row in promised:
+    for row in allocations:
         allocated[row.line_id] = row.allocated
-        if (level_id := row.promised_at) is not None:
-            now = row.ready + counted.get((row.line_id, level_id), 0)
-            rows[row.line_id][level_id] = row.promised_article, row.promised, now
+        if (level_id := row.allocation_level_id) is not None:
+            now = row.allocation_picked + counted.get((row.line_id, level_id), 0)
+            rows[row.line_id][level_id] = row.allocation_article_id, row.allocation_quantity, now
     ready = {line_id: whole_units(rows[line_id].values(), units) for line_id, units in allocated.items()}
     return [
         {
@@ -378,24 +228,24 @@ def counts_of(parts: Sequence[Taken], promised: Iterable[Any]) -> list[dict[str,
 
 
 def count_units(session: Session, parts: Sequence[Taken]) -> None:
-    """Count units of items up or down, and with them what lies ready of their lines."""
+    """Count units of items up or down, together with the picked units of their lines and allocations."""
     if not parts:
         return
     session.flush()
-    promised = [
+    allocations = [
         row
         for batch in in_batches(sorted({part.line_id for part in parts}))
-        for row in session.connection().execute(_PROMISED.where(among(_LINES.c.id, batch)))
+        for row in session.connection().execute(ALLOCATED.where(among(LINES.c.id, batch)))
     ]
-    write_counts(session, COUNT, counts_of(parts, promised))
+    write_counts(session, COUNT_UNITS, counts_of(parts, allocations))
 
 
 def write_counts(
     session: Session, writes: tuple[Update | Insert, ...], counts: Sequence[Mapping[str, int]]
 ) -> None:
-    """Carry out `COUNT`, and what else goes with it."""
+    """Execute `COUNT_UNITS`, or `COUNT_SCAN`, with the parameters that `counts_of` returns."""
     write_together(session, writes, counts)
-    # What the session holds of these rows was read before.
+    # The session's copies of these rows are out of date now.
     for row in session.identity_map.values():
         if isinstance(row, (PickItem, Allocation, OrderLine)):
             session.expire(row, ["picked"])
@@ -404,7 +254,10 @@ def write_counts(
 def units_to_put_back(
     session: Session, list_id: int, order_ids: Iterable[int], units: Any
 ) -> dict[int, list[PutBack]]:
-    """Return by order what of a column of its items is above zero, by rank and SKU."""
+    """Return the goods to put back of each of these orders, by rank and SKU.
+
+    `units` is the column of `PickItem` that counts them: `put_back`, or `picked` while the list is open.
+    """
     found: dict[int, list[PutBack]] = {}
     for batch in in_batches(list(order_ids)):
         rows = session.execute(
@@ -430,6 +283,7 @@ def units_to_put_back(
 
 
 def numbers_of(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
+    """Return the orders' numbers by id."""
     numbers: dict[int, str] = {}
     for batch in in_batches(order_ids):
         rows = session.execute(

@@ -30,8 +30,12 @@ import models.tenants.tenant  # noqa: F401
 from models.clock import utc_now
 from models.database.columns import Code, code, instant
 from models.database.conditions import among, in_batches
+from models.orders.holds import NO_HINDRANCE, SHORTAGES
 from models.orders.order import OrderLine
 from models.warehouse.levels import Allocation, StockLevel
+
+PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
+"""Holds that do not keep an order's allocated units from being picked."""
 
 
 class PickMode(StrEnum):

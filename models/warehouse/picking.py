@@ -23,19 +23,17 @@ from models.orders.queries import mates_of
 from models.tenants.locks import lock_tenants
 from models.warehouse.levels import Allocation
 from models.warehouse.pick_items import (
-    PICKED_ALL_THE_SAME,
     PutBack,
     add_items,
-    find_stops,
     get_list,
     lock_open,
     numbers_of,
     orders_on,
     pick_event,
-    settle_stops,
     units_to_put_back,
 )
 from models.warehouse.pick_lists import (
+    PICKED_ALL_THE_SAME,
     PickItem,
     PickList,
     PickListState,
@@ -45,6 +43,7 @@ from models.warehouse.pick_lists import (
     PickScan,
     units_to_take,
 )
+from models.warehouse.stops import find_stops, settle_stops
 
 MOST_ORDERS = 1000
 """On one list."""

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from prefect.logging import get_run_logger
 
 from connectors.protocols.articles import ArticleQuery
-from models.intake.articles import link_members, save_articles, save_categories
+from models.intake.article_sets import link_members
+from models.intake.articles import save_articles, save_categories
 from models.order_desk.match_choices import rematch_lines
 from models.sync.rejected import set_aside
 from models.tenants.options import Role

@@ -29,9 +29,10 @@ from models.orders.queries import lines_of
 from models.payments.payment import record_payment, record_refund
 from models.tenants.account import account_data, get_account
 from models.warehouse.ledger import set_on_hand
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickItem, PickList, PickListState, PickMode
 from models.warehouse.picking import begin_walk, close_list
-from models.warehouse.scanning import report_short, scan
+from models.warehouse.scanning import scan
 from models.warehouse.warehouses import main_warehouse
 from tests.faults.clocks import Clocks
 

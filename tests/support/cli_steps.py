@@ -11,7 +11,8 @@ from console.cli.app import app
 from models.catalog.records import ArticleData, ArticleKind, MemberData, PriceData, TextData
 from models.database.columns import need_id
 from models.database.session import session_scope
-from models.intake.articles import link_members, save_articles
+from models.intake.article_sets import link_members
+from models.intake.articles import save_articles
 from models.intake.orders import save_orders
 from models.orders.match_rules import DEFAULT_RULES
 from models.orders.records import AddressData, OrderData, OrderLineData

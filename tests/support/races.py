@@ -39,10 +39,11 @@ from models.tenants.account import Account, account_data
 from models.tenants.records import OWN, PaymentKind
 from models.warehouse.allocation import allocate
 from models.warehouse.ledger import set_on_hand
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_items import ScanError
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.picking import begin_walk
-from models.warehouse.scanning import report_short, scan
+from models.warehouse.scanning import scan
 from tests.support import forks
 from tests.support.builders import BILLING, PLACED_AT, get_order, make_line, make_order
 

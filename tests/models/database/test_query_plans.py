@@ -12,7 +12,8 @@ from sqlmodel import Session
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
-from models.intake.articles import link_members, save_articles
+from models.intake.article_sets import link_members
+from models.intake.articles import save_articles
 from models.invoicing.invoices import issue_invoice, list_to_invoice
 from models.orders.history import Actor
 from models.orders.match_rules import DEFAULT_RULES

@@ -29,10 +29,11 @@ from models.tenants.account import Account, account_data
 from models.tenants.methods import save_shipping_method
 from models.tenants.records import Side
 from models.warehouse.ledger import set_on_hand
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import read_sheet
 from models.warehouse.picking import begin_walk, close_list, list_waiting
-from models.warehouse.scanning import report_short, scan
+from models.warehouse.scanning import scan
 from tests.support.builders import (
     BILLING,
     PLACED_AT,

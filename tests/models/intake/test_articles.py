@@ -30,7 +30,8 @@ from models.catalog.records import (
 )
 from models.database.columns import need_id
 from models.database.session import session_scope
-from models.intake.articles import link_members, save_articles, save_categories
+from models.intake.article_sets import link_members
+from models.intake.articles import save_articles, save_categories
 from models.orders.match_rules import DEFAULT_RULES
 from models.sync.outbound import Outbound
 from models.sync.rejected import list_asides

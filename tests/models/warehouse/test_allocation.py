@@ -17,10 +17,11 @@ from models.orders.history import Actor
 from models.orders.holds import Hold
 from models.orders.order import OrderState
 from models.orders.queries import lines_of
-from models.warehouse.allocation import allocate, release_allocation
+from models.warehouse.allocation import allocate
 from models.warehouse.ledger import set_on_hand, take_out
 from models.warehouse.levels import MovementReason, StockLevel
 from models.warehouse.sellable import StockFigures, figures_of
+from models.warehouse.shrinking import release_allocation
 from tests.support.builders import (
     PLACED_AT,
     add_article,

@@ -18,6 +18,7 @@ from models.tenants.records import Side
 from models.warehouse.bins import get_bin, put_articles, save_bin
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_items import PutBack, ScanError
 from models.warehouse.pick_lists import PickItem, PickMode, PickOrder
 from models.warehouse.pick_sheets import read_sheet
@@ -30,7 +31,7 @@ from models.warehouse.picking import (
     list_waiting,
     summarise,
 )
-from models.warehouse.scanning import report_short, scan, undo
+from models.warehouse.scanning import scan, undo
 from models.warehouse.warehouses import Warehouse
 from tests.support.builders import (
     PLACED_AT,

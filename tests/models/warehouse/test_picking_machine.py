@@ -27,7 +27,7 @@ from models.orders.queries import lines_of
 from models.warehouse import pick_items
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation, StockLevel
-from models.warehouse.pick_items import find_stops
+from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import (
     ON_LIST,
     PickItem,
@@ -38,7 +38,8 @@ from models.warehouse.pick_lists import (
     PickOutcome,
 )
 from models.warehouse.picking import begin_walk, cancel_list, close_list, list_waiting
-from models.warehouse.scanning import report_short, scan, undo
+from models.warehouse.scanning import scan, undo
+from models.warehouse.stops import find_stops
 from tests.support.builders import (
     PLACED_AT,
     Shop,

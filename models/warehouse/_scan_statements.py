@@ -1,0 +1,158 @@
+"""Statements behind every scan, put together once: that takes longer than the database needs to run them.
+
+They are few, because each is a way to the server and back: `OPEN_LIST` finds the list and what the code may
+mean, `NEXT_ITEMS` all that decides where the units go, and `COUNT_SCAN` writes what was counted.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, insert, or_, select, update
+
+from models.catalog.article import Article, ArticleNumber
+from models.database.bulk import table_of
+from models.orders.holds import Hold
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.scanned_codes import SCANNED_ARTICLE, SCANNED_COLUMNS, SCANNED_NUMBER
+from models.tenants.locks import lock_of, locking
+from models.tenants.tenant import Tenant
+from models.warehouse.levels import Allocation, StockLevel
+from models.warehouse.pick_lists import PICKED_ALL_THE_SAME, PickItem, PickList, PickOrder, PickScan
+
+_LISTS, _ON_LIST, _ITEMS = table_of(PickList), table_of(PickOrder), table_of(PickItem)
+_ORDERS, _HOLDS, LINES = table_of(Order), table_of(Hold), table_of(OrderLine)
+_ALLOCATIONS, _LEVELS, _SCANS = table_of(Allocation), table_of(StockLevel), table_of(PickScan)
+_NUMBERS, _ARTICLES, _TENANTS = table_of(ArticleNumber), table_of(Article), table_of(Tenant)
+
+_OF_LIST = _ITEMS.c.pick_list_id == bindparam("list")
+_OF_ARTICLE = and_(_OF_LIST, _ITEMS.c.article_id == bindparam("article"))
+_IS_OPEN = _ITEMS.c.picked < _ITEMS.c.quantity
+_STOPS = or_(
+    _ORDERS.c.state != OrderState.released,
+    exists().where(
+        _HOLDS.c.order_id == _ORDERS.c.id,
+        _HOLDS.c.released_at.is_(None),
+        *(_HOLDS.c.reason != reason for reason in sorted(PICKED_ALL_THE_SAME)),
+    ),
+)
+
+
+def _with_allocations(query: Select[Any]) -> Select[Any]:
+    """Return a query of order lines with a row for each allocation of them, or one if there is none."""
+    return (
+        query.add_columns(
+            LINES.c.id.label("line_id"),
+            LINES.c.allocated,
+            _ALLOCATIONS.c.level_id.label("allocation_level_id"),
+            _LEVELS.c.article_id.label("allocation_article_id"),
+            _ALLOCATIONS.c.quantity.label("allocation_quantity"),
+            _ALLOCATIONS.c.picked.label("allocation_picked"),
+        )
+        .outerjoin(_ALLOCATIONS, _ALLOCATIONS.c.order_line_id == LINES.c.id)
+        .outerjoin(_LEVELS, _LEVELS.c.id == _ALLOCATIONS.c.level_id)
+    )
+
+
+def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
+    to_take = (
+        select(
+            _ITEMS.c.id,
+            _ITEMS.c.position,
+            _ITEMS.c.order_id,
+            _ITEMS.c.order_line_id,
+            _ITEMS.c.level_id,
+            (_ITEMS.c.quantity - _ITEMS.c.picked).label("left"),
+            _ON_LIST.c.box,
+            _ORDERS.c.external_id,
+            _STOPS.label("stops"),
+        )
+        .join_from(
+            _ITEMS,
+            _ON_LIST,
+            and_(_ON_LIST.c.pick_list_id == _ITEMS.c.pick_list_id, _ON_LIST.c.order_id == _ITEMS.c.order_id),
+        )
+        .join(_ORDERS, _ORDERS.c.id == _ITEMS.c.order_id)
+        .where(_OF_ARTICLE, _IS_OPEN, *conditions)
+        .order_by(_ITEMS.c.position, _ITEMS.c.id)
+        # An item has one unit at least.
+        .limit(bindparam("most"))
+        .subquery("to_take")
+    )
+    # One item more than a scan can complete: that decides whether any is left.
+    still_open = (
+        select(_ITEMS.c.id).where(_OF_LIST, _IS_OPEN).limit(bindparam("most") + 1).subquery("still_open")
+    )
+    is_noted = exists().where(
+        _ON_LIST.c.pick_list_id == bindparam("list"),
+        _ON_LIST.c.noted_at.is_not(None),
+        _ON_LIST.c.outcome.is_(None),
+    )
+    asked, picked = func.sum(_ITEMS.c.quantity), func.sum(_ITEMS.c.picked)
+    return _with_allocations(
+        select(
+            *(column for column in to_take.c if column.name not in ("position", "order_line_id")),
+            select(is_noted).scalar_subquery().label("is_noted"),
+            select(asked).where(_OF_ARTICLE).scalar_subquery().label("asked"),
+            select(picked).where(_OF_ARTICLE).scalar_subquery().label("picked"),
+            select(func.count()).select_from(still_open).scalar_subquery().label("open"),
+        ).join_from(to_take, LINES, LINES.c.id == to_take.c.order_line_id)
+    ).order_by(to_take.c.position, to_take.c.id)
+
+
+LOCK_OWNER = lock_of(select(_LISTS.c.tenant_id).where(_LISTS.c.id == bindparam("list")))
+"""For `take_lock`: locks the tenant of `list`."""
+
+OPEN_LIST = locking(
+    select(_LISTS.c.state, _LISTS.c.scans, *SCANNED_COLUMNS)
+    .join_from(_LISTS, _TENANTS, _TENANTS.c.id == _LISTS.c.tenant_id)
+    .outerjoin(_NUMBERS, and_(_NUMBERS.c.tenant_id == _LISTS.c.tenant_id, SCANNED_NUMBER))
+    .outerjoin(_ARTICLES, SCANNED_ARTICLE)
+    .where(_LISTS.c.id == bindparam("list")),
+    PickList,
+)
+"""Locks `list` and its tenant; returns its state, its last scan, and each article that `loose` may mean."""
+
+NEXT_ITEMS = _next_items()
+"""The next items of `article` on `list`, at most `most`, in the order of the walk, with their allocations.
+
+Each row also says whether its order stops (`stops`), whether an order of the list is noted (`is_noted`), what
+the list asks for and has of the article, and how many items of the list are open: at most `most` and one.
+"""
+
+NEXT_ITEMS_WITHOUT = _next_items(_ITEMS.c.order_id.not_in(bindparam("stops", expanding=True)))
+"""The same without the orders `stops`."""
+
+ALLOCATED = _with_allocations(select().select_from(LINES))
+"""The allocations of order lines, to be narrowed by `LINES`."""
+
+COUNT_UNITS = (
+    update(_ALLOCATIONS)
+    .where(_ALLOCATIONS.c.order_line_id == bindparam("line"), _ALLOCATIONS.c.level_id == bindparam("level"))
+    .values(picked=_ALLOCATIONS.c.picked + bindparam("units")),
+    update(LINES).where(LINES.c.id == bindparam("line")).values(picked=bindparam("ready")),
+    update(_ITEMS)
+    .where(_ITEMS.c.id == bindparam("item"))
+    .values(picked=_ITEMS.c.picked + bindparam("units")),
+)
+"""Counts units of an item, with the parameters of `pick_items.counts_of`."""
+
+COUNT_SCAN = (
+    *COUNT_UNITS,
+    update(_LISTS).where(_LISTS.c.id == bindparam("list")).values(scans=bindparam("scan")),
+    insert(_SCANS).values(
+        pick_list_id=bindparam("list"),
+        number=bindparam("scan"),
+        pick_item_id=bindparam("item"),
+        quantity=bindparam("units"),
+    ),
+)
+"""Counts units of an item as scan number `scan` of `list`."""
+
+_OTHERS = _ITEMS.alias()
+LIST_SUMS = select(
+    func.sum(_ITEMS.c.quantity),
+    func.sum(_ITEMS.c.picked),
+    select(
+        exists().where(_OTHERS.c.pick_list_id == bindparam("list"), _OTHERS.c.picked < _OTHERS.c.quantity)
+    ).scalar_subquery(),
+).where(_OF_ARTICLE)
+"""What `list` asks for and has of `article`, and whether any item of it is open."""
