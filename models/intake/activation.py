@@ -13,10 +13,10 @@ from models.tenants.records import Mode
 
 
 def set_mode(session: Session, account: Account, mode: Mode) -> int:
-    """Change an account's mode; return how many trial orders disappeared.
+    """Change an account's mode; return how many test orders were deleted. Takes the tenant's lock.
 
-    Going live removes the trial orders and what test mode noted of how far it had read: the account is
-    read from where its settings say it starts, or, if it was live before, from where it stopped then.
+    Going live deletes the test orders and the cursors of test mode. The account is then read from where its
+    settings say it starts, or, if it was live before, from where it stopped.
     """
     lock_tenants(session, [account.tenant_id])
     removed = 0

@@ -1,4 +1,4 @@
-"""Lines of incoming orders matched to articles."""
+"""Match the lines of incoming orders to articles."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,14 +19,13 @@ from models.tenants.records import AccountData
 
 
 class Matcher:
-    """Matches lines, a page's at once, and remembers the outcome by line."""
+    """Matches the lines of a page at once and keeps the results by line."""
 
     def __init__(self, session: Session, account: AccountData, rules: Sequence[MatchRule]) -> None:
         self._session, self._account, self._rules = session, account, rules
         self._matches: dict[str, Match] = {}
 
     def add(self, lines: Sequence[OrderLineData]) -> None:
-        """Match lines."""
         found = match_lines(self._session, self._account.tenant_id, self._account.id, self._rules, lines)
         self._matches.update({line.external_id: match for line, match in zip(lines, found, strict=True)})
 
@@ -36,7 +35,7 @@ class Matcher:
 
 
 def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> None:
-    """Note what a line matched, and hold or release it accordingly."""
+    """Save a line's match. Without one the order is held; otherwise the line's old hold is released."""
     session.execute(delete(LinePart).where(col(LinePart.order_line_id) == row.id))
     row.article_id, row.matched_by = match.article_id, match.rule if match.parts else ""
     session.add(row)

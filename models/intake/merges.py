@@ -24,7 +24,10 @@ from models.sync.outbound import hand_on
 def owners_of_lines(
     session: Session, account_id: int, records: Iterable[OrderData], *, trial: bool
 ) -> dict[str, Order]:
-    """Return by line id the order that has the line now."""
+    """Return {external id of the line: order that has the line now}.
+
+    `trial`: only test orders are searched; otherwise, only the other orders.
+    """
     line_ids = [line.external_id for data in records for line in data.lines]
     owners: dict[str, Order] = {}
     for batch in in_batches(line_ids):
@@ -51,7 +54,7 @@ def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: st
 
 
 def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
-    """Return those of the lines that are not cancelled whole in the order that has them."""
+    """Return the external ids of those lines that are not cancelled completely."""
     query = select(OrderLine.external_id).where(
         OrderLine.account_id == account_id,
         among(col(OrderLine.external_id), line_ids),
@@ -61,37 +64,37 @@ def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> 
 
 
 class Known:
-    """What is known here of the orders of a page that changed, read at once and kept up to date."""
+    """What is stored for the changed orders of a page, read at once and kept up to date."""
 
     def __init__(self, session: Session, owners: dict[str, Order], orders: Sequence[Order]) -> None:
-        """Read; `owners` has the order of each line by the line's id."""
+        """`owners` is {external id of the line: order that has the line}."""
         self._session, self.owners = session, owners
         ids = [need_id(order.id) for order in orders]
         self._lines = lines_of(session, ids)
         self.held = set(open_holds(session, ids))
-        """Those with open holds; the others have none to settle."""
+        """Ids of orders with open holds; the others have no holds to release."""
         self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
         for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
             self._addresses[row.order_id][row.role] = row
         self._edits = edits_of(session, ids)
 
     def lines(self, order: Order) -> list[OrderLine]:
-        """Return the lines of an order by position."""
+        """Return an order's lines by position."""
         order_id = need_id(order.id)
         if order_id not in self._lines:
             self._lines.update(lines_of(self._session, [order_id]))
         return self._lines.get(order_id, [])
 
     def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
-        """Return the addresses of an order by role; what is put in or taken out is to be saved, too."""
+        """Return an order's addresses by role. A caller that changes this dict saves the rows too."""
         return self._addresses[need_id(order.id)]
 
     def edits(self, order: Order) -> dict[str, str]:
-        """Return by field what the channel told of what people changed here since."""
+        """Return {field: the channel's value when a person changed the field}."""
         return self._edits.get(need_id(order.id), {})
 
     def forget_lines(self, *orders: Order) -> None:
-        """Read the lines of these orders anew when they are next asked for."""
+        """Read the lines of these orders again when they are next asked for."""
         for order in orders:
             self._lines.pop(need_id(order.id), None)
 
@@ -99,10 +102,12 @@ class Known:
 def take_over_lines(
     session: Session, account_id: int, order: Order, data: OrderData, known: Known
 ) -> dict[str, Order]:
-    """Move lines that the channel now tells under this order to it.
+    """Move lines that the channel now reports in this order from the orders that have them here.
 
-    Returns: by id the lines that stay where they are, each with the order that has it: that one was
-    released, or this one was.
+    Holds, shipments, waiting updates and buyer mails move with the lines. An order without lines left is
+    merged into this one.
+    Returns: {external id of the line: order that keeps it} for lines that cannot move, because one of the two
+    orders is released, shipped or cancelled.
     """
     blocked: dict[str, Order] = {}
     owners = known.owners
@@ -115,12 +120,12 @@ def take_over_lines(
             if other.state in (*MOVABLE, OrderState.released):
                 detail = {"lines": moving, "now_in": order.external_id}
                 hold_order(session, other, HoldReason.changed_after_release, detail)
-                # Told once more as it was, it is not taken for unchanged, so that the hold ends.
+                # Without a hash, the next record is not taken for unchanged, so the hold can end.
                 other.content_hash = ""
                 session.add(other)
             continue
         session.flush()
-        # Orders that go together leave whole.
+        # Consolidated orders ship whole: nothing is held back.
         whole = {"kept_back": 0, "kept_until": None} if order.ships_with_id is not None else {}
         session.execute(
             update(OrderLine)
@@ -151,7 +156,7 @@ def take_over_lines(
 
 
 def _close_absorbed(session: Session, other: Order, order: Order) -> None:
-    """Close an order whose last line has moved; its money moves along, as its shipments did."""
+    """Mark an order as merged after its last line moved; its payments move too, as its shipments did."""
     session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
     for name in ("paid_amount", "refunded_amount", "authorised_amount"):
         setattr(order, name, getattr(order, name) + getattr(other, name))
@@ -172,9 +177,10 @@ def is_old_news(
     owners: Mapping[str, Order],
     page: Mapping[str, OrderData],
 ) -> bool:
-    """An order that was absorbed may come once more from a page read earlier.
+    """Return whether a merged order's record is outdated, e.g. from a page that was read before the merge.
 
-    It was separated again if an order that had its lines is told without them now, or was before.
+    It is not outdated if the channel separated the order again: the order that had its lines is now reported
+    without them, or was earlier.
     """
     living = living_lines(session, order.account_id, [line.external_id for line in data.lines])
     for line in data.lines:

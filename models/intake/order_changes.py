@@ -1,7 +1,7 @@
-"""How an order that is known here follows what the channel changed.
+"""Apply the channel's changes to an order that is already stored.
 
-A line keeps its row wherever the channel moves it: an order whose lines turn up under another number
-was merged or renumbered there, not bought again. What was released here is held, never changed silently.
+A line keeps its row when the channel moves it to another order number: the channel merged or renumbered the
+order, and nothing was bought again. A released order is held and never changed silently.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,9 +34,9 @@ from models.warehouse.shrinking import fit_ready, release_allocation
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
 )
-"""Fields that change neither what is packed, nor where it goes, nor what it costs."""
+"""Fields that affect neither what is packed, nor where it is shipped, nor what it costs."""
 METHOD_FIELDS = frozenset({"payment_kind", "shipping_method_id"})
-"""Fields of edits that say what the channel's word means here, and change nothing of what it told."""
+"""Edited fields that only map the channel's methods, and change nothing that the channel reported."""
 ADDRESS_FIELDS = tuple(AddressData.model_fields)
 
 
@@ -50,10 +50,10 @@ def follow(
     known: Known,
     methods: Methods,
 ) -> None:
-    """Take over what changed at the channel; hold what must not change any more.
+    """Apply what changed at the channel; if the order must not change any more, hold it and show the change.
 
-    That is what was released, and what a person changed here: what the channel changes of it since is shown,
-    never taken over silently.
+    An order must not change once it is released, or after a person changed it. The caller has locked the
+    order and its tenant.
     """
     if order.state is OrderState.merged:
         move(order, OrderState.open, Actor.channel)
@@ -90,7 +90,7 @@ def follow(
     session.add(order)
     if difference and not fixed:
         add_event(session, order, "changed", {"changes": difference}, actor=Actor.channel)
-    # Money stays with the lines that stay where they are.
+    # The money for lines that could not move stays with the order that keeps them.
     owners = {owner.external_id: owner for owner in blocked.values()}
     kept = sum((owner.paid_amount for owner in owners.values()), Decimal(0))
     take_channel_total(
@@ -105,7 +105,7 @@ def follow(
 
 
 def _follow_methods(order: Order, data: OrderData, methods: Methods, edits: Mapping[str, str]) -> None:
-    """Take over what the order's methods mean, unless a person chose otherwise for what is told still."""
+    """Set the mapped methods; a person's choice stays as long as the channel reports the same method."""
     meaning = means(data, methods)
     if edits.get("payment_kind") != payment_code(data):
         order.payment_kind = meaning["payment_kind"]
@@ -125,9 +125,10 @@ def _hold_changes(
     blocked: Mapping[str, Order],
     known: Known,
 ) -> None:
-    """Hold an order whose goods, address or price changed after its release, or after a person changed it.
+    """Hold an order if its goods, address or price changed after its release or after a person's edit.
 
-    Of an order that has left only goods and price count: addresses are made anonymous there in time.
+    For a shipped order only goods and price count, because its addresses are anonymised after some time.
+    Without such a change, the hold is released.
     """
     edits = known.edits(order)
     changes = {
@@ -149,7 +150,7 @@ def _hold_changes(
 def _hold_bought_anew(
     session: Session, order: Order, data: OrderData, blocked: Collection[str], known: Known
 ) -> None:
-    """Hold an order that was cancelled here if more is bought in it than it had: nobody would send that."""
+    """Hold a cancelled order if the channel reports more units than it had: they would never be shipped."""
     had = {line.external_id: line.quantity for line in known.lines(order)}
     more = {
         f"line {line.external_id}": [_shown(had.get(line.external_id)), f"{line.quantity} × {line.price}"]
@@ -163,7 +164,7 @@ def _hold_bought_anew(
 
 
 def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
-    """Say for a hold which lines did not come along, and where they are."""
+    """Return the part of a hold's detail that names lines that could not move, and their orders."""
     if not blocked:
         return {}
     return {
@@ -173,7 +174,7 @@ def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
 
 
 def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -> None:
-    """Take over that the channel cancelled or shipped the order."""
+    """Apply a cancellation or shipment by the channel."""
     if data.cancelled and order.state in MOVABLE:
         cancel_order(session, order, actor=Actor.channel)
     elif data.cancelled and order.state is OrderState.released:
@@ -181,7 +182,7 @@ def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -
     else:
         _settle(session, order, HoldReason.cancelled_after_release, known)
     if data.cancelled or data.shipped_at is None or _is_shipped_from_here(session, order):
-        # A channel that knows one date of shipping shows our first parcel as if all had left.
+        # A channel with only one shipping date reports our first parcel as if the whole order was shipped.
         return
     if order.state in (*MOVABLE, OrderState.released):
         record_shipment(
@@ -203,7 +204,7 @@ def _is_shipped_from_here(session: Session, order: Order) -> bool:
 def _difference(
     order: Order, data: OrderData, blocked: Mapping[str, Order], known: Known
 ) -> dict[str, list[str]]:
-    """Return what differs, as field and [ours, theirs]; it holds a buyer's data and stays in the database."""
+    """Return {field: [ours, theirs]} of what differs; it has personal data and stays in the database."""
     difference: dict[str, list[str]] = {}
     for name in ORDER_FIELDS:
         ours, theirs = getattr(order, name), getattr(data, name)
@@ -223,7 +224,7 @@ def _difference(
 def line_difference(
     lines: Sequence[OrderLine], data: OrderData, blocked: Collection[str] = ()
 ) -> dict[str, list[str]]:
-    """Return by "line ID" what differs, as [ours, theirs]; lines that are blocked stay out of it."""
+    """Return {"line ID": [ours, theirs]} of all lines that differ, except blocked ones."""
     difference: dict[str, list[str]] = {}
     ours_by_id = {line.external_id: line for line in lines}
     for line in data.lines:
@@ -288,7 +289,7 @@ def _follow_lines(
             )
         else:
             if row.allocated > line.quantity - row.shipped or rematch:
-                # What still fits is promised again at the end of the page, in one go for all orders.
+                # What still fits is allocated again at the end of the page, for all orders at once.
                 release_allocation(session, [need_id(row.id)])
                 session.refresh(row)
             row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
@@ -321,7 +322,7 @@ def _check_total(session: Session, order: Order, data: OrderData, known: Known) 
 
 
 def cancel_line(session: Session, line: OrderLine) -> None:
-    """Cancel what has not left of a line and give its stock back."""
+    """Cancel a line's units that are not shipped, and allocate their stock to waiting orders."""
     free = release_allocation(session, [need_id(line.id)])
     session.refresh(line)
     line.cancelled = line.quantity - line.shipped

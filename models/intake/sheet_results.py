@@ -1,4 +1,4 @@
-"""What became of the rows of a spreadsheet."""
+"""Results of a spreadsheet import."""
 
 from enum import StrEnum
 
@@ -15,12 +15,12 @@ class SheetOutcome(StrEnum):
 
 
 class SheetResult(BaseModel):
-    """What became of one row; `row` is counted as a spreadsheet shows it, headings included."""
+    """The result of one row; `row` counts as the spreadsheet program does, headings included."""
 
     row: int
     sku: str = ""
     order: str = ""
-    """The number of the order, in sheets about those."""
+    """The order number, in sheets about orders."""
     outcome: SheetOutcome
     reason: str = ""
     advice: tuple[Advice, ...] = ()
@@ -28,9 +28,9 @@ class SheetResult(BaseModel):
 
 
 class SheetReport(BaseModel):
-    """What became of a whole file."""
+    """The results of a whole file."""
 
     tenant_id: int
     rows: list[SheetResult]
     ignored: list[str]
-    """Headings that name nothing known here."""
+    """Headings of unknown columns."""

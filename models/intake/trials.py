@@ -1,4 +1,4 @@
-"""Trial orders: imported for inspection in test mode, and gone when the account goes live."""
+"""Test orders: imported for inspection in test mode, and deleted when the account goes live."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from models.payments.payment import Payment
 
 
 def delete_trial_orders(session: Session, account_id: int) -> int:
-    """Delete the trial orders of an account; return how many there were."""
+    """Delete an account's test orders; return how many there were."""
     ids = session.exec(
         select(Order.id).where(Order.account_id == account_id, col(Order.trial).is_(True))
     ).all()
@@ -24,9 +24,9 @@ def delete_trial_orders(session: Session, account_id: int) -> int:
 
 
 def delete_trials(session: Session, order_ids: Sequence[int]) -> None:
-    """Delete trial orders with all that hangs on them, and buyers of whom no other order tells.
+    """Delete test orders with everything that belongs to them, and their buyers if they have no other order.
 
-    They never allocated and never shipped.
+    Test orders have no allocated stock and no shipments.
     """
     trials = select(Order.id).where(col(Order.id).in_(order_ids), col(Order.trial).is_(True))
     lines = select(OrderLine.id).where(col(OrderLine.order_id).in_(trials))
