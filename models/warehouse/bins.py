@@ -1,6 +1,6 @@
-"""Bin: a place in a warehouse where articles lie, and where it comes in a picker's walk (Lagerplatz).
+"""Bins (Lagerplätze): places in a warehouse where articles are stored, in the order of a picker's walk.
 
-An article has one main bin in each warehouse; where more of it lies is not kept.
+An article has one main bin in each warehouse; further bins are not recorded.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from models.values import MAX_COUNT
 from models.warehouse.warehouses import Warehouse, pick_warehouse
 
 STEP = 10
-"""Between the places of bins that are added one after the other, so that others fit in."""
+"""Distance between the places of bins that are added one after the other, so that others fit in between."""
 
 
 class Bin(SQLModel, table=True):
@@ -34,11 +34,11 @@ class Bin(SQLModel, table=True):
     warehouse_id: int = Field(foreign_key="warehouse.id")
     name: str = Field(max_length=60)
     place: int
-    """In the walking order: the lowest is passed first."""
+    """Position in the walk; the lowest comes first."""
 
 
 class ArticleBin(SQLModel, table=True):
-    """Where an article lies in a warehouse."""
+    """The main bin of an article in a warehouse."""
 
     __tablename__ = "article_bin"
     __table_args__ = (PrimaryKeyConstraint("warehouse_id", "article_id"),)
@@ -50,16 +50,18 @@ class ArticleBin(SQLModel, table=True):
 
 @dataclass(frozen=True)
 class BinPlace:
-    """A bin by its name and its place in the walking order."""
+    """A bin's name and its position in the walk."""
 
     name: str
     place: int
 
 
 def save_bin(session: Session, warehouse: Warehouse, name: str, place: int | None = None) -> bool | None:
-    """Add a bin, behind the last one if no place is named, or change its place.
+    """Add a bin, or change the place of an existing one. A new bin without a place comes last in the walk.
 
-    Returns: True if it is new, False if its place changed, None if nothing did. Raises: RuleError.
+    Takes the tenant's lock.
+    Returns: True if the bin is new, False if its place changed, None if nothing changed.
+    Raises: RuleError, for an invalid name or place.
     """
     _check_name(name)
     if place is not None and not 0 <= place <= MAX_COUNT:
@@ -89,7 +91,7 @@ def _behind_the_last(session: Session, warehouse_id: int) -> int:
 
 
 def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
-    """Return the bin of this name. Raises: NotFoundError."""
+    """Return the bin with this name. Raises: NotFoundError."""
     row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
     if row is None:
         raise NotFoundError(
@@ -100,7 +102,7 @@ def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
 
 
 def rename_bin(session: Session, warehouse: Warehouse, row: Bin, name: str) -> None:
-    """Give a bin another name. Raises: RuleError, if it is taken."""
+    """Rename a bin. Takes the tenant's lock. Raises: RuleError, if the name is invalid or taken."""
     _check_name(name)
     lock_tenants(session, [warehouse.tenant_id])
     if session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first():
@@ -111,7 +113,10 @@ def rename_bin(session: Session, warehouse: Warehouse, row: Bin, name: str) -> N
 
 
 def put_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: Sequence[int]) -> set[int]:
-    """Let articles lie in a bin, and no longer in another of its warehouse; return those that moved."""
+    """Store articles in a bin, instead of another bin of the same warehouse; return the ids that moved.
+
+    Takes the tenant's lock.
+    """
     lock_tenants(session, [warehouse.tenant_id])
     wanted = sorted(set(article_ids))
     there = session.exec(
@@ -134,7 +139,7 @@ def put_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: 
 
 
 def take_articles_away(session: Session, warehouse: Warehouse, row: Bin, article_ids: Iterable[int]) -> None:
-    """Forget that articles lie in a bin; they come last in a walk then."""
+    """Remove articles from a bin. In a walk, articles without a bin come last. Takes the tenant's lock."""
     lock_tenants(session, [warehouse.tenant_id])
     session.execute(
         delete(ArticleBin).where(
@@ -146,7 +151,7 @@ def take_articles_away(session: Session, warehouse: Warehouse, row: Bin, article
 def list_bins(
     session: Session, tenant_id: int, warehouse: str | None = None
 ) -> list[tuple[Warehouse, Bin, list[int]]]:
-    """Return bins in walking order with the articles in each, of one warehouse if it is named.
+    """Return (warehouse, bin, ids of its articles) in walking order, of one warehouse if it is named.
 
     Raises: NotFoundError, if there is no such warehouse.
     """
@@ -169,7 +174,7 @@ def list_bins(
 
 
 def bins_of(session: Session, article_ids: Sequence[int]) -> dict[tuple[int, int], BinPlace]:
-    """Return by (warehouse id, article id) the bin where the article lies, of those that have one."""
+    """Return {(warehouse id, article id): bin}; articles without a bin are missing."""
     found: dict[tuple[int, int], BinPlace] = {}
     for batch in in_batches(sorted(set(article_ids))):
         for warehouse_id, article_id, name, place in session.execute(

@@ -1,8 +1,8 @@
-"""Goods that come and go: counting, taking out, putting back, and the ledger of all that.
+"""Stock movements: counting, shipping and returning goods, with the ledger of all changes.
 
-Law: the ledger sums to the level. Every function here queues the listings whose stock it changed in the same
-transaction. Locks are taken as `models.warehouse.allocation` says; only `set_on_hand` locks the tenant
-itself.
+Law: the movements of a level sum to its `on_hand`. Every function here queues the listings whose stock
+changed, in the same transaction. Locks are taken in the order that `models.warehouse.allocation` describes;
+only `set_on_hand` locks the tenant itself.
 """
 
 from collections import defaultdict
@@ -43,16 +43,17 @@ def set_on_hand(
     reason: MovementReason = MovementReason.counted,
     reference: str = "",
 ) -> dict[int, int]:
-    """Set what is on hand of each article and write the difference into the ledger.
+    """Set the stock on hand of each article, and write the differences to the ledger.
 
-    Returns: the differences by article id, without those that are zero.
-    Raises: RuleError, naming the first article whose new figure is negative or below what is allocated;
-    then nothing is changed.
+    Takes the tenant's lock.
+    Returns: {article id: difference}, without zeros.
+    Raises: RuleError, naming the first article with a new figure that is negative or below its allocated
+    units; then nothing is changed.
     """
     if not quantities:
         return {}
     lock_tenants(session, [session.get_one(Warehouse, warehouse_id).tenant_id])
-    # A refusal takes back the levels made on the way, also for a caller who goes on after it.
+    # A refusal must also undo the levels created here, because the caller may continue after it.
     with session.begin_nested():
         levels = lock_levels(session, list(quantities), warehouse_id, create=True)
         for level in levels:
@@ -71,7 +72,7 @@ def set_on_hand(
 
 
 def open_levels(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
-    """Take over what is on hand of articles that have no level yet; the caller has the tenant locked."""
+    """Create levels with their opening stock for articles without one; the caller has locked the tenant."""
     ids = insert_returning(
         session,
         StockLevel,
@@ -112,18 +113,18 @@ def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
 
 
 def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
-    """Book goods of order lines out of the house, as `take_out_each` does."""
+    """Take shipped units of order lines out of the stock; see `take_out_each`."""
     take_out_each(session, [(reference, quantities)])
 
 
 def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int, int]]]) -> None:
-    """Book goods of order lines out of the house: from what is promised to them, then from what is free.
+    """Take shipped units of order lines out of the stock: first allocated units, then available ones.
 
-    Each departure has its reference in the ledger, and units by line id; no line stands in two. What lies
-    ready for a line leaves first; nothing needs to have been picked. Units that no level holds are left out
-    of the ledger, because the goods have gone whatever the figures say; the line counts as shipped all the
-    same. What was promised by an older list of parts of a bundle is given back once nothing is promised to
-    the line any more.
+    Each departure is (reference for the ledger, {line id: units}); a line is in one departure only. Picked
+    units are taken first, but nothing needs to be picked. If the levels hold too little, the ledger shows
+    only what they held: the goods are gone whatever the figures say, and the line counts as shipped. Units
+    that were allocated for an older list of a bundle's parts are freed once nothing is allocated to the line
+    any more.
     """
     line_ids = sorted(line_id for _, quantities in departures for line_id in quantities)
     lines = {
@@ -188,7 +189,7 @@ def _leave(
     places: Mapping[int, Mapping[int, StockLevel]],
     moved: dict[int, int],
 ) -> None:
-    """Take units of a line from the levels in `places`, by article and id, and count in `moved` what left."""
+    """Take units of a line from `places`, {article id: {level id: level}}, and add the changes to `moved`."""
     from_promised = min(units, line.allocated)
     for article, quantity in demand.items():
         rest = from_promised * quantity
@@ -212,21 +213,20 @@ def _leave(
                 rest -= part
     line.allocated -= from_promised
     line.shipped += units
-    # What a channel says has left is gone, also if it was kept back here.
+    # What the channel reports as shipped is gone, even if it was held back here.
     line.fit_kept_back()
 
 
 def write_off_missing(
     session: Session, level_id: int, missing: Mapping[int, int], reference: str
 ) -> tuple[int, set[int]]:
-    """Give back what was promised to order lines at a level and is not there, and correct what is on hand.
+    """Free allocated units that a picker did not find at a level, and correct its stock on hand.
 
-    `missing` are units of the level's article by line id, none of which lies ready. A line loses as many
-    units as cannot be made whole any more, with all their parts. Where too little is found, nothing was free:
-    on hand becomes what was promised there, less what is missing.
-
-    Returns: the change of on hand, and the articles of which there is more to promise elsewhere. The caller
-    has the tenant locked, and lets the orders be served again.
+    `missing` is {line id: units of the level's article}, none of them picked. A line loses every unit that
+    cannot be completed any more, with all its parts. Units are only missing if nothing was available there:
+    on hand becomes the allocated units less the missing ones.
+    Returns: the change of on hand, and the articles of which other orders can get more. The caller holds the
+    tenant's lock and allocates stock to the orders again.
     """
     lines, allocations, levels = lock_promises(session, sorted(missing))
     level = levels[level_id]
@@ -246,7 +246,7 @@ def write_off_missing(
 
 
 def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
-    """Book units of order lines by line id into a warehouse again, and promise them to those who wait."""
+    """Put {line id: units} of order lines back into a warehouse, and allocate them to waiting orders."""
     demand = physical_demand(session, sorted(quantities))
     units: dict[int, int] = defaultdict(int)
     for line_id, parts in demand.items():
@@ -262,11 +262,12 @@ def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int],
 
 
 def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
-    """Book goods out of the house that left before their order was known here.
+    """Take goods out of the stock that were shipped before their order was imported.
 
-    `departed` has for each order when it was sold and when it left. What left before its article was last
-    counted is missing in that count already; an opening figure of the channel is short of all that was sold
-    by then. Units that no level has free are left out of the ledger.
+    `departed` is {order id: (sold at, shipped at)}. Nothing is taken out if the goods were shipped before the
+    article was last counted, or, if it was never counted, sold before its opening stock was taken from the
+    channel: these figures no longer contain them. If the levels have too few available units, the ledger
+    shows only what they had.
     """
     lines = [
         (need_id(line_id), order_id, units, number)
@@ -311,7 +312,7 @@ def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, d
 
 
 def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tuple[datetime, bool]]:
-    """Return by article when it was last counted, and True; or when its opening was taken, and False."""
+    """Return {article id: (last count, True)}, or (opening, False) for an article that was never counted."""
     counts: dict[int, tuple[datetime, bool]] = {}
     for batch in in_batches(article_ids):
         rows = session.execute(

@@ -21,13 +21,13 @@ from models.warehouse.warehouses import sells
 
 class MovementReason(StrEnum):
     opening = "opening"
-    """Taken over from the channel when the article was first read."""
+    """Taken from the channel when the article was first imported."""
     counted = "counted"
     """Set by a person or a file."""
     shipment = "shipment"
     returned = "returned"
     short_pick = "short_pick"
-    """A picker did not find it where it should lie."""
+    """A picker did not find it at its place."""
 
 
 class StockLevel(SQLModel, table=True):
@@ -58,7 +58,7 @@ class StockMovement(SQLModel, table=True):
 
 
 class Allocation(SQLModel, table=True):
-    """Units of one level that are promised to one order line."""
+    """Units of one level that are allocated to one order line."""
 
     __tablename__ = "allocation"
     __table_args__ = (
@@ -71,12 +71,16 @@ class Allocation(SQLModel, table=True):
     level_id: int = Field(foreign_key="stock_level.id", index=True)
     quantity: int
     picked: int = 0
-    """Units of these that were taken from their place and lie ready for the order."""
+    """The units of these that are picked and ready for the order."""
 
 
 def lock_levels(
     session: Session, article_ids: Sequence[int], warehouse_id: int | None = None, *, create: bool = False
 ) -> list[StockLevel]:
+    """Lock and return the levels of articles in one warehouse, or in all that sell.
+
+    `create`: articles without a level in this warehouse get one.
+    """
     if create and warehouse_id is not None:
         rows = [
             {"warehouse_id": warehouse_id, "article_id": article_id, "on_hand": 0, "allocated": 0}
@@ -87,7 +91,7 @@ def lock_levels(
 
 
 def level_ids_of(session: Session, article_ids: Sequence[int], warehouse_id: int | None = None) -> list[int]:
-    """Return the levels of articles in one warehouse, or in all whose goods are sold."""
+    """Return ids of the levels of articles in one warehouse, or in all that sell."""
     ids: list[int] = []
     for batch in in_batches(article_ids):
         query = select(StockLevel.id).where(among(col(StockLevel.article_id), batch))

@@ -1,4 +1,4 @@
-"""Stock as people see and set it: figures by article, and what is held back from channels."""
+"""Stock as people set it: which articles can be counted, and limits on what channels may sell."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ from models.values import MAX_COUNT
 from models.warehouse.sellable import touch_account
 
 OWN_STOCK = (ArticleKind.single, ArticleKind.variant)
-"""Kinds of article that have stock of their own."""
+"""Kinds of articles that have stock of their own."""
 
 
 def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:
-    """Return for each SKU the id of its article, or why no stock can be set for it."""
+    """Return {SKU: article id, or a sentence that says why no stock can be set}."""
     found: dict[str, int | str] = {}
     wanted = sorted(set(skus))
     for batch in in_batches(wanted):
@@ -36,7 +36,7 @@ def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str
 
 
 def list_limits(session: Session, account_id: int) -> list[StockLimit]:
-    """Return what is held back from an account, the general limit first."""
+    """Return an account's limits: for all articles, then by category, then by article."""
     query = select(StockLimit).where(StockLimit.account_id == account_id).order_by(col(StockLimit.id))
     return sorted(
         session.exec(query).all(), key=lambda row: (list(LimitScope).index(row.scope), row.scope_key)
@@ -46,9 +46,10 @@ def list_limits(session: Session, account_id: int) -> list[StockLimit]:
 def set_limit(
     session: Session, account_id: int, scope: LimitScope, scope_key: str, buffer: int, maximum: int | None
 ) -> None:
-    """Hold back stock from an account, and queue what it is told; a limit that restricts nothing goes.
+    """Limit what an account may sell, and queue its listings for stock export. Takes the tenant's lock.
 
-    Raises: RuleError, for a negative or huge figure.
+    A general limit that restricts nothing is deleted.
+    Raises: RuleError, for a negative or too large figure.
     """
     if not 0 <= buffer <= MAX_COUNT or (maximum is not None and not 0 <= maximum <= MAX_COUNT):
         raise RuleError("Buffer and maximum are whole numbers from 0 on.")
@@ -71,7 +72,10 @@ def set_limit(
 
 
 def drop_limit(session: Session, account_id: int, scope: LimitScope, scope_key: str) -> None:
-    """Take a limit away, so that the next wider one holds. Raises: NotFoundError."""
+    """Delete a limit, so that the next wider one applies, and queue the account's listings for stock export.
+
+    Takes the tenant's lock. Raises: NotFoundError.
+    """
     row = session.exec(
         select(StockLimit).where(
             StockLimit.account_id == account_id,

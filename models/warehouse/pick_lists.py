@@ -1,8 +1,8 @@
-"""Pick list: which units are taken from which places for which orders, and what was taken.
+"""Pick lists: which units are picked at which place for which order, and what was picked.
 
-Lists are made in `models.warehouse.picking` and walked in `models.warehouse.scanning`. Here are the tables,
-what is to be taken for orders, and what other steps of an order's life tell its open list: that something
-happened to the order (`note_orders`), or that less is promised to it or goes (`fit_items`).
+Lists are made in `models.warehouse.picking` and scanned in `models.warehouse.scanning`. This module has the
+tables, computes what is to be picked, and updates open lists when an order changes: `note_orders` marks it
+for another check, `fit_items` reduces its items when less is allocated or to ship.
 """
 
 from collections import defaultdict
@@ -42,9 +42,9 @@ class PickMode(StrEnum):
     single = "single"
     """One order."""
     batch = "batch"
-    """All units of an article together, sorted to their orders after the walk."""
+    """All units of an article are picked together, and sorted into the orders after the walk."""
     boxes = "boxes"
-    """Several orders in one walk, each into the box with its number."""
+    """Several orders in one walk, each in the box with its number."""
 
 
 class PickListState(StrEnum):
@@ -54,15 +54,15 @@ class PickListState(StrEnum):
 
 
 class PickOutcome(StrEnum):
-    """What became of an order on a list; none yet while it is open."""
+    """The result for an order on a list; an order without one is still being picked."""
 
     ready = "ready"
-    """All that leaves of it next lies ready."""
+    """Everything in its next shipment is picked."""
     partly = "partly"
-    """Something lies ready, and something is missing."""
+    """Some units are picked, some are missing."""
     unpicked = "unpicked"
     stopped = "stopped"
-    """Cancelled, held or shipped meanwhile, or the list was given up; what was taken goes back."""
+    """Cancelled, held or shipped in the meantime, or the list was cancelled; picked units are put back."""
 
 
 class PickList(SQLModel, table=True):
@@ -76,11 +76,11 @@ class PickList(SQLModel, table=True):
     created_at: datetime = instant()
     ended_at: datetime | None = instant(nullable=True)
     scans: int = 0
-    """The number of the last scan that counted."""
+    """Number of the last scan that counted."""
 
 
 class PickOrder(SQLModel, table=True):
-    """An order on a list; it is on one open list at most."""
+    """An order on a list; an order is on one open list at most."""
 
     __tablename__ = "pick_order"
     __table_args__ = (
@@ -104,14 +104,14 @@ class PickOrder(SQLModel, table=True):
     pick_list_id: int = Field(foreign_key="pick_list.id")
     order_id: int = Field(foreign_key="sales_order.id")
     rank: int
-    """From 1: who comes first gets what there is."""
+    """From 1; the lowest rank gets picked units first."""
     box: int = 0
-    """Its number in a walk with boxes, else 0."""
+    """Number of its box in mode `boxes`, else 0."""
     outcome: PickOutcome | None = Field(default=None, sa_type=Code(PickOutcome), nullable=True)
     reason: str = ""
     """Why it was stopped."""
     noted_at: datetime | None = instant(nullable=True)
-    """When something happened to it that its list has not told a picker yet."""
+    """When something happened to the order that the list has not checked yet."""
 
 
 class PickItem(SQLModel, table=True):
@@ -140,20 +140,20 @@ class PickItem(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     pick_list_id: int
     order_id: int
-    # No foreign keys here: a migration may lock one table in use, and such rows are never deleted.
+    # No foreign keys here: a migration may lock only one table in use, and referenced rows are never deleted.
     order_line_id: int
     level_id: int
     article_id: int
     position: int = 0
-    """In the walk."""
+    """Position in the walk."""
     quantity: int
     picked: int = 0
     put_back: int = 0
-    """Taken, and then no longer wanted."""
+    """Units that were picked but are no longer needed."""
 
 
 class PickScan(SQLModel, table=True):
-    """What a scan of an open list counted for an item, so that it can be undone."""
+    """Units that a scan counted for an item of an open list, kept so that the scan can be undone."""
 
     __tablename__ = "pick_scan"
     __table_args__ = (
@@ -171,14 +171,14 @@ ON_LIST = and_(
     col(PickOrder.pick_list_id) == col(PickItem.pick_list_id),
     col(PickOrder.order_id) == col(PickItem.order_id),
 )
-"""Joins the items and orders of lists."""
+"""Join condition of items and orders on the same list."""
 
 
 def whole_units(promised: Iterable[tuple[int, int, int]], allocated: int) -> int:
-    """Return how many of a line lie ready whole.
+    """Return how many units of a line are picked with all their parts.
 
-    `promised` has (article id, units promised, units that lie ready) of every level, `allocated` is what is
-    promised to the line; the scarcest of its parts decides.
+    `promised` has (article id, units allocated, units picked) of every level; `allocated` is the number of
+    units allocated to the line. The scarcest part decides.
     """
     sums: dict[int, tuple[int, int]] = {}
     for article_id, quantity, picked in promised:
@@ -188,14 +188,14 @@ def whole_units(promised: Iterable[tuple[int, int, int]], allocated: int) -> int
 
 
 def share_of(promised: int, units: int, allocated: int) -> int:
-    """Return how many of the units that are promised of one part it takes for so many of a line."""
+    """Return how many of a part's `promised` units are needed for `units` of a line's `allocated` units."""
     return -(-promised * units // allocated)
 
 
 def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
-    """Return what is to be taken for orders: order, line, level, article and units.
+    """Return the units to pick for orders: (order id, line id, level id, article id, units).
 
-    That is what is promised to what goes next, and does not lie ready.
+    These are the allocated units of the next shipment that are not picked yet.
     """
     return [
         row
@@ -245,7 +245,7 @@ def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int
 
 
 def note_orders(session: Session, order_ids: Iterable[int]) -> None:
-    """Let the open lists of these orders look at them again before the next unit is taken."""
+    """Mark orders on open lists, so that they are checked again before the next unit is picked."""
     for batch in in_batches(sorted(order_ids)):
         session.execute(
             update(PickOrder)
@@ -255,9 +255,9 @@ def note_orders(session: Session, order_ids: Iterable[int]) -> None:
 
 
 def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
-    """Let open lists ask for no more of these lines than is still promised to them, and goes.
+    """Reduce the items of these lines on open lists to what is still allocated and to ship next.
 
-    `put_back` says that what was taken in vain is still in the house, and goes back to its place.
+    `put_back`: units picked for nothing are still in the warehouse, and are noted as to be put back.
     """
     changed: set[int] = set()
     for batch in in_batches(sorted(line_ids)):

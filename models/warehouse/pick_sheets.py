@@ -1,4 +1,4 @@
-"""Pick lists as people read them: the stops of a walk, what goes to which order; which lists there are."""
+"""Pick lists as people read them: the stops of a walk with the orders' units, and summaries of lists."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,22 +20,22 @@ from models.warehouse.warehouses import Warehouse
 
 @dataclass(frozen=True)
 class PickPart:
-    """Units of a stop that go to one order."""
+    """Units at a stop that belong to one order."""
 
     order: str
     box: int
-    """0 where there are no boxes."""
+    """0 if there are no boxes."""
     quantity: int
     picked: int
 
 
 @dataclass
 class PickStop:
-    """One article at one place; quantities are units of it."""
+    """One article at one place; quantities are units of the article."""
 
     warehouse: str
     bin: str
-    """Empty if nobody said where it lies."""
+    """Empty if the article has no bin there."""
     sku: str
     gtin: str
     title: str
@@ -43,12 +43,12 @@ class PickStop:
     picked: int = 0
     put_back: int = 0
     parts: list[PickPart] = field(default_factory=list)
-    """By the orders' ranks."""
+    """Ordered by the orders' ranks."""
 
 
 @dataclass(frozen=True)
 class PickSheet:
-    """A pick list with its stops in the order of the walk."""
+    """A pick list with its stops in walking order."""
 
     number: int
     mode: PickMode
@@ -56,7 +56,7 @@ class PickSheet:
     created_at: datetime
     ended_at: datetime | None
     orders: list[str]
-    """By rank."""
+    """Order numbers by rank."""
     stops: list[PickStop]
 
 
@@ -73,7 +73,7 @@ class PickListSummary:
 
 
 def read_sheet(session: Session, list_id: int) -> PickSheet:
-    """Return a pick list for reading or printing. Raises: NotFoundError."""
+    """Return a pick list to be read or printed. Raises: NotFoundError."""
     pick_list = get_list(session, list_id)
     language = session.get_one(Tenant, pick_list.tenant_id).language
     orders = session.execute(
@@ -131,7 +131,7 @@ def read_sheet(session: Session, list_id: int) -> PickSheet:
 def list_lists(
     session: Session, tenant_id: int, *, only_open: bool = True, limit: int | None = None
 ) -> list[PickListSummary]:
-    """Return a tenant's pick lists, the latest first, with their sums of orders and units."""
+    """Return a tenant's pick lists, newest first, with their numbers of orders and units."""
     query = select(PickList).where(PickList.tenant_id == tenant_id)
     if only_open:
         query = query.where(PickList.state == PickListState.open)

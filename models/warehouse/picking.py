@@ -1,8 +1,8 @@
-"""Picking: which orders come onto a list, and what became of them at its end.
+"""Picking: which orders get on a list, and their results at its end.
 
-A list holds released orders that nothing keeps back, and of them what is promised. Whatever happens to an
-order meanwhile stops it there: it is looked at once more before each of its units counts
-(`models.warehouse.scanning`), and at the list's end.
+A list has released orders that no hold blocks, with their allocated units. An order that is cancelled, held
+or shipped in the meantime is stopped on the list: orders are checked again before a unit counts
+(`models.warehouse.scanning`), and when the list ends.
 """
 
 from collections.abc import Sequence
@@ -46,12 +46,12 @@ from models.warehouse.pick_lists import (
 from models.warehouse.stops import find_stops, settle_stops
 
 MOST_ORDERS = 1000
-"""On one list."""
+"""Maximum number of orders on one list."""
 
 
 @dataclass(frozen=True)
 class StoppedOrder:
-    """An order that may not go on to its parcel, and why: "is cancelled" …"""
+    """An order that must not be packed, and why, e.g. "is cancelled"."""
 
     order: str
     reason: str
@@ -59,7 +59,7 @@ class StoppedOrder:
 
 @dataclass
 class CloseResult:
-    """What became of the orders of a list, by their numbers."""
+    """The results for the orders of a list, by order number."""
 
     ready: list[str] = field(default_factory=list)
     partly: list[str] = field(default_factory=list)
@@ -71,9 +71,9 @@ class CloseResult:
 def list_waiting(
     session: Session, tenant_id: int, limit: int, order_ids: Sequence[int] | None = None
 ) -> list[int]:
-    """Return orders that can be picked now and are on no open list; express first, then the oldest.
+    """Return ids of orders to pick that are on no open list: express orders first, then the oldest.
 
-    Of these orders alone, if any are named.
+    With `order_ids`, only these orders are considered.
     """
     blocked = exists().where(
         col(Hold.order_id) == col(Order.id),
@@ -110,7 +110,10 @@ def list_waiting(
 
 
 def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> dict[int, int]:
-    """Return orders, each followed by those that go with it and can be picked, with whose box they share."""
+    """Return {order id: box}: each order, then the rest of its consolidation group that can be picked.
+
+    Orders of a group have the same box: the group's id, or the order's own id without a group.
+    """
     groups = mates_of(session, order_ids)
     group_of = {need_id(order.id): group_id for group_id, group in groups.items() for order in group}
     mates = sorted(set(group_of) - set(order_ids))
@@ -125,7 +128,10 @@ def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> d
 
 
 def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> PickList:
-    """Make a list of the next orders, at most so many. Raises: RuleError, if none waits."""
+    """Make a list of the next orders, at most `count`. Takes the tenant's lock.
+
+    Raises: RuleError, if no order waits.
+    """
     lock_tenants(session, [tenant_id])
     if not 1 <= count <= MOST_ORDERS:
         raise RuleError(f"A list has 1 to {MOST_ORDERS} orders.")
@@ -138,9 +144,10 @@ def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> 
 
 
 def create_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Sequence[int]) -> PickList:
-    """Make a list of these orders, and of those that go with them; the first gets what there is first.
+    """Make a list of these orders and their consolidation groups; the first order gets picked units first.
 
-    Raises: RuleError, naming the first order that cannot be picked now and why; then nothing is changed.
+    Takes the tenant's lock.
+    Raises: RuleError, naming the first order that cannot be picked now, and why; then nothing is changed.
     """
     lock_tenants(session, [tenant_id])
     wanted = list(dict.fromkeys(order_ids))
@@ -192,10 +199,11 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
 
 
 def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> CloseResult:
-    """End a list; what was picked lies ready, and each order is looked at once more.
+    """Close a list after a last check of its orders; picked units are ready to ship.
 
-    Raises: RuleError, if it has ended, or if units are left to take and `unfinished` does not say that they
-    go onto a later list; then nothing is changed.
+    `unfinished`: units that are not picked are left for a later list.
+    Raises: RuleError, if the list has ended, or if units are left to pick and it is not closed as unfinished;
+    then nothing is changed.
     """
     pick_list = lock_open(session, list_id)
     rows = orders_on(session, list_id)
@@ -236,7 +244,7 @@ def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> C
 
 
 def cancel_list(session: Session, list_id: int) -> CloseResult:
-    """Give a list up: whatever was taken for it goes back, and its orders onto other lists.
+    """Cancel a list: its picked units are put back, and its orders can get on other lists.
 
     Raises: RuleError, if it has ended.
     """
@@ -250,7 +258,7 @@ def cancel_list(session: Session, list_id: int) -> CloseResult:
 
 
 def summarise(session: Session, list_id: int) -> CloseResult:
-    """Return what became of a list's orders; of an open one those that stopped, and what is to be put back.
+    """Return the results of a list; for an open one, the stopped orders and the units to put back so far.
 
     Nothing is changed.
     """
@@ -267,7 +275,7 @@ def summarise(session: Session, list_id: int) -> CloseResult:
 
 
 def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, ...]]:
-    """Return the sums of columns of a list's items by order."""
+    """Return {order id: sums of these columns over its items on the list}."""
     columns = [func.sum(getattr(PickItem, name)) for name in names]
     rows = session.execute(
         select(col(PickItem.order_id), *columns)
@@ -278,7 +286,7 @@ def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, .
 
 
 def _ready_whole(session: Session, order_ids: Sequence[int]) -> set[int]:
-    """Return those of the orders of which all that goes next lies ready."""
+    """Return the orders for which every unit of the next shipment is picked."""
     lacking: set[int] = set()
     for batch in in_batches(order_ids):
         lacking.update(

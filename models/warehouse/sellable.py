@@ -1,4 +1,4 @@
-"""What may be offered of an article."""
+"""Stock figures of articles, and the quantities that channels may sell."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -22,7 +22,7 @@ from models.warehouse.warehouses import sells
 
 @dataclass(frozen=True)
 class StockFigures:
-    """Figures of one article over all warehouses; a bundle's come from its parts."""
+    """Stock of one article over all warehouses that sell; a bundle's figures come from its parts."""
 
     on_hand: int
     allocated: int
@@ -30,10 +30,10 @@ class StockFigures:
 
 
 def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
-    """Return the figures of each article that has stock to sell, or for a bundle, whose parts have.
+    """Return {article id: its stock figures}; articles that were never counted are missing.
 
-    A bundle is as available as its scarcest part allows. An article whose stock was never
-    counted is missing: nothing is known of it, which is not the same as zero.
+    Their stock is unknown, which is not the same as zero. The figures of a bundle are those of its scarcest
+    part; it is missing if none of its parts was counted.
     """
     parts = parts_of(session, list(article_ids))
     needed = set(article_ids) | {part_id for each in parts.values() for part_id, _ in each}
@@ -68,7 +68,7 @@ def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockF
 
 
 def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) -> dict[int, int]:
-    """Return what this account may offer of each article whose stock is known."""
+    """Return {article id: quantity that this account may sell}; articles with unknown stock are missing."""
     figures = figures_of(session, article_ids)
     limits = limits_for(session, account_id, list(figures))
     return {
@@ -77,7 +77,7 @@ def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) 
 
 
 def offer_of(session: Session, account_id: int, listings: Sequence[Listing]) -> dict[int, int]:
-    """Return by listing what its channel may sell, of those whose article and its stock are known."""
+    """Return {listing id: quantity that its channel may sell}, without unknown articles and unknown stock."""
     article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
     quantities = sellable_for(session, account_id, article_ids)
     return {need_id(row.id): quantities[row.article_id] for row in listings if row.article_id in quantities}
@@ -104,11 +104,12 @@ def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
 def note_sold_there(
     session: Session, account_id: int, order_ids: Sequence[int], listings: Collection[str] = ()
 ) -> None:
-    """Queue the articles of orders at the channel that sold them: its own figures moved with the sale.
+    """Queue the articles of orders for stock export to the channel that sold them.
 
-    What it was told last is forgotten, so that it is told again even if that is the same, e.g. because
-    there is more than its maximum, or because stock came in meanwhile. `listings` are the channel's
-    numbers of what was sold in lines that those orders could not take in.
+    The sale changed the channel's own figures. So the last published quantity is cleared, and the next one is
+    published even if it is equal, e.g. because there is more than the maximum, or because stock arrived in
+    the meantime. `listings` are external ids of listings that were sold in lines that these orders could not
+    take over.
     """
     touched: set[int] = set()
     for numbers in in_batches(sorted(listings)):
@@ -137,7 +138,10 @@ def note_sold_there(
 
 
 def touch_account(session: Session, account_id: int) -> None:
-    """Queue all listings of an account whose article is known, e.g. after a limit was changed."""
+    """Queue all of an account's listings with a known article for stock export, e.g. after a limit changed.
+
+    Takes the tenant's lock.
+    """
     lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
     ids = session.exec(
         select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))

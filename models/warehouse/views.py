@@ -1,4 +1,4 @@
-"""Articles with their stock, limits and bins as people see them, ready for any face."""
+"""Records of articles with stock, limits and bins for lists and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from models.warehouse.warehouses import list_warehouses
 
 @dataclass(frozen=True)
 class ArticleSummary:
-    """One article as lists show it; its figures are None as long as its stock was never counted."""
+    """One article in a list; its stock figures are None if it was never counted."""
 
     tenant: str
     sku: str
@@ -37,7 +37,7 @@ class ArticleSummary:
     supplier: str
     supplier_number: str
     price: Decimal | None
-    """For one unit, without a price group."""
+    """The price of one unit without a price group."""
     currency: str
     tax_rate: Decimal | None
     weight_grams: int | None
@@ -69,7 +69,7 @@ class PriceView:
 
 @dataclass(frozen=True)
 class PartView:
-    """An article in a bundle, and how many units one bundle takes."""
+    """An article in a bundle, and its units per bundle."""
 
     sku: str
     quantity: int
@@ -77,7 +77,7 @@ class PartView:
 
 @dataclass(frozen=True)
 class ListingView:
-    """An article as one channel knows it."""
+    """An article as one channel lists it."""
 
     account: str
     external_id: str
@@ -89,7 +89,7 @@ class ListingView:
 
 @dataclass(frozen=True)
 class ArticleView:
-    """One article with everything that is known of it."""
+    """One article with all its data."""
 
     tenant: str
     sku: str
@@ -110,13 +110,13 @@ class ArticleView:
     active: bool
     changed_at: datetime
     led_by: str
-    """The account that its master data come from; empty where people lead them."""
+    """The account that the master data are imported from; empty if people maintain them."""
     parent_sku: str
     texts: dict[str, TextView]
     """By language."""
     prices: list[PriceView]
     images: list[str]
-    """Their addresses, in the order in which they are shown."""
+    """URLs in the order of display."""
     parts: list[PartView]
     variants: list[str]
     """The SKUs of its variants."""
@@ -151,7 +151,7 @@ class StockView:
 
 @dataclass(frozen=True)
 class LimitView:
-    """What a channel is offered less of an article, of a category, or of all that it sells."""
+    """A limit on what a channel may sell of an article, of a category, or of everything."""
 
     account: str
     scope: LimitScope
@@ -168,12 +168,12 @@ class BinView:
     warehouse: str
     bin: str
     place: int
-    """In the walking order."""
+    """Position in the walk."""
     skus: list[str]
 
 
 def article_summaries(session: Session, tenant: Tenant, articles: Sequence[Article]) -> list[ArticleSummary]:
-    """Return a summary of each of a tenant's articles, in the order given."""
+    """Return a summary of each of a tenant's articles, in the given order."""
     ids = [need_id(article.id) for article in articles]
     titles, prices = titles_of(session, ids, tenant.language), prices_of(session, ids)
     figures = figures_of(session, ids)
@@ -262,7 +262,7 @@ def article_view(session: Session, tenant: Tenant, article: Article) -> ArticleV
 
 
 def stock_views(session: Session, tenant: Tenant, articles: Sequence[Article]) -> list[StockView]:
-    """Return the stock of a tenant's articles, in the order given, without those that were never counted."""
+    """Return the stock of a tenant's articles, in the given order; articles never counted are missing."""
     ids = [need_id(article.id) for article in articles]
     warehouses = {need_id(row.id): row.name for row in list_warehouses(session, need_id(tenant.id))}
     figures, titles = figures_of(session, ids), titles_of(session, ids, tenant.language)

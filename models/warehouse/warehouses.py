@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, UniqueConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
-# Whichever table is declared first: the names of its constraints are said there.
+# It defines how constraints are named, so it must be imported before any table is declared.
 import models.database.columns
 
 # Foreign keys point to their tables.
@@ -22,22 +22,22 @@ class Warehouse(SQLModel, table=True):
     tenant_id: int = Field(foreign_key="tenant.id")
     name: str = Field(max_length=60)
     priority: int = 0
-    """The lowest is allocated from first."""
+    """Stock is allocated from the lowest first."""
     sellable: bool = True
-    """Whether its goods are offered and promised; goods of lesser quality are kept apart."""
+    """Whether its goods are offered and allocated; false for goods of lesser quality."""
 
 
 B_STOCK = "B-Ware"
 
 
 def sells(warehouse_id: Any) -> ColumnElement[bool]:
-    """Return the condition that a warehouse's goods are sold."""
+    """Return the SQL condition that a warehouse sells its goods."""
     apart = select(Warehouse.id).where(col(Warehouse.sellable).is_(False))
     return warehouse_id.not_in(apart)  # type: ignore[no-any-return]
 
 
 def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
-    """Return the tenant's first warehouse, made on demand."""
+    """Return the tenant's first warehouse; it is created if there is none."""
     query = (
         select(Warehouse)
         .where(Warehouse.tenant_id == tenant_id)
@@ -56,7 +56,7 @@ def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
 
 
 def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
-    """Return where a tenant keeps goods that came back and are not as good as new, made on demand."""
+    """Return the tenant's warehouse for returned goods that are not as good as new; create it if missing."""
     insert_or_update(
         session,
         Warehouse,
@@ -68,7 +68,7 @@ def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
 
 
 def list_warehouses(session: Session, tenant_id: int) -> list[Warehouse]:
-    """Return a tenant's warehouses in the order in which they are allocated from."""
+    """Return a tenant's warehouses in the order of allocation."""
     query = (
         select(Warehouse)
         .where(Warehouse.tenant_id == tenant_id)
@@ -78,7 +78,7 @@ def list_warehouses(session: Session, tenant_id: int) -> list[Warehouse]:
 
 
 def pick_warehouse(session: Session, tenant_id: int, name: str | None) -> Warehouse:
-    """Return the warehouse of this name, or the first one. Raises: NotFoundError."""
+    """Return the warehouse with this name, or the first one without a name. Raises: NotFoundError."""
     if not name:
         return main_warehouse(session, tenant_id)
     row = session.exec(
@@ -92,10 +92,10 @@ def pick_warehouse(session: Session, tenant_id: int, name: str | None) -> Wareho
 
 
 def save_warehouse(session: Session, tenant_id: int, name: str, priority: int) -> bool:
-    """Add a warehouse or change its priority; return whether it is new. Raises: RuleError."""
+    """Add a warehouse or change its priority; return whether it is new. Raises: RuleError, for a bad name."""
     if not name.strip() or name != name.strip() or len(name) > 60:
         raise RuleError("A warehouse's name has 1 to 60 characters and no blank at either end.")
-    # The first one comes into being on demand: it must not be missed once there is another.
+    # The first warehouse is created on demand; it must exist before there is another one.
     main_warehouse(session, tenant_id)
     row = session.exec(
         select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
