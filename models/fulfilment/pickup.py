@@ -14,7 +14,7 @@ from models.tenants.methods import ShippingMethod
 from models.tenants.records import BuyerEvent
 
 HANDED_OVER = "collected"
-"""The carrier that channels are told for goods that the buyer collects."""
+"""The carrier that channels get for goods that the buyer collects."""
 READY, FETCHED = "ready_to_collect", "handed_over"
 """Kinds of events in an order's history; a split order has them once per part."""
 

@@ -88,7 +88,7 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
 
 
 def _find_allowing_parts(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
-    """Return ids of orders whose available units may ship before the missing ones.
+    """Return ids of orders that may ship available units before the missing ones.
 
     The order's own value decides; if it is None, the buyer's; if that is None too, the account's option.
     """

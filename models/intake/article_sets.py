@@ -1,4 +1,4 @@
-"""Sets from a channel: variants join their parents and parts their bundles, once all pages are here."""
+"""Sets from a channel: variants are linked to parents, and parts to bundles, after the last page."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,10 @@ from models.warehouse.sellable import touch_listings
 
 
 def link_members(session: Session, account_id: int) -> int:
-    """Join variants to parents and parts to bundles, now that all pages are here.
+    """Link variants to parents and parts to bundles, after all pages are saved.
 
-    Returns: how many sets still lack a member or cannot be; they are set aside until they are told anew.
+    Returns: how many sets lack a member or are invalid; they are rejected until the channel reports them
+    again.
     """
     waiting = session.exec(
         select(Listing).where(
@@ -86,7 +87,7 @@ def _too_many(listing: Listing) -> RejectedData:
 def _join(
     session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
 ) -> bool:
-    """Join members to their set; return False and change nothing if it would hold too many of one."""
+    """Link members to their set; return False and change nothing if one article has too many units."""
     article_id = need_id(article.id)
     ids = [article_ids[member.external_id] for member in members]
     if article.kind is ArticleKind.parent:

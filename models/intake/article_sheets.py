@@ -1,6 +1,6 @@
-"""Articles that people lead: what a spreadsheet says of them, checked as a whole and saved in batches.
+"""Articles from a spreadsheet that people maintain: checked as a whole file, saved in batches.
 
-A value that a row does not give stays as it is; one that it gives as empty becomes empty.
+A value that is missing in a row stays as it is; a value that is given as empty becomes empty.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +50,7 @@ SKUS_AT_ONCE = 5000
 
 
 class SheetArticle(BaseModel):
-    """One row; which of its fields were given says `model_fields_set`."""
+    """One row; `model_fields_set` has the names of the fields that it gives."""
 
     row: int
     sku: str = RecordField(min_length=1, max_length=120)
@@ -66,27 +66,27 @@ class SheetArticle(BaseModel):
     weight_grams: int | None = RecordField(default=None, ge=0, le=MAX_COUNT)
     active: bool = True
     titles: dict[str, str] = RecordField(default_factory=dict)
-    """By language; those not named stay."""
+    """By language; other languages stay as they are."""
     price: Amount | None = RecordField(default=None, ge=0)
-    """Everyone's gross price for one, in `currency`."""
+    """Gross unit price for everyone, in `currency`."""
     currency: str = RecordField(default="", pattern="^([A-Z]{3})?$")
-    """Empty means the tenant's."""
+    """Empty means the tenant's currency."""
     parent_sku: str = ""
     variant_values: dict[str, str] = RecordField(default_factory=dict)
     parts: dict[str, int] = RecordField(default_factory=dict)
-    """Quantity by SKU of what a bundle is made of."""
+    """{SKU: quantity} of the parts of a bundle."""
 
 
 @dataclass
 class ArticleState:
-    """An article as it stands, in the words of a row."""
+    """An article as it is now, with the fields of a row."""
 
     article: Article
     led_by: str
-    """The account that leads it; empty where people do."""
+    """Name of the account that the master data are imported from; empty if people maintain them."""
     titles: dict[str, str] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
-    """By currency: everyone's price for one."""
+    """Unit price for everyone, by currency."""
     parent_sku: str = ""
     parts: dict[str, int] = field(default_factory=dict)
     on_hand: int = 0
@@ -95,14 +95,14 @@ class ArticleState:
 
 @dataclass
 class Plan:
-    """What a file would do: a result for each row, and the rows to be saved."""
+    """What saving a file would do: a result for each row, and the rows to save."""
 
     results: list[SheetResult]
     rows: list[SheetArticle]
 
 
 def read_states(session: Session, tenant_id: int, skus: Iterable[str]) -> dict[str, ArticleState]:
-    """Return how the articles with these SKUs stand; unknown ones are missing."""
+    """Return {SKU: article as it is now}; unknown SKUs are missing."""
     states: dict[str, ArticleState] = {}
     wanted = sorted(set(skus))
     accounts = {account.id: account.name for account in session.exec(select(Account))}
@@ -154,7 +154,7 @@ def _read_details(session: Session, states: Mapping[int, ArticleState]) -> None:
 
 
 def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequence[SheetArticle]) -> Plan:
-    """Judge all rows of a file at once: a row may name articles that come after it, if those are taken."""
+    """Check all rows of a file at once: a row may refer to articles in later rows, if those are accepted."""
     refused: dict[int, str] = {}
     by_sku: dict[str, SheetArticle] = {}
     for row in rows:
@@ -173,7 +173,7 @@ def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequenc
             refused[row.row] = (
                 f"{changes[sku][0]}: account {state.led_by!r} leads this article; change it there"
             )
-    # A refused row takes along those that need it, so this ends only when none was added.
+    # A refused row also refuses the rows that need it, so repeat until no further row is refused.
     count = -1
     while count != len(refused):
         count = len(refused)
@@ -201,7 +201,7 @@ def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequenc
 
 
 def _changes(row: SheetArticle, state: ArticleState | None, currency: str) -> list[str]:
-    """Return the names of the fields that a row would change; of a new article all that it gives."""
+    """Return the names of the fields that a row would change; for a new article, all fields that it gives."""
     given = row.model_fields_set
     if state is None:
         return [name for name in SheetArticle.model_fields if name in given]
@@ -224,7 +224,7 @@ def _changes(row: SheetArticle, state: ArticleState | None, currency: str) -> li
 
 
 def _kinds(rows: Mapping[str, SheetArticle], states: Mapping[str, ArticleState]) -> dict[str, ArticleKind]:
-    """Return what kind each article would be."""
+    """Return {SKU: kind that the article would have}."""
     kinds = {sku: state.article.kind for sku, state in states.items()}
     for sku, row in rows.items():
         given = row.model_fields_set
@@ -251,7 +251,7 @@ def _broken_link(
     kinds: Mapping[str, ArticleKind],
     states: Mapping[str, ArticleState],
 ) -> str:
-    """Return why a row's parent or parts cannot be, empty if they can."""
+    """Return why a row's parent or parts are invalid; empty if they are valid."""
     if row.parent_sku:
         parent = states.get(row.parent_sku)
         if row.parent_sku == row.sku:
@@ -286,7 +286,10 @@ def _broken_link(
 def save_sheet_articles(
     session: Session, tenant_id: int, currency: str, rows: Sequence[SheetArticle]
 ) -> None:
-    """Save a batch of planned rows without their links to other articles; repeating it changes nothing."""
+    """Save a batch of planned rows without links to other articles. Takes the tenant's lock.
+
+    Safe to repeat.
+    """
     lock_tenants(session, [tenant_id])
     states = read_states(session, tenant_id, [row.sku for row in rows])
     articles = {}
@@ -358,7 +361,10 @@ def _save_prices(
 
 
 def link_sheet_articles(session: Session, tenant_id: int, rows: Sequence[SheetArticle]) -> None:
-    """Join a batch of saved rows to their parents and parts; a bundle that changed is queued for channels."""
+    """Link a batch of saved rows to their parents and parts, and queue changed bundles for stock export.
+
+    Takes the tenant's lock; safe to repeat.
+    """
     lock_tenants(session, [tenant_id])
     rows = [row for row in rows if row.model_fields_set & {"parent_sku", "parts"}]
     states = read_states(

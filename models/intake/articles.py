@@ -1,7 +1,7 @@
-"""Article intake: how a page of articles from a channel becomes articles and listings.
+"""Article intake: a page of articles from a channel becomes articles and listings.
 
-An account that leads the master data writes the articles; any other account's listings are linked to
-articles that are here already, by the tenant's rules of matching, and change nothing about them.
+If the account provides the master data, it writes the articles. The listings of any other account are linked
+to existing articles by the tenant's matching rules, and change nothing about them.
 """
 
 import hashlib
@@ -63,11 +63,11 @@ ARTICLE_FIELDS = (
     "active",
 )
 VOLATILE = frozenset({"quantity", "modified_at"})
-"""Fields that change without the article having changed."""
+"""Fields that may change although the article itself did not."""
 
 
 def article_hash(data: ArticleData) -> str:
-    """Return the hash by which an unchanged article is recognised; its stock does not count."""
+    """Return the hash by which an unchanged article is recognised; its stock is not part of it."""
     return hashlib.sha256(data.model_dump_json(exclude=set(VOLATILE)).encode()).hexdigest()
 
 
@@ -79,10 +79,10 @@ def save_articles(
     *,
     test: bool = False,
 ) -> Counts:
-    """Save one page; repeating it changes nothing.
+    """Save one page of articles; safe to repeat. Takes the tenant's lock.
 
-    Two articles of one page or of one account with the same SKU: the second is set aside.
-    In test mode no opening stock is taken over: it would be old by the time the account goes live.
+    If two articles of the account have the same SKU, the second one is rejected. In test mode no opening
+    stock is taken from the channel: it would be outdated when the account goes live.
     """
     lock_tenants(session, [account.tenant_id])
     options = ChannelOptions.model_validate(account.settings)
@@ -112,7 +112,7 @@ def save_articles(
     )
     _save_listings(session, account.id, [*new, *changed], article_ids, hashes)
     _note_quantities(session, page.values(), known)
-    # Of what was here before it was listed there, the channel may hold another quantity than there is.
+    # For an article that existed before its listing, the channel's quantity may differ from our stock.
     linked = {
         article_id
         for external_id, article_id in article_ids.items()
@@ -131,7 +131,7 @@ def save_articles(
 
 @dataclass(frozen=True)
 class _Known:
-    """What is here already of one listing."""
+    """What is stored about one listing."""
 
     id: int
     article_id: int | None
@@ -140,7 +140,7 @@ class _Known:
 
 
 def _known_listings(session: Session, account_id: int, external_ids: Iterable[str]) -> dict[str, _Known]:
-    """Lock the listings of a page that are here already and return them by external id."""
+    """Lock the listings of a page that are already stored, and return them by external id."""
     rows = session.execute(
         sqlalchemy_select(
             col(Listing.external_id),
@@ -157,7 +157,7 @@ def _known_listings(session: Session, account_id: int, external_ids: Iterable[st
 
 
 def save_categories(session: Session, account_id: int, records: Sequence[CategoryData]) -> None:
-    """Save one page of the category tree; children may come before their parents."""
+    """Save one page of the category tree; children may come before their parents. Safe to repeat."""
     rows = {
         record.external_id: {"account_id": account_id, **record.model_dump()}
         for record in sorted(records, key=lambda record: record.external_id)
@@ -174,7 +174,7 @@ def save_categories(session: Session, account_id: int, records: Sequence[Categor
 def _without_taken_skus(
     session: Session, account: AccountData, page: Mapping[str, ArticleData], known: Mapping[str, _Known]
 ) -> tuple[dict[str, ArticleData], list[RejectedData]]:
-    """Leave out records whose SKU is that of an article which is not theirs."""
+    """Reject records with the SKU of another article; return the other records, and the rejected ones."""
     rows = session.execute(
         select(col(Article.sku), col(Listing.external_id))
         .outerjoin(
@@ -212,7 +212,7 @@ def _without_taken_skus(
 def _save_masters(
     session: Session, account: AccountData, records: Sequence[ArticleData], known: Mapping[str, _Known]
 ) -> dict[str, int]:
-    """Write articles with texts, prices, images, numbers and categories; return ids by external id."""
+    """Save articles with texts, prices, images, numbers and categories; return {external id: article id}."""
     if not records:
         return {}
     linked = {
@@ -220,7 +220,7 @@ def _save_masters(
         for record in records
         if record.external_id in known and (article_id := known[record.external_id].article_id) is not None
     }
-    # Not one question with OR: PostgreSQL walks all articles for it.
+    # Two queries instead of one with OR, because PostgreSQL reads all articles for that.
     rows = [
         row
         for condition in (
@@ -269,7 +269,7 @@ def _replace_details(
     ids: Mapping[str, int],
     old_ids: Sequence[int],
 ) -> None:
-    """Write what hangs on articles anew, whole: it is short, and told whole by every channel."""
+    """Replace the details of articles completely: they are few, and every channel reports all of them."""
     details: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         article_id = ids[record.external_id]
@@ -320,7 +320,7 @@ def _replace_details(
 def _link(
     session: Session, account: AccountData, rules: Sequence[MatchRule], records: Sequence[ArticleData]
 ) -> dict[str, int]:
-    """Find the article of each listing by the tenant's rules; what is unclear stays unlinked."""
+    """Return {external id: article id} of listings that match exactly one article by the tenant's rules."""
     lines = [
         OrderLineData(
             external_id=record.external_id,
@@ -359,7 +359,7 @@ def _save_listings(
             "loose_number": loose_form(record.channel_number),
             "title": next((text.title for text in record.texts.values()), ""),
             "content_hash": hashes[record.external_id],
-            # Until it was told anything, what the channel holds counts as published.
+            # Until something is published, the channel's own quantity counts as published.
             "channel_quantity": record.quantity,
             "published_quantity": record.quantity,
             "members": [member.model_dump() for member in record.members],
@@ -387,9 +387,10 @@ def _save_listings(
 
 
 def _note_quantities(session: Session, records: Iterable[ArticleData], known: Mapping[str, _Known]) -> None:
-    """Keep what the channel says it holds of listings that were here before.
+    """Save the quantities that the channel reports for listings that were already stored.
 
-    It never counts as told: the page may be older than a sale after which the listing has to be told anew.
+    They never count as published: the page may be older than a sale after which the quantity must be
+    published again.
     """
     rows = [
         {"row_id": listing.id, "channel_quantity": record.quantity}
@@ -407,7 +408,7 @@ def _take_opening_stock(
     page: Mapping[str, ArticleData],
     article_ids: Mapping[str, int | None],
 ) -> set[int]:
-    """Take the channel's quantity as on hand for articles never counted here; return these articles."""
+    """Take the channel's quantity as opening stock of articles that were never counted; return their ids."""
     told = {
         article_id: max(0, quantity)
         for external_id, article_id in article_ids.items()

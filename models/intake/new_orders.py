@@ -1,7 +1,7 @@
-"""New orders: their records become rows, one builder for each table.
+"""Inserts new orders: one builder for the rows of each table.
 
-Ids are chosen first, so that a builder needs nothing but an order or a line, and every table gets its rows
-of the whole page in one multi-row statement.
+Ids are chosen first. So a builder needs only an order or a line, and each table gets the rows of the whole
+page in one multi-row statement.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,7 @@ def insert_orders(
 ) -> list[int]:
     """Insert orders with all their rows; return their ids in the order of the records.
 
-    The matcher knows their lines already. Test orders (`trial`) are not booked, and their buyers get no mail.
+    The matcher has their lines already. Test orders (`trial`) cause no bookings and no buyer mails.
     """
     if not records:
         return []
@@ -96,7 +96,7 @@ def insert_orders(
 
 
 def insert_shell(session: Session, account: AccountData, data: OrderData) -> Order:
-    """Insert an order without lines: it takes over lines that other orders have so far."""
+    """Insert an order without lines; it takes over lines that other orders have until now."""
     order = Order(
         tenant_id=account.tenant_id,
         account_id=account.id,
@@ -137,7 +137,7 @@ def _number(
 
 
 def _save_customers(session: Session, account_id: int, records: Sequence[OrderData]) -> dict[str, int]:
-    """Insert or update the buyers of orders; return their row ids by the channel's number of the buyer."""
+    """Insert or update the buyers of orders; return {channel's id of the buyer: row id}."""
     rows: dict[str, dict[str, Any]] = {
         data.customer_id: {
             "account_id": account_id,

@@ -1,7 +1,7 @@
-"""Order intake: how a page of orders from a channel becomes rows, each exactly once.
+"""Order intake: a page of orders from a channel becomes rows, each order exactly once.
 
-New orders go in with multi-row statements (`models.intake.new_orders`). Orders whose content did not change
-are recognised by a hash and stay as they are; changed ones are followed field by field
+New orders are inserted with multi-row statements (`models.intake.new_orders`). Orders with unchanged content
+are recognised by a hash and stay as they are; changed ones are compared field by field
 (`models.intake.order_changes`).
 """
 
@@ -40,18 +40,18 @@ from models.warehouse.sellable import note_sold_there
 
 @dataclass
 class Intake:
-    """What became of a page."""
+    """The result of saving a page."""
 
     counts: Counts = field(default_factory=Counts)
     oldest_news_at: datetime | None = None
-    """When the oldest new order was bought; None if none is new."""
+    """Checkout of the oldest new order; None if no order is new."""
     slowest_seconds: int | None = None
-    """From then until now."""
+    """Seconds from then until now."""
 
 
 @dataclass
 class _Page:
-    """The orders of a page by what happens to them."""
+    """The orders of a page, sorted by what must be done with them."""
 
     new: list[OrderData] = field(default_factory=list)
     changed: list[tuple[Order, OrderData]] = field(default_factory=list)
@@ -68,11 +68,11 @@ def save_orders(
     trial: bool = False,
     is_history: Callable[[OrderData], bool] = lambda _: False,
 ) -> Intake:
-    """Save one page; repeating it changes nothing.
+    """Save one page of orders; safe to repeat.
 
-    With `trial`, new orders are marked as test orders, and orders that are no test orders stay as they are.
-    An unknown order for which `is_history` returns True is skipped: it is booked elsewhere, or not due yet.
-    Locks: the tenant, then the orders that are known.
+    `trial`: new orders are marked as test orders, and orders that are no test orders stay as they are. An
+    unknown order for which `is_history` returns True is skipped: it is recorded elsewhere, or not due yet.
+    Locks: the tenant, then the known orders.
     """
     lock_tenants(session, [account.tenant_id])
     page = _sort(session, account, records, trial=trial, is_history=is_history)
@@ -106,9 +106,10 @@ def _sort(
     trial: bool,
     is_history: Callable[[OrderData], bool],
 ) -> _Page:
-    """Compare a page with the orders that are known, which are locked.
+    """Compare a page with the known orders, and lock these.
 
-    Deletes test orders that are replaced, and inserts shells for unknown orders with known lines.
+    Deletes test orders that are replaced, and inserts orders without lines where known lines appear under an
+    unknown order number.
     """
     told = {record.external_id: record for record in records}
     known = {order.external_id: order for order in lock_orders(session, account.id, told)}
@@ -145,7 +146,10 @@ def _sort(
 def _without_replaced(
     session: Session, known: Mapping[str, Order], told: Mapping[str, OrderData], *, trial: bool
 ) -> dict[str, Order]:
-    """Delete test orders that come anew or in earnest; return the other known orders by number."""
+    """Delete test orders that this page replaces, and return the other known orders by number.
+
+    A test order is replaced if the order arrives outside test mode, or with other content.
+    """
     replaced = {
         number: order
         for number, order in known.items()
@@ -166,7 +170,7 @@ def _follow_changed(
     if not changed:
         return
     options = ChannelOptions.model_validate(account.settings)
-    # Read again: a new order of this page may have lines of one that changed.
+    # Read again, because a new order of this page may have lines of a changed order.
     owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
     known = Known(session, owners, [order for order, _ in changed])
     for order, data in changed:
@@ -175,7 +179,7 @@ def _follow_changed(
 
 
 def _book_stock(session: Session, account: AccountData, new_ids: Sequence[int], page: _Page) -> None:
-    """Allocate stock to what is to ship, take out what has left, and queue the listings of both."""
+    """Allocate stock to orders to ship, take shipped goods out of stock, and queue the listings of both."""
     take_out_departed(session, _departed(new_ids, page.new))
     waiting = [order_id for order_id, data in zip(new_ids, page.new, strict=True) if not data.shipped_at]
     waiting += [need_id(order.id) for order, _ in page.changed if order.state in MOVABLE]
@@ -191,9 +195,9 @@ def _book_stock(session: Session, account: AccountData, new_ids: Sequence[int], 
 
 
 def _departed(order_ids: Sequence[int], new: Sequence[OrderData]) -> dict[int, tuple[datetime, datetime]]:
-    """Return for each new order that has left when it was sold, and when it left at the earliest.
+    """Return {order id: (sold at, shipped at the earliest)} of new orders that are already shipped.
 
-    A channel may know only the day of shipping; nothing leaves before it is sold.
+    A channel may report only the day of shipping; no order ships before it is sold.
     """
     departed = {}
     for order_id, data in zip(order_ids, new, strict=True):

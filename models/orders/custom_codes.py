@@ -1,4 +1,4 @@
-"""Custom codes: what a channel calls an article, as a person has once said."""
+"""Custom codes: what a channel calls an article, as once chosen by a person."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from models.orders.records import OrderLineData
 
 
 class CustomCode(SQLModel, table=True):
-    """A code of a channel that stands for articles of ours, e.g. a "3-pack" for three of one."""
+    """A channel's code that stands for articles of ours, e.g. "3-pack" for three units of one article."""
 
     __tablename__ = "custom_code"
     __table_args__ = (
@@ -48,9 +48,9 @@ def remember_code(
     line: OrderLineData,
     parts: Sequence[tuple[int, int]],
 ) -> CustomCode:
-    """Remember a choice made by hand as the custom code of what the channel calls the article.
+    """Save a person's choice as a custom code for the line's number, so that it matches from now on.
 
-    Raises: RuleError, if the line carries no number at all.
+    Raises: RuleError, if the line has no SKU, GTIN or channel number.
     """
     for source in DEFAULT_SOURCES[MatchBy.custom_code]:
         value = getattr(line, source.value).strip()
@@ -67,7 +67,7 @@ def save_custom_code(
     parts: Sequence[tuple[int, int]],
     source: Source = Source.sku,
 ) -> CustomCode:
-    """Add a custom code or replace what it stands for."""
+    """Add a custom code, or replace the parts of an existing one."""
     row = session.exec(
         select(CustomCode).where(
             CustomCode.tenant_id == tenant_id,

@@ -1,6 +1,6 @@
 """Matching rules: which of our numbers are compared with which fields of an order line, and how exactly.
 
-A tenant may set its own rules; `DEFAULT_RULES` stand for a tenant without any.
+A tenant without rules of its own has `DEFAULT_RULES`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from models.errors import RuleError
 
 class MatchBy(StrEnum):
     listing = "listing"
-    """The channel's id of the article, as the article import saw it."""
+    """The channel's id of the article, as saved by the article import."""
     sku = "sku"
     gtin = "gtin"
     channel_number = "channel_number"
@@ -23,7 +23,7 @@ class MatchBy(StrEnum):
     supplier = "supplier"
     custom_code = "custom_code"
     variant = "variant"
-    """A base number plus the attribute values that the buyer chose."""
+    """The parent's number plus the attribute values that the buyer chose."""
 
 
 class Source(StrEnum):
@@ -42,7 +42,7 @@ class Normalisation(StrEnum):
     blanks = "blanks"
     leading_zeros = "leading_zeros"
     separators = "separators"
-    """Hyphens, underscores, dots, slashes and colons do not count."""
+    """Hyphens, underscores, dots, slashes, backslashes and colons are ignored."""
 
 
 SEPARATORS = "-_./\\:"
@@ -70,22 +70,22 @@ NUMBER_KINDS: Mapping[MatchBy, NumberKind] = {
 
 
 class MatchRule(BaseModel, frozen=True, extra="forbid"):
-    """One rule: which of our numbers is compared with which field of the line, and how exactly."""
+    """One rule: which of our numbers is compared with which fields of a line, and what is ignored."""
 
     by: MatchBy
     sources: tuple[Source, ...] = ()
-    """Empty means the usual ones for `by`."""
+    """Empty means the `DEFAULT_SOURCES` of `by`."""
     ignore: frozenset[Normalisation] = frozenset({Normalisation.blanks})
     prefix: str = ""
-    """Taken off the channel's number before comparing, if it is there."""
+    """Removed from the channel's number before the comparison, if present."""
     suffix: str = ""
 
     def read_sources(self) -> tuple[Source, ...]:
-        """Return the fields that this rule reads."""
+        """Return the fields of a line that this rule reads."""
         return self.sources or DEFAULT_SOURCES[self.by]
 
     def normal(self, value: str) -> str:
-        """Return a number as this rule compares it."""
+        """Return a number in the form in which this rule compares it."""
         if Normalisation.blanks in self.ignore:
             value = "".join(value.split())
         if Normalisation.separators in self.ignore:
@@ -97,7 +97,7 @@ class MatchRule(BaseModel, frozen=True, extra="forbid"):
         return value
 
     def strip(self, value: str) -> str:
-        """Take prefix and suffix off a channel's number."""
+        """Return a channel's number without prefix, suffix and outer blanks."""
         value = value.strip()
         return value.removeprefix(self.prefix).removesuffix(self.suffix)
 
@@ -114,7 +114,7 @@ DEFAULT_RULES = (
 
 
 def read_rules(rules: Sequence[Mapping[str, Any]]) -> tuple[MatchRule, ...]:
-    """Return a tenant's rules, the usual ones if it has none. Raises: RuleError, naming the wrong rule."""
+    """Return a tenant's rules, or `DEFAULT_RULES` if it has none. Raises: RuleError, naming the bad rule."""
     if not rules:
         return DEFAULT_RULES
     read = []

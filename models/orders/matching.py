@@ -1,7 +1,8 @@
-"""Matching: which article an order line means.
+"""Matching: which article an order line stands for.
 
-A tenant's rules are tried in order. The first rule that finds exactly one article decides; the first
-that finds several holds the line with those listed; if none finds any, the line is held without.
+A tenant's rules are tried in order. The first rule that finds an article decides. If it finds several, they
+become candidates and the line is held until a person chooses. If no rule finds any, the line is held without
+candidates.
 """
 
 from collections import defaultdict
@@ -22,16 +23,16 @@ from models.orders.records import OrderLineData
 
 
 class Match(BaseModel):
-    """The outcome for one line: parts as (article id, quantity for one), or the candidates."""
+    """The result for one line: parts as (article id, quantity per unit of the line), or candidates."""
 
     parts: list[tuple[int, int]] = RecordField(default_factory=list)
     rule: str = ""
     candidates: list[int] = RecordField(default_factory=list)
-    """Article ids among which a person must choose; empty if nothing was found."""
+    """Article ids from which a person must choose; empty if the line is matched or nothing was found."""
 
     @property
     def article_id(self) -> int | None:
-        """The one article, or None if there are several or none."""
+        """The article if one unit of the line is one unit of a single article, else None."""
         return self.parts[0][0] if len(self.parts) == 1 and self.parts[0][1] == 1 else None
 
 
@@ -42,7 +43,7 @@ def match_lines(
     rules: Sequence[MatchRule],
     lines: Sequence[OrderLineData],
 ) -> list[Match]:
-    """Match a page of lines at once; one query for each rule, results in the order of the lines."""
+    """Return the match of each line, in order; each rule searches for all lines of the page at once."""
     matches: list[Match | None] = [None] * len(lines)
     for rule in rules:
         waiting = [index for index, match in enumerate(matches) if match is None]
@@ -57,9 +58,9 @@ def match_lines(
 
 
 def _wanted(rule: MatchRule, lines: Sequence[OrderLineData]) -> list[list[str]]:
-    """Return for each line the numbers that the rule reads, prefix and suffix taken off.
+    """Return for each line the numbers that the rule reads, without prefix and suffix.
 
-    What holds neither letter nor digit is no number: it would be like any other that has none.
+    A value without letters and digits is left out: it would equal every other such value.
     """
     told = [[rule.strip(getattr(line, source.value)) for source in rule.read_sources()] for line in lines]
     return [[number for number in numbers if loose_form(number)] for numbers in told]
@@ -85,7 +86,7 @@ def _first_hit(rule: MatchRule, numbers: Sequence[str], found: Mapping[str, Sequ
 def _by_listing(
     session: Session, _tenant_id: int, account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
 ) -> list[Match | None]:
-    """A parent is not sold itself: a line that names one is left to the rules after this."""
+    """Match by listing. A line that names a parent is left to later rules, because parents are not sold."""
     wanted = _wanted(rule, lines)
     by_number = rule.by is MatchBy.channel_number
     keys = {loose_form(number) if by_number else number for numbers in wanted for number in numbers}
@@ -167,7 +168,7 @@ def _code_outcome(
     codes: Sequence[str],
     parts: Mapping[str, list[tuple[int, int]]],
 ) -> Match:
-    """Choose among codes that the rule takes for the same: the one spelled alike, or a person does."""
+    """Choose among codes that the rule treats as equal: the exact spelling wins, else a person chooses."""
     fitting = [parts[number]] if number in codes else [parts[code_value] for code_value in codes]
     if all(each == fitting[0] for each in fitting):
         return Match(parts=fitting[0], rule=rule.by)
@@ -177,7 +178,7 @@ def _code_outcome(
 def _by_variant(
     session: Session, tenant_id: int, _account_id: int, rule: MatchRule, lines: Sequence[OrderLineData]
 ) -> list[Match | None]:
-    """Find the parent by its number, then the variants whose values are all among those chosen."""
+    """Find the parent by number, then its variants with all their values among those that the buyer chose."""
     wanted = [
         numbers if line.attributes else [] for numbers, line in zip(_wanted(rule, lines), lines, strict=True)
     ]

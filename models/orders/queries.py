@@ -108,7 +108,7 @@ def lock_each(session: Session, orders: Sequence[Order]) -> None:
 
 
 def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
-    """Return the orders whose updates are published under their own number: no test orders, no merged ones.
+    """Return the orders that have updates published under their own number: no test orders, no merged ones.
 
     For a merged order, the order that it was merged into is published.
     """
