@@ -1,7 +1,8 @@
-"""Statements behind every scan, put together once: that takes longer than the database needs to run them.
+"""The statements of every scan, built once, because building them takes longer than executing them.
 
-They are few, because each is a way to the server and back: `OPEN_LIST` finds the list and what the code may
-mean, `NEXT_ITEMS` all that decides where the units go, and `COUNT_SCAN` writes what was counted.
+They are few, because each costs a round trip to the server: `OPEN_LIST` finds the list and the articles that
+the code may stand for, `NEXT_ITEMS` reads everything that decides where the units go, and `COUNT_SCAN` writes
+what was counted.
 """
 
 from typing import Any
@@ -37,7 +38,7 @@ _STOPS = or_(
 
 
 def _with_allocations(query: Select[Any]) -> Select[Any]:
-    """Return a query of order lines with a row for each allocation of them, or one if there is none."""
+    """Add the allocations of order lines to a query: a row for each, or one row if there is none."""
     return (
         query.add_columns(
             LINES.c.id.label("line_id"),
@@ -73,11 +74,11 @@ def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
         .join(_ORDERS, _ORDERS.c.id == _ITEMS.c.order_id)
         .where(_OF_ARTICLE, _IS_OPEN, *conditions)
         .order_by(_ITEMS.c.position, _ITEMS.c.id)
-        # An item has one unit at least.
+        # Every item has at least one unit.
         .limit(bindparam("most"))
         .subquery("to_take")
     )
-    # One item more than a scan can complete: that decides whether any is left.
+    # One item more than a scan can complete, to see whether any item is left.
     still_open = (
         select(_ITEMS.c.id).where(_OF_LIST, _IS_OPEN).limit(bindparam("most") + 1).subquery("still_open")
     )
@@ -109,20 +110,21 @@ OPEN_LIST = locking(
     .where(_LISTS.c.id == bindparam("list")),
     PickList,
 )
-"""Locks `list` and its tenant; returns its state, its last scan, and each article that `loose` may mean."""
+"""Locks `list` and its tenant; returns its state, last scan, and each article that `loose` may stand for."""
 
 NEXT_ITEMS = _next_items()
-"""The next items of `article` on `list`, at most `most`, in the order of the walk, with their allocations.
+"""The next open items of `article` on `list`, at most `most`, in walking order, with their allocations.
 
-Each row also says whether its order stops (`stops`), whether an order of the list is noted (`is_noted`), what
-the list asks for and has of the article, and how many items of the list are open: at most `most` and one.
+Each row also has: whether its order must stop (`stops`), whether an order of the list is noted (`is_noted`),
+the units of the article that the list asks for and has, and the number of open items of the list, at most
+`most` + 1.
 """
 
 NEXT_ITEMS_WITHOUT = _next_items(_ITEMS.c.order_id.not_in(bindparam("stops", expanding=True)))
 """The same without the orders `stops`."""
 
 ALLOCATED = _with_allocations(select().select_from(LINES))
-"""The allocations of order lines, to be narrowed by `LINES`."""
+"""The allocations of order lines; the caller restricts it by `LINES`."""
 
 COUNT_UNITS = (
     update(_ALLOCATIONS)
@@ -155,4 +157,4 @@ LIST_SUMS = select(
         exists().where(_OTHERS.c.pick_list_id == bindparam("list"), _OTHERS.c.picked < _OTHERS.c.quantity)
     ).scalar_subquery(),
 ).where(_OF_ARTICLE)
-"""What `list` asks for and has of `article`, and whether any item of it is open."""
+"""Units of `article` that `list` asks for and has, and whether any item of the list is open."""

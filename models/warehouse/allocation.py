@@ -1,9 +1,9 @@
 """Allocation: stock is allocated to order lines, first come first served.
 
-Law: 0 <= allocated <= on_hand, even if several processes allocate at the same moment. Every function here but
-`promise` queues the listings whose available quantity changes, in the same transaction.
+Law: 0 <= allocated <= on_hand, even if several processes allocate at the same moment. Every function here
+except `promise` queues the listings whose available quantity changes, in the same transaction.
 
-Locks: callers lock the tenant (`models.tenants.locks.lock_tenants`). Everybody takes locks in this order: the
+Locks: callers lock the tenant (`models.tenants.locks.lock_tenants`). All code takes locks in this order: the
 lease of a run, the tenant, then orders, then levels, each by id.
 """
 
@@ -27,20 +27,20 @@ from models.warehouse.sellable import touch_listings
 from models.warehouse.warehouses import Warehouse
 
 SERVED = (OrderState.pending, OrderState.open, OrderState.released)
-"""Orders that are promised stock; a released one is short of it if it went in part or a shelf was empty."""
+"""States of orders that get stock; a released one may lack some if it ships in parts or a shelf was empty."""
 
 
 def allocate(session: Session, order_ids: Sequence[int]) -> None:
-    """Promise stock to the lines of open and released orders, as far as it reaches; hold what is short.
+    """Allocate available stock to the lines of pending, open and released orders; hold lines that lack stock.
 
-    Orders are served in the order given. Demand of lines that share an article is taken from the
-    same figure, one after the other. Repeating it only adds what became available.
+    Orders are served in the given order, and lines that share an article get it one after the other.
+    Repeating it only adds what became available.
     """
     touch_listings(session, promise(session, order_ids))
 
 
 def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
-    """Do what `allocate` does, and return the articles concerned: the caller queues their listings."""
+    """Do the same as `allocate`, but return the ids of the articles whose listings the caller must queue."""
     lines = _lock_lines(session, order_ids)
     demand = physical_demand(session, [line.id for line in lines if line.missing > 0])
     levels = lock_levels(session, sorted({article for each in demand.values() for article in each}))
@@ -83,7 +83,7 @@ def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
 
 @dataclass
 class _LineNeed:
-    """What an order line still needs, in units of the line; negative if more is promised than it asks for."""
+    """What an order line still needs, in its own units; `missing` is negative if too much is allocated."""
 
     id: int
     order_id: int
@@ -93,7 +93,7 @@ class _LineNeed:
 
 
 def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
-    """Lock those of the orders that are served and return their lines, in the order of the orders given."""
+    """Lock the orders that may get stock; return their lines, in the given order of the orders."""
     lines: dict[int, list[_LineNeed]] = {}
     for batch in in_batches(sorted(set(order_ids))):
         locked = session.exec(
@@ -125,7 +125,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
 def _save_promises(
     session: Session, lines: Sequence[_LineNeed], taken: Mapping[tuple[int, int], int]
 ) -> None:
-    """Write what was promised with one statement for each table."""
+    """Save the new allocations with one statement for each table."""
     if not taken:
         return
     by_level: dict[int, int] = defaultdict(int)
@@ -154,7 +154,7 @@ def _save_promises(
         key=("order_line_id", "level_id"),
         add=("quantity",),
     )
-    # What the session holds of these rows was read before.
+    # The session's copies of these rows are outdated.
     for row in session.identity_map.values():
         if isinstance(row, (StockLevel, OrderLine, Allocation)):
             session.expire(row)
@@ -219,7 +219,7 @@ def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
 
 
 def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
-    """Promise what came free of these articles to orders that are short of it: express first, then by age."""
+    """Allocate available stock of these articles to orders that lack it: express first, then oldest first."""
     free = set(article_ids)
     if not free:
         return
@@ -237,12 +237,13 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
         .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .distinct()
     ).all()
-    # Levels are locked by now and orders come before them; but who has one of these has the tenant first.
+    # Orders are locked after levels here, against the order of locks. That is safe: every transaction that
+    # locks one of these has locked the tenant first.
     allocate(session, [need_id(order_id) for order_id, _, _ in waiting])
 
 
 def physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Return for each matched line the articles with stock of their own and how many one unit takes."""
+    """Return {matched line id: {article id: units per unit of the line}}; bundles are resolved into parts."""
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for batch in in_batches(line_ids):
         rows = session.execute(

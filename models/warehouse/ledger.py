@@ -1,8 +1,8 @@
 """Stock movements: counting, shipping and returning goods, with the ledger of all changes.
 
-Law: the movements of a level sum to its `on_hand`. Every function here queues the listings whose stock
-changed, in the same transaction. Locks are taken in the order that `models.warehouse.allocation` describes;
-only `set_on_hand` locks the tenant itself.
+Law: the movements of a level sum to its `on_hand`. Every function here queues the listings of the articles
+with changed stock, in the same transaction. Locks are taken in the order that `models.warehouse.allocation`
+describes; only `set_on_hand` locks the tenant itself.
 """
 
 from collections import defaultdict
@@ -225,8 +225,8 @@ def write_off_missing(
     `missing` is {line id: units of the level's article}, none of them picked. A line loses every unit that
     cannot be completed any more, with all its parts. Units are only missing if nothing was available there:
     on hand becomes the allocated units less the missing ones.
-    Returns: the change of on hand, and the articles of which other orders can get more. The caller holds the
-    tenant's lock and allocates stock to the orders again.
+    Returns: the change of on hand, and the ids of articles that became available at other levels. The caller
+    holds the tenant's lock and allocates stock to the orders again.
     """
     lines, allocations, levels = lock_promises(session, sorted(missing))
     level = levels[level_id]

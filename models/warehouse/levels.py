@@ -1,6 +1,6 @@
 """Stock levels: on hand and allocated, their movements, and the locks on them.
 
-Levels are changed in `models.warehouse.allocation` and `models.warehouse.ledger` alone.
+Only `models.warehouse.allocation`, `models.warehouse.shrinking` and `models.warehouse.ledger` change levels.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Missing goods: units of a pick list that are not in their place."""
+"""Missing goods: units on a pick list that a picker does not find at their place."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -34,18 +34,18 @@ from models.warehouse.stops import find_noted, find_stops, settle_stops
 
 @dataclass(frozen=True)
 class ShortResult:
-    """What became of missing units."""
+    """The result of reporting missing units."""
 
     sku: str
     missing: int
     written_off: int
-    """By how much stock on hand fell: the missing units, and units there that were not allocated."""
+    """By how much on hand fell: the missing units, and units at the place that were not allocated."""
     elsewhere: int
     """Units that the list now asks for at other places."""
     orders: list[str]
     """Numbers of the orders that lost units."""
     short: list[str]
-    """Those of them that now wait for stock."""
+    """Numbers of those orders that now wait for stock."""
     put_back: list[PutBack]
     """Parts of sets, picked on an earlier list, that are useless without the missing units."""
     notices: list[str]
@@ -53,10 +53,10 @@ class ShortResult:
 
 
 def report_short(session: Session, list_id: int, code: str, missing: int | None = None) -> ShortResult:
-    """Write off units of an article that are missing at its next place, by default all still to take there.
+    """Write off units that are missing at an article's next place; by default all units still to pick there.
 
-    The orders that come last on the list lose their units first. They are allocated other stock, and the list
-    asks for it; if there is none, they are held as short of stock.
+    The last orders of the list lose their units first. Other stock is allocated to them and added to the
+    list; if there is none, they are held as short of stock. Takes the tenant's lock.
     Raises: ScanError, as `scan` does; then nothing is changed.
     """
     pick_list = lock_open(session, list_id)
@@ -110,7 +110,7 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
 
 
 def _who_loses(items: Sequence[PickItem], missing: int) -> tuple[dict[int, int], list[int]]:
-    """Return the lost units by order line, and the orders that lose them in the order of the list."""
+    """Return {line id: lost units}, and the ids of the orders that lose them, in the order of the list."""
     lost: dict[int, int] = {}
     orders: list[int] = []
     rest = missing
@@ -124,7 +124,7 @@ def _who_loses(items: Sequence[PickItem], missing: int) -> tuple[dict[int, int],
 
 
 def _short_orders(session: Session, order_ids: Sequence[int], line_ids: Collection[int]) -> set[int]:
-    """Return the orders that wait for stock for one of these lines."""
+    """Return ids of the orders that wait for stock for one of these lines."""
     query = select(Hold.order_id).where(
         among(col(Hold.order_id), order_ids),
         col(Hold.reason).in_(SHORTAGES),
@@ -135,7 +135,7 @@ def _short_orders(session: Session, order_ids: Sequence[int], line_ids: Collecti
 
 
 def _count_picked(session: Session, list_id: int, line_ids: Collection[int]) -> Counter[tuple[int, int]]:
-    """Return the picked units of lines by order and article, with those that this list asks to put back."""
+    """Return {(order id, article id): picked units of these lines}, plus those this list asks to put back."""
     units: Counter[tuple[int, int]] = Counter()
     for query in (
         sqlalchemy_select(
@@ -155,7 +155,7 @@ def _count_picked(session: Session, list_id: int, line_ids: Collection[int]) -> 
 
 
 def _open_items(session: Session, list_id: int, article_id: int, stops: Mapping[int, str]) -> list[PickItem]:
-    """Return the items of an article with units still to take, in the order of the walk."""
+    """Return an article's items with units still to pick, in walking order, without stopped orders."""
     query = (
         select(PickItem)
         .where(

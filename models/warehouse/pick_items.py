@@ -1,6 +1,6 @@
-"""The items of a pick list: what it asks for, and how units of it are counted.
+"""The items of a pick list: what it asks for, and how picked units are counted.
 
-A change of a list locks its tenant first (`lock_open`), so that two scanners come one after the other.
+Every change of a list locks its tenant first (`lock_open`), so that two scanners take turns.
 """
 
 from collections import defaultdict
@@ -44,12 +44,12 @@ class Refusal(StrEnum):
     not_on_list = "not_on_list"
     surplus = "surplus"
     stopped = "stopped"
-    """The orders that wanted it were cancelled, held or shipped meanwhile."""
+    """The orders that needed it were cancelled, held or shipped in the meantime."""
     list_ended = "list_ended"
 
 
 class ScanError(RuleError):
-    """A scan that does not count, in a picker's words; nothing has changed."""
+    """A scan that does not count, with the reason for the picker; nothing is changed."""
 
     def __init__(self, refusal: Refusal, reason: str) -> None:
         super().__init__(reason)
@@ -61,7 +61,7 @@ class ScanError(RuleError):
 
 @dataclass(frozen=True)
 class PutBack:
-    """Units that were taken and are no longer wanted."""
+    """Units that were picked and are no longer needed."""
 
     sku: str
     order: str
@@ -70,7 +70,7 @@ class PutBack:
 
 
 def get_list(session: Session, list_id: int) -> PickList:
-    """Return a pick list as the database has it now. Raises: NotFoundError."""
+    """Return a pick list, read from the database again. Raises: NotFoundError."""
     known = 0 < list_id <= MAX_COUNT
     pick_list = session.get(PickList, list_id, populate_existing=True) if known else None
     if pick_list is None:
@@ -83,14 +83,14 @@ def unknown_list(list_id: int) -> NotFoundError:
 
 
 def lock_owner(session: Session, list_id: int) -> None:
-    """Lock the tenant of a pick list, if there is such a list."""
+    """Lock the tenant of a pick list, if the list exists."""
     session.flush()
     if 0 < list_id <= MAX_COUNT:
         take_lock(session, LOCK_OWNER, {"list": list_id})
 
 
 def check_open(list_id: int, state: PickListState) -> None:
-    """Make sure that a list is open. Raises: ScanError, if it has ended."""
+    """Raises: ScanError, if the list has ended."""
     if state is not PickListState.open:
         raise ScanError(
             Refusal.list_ended, f"Pick list {list_id} is {state}; nothing on it changes any more."
@@ -98,7 +98,7 @@ def check_open(list_id: int, state: PickListState) -> None:
 
 
 def lock_open(session: Session, list_id: int) -> PickList:
-    """Return a list with its tenant locked. Raises: ScanError, if it has ended."""
+    """Lock a list's tenant and return the list. Raises: NotFoundError; ScanError, if the list has ended."""
     lock_owner(session, list_id)
     pick_list = get_list(session, list_id)
     check_open(list_id, pick_list.state)
@@ -106,9 +106,9 @@ def lock_open(session: Session, list_id: int) -> PickList:
 
 
 def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[int, int]:
-    """Add to an open list the units that its orders have been allocated since; number its items anew.
+    """Add units to an open list that were allocated to its orders since, and renumber the items of the walk.
 
-    Returns: by article how many more units the list asks for.
+    Returns: {article id: units that the list now asks for in addition}.
     """
     items = {
         (item.order_line_id, item.level_id): item
@@ -147,7 +147,7 @@ def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[
 
 
 def _put_in_order(session: Session, list_id: int) -> None:
-    """Number the items of a list along the walk; an article without a bin comes last in its warehouse."""
+    """Number the items of a list in walking order; articles without a bin come last in their warehouse."""
     rows = session.execute(
         sqlalchemy_select(
             col(PickItem.id),
@@ -180,7 +180,7 @@ def _put_in_order(session: Session, list_id: int) -> None:
 
 
 def orders_on(session: Session, list_id: int) -> list[PickOrder]:
-    """Return the orders of a list that have no outcome yet, by rank."""
+    """Return the orders of a list without an outcome, by rank."""
     query = (
         select(PickOrder)
         .where(PickOrder.pick_list_id == list_id, col(PickOrder.outcome).is_(None))
@@ -191,7 +191,7 @@ def orders_on(session: Session, list_id: int) -> list[PickOrder]:
 
 
 class Taken(NamedTuple):
-    """Units of an item to count up, or down if negative."""
+    """Units of an item to count up; negative units are counted down."""
 
     item_id: int
     line_id: int
@@ -202,7 +202,7 @@ class Taken(NamedTuple):
 def counts_of(parts: Sequence[Taken], allocations: Iterable[Any]) -> list[dict[str, int]]:
     """Return the parameters of `COUNT_UNITS` for each part.
 
-    `allocations` are rows as `ALLOCATED` returns them: all allocations of the lines concerned.
+    `allocations` are rows of `ALLOCATED`: all allocations of the lines concerned.
     """
     counted: dict[tuple[int, int], int] = defaultdict(int)
     for part in parts:
@@ -228,7 +228,7 @@ def counts_of(parts: Sequence[Taken], allocations: Iterable[Any]) -> list[dict[s
 
 
 def count_units(session: Session, parts: Sequence[Taken]) -> None:
-    """Count units of items up or down, together with the picked units of their lines and allocations."""
+    """Count units of items up or down, and update the picked units of their lines and allocations."""
     if not parts:
         return
     session.flush()
@@ -245,7 +245,7 @@ def write_counts(
 ) -> None:
     """Execute `COUNT_UNITS`, or `COUNT_SCAN`, with the parameters that `counts_of` returns."""
     write_together(session, writes, counts)
-    # The session's copies of these rows are out of date now.
+    # The session's copies of these rows are outdated.
     for row in session.identity_map.values():
         if isinstance(row, (PickItem, Allocation, OrderLine)):
             session.expire(row, ["picked"])
@@ -254,9 +254,9 @@ def write_counts(
 def units_to_put_back(
     session: Session, list_id: int, order_ids: Iterable[int], units: Any
 ) -> dict[int, list[PutBack]]:
-    """Return the goods to put back of each of these orders, by rank and SKU.
+    """Return {order id: units to put back, by SKU}, ordered by rank.
 
-    `units` is the column of `PickItem` that counts them: `put_back`, or `picked` while the list is open.
+    `units` is the column of `PickItem` that has them: `put_back`, or `picked` for a list that is still open.
     """
     found: dict[int, list[PutBack]] = {}
     for batch in in_batches(list(order_ids)):
@@ -283,7 +283,7 @@ def units_to_put_back(
 
 
 def numbers_of(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
-    """Return the orders' numbers by id."""
+    """Return {order id: order number}."""
     numbers: dict[int, str] = {}
     for batch in in_batches(order_ids):
         rows = session.execute(

@@ -1,4 +1,4 @@
-"""Which article of a pick list a scanned code means, and why a scan of it does not count."""
+"""Which article of a pick list a scanned code stands for, and why a scan does not count."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,19 +12,19 @@ from models.warehouse.pick_items import Refusal, ScanError, numbers_of
 from models.warehouse.pick_lists import ON_LIST, PickItem, PickList, PickOrder
 
 SHOWN = 40
-"""Characters of a code that a message quotes."""
+"""Number of a code's characters that a message quotes."""
 
 
 def identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:
-    """Return the article of a list that a code means, and its SKU. Raises: ScanError."""
+    """Return the id and SKU of the article on a list that a code stands for. Raises: ScanError."""
     found = need_articles(code, find_scanned(session, pick_list.tenant_id, code))
     return narrow_to_list(session, need_id(pick_list.id), code, found)
 
 
 def narrow_to_list(session: Session, list_id: int, code: str, found: Sequence[Scanned]) -> tuple[int, str]:
-    """Return the one of these articles that is on a list, and its SKU.
+    """Return the id and SKU of the only one of these articles that is on the list.
 
-    Raises: ScanError, if none or more than one is.
+    Raises: ScanError, if none or several are.
     """
     on_list = session.exec(
         select(PickItem.article_id)
@@ -45,7 +45,7 @@ def narrow_to_list(session: Session, list_id: int, code: str, found: Sequence[Sc
 
 
 def need_articles(code: str, found: list[Scanned]) -> list[Scanned]:
-    """Return the articles that were found for a code. Raises: ScanError, if there are none."""
+    """Return the articles found for a code. Raises: ScanError, if there are none."""
     if len(code) > LONGEST_SCAN:
         raise ScanError(Refusal.unknown, f"{_show(code)!r} is too long for a SKU or GTIN.")
     if not found:
@@ -61,7 +61,10 @@ def _show(code: str) -> str:
 def not_wanted(
     session: Session, list_id: int, article_id: int, sku: str, there: int, stops: Mapping[int, str]
 ) -> ScanError:
-    """Return why units of an article are refused; `there` is how many the list still wants."""
+    """Return the error that says why units of an article are refused.
+
+    `there`: the number of units that the list still asks for.
+    """
     if there:
         return ScanError(Refusal.surplus, f"Only {there} more of {sku} are wanted.")
     rows = session.execute(

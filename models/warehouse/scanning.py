@@ -1,6 +1,6 @@
-"""Scanning: each scan counts units for the order that comes first, and can be undone.
+"""Scanning: each scan counts units for the next order of the list, and can be undone.
 
-State and holds of an order are read again before a unit counts for it. A refused scan changes nothing.
+An order's state and holds are read again before a unit counts for it. A refused scan changes nothing.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Portion:
     order: str
     """The order's number."""
     box: int
-    """0 in a walk without boxes."""
+    """0 if there are no boxes."""
     quantity: int
 
 
@@ -48,7 +48,7 @@ class ScanResult:
     """What a scan counted."""
 
     number: int
-    """The scan's number on its list; `undo` takes it."""
+    """The scan's number on its list, for `undo`."""
     sku: str
     portions: list[Portion]
     """Where the units go."""
@@ -59,14 +59,15 @@ class ScanResult:
     is_complete: bool
     """Whether everything on the list is picked."""
     notices: list[str]
-    """What happened to orders of the list since the last scan; the list's end repeats it."""
+    """What happened to orders of the list since the last scan; closing the list repeats it."""
 
 
 def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanResult:
-    """Count units of the article with this SKU or GTIN for the order that comes first.
+    """Count units of the article with this SKU or GTIN for the next order of the list.
 
-    Raises: ScanError, if the code is unknown or ambiguous, if its article is not on the list or is wanted in
-    smaller number, or if the list has ended; then nothing is changed.
+    Takes the tenant's lock.
+    Raises: ScanError, if the code is unknown or ambiguous, if its article is not on the list or fewer units
+    are needed, or if the list has ended; NotFoundError, if there is no such list. Then nothing is changed.
     """
     session.flush()
     connection = session.connection()
@@ -78,7 +79,7 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     if not 1 <= quantity <= MAX_COUNT:
         raise ScanError(Refusal.surplus, f"{quantity} is no number of units.")
     found = need_articles(code, choose_scanned(meant, code))
-    # Of a single article the items below show whether it is on the list.
+    # For a single article, the items below show whether it is on the list.
     article_id, sku = narrow_to_list(session, list_id, code, found) if len(found) > 1 else found[0][:2]
     wanted = {"list": list_id, "article": article_id, "most": quantity}
     rows = connection.execute(NEXT_ITEMS, wanted).all()
@@ -120,10 +121,11 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
 
 
 def undo(session: Session, list_id: int, *, number: int | None = None, code: str = "") -> ScanResult:
-    """Undo the scan with this number; without a number the last scan, or the last scan of `code`.
+    """Undo the scan with this number; without a number, the last scan, or the last scan of `code`.
 
-    Raises: RuleError, if there is no such scan, or its units are to be put back already; ScanError, if the
-    code means no article of the list.
+    Takes the tenant's lock.
+    Raises: RuleError, if there is no such scan, or if its units already have to be put back; ScanError, if no
+    article of the list has this code.
     """
     pick_list = lock_open(session, list_id)
     query = (

@@ -1,6 +1,6 @@
 """Shrinking: order lines give back stock that was allocated to them, or units that were picked for them.
 
-Locks: callers lock the tenant; the order of locks is that of `models.warehouse.allocation`.
+Locks: callers lock the tenant; locks are taken in the order of `models.warehouse.allocation`.
 """
 
 from collections import defaultdict
@@ -18,9 +18,10 @@ from models.warehouse.sellable import touch_listings
 
 
 def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
-    """Give back everything that is allocated to these lines; return the articles that became available.
+    """Free all stock allocated to these lines; return the ids of the articles that became available.
 
-    Picked units are noted as "put back" on open pick lists.
+    Picked units are noted as "put back" on open pick lists. The caller allocates the articles to waiting
+    orders.
     """
     rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
     back: dict[int, int] = defaultdict(int)
@@ -40,9 +41,9 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
 
 
 def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
-    """Reduce the allocation of a line to `units`, giving back picked units last.
+    """Reduce the units allocated to a line to `units`; picked units are given back last.
 
-    Returns: the articles that became available. The caller allocates them to waiting orders.
+    Returns: ids of the articles that became available. The caller allocates them to waiting orders.
     """
     (line,), allocations, levels = lock_promises(session, [line_id])
     if units >= line.allocated:
@@ -57,7 +58,7 @@ def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
 def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
     """Reduce the picked units of each line to what its next shipment needs.
 
-    The surplus stays allocated, and open pick lists note it as "put back".
+    The other units stay allocated, and open pick lists note them as "put back".
     """
     line_ids = [need_id(line.id) for line in lines]
     session.flush()
@@ -86,7 +87,7 @@ def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
 def lock_promises(
     session: Session, line_ids: Sequence[int]
 ) -> tuple[Sequence[OrderLine], dict[int, list[Allocation]], dict[int, StockLevel]]:
-    """Return lines, the allocations of each, and their levels by id; the levels are locked."""
+    """Lock the levels of lines; return the lines, {line id: allocations} and {level id: level}."""
     lines = session.exec(
         select(OrderLine)
         .where(among(col(OrderLine.id), line_ids))
@@ -114,9 +115,10 @@ def shrink(
     levels: Mapping[int, StockLevel],
     missing: Mapping[int, int],
 ) -> set[int]:
-    """Reduce the allocation of a line to `units`: missing units go first, then unpicked, then picked ones.
+    """Reduce the units allocated to a line to `units`: missing units first, then unpicked, then picked ones.
 
-    `missing` are units by level, of every part of the line. Returns: the articles that became available.
+    `missing` is {level id: units}, over all parts of the line. Returns: ids of the articles that became
+    available.
     """
     freed: set[int] = set()
     by_article: dict[int, list[Allocation]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Orders that stop while their pick list is walked: cancelled, held or shipped meanwhile."""
+"""Orders that are stopped on their pick list: cancelled, held or shipped in the meantime."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from models.warehouse.pick_lists import PICKED_ALL_THE_SAME, PickItem, PickOrder
 
 
 def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
-    """Return the orders that must not go on to the parcel, each with the reason: "is cancelled" …"""
+    """Return {order id: reason} of the orders that must not be packed; a reason is e.g. "is cancelled"."""
     reasons: dict[int, str] = {}
     for batch in in_batches(order_ids):
         held: dict[int, set[str]] = defaultdict(set)
-        # States and holds in one query: every scan asks this.
+        # States and holds in one query, because every scan needs both.
         for order_id, state, hold in session.execute(
             select(col(Order.id), col(Order.state), col(Hold.reason))
             .outerjoin(
@@ -56,7 +56,7 @@ def settle_stops(
 ) -> list[str]:
     """Stop orders on a list; return a sentence about each order that was noted or stopped.
 
-    If `brief`, orders with nothing to put back are left out.
+    `brief`: orders with nothing to put back are left out.
     """
     by_id = {row.order_id: row for row in noted}
     for order_id in stops:
@@ -88,7 +88,7 @@ def settle_stops(
 
 
 def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapping[int, str]) -> None:
-    """Take orders off a list: the units picked for them there are to be put back."""
+    """Stop these orders on a list; units picked for them there have to be put back."""
     ids = [row.order_id for row in rows]
     items = [
         item
@@ -127,7 +127,7 @@ def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapp
 
 
 def find_noted(session: Session, list_id: int) -> tuple[list[PickOrder], dict[int, str]]:
-    """Return the orders of a list that something happened to, and why some of them stop, by order."""
+    """Return the noted orders of a list, and {order id: reason} of those that must stop."""
     rows = session.exec(
         select(PickOrder)
         .where(
