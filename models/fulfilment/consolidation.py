@@ -1,4 +1,4 @@
-"""Consolidation (Zusammenfassen): several orders in one parcel; payments and invoices stay separate.
+"""Consolidation (Zusammenfassen): orders picked and shipped as one parcel, but paid and invoiced separately.
 
 All orders of a group have the same `Order.ships_with_id`. Each keeps its number, so that its channel and its
 buyer are notified of its own shipment, with the tracking number of the shared parcel.
