@@ -1,18 +1,19 @@
-"""The cycle `article-import`: articles, variants, bundles and categories of a channel come in."""
+"""The cycle `article-import`: read articles, variants, bundles and categories from a channel."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.articles import (
     import_article_page,
     import_category_page,
-    join_members,
+    link_article_sets,
     match_waiting_lines,
     open_article_window,
 )
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -24,17 +25,17 @@ def article_import(
 
     Args:
         account: Name of the account to read from.
-        test: Read for inspection only; no stock is taken over.
+        test: Read only to look; no stock is saved.
         full: Read all articles again, not only those that changed.
-        articles: Read just these, by the channel's ids.
+        articles: Read only these articles, by the channel's ids.
     """
     try:
         with work_on(account, Cycle.article_import, test=test) as work:
             window = open_article_window(work.run_id, full=full, numbers=articles or [])
             each_page(work, lambda page: import_category_page(work.run_id, page))
             each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
-            join_members(work.run_id)
+            link_article_sets(work.run_id)
             match_waiting_lines(work.run_id)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

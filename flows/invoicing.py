@@ -1,22 +1,23 @@
-"""The cycle `invoicing`: what was shipped is invoiced, and every paper drawn; nothing goes outside."""
+"""The cycle `invoicing`: invoice shipped goods and draw every issued document; nothing is sent outside."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.invoicing import draw_page, issue_page, open_invoicing
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.invoicing))
 def invoicing(account: str, test: bool = False) -> State:
-    """Issue an invoice for each order with goods that were shipped and not invoiced yet.
+    """Issue an invoice for each order with shipped goods that are not invoiced yet.
 
     Args:
         account: Name of the account whose orders are invoiced.
-        test: Issue nothing; the report shows what would be.
+        test: Issue nothing; the report shows which invoices would be issued.
     """
     try:
         with work_on(account, Cycle.invoicing, test=test) as work:
@@ -26,5 +27,5 @@ def invoicing(account: str, test: bool = False) -> State:
                 each_page(work, lambda page: issue_page(run_id, page or first), first)
             each_page(work, lambda page: draw_page(run_id, page))
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

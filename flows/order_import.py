@@ -1,14 +1,15 @@
-"""The cycle `order-import`: orders of a channel come in, find their articles and get their stock."""
+"""The cycle `order-import`: read orders from a channel, match their articles and allocate stock."""
 
 from datetime import datetime
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.orders import import_order_page, open_order_window
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -16,18 +17,18 @@ from tasks.run.work import work_on
 def order_import(
     account: str, test: bool = False, since: datetime | None = None, orders: list[str] | None = None
 ) -> State:
-    """Take new orders and follow those that changed at the channel.
+    """Save new orders, and the changes of known ones.
 
     Args:
         account: Name of the account to read from.
-        test: Read for inspection only; new orders are marked as trial and allocate nothing.
-        since: Read again what changed since this time; the cycle goes on afterwards where it was.
-        orders: Read just these orders, by the channel's numbers, whatever their age.
+        test: Read only to look; new orders are saved as test orders and allocate no stock.
+        since: Read again what changed since this time; the next run continues where the cycle was.
+        orders: Read only these orders, by the channel's numbers, whatever their age.
     """
     try:
         with work_on(account, Cycle.order_import, test=test) as work:
             window = open_order_window(work.run_id, since, orders or [])
             each_page(work, lambda page: import_order_page(work.run_id, window, page), window.page)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

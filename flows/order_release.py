@@ -1,26 +1,27 @@
-"""The cycle `order-release`: orders that are paid and in stock go to the warehouse; nothing goes outside."""
+"""The cycle `order-release`: release orders that are paid and in stock; nothing is sent outside."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.fulfilment import release_page
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.order_release))
 def order_release(account: str, test: bool = False) -> State:
-    """Release the open orders whose way to pay, stock and checks allow it.
+    """Release the open orders whose payment, stock and checks allow it.
 
     Args:
         account: Name of the account whose orders are released.
-        test: Release nothing; the figures tell how many would be.
+        test: Release nothing; the figures say how many orders would be released.
     """
     try:
         with work_on(account, Cycle.order_release, test=test) as work:
             each_page(work, lambda page: release_page(work.run_id, page))
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

@@ -1,28 +1,29 @@
-"""The cycle `shipping-sync`: a channel hears what has left, with carrier and number, and what never will."""
+"""The cycle `shipping-sync`: publish shipments, with carrier and tracking numbers, and cancellations."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, stepped_aside, tell_all
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
-from tasks.intake.methods import refresh_services
+from tasks.intake.methods import refresh_methods
+from tasks.outbound.delivery import publish_all
 from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.shipping_sync))
 def shipping_sync(account: str, test: bool = False) -> State:
-    """Tell the channel each cancellation and each shipment that it has not heard of yet.
+    """Publish every cancellation and every shipment that the channel does not know yet.
 
     Args:
-        account: Name of the account to tell.
+        account: Name of the account to publish to.
         test: Send nothing; the report shows what would have been sent.
     """
     try:
         with work_on(account, Cycle.shipping_sync, test=test) as work:
-            refresh_services(work.run_id)
-            tell_all(work, OutboundKind.cancellation)
-            tell_all(work, OutboundKind.shipment)
+            refresh_methods(work.run_id)
+            publish_all(work, OutboundKind.cancellation)
+            publish_all(work, OutboundKind.shipment)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

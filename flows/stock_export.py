@@ -1,29 +1,29 @@
-"""The cycle `stock-export`: a channel hears what it may sell."""
+"""The cycle `stock-export`: publish what a channel may sell."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, stepped_aside, tell_all
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
-from tasks.outbound.delivery import queue_all_listings
+from tasks.outbound.delivery import publish_all, queue_all_listings
 from tasks.run.work import work_on
 
 
 @flow(**declared(Cycle.stock_export))
 def stock_export(account: str, test: bool = False, full: bool = False) -> State:
-    """Tell the channel each stock that differs from what it was last told.
+    """Publish every quantity that differs from what was published last.
 
     Args:
-        account: Name of the account to tell.
+        account: Name of the account to publish to.
         test: Send nothing; the report shows what would have been sent.
-        full: Work out all listings again, not only those whose stock changed.
+        full: Work out the quantity of every listing again, not only of those whose stock changed.
     """
     try:
         with work_on(account, Cycle.stock_export, test=test) as work:
             if full:
                 queue_all_listings(work.run_id)
-            tell_all(work, OutboundKind.stock)
+            publish_all(work, OutboundKind.stock)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)
