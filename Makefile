@@ -29,7 +29,7 @@ ifneq ($(shell test -x $(BIN)/python && cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help install demo test check faults nightly bench lock states clean
+.PHONY: help install demo test check faults nightly bench lock states commands clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-16s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ lock: install ## Write the lock files from pyproject.toml (ARGS=--upgrade takes 
 
 states: install ## Draw the states of an order into docs/orders.md
 	@PYTHONPATH=. $(BIN)/python docs/draw_states.py
+
+commands: install ## List the commands and their options in docs/command-line.md
+	@PYTHONPATH=. $(BIN)/python docs/list_commands.py
 
 clean: ## Remove caches and builds; the data folder and .venv stay
 	@rm -rf dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

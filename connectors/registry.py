@@ -5,11 +5,9 @@ its XML and HTTP libraries is loaded only when an account of its kind is opened 
 """
 
 from collections.abc import Callable, Collection, Mapping
-from enum import Enum
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 
 from connectors.errors import AccountError
 from connectors.protocols.connection import Connection
@@ -18,6 +16,7 @@ from connectors.spec import ConnectorSpec
 from models.tenants.account_kinds import AFTERBUY
 from models.tenants.options import ChannelOptions
 from models.tenants.records import OWN, AccountData
+from models.values import describe_faults
 
 
 def _afterbuy() -> ConnectorSpec[Any]:
@@ -75,7 +74,7 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
     """
     spec = spec_of(kind)
     models: tuple[type[BaseModel], ...] = (ChannelOptions, spec.settings)
-    fields = {name: info for model in models for name, info in model.model_fields.items()}
+    fields = {name for model in models for name in model.model_fields}
     sentences = [
         f"There is no setting {name!r}: allowed are {', '.join(sorted(fields))}."
         for name in sorted(settings)
@@ -88,12 +87,10 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
             values = model.model_validate(given).model_dump(mode="json")
             read |= {name: values[name] for name in given}
         except ValidationError as error:
-            sentences += [
-                _sentence(str(fault["loc"][0]), fields, str(fault["msg"])) for fault in error.errors()
-            ]
+            sentences += describe_faults(error, model)
     if "start" in read and not _is_start(spec, read["start"]):
-        what = "a date like 2026-11-01 or an order number"
-        sentences.append(_sentence("start", fields, f'start must be "new", {what}'))
+        what = 'start must be "new", a date like 2026-11-01 or an order number'
+        sentences.append(f"The setting 'start' does not fit: {what}.")
     sentences += [*_unknown_secrets(spec, secret_names), *_missing_secrets(spec, secret_names)]
     if sentences:
         raise AccountError("\n".join(sentences))
@@ -120,18 +117,3 @@ def _missing_secrets(spec: ConnectorSpec[Any], names: Collection[str]) -> list[s
     begun_first = sorted(logins, key=lambda login: login is not begun)
     choices = ", or ".join(" and ".join(login) for login in begun_first)
     return [f"The secret {missing} is missing: give {choices}."]
-
-
-def _sentence(name: str, fields: Mapping[str, FieldInfo], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"The setting {name!r} does not fit: {message}{_allowed(fields[name])}."
-
-
-def _allowed(field: FieldInfo) -> str:
-    """Return the allowed values of a choice, or of a yes or no; the message itself names a range."""
-    annotation = field.annotation
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return f" (allowed are {', '.join(str(one.value) for one in annotation)})"
-    if annotation is bool:
-        return " (allowed are true, false)"
-    return " (a list separated by commas)" if get_origin(annotation) is tuple and get_args(annotation) else ""

@@ -87,8 +87,9 @@ def tell(life: Life, simulator: Simulator) -> None:
     channel, secrets = simulator.state, simulator.switches
     for command in (
         "tenant add sonnenhof --title Sonnenhof",
-        "tenant set sonnenhof --legal-name 'Sonnenhof GmbH' --address 'Hofweg 1' --address '04109 Leipzig' "
-        "--vat-id DE123456789 --bank-holder 'Sonnenhof GmbH' --iban DE02120300000000202051",
+        "tenant set sonnenhof --set seller.name='Sonnenhof GmbH' --set seller.address='Hofweg 1' "
+        "--set seller.address='04109 Leipzig' --set seller.vat_id=DE123456789 "
+        "--set bank.holder='Sonnenhof GmbH' --set bank.iban=DE02120300000000202051",
         f"account add shop --kind afterbuy --tenant sonnenhof --set base_url={simulator.url} "
         f"--secret partner_token={secrets.partner_token} --secret account_token={secrets.account_token} "
         "--set start=2020-01-01 --set payments=warenfluss --set invoices=warenfluss "

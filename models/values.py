@@ -2,10 +2,12 @@
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, get_origin
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic import Field as RecordField
+from pydantic.fields import FieldInfo
 
 MAX_LENGTH = 254
 _LOCAL = re.compile(r"[^\s@\"(),:;<>\[\]\\.]+(\.[^\s@\"(),:;<>\[\]\\.]+)*")
@@ -109,3 +111,33 @@ CENT = Decimal("0.01")
 def half_up(amount: Decimal) -> Decimal:
     """Return an amount rounded to whole cents, half up."""
     return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def describe_faults(error: ValidationError, model: type[BaseModel], group: str = "") -> list[str]:
+    """Return a sentence for each setting that a person typed and that its model refuses.
+
+    `group` stands before the names of the model's fields, as in "The setting 'bank.days' does not fit: …".
+    """
+    return [
+        _describe_fault(str(fault["loc"][0]) if fault["loc"] else "", str(fault["msg"]), model, group)
+        for fault in error.errors()
+    ]
+
+
+def _describe_fault(name: str, message: str, model: type[BaseModel], group: str) -> str:
+    message = message.removeprefix("Value error, ")
+    field = model.model_fields.get(name)
+    if field is None:
+        return f"The settings {group!r} do not fit each other: {message}."
+    full = f"{group}.{name}" if group else name
+    return f"The setting {full!r} does not fit: {message}{_allowed_in(field)}."
+
+
+def _allowed_in(field: FieldInfo) -> str:
+    """Return the allowed values of a choice, or of a yes or no; the message itself names a range."""
+    annotation = field.annotation
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return f" (allowed are {', '.join(str(one.value) for one in annotation)})"
+    if annotation is bool:
+        return " (allowed are true, false)"
+    return " (a list separated by commas)" if get_origin(annotation) is tuple else ""

@@ -62,18 +62,23 @@ def parse_amount(text: str) -> Decimal:
     return value
 
 
-def parse_pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
-    """Return NAME=VALUE options as a dictionary; of a repeated name the last value counts.
+def parse_settings(values: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
+    """Return NAME=VALUE options as (name, value), in the order given.
 
     Raises: typer.BadParameter, which does not quote the value: it may be a secret.
     """
-    pairs: dict[str, str] = {}
+    settings = []
     for value in values or ():
         name, sign, rest = value.partition("=")
         if not sign or not name.strip():
             raise typer.BadParameter(f"{option} needs the form NAME=VALUE.")
-        pairs[name.strip()] = rest
-    return pairs
+        settings.append((name.strip(), rest))
+    return settings
+
+
+def parse_pairs(values: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Return NAME=VALUE options as `parse_settings` does, by name; of a repeated one the last counts."""
+    return dict(parse_settings(values, option))
 
 
 def parse_parts(values: Sequence[str] | None, option: str, *, least: int = 1) -> dict[str, int]:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson
 from console.cli.output import print_rows, say
-from console.cli.parse import parse_pairs
+from console.cli.parse import parse_settings
+from console.cli.tenant_settings import GROUPS, SettingsCommand, change_group, read_changes
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.orders.match_rules import read_rules
-from models.privacy.retention import RetentionOptions, check_years, options_of
-from models.tax.options import TaxOptions, ToldRates
+from models.privacy.retention import check_years
+from models.tax.options import TaxOptions
 from models.tenants.logo import save_logo
-from models.tenants.records import BankData, MailOptions, SellerData
 from models.tenants.tenant import Tenant, add_tenant, get_tenant, list_tenants
 
 app = new_app("Sellers or brands, each with its own articles and stock.")
@@ -62,11 +62,10 @@ def show_all(as_json: AsJson = False) -> None:
                 "language": tenant.language,
                 "country": tenant.country,
                 "currency": tenant.currency,
-                "seller": SellerData.model_validate(tenant.seller).model_dump(),
-                "bank": BankData.model_validate(tenant.bank).model_dump(),
-                "mails": MailOptions.model_validate(tenant.mails).model_dump(),
-                "taxes": TaxOptions.model_validate(tenant.taxes).model_dump(mode="json"),
-                "retention": options_of(tenant).model_dump(),
+                **{
+                    group: model.model_validate(getattr(tenant, group)).model_dump(mode="json")
+                    for group, model in GROUPS.items()
+                },
                 "match_rules": tenant.match_rules,
             }
             for tenant in list_tenants(session)
@@ -74,131 +73,34 @@ def show_all(as_json: AsJson = False) -> None:
     print_rows(rows, ("name", "title", "language", "country", "currency"), as_json=as_json)
 
 
-@app.command("set")
+@app.command("set", cls=SettingsCommand)
 def change(
     name: str,
     title: Title = None,
     language: Language = None,
     country: Country = None,
     currency: Currency = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="SETTING=VALUE; the settings are listed below. An empty value is the default again; "
+            "a setting of several lines is named once for each line, and all its lines are replaced.",
+        ),
+    ] = None,
     match_rules: Annotated[
         Path | None, typer.Option(help="A JSON file: a list of rules; an empty list means the usual ones.")
-    ] = None,
-    legal_name: Annotated[str | None, typer.Option(help="Who issues its invoices.")] = None,
-    address: Annotated[
-        list[str] | None,
-        typer.Option(help="Of whom issues them: one option for each line; all are replaced."),
-    ] = None,
-    tax_number: Annotated[str | None, typer.Option(help="Steuernummer, as printed on invoices.")] = None,
-    vat_id: Annotated[str | None, typer.Option(help="USt-IdNr., e.g. DE123456789.")] = None,
-    footer: Annotated[
-        list[str] | None,
-        typer.Option(help="Below each paper (bank, register …): one option for each line; all are replaced."),
-    ] = None,
-    small_business: Annotated[
-        bool | None,
-        typer.Option("--small-business/--no-small-business", help="No VAT is charged or shown (§ 19 UStG)."),
-    ] = None,
-    oss_from: Annotated[
-        str | None,
-        typer.Option(
-            help="The day (2026-11-01) from which sales to consumers in other member states are declared "
-            "through the One-Stop-Shop, with their tax; empty: they are not."
-        ),
-    ] = None,
-    below_threshold: Annotated[
-        bool | None,
-        typer.Option(
-            "--below-threshold/--no-below-threshold",
-            help="Such sales bear German tax: in all they stay below 10,000 euro a year (§ 3c (4) UStG).",
-        ),
-    ] = None,
-    told_rates: Annotated[
-        ToldRates | None, typer.Option(help="Which rate of tax channels tell of goods that go abroad.")
-    ] = None,
-    day_rates: Annotated[
-        bool | None,
-        typer.Option(
-            "--day-rates/--no-day-rates",
-            help="The tax office allows rates of exchange of the day, as channels tell them (§ 16 (6) UStG).",
-        ),
     ] = None,
     logo: Annotated[
         Path | None, typer.Option(help="A PNG or JPEG file: stands on all papers drawn from now on.")
     ] = None,
     no_logo: Annotated[bool, typer.Option("--no-logo", help="Papers bear the name instead again.")] = False,
-    bank_holder: Annotated[
-        str | None, typer.Option(help="Whose bank account buyers pay to; banks compare it.")
-    ] = None,
-    iban: Annotated[str | None, typer.Option(help="Of that account.")] = None,
-    bic: Annotated[str | None, typer.Option(help="Of that account, where it is needed.")] = None,
-    payment_days: Annotated[int | None, typer.Option(help="Until when buyers are asked to pay.")] = None,
-    sender_name: Annotated[
-        str | None, typer.Option(help="Who mails to buyers are from; default: the title.")
-    ] = None,
-    sender_address: Annotated[
-        str | None, typer.Option(help="Their sender's address; default: WARENFLUSS_MAIL_FROM.")
-    ] = None,
-    reply_to: Annotated[str | None, typer.Option(help="Where answers of buyers go.")] = None,
-    colour: Annotated[str | None, typer.Option(help="Of mails to buyers, e.g. #2f4f6f.")] = None,
-    payment_link: Annotated[
-        str | None, typer.Option(help="Where buyers pay, with {number}, {amount} and {currency}.")
-    ] = None,
-    collect_at: Annotated[
-        list[str] | None,
-        typer.Option(help="Where and when goods are collected: one option for each line; all are replaced."),
-    ] = None,
-    tracking_link: Annotated[
-        list[str] | None,
-        typer.Option(help="CARRIER=LINK with {number} and {postcode}; without a link the usual one."),
-    ] = None,
-    anonymise_after_days: Annotated[
-        int | None,
-        typer.Option(
-            help="After how many days without news an order that has ended loses its buyer's data; 0: never."
-        ),
-    ] = None,
-    invoice_years: Annotated[
-        int | None, typer.Option(help="For how many years invoices are kept; by default as the law demands.")
-    ] = None,
-    letter_years: Annotated[
-        int | None,
-        typer.Option(help="The same of mails to buyers; 0: an archive elsewhere keeps them."),
-    ] = None,
 ) -> None:
     """Change a tenant, what its papers and mails say of it, how lines are matched, how long data are kept."""
     if logo is not None and no_logo:
         raise typer.BadParameter("--logo and --no-logo exclude each other.")
     values = _read_values(title, language, country, currency)
-    seller: dict[str, Any] = {
-        "name": legal_name,
-        "address": address,
-        "tax_number": tax_number,
-        "vat_id": vat_id.replace(" ", "").upper() if vat_id is not None else None,
-        "footer": footer,
-        "small_business": small_business,
-    }
-    bank = {"holder": bank_holder, "iban": iban, "bic": bic, "days": payment_days}
-    mails: dict[str, Any] = {
-        "sender_name": sender_name,
-        "sender_address": sender_address,
-        "reply_to": reply_to,
-        "colour": colour,
-        "payment_link": payment_link,
-        "collect_at": collect_at,
-    }
-    taxes = {
-        "oss_from": oss_from,
-        "below_threshold": below_threshold,
-        "told_rates": told_rates,
-        "day_rates": day_rates,
-    }
-    retention = {
-        "anonymise_after_days": anonymise_after_days,
-        "invoice_years": invoice_years,
-        "letter_years": letter_years,
-    }
-    links = parse_pairs(tracking_link or [], "--tracking-link")
+    changes = read_changes(parse_settings(settings, "--set"))
     need_database()
     rules = _read_rules(match_rules) if match_rules else None
     picture = _read_logo(logo) if logo else None
@@ -207,17 +109,10 @@ def change(
         _change(tenant, values)
         if rules is not None:
             tenant.match_rules = rules
-        if picture is not None:
-            seller["logo"] = save_logo(session, picture)
-        elif no_logo:
-            seller["logo"] = ""
-        tenant.seller = _checked(SellerData, tenant.seller, seller)
-        tenant.bank = _checked(BankData, tenant.bank, bank)
-        if links:
-            mails["tracking_links"] = {**tenant.mails.get("tracking_links", {}), **links}
-        tenant.mails = _checked(MailOptions, tenant.mails, mails)
-        tenant.taxes = _checked(TaxOptions, tenant.taxes, taxes)
-        tenant.retention = _checked(RetentionOptions, tenant.retention, retention)
+        if picture is not None or no_logo:
+            changes.setdefault("seller", {})["logo"] = save_logo(session, picture) if picture else ""
+        for group, changed in changes.items():
+            setattr(tenant, group, change_group(group, getattr(tenant, group), changed))
         check_years(tenant)
         session.add(tenant)
     say(f"Tenant {name!r} was changed.")
@@ -242,7 +137,7 @@ def set_exchange_rate(
             raise RuleError(f"{code} is the tenant's own currency.")
         rates = {key: dict(value) for key, value in tenant.taxes.get("exchange_rates", {}).items()}
         rates.setdefault(_month(month), {})[code] = str(_decimal(rate, "RATE"))
-        tenant.taxes = _checked(TaxOptions, tenant.taxes, {"exchange_rates": rates}, "RATE")
+        _change_taxes(tenant, {"exchange_rates": rates}, "RATE")
         session.add(tenant)
     say(f"In {month} one {tenant.currency} is {rate} {code}; what was issued stays as it is.")
 
@@ -272,7 +167,7 @@ def set_vat_rates(
         kept = [
             each for each in tenant.taxes.get("vat_rates", []) if (each["area"], each["since"]) != (area, day)
         ]
-        tenant.taxes = _checked(TaxOptions, tenant.taxes, {"vat_rates": [*kept, row]}, "AREA or a rate")
+        _change_taxes(tenant, {"vat_rates": [*kept, row]}, "AREA or a rate")
         session.add(tenant)
     say(f"Rates of VAT in {area} from {day} on: {', '.join([standard, *(reduced or [])])} %.")
 
@@ -294,29 +189,14 @@ def _month(text: str) -> str:
         raise typer.BadParameter(f"{text!r} is no month; write 2026-11.") from None
 
 
-OPTIONS = {
-    "name": "legal-name",
-    "holder": "bank-holder",
-    "days": "payment-days",
-    "tracking_links": "tracking-link",
-}
-"""Fields whose options have other names."""
-
-
-def _checked(
-    record: type[BaseModel], kept: dict[str, Any], given: Mapping[str, Any], what: str = ""
-) -> dict[str, Any]:
-    """Return the fields of a record with those that were given. Raises: RuleError, naming it or `what`."""
-    changes = {key: value for key, value in given.items() if value is not None}
+def _change_taxes(tenant: Tenant, changes: Mapping[str, Any], what: str) -> None:
+    """Change tax options of a tenant. Raises: RuleError, naming what was typed, if they do not fit."""
     try:
-        return record.model_validate({**kept, **changes}).model_dump(mode="json")
+        taxes = TaxOptions.model_validate({**tenant.taxes, **changes})
     except ValidationError as error:
-        (first, *_) = error.errors(include_url=False)
-        message = str(first["msg"]).removeprefix("Value error, ")
-        # A fault of several fields together has no place.
-        name = str(first["loc"][0]) if first["loc"] else "iban"
-        option = what or f"--{OPTIONS.get(name, name.replace('_', '-'))}"
-        raise RuleError(f"{option} does not fit: {message}.") from None
+        message = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        raise RuleError(f"{what} does not fit: {message}.") from None
+    tenant.taxes = taxes.model_dump(mode="json")
 
 
 def _read_logo(file: Path) -> bytes:

@@ -56,14 +56,22 @@ OPEN_RETURNS = (ReturnState.announced, ReturnState.received)
 class RetentionOptions(BaseModel):
     """A tenant's own periods; None means the legal period of the tenant's country, if known here."""
 
-    anonymise_after_days: int = RecordField(default=0, le=36_500)
-    """Days after an ended order's last event until it is anonymised; 0 means never.
-
-    Off by default: the program cannot know whether the orders are archived elsewhere as business letters.
-    """
-    invoice_years: int | None = RecordField(default=None, ge=1, le=100)
-    letter_years: int | None = RecordField(default=None, ge=0, le=100)
-    """0: business letters are archived elsewhere; here they are deleted with the history."""
+    # Off by default: the program cannot know whether orders are archived elsewhere as business letters.
+    anonymise_after_days: int = RecordField(
+        default=0,
+        le=36_500,
+        description="Days after an ended order's last event until it is anonymised; 0: never.",
+    )
+    invoice_years: int | None = RecordField(
+        default=None, ge=1, le=100, description="Years that invoices are kept; empty: the legal period."
+    )
+    letter_years: int | None = RecordField(
+        default=None,
+        ge=0,
+        le=100,
+        description="Years that mails to buyers are kept; 0: they are archived elsewhere; "
+        "empty: the legal period.",
+    )
 
     @field_validator("anonymise_after_days")
     @classmethod

@@ -52,13 +52,23 @@ Units = Annotated[Decimal, RecordField(gt=0, lt=10**6, decimal_places=6)]
 class TaxOptions(BaseModel):
     """How a tenant's sales abroad are taxed, and the exchange rates for it."""
 
-    oss_from: date | None = None
-    """From this day, sales to consumers in the Union bear the destination's tax (One-Stop-Shop)."""
-    below_threshold: bool = False
-    """Before that day, or without one: such sales stay below 10,000 euro a year and bear German tax."""
-    told_rates: ToldRates = ToldRates.destination
-    day_rates: bool = False
-    """The tax office allows daily rates, as channels report them (§ 16 (6) UStG)."""
+    oss_from: date | None = RecordField(
+        default=None,
+        description="First day on which sales to consumers in the Union bear the destination's VAT and are "
+        "declared through the One-Stop-Shop, e.g. 2026-11-01; empty: never.",
+    )
+    below_threshold: bool = RecordField(
+        default=False,
+        description="Such sales stay below 10,000 euro a year and bear German VAT (§ 3c (4) UStG).",
+    )
+    told_rates: ToldRates = RecordField(
+        default=ToldRates.destination,
+        description="VAT rate that channels report for goods that go abroad: destination or home.",
+    )
+    day_rates: bool = RecordField(
+        default=False,
+        description="The tax office allows daily exchange rates, as channels report them (§ 16 (6) UStG).",
+    )
     vat_rates: list[OwnRates] = RecordField(default_factory=list)
     exchange_rates: dict[str, dict[str, Units]] = RecordField(default_factory=dict)
     """Rates by month (such as 2026-11), then by currency."""

@@ -22,12 +22,12 @@ _COLOUR = re.compile(r"#[0-9a-f]{6}")
 class BankData(BaseModel):
     """Where a tenant's buyers transfer money to."""
 
-    holder: HeaderText = ""
-    """Whose account it is; banks compare it before they transfer."""
-    iban: str = ""
-    bic: str = ""
-    days: int = RecordField(default=7, ge=1, le=90)
-    """Until when a payment is asked for."""
+    holder: HeaderText = RecordField(
+        default="", description="Name of the account's holder; banks compare it before they transfer."
+    )
+    iban: str = RecordField(default="", description="IBAN that buyers pay to.")
+    bic: str = RecordField(default="", description="BIC, where the buyer's bank needs it.")
+    days: int = RecordField(default=7, ge=1, le=90, description="Days to pay, from the payment request on.")
 
     @field_validator("iban", "bic", mode="after")
     @classmethod
@@ -67,19 +67,25 @@ PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 class MailOptions(BaseModel):
     """How a tenant's mails to buyers look, and what they lead to."""
 
-    sender_name: HeaderText = ""
-    """Empty: the tenant's title."""
-    sender_address: str = ""
-    """Empty: the sender of the installation."""
-    reply_to: str = ""
-    colour: str = "#2f4f6f"
-    payment_link: str = ""
-    """With {number}, {amount} and {currency} of an order; empty: money comes by bank transfer."""
-    collect_at: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
-    """Where and when goods are collected; empty: the seller's address."""
-    tracking_links: dict[str, str] = RecordField(default_factory=dict)
-    """By carrier, with {number} and {postcode}; they go before those of
-    `models.fulfilment.tracking_links`."""
+    sender_name: HeaderText = RecordField(default="", description="Sender's name; empty: the tenant's title.")
+    sender_address: str = RecordField(
+        default="", description="Sender's mail address; empty: WARENFLUSS_MAIL_FROM."
+    )
+    reply_to: str = RecordField(default="", description="Mail address for buyers' replies.")
+    colour: str = RecordField(default="#2f4f6f", description="Colour of headings and links, e.g. #2f4f6f.")
+    payment_link: str = RecordField(
+        default="",
+        description="Page where buyers pay, with {number}, {amount} and {currency}; empty: by bank transfer.",
+    )
+    collect_at: list[PrintedLine] = RecordField(
+        default_factory=list,
+        max_length=6,
+        description="Where and when buyers collect goods, line by line; empty: the seller's address.",
+    )
+    tracking_links: dict[str, str] = RecordField(
+        default_factory=dict,
+        description="Tracking page of a carrier, with {number} and {postcode}; empty: the usual one.",
+    )
 
     @field_validator("sender_name")
     @classmethod
@@ -225,15 +231,24 @@ class ServiceData(BaseModel, frozen=True):
 class SellerData(BaseModel):
     """Who issues a tenant's papers, in the words that are printed."""
 
-    name: str = RecordField(default="", max_length=100)
-    """The legal name, e.g. of the company."""
-    address: list[PrintedLine] = RecordField(default_factory=list, max_length=4)
-    """Street, then postcode and city."""
-    tax_number: str = RecordField(default="", max_length=40)
-    vat_id: str = RecordField(default="", max_length=20)
-    small_business: bool = False
-    """Tax is not charged (§ 19 UStG) and must not be shown."""
-    footer: list[PrintedLine] = RecordField(default_factory=list, max_length=6)
-    """Bank, register, managing directors …"""
+    name: str = RecordField(default="", max_length=100, description="Legal name of who issues invoices.")
+    address: list[PrintedLine] = RecordField(
+        default_factory=list, max_length=4, description="Address of who issues invoices, line by line."
+    )
+    tax_number: str = RecordField(default="", max_length=40, description="Tax number (Steuernummer).")
+    vat_id: str = RecordField(default="", max_length=20, description="VAT ID (USt-IdNr.), e.g. DE123456789.")
+    small_business: bool = RecordField(
+        default=False, description="Small business (§ 19 UStG): no VAT is charged or shown."
+    )
+    footer: list[PrintedLine] = RecordField(
+        default_factory=list,
+        max_length=6,
+        description="Foot of each paper, line by line: bank, register, managing directors …",
+    )
     logo: str = RecordField(default="", max_length=64)
-    """By which hash `models.tenants.logo` has it; empty without one."""
+    """Hash under which `models.tenants.logo` finds the logo; empty without one."""
+
+    @field_validator("vat_id", mode="before")
+    @classmethod
+    def _vat_id_without_blanks(cls, value: object) -> object:
+        return "".join(value.split()).upper() if isinstance(value, str) else value

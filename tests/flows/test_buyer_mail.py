@@ -196,7 +196,7 @@ def test_what_cannot_be_written_waits_for_a_person(
         tell_buyer(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
     assert (sync(MAILS, shop).sent, last_run(shop, MAILS).counts["parked"]) == (3, 1)
     (row,) = open_rows()
-    assert "--bank-holder and --iban" in row
+    assert "--set bank.holder=NAME --set bank.iban=IBAN" in row
     deliver_due()
     assert smtp_server.recipients[-1] == OPERATORS
     set_tenant(shop, bank=BANK)
@@ -211,7 +211,7 @@ def test_what_cannot_be_written_waits_for_a_person(
     set_tenant(shop, seller={})
     pay(shop, ready[0], "1.00")
     assert attempt(MAILS, shop).is_failed()
-    assert "--legal-name, --address" in last_run(shop, MAILS).error
+    assert "--set seller.name=NAME --set seller.address=LINE" in last_run(shop, MAILS).error
     assert len(open_rows()) == 1
 
 

@@ -135,7 +135,9 @@ def test_what_every_invoice_lacks_fails_the_run_with_what_to_do(shop: Shop, read
     ship(shop, ready[0])
     set_seller(shop, tax_number="", vat_id="")
     assert attempt(INVOICING, shop).is_failed()
-    assert "--tax-number or --vat-id" in last_run(shop, INVOICING).error
+    error = last_run(shop, INVOICING).error
+    assert "--set seller.tax_number=NUMBER" in error
+    assert "--set seller.vat_id=ID" in error
     assert holds(shop.order(ready[0])) == []
 
     shop.configure(invoices="channel")

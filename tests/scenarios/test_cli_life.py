@@ -35,8 +35,8 @@ def test_from_arrival_to_refund(database: str, tmp_path: Path) -> None:
             "buyer_mails": mails,
         }
         session.add(account)
-    seller = ["--legal-name", "Acme GmbH", "--address", "Weg 2", "--address", "04109 Leipzig"]
-    do("tenant", "set", "acme", *seller, "--vat-id", "DE123456789")
+    seller = ["name=Acme GmbH", "address=Weg 2", "address=04109 Leipzig", "vat_id=DE123456789"]
+    do("tenant", "set", "acme", *(word for each in seller for word in ("--set", f"seller.{each}")))
     take_articles(article("MUG", 5))
     goods = line("1-1", "MUG", 2).model_copy(update={"tax_rate": Decimal(19)})
     placed = utc_now() - timedelta(hours=1)

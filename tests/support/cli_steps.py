@@ -44,6 +44,11 @@ def refused(*arguments: str) -> str:
     return result.stderr.strip()
 
 
+def settings(*pairs: str) -> list[str]:
+    """Return settings such as "seller.name=Acme GmbH" as the options that a command takes."""
+    return [word for pair in pairs for word in ("--set", pair)]
+
+
 def open_shop(mode: Mode = Mode.live, role: str = "articles") -> None:
     """Add the tenant `acme` with the account `shop`."""
     with session_scope() as session:

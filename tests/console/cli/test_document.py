@@ -21,6 +21,7 @@ from tests.support.cli_steps import (
     order,
     read,
     refused,
+    settings,
     take_articles,
 )
 from tests.support.cli_steps import take_orders as take_in
@@ -28,42 +29,6 @@ from tests.support.cli_steps import take_orders as take_in
 HOME = AddressData(
     first_name="Jörg", last_name="Müßig", street="Weg 1", postcode="04109", city="Leipzig", country="DE"
 )
-
-
-def test_rates_are_set_by_command(sqlite_database: str) -> None:
-    """Each is refused if it is none, and then nothing is changed."""
-    open_shop()
-    done = [
-        call("tenant", "set", "acme", "--oss-from", "2026-07-01", "--told-rates", "home", "--day-rates"),
-        call("tenant", "exchange-rate", "acme", "chf", "0,9312", "--month", "2026-11"),
-        call("tenant", "exchange-rate", "acme", "CHF", "0.94", "--month", "2026-12"),
-        call("tenant", "vat-rates", "acme", "EE", "24", "13", "9", "--from", "2027-01-01"),
-        call("tenant", "vat-rates", "acme", "EE", "25", "--from", "2027-01-01"),
-    ]
-    assert [each.exit_code for each in done] == [0] * 5, [each.stderr for each in done]
-    (row,) = read("tenant", "list")
-
-    assert row["taxes"] == {
-        "oss_from": "2026-07-01",
-        "below_threshold": False,
-        "told_rates": "home",
-        "day_rates": True,
-        "vat_rates": [{"area": "EE", "since": "2027-01-01", "standard": "25", "reduced": []}],
-        "exchange_rates": {"2026-11": {"CHF": "0.9312"}, "2026-12": {"CHF": "0.94"}},
-    }
-    assert "--oss-from does not fit" in refused("tenant", "set", "acme", "--oss-from", "soon")
-    assert "own currency" in refused("tenant", "exchange-rate", "acme", "EUR", "1", "--month", "2026-11")
-    assert "RATE does not fit" in refused("tenant", "exchange-rate", "acme", "CHF", "0", "--month", "2026-11")
-    assert "AREA or a rate" in refused("tenant", "vat-rates", "acme", "US", "8", "--from", "2027-01-01")
-    for wrong in (
-        ("exchange-rate", "acme", "CHF", "much", "--month", "2026-11"),
-        ("exchange-rate", "acme", "CHF", "1", "--month", "November"),
-        ("vat-rates", "acme", "EE", "24"),
-    ):
-        assert call("tenant", *wrong).exit_code == 2
-    assert read("tenant", "list") == [row]
-    assert call("tenant", "set", "acme", "--oss-from", "").exit_code == 0
-    assert read("tenant", "list")[0]["taxes"]["oss_from"] is None
 
 
 @pytest.fixture
@@ -82,16 +47,17 @@ def shop(sqlite_database: str) -> None:
 
 
 def set_seller() -> None:
-    arguments = ["--legal-name", "Acme GmbH", "--address", "Weg 2", "--address", "04109 Leipzig"]
-    assert call("tenant", "set", "acme", *arguments, "--vat-id", "de 123456789").exit_code == 0
+    seller = ["seller.name=Acme GmbH", "seller.address=Weg 2", "seller.address=04109 Leipzig"]
+    assert call("tenant", "set", "acme", *settings(*seller, "seller.vat_id=de 123456789")).exit_code == 0
 
 
 def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: Path) -> None:
     """Issue, list, show, save, take back; then the goods can be invoiced anew."""
     said = refused("order", "invoice", "100")
     assert "'acme' states no legal name, no address, no tax number or VAT ID. `warenfluss tenant set" in said
-    for number in ("--tax-number NUMBER", "--vat-id ID"):
-        assert f"tenant set acme --legal-name NAME --address LINE --address LINE {number}`" in said
+    lines = "--set seller.address=LINE --set seller.address=LINE"
+    for number in ("tax_number=NUMBER", "vat_id=ID"):
+        assert f"tenant set acme --set seller.name=NAME {lines} --set seller.{number}`" in said
     set_seller()
     (tenant,) = read("tenant", "list")
     assert tenant["seller"]["vat_id"] == "DE123456789"
@@ -128,5 +94,6 @@ def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: P
 def test_what_does_not_exist_or_fit_is_refused(shop: None) -> None:
     """In one sentence each."""
     assert "There is no document 'RE-1'" in refused("document", "show", "RE-1")
-    assert "--footer does not fit" in refused("tenant", "set", "acme", "--footer", "x" * 101)
-    assert "--legal-name does not fit" in refused("tenant", "set", "acme", "--legal-name", "x" * 101)
+    for setting in ("seller.footer", "seller.name"):
+        sentence = refused("tenant", "set", "acme", *settings(f"{setting}={'x' * 101}"))
+        assert f"The setting {setting!r} does not fit" in sentence

@@ -24,13 +24,16 @@ from tests.support.cli_steps import (
     order,
     read,
     refused,
+    settings,
     take_articles,
 )
 from tests.support.cli_steps import take_orders as take_in
 
 TENANT = ("tenant", "set", "acme")
-SELLER = ("--legal-name", "Acme GmbH", "--address", "Weg 2", "--address", "04109 Leipzig")
-BANK = ("--bank-holder", "Acme GmbH", "--iban", "de02 1203 0000 0000 2020 51")
+
+
+SELLER = settings("seller.name=Acme GmbH", "seller.address=Weg 2", "seller.address=04109 Leipzig")
+BANK = settings("bank.holder=Acme GmbH", "bank.iban=de02 1203 0000 0000 2020 51")
 
 
 @pytest.fixture
@@ -48,10 +51,14 @@ def shop(sqlite_database: str) -> None:
 
 def test_a_mail_is_looked_at_before_it_is_sent(shop: None, tmp_path: Path) -> None:
     """In either language, with its code in the HTML; nothing is queued, and what would stop it is said."""
-    assert "--legal-name NAME --address LINE" in refused("mail", "preview", "shipped", "100")
+    said = refused("mail", "preview", "shipped", "100")
+    assert "--set seller.name=NAME --set seller.address=LINE" in said
     assert call(*TENANT, *SELLER).exit_code == 0
     said = refused("mail", "preview", "payment_request", "100")
-    assert "--bank-holder NAME --iban IBAN` or `warenfluss tenant set acme --payment-link LINK`" in said
+    assert (
+        "--set bank.holder=NAME --set bank.iban=IBAN` or "
+        "`warenfluss tenant set acme --set mails.payment_link=LINK`"
+    ) in said
     assert call(*TENANT, *BANK).exit_code == 0
     file = tmp_path / "mail.html"
 
@@ -106,36 +113,6 @@ def test_mails_are_listed_shown_and_tried_again(shop: None) -> None:
     assert call("mail", "retry", "1").exit_code == 0
     assert [row["state"] for row in read("mail", "list")] == ["waiting"]
     assert call("mail", "retry", "1").exit_code == 1
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--iban", "DE02120300000000202051"), "--iban does not fit: an IBAN needs the holder"),
-        (("--bank-holder", "A", "--iban", "DE02120300000000202052"), "--iban does not fit: this is no IBAN"),
-        (("--payment-days", "0"), "--payment-days does not fit"),
-        (("--reply-to", "a@b.example\nBcc: c@d.example"), "--reply-to does not fit"),
-        (("--tracking-link", "DHL=http://x"), "--tracking-link does not fit"),
-        (("--address", ""), "--address does not fit"),
-    ],
-)
-def test_a_wrong_setting_is_refused_and_nothing_changes(
-    shop: None, arguments: tuple[str, ...], said: str
-) -> None:
-    """By the name of its option."""
-    (before,) = read("tenant", "list")
-    assert said in refused(*TENANT, "--colour", "#000000", *arguments)
-    assert read("tenant", "list") == [before]
-
-
-def test_settings_of_mails_are_kept(shop: None) -> None:
-    """Links are added one by one; one without an address is the usual again."""
-    assert call(*TENANT, "--tracking-link", "DHL=https://a.example/{number}").exit_code == 0
-    assert call(*TENANT, "--tracking-link", "Bote=https://b.example", "--payment-days", "14").exit_code == 0
-    assert call(*TENANT, "--tracking-link", "DHL=").exit_code == 0
-    (tenant,) = read("tenant", "list")
-    assert tenant["mails"]["tracking_links"] == {"Bote": "https://b.example"}
-    assert tenant["bank"]["days"] == 14
 
 
 def test_a_refund_that_was_paid_is_previewed(shop: None) -> None:

@@ -22,6 +22,7 @@ from tests.support.cli_steps import (
     order,
     read,
     refused,
+    settings,
     take_articles,
     take_orders,
 )
@@ -108,8 +109,8 @@ def test_each_kind_is_drawn(shop: None, tmp_path: Path) -> None:
 def test_invoices_of_many_orders_are_those_that_were_issued(shop: None, tmp_path: Path) -> None:
     """With the logo of their day; what has none is told."""
     logo, file = tmp_path / "logo.png", tmp_path / "invoices.pdf"
-    address = ["--address", "Weg 2", "--address", "04109 Leipzig", "--vat-id", "DE123456789"]
-    assert call("tenant", "set", "acme", "--legal-name", "Acme GmbH", *address).exit_code == 0
+    seller = ["seller.name=Acme GmbH", "seller.address=Weg 2", "seller.address=04109 Leipzig"]
+    assert call("tenant", "set", "acme", *settings(*seller, "seller.vat_id=DE123456789")).exit_code == 0
     for number, colour in (("100", "red"), ("101", "blue")):
         Image.new("RGB", (60, 20), colour).save(logo)
         assert call("tenant", "set", "acme", "--logo", str(logo)).exit_code == 0
