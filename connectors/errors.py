@@ -1,11 +1,11 @@
-"""Errors of connectors, named after what the caller does next. Anything else is a bug and fails the run.
+"""Errors of connectors, named after what the caller does next. Any other error is a bug and fails the run.
 
-Messages name the channel's own code and hold no secret and no buyer's data.
+A message names the system's own code. It holds no secret and no data of a buyer.
 """
 
 
 class ConnectorError(Exception):
-    """Base of all below."""
+    """The base of all errors below."""
 
 
 class TransientError(ConnectorError):
@@ -14,15 +14,15 @@ class TransientError(ConnectorError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        """Seconds that the channel asks to wait, if it said so."""
+        """Seconds that the system asks to wait; None if it did not say."""
 
 
 class AccountError(ConnectorError):
-    """Credentials, permission or setup: the account stops and a person reads what to do."""
+    """Credentials, permission or setup are wrong: the account stops, and a person reads what to do."""
 
 
 class RecordError(ConnectorError):
-    """One record is unusable; it is set aside and its neighbours go on."""
+    """One record cannot be used: it is rejected, and the other records of its page are saved."""
 
     def __init__(self, external_id: str, reason: str) -> None:
         super().__init__(f"{external_id}: {reason}")
@@ -31,12 +31,12 @@ class RecordError(ConnectorError):
 
 
 class UncertainError(ConnectorError):
-    """A write left and no answer came: read back before anything is sent again."""
+    """A write was sent and no answer came: read back what the system holds before sending it again."""
 
 
 class RequestRefusedError(ConnectorError):
-    """The channel refused a request as wrongly built: a bug here or a changed interface there."""
+    """The system refused a request as wrongly built: a bug here, or its interface changed."""
 
 
 class WriteHeldBackError(ConnectorError):
-    """Test mode: the transport kept a write back; it stands in `would_send`."""
+    """Test mode: the transport kept a write here, in `would_send`."""

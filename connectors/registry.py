@@ -1,7 +1,7 @@
-"""All connectors: opens a connection to an account, and checks settings before they are saved.
+"""The list of connectors: opens a connection to an account, and checks settings before they are saved.
 
-A connector is imported when an account of its kind is opened or checked, so that a command which needs only
-the names of the kinds (`models.tenants.account_kinds.KINDS`) starts without lxml and httpx.
+A new connector adds one function and one entry of SPECS. The function imports it, so that a connector with
+its XML and HTTP libraries is loaded only when an account of its kind is opened or checked.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.errors import AccountError
-from connectors.http.transport import Recorder
 from connectors.protocols.connection import Connection
+from connectors.protocols.results import Recorder
 from connectors.spec import ConnectorSpec
 from models.tenants.account_kinds import AFTERBUY
 from models.tenants.options import ChannelOptions
@@ -32,11 +32,11 @@ def _manual() -> ConnectorSpec[Any]:
 
 
 SPECS: Mapping[str, Callable[[], ConnectorSpec[Any]]] = {AFTERBUY.name: _afterbuy, OWN: _manual}
-"""By the name of the kind: returns what its connector says of itself."""
+"""By the name of the kind; each returns what the connector says about itself."""
 
 
 def spec_of(kind: str) -> ConnectorSpec[Any]:
-    """Return what the connector of a kind says of itself. Raises: AccountError, for an unknown kind."""
+    """Return what the connector of a kind says about itself. Raises: AccountError, for an unknown kind."""
     if kind not in SPECS:
         raise AccountError(f"There is no kind of account {kind!r}: allowed are {', '.join(SPECS)}.")
     return SPECS[kind]()

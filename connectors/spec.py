@@ -1,4 +1,4 @@
-"""What a connector says of itself; `connectors.registry` lists all of them."""
+"""What a connector says about itself; `connectors.registry` lists all connectors."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-from connectors.http.transport import Recorder
 from connectors.protocols.connection import Connection
+from connectors.protocols.results import Recorder
 from models.tenants.account_kinds import AccountKind
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -30,8 +30,8 @@ class Open(Protocol[SettingsIn]):
 class SecretSpec:
     """A secret that an account may have.
 
-    All secrets with the same `login` are needed together; one complete login is enough. Afterbuy has two:
-    by tokens, or by passwords.
+    Secrets with the same `login` are needed together, and one complete login is enough. Afterbuy has two
+    logins: by tokens, or by passwords.
     """
 
     name: str
@@ -39,26 +39,26 @@ class SecretSpec:
 
 
 def no_number(_text: str) -> bool:
-    """Return False: of a system without orders no text is an order number."""
+    """Return False: a system without orders has no order numbers."""
     return False
 
 
 @dataclass(frozen=True)
 class ConnectorSpec(Generic[Settings]):
-    """A connector: for which kind of account, what may be set, and how to open a connection."""
+    """A connector: its kind of account, its settings and secrets, and how to open a connection."""
 
     kind: AccountKind
     settings: type[Settings]
     open: Open[Settings]
     secrets: tuple[SecretSpec, ...] = ()
     simulator: str = ""
-    """The module of its stand-in server, e.g. "connectors.afterbuy.simulator"; empty without one.
+    """The module of the stand-in server, e.g. "connectors.afterbuy.simulator"; empty without one.
 
-    It has a function `serve` and a class `Switches`. It is a name and no import: a simulator stands outside
-    the product.
+    The module has a function `serve` and a class `Switches`. It is only named here, because a simulator
+    stands outside the product.
     """
     is_order_number: Callable[[str], bool] = no_number
-    """Whether a text may be an order number of the system: where the first order import begins."""
+    """Whether a text may be an order number of the system; the first order import may begin with one."""
     first_settings: Callable[[], dict[str, str]] = dict
     """Returns the settings that a new account begins with."""
 

@@ -1,6 +1,7 @@
-"""Afterbuy's XML interface: one method for each call, one request and one reply, no domain words.
+"""Afterbuy's XML interface: one method for each call, in Afterbuy's own words.
 
-Reads are marked as such; every other call is a write to the transport.
+Each method sends one request and reads one reply. A read says that it is one; to the transport every other
+call is a write.
 Source: wire notes 1, 2 and 3.
 """
 
@@ -15,8 +16,8 @@ from connectors.afterbuy.settings import AfterbuySettings, DateFilter, Login
 from connectors.afterbuy.values import format_window_start
 from connectors.afterbuy.wire import WarningWire
 from connectors.afterbuy.xml import Element, Node
-from connectors.http.transport import Client, Recorder, Transport, lost
-from connectors.protocols.results import WouldSend
+from connectors.http.transport import Client, Transport, lost
+from connectors.protocols.results import Recorder, WouldSend
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ MAX_STOCK_PRODUCTS = 200
 
 @dataclass(frozen=True)
 class Answer:
-    """A reply that is no error; `result` is None where Afterbuy says that there is nothing."""
+    """A reply without an error; `result` is None where Afterbuy says that it found nothing."""
 
     result: Element | None
     warnings: list[WarningWire] = field(default_factory=list)
@@ -35,23 +36,27 @@ class Answer:
 
 @dataclass(frozen=True)
 class DateWindow:
-    """A filter on changes since a wall clock, by the name of a date."""
+    """A filter: what changed since a wall clock time, by the date of this name."""
 
     name: str
     since: str
 
 
 def windows_since(name: DateFilter, since: datetime | None) -> list[DateWindow]:
-    """Return the filter on what changed since an instant; none without one."""
+    """Return the filter for what changed since an instant; without an instant there is none."""
     return [] if since is None else [DateWindow(name.value, format_window_start(since))]
 
 
 class AfterbuyClient:
     """A connection to one Afterbuy account.
 
-    Every method raises the errors of `Transport`, AccountError for a refused login, TransientError for an
-    error that may pass, AfterbuyRefusedError for any other, and TransientError or, of a write,
-    UncertainError for a reply that is not Afterbuy's. An error that means "nothing there" is an empty answer.
+    An error of Afterbuy that means "nothing found" is an empty answer.
+
+    Raises, from every method, the errors of `Transport`, and:
+    AccountError: Afterbuy refuses the login.
+    TransientError: an error that may pass, or a reply to a read that is not Afterbuy's.
+    UncertainError: a reply to a write that is not Afterbuy's.
+    AfterbuyRefusedError: any other error.
     """
 
     def __init__(
@@ -72,7 +77,7 @@ class AfterbuyClient:
 
     @property
     def would_send(self) -> list[WouldSend]:
-        """The writes that test mode kept back."""
+        """The writes that test mode kept here."""
         return self._transport.would_send
 
     def close(self) -> None:
@@ -80,7 +85,7 @@ class AfterbuyClient:
         self._http.close()
 
     def get_afterbuy_time(self) -> Answer:
-        """Ask for the clock: the cheapest test of the login."""
+        """Read the clock; the cheapest call that shows whether the login works."""
         return self._call("GetAfterbuyTime", [], reads=True)
 
     def get_shop_products(
@@ -93,7 +98,7 @@ class AfterbuyClient:
         windows: Sequence[DateWindow] = (),
         page_number: int | None = None,
     ) -> Answer:
-        """Ask for one page of products, after a ProductID (which may come again) or by page number."""
+        """Read one page of products: after a ProductID, which may come again, or by page number."""
         paging: list[Node] = []
         if page_number is not None:
             paging = [("PaginationEnabled", "1"), ("PageNumber", str(page_number))]
@@ -110,7 +115,7 @@ class AfterbuyClient:
         )
 
     def get_shop_catalogs(self, *, after: int | None = None) -> Answer:
-        """Ask for one page of catalogs after a CatalogID, which may come again."""
+        """Read one page of catalogs, after a CatalogID, which may come again."""
         return self._call(
             "GetShopCatalogs",
             [("MaxCatalogs", str(MAX_CATALOGS)), ("DataFilter", _filters("CatalogID", (), after, ()))],
@@ -118,7 +123,7 @@ class AfterbuyClient:
         )
 
     def get_stock_info(self, product_ids: Sequence[str]) -> Answer:
-        """Ask for the stock of at most MAX_STOCK_PRODUCTS products; level 2 adds nothing to the figures."""
+        """Read the stock of at most MAX_STOCK_PRODUCTS products; detail level 2 adds no figures."""
         products: list[Node] = [("Product", [("ProductID", product_id)]) for product_id in product_ids]
         return self._call("GetStockInfo", [("Products", products)], reads=True)
 
@@ -132,10 +137,10 @@ class AfterbuyClient:
         windows: Sequence[DateWindow] = (),
         open_checkouts: bool = False,
     ) -> Answer:
-        """Ask for one page of orders after an OrderID, which may come again.
+        """Read one page of orders, after an OrderID, which may come again.
 
-        With `open_checkouts` only items come that have no OrderID yet, the newest first; there is no cursor
-        through them.
+        If `open_checkouts`, the page holds only items that have no OrderID yet, the newest first. Afterbuy
+        has no cursor for them.
         """
         if open_checkouts:
             order_ids, after = ["0"], None
@@ -153,25 +158,31 @@ class AfterbuyClient:
         )
 
     def get_payment_services(self) -> Answer:
-        """Ask for the payment methods."""
+        """Read the payment methods."""
         return self._call("GetPaymentServices", [], reads=True)
 
     def get_shipping_services(self) -> Answer:
-        """Ask for the shipping groups with their methods."""
+        """Read the shipping groups with their methods."""
         return self._call("GetShippingServices", [], reads=True)
 
     def update_shop_products(self, products: Sequence[Sequence[Node]]) -> Answer:
-        """Write products; those without a warning were taken."""
+        """Write products. Afterbuy took each one that no warning names."""
         nodes: list[Node] = [("Product", product) for product in products]
         return self._call("UpdateShopProducts", [("Products", nodes)], reads=False)
 
     def update_sold_items(self, orders: Sequence[Sequence[Node]], numbers: Sequence[str]) -> Answer:
-        """Write orders, at most 150; those without a warning were taken. Their numbers are for the record."""
+        """Write at most 150 orders. Afterbuy took each one that no warning names.
+
+        `numbers` are the orders' numbers, for the record of the call.
+        """
         nodes: list[Node] = [("Order", order) for order in orders]
         return self._call("UpdateSoldItems", [("Orders", nodes)], reads=False, order_numbers=numbers)
 
     def cancel_orders(self, cancellations: Sequence[Sequence[Node]], numbers: Sequence[str]) -> Answer:
-        """Cancel whole orders; those without a warning were taken. Their numbers are for the record."""
+        """Cancel whole orders. Afterbuy took each one that no warning names.
+
+        `numbers` are the orders' numbers, for the record of the call.
+        """
         nodes: list[Node] = [("OrderCancellation", one) for one in cancellations]
         return self._call("CancelOrders", [("OrderCancellations", nodes)], reads=False, order_numbers=numbers)
 
@@ -207,9 +218,10 @@ class AfterbuyClient:
 
 
 def _answer(call: str, root: Element, reads: bool) -> Answer:
-    """Judge the envelope by its codes; texts follow the account's language.
+    """Return what a reply says, by its codes: its texts follow the account's language.
 
-    Source: wire notes 3. A reply with errors counts as refused whatever its CallStatus says.
+    A reply with an error counts as refused, whatever its CallStatus says.
+    Source: wire notes 3.
     """
     status = xml.text_at(root, "CallStatus").lower()
     result = xml.find(root, "Result")
@@ -240,7 +252,7 @@ def _codes(element: Element | None, *path: str) -> list[int]:
 
 
 def _code(element: Element, name: str) -> int:
-    """Return the number, or 0 where it is none: a fault without number is a fault all the same."""
+    """Return the code, or 0 if the text is no number: an error without a number is an error, too."""
     text = xml.text_at(element, name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
@@ -248,7 +260,7 @@ def _code(element: Element, name: str) -> int:
 def _filters(
     id_name: str, ids: Sequence[str], after: int | None, windows: Sequence[DateWindow]
 ) -> list[Node]:
-    """Return the filters of a read; several are joined by "and" (wire notes 1.6)."""
+    """Return the filters of a read; Afterbuy joins them by "and" (wire notes 1.6)."""
     filters: list[Node] = []
     for window in windows:
         values: list[Node] = [("DateFrom", window.since), ("FilterValue", window.name)]
@@ -257,7 +269,7 @@ def _filters(
         values = [("FilterValue", one) for one in ids]
         filters.append(("Filter", [("FilterName", id_name), ("FilterValues", values)]))
     if after is not None:
-        # The last id unchanged: whether it comes again is unknown, and one more could lose its neighbour.
+        # The last id as it is: whether it comes again is not known, and one more could skip the next id.
         values = [("ValueFrom", str(after))]
         filters.append(("Filter", [("FilterName", "RangeID"), ("FilterValues", values)]))
     return filters

@@ -1,5 +1,6 @@
-"""What Afterbuy's error and warning numbers mean and what follows; the two overlap and stand apart.
+"""What Afterbuy's error and warning numbers mean, and what follows.
 
+Errors and warnings share some numbers with different meanings, so each has tables of its own.
 Source: wire notes 3.1 and 3.2.
 """
 
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from connectors.errors import AccountError, ConnectorError, RequestRefusedError, TransientError
 
 EMPTY = frozenset({15, 24, 25, 27, 51})
-"""Errors that mean: nothing there."""
+"""Errors that mean: nothing found."""
 
 ACCOUNT = {
     4: "the PartnerID is missing or no number: set the secret partner_id",
@@ -64,7 +65,7 @@ REFUSED = {
 }
 
 NOTHING_DONE = frozenset({32, 33, 59, 75, 3001, 3002, 3003})
-"""Errors that one item can cause for its whole batch; the rest may be sent again without it."""
+"""Errors that one item can cause for its whole batch; the other items may be sent again without it."""
 
 WARNING_RETRY = 65
 
@@ -88,7 +89,7 @@ WARNINGS = {
 
 
 class AfterbuyRefusedError(RequestRefusedError):
-    """Afterbuy refused the request; `codes` are its error numbers."""
+    """Afterbuy refused the request; `codes` holds its error numbers."""
 
     def __init__(self, message: str, codes: Sequence[int]) -> None:
         super().__init__(message)
@@ -96,19 +97,19 @@ class AfterbuyRefusedError(RequestRefusedError):
 
 
 def error_for(call: str, codes: Sequence[int]) -> ConnectorError:
-    """Return the error for the numbers of a refused call, those for nothing found left out before.
+    """Return the error for the numbers of a refused call; `codes` holds none of EMPTY.
 
-    A login fault outweighs a fault of ours, and that one a fault that may pass.
+    An error of the login counts most, then an error of ours, then an error that may pass.
     """
     account = [code for code in codes if code in ACCOUNT]
     if account:
         return AccountError(f"Afterbuy refuses {call} with error {account[0]}: {ACCOUNT[account[0]]}.")
     if codes and all(code in TEMPORARY for code in codes):
         return TransientError(f"Afterbuy refuses {call} with error {codes[0]}: {TEMPORARY[codes[0]]}.")
-    told = "; ".join(
+    text = "; ".join(
         f"error {code}: {REFUSED.get(code, 'unknown here')}" for code in codes if code not in TEMPORARY
     )
-    return AfterbuyRefusedError(f"Afterbuy refuses {call} with {told or 'an error without number'}.", codes)
+    return AfterbuyRefusedError(f"Afterbuy refuses {call} with {text or 'an error without number'}.", codes)
 
 
 def warning_text(code: int) -> str:

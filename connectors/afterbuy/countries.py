@@ -1,4 +1,4 @@
-"""Countries: Afterbuy writes car plate codes, and ISO 3166-1 beside them (wire notes 1.4)."""
+"""Countries: Afterbuy writes the letters of car plates, and ISO 3166-1 codes beside them (wire notes 1.4)."""
 
 _ISO_CODES = """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
@@ -34,17 +34,17 @@ LANGUAGES = {
     "SK": "sk", "SLO": "sl", "SI": "sl", "HR": "hr", "BG": "bg", "TR": "tr", "RUS": "ru", "RU": "ru",
     "DE": "de", "D": "de",
 }  # fmt: skip
-"""Language by the element name below MultiLanguage; countries that share or mix languages are left out."""
+"""The language of each element below MultiLanguage; countries with several languages are left out."""
 
 
 def country_of(iso: str, plate: str) -> str:
-    """Return the ISO code of a country told both ways, or "" if neither is known.
+    """Return the ISO code of a country that stands in two spellings, or "" if neither is known.
 
-    Some write an ISO code where the plate belongs; "FR" is France, no longer the Faroe Islands.
+    Some clients write an ISO code where the plate belongs: "FR" is France, no longer the Faroe Islands.
     """
     iso = _OFTEN_WRONG.get(iso.upper(), iso.upper())
     if iso in ISO:
         return iso
     plate = plate.upper()
-    told = PLATES.get(plate, plate)
-    return told if told in ISO else ""
+    code = PLATES.get(plate, plate)
+    return code if code in ISO else ""

@@ -1,4 +1,4 @@
-"""Afterbuy's products and catalogs as our articles and categories (wire notes 2.1, 2.2)."""
+"""From Afterbuy's products and catalogs to our articles and categories (wire notes 2.1, 2.2)."""
 
 import html
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ KIND = {
     "2": ArticleKind.bundle,
     "3": ArticleKind.single,
 }
-"""By BaseProductFlag; 3 is a member of some set and a variant only if one of those is a variation set."""
+"""By BaseProductFlag. A product with flag 3 belongs to a set, and is a variant if that is a variation set."""
 
 DEALER_GROUP = "dealer"
 _MEMBER = "3"
@@ -36,10 +36,11 @@ _MAX_SKU = 120
 
 
 def article_from_wire(wire: ProductWire, settings: AfterbuySettings) -> ArticleData:
-    """Translate one product; prices are gross in the account's currency, modified_at UTC.
+    """Return the article for one product; prices are gross in the account's currency, modified_at is UTC.
 
-    Members of a set stand in `members` of the set alone; a member names its sets in meta.
-    Raises: RecordError, if the ProductID is missing, BaseProductFlag is not in KIND, or a part counts zero.
+    Only the set lists its members, in `members`; a member names its sets in meta.
+    Raises: RecordError, if the ProductID is missing, BaseProductFlag is not in KIND, or a bundle has a part
+    with a quantity below one.
     """
     external_id = wire.ProductID
     if not external_id:
@@ -51,7 +52,7 @@ def article_from_wire(wire: ProductWire, settings: AfterbuySettings) -> ArticleD
     if wire.BaseProductFlag == _MEMBER and any(base.BaseProductType == _VARIATION_SET for base in related):
         kind = ArticleKind.variant
     is_set = kind in (ArticleKind.parent, ArticleKind.bundle)
-    told = quantity_of(wire, settings.stock_pool)
+    quantity = quantity_of(wire, settings.stock_pool)
     sku = sku_of(wire, settings)
     unit, content = _unit(wire)
     return ArticleData(
@@ -73,17 +74,18 @@ def article_from_wire(wire: ProductWire, settings: AfterbuySettings) -> ArticleD
         images=_images(wire),
         attributes=_attributes(wire),
         members=[_member(base, kind, external_id) for base in related] if is_set else [],
-        meta=_meta(wire, related, is_set, told, content),
+        meta=_meta(wire, related, is_set, quantity, content),
         active=not wire.Discontinued,
-        # A set's own figure may be its own or one derived from its members: nobody knows.
-        quantity=None if is_set else told,
+        # Whether a set's quantity is its own or comes from its members is not known.
+        quantity=None if is_set else quantity,
         modified_at=wire.ModDate,
     )
 
 
 def category_from_wire(wire: CatalogWire, enclosing_id: str = "") -> CategoryData:
-    """Translate one catalog; its name is decoded a second time, as Afterbuy escapes it twice.
+    """Return the category for one catalog; its name is unescaped again, because Afterbuy escapes it twice.
 
+    `enclosing_id` is the catalog around it, which counts if it names no parent itself.
     Raises: RecordError, if the CatalogID is missing.
     """
     if not wire.CatalogID:
@@ -98,7 +100,7 @@ def category_from_wire(wire: CatalogWire, enclosing_id: str = "") -> CategoryDat
 
 
 def quantity_of(wire: ProductWire | StockWire, pool: StockPool) -> int | None:
-    """Return the figure of the stock pool that counts, the smaller one of both; None if none is told."""
+    """Return the quantity in the stock pool, in two pools the smaller one; None if Afterbuy sent none."""
     if pool is StockPool.quantity:
         return wire.Quantity
     if pool is StockPool.auction:
@@ -108,7 +110,7 @@ def quantity_of(wire: ProductWire | StockWire, pool: StockPool) -> int | None:
 
 
 def sku_of(wire: ProductWire, settings: AfterbuySettings) -> str:
-    """Return the number that the setting names, else the Anr, else `AB-` and the ProductID."""
+    """Return the number that the setting names, or else the Anr, or else `AB-` with the ProductID."""
     named = {
         "ean": wire.EAN,
         "anr": wire.Anr,
@@ -144,14 +146,14 @@ def _texts(wire: ProductWire, language: str, sku: str) -> dict[str, TextData]:
 
 
 def _languages(wire: ProductWire) -> dict[str, dict[str, Any]]:
-    """Return the values below MultiLanguage by car plate code."""
+    """Return the values below MultiLanguage, by the letters of a car plate."""
     if not isinstance(wire.MultiLanguage, dict):
         return {}
     return {plate.upper(): values for plate, values in wire.MultiLanguage.items() if isinstance(values, dict)}
 
 
 def _prices(wire: ProductWire, currency: str) -> list[PriceData]:
-    """Return one price for each group and quantity, the first told winning; unused slots are zero."""
+    """Return one price for each group and quantity. The first one counts; zero means an unused slot."""
     found: dict[tuple[str, int], Decimal] = {}
     if wire.SellingPrice is not None:
         found[("", 1)] = wire.SellingPrice
@@ -181,7 +183,7 @@ def _grams(weight: Decimal | None, unit: WeightUnit) -> int | None:
 
 
 def _unit(wire: ProductWire) -> tuple[str, Decimal | None]:
-    """Return the unit and its content; one client writes the two into each other's element."""
+    """Return the unit and its content. One client writes each into the other's element."""
     unit, factor = wire.UnitOfQuantity, wire.BasepriceFactor
     content = _number(factor)
     if content is None and factor:
@@ -200,7 +202,7 @@ def _number(text: str) -> Decimal | None:
 
 
 def _images(wire: ProductWire) -> list[ImageData]:
-    """Return the main picture and then the full-size ones by number; smaller copies of them are left out."""
+    """Return the main picture, then the full-size pictures by number; smaller copies are left out."""
     images: dict[str, str] = {}
     main = wire.ImageLargeURL or wire.ImageSmallURL
     if main:
@@ -240,7 +242,10 @@ def _member(base: BaseProductWire, kind: ArticleKind, external_id: str) -> Membe
 
 
 def _axes(base: BaseProductWire) -> dict[str, str]:
-    """Return axis and value; a label is free text and counts only where all of it reads `name: value`."""
+    """Return a variant's values by axis, e.g. {"Größe": "M"}.
+
+    Without axes the label counts, which is free text, if all of it reads `name: value; name: value`.
+    """
     relation = base.BaseProductsRelationData
     axes = {
         axis.EBayVariationName: axis.EBayVariationValue
@@ -259,10 +264,10 @@ def _meta(
     wire: ProductWire,
     related: Sequence[BaseProductWire],
     is_set: bool,
-    told: int | None,
+    quantity: int | None,
     unit_content: Decimal | None,
 ) -> dict[str, Any]:
-    """Return what has no field of its own; undeclared elements keep their lower-case names."""
+    """Return what has no field of its own. An undeclared element keeps its name, in lower case."""
     unread = {
         plate: values
         for plate, values in _languages(wire).items()
@@ -289,7 +294,7 @@ def _meta(
         "parent_ids": [base.BaseProductID for base in related] if not is_set else [],
         "merge_stock": wire.MergeStock,
         "auction_quantity": wire.AuctionQuantity,
-        "quantity_told": told if is_set else None,
+        "quantity_told": quantity if is_set else None,
         "stock_managed": wire.Stock,
         "texts_by_country": unread,
     }

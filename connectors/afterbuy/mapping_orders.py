@@ -1,4 +1,4 @@
-"""Afterbuy's orders as ours (wire notes 2.5)."""
+"""From Afterbuy's orders to ours (wire notes 2.5)."""
 
 import re
 from collections import Counter
@@ -25,7 +25,7 @@ from connectors.protocols.orders import OrderStatus
 from models.orders.records import AddressData, ComponentData, OrderData, OrderLineData
 
 ITEM_PREFIX = "item-"
-"""An order without number of its own is named after its first item."""
+"""An order without an OrderID is named after its first item, e.g. "item-4711"."""
 
 ZERO = Decimal(0)
 _VARIATION_SET = "1"
@@ -34,10 +34,10 @@ _PARTS_OF_TRACKING = re.compile(r"[,;|\r\n]+")
 
 
 def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
-    """Translate one order; amounts are gross in the account's currency, times UTC.
+    """Return the order for one wire record; amounts are gross in the account's currency, times are UTC.
 
-    The total stays as told, also where lines, shipping and surcharge do not add up to it.
-    Raises: RecordError, if an item's id, quantity or price, the total or every date is missing.
+    The total stays as Afterbuy sends it, even if lines, shipping and surcharge do not add up to it.
+    Raises: RecordError, if an item's id, quantity or price is missing, or the total, or every date.
     """
     items = wire.SoldItems.SoldItem
     external_id = order_id_of(wire.OrderID, [item.ItemID for item in items])
@@ -55,10 +55,10 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
     if total is None:
         if wire.OrderID:
             raise RecordError(external_id, "PaymentInfo/FullAmount: missing")
-        # Before the checkout there may be no total yet.
+        # Before the checkout there may be no total.
         total = goods + shipping_amount
     paid = payment.AlreadyPaid or ZERO
-    # The date alone says nothing: it also stands at orders of which nothing is paid.
+    # The date alone says nothing: an order has it even if nothing is paid.
     paid_at = payment.PaymentDate if paid or not total else None
     numbers = _numbers(wire)
     billing = wire.BuyerInfo.BillingAddress
@@ -95,7 +95,7 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
         customer_id=billing.AfterbuyUserID,
         customer_name=billing.UserIDPlattform,
         billing=_address(billing),
-        # A company alone may have no last name: what makes an address is where to go.
+        # A company may have no last name: what makes an address is the place.
         shipping=_address(delivery) if delivery.Street or delivery.PostalCode or delivery.City else None,
         buyer_comment=wire.UserComment,
         memo=wire.Memo,
@@ -109,7 +109,7 @@ def order_from_wire(wire: OrderWire, settings: AfterbuySettings) -> OrderData:
 
 
 def status_from_wire(wire: OrderStatusWire, settings: AfterbuySettings) -> OrderStatus:
-    """Translate what an order says of its payment and shipping, and what is left of it."""
+    """Return what an order says about its payment and shipment, and the units of its lines."""
     shipping = wire.ShippingInfo
     paid = wire.PaymentInfo.AlreadyPaid or ZERO
     return OrderStatus(
@@ -126,17 +126,17 @@ def status_from_wire(wire: OrderStatusWire, settings: AfterbuySettings) -> Order
 
 
 def is_order_number(text: str) -> bool:
-    """Whether a text may be an OrderID: OrderIDs are whole numbers, and rise."""
+    """Whether a text may be an OrderID: OrderIDs are whole numbers that rise with time."""
     return text.isascii() and text.isdigit()
 
 
 def is_provisional(order_external_id: str) -> bool:
-    """Whether an order is named after an item, because its checkout has given it no number yet."""
+    """Whether an order is named after an item, because its checkout has not given it an OrderID yet."""
     return order_external_id.startswith(ITEM_PREFIX)
 
 
 def order_id_of(order_id: str, item_ids: list[str]) -> str:
-    """Return our external id: the OrderID or, where that is 0, the lowest ItemID behind `item-`."""
+    """Return our external id: the OrderID, or `item-` with the lowest ItemID if the OrderID is empty."""
     if order_id:
         return order_id
     named = [item_id for item_id in item_ids if item_id]
@@ -144,9 +144,9 @@ def order_id_of(order_id: str, item_ids: list[str]) -> str:
 
 
 def tracking_of(additional_info: str, labels: Iterable[ParcelLabelWire]) -> tuple[list[str], str]:
-    """Return the tracking numbers, and what AdditionalInfo holds beside them.
+    """Return the tracking numbers, and the other text of AdditionalInfo.
 
-    By custom AdditionalInfo carries them, parted by commas; words in it are no number.
+    By custom AdditionalInfo holds them, separated by commas; a word in it is no number.
     """
     numbers: list[str] = []
     words: list[str] = []
@@ -177,7 +177,7 @@ def _line(item: SoldItemWire, order_id: str, settings: AfterbuySettings) -> Orde
     ean, anr, product_id = product.EAN, product.Anr, product.ProductID
     children = product.BaseProductData.ChildProduct
     if product.BaseProductData.BaseProductType == _VARIATION_SET:
-        # Whether ProductID is the variant or its parent is not known; a single child is what was sold.
+        # Whether ProductID is the variant or its parent is not known; a single child is the variant sold.
         if len(children) == 1:
             child = children[0]
             ean, anr, product_id = child.ProductEAN, child.ProductANr, child.ProductID or product_id
@@ -236,7 +236,7 @@ def _refuse_doubles(order_id: str, item_ids: list[str]) -> None:
 
 
 def _numbers(wire: OrderWire) -> list[str]:
-    """Return the order's numbers elsewhere: the marketplace's, then the alternative one, then a shop's."""
+    """Return the order's other numbers: the marketplace's, then the alternative one, then a shop's."""
     items = wire.SoldItems.SoldItem
     found = [
         next((item.PlatformSpecificOrderId for item in items if item.PlatformSpecificOrderId), ""),
@@ -259,9 +259,9 @@ def _platform(wire: OrderWire) -> str:
 def _settled_at(
     payment: PaymentWire, shipping: ShippingWire, paid: Decimal, total: Decimal
 ) -> datetime | None:
-    """Return when an order without FeedbackDate was settled, None if its buyer has still to do something.
+    """Return when an order without FeedbackDate was settled; None if its buyer still has to act.
 
-    One that is paid in full or has left is not "new" any more (wire notes 2.5: what NewAuctions lacks).
+    An order that is paid in full or has left is no longer "new" (wire notes 2.5: what NewAuctions lacks).
     """
     if paid and paid >= total and payment.PaymentDate is not None:
         return payment.PaymentDate
@@ -275,10 +275,10 @@ def _shipping_amount(shipping: ShippingWire) -> Decimal:
 
 
 def _fee(wire: OrderWire, difference: Decimal, currency: str) -> Decimal:
-    """Return a surcharge that explains exactly what the total has above goods and shipping, else zero.
+    """Return the surcharge, if it is exactly what the total has above goods and shipping, or else zero.
 
-    Afterbuy tells a payment surcharge in the buyer's currency alone, and it may already be part of the
-    shipping cost; whether eco fees are within the prices is not known either.
+    Afterbuy sends a payment surcharge only in the buyer's currency, and shipping costs may include it;
+    whether prices include eco fees is not known either.
     """
     if difference <= 0:
         return ZERO
@@ -295,7 +295,7 @@ def _original_currency(items: Sequence[SoldItemWire]) -> str:
 
 
 def _cancelled(wire: OrderWire | OrderStatusWire, settings: AfterbuySettings) -> bool:
-    """Tell whether the order's tags or those or the markers of all its items mean "cancelled"."""
+    """Whether a tag of the order, or a tag or the marker of each of its items, means "cancelled"."""
     if not settings.cancelled_flags and not settings.cancelled_tags:
         return False
     words = {tag.casefold() for tag in settings.cancelled_tags}
@@ -346,7 +346,7 @@ def _address(wire: AddressWire) -> AddressData:
 
 
 def _meta(wire: OrderWire, additional_info: str) -> dict[str, Any]:
-    """Return what has no field of its own; amounts as text, nothing empty."""
+    """Return what has no field of its own: amounts as text, and nothing that is empty."""
     billing, delivery = wire.BuyerInfo.BillingAddress, wire.BuyerInfo.ShippingAddress
     original = wire.OrderOriginalCurrency
     shipping = wire.ShippingInfo
@@ -363,10 +363,10 @@ def _meta(wire: OrderWire, additional_info: str) -> dict[str, Any]:
         "customer_alternative_id": billing.AfterbuyUserIDAlt,
         "merchant": billing.IsMerchant,
         "fax": billing.Fax,
-        "billing_country": "" if country_of(billing.CountryISO, billing.Country) else _told_country(billing),
+        "billing_country": "" if country_of(billing.CountryISO, billing.Country) else _country_text(billing),
         "shipping_country": ""
         if country_of(delivery.CountryISO, delivery.Country)
-        else _told_country(delivery),
+        else _country_text(delivery),
         "return_method": shipping.ShippingReturnMethod,
         "shipping_group": shipping.ShippingGroup,
         "shipping_cost": _plain(shipping.ShippingCost),
@@ -413,12 +413,12 @@ def _line_meta(item: SoldItemWire) -> dict[str, Any]:
     return {name: value for name, value in meta.items() if value}
 
 
-def _told_country(address: AddressWire) -> str:
+def _country_text(address: AddressWire) -> str:
     return address.CountryISO or address.Country
 
 
 def _kept(number: Decimal | None) -> Decimal | None:
-    """Return a side figure that four places can hold, else None: it then stands in meta as told."""
+    """Return a number that four decimal places can hold, or else None: then meta keeps it as text."""
     return number if is_storable(number) else None
 
 

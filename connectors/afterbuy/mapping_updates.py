@@ -1,4 +1,7 @@
-"""What Afterbuy is told: stock, payments, shipments as elements in the order of the wire notes 2.4, 2.6."""
+"""From our stock, payments, shipments and cancellations to elements for Afterbuy.
+
+Elements stand in the order of the wire notes, 2.4 and 2.6.
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +14,7 @@ from connectors.protocols.stock import StockItem
 
 
 def stock_to_wire(item: StockItem, settings: AfterbuySettings) -> list[Node]:
-    """Return the smallest update that sets a quantity; elements left out keep their values there."""
+    """Return the smallest update that sets a quantity; Afterbuy keeps the value of an element left out."""
     quantity = str(item.quantity)
     nodes: list[Node] = [
         (
@@ -27,7 +30,7 @@ def stock_to_wire(item: StockItem, settings: AfterbuySettings) -> list[Node]:
 
 
 def payment_to_wire(item: PaymentItem, settings: AfterbuySettings) -> list[Node]:
-    """Return an order's payment: AlreadyPaid is the total received, not an increment."""
+    """Return an order's payment; AlreadyPaid is the total received, not an increment."""
     payment: list[Node] = [
         ("PaymentMethod", item.method_name),
         ("PaymentDate", format_instant(item.paid_at)),
@@ -40,7 +43,7 @@ def payment_to_wire(item: PaymentItem, settings: AfterbuySettings) -> list[Node]
 
 
 def shipment_to_wire(item: ShipmentItem, settings: AfterbuySettings) -> list[Node]:
-    """Return an order's shipping; "shipped" is the DeliveryDate, labels are told of several parcels only."""
+    """Return an order's shipment. DeliveryDate means "shipped"; only several parcels have labels."""
     numbers = [parcel.tracking_number for parcel in item.parcels if parcel.tracking_number]
     if settings.tracking_field is TrackingField.first:
         numbers = numbers[:1]
@@ -61,9 +64,10 @@ def shipment_to_wire(item: ShipmentItem, settings: AfterbuySettings) -> list[Nod
 
 
 def cancellation_to_wire(item: CancellationItem, settings: AfterbuySettings) -> list[Node]:
-    """Return the cancellation of an order, with the marker by which it is known as cancelled here.
+    """Return the cancellation of an order, with the marker that means "cancelled" for this account.
 
-    No stock is booked there (-1): ours is told as an absolute figure. So a repeat changes nothing.
+    Afterbuy books no stock (-1), because our stock goes there as an absolute figure. So a repeat changes
+    nothing.
     """
     return _set(
         [
@@ -75,7 +79,7 @@ def cancellation_to_wire(item: CancellationItem, settings: AfterbuySettings) -> 
 
 
 def _labels(parcels: Sequence[ParcelItem]) -> list[Node]:
-    """Return one row for each item and package; numbers ascend from 1, one that lacks an item is refused."""
+    """Return one row for each item and parcel, numbered from 1. Afterbuy refuses a row without an item."""
     labelled = [parcel for parcel in parcels if parcel.tracking_number and parcel.lines]
     return [
         (
@@ -98,5 +102,5 @@ def _identity(external_id: str) -> Node:
 
 
 def _set(nodes: Sequence[Node]) -> list[Node]:
-    """Return the nodes that hold something: an empty element would wipe what is there."""
+    """Return the nodes that hold something: an empty element would delete what Afterbuy has."""
     return [(name, content) for name, content in nodes if content]

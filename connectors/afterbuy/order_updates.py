@@ -69,8 +69,8 @@ class AfterbuyCancellations:
     def publish_cancellations(self, items: Sequence[CancellationItem]) -> list[ItemResult]:
         """Cancel whole orders without booking stock; return one result for each item. Safe to repeat.
 
-        Refused is what Afterbuy has no call for (wire notes 2.6): a part of an order, and an order whose
-        checkout has given it no number yet.
+        Refused is what Afterbuy has no call for (wire notes 2.6): to cancel a part of an order, or an order
+        that has no number yet.
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch: list[Batch] = []

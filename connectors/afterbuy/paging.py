@@ -1,4 +1,4 @@
-"""Pages of records that Afterbuy sends: the cursor from one to the next, and the records of one."""
+"""Pages of records from Afterbuy: the records of one page, and the cursor to the next."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -17,7 +17,7 @@ from connectors.errors import RecordError, RequestRefusedError, TransientError
 from models.sync.records import RAW_LIMIT, RejectedData
 
 MAX_RECORDS = 5_000
-"""The most records that one answer may hold, twenty times what is asked for at most."""
+"""The most records that one answer may hold: twenty times the largest page that we ask for."""
 
 AFTER = "after"
 """In a cursor: the last id of the page before."""
@@ -30,9 +30,10 @@ WireRecord = TypeVar("WireRecord", bound=Wire)
 
 
 class PageReader:
-    """Reads the records of a page one by one; those that cannot be understood are set aside."""
+    """Reads the records of a page one by one; `rejected` gets each record that cannot be used."""
 
     def __init__(self, kind: str, id_name: str) -> None:
+        """Prepare for records of a kind, e.g. "order", with their id in an element, e.g. "OrderID"."""
         self._kind = kind
         self._id_name = id_name
         self.rejected: list[RejectedData] = []
@@ -43,7 +44,7 @@ class PageReader:
         model: type[WireRecord],
         translate: Callable[[WireRecord], Record],
     ) -> list[Record]:
-        """Return the records. Raises: RequestRefusedError, for more of them than anybody asked for."""
+        """Return the usable records. Raises: RequestRefusedError, if there are more than MAX_RECORDS."""
         records: list[Record] = []
         for number, element in enumerate(elements):
             if number == MAX_RECORDS:
@@ -54,26 +55,26 @@ class PageReader:
             try:
                 records.append(translate(model.model_validate(xml.values_of(element))))
             except RecordError as error:
-                self._set_aside(element, error.reason)
+                self._reject(element, error.reason)
             except ValidationError as error:
-                self._set_aside(element, _reason(error))
+                self._reject(element, _reason(error))
             except xml.TooDeepError as error:
-                self._set_aside(element, str(error))
+                self._reject(element, str(error))
         return records
 
-    def _set_aside(self, element: Element, reason: str) -> None:
+    def _reject(self, element: Element, reason: str) -> None:
         raw = xml.raw_of(element)[:RAW_LIMIT]
         item_ids = [xml.text_at(item, "ItemID") for item in xml.find_all(element, "SoldItems", "SoldItem")]
         named = xml.text_at(element, self._id_name)
         external_id = order_id_of("" if named == "0" else named, item_ids)
         if not external_id or len(external_id) > 80 or not external_id.isprintable():
-            # Without a usable id the content is the name, so that a repeat is the same entry.
+            # Without a usable id the content names it, so that the same record stays one entry.
             external_id = f"unnamed-{sha256(raw.encode()).hexdigest()[:16]}"
         self.rejected.append(RejectedData(kind=self._kind, external_id=external_id, reason=reason, raw=raw))
 
 
 def _reason(error: ValidationError) -> str:
-    """Name the fields and what kind of value they hold, without showing it."""
+    """Return the names of the fields, and what kind of value each holds, without showing the value."""
     sentences = []
     for fault in error.errors(include_url=False)[:5]:
         where = "/".join(str(part) for part in fault["loc"]) or "record"
@@ -85,7 +86,7 @@ def _reason(error: ValidationError) -> str:
 
 
 def read_cursor(cursor: str | None) -> dict[str, Any]:
-    """Return what a cursor of ours holds. Raises: RequestRefusedError, if it is another's."""
+    """Return what a cursor holds. Raises: RequestRefusedError, if this connector did not write it."""
     if cursor is None:
         return {}
     try:
@@ -98,13 +99,14 @@ def read_cursor(cursor: str | None) -> dict[str, Any]:
 
 
 def write_cursor(state: dict[str, Any] | None) -> str | None:
+    """Return the cursor for a state; None, the end, stays None."""
     return None if state is None else json.dumps(state, sort_keys=True)
 
 
 def chunk_of(
     ids: Sequence[str], state: dict[str, Any], size: int
 ) -> tuple[Sequence[str], dict[str, Any] | None]:
-    """Return the ids of this page and the state of the next, None after the last."""
+    """Return the ids of this page, at most `size`, and the state of the next page, None after the last."""
     start = int(state.get(PAGE, 0))
     more = start + size < len(ids)
     return ids[start : start + size], ({PAGE: start + size} if more else None)
@@ -115,9 +117,9 @@ def next_state(
 ) -> dict[str, Any] | None:
     """Return the state of the next page, None at the end.
 
-    A LastOrderID that is missing, or above every id of the page, gives way to the highest of these: nothing
-    is skipped that was not seen.
-    Raises: TransientError, where Afterbuy says that there is more and the cursor does not rise: the same page
+    If the LastOrderID is missing, or above every id of the page, the highest id of the page counts instead,
+    so that nothing is skipped unseen.
+    Raises: TransientError, if Afterbuy says that there is more and the cursor does not rise: the same page
     would come for ever, and to end there would lose the rest.
     """
     more = xml.text_at(answer.result, _MORE[record])
@@ -139,7 +141,7 @@ def next_state(
 
 
 def without_repeats(elements: Sequence[Element], id_name: str, after: int | None) -> list[Element]:
-    """Return the elements of a page, each id once and without the one that the page before ended with."""
+    """Return the elements of a page, each id once, and without `after`, the last id of the page before."""
     seen = {after} if after else set()
     new = []
     for element in elements:
@@ -152,8 +154,10 @@ def without_repeats(elements: Sequence[Element], id_name: str, after: int | None
 
 
 def id_of(element: Element, id_name: str) -> int:
+    """Return the id of a record, 0 if it has none."""
     return number_of(xml.text_at(element, id_name))
 
 
 def number_of(text: str) -> int:
+    """Return the whole number that a text spells, 0 if it spells none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

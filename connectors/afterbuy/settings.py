@@ -22,21 +22,21 @@ SECRETS = (
 
 
 class StockPool(StrEnum):
-    """Which of Afterbuy's two stock figures counts (wire notes 4, pitfall 23)."""
+    """Which of Afterbuy's two stock quantities counts (wire notes 4, pitfall 23)."""
 
     quantity = "quantity"
     auction = "auction"
     both = "both"
-    """Both are written; of two that differ the smaller is read."""
+    """Both are written; the smaller one is read."""
 
 
 class SkuField(StrEnum):
     ean = "ean"
-    """The free text "external article number", which most clients use as SKU."""
+    """The free text "external article number", which most merchants use as SKU."""
     anr = "anr"
     product_id = "product_id"
     sku = "sku"
-    """The first of the list Skus."""
+    """The first entry of the list Skus."""
 
 
 class WeightUnit(StrEnum):
@@ -45,7 +45,7 @@ class WeightUnit(StrEnum):
 
 
 class DateFilter(StrEnum):
-    """By which date changed orders are asked for; spelled as Afterbuy spells it."""
+    """The date by which changed orders are found, as Afterbuy spells it."""
 
     ModDate = "ModDate"
     AuctionEndDate = "AuctionEndDate"
@@ -56,16 +56,16 @@ class DateFilter(StrEnum):
 
 class Paging(StrEnum):
     cursor = "cursor"
-    """From the last ProductID on: stays exact while products change."""
+    """From the last ProductID on: exact even while products change."""
     pages = "pages"
-    """By page number, for an account whose products do not come by ascending ProductID."""
+    """By page number, if products do not come in the order of their ProductID."""
 
 
 class TrackingField(StrEnum):
     first = "first"
-    """AdditionalInfo gets the first tracking number: TrackingLink is built from it."""
+    """AdditionalInfo gets the first tracking number: Afterbuy builds TrackingLink from it."""
     joined = "joined"
-    """AdditionalInfo gets all of them, parted by commas."""
+    """AdditionalInfo gets all tracking numbers, separated by commas."""
 
 
 def _split(value: Any) -> Any:
@@ -78,36 +78,38 @@ Listed = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class AfterbuySettings(BaseModel, frozen=True, extra="ignore"):
+    """What may be set for an Afterbuy account, beside what every channel has."""
+
     base_url: str = ENDPOINT
     page_size: int = Field(default=250, ge=2, le=250)
-    """Orders in one reply. Two at least: one that is sent twice must not fill a page."""
+    """Orders in one reply. Two at least: an order that comes twice must not fill a page."""
     article_page_size: int = Field(default=100, ge=2, le=250)
-    """Articles in one reply; large ones are slow."""
+    """Articles in one reply; large replies are slow."""
     article_paging: Paging = Paging.cursor
     order_detail_level: int = Field(default=62, ge=0, le=127)
-    """Sum of what orders are read with; 62 names every part, for servers that read 0 as order data alone."""
+    """Sum of the parts that orders are read with. 62 names all: to some servers 0 is order data only."""
     article_detail_level: int = Field(default=0, ge=0, le=255)
-    """Sum of what articles are read with: 0 is all, save perhaps other languages; 222 names every part."""
+    """Sum of the parts that articles are read with. 0 is all, perhaps only in German; 222 names all."""
     order_date_filter: DateFilter = DateFilter.ModDate
     stock_pool: StockPool = StockPool.quantity
     stock_batch_size: int = Field(default=250, ge=1, le=250)
     status_batch_size: int = Field(default=150, ge=1, le=150)
     sku_field: SkuField = SkuField.ean
     weight_unit: WeightUnit = WeightUnit.kg
-    """Afterbuy does not say in which unit its weights are."""
+    """The unit of its weights, which Afterbuy does not name."""
     currency: str = Field(default="EUR", pattern="^[A-Z]{3}$")
-    """The currency of the account: amounts come without one."""
+    """The currency of the account: Afterbuy sends amounts without one."""
     language: str = Field(default="de", pattern="^[a-z]{2}$")
     """The language of an article's main texts."""
     cancelled_flags: Listed = ()
-    """Ids of self-made markers (UserDefinedFlag) that mean "cancelled"."""
+    """Ids of the account's own markers (UserDefinedFlag) that mean "cancelled"."""
     cancelled_tags: Listed = ()
-    """Tags that mean "cancelled", compared without case."""
+    """Tags that mean "cancelled", in whatever case."""
     tracking_field: TrackingField = TrackingField.first
     mail_buyer_payment: bool = False
-    """Lets Afterbuy mail the buyer when a payment is sent."""
+    """Whether Afterbuy mails the buyer when a payment is published."""
     mail_buyer_shipping: bool = False
-    """Lets Afterbuy mail the buyer when a shipment is sent."""
+    """Whether Afterbuy mails the buyer when a shipment is published."""
     read_timeout_seconds: float = Field(default=60, gt=0, le=600)
     total_timeout_seconds: float = Field(default=300, gt=0, le=3600)
 
@@ -131,13 +133,13 @@ class AfterbuySettings(BaseModel, frozen=True, extra="ignore"):
 
 @dataclass(frozen=True)
 class Login:
-    """The elements of AfterbuyGlobal that log in; never shown."""
+    """The elements of AfterbuyGlobal that log in; they are never shown."""
 
     elements: tuple[tuple[str, str], ...] = field(repr=False)
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The secret texts themselves, to be kept out of anything shown."""
+        """The secrets themselves, so that they can be kept out of what is shown."""
         return tuple(value for _, value in self.elements)
 
 
@@ -152,7 +154,7 @@ _ELEMENTS = {
 
 
 def login_from(secrets: Mapping[str, str]) -> Login:
-    """Return the login by tokens, or else the older one by passwords; one of them must be complete."""
+    """Return the login by tokens, or else the older login by passwords; one of them must be complete."""
     has_tokens = all(secrets.get(name, "").strip() for name in TOKEN_LOGIN)
     names = TOKEN_LOGIN if has_tokens else LEGACY_LOGIN
     return Login(tuple((_ELEMENTS[name], secrets[name].strip()) for name in names))

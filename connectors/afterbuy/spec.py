@@ -11,8 +11,8 @@ from connectors.afterbuy.order_updates import AfterbuyCancellations, AfterbuyPay
 from connectors.afterbuy.orders import AfterbuyOrders
 from connectors.afterbuy.settings import SECRETS, AfterbuySettings, login_from
 from connectors.afterbuy.stock import AfterbuyStock
-from connectors.http.transport import Recorder
 from connectors.protocols.connection import Connection
+from connectors.protocols.results import Recorder
 from connectors.spec import ConnectorSpec
 from models.tenants.account_kinds import AFTERBUY
 

@@ -1,6 +1,7 @@
-"""Afterbuy's spellings of numbers, dates and switches: one tolerant reader and one strict writer each.
+"""Numbers, dates and switches as Afterbuy spells them: readers take every spelling, writers use one.
 
-Source: wire notes 1.4. A `ValueError` names what was expected and never shows the value.
+A `ValueError` says what was expected and never shows the value.
+Source: wire notes 1.4.
 """
 
 import re
@@ -34,11 +35,11 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def parse_decimal(text: str) -> Decimal:
-    """Return the number that `112,30`, `5.9`, `1.234,56`, `1,234.56` or `1.234.567` spell.
+    """Return the number that a text spells, e.g. `112,30`, `5.9`, `1.234,56`, `1,234.56` or `1.234.567`.
 
     A single point is the decimal mark: `1.234` is a little more than one. The result has two places, or as
-    many as it needs, so that two spellings of a number are the same record.
-    Raises: ValueError, also where marks stand in no grouping that either spelling has.
+    many as it needs, so that all spellings of a number give the same record.
+    Raises: ValueError, also for marks that group digits in neither the German nor the English way.
     """
     number = _number(text)
     if abs(number) >= _TOO_LARGE:
@@ -66,7 +67,7 @@ _BLANKS = {ord(blank): None for blank in " \t\r\n\u00a0\u202f\u2009"}
 
 
 def is_storable(number: Decimal | None) -> bool:
-    """Tell whether a number fits into the four decimal places that are kept."""
+    """Whether a number fits into the four decimal places that are kept."""
     return number is None or number == number.quantize(_FOUR_PLACES)
 
 
@@ -81,7 +82,7 @@ def parse_whole(text: str) -> int:
 
 
 def parse_flag(text: str) -> bool:
-    """Return a switch spelled as 0/1, -1, True/False, ja/nein or yes/no. Raises: ValueError."""
+    """Return a switch, e.g. 0 or 1, -1, True, False, ja, nein, yes or no. Raises: ValueError."""
     folded = text.casefold()
     if folded in _TRUE:
         return True
@@ -93,15 +94,15 @@ def parse_flag(text: str) -> bool:
 
 
 def parse_instant(text: str) -> datetime | None:
-    """Return the UTC instant of a wall clock in Europe/Berlin; a zero date such as 30.12.1899 is None.
+    """Return the UTC instant of a wall clock time in Berlin; a zero date such as 30.12.1899 is None.
 
-    An hour that occurs twice in autumn is read as its first pass (summer time), so that a window never
-    starts too late. An hour that does not occur in spring is read as an hour later, as clocks were set.
-    A date alone is its midnight. Raises: ValueError, also for a date that is centuries away.
+    In the hour that autumn has twice, the first one (summer time) is taken, so that a window never starts
+    too late. A time in the hour that spring skips is an hour later. A date alone is its midnight.
+    Raises: ValueError, also for a date that is centuries away.
     """
     if _ZONED.fullmatch(text):
         at = datetime.fromisoformat(text)
-        # At either end of the calendar the other zone has no such date.
+        # At either end of the calendar UTC has no such date.
         return at.astimezone(UTC) if _near(at).year >= _EARLIEST_YEAR else None
     wall = _wall_clock(text)
     if wall.year < _EARLIEST_YEAR:
@@ -110,13 +111,13 @@ def parse_instant(text: str) -> datetime | None:
 
 
 def parse_day(text: str) -> date | None:
-    """Return the day of a date with or without time; a zero date is None. Raises: ValueError."""
+    """Return the day of a date, with or without a time; a zero date is None. Raises: ValueError."""
     wall = _wall_clock(text)
     return None if wall.year < _EARLIEST_YEAR else wall.date()
 
 
 def parse_utc(text: str) -> datetime:
-    """Return the instant of a clock that already runs in UTC. Raises: ValueError, also for a zero date."""
+    """Return the instant of a time that is in UTC already. Raises: ValueError, also for a zero date."""
     wall = _wall_clock(text)
     if wall.year < _EARLIEST_YEAR:
         raise ValueError("a date too far away")
@@ -146,7 +147,7 @@ def _near(at: datetime) -> datetime:
 
 
 def format_decimal(number: Decimal, places: int = 2) -> str:
-    """Spell a number with decimal comma and at least `places` places, without thousands marks or rounding."""
+    """Return a number with decimal comma, e.g. `12,50`: with at least `places` places, and not rounded."""
     exponent = number.as_tuple().exponent
     if isinstance(exponent, str):
         raise TypeError("only a finite number can be sent")
@@ -154,15 +155,15 @@ def format_decimal(number: Decimal, places: int = 2) -> str:
 
 
 def format_instant(at: datetime) -> str:
-    """Spell an instant as Afterbuy's wall clock, `dd.MM.yyyy HH:mm:ss` in Europe/Berlin."""
+    """Return an instant as Afterbuy's wall clock time, `dd.MM.yyyy HH:mm:ss` in Berlin."""
     return at.astimezone(BERLIN).strftime(_WRITTEN)
 
 
 def format_window_start(since: datetime) -> str:
-    """Spell the start of a window so that nothing changed since is missed.
+    """Return the start of a window as a wall clock time, so that no later change is missed.
 
-    A start within the hour that occurs twice moves to the beginning of that hour: what changed in its
-    second pass carries wall clocks from there on.
+    A start in the hour that autumn has twice moves to the beginning of that hour: the wall clock shows a
+    change in its second pass as a time from there on.
     """
     wall = since.astimezone(BERLIN)
     if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
@@ -173,7 +174,7 @@ def format_window_start(since: datetime) -> str:
 def earliest_reading(at: datetime) -> datetime:
     """Return the earliest instant that Afterbuy may write for something that happens at `at`.
 
-    That is its whole second, or the beginning of the hour that occurs twice in autumn: within it the wall
+    It is the whole second. In the hour that autumn has twice it is the beginning of that hour: the wall
     clock does not show which order came first, and one order too many is better than a lost one.
     """
     wall = at.astimezone(BERLIN).replace(microsecond=0)
@@ -191,12 +192,12 @@ def day_alone(at: datetime | None) -> date | None:
 
 
 def clean_text(text: str) -> str:
-    """Return the text without the characters that XML 1.0 forbids."""
+    """Return a text without the characters that XML 1.0 forbids."""
     return _FORBIDDEN.sub("", text)
 
 
 def valid_gtin(text: str) -> str:
-    """Return the text if it is a GTIN of 8, 12, 13 or 14 digits with its check digit, else ""."""
+    """Return the text if it is a GTIN (8, 12, 13 or 14 digits with a right check digit), or else ""."""
     if len(text) not in (8, 12, 13, 14) or not (text.isascii() and text.isdigit()) or not text.strip("0"):
         return ""
     weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text)))
@@ -204,7 +205,7 @@ def valid_gtin(text: str) -> str:
 
 
 def value_class(value: object) -> str:
-    """Describe what kind of value stands in a field without showing it, for messages."""
+    """Return what kind of value a field holds, for messages that must not show the value."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, dict | list):

@@ -16,7 +16,7 @@ from connectors.afterbuy.values import parse_day, parse_decimal, parse_flag, par
 T = TypeVar("T")
 
 MAX_MANY = 10_000
-"""The most lines, tags or pictures that one record may have; above, it is set aside unread."""
+"""The most lines, tags or pictures that one record may have; a record with more is rejected unread."""
 
 
 def _text(value: Any) -> str:
@@ -51,16 +51,16 @@ def _many(value: Any) -> Any:
 
 
 def _container(value: Any) -> Any:
-    """Read an empty container as one without children; of repeated ones the first filled one counts."""
+    """Return a container's values; an empty one has none, and of several the first with values counts."""
     if type(value) is list:
         value = next((one for one in value if one is not None), None)
     return {} if value is None else value
 
 
 Text = Annotated[str, PlainValidator(_text)]
-"""Text; "" where the element is absent or empty. A repeated one is read once."""
+"""A text; "" if the element is absent or empty. Of several the first one counts."""
 Id = Annotated[str, PlainValidator(_id)]
-"""A number used as name; "" also for 0, which means "none yet"."""
+"""A number that is a name; "" also for 0, which means "none yet"."""
 Number = Annotated[Decimal | None, PlainValidator(_optional(parse_decimal))]
 Whole = Annotated[int | None, PlainValidator(_optional(parse_whole))]
 Flag = Annotated[bool | None, PlainValidator(_optional(parse_flag))]
@@ -71,11 +71,11 @@ One = Annotated[T, BeforeValidator(_container)]
 
 
 class Wire(BaseModel):
-    """Fields are read by their name in lower case; errors name them as declared."""
+    """A record. Its fields are found by their name in lower case; errors name them as declared."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=str.lower, loc_by_alias=False)
 
-    # What can be hashed is shared as a default instead of copied each time; nothing changes a read record.
+    # A default that can be hashed is shared instead of copied each time; nothing changes a record once read.
     __hash__ = object.__hash__
 
 

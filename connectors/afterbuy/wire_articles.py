@@ -84,7 +84,7 @@ class SkusWire(Wire):
 
 
 class ProductWire(Wire):
-    """Elements that are not declared stay in `model_extra`, by their lower-case name."""
+    """A product. Elements that are not declared stay in `model_extra`, by their name in lower case."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -128,7 +128,7 @@ class ProductWire(Wire):
     Catalogs: One[CatalogIdsWire] = CatalogIdsWire()
     Attributes: One[AttributesWire] = AttributesWire()
     MultiLanguage: Any = None
-    """Texts by car plate code, as they came."""
+    """Texts by the letters of a car plate, as they came."""
 
 
 class StockWire(Wire):

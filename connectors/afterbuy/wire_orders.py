@@ -56,7 +56,7 @@ class PaymentWire(Wire):
     InvoiceDate: Day = None
     PaymentData: One[PaymentDataWire] = PaymentDataWire()
     PayoutIds: Any = None
-    """Kept as it came: the child repeats its parent's name."""
+    """As it came: the child has its parent's name."""
 
 
 class ParcelLabelWire(Wire):
@@ -208,7 +208,7 @@ class StatusItemsWire(Wire):
 
 
 class OrderStatusWire(Wire):
-    """The part of an order that tells how payment and shipping stand, and what is left of it."""
+    """The part of an order that says what was paid and shipped, and how many units its lines have."""
 
     OrderID: Id = ""
     AdditionalInfo: Text = ""

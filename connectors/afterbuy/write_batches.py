@@ -1,6 +1,6 @@
-"""Batches: what became of each item of a write that Afterbuy answers as a whole.
+"""Writing in batches: Afterbuy answers a batch as a whole, and each item of it needs a result.
 
-Every value written is absolute, so a part of a batch may be sent again to find the item at fault.
+Every value that is written is absolute, so a part of a batch may be sent again to find the item at fault.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,11 +27,11 @@ Write = Callable[[Sequence[Batch]], Answer]
 
 
 def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> list[ItemResult]:
-    """Send items in batches of a size; return one result for each, in their order.
+    """Send items in batches of `size`; return one result for each item, in their order.
 
-    `splits` allows to send parts of a batch again where its answer does not say which item is at fault;
-    without it such items are uncertain.
-    Raises: TransientError, AccountError, if the first batch fails so; later ones become results.
+    If `splits`, parts of a batch are sent again where the answer does not say which item is at fault.
+    Otherwise such items are uncertain.
+    Raises: TransientError, AccountError, if the first batch fails with it; a later batch gets results.
     """
     results: list[ItemResult] = []
     for start in range(0, len(items), size):
@@ -61,7 +61,7 @@ def _send(batch: Sequence[Batch], write: Write, splits: bool) -> list[ItemResult
 
 
 def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
-    """Send both halves by themselves; a half that fails for now becomes results, the other one counts."""
+    """Send each half by itself. If one fails for now, its items are to be retried; the other half counts."""
     middle = len(batch) // 2
     results: list[ItemResult] = []
     for half in (batch[:middle], batch[middle:]):
@@ -73,11 +73,11 @@ def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
 
 
 def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -> list[ItemResult]:
-    """Give each item its warnings; an item without one was taken.
+    """Return the results of a batch by its warnings; Afterbuy took each item without one.
 
-    A number that is not known and names no item is a notice to all: it is logged, and nothing follows.
+    A warning with an unknown number that names no item concerns none of them: it was logged.
     """
-    told: dict[str, list[WarningWire]] = {}
+    named: dict[str, list[WarningWire]] = {}
     unnamed: list[WarningWire] = []
     for warning in answer.warnings:
         if warning.WarningCode in codes.WARNINGS_WITHOUT_EFFECT:
@@ -86,25 +86,25 @@ def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -
         if not meant and warning.WarningCode in codes.WARNINGS:
             unnamed.append(warning)
         for key in meant:
-            told.setdefault(key, []).append(warning)
+            named.setdefault(key, []).append(warning)
     if unnamed and len(batch) > 1:
         if splits:
             return _send_halves(batch, write)
         text = codes.warning_text(unnamed[0].WarningCode or 0)
         return [
-            _warned(item, told[item.key]) if item.key in told else _result(item, Outcome.uncertain, text)
+            _warned(item, named[item.key]) if item.key in named else _result(item, Outcome.uncertain, text)
             for item in batch
         ]
     return [
         _warned(item, warnings)
-        if (warnings := told.get(item.key, []) + unnamed)
+        if (warnings := named.get(item.key, []) + unnamed)
         else _result(item, Outcome.sent)
         for item in batch
     ]
 
 
 def _meant(batch: Sequence[Batch], warning: WarningWire) -> set[str]:
-    """Return the keys of the items that a warning names: by our reference first, then by Afterbuy's id."""
+    """Return the keys of the items that a warning names: by our reference, or else by Afterbuy's id."""
     ids = {warning.ProductID, warning.OrderID, warning.ItemID, warning.Key} - {""}
     ours = {item.key for item in batch if item.key in (warning.UserProductID, warning.Key)}
     return ours or {item.key for item in batch if item.external_id in ids}

@@ -12,7 +12,7 @@ from connectors.afterbuy.values import clean_text
 
 Element: TypeAlias = etree._Element
 Node: TypeAlias = tuple[str, "str | Sequence[Node]"]
-"""An element to be sent: its name with its text, or with its children in order."""
+"""An element to send: its name, and its text or its children in their order."""
 
 CREDENTIALS = frozenset(
     {"partnertoken", "accounttoken", "partnerid", "partnerpassword", "userid", "userpassword"}
@@ -20,15 +20,15 @@ CREDENTIALS = frozenset(
 _PRIVATE = frozenset({*CREDENTIALS, "feedbacklink"})
 _MAX_NAMES, _MAX_NAME_LENGTH = 20_000, 100
 MAX_LEVELS = 50
-"""The most levels below one record; Afterbuy has eight, and JSON cannot be written for 250."""
+"""The most levels below one record: Afterbuy has eight, and JSON cannot be written for 250."""
 
 
 class TooDeepError(Exception):
-    """A record whose elements are nested without end."""
+    """A record with more than MAX_LEVELS levels of elements."""
 
 
 class _Names(dict[Any, str]):
-    """Lower-case local names by tag, made once each."""
+    """Local names in lower case, by tag; each is made once."""
 
     def __missing__(self, tag: Any) -> str:
         name = str(tag).rpartition("}")[2].lower()
@@ -41,14 +41,15 @@ _names = _Names()
 
 
 def local_name(tag: Any) -> str:
-    """Return an element's name in lower case, without a namespace: samples vary in case."""
+    """Return an element's name without namespace and in lower case, because samples vary in case."""
     return _names[tag]
 
 
 def values_of(element: Element, levels: int = MAX_LEVELS) -> dict[str, Any]:
-    """Return what stands below an element, by lower-case name: text, further values, or a list of repeats.
+    """Return the values below an element by name in lower case: a text, further values, or a list of either.
 
-    Absent text, blanks and an empty CDATA are None. Raises: TooDeepError, below so many levels.
+    No text, blanks and an empty CDATA are None.
+    Raises: TooDeepError, if there are more than `levels` levels.
     """
     if not levels:
         raise TooDeepError(f"Its elements are nested more than {MAX_LEVELS} levels deep.")
@@ -69,7 +70,7 @@ def values_of(element: Element, levels: int = MAX_LEVELS) -> dict[str, Any]:
 
 
 def find(element: Element | None, *path: str) -> Element | None:
-    """Return the first element down a path of names, compared without case."""
+    """Return the first element at a path of names in any case; None if there is none."""
     for name in path:
         if element is None:
             return None
@@ -79,7 +80,7 @@ def find(element: Element | None, *path: str) -> Element | None:
 
 
 def find_all(element: Element | None, *path: str) -> list[Element]:
-    """Return every element at the end of a path of names; containers may repeat."""
+    """Return all elements at a path of names in any case; a container on the path may occur several times."""
     level = [] if element is None else [element]
     for name in path:
         wanted = name.lower()
@@ -88,13 +89,13 @@ def find_all(element: Element | None, *path: str) -> list[Element]:
 
 
 def text_at(element: Element | None, *path: str) -> str:
-    """Return the text at a path, or ""."""
+    """Return the text of the first element at a path, "" if there is none."""
     found = find(element, *path)
     return (found.text or "").strip() if found is not None else ""
 
 
 def build(name: str, nodes: Sequence[Node]) -> bytes:
-    """Return a document in UTF-8; forbidden characters and nodes without content are left out."""
+    """Return a document in UTF-8, without forbidden characters and without empty elements."""
     root = etree.Element(name)
     _append(root, nodes)
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
@@ -112,7 +113,7 @@ def _append(parent: Element, nodes: Sequence[Node]) -> None:
 
 
 def fields_of(nodes: Sequence[Node], prefix: str = "") -> dict[str, str]:
-    """Return the texts of nodes by their path, e.g. {"PaymentInfo/AlreadyPaid": "12,50"}."""
+    """Return the texts of elements by path, e.g. {"PaymentInfo/AlreadyPaid": "12,50"}."""
     fields: dict[str, str] = {}
     for name, content in nodes:
         path = prefix + name
@@ -128,7 +129,7 @@ def fields_of(nodes: Sequence[Node], prefix: str = "") -> dict[str, str]:
 
 
 def without_credentials(body: bytes) -> str:
-    """Return a request of ours without its login."""
+    """Return a request that `build` made, without its login."""
     root = etree.fromstring(body)
     for child in find_all(root, "AfterbuyGlobal"):
         for part in list(child):
@@ -138,7 +139,7 @@ def without_credentials(body: bytes) -> str:
 
 
 def raw_of(element: Element) -> str:
-    """Return a record as XML, without logins and personal links."""
+    """Return a record as XML, without logins and without a buyer's personal link."""
     for part in element.iter():
         if local_name(part.tag) in _PRIVATE and part.text and len(part) == 0:
             part.text = "***"

@@ -9,7 +9,7 @@ from connectors.afterbuy.values import clean_text
 from connectors.afterbuy.xml import Element, local_name
 
 _HEAD_BYTES = 4096
-# Possessive, so that a head of many comments is read once and not in every way it could be parted.
+# Possessive, so that a head with many comments is read once, and not in every way that it could be divided.
 _DOCTYPE = re.compile(
     rb"\A(?:\s|\xef\xbb\xbf|<\?(?:(?!\?>).)*+\?>|<!--(?:(?!-->).)*+-->)*+<!doctype\s+([a-z]*)",
     re.DOTALL | re.IGNORECASE,
@@ -18,7 +18,7 @@ _DECLARED = re.compile(rb"\A(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding\s*=\s*[\"']
 _EBCDIC = b"\x4c\x6f\xa7\x94"
 _DECLARATION = re.compile(rb"\A\s*<\?xml[^>]*?\?>")
 _CDATA = b"<![CDATA["
-# What never ends is taken to the end, so that a million beginnings are read once.
+# A text without an end reaches to the end of the answer, so that a million beginnings are read once.
 _TEXTS = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)", re.DOTALL)
 _MENDABLE = re.compile(
     rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));"
@@ -33,14 +33,14 @@ _ENCODINGS = {"utf-8", "utf8", "us-ascii", "utf-16", "iso-8859-15", *_WESTERN}
 
 
 class NotAfterbuyError(Exception):
-    """An answer that is no document of Afterbuy; the message says what it is instead."""
+    """An answer that is no document of Afterbuy; the message says what it is, and ends a sentence."""
 
 
 def parse(body: bytes) -> Element:
     """Return the root of an answer.
 
-    Characters that XML forbids, wrong bytes and bare ampersands cost a second parse of the cleaned text.
-    Raises: NotAfterbuyError, for HTML, a DOCTYPE, another root, or anything cut or unreadable.
+    An answer with forbidden characters, wrong bytes or bare ampersands is cleaned and parsed again.
+    Raises: NotAfterbuyError, for HTML, a DOCTYPE, another root, and what is cut, unreadable or too large.
     """
     doctype = _DOCTYPE.match(body[:_HEAD_BYTES])
     if doctype and doctype.group(1).lower() == b"html":
@@ -85,7 +85,7 @@ def _parser() -> etree.XMLParser:
 
 
 def _encoding(body: bytes) -> str:
-    """Return the encoding that an answer declares. Raises: NotAfterbuyError, for one that hides markup."""
+    """Return the encoding that an answer declares. Raises: NotAfterbuyError, if it could hide markup."""
     declared = _DECLARED.match(body[:200])
     encoding = declared.group(1).decode("ascii").lower() if declared else "utf-8"
     if encoding not in _ENCODINGS or body.startswith(_EBCDIC):
@@ -94,7 +94,7 @@ def _encoding(body: bytes) -> str:
 
 
 def _check_markup(body: bytes) -> None:
-    """Refuse an answer whose tree would take many times its own size; texts in CDATA do not count."""
+    """Refuse an answer whose tree would take many times its size; texts in CDATA do not count."""
     if _markup(body) <= MAX_MARKUP:
         return
     pieces = body.count(_CDATA) + body.count(b"<!--") + body.count(b"<?")
@@ -121,7 +121,10 @@ def _parse_cleaned(body: bytes, encoding: str) -> Element:
 
 
 def _cleaned(body: bytes, encoding: str) -> bytes:
-    """Return an answer in UTF-8 without what XML forbids, by pieces: one emoji makes a text four-fold."""
+    """Return an answer in UTF-8 without what XML forbids.
+
+    It is done in pieces: one emoji makes Python keep a whole text with four bytes for each character.
+    """
     western = encoding in _WESTERN
     decoder = getincrementaldecoder("cp1252" if western else "utf-8-sig")(
         "replace" if western else "surrogateescape"
@@ -134,12 +137,12 @@ def _cleaned(body: bytes, encoding: str) -> bytes:
 
 
 def _western(match: re.Match[str]) -> str:
-    """Read a byte that is no UTF-8 as Windows writes it."""
+    """Return the character that Windows-1252 has for a byte that is no UTF-8."""
     return bytes([ord(match.group()) - 0xDC00]).decode("cp1252", errors="replace")
 
 
 def _mended(match: re.Match[bytes]) -> bytes:
-    """Leave a text in CDATA as it is, drop a reference to what is forbidden, escape a bare ampersand."""
+    """Return CDATA as it is, a bare ampersand escaped, and "" for a reference to a forbidden character."""
     if match.group().startswith(_CDATA):
         return match.group()
     if match.group() == b"&":

@@ -1,6 +1,6 @@
 """One exchange over HTTP: a request, and its whole answer within a time and a size.
 
-What went wrong is told by what may have happened at the other side; `transport` decides what follows.
+An error says what may have happened at the other side; `transport` decides what follows.
 """
 
 import ssl
@@ -17,7 +17,7 @@ import httpx
 _CONNECTION_STEPS = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
 _NO_ANSWER = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 _GZIP_OR_ZLIB = 47
-"""For zlib: the largest window, and the format by its head."""
+"""For zlib: the largest window, and the format that the head of the body shows."""
 _OF_THE_WIRE = (b"content-encoding", b"content-length", b"transfer-encoding")
 """Headers that no longer hold once a body is unpacked."""
 
@@ -31,7 +31,7 @@ class InvalidRequestError(Exception):
 
 
 class NoAnswerError(Exception):
-    """No whole, usable answer came; the other side may have acted. The message ends a sentence."""
+    """No whole, usable answer came, and the other side may have acted. The message ends a sentence."""
 
 
 class Exchange:

@@ -22,15 +22,12 @@ from connectors.errors import (
 )
 from connectors.http.exchange import Exchange, InvalidRequestError, NoAnswerError, NotConnectedError
 from connectors.http.redaction import Redaction
-from connectors.protocols.results import WouldSend
+from connectors.protocols.results import Recorder, WouldSend
 from models.sync.records import HELD_BACK, OK, CallData
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 3600.0
 MAX_WOULD_SEND_CHARACTERS = 1_000_000
-
-Recorder = Callable[[CallData], None]
-"""Called with an exchange; called with the same object again, when more is known of it."""
 
 
 def _forget(_data: CallData) -> None: ...

@@ -17,7 +17,7 @@ class ArticleQuery:
 
 
 class ReadsArticles(Protocol):
-    """A system whose articles can be read."""
+    """A system that shows its articles."""
 
     def fetch_articles(self, query: ArticleQuery, cursor: str | None) -> Page[ArticleData]:
         """Return one page of articles."""

@@ -20,7 +20,7 @@ class OrderQuery:
     """An order number as the system spells it; only its connector knows which orders follow."""
     external_ids: tuple[str, ...] = ()
     include_open_checkouts: bool = False
-    """Whether orders whose checkout has not ended are read, too."""
+    """Whether orders are read before their checkout has ended."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class OrderStatus:
 
 
 class ReadsOrders(Protocol):
-    """A system whose orders can be read."""
+    """A system that shows its orders."""
 
     def fetch_orders(self, query: OrderQuery, cursor: str | None) -> Page[OrderData]:
         """Return one page of orders."""

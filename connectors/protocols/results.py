@@ -1,10 +1,11 @@
-"""What a call to an outside system returns: a page of records, or one result for each item that was sent."""
+"""What a call to an outside system leaves: a page of records, or one result for each item, and its record."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from models.sync.records import RejectedData
+from models.sync.records import CallData, RejectedData
 
 Record = TypeVar("Record")
 
@@ -51,3 +52,7 @@ class WouldSend:
 
     call: str
     body: str
+
+
+Recorder = Callable[[CallData], None]
+"""Is called with the record of a call, and again with the same object when more is known about it."""

@@ -390,7 +390,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "bad records that are dropped without a trace",
             6,
-            lambda: patch.object(connectors.afterbuy.paging.PageReader, "_set_aside", lambda *_: None),
+            lambda: patch.object(connectors.afterbuy.paging.PageReader, "_reject", lambda *_: None),
             (_buy(), _SPOIL),
         ),
         BrokenBuild(
