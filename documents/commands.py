@@ -32,6 +32,7 @@ COMMANDS = {
     Action.bin_add: Command("bin add BIN", "adds the bin"),
     Action.cycle_run: Command("sync CYCLE --account ACCOUNT", "runs the cycle now"),
     Action.database_replace: Command("db restore FILE --replace", "moves the present database aside"),
+    Action.database_upgrade: Command("db upgrade", "brings the tables up to date"),
     Action.difference_list: Command("reconcile list", "shows the differences, each with what mends it"),
     Action.difference_mend: Command("reconcile mend DIFFERENCE", "mends the difference"),
     Action.document_correct: Command("document correct DOCUMENT --reason REASON", "takes the invoice back"),
@@ -39,11 +40,13 @@ COMMANDS = {
     Action.document_resume: Command(
         "document resume TENANT --last NUMBER", "goes on after the last number given, such as RE-2026-00042"
     ),
+    Action.doctor: Command("doctor", "says what else is wrong"),
     Action.erasure_list: Command("buyer erased --json", "writes the list of erasures"),
     Action.exchange_rate_set: Command(
         "tenant exchange-rate TENANT CURRENCY RATE --month MONTH", "states the rate of a month"
     ),
     Action.mail_list: Command("mail list", "shows the mails, and what the mail server said"),
+    Action.mail_retry: Command("mail retry MAIL", "tries a mail again"),
     Action.match_list: Command("match list", "shows the lines without an article"),
     Action.method_add: Command("method add METHOD", "adds a shipping method"),
     Action.method_list: Command("method list", "shows the methods of the channels"),
@@ -60,6 +63,8 @@ COMMANDS = {
     Action.payment_choose: Command("--payment PAYMENT", "states it"),
     Action.pick_list: Command("pick list", "shows the open pick lists"),
     Action.rejected_list: Command("rejected list", "shows the rejected records"),
+    Action.rejected_retry: Command("rejected retry ENTRY", "fetches one again"),
+    Action.replay: Command("replay --account ACCOUNT --run RUN", "starts it again"),
     Action.return_cancel: Command("return cancel RETURN", "ends the return"),
     Action.return_list: Command("return list", "shows the returns"),
     Action.run_list: Command("run list", "shows the runs"),
@@ -70,6 +75,7 @@ COMMANDS = {
     Action.tenant_set: Command("tenant set TENANT", "states what is missing"),
     Action.vat_rates_set: Command("tenant vat-rates TENANT AREA STANDARD", "states other rates"),
     Action.warehouse_add: Command("stock warehouse WAREHOUSE --priority PRIORITY", "adds the warehouse"),
+    Action.worker_start: Command("worker", "runs cycles on this machine"),
 }
 OPTIONS = {
     "account": "--account ACCOUNT",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
+from documents.commands import explain
 from models.accounting.issued import list_issued_after, save_files
 from models.database.columns import need_id
 from models.database.session import read_scope
@@ -116,7 +117,7 @@ def _preview(session: Session, work: Work, orders: Sequence[Order], counts: Coun
     for order, draft in zip(orders, draft_invoices(session, orders, test=True), strict=True):
         if isinstance(draft, RuleError):
             counts.held += 1
-            fields = {"refused": str(draft)}
+            fields = {"refused": explain(draft)}
         else:
             counts.would_send += 1
             content = draft.content

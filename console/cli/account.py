@@ -12,9 +12,9 @@ from console.cli.output import counted, fail, print_json, print_rows, say
 from console.cli.parse import parse_pairs
 from console.machine.prefect_env import use_prefect
 from models.database.session import in_transaction, read_scope, session_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.intake.activation import set_mode
-from models.tenants.account import account_data, add_account, get_account, list_accounts
+from models.tenants.account import account_data, add_account, get_account, list_accounts, name_taken
 from models.tenants.records import OWN, Mode
 from models.tenants.tenant import get_tenant, list_tenants
 from models.tenants.views import account_views
@@ -49,9 +49,9 @@ def add(
         known = [row.name for row in list_tenants(session)]
         names = [row.name for row in list_accounts(session)]
     if tenant not in known:
-        raise RuleError(f"There is no tenant {tenant!r}; `warenfluss tenant add {tenant}` adds it.")
+        raise RuleError(f"There is no tenant {tenant!r}.", Advice(Action.tenant_add, tenant))
     if name in names:
-        raise RuleError(f"Account {name!r} exists already; `warenfluss account set` changes it.")
+        raise name_taken(name)
     from connectors.registry import first_settings
 
     begun = first_settings(kind) | {key: value for key, value in wanted.items() if value}

@@ -7,7 +7,8 @@ import typer
 from console.cli.frame import new_command
 from console.cli.options import AsJson
 from console.cli.output import counted, print_json_list, say, show_cell
-from console.machine.health import Problem, ProblemKind, find_problems
+from console.machine.health import Problem, ProblemKind, advice_on, find_problems
+from documents.commands import sentences_of
 from models.sync.records import Cycle
 
 SUBJECTS = {
@@ -65,14 +66,20 @@ def subject_of(problem: Problem) -> str:
 
 def explain(problem: Problem) -> tuple[str, str]:
     """Return what is wrong, and what a person does about it."""
-    name, count, text = problem.account, problem.count, problem.text
+    message, hint = _words(problem)
+    return message, " ".join(part for part in (hint, sentences_of(advice_on(problem))) if part)
+
+
+def _words(problem: Problem) -> tuple[str, str]:
+    """Return what is wrong, and what helps besides commands."""
+    count, text = problem.count, problem.text
     match problem.kind:
         case ProblemKind.settings:
-            return text, "Correct it and run `warenfluss doctor` again."
+            return text, "Correct it."
         case ProblemKind.database_empty:
-            return "It has no tables yet.", "Run `warenfluss db upgrade`."
+            return "It has no tables yet.", ""
         case ProblemKind.database_older:
-            return "It is of an older version.", "Run `warenfluss db upgrade`."
+            return "It is of an older version.", ""
         case ProblemKind.database_newer:
             return "It was made by a newer version.", "Update the program."
         case ProblemKind.database_foreign:
@@ -85,22 +92,19 @@ def explain(problem: Problem) -> tuple[str, str]:
                 "Check WARENFLUSS_SMTP_HOST, _PORT, _SECURITY, _USER and _PASSWORD, and the server itself.",
             )
         case ProblemKind.mails_given_up:
-            return (
-                f"{counted(count, 'mail')} to buyers given up.",
-                "`warenfluss mail list --state given_up` says why; `warenfluss mail retry` tries them again.",
-            )
+            return f"{counted(count, 'mail')} to buyers given up.", ""
         case ProblemKind.mails_waiting:
             return (
                 f"{counted(count, 'mail')} waiting, the oldest since {show_cell(problem.at)}.",
-                text or "`warenfluss up` delivers them while it runs.",
+                text,
             )
         case ProblemKind.no_prefect:
             return (
                 "No server runs, so no cycle runs by itself.",
-                "Start `warenfluss up`, or set PREFECT_API_URL to a server's address.",
+                "Start one, or set PREFECT_API_URL to a server's address.",
             )
         case ProblemKind.prefect_silent:
-            return f"The server at {text} does not answer.", "Start `warenfluss up` again."
+            return f"The server at {text} does not answer.", "Start it again."
         case ProblemKind.prefect_named_silent:
             return f"The server at {text} does not answer.", "Start it, or correct PREFECT_API_URL."
         case ProblemKind.prefect_login:
@@ -116,10 +120,7 @@ def explain(problem: Problem) -> tuple[str, str]:
                 "Try again; then see the server's own log.",
             )
         case ProblemKind.no_work_pool:
-            return (
-                "Prefect knows no work pool of Warenfluss, so no cycle runs by itself.",
-                "`warenfluss up` makes it with the deployments and serves it.",
-            )
+            return "Prefect knows no work pool of Warenfluss, so no cycle runs by itself.", ""
         case ProblemKind.work_pool_paused:
             return (
                 "The work pool is paused, so no cycle begins.",
@@ -128,60 +129,37 @@ def explain(problem: Problem) -> tuple[str, str]:
         case ProblemKind.no_worker:
             return (
                 f"No worker takes runs; the last sign of one: {show_cell(problem.at) or 'never'}.",
-                "Start `warenfluss up`, or `warenfluss worker` on any machine that reaches both servers.",
+                "One may run on any machine that reaches both servers.",
             )
         case ProblemKind.no_account:
-            return "There is none.", "`warenfluss account add` connects a channel."
+            return "There is none.", ""
         case ProblemKind.draft:
-            return "It is a draft: no cycle runs.", f"`warenfluss account mode {name} test` ends that."
+            return "It is a draft: no cycle runs.", ""
         case ProblemKind.parked:
-            return (
-                f"{counted(count, 'change')} refused by the channel, or tried too often.",
-                "`warenfluss outbound list --state parked` says why; then `warenfluss outbound retry`.",
-            )
+            return f"{counted(count, 'change')} refused by the channel, or tried too often.", ""
         case ProblemKind.differences:
-            return (
-                f"{counted(count, 'difference')} between the channel and this database.",
-                f"`warenfluss reconcile list --account {name}` shows them, each with what mends it.",
-            )
+            return f"{counted(count, 'difference')} between the channel and this database.", ""
         case ProblemKind.rejected:
-            return (
-                f"{counted(count, 'record')} rejected.",
-                "`warenfluss rejected list` says why; `warenfluss rejected retry` fetches one again.",
-            )
+            return f"{counted(count, 'record')} rejected.", ""
         case ProblemKind.held_orders:
-            return (
-                f"{counted(count, 'order')} held.",
-                "`warenfluss order list --held` shows them, `warenfluss match list` those without article.",
-            )
+            return f"{counted(count, 'order')} held.", ""
         case ProblemKind.failing:
             error = f" ({text})" if text else ""
-            return (
-                f"{problem.cycle} fails since {show_cell(problem.at)}, {count} times{error}.",
-                f"`warenfluss account check {name}` tries the login; {_how_to_run(problem)}",
-            )
+            return f"{problem.cycle} fails since {show_cell(problem.at)}, {count} times{error}.", ""
         case ProblemKind.overdue:
             return (
                 f"{problem.cycle} has not succeeded since {show_cell(problem.at)}.",
-                "Is `warenfluss up` running? "
-                f"`warenfluss sync {problem.cycle} --account {name}` runs it now.",
+                "See that Warenfluss runs.",
             )
         case ProblemKind.vanished:
             return (
                 f"Run {problem.run_id} of {problem.cycle} ended without a word.",
-                _how_to_run(problem)
+                ""
                 if problem.cycle is Cycle.replay
-                else "Nothing is lost: the next run goes on where it stopped. See that `warenfluss up` runs.",
+                else "Nothing is lost: the next run continues where it stopped. See that Warenfluss runs.",
             )
         case ProblemKind.login:
-            return text, f"`warenfluss account set {name}` changes settings and secrets."
-
-
-def _how_to_run(problem: Problem) -> str:
-    if problem.cycle is Cycle.replay:
-        run = problem.run_id or "ID"
-        return f"`warenfluss replay --account {problem.account} --run {run}` starts it again."
-    return f"`warenfluss sync {problem.cycle} --account {problem.account}` tries the cycle."
+            return text, ""
 
 
 apps = {"doctor": new_command(doctor)}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import typer
 
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 
 
 def new_app(help_text: str) -> typer.Typer:
@@ -43,9 +43,9 @@ def need_database(*, create: bool = False) -> None:
                 f"The data folder cannot be written ({error.strerror}); set WARENFLUSS_DATA_DIR to another."
             ) from None
     elif schema is Schema.empty:
-        raise RuleError("The database has no tables yet: run `warenfluss db upgrade`.")
+        raise RuleError("The database has no tables yet.", Advice(Action.database_upgrade))
     elif schema is Schema.older:
-        raise RuleError("The database is of an older version: run `warenfluss db upgrade`.")
+        raise RuleError("The database is of an older version.", Advice(Action.database_upgrade))
     elif schema is Schema.newer:
         raise RuleError("The database was made by a newer version of Warenfluss: update the program.")
     elif schema is Schema.foreign:

@@ -32,8 +32,10 @@ from console.cli.output import (
     show_cell,
 )
 from console.cli.parse import parse_month, read_text
+from documents.commands import sentences_of
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
+from models.errors import Advice
 from models.order_desk.lists import (
     OrderFilter,
     OrderLineView,
@@ -320,3 +322,7 @@ def _print_order(view: "OrderView", links: list[str]) -> None:
         if rows:
             typer.echo(f"\n{name}")
             print_columns(rows, columns.split())
+        for hold in order.holds_detail if name == "holds" else ():
+            # A cell shows no more than its beginning.
+            if advice := hold.detail.get("advice"):
+                typer.echo(f"{hold.detail['reason']} {sentences_of([Advice(**each) for each in advice])}")

@@ -12,6 +12,7 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, LanguageOption, LimitOption, TenantOption, most_rows
 from console.cli.output import counted, print_json, print_rows, print_table, say
 from console.cli.parse import parse_language
+from documents.commands import explain
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
@@ -178,7 +179,7 @@ def scan_codes(
             _answer(in_transaction(_scanning(number, code, quantity)))
         except RuleError as error:
             refused = True
-            typer.echo(f"NO  {error}")
+            typer.echo(f"NO  {explain(error)}")
         sys.stdout.flush()
     if refused:
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson
 from console.cli.output import print_rows, say
 from models.database.session import read_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.sync.records import Cycle
 from models.sync.runs import last_success
 from models.sync.schedules import list_rhythms
@@ -53,7 +53,7 @@ def change(
     from console.machine import prefect_env
 
     if not prefect_env.use_prefect():
-        raise RuleError("Prefect holds the schedules, and no server runs: start `warenfluss up` first.")
+        raise RuleError("Prefect holds the schedules, and no server runs.", Advice(Action.start))
     from deployments import accounts
 
     if minutes is not None:

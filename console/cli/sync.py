@@ -11,11 +11,9 @@ from console.cli.output import fail, print_json
 from console.cli.parse import parse_time
 from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
-from models.errors import RuleError
 from models.sync.cycles import check_has_cycle
 from models.sync.records import Counts, Cycle
-from models.tenants.account import get_account
-from models.tenants.records import Mode
+from models.tenants.account import check_is_opened, get_account
 from models.tenants.tenant import Tenant
 
 
@@ -42,7 +40,7 @@ def sync(
     """Run one cycle of an account in this process and print what it did; exit code 0 only on success."""
     parameters: dict[str, Any] = {}
     if cycle is Cycle.replay:
-        raise typer.BadParameter("`warenfluss replay` runs orders again.")
+        raise typer.BadParameter(f"`warenfluss replay --account {account}` runs orders again.")
     if cycle is Cycle.order_import:
         parameters = {"since": parse_time(since) if since else None, "orders": orders or None}
     elif cycle is Cycle.reconcile:
@@ -78,11 +76,8 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
     with read_scope() as session:
         row = get_account(session, account)
         tenant = session.get_one(Tenant, row.tenant_id).name
-        if row.mode is Mode.draft:
-            # Told here already: starting Prefect only to refuse takes many seconds.
-            raise RuleError(
-                f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
-            )
+        # Told here already: starting Prefect only to refuse takes many seconds.
+        check_is_opened(row)
         check_has_cycle(account, row.kind, cycle)
     use_prefect()
     from prefect import tags

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from documents.commands import explain
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.tenants.account import list_accounts
@@ -44,7 +45,7 @@ class Chore:
             self.action()
             trouble = ""
         except RuleError as error:
-            trouble = str(error)
+            trouble = explain(error)
         except Exception as error:
             # The text of an unknown error may quote what no log may hold.
             trouble = type(error).__name__

@@ -12,7 +12,7 @@ from console.machine import prefect_env
 from models.clock import utc_now
 from models.database.schema import Schema, find_schema
 from models.database.session import read_scope
-from models.errors import RuleError
+from models.errors import Action, Advice, RuleError
 from models.mails.outbox import MailState, explain_silence, find_backlog, list_mails
 from models.settings import Settings, get_settings
 from models.sync.alarms import list_alarms
@@ -244,3 +244,50 @@ def check_logins() -> Iterator[Problem]:
         except ConnectorError as error:
             is_used = account.mode is not Mode.draft
             yield Problem(ProblemKind.login, urgent=is_used, account=account.name, text=str(error))
+
+
+def advice_on(problem: Problem) -> tuple[Advice, ...]:
+    """Return what to do about a problem; nothing where it is done outside of this program."""
+    name = problem.account
+    match problem.kind:
+        case ProblemKind.settings:
+            return (Advice(Action.doctor),)
+        case ProblemKind.database_empty | ProblemKind.database_older:
+            return (Advice(Action.database_upgrade),)
+        case ProblemKind.mails_given_up:
+            return Advice(Action.mail_list, values={"state": "given_up"}), Advice(Action.mail_retry)
+        case ProblemKind.no_worker:
+            return Advice(Action.start), Advice(Action.worker_start)
+        case ProblemKind.mails_waiting if not problem.text:
+            return (Advice(Action.start),)
+        case ProblemKind.no_prefect | ProblemKind.prefect_silent | ProblemKind.no_work_pool:
+            return (Advice(Action.start),)
+        case ProblemKind.no_account:
+            return (Advice(Action.account_add),)
+        case ProblemKind.draft:
+            return (Advice(Action.account_mode, name, {"mode": "test"}),)
+        case ProblemKind.parked:
+            parked = Advice(Action.outbound_list, values={"state": "parked", "account": name})
+            return parked, Advice(Action.outbound_retry)
+        case ProblemKind.differences:
+            return (Advice(Action.difference_list, values={"account": name}),)
+        case ProblemKind.rejected:
+            return Advice(Action.rejected_list, values={"account": name}), Advice(Action.rejected_retry)
+        case ProblemKind.held_orders:
+            held = Advice(Action.order_list, values={"held": "", "account": name})
+            return held, Advice(Action.match_list, values={"account": name})
+        case ProblemKind.failing:
+            return Advice(Action.account_check, name), _run_again(problem)
+        case ProblemKind.overdue:
+            return Advice(Action.start), _run_again(problem)
+        case ProblemKind.vanished:
+            return (_run_again(problem) if problem.cycle is Cycle.replay else Advice(Action.start),)
+        case ProblemKind.login:
+            return (Advice(Action.account_set, name, {"setting": ""}),)
+    return ()
+
+
+def _run_again(problem: Problem) -> Advice:
+    if problem.cycle is Cycle.replay:
+        return Advice(Action.replay, problem.account, {"run": str(problem.run_id or "")})
+    return Advice(Action.cycle_run, str(problem.cycle), {"account": problem.account})

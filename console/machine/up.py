@@ -33,6 +33,7 @@ from console.machine.processes import (
     list_descendants,
     reap,
 )
+from documents.commands import explain
 from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError, SettingsError
@@ -213,7 +214,7 @@ class Up:
                 deploy_accounts()
                 tidy()
             except RuleError as error:
-                raise UpError(str(error)) from None
+                raise UpError(explain(error)) from None
             except Exception as error:
                 if time.monotonic() > end:
                     raise UpError(

@@ -117,9 +117,10 @@ def find_aside(session: Session, name: str) -> Aside:
         return entry
     rows = session.exec(select(Aside).where(Aside.external_id == name).limit(2)).all()
     if not rows:
-        raise NotFoundError(f"No record {name!r} was set aside.", Advice(Action.rejected_list))
+        raise NotFoundError(f"There is no rejected record {name!r}.", Advice(Action.rejected_list))
     if len(rows) > 1:
         raise RuleError(
-            f"Several records {name!r} were set aside; name one by its number.", Advice(Action.rejected_list)
+            f"Several rejected records are named {name!r}; name one by its number.",
+            Advice(Action.rejected_list),
         )
     return rows[0]

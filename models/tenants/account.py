@@ -52,13 +52,16 @@ def add_account(session: Session, tenant_id: int, name: str, kind: str, settings
     if not name or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise RuleError(f"The account name {name!r} may hold only letters, digits, '-' and '_'.")
     if session.exec(select(Account).where(Account.name == name)).first():
-        raise RuleError(
-            f"Account {name!r} exists already.", Advice(Action.account_set, name, {"setting": ""})
-        )
+        raise name_taken(name)
     account = Account(tenant_id=tenant_id, name=name, kind=kind, settings=settings)
     session.add(account)
     session.flush()
     return account
+
+
+def name_taken(name: str) -> RuleError:
+    """Return the refusal of a second account with this name."""
+    return RuleError(f"Account {name!r} exists already.", Advice(Action.account_set, name, {"setting": ""}))
 
 
 def get_account(session: Session, name: str) -> Account:
@@ -72,6 +75,15 @@ def get_account(session: Session, name: str) -> Account:
 def account_id_of(session: Session, name: str | None) -> int | None:
     """Return the id of the account of this name, None if no name is given. Raises: NotFoundError."""
     return need_id(get_account(session, name).id) if name else None
+
+
+def check_is_opened(account: Account | AccountData) -> None:
+    """Make sure that an account is no draft any more. Raises: RuleError."""
+    if account.mode is Mode.draft:
+        raise RuleError(
+            f"Account {account.name!r} is a draft.",
+            Advice(Action.account_mode, account.name, {"mode": "test"}),
+        )
 
 
 def list_accounts(session: Session) -> list[Account]:

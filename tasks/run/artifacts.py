@@ -246,18 +246,17 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
     if run.slowest_seconds is not None:
         row["news took"] = duration(run.slowest_seconds)
     row["run"] = run_link(run.flow_run_id, str(run.id))
-    mine = {"account": account.name}
     held = (
-        Advice(Action.match_list, values=mine)
+        Advice(Action.match_list, values={"account": account.name})
         if run.cycle is Cycle.order_import
-        else Advice(Action.order_list, values={"held": "", **mine})
+        else Advice(Action.order_list, values={"held": "", "account": account.name})
     )
     for name, advice in (
         ("held", held),
-        ("set_aside", Advice(Action.rejected_list, values=mine)),
-        ("failed", Advice(Action.outbound_list, values=mine)),
-        ("different", Advice(Action.difference_list, values=mine)),
-        ("parked", Advice(Action.outbound_list, values={"state": "parked", **mine})),
+        ("set_aside", Advice(Action.rejected_list, values={"account": account.name})),
+        ("failed", Advice(Action.outbound_list, values={"account": account.name})),
+        ("different", Advice(Action.difference_list, values={"account": account.name})),
+        ("parked", Advice(Action.outbound_list, values={"state": "parked", "account": account.name})),
     ):
         if row[name]:
             row[f"see {name}"] = command_of(advice)

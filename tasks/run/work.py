@@ -29,7 +29,7 @@ from connectors.registry import open_connection
 from models.database.columns import need_id
 from models.database.provenance import acting
 from models.database.session import read_scope, session_scope
-from models.errors import Action, Advice, LeaseHeldError, LeaseLostError, RuleError
+from models.errors import LeaseHeldError, LeaseLostError
 from models.orders.match_rules import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import Seen
@@ -37,7 +37,7 @@ from models.sync.cursors import cursor_in_test
 from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
 from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
-from models.tenants.account import account_data, get_account
+from models.tenants.account import account_data, check_is_opened, get_account
 from models.tenants.account_kinds import Capability
 from models.tenants.locks import lock_tenants
 from models.tenants.options import ChannelOptions
@@ -180,10 +180,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         row = get_account(session, account)
         data = account_data(row)
         rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
-    if data.mode is Mode.draft:
-        raise RuleError(
-            f"Account {account!r} is a draft.", Advice(Action.account_mode, account, {"mode": "test"})
-        )
+    check_is_opened(data)
     check_has_cycle(account, data.kind, cycle)
     _spare_collector()
     test = test or data.mode is Mode.test

@@ -16,7 +16,7 @@ def test_an_account_needs_its_tenant_and_fitting_settings(sqlite_database: str) 
         "--secret",
         "partner_token=s3cret",
     )
-    assert "`warenfluss tenant add acme` adds it" in refused(*add)
+    assert "There is no tenant 'acme'. `warenfluss tenant add acme` adds a tenant." in refused(*add)
     call("tenant", "add", "acme")
 
     sentence = refused(*add, "--set", "base_url=ftp://nowhere", "--set", "colour=red")

@@ -4,7 +4,7 @@ import ast
 import pickle
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import typer
 
 from console.cli.advice import say_refused
 from console.cli.app import app
+from console.cli.parse import parse_settings
+from console.cli.tenant_settings import change_group, read_changes
 from documents.commands import BLANK, COMMANDS, OPTIONS, command_of, explain, sentences_of
 from models.errors import Action, Advice, RuleError
 from models.tenants.options import ChannelOptions
@@ -37,7 +39,10 @@ SAMPLES = {
     "DATE": "2026-11-01",
     "EVENTS": "all",
     "FILE": __file__,
+    "IBAN": "DE89370400440532013000",
+    "ID": "DE136695976",
     "KIND": "afterbuy",
+    "LINK": "https://pay.example/{number}",
     "MODE": "live",
     "MONTH": "2026-11",
     "PAYMENT": "prepaid",
@@ -128,17 +133,37 @@ def advice_from(call: ast.Call) -> Advice:
     given: dict[str | None, Any] = {keyword.arg: keyword.value for keyword in call.keywords}
     given |= zip(("action", "subject", "values"), call.args, strict=False)
     action = Action[given["action"].attr]
-    values = given.get("values")
-    named = zip(values.keys, values.values, strict=True) if isinstance(values, ast.Dict) else ()
+    values = given.get("values", ast.Dict([], []))
+    named: Sequence[tuple[Any, ast.expr]] = ()
+    if ast.unparse(values).startswith("dict.fromkeys("):
+        assert action in {advice.action for advice in BUILT_FROM_WHAT_IS_MISSING}
+    else:
+        assert isinstance(values, ast.Dict), "write the values out"
+        assert None not in values.keys, "write the values out"
+        named = list(zip(values.keys, values.values, strict=True))
     assert "subject" not in given or BLANK.search(COMMANDS[action].line), f"{action} has no subject"
     return Advice(
         action,
         values={
             ast.literal_eval(name): ast.literal_eval(value) if isinstance(value, ast.Constant) else ""
             for name, value in named
-            if name is not None
         },
     )
+
+
+def check(advice: Advice) -> None:
+    """Make sure that the command line takes an advice, and that the settings in it exist and fit."""
+    line = command_of(advice)
+    if line.startswith("--"):
+        return
+    Commands().parse(line)
+    settings = parse_settings([word for word in shlex.split(_filled(line)) if "=" in word], "--set")
+    if advice.action is Action.account_set and "setting" not in advice.values:
+        assert {name for name, _ in settings} <= set(ChannelOptions.model_fields)
+        ChannelOptions.model_validate(dict(settings))
+    if advice.action is Action.tenant_set:
+        for group, changes in read_changes(settings).items():
+            change_group(group, {}, changes)
 
 
 @pytest.mark.parametrize("action", Action)
@@ -154,20 +179,13 @@ def test_every_action_has_a_command_that_can_be_typed(action: Action) -> None:
 @pytest.mark.parametrize("call", list(advice_in_source()))
 def test_every_advice_is_a_command_that_can_be_typed(call: ast.Call) -> None:
     """Also with the options that stand for its values."""
-    advice = advice_from(call)
-    line = command_of(advice)
-    if not line.startswith("--"):
-        Commands().parse(line)
-    if advice.action is Action.account_set and "setting" not in advice.values:
-        settings = dict(word.split("=") for word in shlex.split(_filled(line)) if "=" in word)
-        assert set(settings) <= set(ChannelOptions.model_fields)
-        ChannelOptions.model_validate(settings)
+    check(advice_from(call))
 
 
 @pytest.mark.parametrize("advice", BUILT_FROM_WHAT_IS_MISSING)
 def test_advice_of_what_is_missing_can_be_typed(advice: Advice) -> None:
     """Each field that may be missing has its option."""
-    Commands().parse(command_of(advice))
+    check(advice)
 
 
 def test_no_option_is_kept_that_no_advice_has() -> None:
@@ -191,6 +209,19 @@ def test_rules_speak_no_shell() -> None:
         f"{file.relative_to(ROOT)}: {text}" for file in RULES for text in texts_of(file) if shell.search(text)
     ]
     assert spoken == []
+
+
+def test_what_the_command_line_itself_says_can_be_typed() -> None:
+    """Its own texts name commands, too."""
+    lines = {
+        line
+        for file in sorted((ROOT / "console").rglob("*.py"))
+        for text in texts_of(file)
+        for line in re.findall(r"`(warenfluss [^`]+)`", text)
+    }
+    assert lines
+    for line in sorted(lines):
+        Commands().parse(line)
 
 
 @pytest.mark.parametrize(

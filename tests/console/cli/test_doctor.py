@@ -50,7 +50,7 @@ def test_doctor_without_tables(data_dir: Path) -> None:
     """The first thing missing is named with what to do."""
     result = call("doctor")
     assert result.exit_code == 1
-    assert "Run `warenfluss db upgrade`." in result.stdout
+    assert "It has no tables yet.\n         `warenfluss db upgrade` brings" in result.stdout
 
 
 def test_doctor_of_a_fresh_installation(sqlite_database: str, no_prefect: None) -> None:

@@ -9,6 +9,7 @@ from pypdf import PdfReader
 
 from models.database.session import session_scope
 from models.fulfilment.shipments import ParcelData, record_shipment
+from models.invoicing.invoices import issue_or_hold
 from models.orders.queries import find_order
 from models.orders.records import AddressData
 from models.tenants.account import get_account
@@ -89,6 +90,20 @@ def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: P
     assert kinds[1][:2] == ("credit_note", "-19.80")
     assert kinds[2][2] == read("document", "list", "--kind", "credit_note")[0]["label"]
     assert read("order", "show", "100")["documents"][0]["label"] == label
+
+
+def test_an_order_shows_why_it_has_no_invoice_and_what_helps(shop: None) -> None:
+    """The whole sentence with the commands; a program reads what to do as data."""
+    with session_scope() as session:
+        assert issue_or_hold(session, find_order(session, "100")) is None
+
+    shown = call("order", "show", "100").stdout
+    (hold,) = read("order", "show", "100")["holds_detail"]
+
+    said = "no address, no tax number or VAT ID. `warenfluss tenant set acme --set seller.name=NAME --set"
+    assert said in shown
+    missing = {"legal_name": "", "address": "", "tax_number": ""}
+    assert hold["detail"]["advice"][0] == {"action": "tenant_set", "subject": "acme", "values": missing}
 
 
 def test_what_does_not_exist_or_fit_is_refused(shop: None) -> None:

@@ -24,7 +24,9 @@ READING = [
 def test_a_database_without_tables(data_dir: Path) -> None:
     """Reading tells what to do and makes no file; the first writing command makes the tables."""
     for command in READING:
-        assert refused(*command) == "The database has no tables yet: run `warenfluss db upgrade`."
+        assert refused(*command) == (
+            "The database has no tables yet. `warenfluss db upgrade` brings the tables up to date."
+        )
     assert not list(data_dir.glob("*.db"))
 
     assert call("tenant", "add", "acme").exit_code == 0
@@ -47,7 +49,10 @@ def test_a_data_folder_that_cannot_be(data_dir: Path, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("revision", "sentence"),
     [
-        ("0000", "The database is of an older version: run `warenfluss db upgrade`."),
+        (
+            "0000",
+            "The database is of an older version. `warenfluss db upgrade` brings the tables up to date.",
+        ),
         ("9999", "The database was made by a newer version of Warenfluss: update the program."),
         ("a1b2c3", "The database holds tables that are not Warenfluss's"),
     ],

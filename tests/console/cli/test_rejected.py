@@ -17,7 +17,7 @@ def test_a_rejected_record_is_shown_with_its_raw_form(database: str) -> None:
     assert (entry["kind"], entry["external_id"], entry["reason"]) == ("order", "77", "no lines")
     assert read("rejected", "show", "77")["raw"] == "<x/>"
     assert read("rejected", "show", str(entry["id"]))["raw"] == "<x/>"
-    assert "No record 'nix' was set aside" in refused("rejected", "show", "nix")
+    assert "There is no rejected record 'nix'" in refused("rejected", "show", "nix")
 
 
 def test_scripts_may_use_the_former_name(database: str) -> None:
@@ -28,7 +28,7 @@ def test_scripts_may_use_the_former_name(database: str) -> None:
 
     assert read("aside", "list") == read("rejected", "list")
     assert read("aside", "show", "77")["raw"] == "<x/>"
-    assert "No record 'nix' was set aside" in refused("aside", "show", "nix")
+    assert "There is no rejected record 'nix'" in refused("aside", "show", "nix")
     assert "Usage:" in call("aside", "--help").stdout
     names = [line.split()[0] for line in call("--help").stdout.splitlines() if line.startswith("  ")]
     assert "rejected" in names

@@ -144,5 +144,5 @@ def test_a_draft_is_refused_before_prefect_starts(sqlite_database: str) -> None:
     """The sentence names the command that opens the account."""
     open_shop(Mode.draft)
     assert refused("sync", "order-import", "--account", "shop") == (
-        "Account 'shop' is a draft; `warenfluss account mode shop test` opens it."
+        "Account 'shop' is a draft. `warenfluss account mode shop test` changes the mode."
     )

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from console.machine.health import Problem, ProblemKind, check_service, find_problems
+from console.machine.health import Problem, ProblemKind, advice_on, check_service, find_problems
 from deployments.work_pool import PoolService
 from models.database.session import session_scope
+from models.errors import Action, Advice
 from models.sync.delivery import list_outbound, mark_failed
 from models.sync.outbound import OutboundState, queue_outbound
-from models.sync.records import OutboundKind
+from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Mode
 from tests.support.cli_steps import open_shop
 
@@ -61,3 +62,36 @@ def test_an_account_that_needs_a_person(sqlite_database: str, monkeypatch: pytes
     }
     assert found[ProblemKind.parked] == Problem(ProblemKind.parked, urgent=True, account="shop", count=1)
     assert not found[ProblemKind.no_prefect].urgent
+
+
+@pytest.mark.parametrize(
+    ("problem", "advice"),
+    [
+        (
+            Problem(ProblemKind.parked, urgent=True, account="shop", count=1),
+            (
+                Advice(Action.outbound_list, values={"state": "parked", "account": "shop"}),
+                Advice(Action.outbound_retry),
+            ),
+        ),
+        (
+            Problem(ProblemKind.failing, urgent=True, account="shop", cycle=Cycle.order_import),
+            (
+                Advice(Action.account_check, "shop"),
+                Advice(Action.cycle_run, "order-import", {"account": "shop"}),
+            ),
+        ),
+        (
+            Problem(ProblemKind.vanished, urgent=True, account="shop", cycle=Cycle.replay, run_id=7),
+            (Advice(Action.replay, "shop", {"run": "7"}),),
+        ),
+        (
+            Problem(ProblemKind.vanished, urgent=True, account="shop", cycle=Cycle.stock_export, run_id=7),
+            (Advice(Action.start),),
+        ),
+        (Problem(ProblemKind.mails_waiting, urgent=True, text="421 try again later"), ()),
+    ],
+)
+def test_what_to_do_is_data(problem: Problem, advice: tuple[Advice, ...]) -> None:
+    """A replay is not started again by its cycle; what the mail server says is done outside."""
+    assert advice_on(problem) == advice

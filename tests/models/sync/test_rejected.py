@@ -101,7 +101,7 @@ def test_an_entry_is_found_by_its_number_or_its_record(database: str) -> None:
         first = find_aside(session, "O-1")
 
         assert find_aside(session, str(first.id)) is first
-        with pytest.raises(NotFoundError, match="No record 'O-9' was set aside"):
+        with pytest.raises(NotFoundError, match="There is no rejected record 'O-9'"):
             find_aside(session, "O-9")
-        with pytest.raises(RuleError, match="Several records 'O-2' were set aside"):
+        with pytest.raises(RuleError, match="Several rejected records are named 'O-2'"):
             find_aside(session, "O-2")
