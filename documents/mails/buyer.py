@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from documents.papers.giro_code import draw_giro_code, giro_text
+from documents.giro_code import draw_giro_code, giro_text
 from documents.payment_names import payment_name
 from documents.text import country_name, get_translations, local_day, mark, money, render
 from models.mails.records import MailContent, MailPart, logo_id

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from documents.giro_code import draw_giro_code, giro_text
 from documents.mails.buyer import LEADS, LINES, SUBJECTS, name_receipt, render_buyer_mail
 from documents.mails.new_orders import render_orders
-from documents.papers.giro_code import draw_giro_code, giro_text
 from models.mails.records import MailPart, NewOrder, OrdersNotice
 from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
 from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
