@@ -148,11 +148,11 @@ def steps_of(orders: int) -> dict[str, Callable[[], float]]:
 
     load_as_worker()
 
-    from flows.cycle import each_page
     from flows.order_import import order_import
     from flows.order_release import order_release
     from models.sync.records import Cycle
     from tasks.invoicing import draw_page, issue_page, open_invoicing
+    from tasks.run.paging import each_page
     from tasks.run.work import work_on
     from tasks.sheets.tracking import import_tracking  # noqa: F401 - the import is not measured
 

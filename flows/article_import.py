@@ -3,7 +3,7 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.articles import (
@@ -13,6 +13,7 @@ from tasks.intake.articles import (
     match_waiting_lines,
     open_article_window,
 )
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -36,5 +37,5 @@ def article_import(
             join_members(work.run_id)
             match_waiting_lines(work.run_id)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

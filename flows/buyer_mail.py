@@ -3,10 +3,11 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.buyer_mails import deliver, find_due, notify_operators, write_page
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -29,5 +30,5 @@ def buyer_mail(account: str, test: bool = False) -> State:
             if work.counts.sent or due.written:
                 deliver()
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

@@ -3,10 +3,11 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.invoicing import draw_page, issue_page, open_invoicing
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -26,5 +27,5 @@ def invoicing(account: str, test: bool = False) -> State:
                 each_page(work, lambda page: issue_page(run_id, page or first), first)
             each_page(work, lambda page: draw_page(run_id, page))
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

@@ -5,10 +5,11 @@ from datetime import datetime
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.orders import import_order_page, open_order_window
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -29,5 +30,5 @@ def order_import(
             window = open_order_window(work.run_id, since, orders or [])
             each_page(work, lambda page: import_order_page(work.run_id, window, page), window.page)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

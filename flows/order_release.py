@@ -3,10 +3,11 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.fulfilment import release_page
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -22,5 +23,5 @@ def order_release(account: str, test: bool = False) -> State:
         with work_on(account, Cycle.order_release, test=test) as work:
             each_page(work, lambda page: release_page(work.run_id, page))
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

@@ -3,12 +3,14 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside, tell_all
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
 from tasks.intake.methods import refresh_services
 from tasks.intake.payments import import_payment_page, open_payment_window
+from tasks.outbound.delivery import publish_all
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -25,10 +27,10 @@ def payment_sync(account: str, test: bool = False, orders: list[str] | None = No
         with work_on(account, Cycle.payment_sync, test=test) as work:
             refresh_services(work.run_id)
             if work.options.payments is Side.warenfluss:
-                tell_all(work, OutboundKind.payment)
+                publish_all(work, OutboundKind.payment)
             else:
                 window = open_payment_window(work.run_id, orders or [])
                 each_page(work, lambda page: import_payment_page(work.run_id, window, page), window.page)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, each_page, finished, stepped_aside
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.reconciliation.compare import (
@@ -17,6 +17,7 @@ from tasks.reconciliation.compare import (
     report_differences,
 )
 from tasks.run.artifacts import publish_differences
+from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
@@ -42,5 +43,5 @@ def reconcile(account: str, test: bool = False, days: int = 7, since: datetime |
             report_differences(run_id)
             publish_differences(run_id, list(work.seen.findings.values()))
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

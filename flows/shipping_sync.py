@@ -3,10 +3,11 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, stepped_aside, tell_all
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from tasks.intake.methods import refresh_services
+from tasks.outbound.delivery import publish_all
 from tasks.run.work import work_on
 
 
@@ -21,8 +22,8 @@ def shipping_sync(account: str, test: bool = False) -> State:
     try:
         with work_on(account, Cycle.shipping_sync, test=test) as work:
             refresh_services(work.run_id)
-            tell_all(work, OutboundKind.cancellation)
-            tell_all(work, OutboundKind.shipment)
+            publish_all(work, OutboundKind.cancellation)
+            publish_all(work, OutboundKind.shipment)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

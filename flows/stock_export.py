@@ -3,10 +3,10 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, stepped_aside, tell_all
+from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
-from tasks.outbound.delivery import queue_all_listings
+from tasks.outbound.delivery import publish_all, queue_all_listings
 from tasks.run.work import work_on
 
 
@@ -23,7 +23,7 @@ def stock_export(account: str, test: bool = False, full: bool = False) -> State:
         with work_on(account, Cycle.stock_export, test=test) as work:
             if full:
                 queue_all_listings(work.run_id)
-            tell_all(work, OutboundKind.stock)
+            publish_all(work, OutboundKind.stock)
     except LeaseHeldError as error:
-        return stepped_aside(str(error))
+        return nothing_done(str(error))
     return finished(work.counts)

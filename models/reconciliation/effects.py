@@ -1,7 +1,7 @@
 """Effects: what has been done for an order so far, here and at the channel, each with its instant."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -203,6 +203,46 @@ def compare(before: Iterable[Effect], after: Iterable[Effect], *, would: bool = 
     return [
         *findings,
         *(EffectOutcome(old, ReplayOutcome.would_end if would else ReplayOutcome.ended) for old in ended),
+    ]
+
+
+def as_if_published(effects: Iterable[Effect], held_back: Set[tuple[str, str]]) -> list[Effect]:
+    """Return effects as they would be if the transport had sent what it held back in a test run.
+
+    `held_back` has (outbound kind, order id) of each such message.
+    """
+    kinds = {effect_kind: kind for each in (TOLD, WAITS) for kind, effect_kind in each.items()}
+    rest: list[Effect] = []
+    published: dict[tuple[str, int | None], Effect] = {}
+    for effect in effects:
+        kind = kinds.get(effect.kind)
+        if kind is None or (kind, str(effect.order_id)) not in held_back:
+            rest.append(effect)
+        elif effect.kind is WAITS[kind]:
+            published[kind, effect.order_id] = replace(effect, kind=TOLD[kind], value="what waits", at=None)
+        else:
+            published.setdefault((kind, effect.order_id), replace(effect, at=None))
+    return [*rest, *published.values()]
+
+
+def unknown_there(
+    numbers: Iterable[str], known_there: Set[str], effects: Iterable[Effect]
+) -> list[EffectOutcome]:
+    """Return an outcome for each of the orders that the channel does not know; effects say if we know it."""
+    here = {effect.order for effect in effects}
+    return [
+        EffectOutcome(
+            Effect(
+                number,
+                None,
+                EffectKind.at_channel,
+                "",
+                "known here" if number in here else "not known here either",
+            ),
+            ReplayOutcome.unknown,
+        )
+        for number in numbers
+        if number not in known_there
     ]
 
 

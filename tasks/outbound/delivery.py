@@ -40,6 +40,7 @@ from models.sync.records import Counts, OutboundKind
 from models.tenants.locks import lock_tenants
 from models.upkeep.after_restore import end_doubt, forget_published, has_caught_up, list_waiting, restored_at
 from models.warehouse.sellable import touch_account
+from tasks.run.artifacts import show_progress, start_progress
 from tasks.run.steps import step
 from tasks.run.work import Work, work_of
 from tasks.told import ITEMS_OF, Item, publish, stands_there, values_of
@@ -74,6 +75,28 @@ class _Batch:
     """Rows that had nothing to tell any more."""
 
 
+def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool = False) -> None:
+    """Publish all that waits: first look up what may have arrived without an answer, then send the rest.
+
+    With `keys`, of these subjects alone. If `again` is true, a test run also shows what was published before.
+    """
+    waiting = find_waiting(work.run_id, kind, keys)
+    done = 0
+    if work.test:
+        while taken := preview_batch(work.run_id, kind, done, keys, again):
+            done += taken
+        return
+    while waiting.doubtful and settle_doubtful(work.run_id, kind, keys):
+        pass
+    if not waiting.due and not waiting.doubtful:
+        return
+    progress = start_progress(work.cycle, work.account.name) if waiting.due else None
+    while taken := send_batch(work.run_id, kind, keys):
+        done += taken
+        percent = min(100.0, 100 * done / max(waiting.due, done))
+        show_progress(progress, percent, f"{done} of {max(waiting.due, done)} published")
+
+
 @step
 def queue_all_listings(run_id: int) -> None:
     """Queue every listing whose article is known, so that each is worked out again."""
@@ -100,7 +123,7 @@ def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
 
 
 @step
-def ask_anew(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: bool) -> None:
+def make_due(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: bool) -> None:
     """Make what these subjects have to tell due at once, `again` with what the channel was told before."""
     work = work_of(run_id)
     with work.transaction() as session:
@@ -249,7 +272,7 @@ def _may_tell(work: Work, kind: OutboundKind) -> bool:
 def _due_if_asked(
     session: Session, work: Work, kind: OutboundKind, keys: Keys, *, again: bool
 ) -> list[Outbound]:
-    """Return what `ask_anew` would make due, without making it so."""
+    """Return what `make_due` would make due, without making it so."""
     due = []
     for row in list_named(session, work.account.id, kind, keys):
         if row.state in (OutboundState.sent, OutboundState.parked):

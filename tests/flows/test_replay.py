@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select as select_all
 from sqlmodel import SQLModel
 
-import flows.replay
 import tasks.intake.orders
+import tasks.reconciliation.replay
 from connectors.afterbuy.simulator import Fault
 from flows.replay import replay
 from models.database.columns import need_id
@@ -412,7 +412,7 @@ def test_killed_in_the_middle_and_repeated(shop: Shop, point: str) -> None:
 
 def test_two_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """One waits for the other, and finds everything done."""
-    monkeypatch.setattr(flows.replay, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(tasks.reconciliation.replay, "LOOK_SECONDS", 0.1)
     mug = add_mug(shop, 50)
     prepare(shop, Cycle.article_import)
     sync(ORDER, shop)
@@ -438,7 +438,7 @@ def test_it_waits_for_the_cycle_whose_work_it_does(
 ) -> None:
     """While order-import, payment-sync or shipping-sync works, a replay waits, then works or steps aside."""
     shop = sqlite_shop
-    monkeypatch.setattr(flows.replay, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(tasks.reconciliation.replay, "LOOK_SECONDS", 0.1)
     sync(ORDER, shop)
     with session_scope() as session:
         account_id = need_id(get_account(session, shop.name).id)

@@ -1,5 +1,7 @@
 """What was had of an order is counted as that: a second stocktaking finds nothing new."""
 
+from dataclasses import replace
+
 from sqlmodel import Session
 
 from models.accounting.issued import list_documents
@@ -11,7 +13,18 @@ from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
 from models.orders.history import add_event
 from models.payments.payment import record_refund
-from models.reconciliation.effects import EffectKind, ReplayOutcome, compare, effects_of
+from models.reconciliation.effects import (
+    TOLD,
+    WAITS,
+    Effect,
+    EffectKind,
+    ReplayOutcome,
+    as_if_published,
+    compare,
+    effects_of,
+    unknown_there,
+)
+from models.sync.outbound import OF_ORDERS
 from tests.models.fulfilment.test_returns import sell
 from tests.support.builders import Shop, get_order
 
@@ -48,3 +61,35 @@ def test_every_effect_of_an_order_is_listed_once_and_known_again(database: str) 
     assert {each.outcome for each in again} == {ReplayOutcome.had}
     documents = [effect for effect in before if effect.kind is EffectKind.document_issued]
     assert [effect.value for effect in documents] == ["invoice, 51.30 EUR"]
+
+
+def effect(kind: EffectKind, value: str = "", of: str = "", order_id: int = 1) -> Effect:
+    return Effect("7", order_id, kind, of, value, utc_now())
+
+
+def test_what_test_mode_held_back_counts_as_published() -> None:
+    """What waits and what was published before; the message of another kind or order stays as it is."""
+    waits, other = effect(EffectKind.shipment_waits), effect(EffectKind.payment_waits)
+    before = effect(EffectKind.payment_told, "5.00 in all", order_id=2)
+
+    assert as_if_published([waits, other, before], {("shipment", "1"), ("payment", "2")}) == [
+        other,
+        replace(waits, kind=EffectKind.shipment_told, value="what waits", at=None),
+        replace(before, at=None),
+    ]
+
+
+def test_an_order_that_the_channel_does_not_know() -> None:
+    """Whether we know it is said with it."""
+    unknown = unknown_there(["7", "8", "9"], {"9"}, [effect(EffectKind.taken_in)])
+
+    assert [(one.effect.order, one.effect.value, one.outcome) for one in unknown] == [
+        ("7", "known here", ReplayOutcome.unknown),
+        ("8", "not known here either", ReplayOutcome.unknown),
+    ]
+
+
+def test_every_message_about_an_order_has_its_effects() -> None:
+    """One for what was published, one for what waits, and words for what was said."""
+    assert set(TOLD) == set(WAITS) == set(OF_ORDERS)
+    assert not set(TOLD.values()) & set(WAITS.values())
