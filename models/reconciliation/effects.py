@@ -1,10 +1,11 @@
 """Effects: what has been done for an order so far, here and at the channel, each with its instant."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -19,7 +20,7 @@ from models.orders.holds import open_holds
 from models.orders.order import LinePart, Order, OrderState
 from models.orders.queries import lines_of
 from models.payments.payment import Payment
-from models.sync.outbound import OF_ORDERS, Outbound, OutboundState, list_named
+from models.sync.outbound import OF_ORDERS, OutboundState, list_named
 from models.sync.records import OutboundKind
 from models.sync.rejected import Aside
 
@@ -306,21 +307,34 @@ def _told(session: Session, account_id: int, orders: Mapping[int, str]) -> Itera
         for row in list_named(session, account_id, kind, list(orders)):
             order_id = int(row.key)
             if row.sent_at is not None:
-                yield Effect(orders[order_id], order_id, TOLD[kind], "", _said(row), row.sent_at)
+                yield Effect(
+                    orders[order_id], order_id, TOLD[kind], "", SAY[kind](row.sent_values), row.sent_at
+                )
             if row.state is not OutboundState.sent:
                 why = f"{row.state}: {row.error}" if row.error else str(row.state)
                 yield Effect(orders[order_id], order_id, WAITS[kind], "", why, row.changed_at)
 
 
-def _said(row: Outbound) -> str:
-    """Return what a channel was told, as far as it tells nothing of the buyer."""
-    if row.kind is OutboundKind.payment:
-        return f"{row.sent_values.get('paid_amount', '?')} in all"
-    if row.kind is OutboundKind.cancellation:
-        units = [pair.partition("=")[2] for pair in str(row.sent_values.get("left", "")).split("\n")]
-        return f"{sum(int(each) for each in units if each)} units left"
-    tracking = [number for number in str(row.sent_values.get("tracking", "")).split("\n") if number]
-    return f"shipped {row.sent_values.get('shipped_at', '?')}, {len(tracking)} tracking numbers"
+def _say_payment(values: Mapping[str, Any]) -> str:
+    return f"{values.get('paid_amount', '?')} in all"
+
+
+def _say_shipment(values: Mapping[str, Any]) -> str:
+    tracking = [number for number in str(values.get("tracking", "")).split("\n") if number]
+    return f"shipped {values.get('shipped_at', '?')}, {len(tracking)} tracking numbers"
+
+
+def _say_cancellation(values: Mapping[str, Any]) -> str:
+    units = [pair.partition("=")[2] for pair in str(values.get("left", "")).split("\n")]
+    return f"{sum(int(each) for each in units if each)} units left"
+
+
+SAY: Mapping[OutboundKind, Callable[[Mapping[str, Any]], str]] = {
+    OutboundKind.payment: _say_payment,
+    OutboundKind.shipment: _say_shipment,
+    OutboundKind.cancellation: _say_cancellation,
+}
+"""How the values of a message about an order are put into words, without the buyer's data."""
 
 
 def _articles(session: Session, line_ids: Sequence[int]) -> dict[int, str]:

@@ -1,11 +1,11 @@
-"""Tell a channel what changed here: claim, build from the truth, send, note each answer.
+"""Publish what changed here: claim, build from the database, send, note each answer.
 
 The claim and what is about to be sent are committed before anything leaves. So whatever happens
-afterwards, a row that may have gone out is known, and is looked up at the channel before it is sent again.
+afterwards, a message that may have been sent is known, and is looked up before it is sent again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +13,11 @@ from prefect.logging import get_run_logger
 from sqlmodel import Session
 
 from connectors.errors import ConnectorError, RecordError, RequestRefusedError
-from connectors.protocols.order_updates import PaymentItem, ShipmentItem
 from connectors.protocols.results import ItemResult, Outcome
-from models.catalog.listing import Listing
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseLostError
-from models.orders.queries import list_tellable
 from models.sync.delivery import (
     claim_doubtful,
     claim_due,
@@ -38,41 +35,43 @@ from models.sync.delivery import (
 from models.sync.outbound import Keys, Outbound, OutboundState, hurry, list_named, queue_again, queue_outbound
 from models.sync.records import Counts, OutboundKind
 from models.tenants.locks import lock_tenants
-from models.upkeep.after_restore import end_doubt, forget_published, has_caught_up, list_waiting, restored_at
+from models.upkeep.after_restore import end_doubt, has_caught_up, list_waiting, restored_at
 from models.warehouse.sellable import touch_account
+from tasks.outbound.read_back import ReadBack
+from tasks.outbound.subjects import SUBJECTS
 from tasks.run.artifacts import show_progress, start_progress
 from tasks.run.steps import step
 from tasks.run.work import Work, work_of
-from tasks.told import ITEMS_OF, Item, publish, stands_there, values_of
 
 DOUBTS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """What a run finds to do before it tells anything."""
+    """What a run finds to do before it publishes anything."""
 
     due: int = 0
-    """Changes to be told."""
+    """Messages to send."""
     doubtful: bool = False
-    """Whether any may have gone out without an answer."""
+    """Whether some may have been sent without an answer."""
 
 
 @dataclass(frozen=True)
-class _Letter:
-    """A row on its way: which version of it, and what it says."""
+class _Message:
+    """A row on its way: which version of it, and what that says."""
 
     row_id: int
+    key: str
     version: int
     changed_at: datetime
-    item: Item
+    item: Any
 
 
 @dataclass
 class _Batch:
-    letters: list[_Letter] = field(default_factory=list)
+    messages: list[_Message] = field(default_factory=list)
     idle: int = 0
-    """Rows that had nothing to tell any more."""
+    """Rows that have nothing to say any more."""
 
 
 def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool = False) -> None:
@@ -99,7 +98,7 @@ def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: boo
 
 @step
 def queue_all_listings(run_id: int) -> None:
-    """Queue every listing whose article is known, so that each is worked out again."""
+    """Queue every listing whose article is known, so that its quantity is worked out again."""
     work = work_of(run_id)
     with work.transaction() as session:
         touch_account(session, work.account.id)
@@ -107,13 +106,13 @@ def queue_all_listings(run_id: int) -> None:
 
 @step
 def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
-    """Return what waits to be told; with keys, of these subjects alone, as everywhere below.
+    """Return what waits to be published; with keys, of these subjects alone, as everywhere below.
 
-    After a restore nothing, until orders were read again; then all that the channel may have been told
-    before is marked to be looked up. Repeating it is harmless.
+    After a restore nothing is published until orders were read again. Then all that may have been sent before
+    is marked to be looked up. Repeating it is harmless.
     """
     work = work_of(run_id)
-    if not _may_tell(work, kind):
+    if not _may_publish(work, kind):
         return Waiting()
     with read_scope() as session:
         return Waiting(
@@ -124,7 +123,7 @@ def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
 
 @step
 def make_due(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: bool) -> None:
-    """Make what these subjects have to tell due at once, `again` with what the channel was told before."""
+    """Make pending messages of these subjects due now; if `again` is true, those sent before, too."""
     work = work_of(run_id)
     with work.transaction() as session:
         hurry(session, work.account.id, kind, keys)
@@ -134,77 +133,79 @@ def make_due(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: boo
 
 @step
 def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
-    """Look up at the channel what may have gone out without an answer; return how many were looked up.
+    """Look up messages that may have been sent without an answer; return how many were looked up.
 
-    What has arrived is closed, what has not is due again, and what the channel does not know is asked for
-    again later.
+    A message that arrived is closed, and one that did not is due again. If the system does not know the
+    subject, it is asked again later.
     """
-    work = work_of(run_id)
+    work, subject = work_of(run_id), SUBJECTS[kind]
     if work.test:
         return 0
     with work.transaction() as session:
-        rows = claim_doubtful(session, work.account.id, kind, _batch_size(work, kind), run_id, keys)
-        numbers = {} if kind is OutboundKind.stock else _numbers_of(session, rows)
+        rows = claim_doubtful(session, work.account.id, kind, subject.batch_size(work), run_id, keys)
     if not rows:
         return 0
     why = "the channel does not know it, so that nobody can tell whether it arrived"
     try:
-        arrived, unknown = _read_back(work, kind, rows, numbers)
+        found = subject.read_back(work, rows)
     except (RequestRefusedError, RecordError) as error:
-        arrived, unknown, why = set(), {row.key for row in rows}, str(error)
+        found, why = ReadBack(unknown={row.key for row in rows}), str(error)
     with work.transaction() as session:
         for row in lock_claimed(session, [need_id(row.id) for row in rows], run_id).values():
-            if row.key in arrived:
-                # What changed since it left is not what the channel has.
+            if row.key in found.arrived:
+                # What changed since it was sent is not what the system holds.
                 sent_version = row.sent_values.get("version", 0)
                 mark_sent(session, row, sent_version)
-                _note_published(session, kind, row, row.sent_values, sent_version)
+                subject.note_sent(session, row, row.sent_values if row.version == sent_version else None)
                 work.counts.sent += 1
-            elif row.key in unknown:
+            elif row.key in found.unknown:
                 mark_unknown(session, row, why)
             else:
                 mark_missing(session, row)
             work.counts.parked += row.state is OutboundState.parked
     get_run_logger().info(
-        "%d without an answer: %d had arrived, %d are not known there", len(rows), len(arrived), len(unknown)
+        "%d without an answer: %d had arrived, %d are not known there",
+        len(rows),
+        len(found.arrived),
+        len(found.unknown),
     )
     return len(rows)
 
 
 @step
 def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
-    """Tell the channel one batch of changes; return how many rows were taken up, zero at the end.
+    """Send one batch of messages; return how many rows were taken up, zero at the end.
 
     Raises: TransientError and AccountError, if nothing left; then every row is due again.
     """
-    work = work_of(run_id)
+    work, subject = work_of(run_id), SUBJECTS[kind]
     with work.transaction() as session:
-        rows = claim_due(session, work.account.id, kind, _batch_size(work, kind), run_id, keys)
+        rows = claim_due(session, work.account.id, kind, subject.batch_size(work), run_id, keys)
         batch = _build(session, work, kind, rows)
-        for letter in batch.letters:
-            session.get_one(Outbound, letter.row_id).sent_values = {
-                **values_of(letter.item),
-                "version": letter.version,
+        for message in batch.messages:
+            session.get_one(Outbound, message.row_id).sent_values = {
+                **subject.values(message.item),
+                "version": message.version,
             }
-        to_send = {letter.row_id for letter in batch.letters}
+        to_send = {message.row_id for message in batch.messages}
         for row in rows:
             if need_id(row.id) not in to_send:
                 mark_sent(session, row, row.version)
     counts = Counts(read=len(rows), unchanged=batch.idle)
-    if batch.letters:
+    if batch.messages:
         try:
-            results = publish(work, kind, [letter.item for letter in batch.letters])
+            results = subject.publish(work, [message.item for message in batch.messages])
         except ConnectorError:
-            _give_back(work, batch.letters)
+            _give_back(work, batch.messages)
             raise
         finally:
             work.calls.flush()
         try:
-            counts.add(_note_results(work, kind, batch.letters, results))
+            counts.add(_note_results(work, kind, batch.messages, results))
         except LeaseLostError:
             with session_scope() as session:
                 lock_tenants(session, [work.account.tenant_id])
-                _tell_again(session, work, kind, batch.letters)
+                _publish_again(session, work, kind, batch.messages)
             raise
     work.counts.add(counts)
     if rows:
@@ -218,10 +219,10 @@ def preview_batch(
 ) -> int:
     """Test mode: work out one batch without claiming it; the transport keeps what would have been sent.
 
-    Subjects that are named count as due at once, `again` also if the channel was told before.
+    Subjects that are named count as due at once; if `again` is true, those sent before do, too.
     """
-    work = work_of(run_id)
-    size = _batch_size(work, kind)
+    work, subject = work_of(run_id), SUBJECTS[kind]
+    size = subject.batch_size(work)
     with read_scope() as session:
         if keys is None:
             due = list_due(session, work.account.id, kind, offset + size)
@@ -230,8 +231,8 @@ def preview_batch(
         rows = due[offset : offset + size]
         batch = _build(session, work, kind, rows)
     counts = Counts(read=len(rows), unchanged=batch.idle)
-    if batch.letters:
-        for result in publish(work, kind, [letter.item for letter in batch.letters]):
+    if batch.messages:
+        for result in subject.publish(work, [message.item for message in batch.messages]):
             counts.would_send += result.outcome is Outcome.would_send
             counts.failed += result.outcome is not Outcome.would_send
             for name, value in (result.fields or {"result": result.message}).items():
@@ -240,7 +241,8 @@ def preview_batch(
     return len(rows)
 
 
-def _may_tell(work: Work, kind: OutboundKind) -> bool:
+def _may_publish(work: Work, kind: OutboundKind) -> bool:
+    """Return whether messages of a kind may be sent; after a restore, first mark those that may have been."""
     account_id = work.account.id
     with read_scope() as session:
         since = restored_at(session, account_id, kind)
@@ -248,20 +250,20 @@ def _may_tell(work: Work, kind: OutboundKind) -> bool:
     if since is None or work.test:
         return True
     if not caught_up:
-        get_run_logger().warning("Restored: nothing is told until an order-import has completed")
+        get_run_logger().warning("Restored: nothing is published until an order-import has completed")
         return False
-    if kind is OutboundKind.stock:
-        with work.transaction() as session:
-            forget_published(session, account_id)
+    with work.transaction() as session:
+        SUBJECTS[kind].forget_sent(session, account_id)
     last = 0
     while True:
         with work.transaction() as session:
             rows = list_waiting(session, account_id, kind, last, DOUBTS_AT_ONCE)
-            letters = {letter.row_id: letter for letter in _build(session, work, kind, rows).letters}
+            messages = {message.row_id: message for message in _build(session, work, kind, rows).messages}
             for row in rows:
                 last = need_id(row.id)
-                if last in letters:
-                    row.sent_values = {**values_of(letters[last].item), "version": row.version}
+                if last in messages:
+                    values = SUBJECTS[kind].values(messages[last].item)
+                    row.sent_values = {**values, "version": row.version}
                     row.attempts = 0
                     mark_uncertain(session, row, "the database was restored")
             if not rows:
@@ -284,125 +286,67 @@ def _due_if_asked(
     return due
 
 
-def _batch_size(work: Work, kind: OutboundKind) -> int:
-    if kind is OutboundKind.stock:
-        return work.stock.batch_size
-    if kind is OutboundKind.payment:
-        return work.payments.batch_size
-    if kind is OutboundKind.cancellation:
-        return work.cancellations.batch_size
-    return work.shipments.batch_size
-
-
 def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outbound]) -> _Batch:
-    """Work out what each row has to say now; one that has nothing to say is idle."""
-    items = ITEMS_OF[kind](session, work, [int(row.key) for row in rows])
+    """Work out what each row has to say now; a row that has nothing to say is idle."""
+    repeats = {int(row.key) for row in rows if row.repeat_version == row.version}
+    items = SUBJECTS[kind].build(session, work, [int(row.key) for row in rows], repeats)
     batch = _Batch()
     for row in rows:
         item = items.get(int(row.key))
         if item is None:
             batch.idle += 1
         else:
-            if isinstance(item, PaymentItem | ShipmentItem):
-                item = replace(item, repeat=row.repeat_version == row.version)
-            batch.letters.append(_Letter(need_id(row.id), row.version, row.changed_at, item))
+            batch.messages.append(_Message(need_id(row.id), row.key, row.version, row.changed_at, item))
     return batch
 
 
 def _note_results(
-    work: Work, kind: OutboundKind, letters: Sequence[_Letter], results: Sequence[ItemResult]
+    work: Work, kind: OutboundKind, messages: Sequence[_Message], results: Sequence[ItemResult]
 ) -> Counts:
+    subject = SUBJECTS[kind]
     by_key = {result.key: result for result in results}
     counts = Counts()
     with work.transaction() as session:
-        held = lock_claimed(session, [letter.row_id for letter in letters], work.run_id)
-        _tell_again(session, work, kind, [letter for letter in letters if letter.row_id not in held])
-        for letter in letters:
-            row = held.get(letter.row_id)
+        held = lock_claimed(session, [message.row_id for message in messages], work.run_id)
+        _publish_again(session, work, kind, [each for each in messages if each.row_id not in held])
+        for message in messages:
+            row = held.get(message.row_id)
             if row is None:
                 continue
-            result = by_key.get(letter.item.key)
+            result = by_key.get(message.key)
             if result is None or result.outcome is Outcome.uncertain:
                 mark_uncertain(session, row, result.message if result else "no answer for this item")
                 counts.failed += 1
             elif result.outcome is Outcome.sent:
-                mark_sent(session, row, letter.version)
-                _note_published(session, kind, row, values_of(letter.item), letter.version)
-                work.note_age(letter.changed_at, int((utc_now() - letter.changed_at).total_seconds()))
+                mark_sent(session, row, message.version)
+                is_latest = row.version == message.version
+                subject.note_sent(session, row, subject.values(message.item) if is_latest else None)
+                work.note_age(message.changed_at, int((utc_now() - message.changed_at).total_seconds()))
                 counts.sent += 1
             else:
                 final = result.outcome is Outcome.refused
-                mark_failed(session, row, result.message, final=final, version=letter.version)
+                mark_failed(session, row, result.message, final=final, version=message.version)
                 counts.failed += 1
             counts.parked += row.state is OutboundState.parked
     return counts
 
 
-def _tell_again(session: Session, work: Work, kind: OutboundKind, letters: Sequence[_Letter]) -> None:
-    """Queue what another run took over while this one, taken for dead, sent it all the same.
+def _publish_again(session: Session, work: Work, kind: OutboundKind, messages: Sequence[_Message]) -> None:
+    """Queue what another run took over while this run, taken for dead, sent it all the same.
 
-    Where there was newer news meanwhile, the older that this run sent may have arrived after it.
+    If there was newer news meanwhile, the older that this run sent may have arrived after it.
     """
-    for letter in letters:
-        row = session.get_one(Outbound, letter.row_id, populate_existing=True)
-        if row.run_id == work.run_id or row.version == letter.version:
+    for message in messages:
+        row = session.get_one(Outbound, message.row_id, populate_existing=True)
+        if row.run_id == work.run_id or row.version == message.version:
             continue
         queue_outbound(session, row.account_id, kind, [row.key])
-        if kind is OutboundKind.stock:
-            listing = session.get_one(Listing, int(row.key))
-            listing.published_quantity = None
-            session.add(listing)
+        SUBJECTS[kind].note_sent(session, row, None)
 
 
-def _note_published(
-    session: Session, kind: OutboundKind, row: Outbound, values: Mapping[str, Any], version: int
-) -> None:
-    """Keep what a channel was told; not known if something happened meanwhile, e.g. a sale there."""
-    if kind is OutboundKind.stock:
-        listing = session.get_one(Listing, int(row.key))
-        listing.published_quantity = int(values["quantity"]) if row.version == version else None
-        listing.published_at = utc_now()
-        session.add(listing)
-
-
-def _give_back(work: Work, letters: Sequence[_Letter]) -> None:
-    """Make rows due again of which it is known that they did not leave."""
+def _give_back(work: Work, messages: Sequence[_Message]) -> None:
+    """Make rows due again that are known not to have been sent."""
     with work.transaction() as session:
-        for row in lock_claimed(session, [letter.row_id for letter in letters], work.run_id).values():
+        held = lock_claimed(session, [message.row_id for message in messages], work.run_id)
+        for row in held.values():
             release_claim(session, row)
-
-
-def _numbers_of(session: Session, rows: Sequence[Outbound]) -> dict[str, str]:
-    """Return the number by which the channel knows the order of each row now; a merged one has none."""
-    orders = list_tellable(session, [int(row.key) for row in rows])
-    return {str(order.id): order.external_id for order in orders}
-
-
-def _read_back(
-    work: Work, kind: OutboundKind, rows: Sequence[Outbound], numbers: Mapping[str, str]
-) -> tuple[set[str], set[str]]:
-    """Return the keys of the rows whose values stand at the channel, and of those it does not know.
-
-    A row never filled in did not leave. Stock of a listing that is unknown there may be sent again: the
-    refusal then says so. An order may have another number by now, or be part of another, which is told.
-    """
-    told = {row.key: row.sent_values for row in rows if row.sent_values}
-    if kind is OutboundKind.stock:
-        ids = sorted({values["external_id"] for values in told.values()})
-        quantities = work.stock.fetch_stock(ids) if ids else {}
-        arrived = {
-            key
-            for key, values in told.items()
-            if str(quantities.get(values["external_id"])) == values["quantity"]
-        }
-        return arrived, set()
-    told = {key: values for key, values in told.items() if key in numbers}
-    ids = sorted({number for key, values in told.items() for number in (values["external_id"], numbers[key])})
-    statuses = {status.external_id: status for status in work.orders.fetch_order_statuses(ids)} if ids else {}
-    found = {
-        key: statuses.get(numbers[key]) or statuses.get(values["external_id"]) for key, values in told.items()
-    }
-    arrived = {
-        key for key, status in found.items() if status is not None and stands_there(kind, told[key], status)
-    }
-    return arrived, {key for key, status in found.items() if status is None}

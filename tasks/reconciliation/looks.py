@@ -9,7 +9,6 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from connectors.protocols.order_updates import ShipmentItem
 from connectors.protocols.orders import OrderQuery, OrderStatus
 from connectors.protocols.results import Page
 from models.database.columns import need_id
@@ -51,9 +50,9 @@ from models.warehouse.sellable import offer_of
 from tasks.intake.orders import CURSOR as ORDER_CURSOR
 from tasks.intake.orders import fetch_whole, history_test
 from tasks.intake.payments import CURSOR as PAYMENT_CURSOR
+from tasks.outbound import cancellations, shipments
 from tasks.run.windows import Window
 from tasks.run.work import Work
-from tasks.told import cancellation_items, shipment_items, stands_there, values_of
 
 
 def is_in_test(work: Work) -> bool:
@@ -102,14 +101,14 @@ def _look_at_updates(
     """Compare payments, shipments and cancellations of the orders that both sides have."""
     both = {number: ours[number] for number in reported if number in ours}
     ours_lead = work.options.payments is Side.warenfluss
-    shipments = _our_shipments(session, work, both, reported)
-    cancellations = _our_cancellations(session, work, both, reported)
+    shipped = _our_shipments(session, work, both, reported)
+    cancelled = _our_cancellations(session, work, both, reported)
     for number, order in both.items():
         data = reported[number]
         yield compare_payment(order, data, ours_lead=ours_lead)
-        yield compare_shipment(order, data, shipments.get(number))
-        if number in cancellations:
-            yield compare_cancellation(order, data, cancellations[number])
+        yield compare_shipment(order, data, shipped.get(number))
+        if number in cancelled:
+            yield compare_cancellation(order, data, cancelled[number])
 
 
 def _our_shipments(
@@ -121,16 +120,14 @@ def _our_shipments(
     }
     shippers = shipped_by(session, list(ids))
     from_here = [order_id for order_id in ids if Side.warenfluss in shippers.get(order_id, ())]
-    found = {}
-    for order_id, item in shipment_items(session, work, from_here).items():
-        assert isinstance(item, ShipmentItem)
-        status = _status_of(reported[ids[order_id]])
-        found[ids[order_id]] = OurShipment(
+    return {
+        ids[order_id]: OurShipment(
             item.shipped_at,
-            sum(bool(parcel.tracking_number) for parcel in item.parcels),
-            stands_there(OutboundKind.shipment, values_of(item), status),
+            len(shipments.tracking_numbers(item)),
+            shipments.is_there(shipments.values(item), _status_of(reported[ids[order_id]])),
         )
-    return found
+        for order_id, item in shipments.build(session, work, from_here).items()
+    }
 
 
 def _our_cancellations(
@@ -147,12 +144,13 @@ def _our_cancellations(
     queued = {
         int(row.key) for row in list_named(session, work.account.id, OutboundKind.cancellation, list(ids))
     }
-    found = {}
-    for order_id, item in cancellation_items(session, work, list(ids)).items():
-        status = _status_of(reported[ids[order_id]])
-        is_there = stands_there(OutboundKind.cancellation, values_of(item), status)
-        found[ids[order_id]] = OurCancellation(order_id in queued, is_there)
-    return found
+    return {
+        ids[order_id]: OurCancellation(
+            order_id in queued,
+            cancellations.is_there(cancellations.values(item), _status_of(reported[ids[order_id]])),
+        )
+        for order_id, item in cancellations.build(session, work, list(ids)).items()
+    }
 
 
 def _status_of(data: OrderData) -> OrderStatus:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from documents.mails.parked import render_parked
+from documents.mails.parked import KINDS, render_parked
 from models.sync.records import OutboundKind, ParkedNotice
 
 NOTICE = ParkedNotice(
@@ -34,3 +34,8 @@ def test_it_says_how_many_why_and_what_to_do(language: str, subject: str, words:
     assert "reason 2 (2)" not in content.text
     assert "    warenfluss outbound list --account laden --state parked\n" in content.text
     assert "Müllers &lt;Töpferei&gt;" in content.html
+
+
+def test_every_kind_of_change_has_a_name() -> None:
+    """A mail about a new kind is never lost for want of a word."""
+    assert set(KINDS) == set(OutboundKind)

@@ -14,6 +14,7 @@ from models.order_desk.edits import find_line
 from models.orders.history import add_event
 from models.payments.payment import record_refund
 from models.reconciliation.effects import (
+    SAY,
     TOLD,
     WAITS,
     Effect,
@@ -25,6 +26,7 @@ from models.reconciliation.effects import (
     unknown_there,
 )
 from models.sync.outbound import OF_ORDERS
+from models.sync.records import OutboundKind
 from tests.models.fulfilment.test_returns import sell
 from tests.support.builders import Shop, get_order
 
@@ -91,5 +93,18 @@ def test_an_order_that_the_channel_does_not_know() -> None:
 
 def test_every_message_about_an_order_has_its_effects() -> None:
     """One for what was published, one for what waits, and words for what was said."""
-    assert set(TOLD) == set(WAITS) == set(OF_ORDERS)
+    assert set(TOLD) == set(WAITS) == set(SAY) == set(OF_ORDERS)
     assert not set(TOLD.values()) & set(WAITS.values())
+
+
+def test_what_was_published_is_put_into_words() -> None:
+    """Without a number that leads to the buyer; what an older version did not save is not known."""
+    assert {kind: say({}) for kind, say in SAY.items()} == {
+        OutboundKind.payment: "? in all",
+        OutboundKind.shipment: "shipped ?, 0 tracking numbers",
+        OutboundKind.cancellation: "0 units left",
+    }
+    assert SAY[OutboundKind.shipment]({"shipped_at": "2026", "tracking": "X1\nX2"}) == (
+        "shipped 2026, 2 tracking numbers"
+    )
+    assert SAY[OutboundKind.cancellation]({"left": "a=2\nb=0\nc=1"}) == "3 units left"
