@@ -1,7 +1,7 @@
 """Flows: one Prefect flow for each cycle, in a file of the cycle's name.
 
-A flow states the order of its tasks and nothing else; `cycle` declares what all flows share, such as hooks,
-progress and how a run ends. Prefect loads flows by their entrypoint, e.g.
+A flow states the order of its tasks and nothing else; `cycle` declares what all flows share: hooks, and how a
+run ends. Prefect loads flows by their entrypoint, e.g.
 `flows.order_import:order_import`.
 May import `tasks` and `models`.
 """
