@@ -25,12 +25,12 @@ from models.sync.runs import LEASE_SECONDS
 from tasks.watch.mail_delivery import _ServerAwayError
 from tests.faults import laws
 from tests.faults.broken_law import BrokenLawError
-from tests.faults.doomed import run_and_die
 from tests.faults.laws_privacy import buyers_known, check_due, check_forgotten, check_halfway
 from tests.faults.moments import COMMIT, COMMITTED, Moments, watched
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Luck, Schedule, Step
 from tests.faults.world import DESK, World, opened, start
+from tests.support.killed_story import run_and_die
 from tests.support.prefect_server import lean_runs
 from tests.support.smtp import SmtpServer
 

@@ -32,7 +32,6 @@ from models.tenants.tenant import Tenant
 from tasks.buyer_mails import last_digest_at
 from tasks.upkeep import prune
 from tasks.watch.mail_delivery import deliver_due
-from tests.flows import doomed
 from tests.flows.conftest import Shop
 from tests.models.papers.test_buyer_mail import BANK
 from tests.scenarios.test_kills import kill
@@ -40,6 +39,7 @@ from tests.support import forks
 from tests.support.alarm_steps import OPERATORS, use_mail_server
 from tests.support.builders import SELLER
 from tests.support.cli_steps import call
+from tests.support.killed_cycle import run_cycle
 from tests.support.postgres import find_programs
 from tests.support.smtp import SmtpServer
 from tests.support.steps import add_mug, artifacts, attempt, events, expire_lease, last_run, prepare, sync
@@ -256,7 +256,7 @@ def test_trials_and_test_runs_mail_nobody(shop: Shop, ready: list[int], smtp_ser
 def test_two_runs_at_once_mail_each_buyer_once(shop: Shop, ready: list[int], smtp_server: SmtpServer) -> None:
     """In two processes; the one that comes second steps aside, or finds nothing."""
     dispose()
-    runs = [forks.start(doomed.run, MAILS, shop.name, "never", 1, {}) for _ in range(2)]
+    runs = [forks.start(run_cycle, MAILS, shop.name, "never", 1, {}) for _ in range(2)]
     assert [forks.end(run) for run in runs] == [0, 0]
     sync(MAILS, shop)
     assert sorted(subjects(smtp_server)) == sorted(f"Ihre Bestellung {number}" for number in ready)

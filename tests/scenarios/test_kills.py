@@ -12,11 +12,11 @@ from models.fulfilment.shipments import ParcelData
 from models.intake.orders import save_orders
 from models.sync.records import Cycle
 from models.sync.runs import RunState
-from tests.flows import doomed
 from tests.flows.conftest import Shop
 from tests.flows.test_payment_sync import _pay
 from tests.flows.test_shipping_sync import SHIPPED_AT, ship
 from tests.support import forks
+from tests.support.killed_cycle import run_cycle
 from tests.support.steps import (
     Figures,
     add_mug,
@@ -38,7 +38,7 @@ from tests.support.steps import (
 def kill(shop: Shop, cycle: Cycle, point: str, number: int, **wishes: Any) -> None:
     """Run a cycle in a process of its own, which dies at a point."""
     dispose()
-    process = forks.start(doomed.run, cycle, shop.name, point, number, wishes)
+    process = forks.start(run_cycle, cycle, shop.name, point, number, wishes)
     assert forks.end(process) == -signal.SIGKILL
 
 

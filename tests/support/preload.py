@@ -8,9 +8,9 @@ from models.database.engine import prepare
 for name in (
     *ON_THE_WAY,
     "psycopg",
-    "tests.faults.doomed",
+    "tests.support.killed_story",
     "tests.faults.world",
-    "tests.flows.doomed",
+    "tests.support.killed_cycle",
     "tests.support.races",
 ):
     import_module(name)

@@ -472,7 +472,7 @@ def test_the_worker_reports_a_run_that_was_killed(
     use_mail_server(monkeypatch, smtp_server)
     make_account()
     worker = subprocess.run(
-        [sys.executable, "-m", "tests.tasks.doomed", f"doomed-{uuid4().hex}", ACCOUNT],
+        [sys.executable, "-m", "tests.support.killed_worker", f"killed-{uuid4().hex}", ACCOUNT],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -48,7 +48,7 @@ def _kill_around(owner: Any, name: str, number: int, *, before: bool) -> None:
     setattr(owner, name, call)
 
 
-def run(cycle: Cycle, account: str, point: str, number: int, wishes: Mapping[str, Any]) -> None:
+def run_cycle(cycle: Cycle, account: str, point: str, number: int, wishes: Mapping[str, Any]) -> None:
     """Run a cycle and die where told."""
     match point:
         case "before-send":
