@@ -9,7 +9,7 @@ from models.sync.records import Cycle
 from tasks.intake.articles import (
     import_article_page,
     import_category_page,
-    join_members,
+    link_article_sets,
     match_waiting_lines,
     open_article_window,
 )
@@ -34,7 +34,7 @@ def article_import(
             window = open_article_window(work.run_id, full=full, numbers=articles or [])
             each_page(work, lambda page: import_category_page(work.run_id, page))
             each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
-            join_members(work.run_id)
+            link_article_sets(work.run_id)
             match_waiting_lines(work.run_id)
     except LeaseHeldError as error:
         return nothing_done(str(error))

@@ -7,7 +7,7 @@ from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
-from tasks.intake.methods import refresh_services
+from tasks.intake.methods import refresh_methods
 from tasks.intake.payments import import_payment_page, open_payment_window
 from tasks.outbound.delivery import publish_all
 from tasks.run.paging import each_page
@@ -25,7 +25,7 @@ def payment_sync(account: str, test: bool = False, orders: list[str] | None = No
     """
     try:
         with work_on(account, Cycle.payment_sync, test=test) as work:
-            refresh_services(work.run_id)
+            refresh_methods(work.run_id)
             if work.options.payments is Side.warenfluss:
                 publish_all(work, OutboundKind.payment)
             else:

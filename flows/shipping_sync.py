@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from flows.cycle import declared, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
-from tasks.intake.methods import refresh_services
+from tasks.intake.methods import refresh_methods
 from tasks.outbound.delivery import publish_all
 from tasks.run.work import work_on
 
@@ -21,7 +21,7 @@ def shipping_sync(account: str, test: bool = False) -> State:
     """
     try:
         with work_on(account, Cycle.shipping_sync, test=test) as work:
-            refresh_services(work.run_id)
+            refresh_methods(work.run_id)
             publish_all(work, OutboundKind.cancellation)
             publish_all(work, OutboundKind.shipment)
     except LeaseHeldError as error:

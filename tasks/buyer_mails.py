@@ -1,4 +1,4 @@
-"""Write the mails that buyers are due, and those of new orders for the operators."""
+"""Write the mails to buyers that are due, and the mails to operators about new orders."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -40,25 +40,25 @@ from tasks.run.work import Work, work_of
 from tasks.watch.mail_delivery import deliver_due
 
 MAILS_AT_ONCE = 10
-"""Written in one transaction, in which others of the tenant wait; each may have a paper to draw."""
+"""Written in one transaction, during which the tenant is locked; each may need a paper to be drawn."""
 NOTICES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class DueMails:
-    """What a run finds to do before it writes anything."""
+    """Which mails a run finds due, before it writes any."""
 
     buyers: bool = False
     operators: bool = False
     written: bool = False
-    """Whether mails to buyers wait that another run wrote, and did not come to deliver."""
+    """Whether another run wrote mails to buyers and ended before it delivered them."""
 
 
 @step
 def find_due(run_id: int) -> DueMails:
-    """Return what is due; after a restore nothing for buyers until orders were read again.
+    """Return which mails are due. After a restore no mail to a buyer is, until orders were read again.
 
-    Raises: RuleError, if the account mails nobody, or its tenant lacks what each mail must name.
+    Raises: RuleError, if the account sends no mails, or its tenant lacks what every mail must state.
     """
     work = work_of(run_id)
     if not sends_mails(work.account):
@@ -90,11 +90,11 @@ def find_due(run_id: int) -> DueMails:
 
 @step
 def write_page(run_id: int, page: str | None) -> str | None:
-    """Write some mails that are due and queue them, in one commit with what tells that; return the next page.
+    """Write and queue one page of due mails, in one commit with the orders' history; return the next page.
 
-    Each is worked out from the truth of this moment; what is true no more is closed and mailed to nobody.
-    One that cannot be written is parked with the reason, and the others go on. In test nothing is written,
-    and what would be is noted.
+    Each mail is worked out from the present data. If its event is not true any more, it is closed unsent. A
+    mail that cannot be written is parked with the reason, and the others are written. A test run writes
+    nothing and notes what it would have written.
     """
     work = work_of(run_id)
     counts = Counts()
@@ -121,7 +121,7 @@ def write_page(run_id: int, page: str | None) -> str | None:
 
 @step
 def notify_operators(run_id: int) -> None:
-    """Queue the mails of new orders that operators are due, in one commit with what tells that."""
+    """Queue the mails to operators about new orders that are due, in one commit with the rows they close."""
     work = work_of(run_id)
     each = work.options.order_notice is OrderNotice.each
     with work.transaction() as session:
@@ -130,7 +130,7 @@ def notify_operators(run_id: int) -> None:
         for row in [row for row in rows if row.changed_at >= before]:
             release_claim(session, row)
         rows = [row for row in rows if row.changed_at < before]
-        # Where nobody is to hear of new orders any more, what waited ends in silence.
+        # If the account does not want these mails any more, the rows that waited are closed without a mail.
         orders = [] if work.options.order_notice is OrderNotice.none else _new_orders(session, rows)
         for part in [[order] for order in orders] if each else [orders] if orders else []:
             account = session.get_one(Account, work.account.id)
@@ -145,19 +145,19 @@ def notify_operators(run_id: int) -> None:
 
 @step
 def deliver() -> None:
-    """Hand what was written to the mail server; what it does not take now is tried by `warenfluss up`."""
+    """Send the mails that were written. `warenfluss up` retries those that the mail server did not accept."""
     while deliver_due().sent:
         pass
 
 
 def last_digest_at(hour: int, now: datetime) -> datetime:
-    """Return when a digest was due last, by German time."""
+    """Return when the last digest was due: at this hour, in German time."""
     due = now.astimezone(LOCAL).replace(hour=hour, minute=0, second=0, microsecond=0)
     return due if due <= now else due - timedelta(days=1)
 
 
 def _notices_before(work: Work) -> datetime:
-    """Return before when a new order has to have come for operators to hear of it now."""
+    """Return the instant before which a new order must have arrived to be in a mail now."""
     if work.options.order_notice is OrderNotice.each:
         return utc_now()
     return last_digest_at(work.options.order_notice_hour, utc_now())
@@ -190,7 +190,7 @@ def _write(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
     try:
         content = render_buyer_mail(letter, _draw_receipt(letter, receipt))
     except Exception as error:
-        # A bug that one order brings to light keeps no other back; its text may quote the buyer.
+        # A bug in one order's mail must not stop the others. The error's text may quote the buyer.
         mark_failed(session, row, f"it could not be written ({type(error).__name__})")
         counts.failed += 1
         counts.parked += row.state is OutboundState.parked
@@ -220,14 +220,14 @@ class _Receipt:
 
 
 def _find_receipt(session: Session, order: Order, letter: BuyerLetter, subject: str) -> _Receipt | None:
-    """Return the receipt of a payment; None of another event, and of an order that has none."""
+    """Return the receipt for a payment; None for other events, and for an order that can have none."""
     if letter.event is not BuyerEvent.payment_received:
         return None
     payment = session.get_one(Payment, int(subject))
     try:
         paper = receipt_for(session, order, [payment], language=letter.language)
     except RuleError:
-        # An order that does not add up, say: that its money has come can be told all the same.
+        # For instance an order that does not add up: its buyer is told of the payment without a receipt.
         return None
     return _Receipt(paper, find_logos(session, [paper.seller.logo]))
 

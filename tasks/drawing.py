@@ -1,4 +1,4 @@
-"""Draw papers: issued documents once and from what was issued, all others whenever they are asked for."""
+"""Draw papers: issued documents once, from their saved content; all other papers whenever asked for."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,13 +28,16 @@ OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {
     PaperKind.return_slip: return_slip,
     PaperKind.label: address_label,
 }
-"""Those that need nothing but an order: `(session, order, *, language)`."""
+"""Papers that need nothing but an order: `(session, order, *, language)`."""
 OF_A_PARCEL = (PaperKind.packing_slip, PaperKind.label)
-"""Papers of which orders that go together have one."""
+"""Papers that consolidated orders share: one for the whole parcel."""
 
 
 def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
-    """Return by id the PDFs of those of the documents that have none; no transaction is open meanwhile."""
+    """Draw the documents that have no PDF yet; return the PDFs by document id. Nothing is saved.
+
+    No transaction is open while they are drawn.
+    """
     with read_scope() as session:
         contents = {
             need_id(document.id): PaperContent.model_validate(document.content)
@@ -45,9 +48,9 @@ def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
 
 
 def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
-    """Return the PDF of each document; those that have none are drawn, and kept.
+    """Return the PDF of each document; missing PDFs are drawn and saved.
 
-    Raises: RuleError, for one that was erased.
+    Raises: RuleError, for a document that was erased.
     """
     for document in documents:
         check_kept(document)
@@ -56,29 +59,29 @@ def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
         with session_scope() as session:
             save_files(session, files)
     with read_scope() as session:
-        # What another process drew first counts.
+        # If another process saved a PDF first, that one counts.
         return [find_pdf(session, need_id(document.id)) or b"" for document in documents]
 
 
 @dataclass
 class Drawing:
-    """Papers of one kind for many orders, drawn one after the other, and what came of it."""
+    """Papers of one kind for many orders, drawn one after the other, and what could not be drawn."""
 
     kind: PaperKind
     form: PaperFormat = PaperFormat.a4
     language: str = ""
-    """Empty for each tenant's own."""
+    """Empty: each tenant's own."""
     valid_until: date | None = None
-    """Of offers."""
+    """The last day of offers."""
     refused: list[RuleError] = field(default_factory=list)
-    """Why there is none of some orders."""
+    """Why some orders have no such paper."""
     replaced: list[str] = field(default_factory=list)
-    """Orders on whose papers signs are replaced that the font lacks."""
+    """Orders whose papers contain characters that the font lacks; they are replaced."""
     _parcels: set[int] = field(default_factory=set)
-    """Groups of orders whose one slip or label is drawn already."""
+    """Consolidation groups whose slip or label is drawn already."""
 
     def draw(self, order_ids: Iterable[int]) -> Iterator[bytes]:
-        """Yield PDFs; what is refused of one order does not stop the others."""
+        """Yield PDFs. An order whose paper is refused does not stop the others."""
         if self.kind in ISSUED:
             for order_id in order_ids:
                 yield from self._issued(order_id)
@@ -143,7 +146,7 @@ class Drawing:
         return render_label_sheets(labels, logos)
 
     def _read(self, session: Session, order_id: int) -> Paper | None:
-        """Return what stands on an order's paper, None if there can be none."""
+        """Return the content of an order's paper; None if it is refused or drawn already."""
         order = session.get_one(Order, order_id)
         if self.kind in OF_A_PARCEL and order.ships_with_id in self._parcels:
             return None

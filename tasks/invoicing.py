@@ -1,4 +1,4 @@
-"""Invoice what was shipped, and draw what was issued."""
+"""Issue invoices for shipped goods, and draw the documents that were issued."""
 
 from collections.abc import Sequence
 
@@ -36,9 +36,10 @@ PAPERS_AT_ONCE = 50
 
 @step
 def open_invoicing(run_id: int) -> str | None:
-    """Return after which order this run begins to look, None if there is none to look at.
+    """Return the id after which this run looks for orders to invoice; None if there are none.
 
-    Raises: RuleError, if the account's invoices are not made here, or its tenant lacks what each must name.
+    Raises: RuleError, if the account's invoices are not made here, or its tenant lacks what every invoice
+    must state.
     """
     work = work_of(run_id)
     placed_from = invoices_from(work.account)
@@ -60,10 +61,10 @@ def open_invoicing(run_id: int) -> str | None:
 
 @step
 def issue_page(run_id: int, page: str) -> str | None:
-    """Issue the invoices of some orders in one commit and return where to go on, None at the end.
+    """Issue the invoices of one page of orders in one commit; return the next page, None at the end.
 
-    An order of which none can be made is held with the reason, and the others go on. Repeating it is
-    harmless: what was invoiced is found no more. In test nothing is issued, and what would be is noted.
+    An order that cannot be invoiced is held with the reason, and the others are invoiced. Safe to repeat:
+    invoiced goods are not found again. A test run issues nothing and notes what it would have issued.
     """
     work = work_of(run_id)
     counts = Counts()
@@ -86,9 +87,9 @@ def issue_page(run_id: int, page: str) -> str | None:
 
 @step
 def draw_page(run_id: int, page: str | None) -> str | None:
-    """Draw some documents that have no PDF yet and keep it; return where to go on, None at the end.
+    """Draw and save one page of documents that have no PDF yet; return the next page, None at the end.
 
-    Repeating it is harmless: the same content gives the same bytes, and the first ones stay.
+    Safe to repeat: the same content gives the same bytes, and a PDF that was saved is not replaced.
     """
     work = work_of(run_id)
     if work.test:
@@ -106,7 +107,7 @@ def draw_page(run_id: int, page: str | None) -> str | None:
 
 
 def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tuple[list[int], list[Order]]:
-    """Return the ids that were looked at, and those of their orders that are due."""
+    """Return the ids of one page of orders, and those of the orders that are to be invoiced."""
     ids = list_to_invoice(session, work.account.id, after, ORDERS_AT_ONCE)
     return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
 

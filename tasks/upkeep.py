@@ -1,4 +1,4 @@
-"""Forget what is over, little by little, so that nobody has to wait for it."""
+"""Delete old rows in small batches, so that other work on the database need not wait."""
 
 import time
 from datetime import timedelta
@@ -10,15 +10,15 @@ from models.tenants.tenant import list_tenants
 from models.upkeep.pruning import list_steps
 
 PAUSE_SECONDS = 0.05
-"""Between two batches, in which others get the database."""
+"""Between two batches; meanwhile others use the database."""
 LONGEST_SECONDS = 10.0
-"""The rest waits for the next time."""
+"""What is left then waits for the next call."""
 
 
 def prune(*, longest_seconds: float = LONGEST_SECONDS) -> int:
-    """Forget what is older than the settings and the tenants' terms keep; return of how many rows.
+    """Delete or blank the rows that are older than settings and the tenants' terms allow; return how many.
 
-    Safe in several processes.
+    Stops after `longest_seconds`. Safe in several processes.
     """
     settings = get_settings()
     end = time.monotonic() + longest_seconds
@@ -32,7 +32,7 @@ def prune(*, longest_seconds: float = LONGEST_SECONDS) -> int:
         history_before=now - timedelta(days=settings.keep_history_days),
     ):
         while time.monotonic() < end:
-            # Looked for without a lock, which may take longer than the deletion.
+            # Searched without a lock: the search may take longer than the deletion.
             with read_scope() as session:
                 ids = step.find(session, step.at_once)
             if ids:

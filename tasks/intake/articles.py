@@ -1,4 +1,4 @@
-"""Read articles and categories of a channel page by page and save each page whole."""
+"""Read articles and categories from a channel page by page and save each page whole."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ CURSOR = "articles"
 
 @step
 def open_article_window(run_id: int, *, full: bool, numbers: Sequence[str]) -> Window:
-    """Return which articles this run reads: the first time, and if asked for in full, all of them."""
+    """Return which articles this run reads: all of them the first time and if `full` is true."""
     return open_window(work_of(run_id), CURSOR, numbers=numbers, afresh=full)
 
 
@@ -39,7 +39,7 @@ def import_category_page(run_id: int, page: str | None) -> str | None:
 
 @step
 def import_article_page(run_id: int, window: Window, page: str | None) -> str | None:
-    """Save one page of articles, those set aside and the cursor in one commit; return the next page."""
+    """Save one page of articles, the rejected records and the cursor in one commit; return the next page."""
     work = work_of(run_id)
     query = ArticleQuery(changed_since=window.since, external_ids=window.numbers)
     fetched = work.pages.fetch(work.articles.fetch_articles, query, page)
@@ -55,8 +55,8 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
 
 
 @step
-def join_members(run_id: int) -> None:
-    """Join variants and parts to their sets once all pages are saved."""
+def link_article_sets(run_id: int) -> None:
+    """Link variants to their parents and parts to their bundles, once all pages are saved."""
     work = work_of(run_id)
     with work.transaction() as session:
         work.counts.set_aside += link_members(session, work.account.id)
@@ -64,10 +64,10 @@ def join_members(run_id: int) -> None:
 
 @step
 def match_waiting_lines(run_id: int) -> None:
-    """Let order lines that found no article try again, if there is anything new that they could find."""
+    """Match the order lines without an article again, if this run read a new or changed article."""
     work = work_of(run_id)
     if work.test or not (work.counts.new or work.counts.changed):
         return
     with work.transaction() as session:
         found = rematch_lines(session, work.account, work.rules)
-    get_run_logger().info("%d waiting order lines found their article", found)
+    get_run_logger().info("%d order lines that waited have their article now", found)

@@ -1,4 +1,4 @@
-"""Keep the channel's lists of payment and shipping methods up to date."""
+"""Read the payment and shipping methods that a channel lists."""
 
 from datetime import datetime, timedelta
 
@@ -14,10 +14,10 @@ EVERY = timedelta(hours=24)
 
 
 @step
-def refresh_services(run_id: int) -> None:
-    """Read the lists once a day: what a method means here is mapped by people, from these.
+def refresh_methods(run_id: int) -> None:
+    """Read the channel's lists of methods once a day. People map them to our methods from these lists.
 
-    A test run of a live account leaves them as they are.
+    A test run of a live account reads nothing.
     """
     work = work_of(run_id)
     if work.is_inspection:
@@ -26,7 +26,7 @@ def refresh_services(run_id: int) -> None:
         read_at = find_cursor(session, work.account.id, CURSOR).get("at")
     if read_at is not None and utc_now() - datetime.fromisoformat(read_at) < EVERY:
         return
-    services = work.methods.fetch_methods()
+    methods = work.methods.fetch_methods()
     with work.transaction() as session:
-        save_services(session, work.account.id, services)
+        save_services(session, work.account.id, methods)
         save_cursor(session, work.account.id, CURSOR, {"at": utc_now().isoformat()})

@@ -1,4 +1,4 @@
-"""Keep a record of every exchange with the outside: who asked what when, and how it ended."""
+"""The log of every exchange with outside systems: which run asked what and when, and how it ended."""
 
 import logging
 import threading
@@ -17,19 +17,19 @@ from tasks.watch.alarms import safe_error
 logger = logging.getLogger(__name__)
 
 KEPT_CALLS = 1000
-"""Calls that wait for a database which does not take them; of more, the oldest are forgotten."""
+"""The most calls that wait while the database cannot be reached; older ones are dropped."""
 
 
 class CallLog:
-    """The recorder of one connection; several threads may use it.
+    """Records the calls of one connection; safe for several threads.
 
-    Calls are saved in transactions of their own, so that they outlive a step that is rolled back: now and
-    then, and on leaving its context. A write is saved before it leaves, together with the lease of its run:
-    a run that was taken for dead and wakes up sends nothing more.
+    Calls are saved in their own transactions, so that they outlive a step that is rolled back: now and then,
+    and at the end of the context. A write is saved before it is sent, in one transaction that renews the
+    lease of its run. So a run that was taken for dead and wakes up sends nothing more.
     """
 
     def __init__(self, account_id: int, run_id: int | None = None, leases: int = 1) -> None:
-        """Prepare for an account; without a run there is no lease to keep, and one may hold several."""
+        """Prepare for an account. Without a run there is no lease to renew; a run may hold several."""
         self._account_id = account_id
         self._run_id = run_id
         self._leases = leases
@@ -44,9 +44,9 @@ class CallLog:
         self.flush()
 
     def __call__(self, call: CallData) -> None:
-        """Take up a call, or what more is known of it.
+        """Record a call, or what became of it.
 
-        Raises: LeaseLostError and errors of the database, for a write that is about to leave.
+        Raises: LeaseLostError and errors of the database, for a write that is about to be sent.
         """
         with self._lock:
             self._waiting[id(call)] = call
@@ -54,7 +54,7 @@ class CallLog:
             self._save()
 
     def flush(self) -> None:
-        """Save what waits; a database that does not take it keeps nobody from working."""
+        """Save the calls that wait. If the database cannot be reached, they wait on and the run continues."""
         try:
             self._save()
         except Exception as error:

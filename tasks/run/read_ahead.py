@@ -1,4 +1,4 @@
-"""Reading ahead: while one page is saved, a thread of its own reads the next."""
+"""Reading ahead: while one page is saved, another thread reads the next."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,14 +12,14 @@ Query = TypeVar("Query")
 Record = TypeVar("Record")
 
 LEAVE_SECONDS = 5.0
-"""How long the end of a run that failed waits for a page that nobody wants any more."""
+"""How long a failed run waits at its end for a page that is still being read."""
 
 
 class ReadAhead:
-    """Pages of one channel in their order, at most one of them read ahead and one request at a time.
+    """Reads the pages of one channel in order: one request at a time, at most one page ahead.
 
-    What went wrong in a read ahead is raised to whoever wants that page; asking once more reads it afresh.
-    After the last page nothing is read.
+    An error in reading ahead is raised when that page is asked for; asking again reads the page again. After
+    the last page nothing is read.
     """
 
     def __init__(self) -> None:
@@ -30,14 +30,14 @@ class ReadAhead:
     def fetch(
         self, read: Callable[[Query, str | None], Page[Record]], query: Query, cursor: str | None
     ) -> Page[Record]:
-        """Return one page and begin to read the one after it. Raises: what `read` raises."""
+        """Return one page and begin to read the next. Raises: what `read` raises."""
         page = self._take(read, query, cursor) or read(query, cursor)
         if page.next_cursor is not None:
             self._begin(read, query, page.next_cursor)
         return page
 
     def close(self) -> None:
-        """Wait a moment for a read under way; its page is dropped."""
+        """Wait for a read under way, `LEAVE_SECONDS` at most, and drop its page."""
         if self._thread is not None:
             self._thread.join(LEAVE_SECONDS)
 
@@ -58,6 +58,6 @@ class ReadAhead:
                 page.set_exception(error)
 
         self._wanted, self._page = (read, *arguments), page
-        # Its log lines belong to the step that began it; a process that ends does not wait for it.
+        # Copied context: its log lines belong to the step that began it. Daemon: no process waits for it.
         self._thread = Thread(target=copy_context().run, args=(work,), name="read-ahead", daemon=True)
         self._thread.start()

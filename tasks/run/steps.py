@@ -1,4 +1,4 @@
-"""The one policy by which tasks try again: only for errors that may pass, and waiting longer each time."""
+"""The retry policy of all tasks: only errors that may pass are retried, each time after a longer wait."""
 
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -27,9 +27,9 @@ _asked_to_wait: ContextVar[float | None] = ContextVar("asked_to_wait", default=N
 
 
 class Delays(list[float]):
-    """Seconds before each further try: what the channel asked for, else what the settings say.
+    """Seconds before each retry: what the channel asked for, else what the settings say.
 
-    Prefect reads the delay of a try by its index, right after the condition below has seen the error.
+    Prefect reads the delay of a retry by its index, right after `is_transient` below has seen the error.
     """
 
     def __getitem__(self, index: Any) -> Any:
@@ -41,10 +41,10 @@ class Delays(list[float]):
 
 
 def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Say whether a failed try may work later.
+    """Return whether a failed attempt may work later.
 
-    The database counts: a lock that was not granted in time, a lost connection, and a row that another
-    process inserted first, which the next try finds.
+    Errors of the database may: a lock that was not granted in time, a lost connection, and a row that another
+    process inserted first, which the next attempt finds.
     """
     error = state.result(raise_on_failure=False)
     _asked_to_wait.set(error.retry_after if isinstance(error, TransientError) else None)
@@ -52,11 +52,11 @@ def is_transient(_task: Task[Any, Any], _run: TaskRun, state: State[Any]) -> boo
 
 
 def step(function: Callable[P, R]) -> Task[P, R]:
-    """Declare a task of this room: by the one policy, and without a record's content in its errors.
+    """Declare a task with the retry policy above, whose errors quote no record.
 
-    Prefect keeps the text of every error. Errors of ours, and those of the database as
-    `models.database.session` leaves them, hold no buyer's data; of any other only its kind and place go on,
-    as UnexpectedError.
+    Prefect saves the text of every error. Our own errors contain no buyer's data, nor do errors of the
+    database, which leave out their parameters. Any other error is raised as UnexpectedError, with nothing but
+    its class and place.
     """
 
     @wraps(function)
@@ -78,7 +78,7 @@ def step(function: Callable[P, R]) -> Task[P, R]:
 
 
 def _place(error: BaseException) -> str:
-    """Return the innermost calls of an error, the deepest first, as file:line and function."""
+    """Return the innermost calls of an error, deepest first, as file:line and function."""
     # The outermost frame is the wrapper above.
     frames = reversed(extract_tb(error.__traceback__)[1:])
     return " < ".join(

@@ -1,4 +1,4 @@
-"""Tell people of runs that fail, crash, vanish or stay away, and of their recovery."""
+"""Alarms: mails about runs that fail, crash, vanish or are overdue, and about their recovery."""
 
 import logging
 import re
@@ -73,30 +73,30 @@ OWN_ERRORS: tuple[type[Exception], ...] = (
     LeaseLostError,
     UnexpectedError,
 )
-"""Errors whose messages are ours and hold no secret and no buyer's data; a class before its bases."""
+"""Our own errors: their messages contain no secret and no buyer's data. A class stands before its bases."""
 
 
 @dataclass
 class Watched:
-    """What one look did."""
+    """What one call of `watch` did."""
 
     vanished: int = 0
-    """Open runs that were found dead."""
+    """Open runs whose process turned out to be dead."""
     reported: int = 0
-    """Runs that had ended badly without anybody being told."""
+    """Runs that had failed without an alarm."""
     overdue: int = 0
     reminders: int = 0
     parked: int = 0
-    """Mails about parked changes that no run reported."""
+    """Mails about parked changes that no run had reported."""
     mails: Delivery = field(default_factory=Delivery)
 
 
 def safe_error(exception: BaseException) -> str:
-    """Return what a mail, log or row may say of an error: `Class: message`, or only the class.
+    """Return what a mail, log or row may say about an error: `Class: message`, or only the class.
 
-    The message is given for our own error types alone, under the class that `connectors.errors` or
-    `models.errors` names, on one line, cut, and without anything that looks like a mail address. What a rule
-    advises follows it as a command.
+    Only our own error types show their message, under the class that `connectors.errors` or `models.errors`
+    names. It is one line, shortened, and without anything that looks like a mail address. The advice of a
+    rule follows as a command.
     """
     for own in OWN_ERRORS:
         if isinstance(exception, own):
@@ -112,33 +112,33 @@ def _without_addresses(text: str) -> str:
 
 
 def report_failed(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
-    """Close the runs of a failed flow run, note their failure and send its mail; never raises.
+    """Close the runs of a failed flow run, note their failure and send the alarm. Never raises.
 
-    A hook for `@flow(on_failure=[report_failed])`. Another run holding the lease is no failure.
+    A hook for `@flow(on_failure=[report_failed])`. It is no failure if another run holds the lease.
     """
     _report(flow, flow_run, state, AlarmKind.failed)
 
 
 def report_crashed(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
-    """Mark the runs of a crashed flow run as vanished, note the crash and send its mail; never raises.
+    """Mark the runs of a crashed flow run as vanished, note the crash and send the alarm. Never raises.
 
-    A hook for `@flow(on_crashed=[report_crashed])`. The lease stays until it runs out, because Prefect
-    has called live runs crashed (PrefectHQ/prefect#16459).
+    A hook for `@flow(on_crashed=[report_crashed])`. The lease stays until it expires, because Prefect has
+    reported live runs as crashed (PrefectHQ/prefect#16459).
     """
     _report(flow, flow_run, state, AlarmKind.crashed)
 
 
 def note_run_succeeded(session: Session, run: Run) -> None:
-    """End the streak of a run's cycle and queue the mail that it works again; for the end of a flow."""
+    """Close the alarm of a run's cycle and queue the mail that it works again. Called when a flow ends."""
     account = session.get_one(Account, run.account_id)
-    if not _is_trial(account, run.test):
+    if not _is_inspection(account, run.test):
         _queue(session, note_success(session, run.account_id, run.cycle))
 
 
 def note_run_failed(
     session: Session, run: Run, kind: AlarmKind, *, error: str = "", flow_run_id: str = ""
 ) -> None:
-    """Note the failure of a closed run and queue what is to be told of it; repeating it adds nothing."""
+    """Note the failure of a closed run and queue the mail about it, if one is due. Safe to repeat."""
     _note(
         session,
         run.account_id,
@@ -152,9 +152,9 @@ def note_run_failed(
 
 
 def report_parked(session: Session) -> int:
-    """Queue one mail for each account about all changes that runs parked; return how many mails.
+    """Queue one mail for each account about all changes that runs parked. Return the number of mails.
 
-    For the commit that closes a run. Changes of a run that is still at work wait for its end.
+    Called in the commit that closes a run. Changes parked by a run that still works wait for its end.
     """
     if not has_unreported(session):
         return 0
@@ -179,9 +179,9 @@ def report_parked(session: Session) -> int:
 
 
 def watch() -> Watched:
-    """Find what nobody reported, remind of what lasts, and send what waits; safe in several processes.
+    """Report failures that have no alarm yet, send reminders that are due, and deliver the mails that wait.
 
-    Nothing is written while there is nothing to tell.
+    Safe in several processes at once. Writes nothing if there is nothing to report.
     """
     settings = get_settings()
     done = Watched()
@@ -227,13 +227,13 @@ def _report(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]", ki
                 _report_unbegun(session, flow.name, flow_run, kind, error)
         deliver_due()
     except Exception as trouble:
-        # The watcher finds what could not be noted here: by its lease, or as a run without an incident.
+        # The watcher finds what could not be noted here: an expired lease, or a run without an incident.
         logger.error("Flow run %s: its end could not be reported (%s)", flow_run.id, safe_error(trouble))
 
 
 def _report_attempts(session: Session, flow_run: "FlowRun", kind: AlarmKind, error: str) -> bool:
     runs = list_attempts(session, str(flow_run.id))
-    # A flow may serve many accounts; it may also fail after its work was done and noted.
+    # A flow may serve many accounts. It may also fail after its work was done and noted.
     for run in [run for run in runs if run.state is not RunState.completed] or runs:
         run_id = need_id(run.id)
         if run.state is RunState.running and kind is AlarmKind.failed:
@@ -241,7 +241,7 @@ def _report_attempts(session: Session, flow_run: "FlowRun", kind: AlarmKind, err
         else:
             mark_vanished(session, run_id)
         account = session.get_one(Account, run.account_id)
-        if run.test and (_is_trial(account, run.test) or not flow_run.auto_scheduled):
+        if run.test and (_is_inspection(account, run.test) or not flow_run.auto_scheduled):
             note_quietly(session, run.account_id, run.cycle, kind, error=error, run_id=run_id)
         else:
             note_run_failed(session, run, kind, error=error)
@@ -257,16 +257,16 @@ def _report_unbegun(
         return
     account = get_account(session, name)
     if account.mode is Mode.draft:
-        # Nothing is expected of it, so a schedule left over harms nobody.
+        # Nothing is expected of a draft, so a schedule left over does no harm.
         return
     test = account.mode is Mode.test or flow_run.parameters.get("test") is True
-    if test and (_is_trial(account, test) or not flow_run.auto_scheduled):
+    if test and (_is_inspection(account, test) or not flow_run.auto_scheduled):
         return
     _note(session, need_id(account.id), Cycle(flow_name), kind, error=error, flow_run_id=str(flow_run.id))
 
 
 def _close_vanished(session: Session, run_id: int) -> bool:
-    # Looked up again within this transaction: the run may have shown a sign of life.
+    # Looked up again in this transaction: the run may have renewed its lease.
     for run in list_vanished(session):
         if run.id == run_id and mark_vanished(session, run_id):
             _report_late(session, run, AlarmKind.vanished)
@@ -277,7 +277,7 @@ def _close_vanished(session: Session, run_id: int) -> bool:
 def _report_late(session: Session, run: Run, kind: AlarmKind | None = None) -> None:
     kind = kind or (AlarmKind.failed if run.state is RunState.failed else AlarmKind.vanished)
     account = session.get_one(Account, run.account_id)
-    if _is_trial(account, run.test):
+    if _is_inspection(account, run.test):
         note_quietly(session, run.account_id, run.cycle, kind, error=run.error, run_id=need_id(run.id))
         return
     note_run_failed(session, run, kind)
@@ -286,8 +286,8 @@ def _report_late(session: Session, run: Run, kind: AlarmKind | None = None) -> N
         _queue(session, note_success(session, run.account_id, run.cycle))
 
 
-def _is_trial(account: Account, test: bool) -> bool:
-    """Return whether somebody only tried something out: a test run of a live account."""
+def _is_inspection(account: Account, test: bool) -> bool:
+    """Return whether a person only looked: a test run of a live account."""
     return test and account.mode is Mode.live
 
 
@@ -333,8 +333,11 @@ def _queue(session: Session, notice: AlarmNotice | None) -> bool:
 
 
 def _find_exception(state: "State[Any]") -> BaseException | None:
-    """Return what ended the run, if this process knows; Prefect's own message may quote buyers' data."""
+    """Return the exception that ended the run, if this process has it.
+
+    Prefect's own message is not used: it may quote buyers' data.
+    """
     data = state.data
-    # In the run's own process the exception lies in a record of results.
+    # In the run's own process the exception is wrapped in a record of results.
     data = getattr(data, "result", data)
     return data if isinstance(data, BaseException) else None

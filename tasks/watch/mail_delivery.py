@@ -1,4 +1,4 @@
-"""Deliver queued mails: each once, and late rather than never."""
+"""Deliver queued mails: each one once, and late rather than never."""
 
 import logging
 import smtplib
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 50
 TIMEOUT_SECONDS = 10
-"""For each step of a delivery; all of them together stay below `models.mails.outbox.CLAIM_SECONDS`."""
+"""For each step of a delivery. All steps together take less than `models.mails.outbox.CLAIM_SECONDS`."""
 ERROR_LIMIT = 200
 REFUSED_FOR_GOOD = 500
 
@@ -41,26 +41,26 @@ class Delivery:
 
     sent: int = 0
     delayed: int = 0
-    """Some recipients, or all, have to wait for the next try."""
+    """At least one recipient has to wait for the next attempt."""
     refused: int = 0
-    """Every recipient was refused for good."""
+    """The server refused every recipient for good."""
     silent_because: str = ""
-    """Why nothing was tried at all."""
+    """Why no delivery was attempted at all; empty if one was."""
 
 
 class _ServerAwayError(Exception):
-    """The mail server takes nothing from us at present; the message is for the operator."""
+    """The mail server accepts no mail at present. The message is for the operator."""
 
 
 class _Link:
-    """A connection to the mail server, opened when first needed and kept for the round."""
+    """A connection to the mail server, opened when it is first needed and kept for the round."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._server: smtplib.SMTP | None = None
 
     def open(self) -> smtplib.SMTP:
-        """Connect and log in unless that was done; return the server. Raises: _ServerAwayError."""
+        """Connect and log in, if not done yet. Return the server. Raises: _ServerAwayError."""
         try:
             if self._server is None or self._server.sock is None:
                 self._server = self._connect()
@@ -69,7 +69,7 @@ class _Link:
         return self._server
 
     def send(self, message: EmailMessage, recipients: Sequence[str]) -> Replies:
-        """Hand over a message; return the reply for each recipient that was refused.
+        """Send a message. Return the server's reply for each recipient that it refused.
 
         Raises: _ServerAwayError.
         """
@@ -81,7 +81,7 @@ class _Link:
         except smtplib.SMTPDataError as error:
             return dict.fromkeys(recipients, (error.smtp_code, _as_bytes(error.smtp_error)))
         except (smtplib.SMTPNotSupportedError, ValueError) as error:
-            # An address or header that this server, or no mail at all, may have.
+            # An address or header that this server does not support, or that no mail may have.
             return dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
         except (OSError, smtplib.SMTPException) as error:
             raise _ServerAwayError(_describe(error)) from None
@@ -116,12 +116,14 @@ class _Link:
         try:
             server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
         except UnicodeError:
-            # smtplib cannot send others, and its message would quote from the password.
-            raise _ServerAwayError("WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs") from None
+            # smtplib cannot send other characters, and its message would quote from the password.
+            raise _ServerAwayError(
+                "WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII characters"
+            ) from None
 
 
 def find_trouble() -> str:
-    """Return why the mail server takes nothing from us, empty if it lets us in; no mail is sent."""
+    """Log in to the mail server without sending a mail. Return why that fails; empty if it works."""
     link = _Link(get_settings())
     try:
         link.open()
@@ -133,11 +135,11 @@ def find_trouble() -> str:
 
 
 def deliver_due() -> Delivery:
-    """Send the mails that are due; safe in several processes at once, and no mail server makes it raise.
+    """Send the mails that are due. Safe in several processes at once; trouble with the server never raises.
 
-    Without operators' addresses those to buyers alone. While the server is away all of them wait. If this
-    process dies between the server's receipt and its own note of it, one mail comes twice, with the same
-    Message-ID.
+    If no operator's address is set, only mails to buyers are sent. While the server is away, all mails wait.
+    If this process dies after the server accepted a mail and before that is saved, the mail comes twice, with
+    the same Message-ID.
     """
     settings = get_settings()
     done = Delivery(silent_because=explain_silence(settings))
@@ -179,7 +181,7 @@ def _deliver(
         try:
             message = _compose(mail, html, files, everybody, settings.mail_from)
         except ValueError as error:
-            # What no mail may have in its head; its text may quote from it.
+            # A header that no mail may have; the error's text may quote it.
             refusals = dict.fromkeys(recipients, (REFUSED_FOR_GOOD, type(error).__name__.encode()))
         else:
             refusals = link.send(message, recipients)
@@ -189,7 +191,7 @@ def _deliver(
     }
     delayed = len(refused) < len(refusals)
     for address, answer in refusals.items():
-        # A server's reply may name the mailbox, and a buyer's has no place in a log.
+        # A server's reply may name the mailbox, and a buyer's mailbox must not appear in a log.
         whom, why = ("its buyer", answer[0]) if mail.order_id is not None else (address, _reply(*answer))
         logger.warning("Mail %s was refused for %s: %s", mail.id, whom, why)
     with session_scope() as session:
@@ -233,14 +235,14 @@ def _compose(
 
 
 def _sender_of(mail: Mail, sender: str) -> str | Address:
-    """Return who a mail is from: what it says itself, and the rest from the settings."""
+    """Return the sender of a mail: its own, completed from the settings."""
     if not mail.sender_name and not mail.sender_address:
         return sender
     return Address(mail.sender_name, addr_spec=mail.sender_address or parseaddr(sender)[1])
 
 
 def _add_files(message: EmailMessage, files: Sequence[MailFile]) -> None:
-    """Put pictures of the HTML beside it, and attach the others."""
+    """Put pictures that the HTML shows beside it, and attach the other files."""
     shown, *_ = [part for part in message.iter_parts() if part.get_content_subtype() == "html"] or [message]
     for file in files:
         main, _, sub = file.media_type.partition("/")

@@ -430,7 +430,7 @@ def test_a_password_that_cannot_be_sent_delays_the_mail(
     queue("one")
     assert deliver_due() == Delivery(delayed=1)
     assert [row.error for row in read_mails()] == [
-        "WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII signs"
+        "WARENFLUSS_SMTP_USER and _PASSWORD may hold only ASCII characters"
     ]
 
 
