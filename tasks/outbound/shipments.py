@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -9,7 +10,7 @@ from sqlmodel import Session
 from connectors.protocols.order_updates import ParcelItem, ShipmentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
-from models.clock import LOCAL
+from models.clock import local_date
 from models.database.columns import need_id
 from models.fulfilment.shipments import contents_of, shipments_of
 from models.orders.queries import lines_of, list_tellable
@@ -77,19 +78,22 @@ def tracking_numbers(item: ShipmentItem) -> list[str]:
     return [parcel.tracking_number for parcel in item.parcels if parcel.tracking_number]
 
 
-def is_there(values: Mapping[str, Any], status: OrderStatus) -> bool:
-    """Return whether a system shows the time and the tracking numbers that were sent; it may show more."""
-    shipped_at = datetime.fromisoformat(values["shipped_at"])
+def is_there(work: Work, values: Mapping[str, Any], status: OrderStatus) -> bool:
+    """Return whether a system shows the time that was sent and the tracking numbers, perhaps with others."""
     numbers = {number for number in values["tracking"].split("\n") if number}
-    return _is_date_of(status.shipped_at, shipped_at) and numbers <= set(status.tracking_numbers)
+    shows_time = _shows_time(work, status, datetime.fromisoformat(values["shipped_at"]))
+    return shows_time and numbers <= set(status.tracking_numbers)
 
 
-def _is_date_of(shown: datetime | None, at: datetime) -> bool:
-    """Return whether what a system shows is an instant of ours: its second, or its day alone."""
-    if shown is None:
+def _shows_time(work: Work, status: OrderStatus, shipped_at: datetime) -> bool:
+    """Return whether a system shows this time: its day, if it keeps only days, else as exactly as it can."""
+    if status.shipped_on is not None:
+        return status.shipped_on == local_date(shipped_at)
+    if status.shipped_at is None:
         return False
-    there, here = shown.astimezone(LOCAL), at.astimezone(LOCAL).replace(microsecond=0)
-    return there == here or there == here.replace(hour=0, minute=0, second=0)
+    # What it keeps of a time may have no fractions of a second, or stand for one of two hours in autumn.
+    reads_as = work.orders.earliest_reading
+    return reads_as(status.shipped_at) == reads_as(shipped_at)
 
 
 def publish(work: Work, items: Sequence[ShipmentItem]) -> list[ItemResult]:
@@ -99,7 +103,7 @@ def publish(work: Work, items: Sequence[ShipmentItem]) -> list[ItemResult]:
 
 def read_back(work: Work, rows: Sequence[Outbound]) -> ReadBack:
     """Compare what was sent with what the orders there show."""
-    return read_back_orders(work, rows, is_there)
+    return read_back_orders(work, rows, partial(is_there, work))
 
 
 def note_sent(_session: Session, _row: Outbound, _values: Mapping[str, Any] | None) -> None:

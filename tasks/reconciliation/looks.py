@@ -124,7 +124,7 @@ def _our_shipments(
         ids[order_id]: OurShipment(
             item.shipped_at,
             len(shipments.tracking_numbers(item)),
-            shipments.is_there(shipments.values(item), _status_of(reported[ids[order_id]])),
+            shipments.is_there(work, shipments.values(item), _status_of(reported[ids[order_id]])),
         )
         for order_id, item in shipments.build(session, work, from_here).items()
     }
