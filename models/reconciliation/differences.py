@@ -1,4 +1,4 @@
-"""Reconciliation: what a channel holds otherwise than it should, how long so, and what mends it."""
+"""Differences: what a channel holds otherwise than it should, since when, and what removes it."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ from models.tenants.tenant import Tenant
 
 
 class Difference(SQLModel, table=True):
-    """One field in which a channel and this database differ; nothing in it is a buyer's."""
+    """One field in which a channel and this database differ. Contains no buyer's data."""
 
     __tablename__ = "difference"
     __table_args__ = (UniqueConstraint("account_id", "kind", "subject", "field"),)
@@ -48,13 +48,13 @@ class Difference(SQLModel, table=True):
     last_seen_at: datetime = instant()
     mailed_at: datetime | None = instant(nullable=True)
     mended_at: datetime | None = instant(nullable=True)
-    """When its remedy was last asked for; whether it helped, the next run says."""
+    """When its remedy was applied last. The next run shows whether it helped."""
     settled_at: datetime | None = instant(nullable=True)
-    """When a run looked for it and did not find it."""
+    """When a run looked for it and did not find it any more."""
 
 
 def advice_on(difference: Difference | DifferenceData, account: str) -> Advice:
-    """Return what mends a difference; where a person has to decide, what shows the order."""
+    """Return what removes a difference or, if a person has to decide, what shows the order."""
     if difference.remedy is Remedy.decide:
         return Advice(Action.order_show, difference.subject, {"account": account})
     if isinstance(difference, Difference):
@@ -63,7 +63,7 @@ def advice_on(difference: Difference | DifferenceData, account: str) -> Advice:
 
 
 def save_findings(session: Session, account_id: int, run_id: int, findings: Iterable[DifferenceData]) -> None:
-    """Keep what a run found; one that is known keeps its beginning, one that had gone begins anew."""
+    """Save what a run found. A known difference keeps `first_seen_at`; one that was settled starts again."""
     found = list({finding.key: finding for finding in findings}.values())
     if not found:
         return
@@ -102,14 +102,14 @@ def save_findings(session: Session, account_id: int, run_id: int, findings: Iter
 
 
 def settle_differences(session: Session, ids: Sequence[int]) -> None:
-    """Close differences that were looked for and not found."""
+    """Close differences that a run looked for and did not find."""
     session.execute(update(Difference).where(col(Difference.id).in_(ids)).values(settled_at=utc_now()))
 
 
 def list_unseen(
     session: Session, account_id: int, run_id: int, after_id: int, limit: int
 ) -> list[Difference]:
-    """Return open differences that this run has not seen, by id."""
+    """Return one page of open differences that this run has not seen, by id."""
     query = select(Difference).where(
         Difference.account_id == account_id,
         col(Difference.settled_at).is_(None),
@@ -122,7 +122,7 @@ def list_unseen(
 def list_differences(
     session: Session, account_id: int | None = None, *, settled: bool = False, limit: int | None = None
 ) -> list[Difference]:
-    """Return open differences, oldest first, or the settled ones."""
+    """Return open differences, oldest first; if `settled` is true, the settled ones instead."""
     settled_at = col(Difference.settled_at)
     query = select(Difference).where(settled_at.is_not(None) if settled else settled_at.is_(None))
     if account_id is not None:
@@ -152,9 +152,9 @@ def count_differences(session: Session, account_id: int) -> int:
 
 
 def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | None:
-    """Mark open differences of a run's account as told; return what is to be told, None if nothing is new.
+    """Mark the new differences of a run's account as mailed. Return what the mail says; None: nothing is new.
 
-    The caller queues the mail in this transaction.
+    The caller queues the mail in the same transaction.
     """
     run = session.get_one(Run, run_id)
     account = session.get_one(Account, run.account_id)
@@ -181,7 +181,7 @@ def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | No
 
 
 def shown(difference: Difference | DifferenceData) -> dict[str, str]:
-    """Return a difference as people read it."""
+    """Return the cells of a difference for a table that people read."""
     return {
         "kind": str(difference.kind).replace("_", " "),
         "subject": difference.subject,
@@ -192,7 +192,7 @@ def shown(difference: Difference | DifferenceData) -> dict[str, str]:
 
 
 def prepare_reading(session: Session, difference: Difference) -> None:
-    """Let the next reading of a difference's order take it over whole, even if it looks unchanged."""
+    """Make the next reading of a difference's order save it again, even if it is unchanged there."""
     session.execute(
         update(Order)
         .where(col(Order.account_id) == difference.account_id, col(Order.external_id) == difference.subject)
@@ -203,16 +203,16 @@ def prepare_reading(session: Session, difference: Difference) -> None:
 
 
 def tell_again(session: Session, difference: Difference) -> bool:
-    """Queue what a channel is to know of a difference's subject; return whether the subject is known here.
+    """Queue our side of a difference for the channel. Return whether its order or listing is known here.
 
-    What is told is worked out anew from the truth here, and absolute.
+    What is published is worked out from the present data, in absolute figures.
     """
     account_id = difference.account_id
     lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
     if difference.kind is DifferenceKind.stock:
         listings = listings_by_number(session, account_id, [difference.subject])
         for listing in listings:
-            # As if it had never been told: else the same figure would not be sent again.
+            # As if never published: otherwise the same quantity would not be sent again.
             listing.published_quantity = None
             session.add(listing)
         keys = [need_id(listing.id) for listing in listings]

@@ -1,10 +1,11 @@
-"""Effects: what has been done for an order so far, here and at the channel, each with its instant."""
+"""Effects: what has been done for an order so far, here and at the channel, and when."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 from models.accounting.issued import Document
 from models.catalog.article import Article
 from models.database.columns import need_id
+from models.database.conditions import among
 from models.fulfilment.returns import Return
 from models.fulfilment.shipments import Parcel, Shipment
 from models.orders.history import OrderEvent
@@ -26,12 +28,14 @@ from models.sync.rejected import Aside
 
 
 class EffectKind(StrEnum):
+    """What can have been done for an order, as the table of a replay shows it."""
+
     taken_in = "taken in"
-    inspected = "taken in as trial"
+    inspected = "taken in as test order"
     article_found = "article found"
-    stock_promised = "stock promised"
+    stock_allocated = "stock allocated"
     held = "held"
-    set_aside = "set aside"
+    rejected = "rejected"
     released = "released"
     picked = "picked"
     payment_booked = "payment booked"
@@ -39,23 +43,23 @@ class EffectKind(StrEnum):
     document_issued = "document issued"
     buyer_mailed = "buyer mailed"
     goods_returned = "goods returned"
-    payment_told = "payment told"
-    shipment_told = "shipment told"
-    cancellation_told = "cancellation told"
-    payment_waits = "payment to be told"
-    shipment_waits = "shipment to be told"
-    cancellation_waits = "cancellation to be told"
+    payment_published = "payment published"
+    shipment_published = "shipment published"
+    cancellation_published = "cancellation published"
+    payment_waits = "payment to be published"
+    shipment_waits = "shipment to be published"
+    cancellation_waits = "cancellation to be published"
     cancelled = "cancelled"
     merged = "merged"
     at_channel = "read at the channel"
 
 
-TOLD = {
-    OutboundKind.payment: EffectKind.payment_told,
-    OutboundKind.shipment: EffectKind.shipment_told,
-    OutboundKind.cancellation: EffectKind.cancellation_told,
+PUBLISHED: Mapping[OutboundKind, EffectKind] = {
+    OutboundKind.payment: EffectKind.payment_published,
+    OutboundKind.shipment: EffectKind.shipment_published,
+    OutboundKind.cancellation: EffectKind.cancellation_published,
 }
-WAITS = {
+WAITING: Mapping[OutboundKind, EffectKind] = {
     OutboundKind.payment: EffectKind.payment_waits,
     OutboundKind.shipment: EffectKind.shipment_waits,
     OutboundKind.cancellation: EffectKind.cancellation_waits,
@@ -64,7 +68,10 @@ WAITS = {
 
 @dataclass(frozen=True)
 class Effect:
-    """One thing done; `of` tells apart those of a kind, `at` is None where no instant is kept."""
+    """One thing that was done for an order.
+
+    `of` names one of several effects of a kind, for instance "line 7". `at` is None if no instant is saved.
+    """
 
     order: str
     order_id: int | None
@@ -75,20 +82,21 @@ class Effect:
 
     @property
     def key(self) -> tuple[str, EffectKind, str]:
+        """Return what identifies this effect before and after a replay."""
         return self.order, self.kind, self.of
 
 
 class ReplayOutcome(StrEnum):
     """What became of an effect in a replay."""
 
-    had = "had before"
+    done_before = "done before"
     new = "new now"
     changed = "changed now"
-    told_again = "told again"
+    published_again = "published again"
     ended = "ended now"
     would_be_new = "would be new"
     would_change = "would change"
-    would_be_told_again = "would be told again"
+    would_be_published_again = "would be published again"
     would_end = "would end"
     waits = "waits"
     unknown = "not known there"
@@ -97,7 +105,7 @@ class ReplayOutcome(StrEnum):
 WOULD = {
     ReplayOutcome.new: ReplayOutcome.would_be_new,
     ReplayOutcome.changed: ReplayOutcome.would_change,
-    ReplayOutcome.told_again: ReplayOutcome.would_be_told_again,
+    ReplayOutcome.published_again: ReplayOutcome.would_be_published_again,
     ReplayOutcome.ended: ReplayOutcome.would_end,
 }
 
@@ -110,97 +118,52 @@ class EffectOutcome:
     outcome: ReplayOutcome
 
 
-def effects_of(session: Session, account_id: int, numbers: Sequence[str]) -> list[Effect]:
-    """Return the effects had so far for the orders with these external ids, order by order.
+def list_effects(session: Session, account_id: int, numbers: Sequence[str]) -> list[Effect]:
+    """List what has been done so far for the orders with these external ids, order by order.
 
-    Of a buyer there is nothing in them.
+    Contains no buyer's data.
     """
     orders = session.exec(
         select(Order)
-        .where(Order.account_id == account_id, col(Order.external_id).in_(numbers))
+        .where(Order.account_id == account_id, among(col(Order.external_id), numbers))
         .execution_options(populate_existing=True)
     ).all()
-    ids = [need_id(order.id) for order in orders]
-    found: dict[str, list[Effect]] = defaultdict(list)
-    heirs = _numbers(session, [order.merged_into_id for order in orders if order.merged_into_id])
-    lines, holds = lines_of(session, ids), open_holds(session, ids)
-    articles = _articles(session, [need_id(line.id) for each in lines.values() for line in each])
-    names = {line.id: line.external_id for each in lines.values() for line in each}
-    for order in orders:
-        order_id = need_id(order.id)
-
-        def add(
-            kind: EffectKind,
-            of: str,
-            value: str,
-            at: datetime | None = None,
-            order: Order = order,
-            order_id: int = order_id,
-        ) -> None:
-            found[order.external_id].append(Effect(order.external_id, order_id, kind, of, value, at))
-
-        mine = lines.get(order_id, [])
-        taken = EffectKind.inspected if order.trial else EffectKind.taken_in
-        add(taken, "", f"{len(mine)} lines, {order.total} {order.currency}", order.imported_at)
-        for line in mine:
-            label = f"line {line.external_id}"
-            if articles.get(need_id(line.id)):
-                add(EffectKind.article_found, label, articles[need_id(line.id)])
-            if line.allocated:
-                add(EffectKind.stock_promised, label, f"{line.allocated} of {line.quantity}")
-            if line.picked:
-                add(EffectKind.picked, label, f"{line.picked} of {line.quantity}")
-            if line.cancelled and order.state is not OrderState.cancelled:
-                add(EffectKind.cancelled, label, f"{line.cancelled} of {line.quantity}")
-        for hold in holds.get(order_id, []):
-            line_name = names.get(hold.order_line_id, "")
-            add(EffectKind.held, f"line {line_name}" if line_name else "", hold.reason, hold.created_at)
-        if order.released_at is not None:
-            add(EffectKind.released, "", "to the warehouse", order.released_at)
-        if order.state is OrderState.cancelled:
-            add(EffectKind.cancelled, "", "")
-        if order.state is OrderState.merged:
-            add(EffectKind.merged, "", f"into {heirs.get(order.merged_into_id or 0, '')}")
     by_id = {need_id(order.id): order.external_id for order in orders}
+    found: dict[str, list[Effect]] = defaultdict(list)
     for effect in (
-        *_booked(session, by_id),
-        *_given(session, by_id),
-        *_told(session, account_id, by_id),
+        *_list_states(session, orders),
+        *_list_bookings(session, by_id),
+        *_list_given(session, by_id),
+        *_list_published(session, account_id, by_id),
+        *_list_rejected(session, account_id, numbers),
     ):
         found[effect.order].append(effect)
-    for aside in session.exec(
-        select(Aside).where(
-            Aside.account_id == account_id,
-            Aside.kind == "order",
-            col(Aside.external_id).in_(numbers),
-            col(Aside.settled_at).is_(None),
-        )
-    ):
-        effect = Effect(aside.external_id, None, EffectKind.set_aside, "", aside.reason, aside.first_seen_at)
-        found[aside.external_id].append(effect)
     return [effect for number in numbers for effect in found.get(number, ())]
 
 
 def compare(before: Iterable[Effect], after: Iterable[Effect], *, would: bool = False) -> list[EffectOutcome]:
-    """Return what became of each effect between two stocktakings; `would` says so of a rehearsal."""
+    """Return what became of each effect between two listings.
+
+    If `would` is true, the second listing was rolled back, and the outcomes say what would happen.
+    """
     earlier = {effect.key: effect for effect in before}
     findings = []
     for effect in after:
         old = earlier.pop(effect.key, None)
-        if effect.kind in WAITS.values():
+        if effect.kind in WAITING.values():
             outcome = ReplayOutcome.waits
         elif old is None:
             outcome = ReplayOutcome.new
         elif old.value != effect.value:
             outcome = ReplayOutcome.changed
             effect = replace(effect, value=f"{old.value} → {effect.value}")
-        elif old.at != effect.at and effect.kind in TOLD.values():
-            outcome = ReplayOutcome.told_again
+        elif old.at != effect.at and effect.kind in PUBLISHED.values():
+            outcome = ReplayOutcome.published_again
         else:
-            outcome = ReplayOutcome.had
+            outcome = ReplayOutcome.done_before
         findings.append(EffectOutcome(effect, WOULD.get(outcome, outcome) if would else outcome))
-    # What waited and waits no more was told, which stands there by itself.
-    ended = [old for old in earlier.values() if old.kind not in WAITS.values()]
+    # What waited and waits no more was published, which is an effect of its own.
+    ended = [old for old in earlier.values() if old.kind not in WAITING.values()]
     return [
         *findings,
         *(EffectOutcome(old, ReplayOutcome.would_end if would else ReplayOutcome.ended) for old in ended),
@@ -212,18 +175,18 @@ def as_if_published(effects: Iterable[Effect], held_back: Set[tuple[str, str]]) 
 
     `held_back` has (outbound kind, order id) of each such message.
     """
-    kinds = {effect_kind: kind for each in (TOLD, WAITS) for kind, effect_kind in each.items()}
+    kinds = {effect_kind: kind for each in (PUBLISHED, WAITING) for kind, effect_kind in each.items()}
     rest: list[Effect] = []
-    published: dict[tuple[str, int | None], Effect] = {}
+    sent: dict[tuple[str, int | None], Effect] = {}
     for effect in effects:
         kind = kinds.get(effect.kind)
         if kind is None or (kind, str(effect.order_id)) not in held_back:
             rest.append(effect)
-        elif effect.kind is WAITS[kind]:
-            published[kind, effect.order_id] = replace(effect, kind=TOLD[kind], value="what waits", at=None)
+        elif effect.kind is WAITING[kind]:
+            sent[kind, effect.order_id] = replace(effect, kind=PUBLISHED[kind], value="what waits", at=None)
         else:
-            published.setdefault((kind, effect.order_id), replace(effect, at=None))
-    return [*rest, *published.values()]
+            sent.setdefault((kind, effect.order_id), replace(effect, at=None))
+    return [*rest, *sent.values()]
 
 
 def unknown_there(
@@ -247,7 +210,41 @@ def unknown_there(
     ]
 
 
-def _booked(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
+def _list_states(session: Session, orders: Sequence[Order]) -> Iterable[Effect]:
+    """Yield what orders and their lines say of themselves: taken in, allocated, picked, held, released."""
+    ids = [need_id(order.id) for order in orders]
+    lines, holds = lines_of(session, ids), open_holds(session, ids)
+    articles = _articles(session, [need_id(line.id) for each in lines.values() for line in each])
+    names = {line.id: f"line {line.external_id}" for each in lines.values() for line in each}
+    merged_into = _numbers(session, [order.merged_into_id for order in orders if order.merged_into_id])
+    for order in orders:
+        order_id = need_id(order.id)
+        effect = partial(Effect, order.external_id, order_id)
+        taken = EffectKind.inspected if order.trial else EffectKind.taken_in
+        own_lines = lines.get(order_id, [])
+        yield effect(taken, "", f"{len(own_lines)} lines, {order.total} {order.currency}", order.imported_at)
+        for line in own_lines:
+            of = names[line.id]
+            if found := articles.get(need_id(line.id)):
+                yield effect(EffectKind.article_found, of, found)
+            if line.allocated:
+                yield effect(EffectKind.stock_allocated, of, f"{line.allocated} of {line.quantity}")
+            if line.picked:
+                yield effect(EffectKind.picked, of, f"{line.picked} of {line.quantity}")
+            if line.cancelled and order.state is not OrderState.cancelled:
+                yield effect(EffectKind.cancelled, of, f"{line.cancelled} of {line.quantity}")
+        for hold in holds.get(order_id, []):
+            yield effect(EffectKind.held, names.get(hold.order_line_id, ""), hold.reason, hold.created_at)
+        if order.released_at is not None:
+            yield effect(EffectKind.released, "", "to the warehouse", order.released_at)
+        if order.state is OrderState.cancelled:
+            yield effect(EffectKind.cancelled, "", "")
+        if order.state is OrderState.merged:
+            yield effect(EffectKind.merged, "", f"into {merged_into.get(order.merged_into_id or 0, '')}")
+
+
+def _list_bookings(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
+    """Yield the payments and shipments booked for these orders."""
     ids = list(orders)
     for payment in session.exec(
         select(Payment).where(col(Payment.order_id).in_(ids)).order_by(col(Payment.id))
@@ -257,7 +254,7 @@ def _booked(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
             payment.order_id,
             EffectKind.payment_booked,
             f"payment {payment.id}",
-            f"{payment.amount} {payment.currency}, told by {payment.told_by}",
+            f"{payment.amount} {payment.currency}, reported by {payment.told_by}",
             payment.recorded_at,
         )
     parcels = session.execute(
@@ -275,13 +272,13 @@ def _booked(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
             row.order_id,
             EffectKind.shipment_booked,
             f"shipment {row.id}",
-            f"{counts.get(need_id(row.id), 0)} parcels, told by {row.told_by}",
+            f"{counts.get(need_id(row.id), 0)} parcels, reported by {row.told_by}",
             row.recorded_at,
         )
 
 
-def _given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
-    """Yield what the buyers of these orders have got: papers, mails, and what was agreed of their returns."""
+def _list_given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
+    """Yield what the buyers of these orders received: papers, mails, and agreed returns."""
     ids = list(orders)
 
     def effect(order_id: int, kind: EffectKind, of: str, value: str, at: datetime | None) -> Effect:
@@ -302,17 +299,31 @@ def _given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
         yield effect(row.order_id, EffectKind.goods_returned, f"return {row.id}", value, row.announced_at)
 
 
-def _told(session: Session, account_id: int, orders: Mapping[int, str]) -> Iterable[Effect]:
+def _list_rejected(session: Session, account_id: int, numbers: Sequence[str]) -> Iterable[Effect]:
+    """Yield the orders that were reported and could not be used."""
+    for row in session.exec(
+        select(Aside).where(
+            Aside.account_id == account_id,
+            Aside.kind == "order",
+            among(col(Aside.external_id), numbers),
+            col(Aside.settled_at).is_(None),
+        )
+    ):
+        yield Effect(row.external_id, None, EffectKind.rejected, "", row.reason, row.first_seen_at)
+
+
+def _list_published(session: Session, account_id: int, orders: Mapping[int, str]) -> Iterable[Effect]:
+    """Yield what was published about these orders, and what waits to be."""
     for kind in OF_ORDERS:
         for row in list_named(session, account_id, kind, list(orders)):
             order_id = int(row.key)
             if row.sent_at is not None:
                 yield Effect(
-                    orders[order_id], order_id, TOLD[kind], "", SAY[kind](row.sent_values), row.sent_at
+                    orders[order_id], order_id, PUBLISHED[kind], "", SAY[kind](row.sent_values), row.sent_at
                 )
             if row.state is not OutboundState.sent:
                 why = f"{row.state}: {row.error}" if row.error else str(row.state)
-                yield Effect(orders[order_id], order_id, WAITS[kind], "", why, row.changed_at)
+                yield Effect(orders[order_id], order_id, WAITING[kind], "", why, row.changed_at)
 
 
 def _say_payment(values: Mapping[str, Any]) -> str:

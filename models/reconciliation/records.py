@@ -11,10 +11,12 @@ from models.sync.records import OutboundKind
 
 
 class DifferenceKind(StrEnum):
+    """What differs between the channel and this database."""
+
     order_not_here = "order_not_here"
     order_not_there = "order_not_there"
     order_differs = "order_differs"
-    """Its amounts, lines or state."""
+    """Amounts, lines or state."""
     payment = "payment"
     shipment = "shipment"
     cancellation = "cancellation"
@@ -31,14 +33,14 @@ PUBLISHED_BY: Mapping[DifferenceKind, OutboundKind] = {
 
 
 class Remedy(StrEnum):
-    """What mends a difference without harm."""
+    """What removes a difference without doing harm."""
 
     read = "read"
-    """The order is read again."""
+    """Read the order again."""
     tell = "tell"
-    """The channel is told again; what it is told is absolute."""
+    """Publish our side again, in absolute figures."""
     decide = "decide"
-    """Only a person knows which side is right."""
+    """Let a person decide which side is right."""
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,23 @@ class DifferenceData:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Return what tells it from others of the account."""
+        """Return what identifies it within its account."""
         return self.kind, self.subject, self.field
 
 
 @dataclass
 class Seen:
-    """What a run of the cycle keeps in mind from one page to the next."""
+    """What a run of `reconcile` remembers from one page to the next."""
 
     findings: dict[tuple[str, str, str], DifferenceData] = field(default_factory=dict)
     on_the_way: set[tuple[str, str, str]] = field(default_factory=set)
-    """What differs because its news has not been carried over yet."""
+    """Keys of differences that are only news on its way to the other side."""
     unfinished: set[str] = field(default_factory=set)
-    """Listings sold there in checkouts that are not taken in before they are done."""
+    """Listings sold in checkouts that are open: order import reads these orders once they are complete."""
 
 
 class DifferenceNotice(BaseModel, frozen=True):
-    """New differences of one account, as people are told of them."""
+    """The new differences of one account, for the mail about them."""
 
     key: str
     account: str
@@ -79,5 +81,5 @@ class DifferenceNotice(BaseModel, frozen=True):
     """The first of them: kind, subject, field, here and there, with what to do."""
     new: int
     open: int
-    """All that are open, those known before included."""
+    """All open differences, new and known."""
     flow_run_id: str

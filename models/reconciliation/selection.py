@@ -64,7 +64,7 @@ def make_selection(
     if sum(named) != 1:
         raise RuleError("Name what is to be run again: orders, a day, a run or everything, one of these.")
     if everything and again:
-        raise RuleError("Not everything can be told again; name orders, a day or a run.")
+        raise RuleError("Not everything can be published again; name orders, a day or a run.")
     return Selection(orders=numbers, day=day, everything=everything)
 
 

@@ -21,7 +21,7 @@ from models.reconciliation.effects import (
     ReplayOutcome,
     as_if_published,
     compare,
-    effects_of,
+    list_effects,
     unknown_there,
 )
 from models.reconciliation.selection import (
@@ -70,7 +70,7 @@ class Report:
         self.totals.update(each.outcome for each in outcomes)
         self.outcomes += outcomes
         if len(self.outcomes) > TABLE_LIMIT:
-            news = [each for each in self.outcomes if each.outcome is not ReplayOutcome.had]
+            news = [each for each in self.outcomes if each.outcome is not ReplayOutcome.done_before]
             self.outcomes = news[:TABLE_LIMIT]
 
     def text(self) -> str:
@@ -265,7 +265,7 @@ def read_effects(run_id: int, numbers: Sequence[str]) -> list[Effect]:
     """Return what has been done so far for these orders."""
     work = work_of(run_id)
     with read_scope() as session:
-        return effects_of(session, work.account.id, numbers)
+        return list_effects(session, work.account.id, numbers)
 
 
 @step
@@ -285,7 +285,7 @@ def rehearse(run_id: int, numbers: Sequence[str]) -> list[Effect]:
     with session_scope() as session:
         lock_tenants(session, [work.account.tenant_id])
         intake = save_page(session, work, window, fetched, trial=False)
-        effects = effects_of(session, work.account.id, numbers)
+        effects = list_effects(session, work.account.id, numbers)
         session.rollback()
     work.counts.add(intake.counts)
     work.note_known(fetched.records, fetched.rejected)

@@ -89,7 +89,7 @@ def full_life(shop: Shop) -> str:
 
 
 def test_repeating_does_nothing(shop: Shop) -> None:
-    """Everything was had before, with its instant; not a row changes, and the channel is told nothing."""
+    """Everything was done before, with its instant; not a row changes, and the channel is told nothing."""
     number = full_life(shop)
     before = both_sides(shop)
 
@@ -100,7 +100,13 @@ def test_repeating_does_nothing(shop: Shop) -> None:
     assert before == between == both_sides(shop)
     assert first == second
     assert outcomes(first) == {
-        "had before": {"taken in", "article found", "payment booked", "shipment booked", "shipment told"}
+        "done before": {
+            "taken in",
+            "article found",
+            "payment booked",
+            "shipment booked",
+            "shipment published",
+        }
     }
     assert all(row["at"] for row in first if row["effect"] != "article found")
     run = last_run(shop, Cycle.replay)
@@ -124,17 +130,17 @@ def test_a_lost_order_is_taken_in(shop: Shop) -> None:
     assert numbers_here(shop) == [str(lost.order_id)]
     assert stock_of("BECHER-1") == Figures(10, 2)
     assert outcomes(rows) == {
-        "new now": {"taken in", "article found", "stock promised"},
+        "new now": {"taken in", "article found", "stock allocated"},
         "not known there": {"read at the channel"},
     }
     assert [row["order"] for row in rows][-1] == "4711"
     assert {row["order"] for row in again} == {str(lost.order_id)}
-    assert set(outcomes(again)) == {"had before"}
+    assert set(outcomes(again)) == {"done before"}
     assert [cursor(shop, name) for name in ("orders", "payments")] == cursors
     assert neighbour.order_id
     shown = artifacts(shop, Cycle.replay)
     (table,) = [data for key, data in shown.items() if key.startswith("effects-")]
-    assert [row["effect"] for row in json.loads(table)] == ["taken in", "article found", "stock promised"]
+    assert [row["effect"] for row in json.loads(table)] == ["taken in", "article found", "stock allocated"]
 
 
 def test_an_order_that_is_gone_there_is_a_line(sqlite_shop: Shop) -> None:
@@ -181,7 +187,7 @@ def test_a_day_is_a_german_day(shop: Shop) -> None:
     assert {row["order"] for row in rows} == set(map(str, with_ours))
     assert {row["order"] for row in rows if row["outcome"] == "new now"} == set(map(str, [*with_ours[1:-1]]))
     assert numbers_here(shop) == sorted(map(str, with_ours))
-    assert set(outcomes(again)) == {"had before"}
+    assert set(outcomes(again)) == {"done before"}
     assert first == both_sides(shop)
 
 
@@ -202,7 +208,7 @@ def test_what_is_older_than_the_start_stays_out(sqlite_shop: Shop) -> None:
 
 
 def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it had saved was had before; what it had not is new, and the cursor is left to the cycle."""
+    """What it had saved was done before; what it had not is new, and the cursor is left to the cycle."""
     shop.configure(page_size=2)
     mug = add_mug(shop, 50)
     prepare(shop, Cycle.article_import)
@@ -225,7 +231,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
     rows = run_again(shop, run=str(failed.id))
     by_flow_run = run_again(shop, run=failed.flow_run_id)
 
-    had = {row["order"] for row in rows if row["outcome"] == "had before"}
+    had = {row["order"] for row in rows if row["outcome"] == "done before"}
     new = {row["order"] for row in rows if row["outcome"] == "new now"}
     assert (len(part), had, len(new)) == (2, set(part), 3)
     assert numbers_here(shop) == numbers_there(shop)
@@ -233,7 +239,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
     assert cursor(shop, "orders") == where
     # What the replay took in was touched by that and not by the failed run, which can be replayed itself.
     assert {row["order"] for row in by_flow_run} == set(part)
-    assert set(outcomes(by_flow_run)) == {"had before"}
+    assert set(outcomes(by_flow_run)) == {"done before"}
     assert {row["order"] for row in run_again(shop, run=str(need_id(failed.id) + 1))} == set(part) | new
     assert sync(ORDER, shop).new == 0
 
@@ -254,9 +260,9 @@ def test_a_run_with_a_record_set_aside(sqlite_shop: Shop) -> None:
     mended = run_again(shop, run=run_id)
 
     assert (
-        "set aside" in outcomes([row for row in still_bad if row["order"] == str(bad.order_id)])["had before"]
+        "rejected" in outcomes([row for row in still_bad if row["order"] == str(bad.order_id)])["done before"]
     )
-    assert {"set aside"} == outcomes(mended)["ended now"]
+    assert {"rejected"} == outcomes(mended)["ended now"]
     assert "taken in" in outcomes(mended)["new now"]
     assert numbers_here(shop) == sorted(map(str, (good.order_id, bad.order_id)))
 
@@ -279,10 +285,10 @@ def test_everything_makes_up_for_what_differs(sqlite_shop: Shop) -> None:
     assert {row["order"] for row in rows} == set(map(str, (differs, waits, lost)))
     assert "taken in" in outcomes([row for row in rows if row["order"] == str(lost)])["new now"]
     assert outcomes([row for row in rows if row["order"] == str(differs)])["changed now"] == {
-        "stock promised",
+        "stock allocated",
         "taken in",
     }
-    assert outcomes([row for row in rows if row["order"] == str(waits)])["new now"] == {"shipment told"}
+    assert outcomes([row for row in rows if row["order"] == str(waits)])["new now"] == {"shipment published"}
     assert shop.channel.order(waits).delivery_date == SHIPPED_AT
     assert stock_of("BECHER-1") == Figures(49, 5)
     # What we told changed the order there.
@@ -312,8 +318,8 @@ def test_again_tells_the_same_once_more(shop: Shop, kind: Any) -> None:
     assert both_sides(shop)[3] == effects
     rows = run_again(shop, orders=[str(theirs.order_id)], again=[kind])
 
-    assert "told again" not in outcomes(by_default)
-    assert outcomes(rows)["told again"] == {f"{kind} told"}
+    assert "published again" not in outcomes(by_default)
+    assert outcomes(rows)["published again"] == {f"{kind} published"}
     after = both_sides(shop)
     assert after[3] == effects | {"UpdateSoldItems": effects["UpdateSoldItems"] + 1}
     assert shop.channel.mails_to_buyers == []
@@ -371,9 +377,9 @@ def test_in_test_mode_nothing_changes(shop: Shop, whole_account: bool) -> None:
         number: outcomes([row for row in rows if row["order"] == str(number)])
         for number in (shipped, told, lost)
     }
-    assert by_order[shipped]["would be new"] == {"shipment told"}
-    assert by_order[told]["would be told again"] == {"shipment told"}
-    assert by_order[lost] == {"would be new": {"taken in", "article found", "stock promised"}}
+    assert by_order[shipped]["would be new"] == {"shipment published"}
+    assert by_order[told]["would be published again"] == {"shipment published"}
+    assert by_order[lost] == {"would be new": {"taken in", "article found", "stock allocated"}}
     shown = artifacts(shop, Cycle.replay)
     (would,) = [json.loads(data) for key, data in shown.items() if key.startswith("would-send")]
     assert {row["of"] for row in would} == {str(shop.order(number).id) for number in (shipped, told)}
@@ -402,12 +408,12 @@ def test_killed_in_the_middle_and_repeated(shop: Shop, point: str) -> None:
     assert held_off.is_cancelled()
     assert import_held_off.is_cancelled()
     assert f"Run {dead.id} works on order-import" in (import_held_off.message or "")
-    assert "shipment told" in outcomes(rows)["new now"]
+    assert "shipment published" in outcomes(rows)["new now"]
     assert shop.simulator.effects_by_name["UpdateSoldItems"] == 1
     assert numbers_here(shop) == numbers_there(shop)
     assert stock_of("BECHER-1") == Figures(49, 1)
     assert shop.channel.order(ours).delivery_date == SHIPPED_AT
-    assert set(outcomes(run_again(shop, **wishes))) == {"had before"}
+    assert set(outcomes(run_again(shop, **wishes))) == {"done before"}
 
 
 def test_two_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +434,7 @@ def test_two_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(kind for rows in tables for kind in outcomes(rows)) == ["had before", "new now"]
+    assert sorted(kind for rows in tables for kind in outcomes(rows)) == ["done before", "new now"]
     assert numbers_here(shop) == sorted(numbers)
     assert stock_of("BECHER-1") == Figures(50, 3)
 
@@ -473,7 +479,7 @@ def test_it_waits_for_the_cycle_whose_work_it_does(
         ({"orders": [" "], "run": " "}, "one of these"),
         ({"run": "4711"}, "has no run '4711'"),
         ({"day": date(2026, 11, 1)}, "No order-import of account"),
-        ({"everything": True, "again": ["shipment"]}, "Not everything can be told again"),
+        ({"everything": True, "again": ["shipment"]}, "Not everything can be published again"),
     ],
 )
 def test_an_unclear_wish_does_nothing(sqlite_shop: Shop, wishes: dict[str, Any], sentence: str) -> None:

@@ -120,7 +120,7 @@ def test_an_order_is_run_again(shop: Simulator) -> None:
 
     assert {row["outcome"] for row in preview} == {"would be new"}
     assert {row["outcome"] for row in first} == {"new now"}
-    assert {row["outcome"] for row in second} == {"had before"}
+    assert {row["outcome"] for row in second} == {"done before"}
     assert [row["external_id"] for row in read("order", "list")] == [number]
     assert "one of these" in refused("replay", "--account", "shop")
     assert call("replay", "--account", "shop", "--day", "yesterday").exit_code == 2

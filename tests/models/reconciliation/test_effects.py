@@ -14,15 +14,15 @@ from models.order_desk.edits import find_line
 from models.orders.history import add_event
 from models.payments.payment import record_refund
 from models.reconciliation.effects import (
+    PUBLISHED,
     SAY,
-    TOLD,
-    WAITS,
+    WAITING,
     Effect,
     EffectKind,
     ReplayOutcome,
     as_if_published,
     compare,
-    effects_of,
+    list_effects,
     unknown_there,
 )
 from models.sync.outbound import OF_ORDERS
@@ -46,9 +46,9 @@ def test_every_effect_of_an_order_is_listed_once_and_known_again(database: str) 
     """Papers, mails and returns stand beside goods, money and what the channel was told."""
     with session_scope() as session:
         shop = sell(session)
-        before = effects_of(session, shop.account.id, ["1"])
+        before = list_effects(session, shop.account.id, ["1"])
         _take_back(session, shop)
-        after = effects_of(session, shop.account.id, ["1"])
+        after = list_effects(session, shop.account.id, ["1"])
         (note,) = list_documents(session, kind=DocumentKind.credit_note)
 
     assert len({effect.key for effect in after}) == len(after)
@@ -60,7 +60,7 @@ def test_every_effect_of_an_order_is_listed_once_and_known_again(database: str) 
         (EffectKind.payment_booked, "payment 2"),
     }
     again = [each for each in compare(after, after) if each.outcome is not ReplayOutcome.waits]
-    assert {each.outcome for each in again} == {ReplayOutcome.had}
+    assert {each.outcome for each in again} == {ReplayOutcome.done_before}
     documents = [effect for effect in before if effect.kind is EffectKind.document_issued]
     assert [effect.value for effect in documents] == ["invoice, 51.30 EUR"]
 
@@ -72,11 +72,11 @@ def effect(kind: EffectKind, value: str = "", of: str = "", order_id: int = 1) -
 def test_what_test_mode_held_back_counts_as_published() -> None:
     """What waits and what was published before; the message of another kind or order stays as it is."""
     waits, other = effect(EffectKind.shipment_waits), effect(EffectKind.payment_waits)
-    before = effect(EffectKind.payment_told, "5.00 in all", order_id=2)
+    before = effect(EffectKind.payment_published, "5.00 in all", order_id=2)
 
     assert as_if_published([waits, other, before], {("shipment", "1"), ("payment", "2")}) == [
         other,
-        replace(waits, kind=EffectKind.shipment_told, value="what waits", at=None),
+        replace(waits, kind=EffectKind.shipment_published, value="what waits", at=None),
         replace(before, at=None),
     ]
 
@@ -93,8 +93,8 @@ def test_an_order_that_the_channel_does_not_know() -> None:
 
 def test_every_message_about_an_order_has_its_effects() -> None:
     """One for what was published, one for what waits, and words for what was said."""
-    assert set(TOLD) == set(WAITS) == set(SAY) == set(OF_ORDERS)
-    assert not set(TOLD.values()) & set(WAITS.values())
+    assert set(PUBLISHED) == set(WAITING) == set(SAY) == set(OF_ORDERS)
+    assert not set(PUBLISHED.values()) & set(WAITING.values())
 
 
 def test_what_was_published_is_put_into_words() -> None:
