@@ -43,7 +43,7 @@ from tasks.run.artifacts import show_progress, start_progress
 from tasks.run.steps import step
 from tasks.run.work import Work, work_of
 
-DOUBTS_AT_ONCE = 1000
+WAITING_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Waiting:
 
     due: int = 0
     """Messages to send."""
-    doubtful: bool = False
+    unconfirmed: bool = False
     """Whether some may have been sent without an answer."""
 
 
@@ -85,9 +85,9 @@ def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: boo
         while taken := preview_batch(work.run_id, kind, done, keys, again):
             done += taken
         return
-    while waiting.doubtful and settle_doubtful(work.run_id, kind, keys):
+    while waiting.unconfirmed and settle_unconfirmed(work.run_id, kind, keys):
         pass
-    if not waiting.due and not waiting.doubtful:
+    if not waiting.due and not waiting.unconfirmed:
         return
     progress = start_progress(work.cycle, work.account.name) if waiting.due else None
     while taken := send_batch(work.run_id, kind, keys):
@@ -117,7 +117,7 @@ def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
     with read_scope() as session:
         return Waiting(
             due=count_due(session, work.account.id, kind, keys),
-            doubtful=has_doubtful(session, work.account.id, kind, keys),
+            unconfirmed=has_doubtful(session, work.account.id, kind, keys),
         )
 
 
@@ -132,7 +132,7 @@ def make_due(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: boo
 
 
 @step
-def settle_doubtful(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
+def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Look up messages that may have been sent without an answer; return how many were looked up.
 
     A message that arrived is closed, and one that did not is due again. If the system does not know the
@@ -205,7 +205,7 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
         except LeaseLostError:
             with session_scope() as session:
                 lock_tenants(session, [work.account.tenant_id])
-                _publish_again(session, work, kind, batch.messages)
+                _requeue_lost(session, work, kind, batch.messages)
             raise
     work.counts.add(counts)
     if rows:
@@ -257,7 +257,7 @@ def _may_publish(work: Work, kind: OutboundKind) -> bool:
     last = 0
     while True:
         with work.transaction() as session:
-            rows = list_waiting(session, account_id, kind, last, DOUBTS_AT_ONCE)
+            rows = list_waiting(session, account_id, kind, last, WAITING_AT_ONCE)
             messages = {message.row_id: message for message in _build(session, work, kind, rows).messages}
             for row in rows:
                 last = need_id(row.id)
@@ -308,7 +308,7 @@ def _note_results(
     counts = Counts()
     with work.transaction() as session:
         held = lock_claimed(session, [message.row_id for message in messages], work.run_id)
-        _publish_again(session, work, kind, [each for each in messages if each.row_id not in held])
+        _requeue_lost(session, work, kind, [each for each in messages if each.row_id not in held])
         for message in messages:
             row = held.get(message.row_id)
             if row is None:
@@ -331,7 +331,7 @@ def _note_results(
     return counts
 
 
-def _publish_again(session: Session, work: Work, kind: OutboundKind, messages: Sequence[_Message]) -> None:
+def _requeue_lost(session: Session, work: Work, kind: OutboundKind, messages: Sequence[_Message]) -> None:
     """Queue what another run took over while this run, taken for dead, sent it all the same.
 
     If there was newer news meanwhile, the older that this run sent may have arrived after it.
