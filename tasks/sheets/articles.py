@@ -1,4 +1,4 @@
-"""Articles in spreadsheets."""
+"""Import and export of articles as spreadsheets."""
 
 import re
 from functools import partial
@@ -23,8 +23,9 @@ from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read
 
 
 def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
-    """Save the articles of a file; rows that are refused do not stop the others. Repeating is harmless.
+    """Save the articles of a file. A refused row does not stop the others. Safe to repeat.
 
+    If `dry_run` is true, nothing is saved, and the report says what would be.
     Raises: RuleError, if the file as a whole cannot be read or has no column for the SKU.
     """
     sheet = read_sheet(file)
@@ -40,14 +41,14 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
         batches = [plan.rows[start : start + BATCH] for start in range(0, len(plan.rows), BATCH)]
         for batch in batches:
             in_transaction(partial(save_sheet_articles, tenant_id=tenant_id, currency=currency, rows=batch))
-        # Only now every parent and part is there.
+        # Only now do all parents and parts exist.
         for batch in batches:
             in_transaction(partial(link_sheet_articles, tenant_id=tenant_id, rows=batch))
     return make_report(tenant_id, [*plan.results, *refused], ignored)
 
 
 def export_articles(file: Path, tenant: str | None, *, german: bool = False) -> int:
-    """Write a tenant's articles so that `import_articles` finds nothing to change; return how many."""
+    """Write a tenant's articles to a file; return how many. Importing that file changes nothing."""
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
         rows = [

@@ -1,4 +1,4 @@
-"""Bins in spreadsheets."""
+"""Import of bins from spreadsheets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,10 +21,11 @@ from tasks.sheets.files import make_report, need_columns, read_rows, read_sheet
 
 
 def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
-    """Add bins, set their places and what lies in them by a file; refused rows do not stop the others.
+    """Save bins, their places on the way and their articles. A refused row does not stop the others.
 
-    A row without a SKU is of the bin alone, one without a place leaves the bin's as it is. Repeating it is
-    harmless. Raises: RuleError, if the file as a whole cannot be read or lacks a column.
+    A row without a SKU sets only the bin; a row without a place keeps the bin's place. Safe to repeat. If
+    `dry_run` is true, nothing is saved, and the report says what would be.
+    Raises: RuleError, if the file as a whole cannot be read or lacks a column.
     """
     sheet = read_sheet(file)
     columns, ignored = match_headings(sheet.headings, BIN_COLUMNS)
@@ -78,7 +79,7 @@ def _save_bins(
     articles: Mapping[str, int | str],
     dry_run: bool,
 ) -> list[SheetResult]:
-    """Save rows one by one, so that what a rule refuses does not stop the others."""
+    """Save rows one by one, so that a refused row does not stop the others."""
     results = []
     for row in rows:
         outcome, reason = SheetOutcome.unchanged, ""

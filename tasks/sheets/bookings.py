@@ -1,4 +1,4 @@
-"""Books: a tenant's booking records as a spreadsheet, and those of what was there before there were any."""
+"""Export of a tenant's booking records, and records for documents and payments that have none yet."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -21,7 +21,7 @@ BATCH = 500
 
 
 def fill_books() -> int:
-    """Book documents and payments that have no record; return how many. Safe to repeat and at any time."""
+    """Save a booking record for each document and payment that has none; return how many. Safe to repeat."""
     return _fill(list_unbooked_documents, book_documents) + _fill(list_unbooked_payments, book_payments)
 
 
@@ -42,7 +42,7 @@ def _fill(
 def read_books(
     tenant_id: int, since: date | None, until: date | None, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """Return a tenant's records of these days, one row for each rate of tax."""
+    """Return a tenant's booking records of these days, one row for each tax rate."""
     with read_scope() as session:
         names = {row.id: row.name for row in list_accounts(session)}
         return [
@@ -55,7 +55,7 @@ def read_books(
 def export_books(
     file: Path, tenant_id: int, since: date | None, until: date | None, *, german: bool = False
 ) -> list[dict[str, Any]]:
-    """Write a tenant's records of these days into a spreadsheet; return its rows.
+    """Write a tenant's booking records of these days to a spreadsheet; return its rows.
 
     Raises: RuleError, if the file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""Cells of spreadsheets: which columns there are, and how their texts are read and written."""
+"""The columns of spreadsheets, and how their cells are read and written."""
 
 import re
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from models.errors import RuleError
 from models.values import MAX_COUNT
 
 SHOWN = 40
-"""Characters of a cell that a message quotes."""
+"""The most characters of a cell that a message quotes."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""A text beginning with one of these is run as a formula by a spreadsheet program."""
+"""A spreadsheet program runs a text that begins with one of these as a formula."""
 PLAIN = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?")
 GROUPED = (
     re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?"),
     re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?"),
 )
 AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
-"""One thousand two hundred and thirty-four, or little more than one?"""
+"""1.234 may mean one thousand two hundred and thirty-four, or a little more than one."""
 YES = frozenset({"1", "ja", "j", "yes", "y", "true", "wahr", "x", "aktiv", "active"})
 NO = frozenset({"0", "nein", "n", "no", "false", "falsch", "inaktiv", "inactive"})
 
@@ -42,7 +42,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its name in English and German, and others by which it is known."""
+    """A column with its English and German heading, and other headings that are recognised."""
 
     name: str
     german: str
@@ -82,7 +82,7 @@ ARTICLE_COLUMNS = (
     Column("parts", "Stückliste", Kind.parts, ("Stueckliste", "Bestandteile", "Bundle", "Bundle parts")),
 )
 WEIGHT_KG = Column("weight_kg", "Gewicht (kg)", Kind.decimal, ("Weight (kg)", "Gewicht in kg"))
-"""Read only: grams are written."""
+"""Only read: exports contain grams."""
 STOCK_COLUMNS = (
     ARTICLE_COLUMNS[0],
     Column("warehouse", "Lager", others=("Lagerort", "Lagername")),
@@ -180,13 +180,17 @@ BOOKING_COLUMNS = (
 
 
 class CellError(Exception):
-    """A cell that does not hold what its column says; the message names the column."""
+    """A cell whose content does not fit its column. The message names the column."""
 
 
 def match_headings(
     headings: Sequence[str], known: Sequence[Column], *, title_language: str = ""
 ) -> tuple[dict[int, Column], list[str]]:
-    """Return the columns by position, and the headings that name none of them."""
+    """Return the known columns by position, and the headings that are not known.
+
+    With `title_language`, a heading such as "title" or "Titel en" is an article's title; if it names no
+    language, in this one. Raises: RuleError, if two headings mean the same column.
+    """
     names = {_bare(name): column for column in known for name in (column.name, column.german, *column.others)}
     columns: dict[int, Column] = {}
     ignored = []
@@ -214,7 +218,7 @@ def _bare(heading: str) -> str:
 
 
 def read_cell(column: Column, cell: str) -> Any:
-    """Return what a cell holds, None for an empty number. Raises: CellError, naming the column."""
+    """Return the value of a cell; None for an empty number. Raises: CellError, naming the column."""
     if column.kind is Kind.decimal:
         return read_number(column.name, cell) if cell else None
     if column.kind is Kind.whole:
@@ -234,9 +238,9 @@ def read_cell(column: Column, cell: str) -> Any:
 
 
 def read_number(name: str, cell: str) -> Decimal:
-    """Return a number with decimal comma or point, perhaps with groups of thousands.
+    """Return the number in a cell, with decimal comma or point, with or without thousands separators.
 
-    Raises: CellError, naming the column; also for 1.234 and 1,234, which mean two things.
+    Raises: CellError, naming the column; also for 1.234 and 1,234, which can be read in two ways.
     """
     text = cell.strip().removesuffix("%").removesuffix("€").removesuffix("EUR")
     text = "".join(sign for sign in text if not sign.isspace() and sign != "'")
@@ -273,7 +277,7 @@ def _read_pairs(column: Column, cell: str) -> dict[str, Any]:
 
 
 def write_cell(value: Any, kind: Kind, *, is_text: bool, german: bool) -> Any:
-    """Return a value as a cell; `is_text` if the file holds nothing but text."""
+    """Return a value as a cell. `is_text` is true for files that contain only text, such as CSV."""
     if value is None or value == "":
         return ""
     if kind is Kind.decimal:
@@ -293,6 +297,6 @@ def write_cell(value: Any, kind: Kind, *, is_text: bool, german: bool) -> Any:
         text = ", ".join(value)
     else:
         text = str(value)
-    # Excel takes no control characters, and what it would take for a formula is marked as text.
+    # Excel accepts no control characters; a text that it would run as a formula is marked as text.
     text = "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
     return f"'{text}" if text.startswith(FORMULA_SIGNS) else text

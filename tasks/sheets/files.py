@@ -1,6 +1,6 @@
-"""Spreadsheets as files: CSV and XLSX read and written.
+"""Read and write CSV and XLSX files.
 
-Everything is read as text, so that leading zeros stay; numbers may have a decimal comma or point.
+Every cell is read as text, so that leading zeros stay. Numbers may have a decimal comma or point.
 """
 
 import csv
@@ -37,7 +37,7 @@ SEPARATORS = ";,\t"
 
 @dataclass(frozen=True)
 class Sheet:
-    """A file as text: headings, and the cells of each row that is not blank by its number."""
+    """A file as text: headings, and the cells of each row that is not blank, with the row's number."""
 
     headings: list[str]
     rows: list[tuple[int, list[str]]]
@@ -46,10 +46,10 @@ class Sheet:
 def write_sheet(
     file: Path, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], *, german: bool = False
 ) -> None:
-    """Write a CSV or XLSX file, by its name; it appears whole or not at all.
+    """Write a CSV or XLSX file, depending on its name. It appears whole or not at all.
 
-    German means German headings, and in CSV semicolons, decimal commas and a mark for Excel.
-    Raises: RuleError, if the name ends otherwise or the place cannot be written.
+    If `german` is true, headings are German, and CSV has semicolons, decimal commas and a mark for Excel.
+    Raises: RuleError, if the name has another ending or the file cannot be written.
     """
     ending = file.suffix.lower()
     if ending not in (".csv", ".xlsx"):
@@ -82,7 +82,7 @@ def write_sheet(
 
 
 def read_sheet(file: Path) -> Sheet:
-    """Read a CSV or XLSX file, known by its content. Raises: RuleError, naming what is wrong with it."""
+    """Read a CSV or XLSX file, recognised by its content. Raises: RuleError, saying what is wrong with it."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -113,7 +113,7 @@ def _read_xlsx(name: str, content: bytes) -> pd.DataFrame:
     except RuleError:
         raise
     except Exception:
-        # What a damaged file raises is as manifold as damage is.
+        # A damaged file can raise anything.
         raise RuleError(f"{name} is damaged, or no Excel file; save it anew as .xlsx or CSV.") from None
 
 
@@ -121,7 +121,7 @@ def _read_csv(name: str, content: bytes) -> pd.DataFrame:
     text = _decode(name, content)
     lines = text.splitlines()
     if lines and lines[0].startswith("sep="):
-        # The line number stays: a blank one takes its place.
+        # A blank line takes its place, so that the numbers of the rows stay right.
         text = "\n" + text.partition("\n")[2]
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
@@ -163,7 +163,7 @@ def _decode(name: str, content: bytes) -> str:
 
 
 def _as_text(value: object) -> str:
-    """Return a cell as text; a fraction gets a decimal comma and never exactly three places."""
+    """Return a cell as text. A fraction gets a decimal comma and never exactly three places."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -176,12 +176,12 @@ def _as_text(value: object) -> str:
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     text = str(value).strip()
-    # The guard that `write_sheet` puts before what would be a formula.
+    # `write_sheet` puts this mark before a text that would be run as a formula.
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_SIGNS) else text
 
 
 def need_columns(columns: Mapping[int, Column], names: Sequence[str]) -> None:
-    """Make sure that a sheet has these columns. Raises: RuleError, naming those that are missing."""
+    """Check that a sheet has these columns. Raises: RuleError, naming the missing ones."""
     found = {column.name for column in columns.values()}
     missing = [name for name in names if name not in found]
     if missing:
@@ -193,7 +193,7 @@ def need_columns(columns: Mapping[int, Column], names: Sequence[str]) -> None:
 def read_rows(
     sheet: Sheet, columns: Mapping[int, Column], read: Callable[[int, dict[str, Any]], Any]
 ) -> tuple[list[Any], list[SheetResult]]:
-    """Return what could be read of the rows, and the results of those that were refused."""
+    """Read each row with `read`. Return what was read, and the results of the refused rows."""
     rows, refused = [], []
     named = {column.name: position for position, column in columns.items() if column.name in ("sku", "order")}
     for number, cells in sheet.rows:

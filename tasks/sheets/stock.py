@@ -1,4 +1,4 @@
-"""Stock in spreadsheets."""
+"""Import and export of stock as spreadsheets."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,8 +22,9 @@ from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read
 
 
 def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
-    """Set what is on hand by a file, through the ledger; rows that are refused do not stop the others.
+    """Set the stock on hand from a file, with ledger entries. A refused row does not stop the others.
 
+    If `dry_run` is true, nothing is saved, and the report says what would be.
     Raises: RuleError, if the file as a whole cannot be read or lacks a column.
     """
     sheet = read_sheet(file)
@@ -67,7 +68,7 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
 
 
 def export_stock(file: Path, tenant: str | None, *, german: bool = False) -> int:
-    """Write what is on hand of each article in each warehouse; return how many rows."""
+    """Write the stock on hand of each article in each warehouse to a file; return the number of rows."""
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
         rows = [
@@ -101,7 +102,7 @@ def _count_from(row: int, values: dict[str, Any]) -> _Count:
 def _set_batch(
     warehouse_id: int, batch: Sequence[tuple[_Count, int]], reference: str, *, dry_run: bool
 ) -> list[SheetResult]:
-    """Set a batch at once; if a rule refuses it, row by row, so that the others are taken."""
+    """Set a batch at once; if a rule refuses it, row by row, so that only the refused rows are left out."""
 
     def step(session: Session) -> tuple[dict[int, int], dict[int, str]]:
         try:

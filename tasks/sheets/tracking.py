@@ -1,4 +1,4 @@
-"""Tracking numbers from a file, such as a carrier's export: each row books a parcel or completes one."""
+"""Import of tracking numbers, for instance a carrier's export: each row books or completes a parcel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from tasks.sheets.columns import NO, TRACKING_COLUMNS, CellError, match_headings
 from tasks.sheets.files import need_columns, read_rows, read_sheet
 
 ORDERS_AT_ONCE = 100
-"""In one transaction."""
+"""Orders booked in one transaction."""
 LONGEST_NUMBER = 80
 LONGEST_CARRIER = 60
 NOT_CANCELLED = NO | {""}
@@ -40,10 +40,11 @@ class _Row:
 
 
 def import_tracking(file: Path, account: str | None, *, carrier: str = "", dry_run: bool) -> SheetReport:
-    """Book the parcels that a file names; rows that are refused do not stop the others.
+    """Book the parcels of a file. A refused row does not stop the others. Safe to repeat.
 
-    Rows of one order that has not left are its parcels. One that has left gets the numbers that its parcels
-    lack; a number that is known changes nothing. `carrier` is for rows that name none.
+    If an order has not been shipped, each of its rows is a parcel of it. If it has, its parcels without a
+    number get the new numbers. A number that is known already changes nothing. `carrier` is used for rows
+    that name none. If `dry_run` is true, nothing is saved, and the report says what would be.
     Raises: RuleError, if the file as a whole cannot be read or lacks a column.
     """
     sheet = read_sheet(file)
@@ -102,7 +103,7 @@ def _date_of(text: str) -> date | None:
 def _book(
     session: Session, groups: Mapping[str, Sequence[_Row]], account_id: int | None
 ) -> list[SheetResult]:
-    """Book what rows say, by their orders' numbers."""
+    """Book the rows of some orders, given by the order's number; return their results."""
     results: list[SheetResult] = []
     orders: dict[int, Order] = {}
     # Two numbers may mean the same order.
@@ -143,7 +144,7 @@ def _shipment_from(order: Order, rows: Sequence[_Row]) -> ShipmentData:
 def _complete(
     session: Session, order: Order, rows: Sequence[_Row], news: Sequence[_Row]
 ) -> list[SheetResult]:
-    """Give parcels that left the numbers that they lack."""
+    """Add new numbers to the parcels of a shipped order that have none."""
     try:
         with session.begin_nested():
             for row in news:
