@@ -1,4 +1,4 @@
-"""The cycle `article-import`: articles, variants, bundles and categories of a channel come in."""
+"""The cycle `article-import`: read articles, variants, bundles and categories from a channel."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -25,9 +25,9 @@ def article_import(
 
     Args:
         account: Name of the account to read from.
-        test: Read for inspection only; no stock is taken over.
+        test: Read only to look; no stock is saved.
         full: Read all articles again, not only those that changed.
-        articles: Read just these, by the channel's ids.
+        articles: Read only these articles, by the channel's ids.
     """
     try:
         with work_on(account, Cycle.article_import, test=test) as work:

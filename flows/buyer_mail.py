@@ -1,4 +1,4 @@
-"""The cycle `buyer-mail`: buyers are mailed of what happened to their orders, operators of new ones."""
+"""The cycle `buyer-mail`: mails to buyers about their orders, and to operators about new orders."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,11 +13,11 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.buyer_mail))
 def buyer_mail(account: str, test: bool = False) -> State:
-    """Write the mails that are due, each once, and hand them to the mail server.
+    """Write the mails that are due, each one once, and send them.
 
     Args:
         account: Name of the account whose buyers are mailed.
-        test: Mail nobody; the report shows what would be mailed of.
+        test: Send no mail; the report shows which mails would be written.
     """
     try:
         with work_on(account, Cycle.buyer_mail, test=test) as work:

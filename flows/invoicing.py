@@ -1,4 +1,4 @@
-"""The cycle `invoicing`: what was shipped is invoiced, and every paper drawn; nothing goes outside."""
+"""The cycle `invoicing`: invoice shipped goods and draw every issued document; nothing is sent outside."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,11 +13,11 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.invoicing))
 def invoicing(account: str, test: bool = False) -> State:
-    """Issue an invoice for each order with goods that were shipped and not invoiced yet.
+    """Issue an invoice for each order with shipped goods that are not invoiced yet.
 
     Args:
         account: Name of the account whose orders are invoiced.
-        test: Issue nothing; the report shows what would be.
+        test: Issue nothing; the report shows which invoices would be issued.
     """
     try:
         with work_on(account, Cycle.invoicing, test=test) as work:

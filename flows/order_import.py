@@ -1,4 +1,4 @@
-"""The cycle `order-import`: orders of a channel come in, find their articles and get their stock."""
+"""The cycle `order-import`: read orders from a channel, match their articles and allocate stock."""
 
 from datetime import datetime
 
@@ -17,13 +17,13 @@ from tasks.run.work import work_on
 def order_import(
     account: str, test: bool = False, since: datetime | None = None, orders: list[str] | None = None
 ) -> State:
-    """Take new orders and follow those that changed at the channel.
+    """Save new orders, and the changes of known ones.
 
     Args:
         account: Name of the account to read from.
-        test: Read for inspection only; new orders are marked as trial and allocate nothing.
-        since: Read again what changed since this time; the cycle goes on afterwards where it was.
-        orders: Read just these orders, by the channel's numbers, whatever their age.
+        test: Read only to look; new orders are saved as test orders and allocate no stock.
+        since: Read again what changed since this time; the next run continues where the cycle was.
+        orders: Read only these orders, by the channel's numbers, whatever their age.
     """
     try:
         with work_on(account, Cycle.order_import, test=test) as work:

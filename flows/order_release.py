@@ -1,4 +1,4 @@
-"""The cycle `order-release`: orders that are paid and in stock go to the warehouse; nothing goes outside."""
+"""The cycle `order-release`: release orders that are paid and in stock; nothing is sent outside."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,11 +13,11 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.order_release))
 def order_release(account: str, test: bool = False) -> State:
-    """Release the open orders whose way to pay, stock and checks allow it.
+    """Release the open orders whose payment, stock and checks allow it.
 
     Args:
         account: Name of the account whose orders are released.
-        test: Release nothing; the figures tell how many would be.
+        test: Release nothing; the figures say how many orders would be released.
     """
     try:
         with work_on(account, Cycle.order_release, test=test) as work:

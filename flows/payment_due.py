@@ -1,4 +1,4 @@
-"""The cycle `payment-due`: who has not paid in time is reminded, and in the end the order is cancelled."""
+"""The cycle `payment-due`: remind buyers who have not paid in time, and finally cancel their orders."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,11 +13,11 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.payment_due))
 def payment_due(account: str, test: bool = False) -> State:
-    """Remind buyers as the account's settings say, and cancel what was not paid in spite of it.
+    """Remind buyers as the account's settings say, and cancel orders that stay unpaid.
 
     Args:
-        account: Name of the account whose orders are looked at.
-        test: Change nothing; the figures tell how many would be reminded or cancelled.
+        account: Name of the account whose orders are checked.
+        test: Change nothing; the figures say how many would be reminded or cancelled.
     """
     try:
         with work_on(account, Cycle.payment_due, test=test) as work:

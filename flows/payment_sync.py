@@ -1,4 +1,4 @@
-"""The cycle `payment-sync`: payments go to the side that does not know them yet."""
+"""The cycle `payment-sync`: bring payments to the side that does not know them yet."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -16,12 +16,12 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.payment_sync))
 def payment_sync(account: str, test: bool = False, orders: list[str] | None = None) -> State:
-    """Take over payments from the channel, or tell it ours, as the account's setting `payments` says.
+    """Read payments from the channel or publish ours, as the account's setting `payments` says.
 
     Args:
         account: Name of the account.
         test: Change nothing on either side; the report shows what would have been sent.
-        orders: Read just these orders, by the channel's numbers.
+        orders: Read only these orders, by the channel's numbers.
     """
     try:
         with work_on(account, Cycle.payment_sync, test=test) as work:

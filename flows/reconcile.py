@@ -1,4 +1,4 @@
-"""The cycle `reconcile`: what a channel holds is compared with what it should hold."""
+"""The cycle `reconcile`: compare what a channel holds with what it should hold."""
 
 from datetime import datetime
 
@@ -27,9 +27,9 @@ def reconcile(account: str, test: bool = False, days: int = 7, since: datetime |
 
     Args:
         account: Name of the account to compare.
-        test: Only show what differs; nothing is kept, and nobody gets a mail.
-        days: Compare orders that changed there or here within so many days.
-        since: Compare those that changed since this time instead.
+        test: Only show what differs; nothing is saved and no mail is sent.
+        days: Compare orders that changed there or here within this number of days.
+        since: Instead, compare orders that changed since this time.
     """
     try:
         with work_on(account, Cycle.reconcile, test=test) as work:

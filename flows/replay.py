@@ -31,11 +31,11 @@ def replay(
 
     Args:
         account: Name of the account.
-        orders: Just these orders, by the channel's or the marketplace's numbers, whatever their age.
+        orders: Only these orders, by the channel's or the marketplace's numbers, whatever their age.
         day: The orders placed, checked out, paid or shipped on this day, in German time.
         run: The orders that a run touched, published or could not use: its number, or its id in Prefect.
         everything: All orders of the account that are missing here, differ, or wait to be published.
-        again: Publish once more what was published of these orders; no buyer is mailed.
+        again: Publish again what was published about these orders; no buyer is mailed.
         test: Change nothing, here or outside; the table says what would be new.
         wait_seconds: How long to wait for a run that works on the same orders.
     """

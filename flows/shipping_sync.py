@@ -1,4 +1,4 @@
-"""The cycle `shipping-sync`: a channel hears what has left, with carrier and number, and what never will."""
+"""The cycle `shipping-sync`: publish shipments, with carrier and tracking numbers, and cancellations."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -13,10 +13,10 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.shipping_sync))
 def shipping_sync(account: str, test: bool = False) -> State:
-    """Tell the channel each cancellation and each shipment that it has not heard of yet.
+    """Publish every cancellation and every shipment that the channel does not know yet.
 
     Args:
-        account: Name of the account to tell.
+        account: Name of the account to publish to.
         test: Send nothing; the report shows what would have been sent.
     """
     try:

@@ -1,4 +1,4 @@
-"""The cycle `stock-export`: a channel hears what it may sell."""
+"""The cycle `stock-export`: publish what a channel may sell."""
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -12,12 +12,12 @@ from tasks.run.work import work_on
 
 @flow(**declared(Cycle.stock_export))
 def stock_export(account: str, test: bool = False, full: bool = False) -> State:
-    """Tell the channel each stock that differs from what it was last told.
+    """Publish every quantity that differs from what was published last.
 
     Args:
-        account: Name of the account to tell.
+        account: Name of the account to publish to.
         test: Send nothing; the report shows what would have been sent.
-        full: Work out all listings again, not only those whose stock changed.
+        full: Work out the quantity of every listing again, not only of those whose stock changed.
     """
     try:
         with work_on(account, Cycle.stock_export, test=test) as work:
