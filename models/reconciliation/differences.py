@@ -13,7 +13,7 @@ from models.errors import Action, Advice, NotFoundError
 from models.orders.order import Order
 from models.reconciliation.queries import listings_by_number, orders_by_number
 from models.reconciliation.records import (
-    PUBLISHED_BY,
+    OUTBOUND_FOR,
     DifferenceData,
     DifferenceKind,
     DifferenceNotice,
@@ -219,7 +219,7 @@ def tell_again(session: Session, difference: Difference) -> bool:
     else:
         orders = orders_by_number(session, account_id, [difference.subject], trial=False)
         keys = [need_id(order.id) for order in orders.values()]
-    queue_outbound(session, account_id, PUBLISHED_BY[difference.kind], keys)
+    queue_outbound(session, account_id, OUTBOUND_FOR[difference.kind], keys)
     difference.mended_at = utc_now()
     session.add(difference)
     return bool(keys)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from models.orders.records import OrderData, OrderLineData
-from models.reconciliation.records import PUBLISHED_BY, DifferenceData, DifferenceKind
+from models.reconciliation.records import OUTBOUND_FOR, DifferenceData, DifferenceKind
 from models.sync.records import OutboundKind, RejectedData
 
 
@@ -68,7 +68,7 @@ class OrderNews:
 
     def explains(self, finding: DifferenceData) -> bool:
         """Return whether a difference is only news on its way."""
-        number, kind = finding.subject, PUBLISHED_BY.get(finding.kind)
+        number, kind = finding.subject, OUTBOUND_FOR.get(finding.kind)
         return (
             number in self.unread.numbers
             or not self.unread.lines.isdisjoint(self.lines.get(number, ()))

@@ -23,7 +23,7 @@ class DifferenceKind(StrEnum):
     stock = "stock"
 
 
-PUBLISHED_BY: Mapping[DifferenceKind, OutboundKind] = {
+OUTBOUND_FOR: Mapping[DifferenceKind, OutboundKind] = {
     DifferenceKind.payment: OutboundKind.payment,
     DifferenceKind.shipment: OutboundKind.shipment,
     DifferenceKind.cancellation: OutboundKind.cancellation,

@@ -1,4 +1,4 @@
-"""Read orders of a channel page by page and save each page whole."""
+"""Read orders from a channel page by page and save each page whole."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,14 +23,14 @@ CURSOR = "orders"
 
 @step
 def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str]) -> Window:
-    """Return which orders this run reads; the very first window begins where the account's settings say.
+    """Return which orders this run reads. The account's first window begins where its settings say.
 
     A `since` without time zone is German time.
     """
     work = work_of(run_id)
     options = work.options
     if options.start == "new":
-        # What is sold at this very moment must not look older than the start.
+        # An order placed at this very moment must not look older than the start.
         now = work.orders.earliest_reading(work.connection.clock.check())
         first = Window(since=now, history_before=now)
     elif options.start_on is not None:
@@ -47,7 +47,7 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
 
 
 def order_query(work: Work, window: Window) -> OrderQuery:
-    """Return how a channel is asked for the orders of a window."""
+    """Return the query for the orders of a window."""
     return OrderQuery(
         changed_since=window.since,
         from_number=window.first_number if window.first_number and not window.since else "",
@@ -57,7 +57,7 @@ def order_query(work: Work, window: Window) -> OrderQuery:
 
 
 def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
-    """Return all that a channel answers to a query in one page; for few orders, such as named ones."""
+    """Return all pages of a query as one; for few orders, such as named ones."""
     whole: Page[OrderData] = Page([])
     cursor: str | None = None
     while True:
@@ -72,7 +72,7 @@ def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
 def save_page(
     session: Session, work: Work, window: Window, fetched: Page[OrderData], *, trial: bool
 ) -> Intake:
-    """Save the orders of a page and those set aside; the figures count both."""
+    """Save the orders of a page and its rejected records. The counts include both."""
     intake = save_orders(
         session, work.account, work.rules, fetched.records, trial=trial, is_history=history_test(work, window)
     )
@@ -85,9 +85,9 @@ def save_page(
 
 @step
 def import_order_page(run_id: int, window: Window, page: str | None) -> str | None:
-    """Save one page of orders, those set aside and the cursor in one commit; return the next page.
+    """Save one page of orders, the rejected records and the cursor in one commit; return the next page.
 
-    Repeating it changes nothing.
+    Safe to repeat.
     """
     work = work_of(run_id)
     fetched = work.pages.fetch(work.orders.fetch_orders, order_query(work, window), page)
@@ -104,10 +104,10 @@ def import_order_page(run_id: int, window: Window, page: str | None) -> str | No
 
 
 def history_test(work: Work, window: Window) -> Callable[[OrderData], bool]:
-    """Return which orders not known yet are left out: unfinished checkouts, and what is older than the start.
+    """Return a test for unknown orders that are not saved: open checkouts, and orders older than the start.
 
-    An order sold before the start whose checkout ended after it is new business. Orders named by number
-    are taken whatever their age.
+    What counts is when the checkout was completed, not when the order was placed. Orders named by number are
+    saved whatever their age.
     """
     early = work.options.take_orders is TakeOrders.sold
 

@@ -31,7 +31,7 @@ def open_payment_window(run_id: int, numbers: Sequence[str]) -> Window:
 def import_payment_page(run_id: int, window: Window, page: str | None) -> str | None:
     """Save one page of payments and the cursor in one commit; return the next page.
 
-    Only orders that are known here take payments. Repeating it changes nothing.
+    Only orders that are known here take payments. Safe to repeat.
     """
     work = work_of(run_id)
     query = OrderQuery(paid_since=window.since, external_ids=window.numbers)

@@ -1,4 +1,4 @@
-"""The window that a run reads, and the cursor by which the next run goes on."""
+"""The window that a run reads, and the cursor from which the next run continues."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from tasks.run.work import Work
 
 
 class Window(BaseModel):
-    """What one run reads, by the channel's clock; an instant that is None is open."""
+    """What one run reads, by the channel's clock. An instant that is None is no limit."""
 
     # Cursors saved in earlier versions hold the first number as a number.
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -21,22 +21,22 @@ class Window(BaseModel):
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
     numbers: tuple[str, ...] = ()
-    """Just these records, whatever their age."""
+    """Only these records, whatever their age."""
     page: str | None = None
-    """Where an unfinished window goes on."""
+    """The page at which an unfinished window continues."""
     history_before: AwareDatetime | None = None
-    """What ended before this instant is booked elsewhere."""
+    """Orders completed before this instant are history: they are booked elsewhere."""
     first_number: str | None = None
-    """An order number of the channel: what came before it is booked elsewhere."""
+    """An order number of the channel. Orders with earlier numbers are history."""
     first: bool = False
-    """The very first window of the account reads history, which says nothing about how old news is."""
+    """Whether this is the account's first window. It reads old orders, so its delays are not measured."""
     keep: bool = False
-    """Whether the cursor moves with each page."""
+    """Whether the cursor is saved with each page."""
 
     def read_until(self, overlap_minutes: int) -> datetime | None:
-        """Return up to when the records of a saved window were read for good, by the channel's clock.
+        """Return up to when the records of a saved window need no further reading, by the channel's clock.
 
-        None if none were. What changed within the overlap before the end is read once more.
+        None if nothing was read. Changes within the overlap before the window's end are read once more.
         """
         if self.page is not None:
             return self.since
@@ -54,11 +54,11 @@ def open_window(
 ) -> Window:
     """Return what this run reads.
 
-    Records that were named, and what is read again from `since`, leave the cursor alone; only the very first
-    run begins with `since`, whatever the settings say. Otherwise an unfinished window goes on where it
-    stopped; a new one begins where the last ended, less the overlap, and ends at the channel's clock as it
-    is before the first page is read, so that what changes while pages are read comes in the next window.
-    `start` is the very first window; `afresh` begins with it again.
+    Named records, and records read again from `since`, leave the cursor alone; but if there is no cursor yet,
+    the first window begins at `since`, whatever the settings say. Otherwise an unfinished window continues
+    where it stopped. A new window begins at the end of the last one, less the overlap. It ends at the
+    channel's time before the first page is read: changes made while pages are read belong to the next window.
+    `start` is the first window of the account. If `afresh` is true, reading begins with it again.
     """
     if numbers:
         return Window(numbers=tuple(numbers))
@@ -80,7 +80,7 @@ def open_window(
 
 
 def advance(session: Session, work: Work, cursor: str, window: Window, page: str | None) -> None:
-    """Save how far a window was read, in the commit of what was read; `page` None is its end."""
+    """Save how far a window was read, in the commit that saves the page. `page` is the next one, or None."""
     if window.keep:
         value: dict[str, Any] = window.model_copy(update={"page": page}).model_dump(
             mode="json", exclude_none=True, exclude={"keep", "numbers"}

@@ -7,7 +7,7 @@ import pytest
 
 from models.orders.records import ComponentData
 from models.reconciliation.news import OrderNews, StockNews, Unread, confirm, listings_of
-from models.reconciliation.records import PUBLISHED_BY, DifferenceData, DifferenceKind, Remedy
+from models.reconciliation.records import OUTBOUND_FOR, DifferenceData, DifferenceKind, Remedy
 from models.sync.outbound import OF_ORDERS
 from models.sync.records import OutboundKind, RejectedData
 from tests.support.builders import make_line, make_order
@@ -71,7 +71,7 @@ def test_an_order_with_something_to_publish(kind: OutboundKind) -> None:
     news = order_news(unpublished={**{each: set() for each in OF_ORDERS}, kind: {"7"}})
 
     explained = {each for each in ORDER_KINDS if news.explains(finding(each))}
-    assert {PUBLISHED_BY[each] for each in explained} == {kind}
+    assert {OUTBOUND_FOR[each] for each in explained} == {kind}
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_a_page_is_added_whole() -> None:
 
 def test_every_kind_that_a_channel_is_told_of_an_order_has_its_difference() -> None:
     """And stock, too: what is published can be compared."""
-    assert set(PUBLISHED_BY.values()) == {OutboundKind.stock, *OF_ORDERS}
+    assert set(OUTBOUND_FOR.values()) == {OutboundKind.stock, *OF_ORDERS}

@@ -1,32 +1,21 @@
-"""Spreadsheets of articles and stock: every way in which merchants save them, and rubbish."""
+"""Articles in spreadsheets, in every way in which merchants save them."""
 
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlmodel import col, select
 
 from models.catalog.article import Article, get_article, parts_of
 from models.catalog.lists import list_articles
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.errors import RuleError
 from models.intake.article_sheets import read_states
 from models.intake.sheet_results import SheetOutcome
-from models.sync.delivery import list_outbound
-from models.sync.outbound import OutboundState
 from models.tenants.tenant import add_tenant, pick_tenant
-from models.warehouse.levels import StockMovement
 from tasks.sheets.articles import export_articles, import_articles
-from tasks.sheets.columns import CellError, read_number
-from tasks.sheets.files import read_sheet
-from tasks.sheets.stock import export_stock, import_stock
-from tests.support.cli_steps import article, line, open_shop, order, take_articles, take_orders
+from tests.support.cli_steps import article, open_shop, take_articles
 
 
 @pytest.fixture
@@ -245,152 +234,6 @@ def test_articles_that_a_channel_leads_are_changed_there(database: str, tmp_path
     assert reasons(file) == ["title_de: account 'shop' leads this article; change it there"]
     file.write_text("sku;title;price\nMUG;Artikel MUG;9,90\n", "utf-8")
     assert outcomes(file) == [(2, "MUG", "unchanged")]
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        (b"", "a.csv is empty."),
-        (b"\n\n ; \n", "a.csv is empty."),
-        (b"\x00\x01\x02\xff" * 50, "a.csv is neither a CSV nor an XLSX file."),
-        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "a.csv is neither a CSV nor an XLSX file."),
-        (b"PK\x03\x04rubbish", "a.csv is damaged, or no Excel file; save it anew as .xlsx or CSV."),
-        (b"\xd0\xcf\x11\xe0rest", "a.csv is an old Excel file; save it as .xlsx or CSV."),
-        (b"Farbe;Form\nrot;rund\n", "The first row must name the columns; 'sku' or 'SKU' is missing."),
-        (b"sku;SKU\nA;B\n", "The column 'SKU' stands twice for sku; remove one."),
-        (b'sku;title\nA;"open\nB;C\n', "a.csv is no proper CSV file: a quotation mark may be missing."),
-        (b";" * 2000, "a.csv has more than 1000 columns."),
-    ],
-)
-def test_rubbish_is_refused_as_a_whole(tenant: None, tmp_path: Path, content: bytes, sentence: str) -> None:
-    """One sentence says what is wrong with the file."""
-    file = tmp_path / "a.csv"
-    file.write_bytes(content)
-
-    with pytest.raises(RuleError) as caught:
-        import_articles(file, None, dry_run=False)
-    assert str(caught.value) == sentence
-
-
-def test_a_file_that_is_not_there(tenant: None, tmp_path: Path) -> None:
-    """The sentence names the file without its folder."""
-    with pytest.raises(RuleError, match=r"^nix\.csv cannot be read: No such file or directory\.$"):
-        import_articles(tmp_path / "nix.csv", None, dry_run=False)
-
-
-def test_more_cells_than_headings(tenant: None, tmp_path: Path) -> None:
-    """A decimal comma that splits a cell is noticed instead of shifting the row."""
-    file = tmp_path / "a.csv"
-    file.write_text("sku,price\nA,9,90\nB,9.90\n", "utf-8")
-
-    assert outcomes(file) == [(2, "A", "refused"), (3, "B", "new")]
-
-
-def test_rows_are_counted_as_a_spreadsheet_shows_them(tenant: None, tmp_path: Path) -> None:
-    """Blank rows, the separator line of Excel and line breaks within a cell do not shift the count."""
-    file = tmp_path / "a.csv"
-    file.write_text('sep=;\nsku;title\n\nA;"zwei\nZeilen"\n\nB;x\n', "utf-8")
-
-    sheet = read_sheet(file)
-
-    assert [(number, cells) for number, cells in sheet.rows] == [(4, ["A", "zwei\nZeilen"]), (6, ["B", "x"])]
-
-
-@pytest.mark.parametrize(
-    ("cell", "number"),
-    [
-        ("12,5", "12.5"),
-        ("12.5", "12.5"),
-        ("1.234,56", "1234.56"),
-        ("1,234.56", "1234.56"),
-        ("1.234.567", "1234567"),
-        ("1 234,50 €", "1234.50"),
-        ("0,125", "0.125"),
-        ("0.125", "0.125"),
-        ("-3", "-3"),
-        ("19 %", "19"),
-        ("1234", "1234"),
-        ("1'234.50", "1234.50"),
-        ("1234,567", "1234.567"),
-    ],
-)
-def test_numbers(cell: str, number: str) -> None:
-    """German and English spellings, with currency or percent sign."""
-    assert read_number("price", cell) == Decimal(number)
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_a_number_or_refused(cell: str) -> None:
-    """No text raises anything but the refusal."""
-    with suppress(CellError):
-        assert read_number("price", cell).is_finite()
-
-
-@given(st.decimals(min_value=-(10**9), max_value=10**9, places=2))
-def test_numbers_survive_both_spellings(value: Decimal) -> None:
-    """What is written with two places is read as it was."""
-    assert read_number("price", f"{value:.2f}") == value
-    assert read_number("price", f"{value:.2f}".replace(".", ",")) == value
-
-
-def test_stock_goes_through_the_ledger(database: str, tmp_path: Path) -> None:
-    """Counted stock writes movements, tells channels, and repeating it changes nothing."""
-    open_shop()
-    take_articles(article("MUG", 10), article("CUP", 3), article("P", None, kind="parent"))
-    file = tmp_path / "bestand.csv"
-    file.write_text("Artikelnummer;Bestand\nMUG;12\nCUP;3\nNIX;1\nP;1\nMUG;9\nCUP2;-1\n", "utf-8")
-
-    report = import_stock(file, None, dry_run=False)
-
-    assert [(row.row, row.outcome, row.reason) for row in report.rows] == [
-        (2, "changed", ""),
-        (3, "unchanged", ""),
-        (4, "refused", "sku: There is no article with SKU 'NIX'."),
-        (5, "refused", "sku: P groups variants; set the stock of each of them."),
-        (6, "refused", "sku: 'MUG' stands in row 2 already"),
-        (7, "refused", "on_hand: -1 is negative"),
-    ]
-    moves_of_levels = select(StockMovement).order_by(col(StockMovement.id))
-    with read_scope() as session:
-        moves = [(move.quantity, move.reference) for move in session.exec(moves_of_levels).all()]
-        queued = list_outbound(session, [OutboundState.pending])
-    assert moves[-1] == (2, "bestand.csv")
-    assert sorted(row.version for row in queued) == [1, 2], "only what changed is told again"
-    again = import_stock(file, None, dry_run=False)
-    assert [row.outcome for row in again.rows][:2] == ["unchanged", "unchanged"]
-
-
-def test_stock_below_what_is_promised_is_refused_alone(database: str, tmp_path: Path) -> None:
-    """The rule of allocation holds for files too, and the other rows of the batch are taken."""
-    open_shop()
-    take_articles(article("MUG", 10), article("CUP", 3))
-    take_orders(order("1", line("1-1", "MUG", 5)))
-    file = tmp_path / "s.csv"
-    file.write_text("sku,on_hand\nMUG,4\nCUP,7\n", "utf-8")
-
-    report = import_stock(file, None, dry_run=False)
-
-    assert [(row.outcome, row.reason) for row in report.rows] == [
-        ("refused", "on_hand: Stock of MUG cannot become 4: 5 are promised to orders."),
-        ("changed", ""),
-    ]
-
-
-def test_stock_dry_run_and_export(database: str, tmp_path: Path) -> None:
-    """A dry run leaves figures alone; an export comes back unchanged."""
-    open_shop()
-    take_articles(article("MUG", 10), article("0815", 0))
-    file = tmp_path / "s.xlsx"
-    assert export_stock(file, None, german=True) == 2
-    assert [row.outcome for row in import_stock(file, None, dry_run=False).rows] == ["unchanged"] * 2
-    count = tmp_path / "count.csv"
-    count.write_text("sku,quantity,warehouse\nMUG,99,main\n0815,1,attic\n", "utf-8")
-
-    report = import_stock(count, None, dry_run=True)
-
-    assert [row.outcome for row in report.rows] == ["changed", "refused"]
-    assert report.rows[1].reason.startswith("warehouse: There is no warehouse 'attic'")
-    assert [row.outcome for row in import_stock(file, None, dry_run=False).rows] == ["unchanged"] * 2
 
 
 def test_thousands_of_rows(database: str, tmp_path: Path) -> None:
