@@ -134,6 +134,8 @@ def explain(problem: Problem) -> tuple[str, str]:
             return "There is none.", "`warenfluss account add` connects a channel."
         case ProblemKind.draft:
             return "It is a draft: no cycle runs.", f"`warenfluss account mode {name} test` ends that."
+        case ProblemKind.account_settings:
+            return text, f"`warenfluss account set {name} --set NAME=VALUE` corrects them."
         case ProblemKind.parked:
             return (
                 f"{counted(count, 'change')} refused by the channel, or tried too often.",

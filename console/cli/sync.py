@@ -15,6 +15,7 @@ from models.errors import RuleError
 from models.sync.cycles import check_has_cycle
 from models.sync.records import Counts, Cycle
 from models.tenants.account import get_account
+from models.tenants.account_kinds import kind_of
 from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
 
@@ -83,7 +84,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
             raise RuleError(
                 f"Account {account!r} is a draft; `warenfluss account mode {account} test` opens it."
             )
-        check_has_cycle(account, row.kind, cycle)
+        check_has_cycle(account, kind_of(row.kind), cycle)
     use_prefect()
     from prefect import tags
 
