@@ -38,6 +38,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
 
+from deployments.prefect_private import parameter_schema_of
 from deployments.work_pool import POOL
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
@@ -293,7 +294,7 @@ def _update(
     client: SyncPrefectClient, old: DeploymentResponse, wanted: RunnerDeployment, *, draft: bool
 ) -> None:
     """Bring a deployment's code and limits up to date, and its pause if the account's mode asks for it."""
-    schema = wanted._parameter_openapi_schema.model_dump(exclude_unset=True)
+    schema = parameter_schema_of(wanted)
     limit = old.global_concurrency_limit
     is_current = (
         old.entrypoint == wanted.entrypoint

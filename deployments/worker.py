@@ -1,7 +1,7 @@
-"""The worker of Warenfluss: Prefect's process worker, except that runs of cycles are forked.
+"""The worker of Warenfluss: Prefect's process worker, but it forks the runs of cycles.
 
-Importing Prefect and the cycles costs much more than an idle cycle does. Each run is a process of its own
-all the same.
+Importing Prefect and the cycles takes much longer than a cycle with nothing to do. A fork has them already.
+Each run is still a process of its own.
 """
 
 import abc
@@ -19,23 +19,31 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import anyio
 import anyio.abc
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import refresh_global_settings_context
-from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.logging.configuration import setup_logging
-from prefect.runner._flow_run_executor import FlowRunExecutorContext
-from prefect.runner._hook_runner import HookRunner
-from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_settings, temporary_settings
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 import flows
 from deployments.forking import Forked, Forks, serve
+from deployments.prefect_private import (
+    Executors,
+    Hooks,
+    ProcessHandle,
+    count_runs,
+    handle_of,
+    has_own_command,
+    has_room,
+    load_modules,
+    run_hooks_of,
+    settings_in,
+)
 from deployments.work_pool import POOL
 from models.database.engine import prepare
 from models.settings import get_settings
@@ -44,32 +52,17 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 DRAIN_SECONDS = 20
-"""Time for runs to end when the worker is asked to."""
+"""How long runs may take to end after the worker was asked to end."""
 ENDING_SECONDS = 5
-"""Time for a run to end after it was told to, before it is killed."""
+"""How long a run may take to end after it was told to, before it is killed."""
 LOOK_SECONDS = 0.2
-ON_THE_WAY = (
-    "prefect.engine",
-    "prefect.flow_engine",
-    "prefect.task_engine",
-    "prefect.utilities.visualization",
-    "fastapi.encoders",
-    "anyio._backends._asyncio",
-    "encodings.idna",
-    "rich._emoji_codes",
-)
-"""What each run imports only when it comes by, which took it half a second."""
-LATE_MODELS = ("prefect.client.schemas.", "prefect.events.", "prefect.artifacts")
-"""Where Prefect declares models that are built when they are first used, thirty milliseconds of a run."""
 OURS = "flows."
-"""How the entrypoint of a flow that is here already begins."""
-
-Hooks = Literal["cancellation", "crashed"]
+"""How the entrypoint of a flow of this program begins."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """In which surroundings a run and its hooks work."""
+    """Environment and folder of a run's process and of its hooks; the output of a `quiet` one is dropped."""
 
     env: Mapping[str, str]
     folder: Path
@@ -77,24 +70,24 @@ class Launch:
 
 
 class Configuration(ProcessJobConfiguration):
-    """What a work pool and a deployment say about how to run."""
+    """How a run is started, as its work pool and its deployment say."""
 
     _entrypoint: str = ""
 
     @property
     def can_fork(self) -> bool:
-        """Return whether the flow is one that is imported here, with nothing to fetch or to start before."""
-        return bool(self._entrypoint) and not self._command_configured
+        """Return whether the flow is imported here, with nothing to fetch or to start before."""
+        return bool(self._entrypoint) and not has_own_command(self)
 
     @property
     def entrypoint(self) -> str:
-        """Return where the flow is, empty if it must be fetched first."""
+        """Return where the flow is; empty if it must be fetched first."""
         return self._entrypoint
 
     def prepare_for_flow_run(
         self, flow_run: FlowRun, deployment: "DeploymentResponse | None" = None, *others: Any, **named: Any
     ) -> None:
-        """Note where the flow is found."""
+        """Note where the flow is."""
         super().prepare_for_flow_run(flow_run, deployment, *others, **named)
         if (
             deployment is not None
@@ -106,18 +99,8 @@ class Configuration(ProcessJobConfiguration):
             self._entrypoint = deployment.entrypoint or ""
 
 
-class Executors(FlowRunExecutorContext):
-    """What Prefect shares among the runs of a worker: a client, and an ear for cancellations."""
-
-    is_deaf = False
-    """Whether it hears of cancellations no more, because the server was away for long."""
-
-    def _handle_cancellation_observer_failure(self, flow_run_ids: set[UUID]) -> None:
-        self.is_deaf = True
-
-
 class ForkStarter:
-    """Starts one run as a fork, in the way that Prefect's executor asks for."""
+    """Starts one run as a fork."""
 
     def __init__(self, forks: Forks, launch: Launch) -> None:
         """Prepare; `start` starts it."""
@@ -127,14 +110,12 @@ class ForkStarter:
     async def start(
         self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Return when the run's process is gone; if this is cancelled, the process is ended."""
+        """Return when the run's process has ended; if this is cancelled, end the process."""
         launch = self._launch
         process = await self._forks.start(
             run_engine, env=launch.env, folder=launch.folder, quiet=launch.quiet
         )
-        # A process to Prefect is whatever has an id and a return code.
-        handle = ProcessHandle(cast(Any, process), create_isolated_termination_scope(process.pid))
-        task_status.started(handle)
+        task_status.started(handle_of(process))
         try:
             await process.wait()
         except BaseException:
@@ -144,19 +125,19 @@ class ForkStarter:
 
 
 class ForkedHooks:
-    """Runs what a flow wants to be done after a crash or cancellation, in a process of its own."""
+    """Runs a flow's hooks for a crash or a cancellation, each in a process of its own."""
 
     def __init__(self, forks: Forks, launches: Mapping[UUID, Launch]) -> None:
-        """Take the surroundings of the runs that there are."""
+        """`launches`: environment and folder of each run that the worker has."""
         self._forks = forks
         self._launches = launches
 
     async def run_cancellation_hooks(self, flow_run: FlowRun, state: State) -> None:
-        """Return when they are done, or have failed."""
+        """Return when they have ended, or failed."""
         await self._run("cancellation", flow_run, state)
 
     async def run_crashed_hooks(self, flow_run: FlowRun, state: State) -> None:
-        """Return when they are done, or have failed."""
+        """Return when they have ended, or failed."""
         await self._run("crashed", flow_run, state)
 
     async def _run(self, hooks: Hooks, flow_run: FlowRun, state: State) -> None:
@@ -176,7 +157,8 @@ class ForkedHooks:
         await process.wait()
 
 
-# Named as abstract so that Prefect does not take it for the process worker of everybody.
+# Prefect registers every worker class by its type unless the class is abstract: this one must not replace
+# the process worker of other people's flows.
 class Worker(ProcessWorker, abc.ABC):
     """Takes runs from the work pool; deployments of other people's flows run as Prefect runs them."""
 
@@ -193,11 +175,11 @@ class Worker(ProcessWorker, abc.ABC):
     @property
     def is_idle(self) -> bool:
         """Whether it has no runs."""
-        return not self._limiter or not self._limiter.borrowed_tokens
+        return count_runs(self) == 0
 
     @property
     def is_deaf(self) -> bool:
-        """Whether it hears of cancellations no more."""
+        """Whether cancellations arrive no more."""
         return self._executors.is_deaf
 
     def drain(self) -> None:
@@ -205,17 +187,18 @@ class Worker(ProcessWorker, abc.ABC):
         self._is_draining = True
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """Take what is due, as long as runs are wanted.
+        """Take the runs that are due, until the worker is draining.
 
-        With as many runs as it may have, it goes on when one of them has ended, not when it is time to ask
-        again: otherwise no more runs begin in an interval than run at once, however short they are.
+        A worker that has as many runs as it may have takes the next one as soon as one has ended. Prefect's
+        worker waits until it polls again: however short the runs are, it starts no more of them in an
+        interval than may run at once.
         """
         taken: list[FlowRun] = []
         while not self._is_draining:
             taken += await super().get_and_submit_flow_runs()
-            if not self._limiter or self._limiter.available_tokens > 0:
+            if has_room(self):
                 break
-            while self._limiter.available_tokens <= 0 and not self._is_draining:
+            while not has_room(self) and not self._is_draining:
                 await anyio.sleep(LOOK_SECONDS)
         return taken
 
@@ -242,7 +225,7 @@ class Worker(ProcessWorker, abc.ABC):
         configuration: ProcessJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
-        """Run a flow in a process of its own and return how that ended."""
+        """Run a flow in a process of its own and return how the process ended."""
         forks = self._forks
         if forks is None or not isinstance(configuration, Configuration) or not configuration.can_fork:
             return await super().run(flow_run, configuration, task_status)
@@ -255,18 +238,12 @@ class Worker(ProcessWorker, abc.ABC):
             )
             self._launches[flow_run.id] = launch
             stack.callback(self._launches.pop, flow_run.id)
-            executor = self._executors.create_executor(
-                flow_run,
-                ForkStarter(forks, launch),
-                hook_runner=ForkedHooks(forks, self._launches),
-                propose_submitting=False,
-            )
+            starter, hooks = ForkStarter(forks, launch), ForkedHooks(forks, self._launches)
             code: int | None = None
 
             async def execute(*, task_status: anyio.abc.TaskStatus[ProcessHandle]) -> None:
                 nonlocal code
-                result = await executor.submit(task_status=task_status)
-                code = None if result is None else result.status_code
+                code = await self._executors.execute(flow_run, starter, hooks, task_status)
 
             async with anyio.create_task_group() as group:
                 handle: ProcessHandle = await group.start(execute)
@@ -277,23 +254,15 @@ class Worker(ProcessWorker, abc.ABC):
         return ProcessWorkerResult(status_code=code, identifier=str(handle.pid))
 
     def _environment(self, flow_run: FlowRun, configuration: Configuration) -> dict[str, str]:
-        settings = get_current_settings().to_environment_variables(exclude_unset=True)
-        env = {name: value for name, value in configuration.env.items() if value is not None}
-        # By way of this channel a run hears that it is cancelled, and tells that it has ended well.
-        port, token = self._executors.control_channel.register(flow_run.id)
         return {
-            **settings,
-            **env,
-            "PREFECT__FLOW_RUN_ID": str(flow_run.id),
-            "PREFECT__FLOW_ENTRYPOINT": configuration.entrypoint,
-            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
-            "PREFECT__CONTROL_PORT": str(port),
-            "PREFECT__CONTROL_TOKEN": token,
+            **get_current_settings().to_environment_variables(exclude_unset=True),
+            **{name: value for name, value in configuration.env.items() if value is not None},
+            **self._executors.variables_of(flow_run, configuration.entrypoint),
         }
 
 
 async def end(process: Forked) -> None:
-    """End a process with all that it has started, politely first."""
+    """End a process and all that it started: by SIGTERM, and by SIGKILL if it does not end in time."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -303,108 +272,83 @@ async def end(process: Forked) -> None:
 
 
 def run_engine() -> int:
-    """Be what Prefect starts for a run: `python -m prefect.engine`."""
+    """Do in this process what Prefect starts for a run: `python -m prefect.engine`."""
     _read_environment()
     sys.argv = ["prefect.engine"]
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
-    # A run that is gone is missed by its worker and by its lease. Prefect's sign of life holds up each end by
-    # a second, and that of a short run arrives when Prefect knows the end already, which then alarms it.
+    # The worker and the lease notice a run that died. Prefect's heartbeat delays the end of each run by a
+    # second; that of a short run arrives when Prefect already knows the end, and then raises an alarm.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         runpy.run_module("prefect.engine", run_name="__main__")
     return 0
 
 
 def run_hooks(hooks: Hooks, flow_run: str, state: str) -> int:
-    """Do what the flow of a run wants to be done after its end; both are given as JSON."""
+    """Run in this process the hooks that a flow has for the end of its run; run and state are JSON."""
     _read_environment()
-
-    async def find(_flow_run: FlowRun) -> "Flow[..., Any]":
-        entrypoint = os.environ["PREFECT__FLOW_ENTRYPOINT"]
-        return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
-
-    runner = HookRunner(resolve_flow=find)
-    run = runner.run_crashed_hooks if hooks == "crashed" else runner.run_cancellation_hooks
-    asyncio.run(run(FlowRun.model_validate_json(flow_run), State.model_validate_json(state)))
+    run_hooks_of(hooks, FlowRun.model_validate_json(flow_run), State.model_validate_json(state))
     return 0
 
 
 def run_worker(*, name: str, limit: int, pool: str = POOL) -> NoReturn:
-    """Serve a work pool with at most so many runs at once, until SIGINT or SIGTERM.
+    """Serve a work pool with at most `limit` runs at once, until SIGINT or SIGTERM.
 
-    Then runs get some time to end; a second signal is the wish not to wait. Leaves with exit code 0, or 1 if
-    the worker ended by itself. To be called in a process without other threads.
+    Then runs get `DRAIN_SECONDS` to end; a second signal ends them at once. Exits with code 0, or 1 if the
+    worker ended without a signal. Call it in a process without other threads.
     """
     if sys.platform != "linux":
-        # Elsewhere a fork is not safe, or not there.
+        # Other systems have no fork, or none that is safe.
         sys.exit(asyncio.run(_serve_pool(None, name, limit, pool)))
     load()
     setup_logging()
     _inherited.update(
-        _settings_of_prefect(), **get_current_settings().to_environment_variables(exclude_unset=True)
+        settings_in(os.environ), **get_current_settings().to_environment_variables(exclude_unset=True)
     )
     serve(lambda forks: asyncio.run(_serve_pool(forks, name, limit, pool)))
 
 
 def load() -> None:
-    """Load what any run needs; no thread begins and nothing is opened."""
-    for module in (*ON_THE_WAY, *(f"flows.{module.name}" for module in iter_modules(flows.__path__))):
-        import_module(module)
+    """Import what every run needs, before the first fork; starts no thread and opens nothing."""
+    for module in iter_modules(flows.__path__):
+        import_module(f"flows.{module.name}")
     prepare()
-    _build_models()
+    load_modules()
 
 
 async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> int:
-    # A fork needs no head start: a run taken before its time would have a slot and only wait.
+    # A fork starts at once: a run taken before its time would hold a slot and only wait.
     worker = Worker(work_pool_name=pool, name=name, limit=limit, prefetch_seconds=0, forks=forks)
-    wishes = 0
+    signals = 0
 
     def note() -> None:
-        nonlocal wishes
-        wishes += 1
+        nonlocal signals
+        signals += 1
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, note)
     task = asyncio.create_task(worker.start())
-    while not wishes and not worker.is_deaf and not task.done():
+    while not signals and not worker.is_deaf and not task.done():
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
     worker.drain()
-    # One that only went deaf has time, and starts anew afterwards.
-    end = loop.time() + DRAIN_SECONDS if wishes else math.inf
-    while not task.done() and not worker.is_idle and wishes < 2 and loop.time() < end:
+    # A worker that only misses cancellations waits for its runs; `up` starts it again.
+    until = loop.time() + DRAIN_SECONDS if signals else math.inf
+    while not task.done() and not worker.is_idle and signals < 2 and loop.time() < until:
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    return 0 if wishes else 1
+    return 0 if signals else 1
 
 
 _inherited: dict[str, str] = {}
-"""What Prefect was set to in the process from which runs are forked."""
+"""Prefect's settings in the process from which runs are forked."""
 
 
 def _read_environment() -> None:
-    """Let this process, forked from another, see its own environment."""
+    """Read this process's own environment; the settings in memory are those of the process it came from."""
     get_settings.cache_clear()
-    # Prefect takes a tenth of a second of processor time to read settings, most often the same.
-    if _settings_of_prefect() != _inherited:
+    # Reading Prefect's settings takes a tenth of a second of processor time, and most often changes nothing.
+    if settings_in(os.environ) != _inherited:
         refresh_global_settings_context()
         setup_logging()
-
-
-def _settings_of_prefect() -> dict[str, str]:
-    """Return the variables of the environment that Prefect takes for settings, not those that name a run."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.startswith("PREFECT_") and not name.startswith("PREFECT__")
-    }
-
-
-def _build_models() -> None:
-    """Build the models that Prefect leaves to their first use, which would come again in each run."""
-    modules = [module for name, module in sys.modules.items() if name.startswith(LATE_MODELS)]
-    for each in [value for module in modules for value in vars(module).values()]:
-        # pydantic's own base is in there, too, and never complete.
-        if getattr(each, "__pydantic_complete__", True) is False and each.__module__.startswith("prefect."):
-            each.model_rebuild()

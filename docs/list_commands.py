@@ -36,7 +36,11 @@ AREAS = [
     ("Articles", ["article"], ""),
     ("Stock", ["stock"], ""),
     ("Picking", ["bin", "pick"], "[picking.md](picking.md) describes bins, and a whole walk."),
-    ("Exchange with outside systems", ["rejected", "outbound", "reconcile", "call"], ""),
+    (
+        "Exchange with outside systems",
+        ["rejected", "outbound", "reconcile", "call"],
+        "`warenfluss aside`, the former name of `warenfluss rejected`, still works.",
+    ),
     ("Mails", ["mail"], "[mails.md](mails.md) describes which mails buyers and operators get."),
     ("Runs and schedules", ["run", "schedule"], ""),
     ("Upkeep", ["db", "doctor"], "[backup.md](backup.md) describes backup and restore."),

@@ -28,11 +28,13 @@ apps = {"account": app}
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="NAME=VALUE, e.g. base_url=http://…; an empty value is the usual one again."),
+    typer.Option("--set", help="NAME=VALUE, e.g. base_url=http://…; an empty value restores the default."),
 ]
 Secrets = Annotated[
     list[str] | None,
-    typer.Option("--secret", help="NAME=VALUE; NAME=- asks for it, or reads a line of standard input."),
+    typer.Option(
+        "--secret", help="NAME=VALUE; NAME=- asks for the value, or reads a line of standard input."
+    ),
 ]
 
 
@@ -42,11 +44,11 @@ def add(
     kind: Annotated[
         str, typer.Option(help="The outside system, e.g. afterbuy, or manual for orders taken by hand.")
     ],
-    tenant: Annotated[str, typer.Option(help="Whose account it is.")],
+    tenant: Annotated[str, typer.Option(help="The tenant that owns the account.")],
     settings: Settings = None,
     secrets: Secrets = None,
 ) -> None:
-    """Add an account as a draft; `account mode` lets its cycles run."""
+    """Add an account as a draft; `account mode` starts its cycles."""
     need_database(create=True)
     kind = OLD_KINDS.get(kind, kind)
     given, wanted = _read_secrets(secrets), parse_pairs(settings, "--set")
@@ -72,7 +74,7 @@ def add(
 
 @app.command("set")
 def change(name: str, settings: Settings = None, secrets: Secrets = None) -> None:
-    """Change settings and secrets of an account; what is not named stays."""
+    """Change settings and secrets of an account; others stay unchanged."""
     need_database()
     given = _read_secrets(secrets)
     changes = parse_pairs(settings, "--set")
@@ -102,8 +104,8 @@ def show_all(as_json: AsJson = False) -> None:
 
 
 @app.command("mode")
-def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="[draft|test|live]")]) -> None:
-    """Set the mode: draft runs nothing, test reads for inspection, live works in earnest."""
+def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="MODE")]) -> None:
+    """Set the mode: draft runs nothing, test reads for inspection, live also writes to the channel."""
     need_database()
     removed = in_transaction(lambda session: set_mode(session, get_account(session, name), new_mode))
     say(
@@ -115,7 +117,7 @@ def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="[draft|tes
 
 @app.command("check")
 def check(name: str, as_json: AsJson = False) -> None:
-    """Try the login of an account; exit code 1 if something is wrong, with what it is."""
+    """Try the login of an account; if it fails, print the reason and exit with code 1."""
     need_database()
     with read_scope() as session:
         account = get_account(session, name)
@@ -167,7 +169,7 @@ def _read_secrets(values: list[str] | None) -> dict[str, str]:
 
 
 def _check(kind: str, settings: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
-    """Return the settings as the connector reads them. Raises: AccountError, naming what is wrong."""
+    """Return the settings as the connector reads them. Raises: AccountError, naming each fault."""
     from connectors.registry import check_settings
 
     return check_settings(kind, settings, [name for name, value in secrets.items() if value])
@@ -188,7 +190,7 @@ def _save_secrets(name: str, secrets: dict[str, str]) -> None:
 
 
 def _deploy(name: str) -> None:
-    """Bring the account's schedules up to date where a Prefect server runs; elsewhere `up` will do it."""
+    """Bring the account's schedules up to date if a Prefect server runs; otherwise `up` does it later."""
     from console.machine import prefect_env
 
     if not prefect_env.use_prefect():
@@ -201,8 +203,8 @@ def _deploy(name: str) -> None:
     except RuleError:
         raise
     except Exception as error:
-        # The account itself is saved; a server that is away is no reason to report the command as failed.
-        say(f"The Prefect server could not be told ({type(error).__name__}); `warenfluss up` does it later.")
+        # The account itself is saved: the command has not failed because a server is away.
+        say(f"Prefect's server could not be reached ({type(error).__name__}); `warenfluss up` does it later.")
         return
     if names:
         say(f"Scheduled: {', '.join(names)}.")

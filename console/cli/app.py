@@ -1,4 +1,4 @@
-"""The command line `warenfluss`. A noun's commands are imported when they are called: starting is quick."""
+"""The command line `warenfluss`. It starts quickly: a command is imported when it is called."""
 
 import importlib
 import sys
@@ -13,8 +13,8 @@ from models.errors import RuleError
 COMMANDS = {
     "demo": ("start", "Run every cycle against the simulator with sample data."),
     "up": ("start", "Start everything on this machine: migrations, Prefect, schedules."),
-    "worker": ("start", "Run cycles for a server of Prefect on another machine."),
-    "simulator": ("start", "Start the stand-in server of an outside system."),
+    "worker": ("start", "Run cycles for a Prefect server on another machine."),
+    "simulator": ("start", "Run the simulator of an outside system."),
     "tenant": ("tenant", "Sellers or brands: add, list, set."),
     "account": ("account", "Connections to outside systems: add, list, set, mode, check."),
     "sync": ("sync", "Run one cycle of an account in this process."),
@@ -23,30 +23,31 @@ COMMANDS = {
         "order",
         "Orders: list, show, take, repeat, join, split, release, cancel, pay, refund, ship, invoice, export.",
     ),
-    "mend": ("mend", "Orders that wait: accept, address, quantity, price, add, method, parts, follow."),
-    "method": ("method", "What channels' ways to pay and send mean here: list, map, ways, add."),
-    "ship": ("ship", "Parcels and goods that are collected: import, track, ready, hand-over."),
-    "return": ("returns", "What buyers send back: announce, receive, credit, exchange, cancel, list."),
-    "offer": ("offer", "Offers to buyers: make, list, accept, decline, draw."),
-    "buyer": ("buyer", "One buyer: parts; his data: show, export, erase, erased, erase-again."),
+    "mend": ("mend", "Held orders: accept, address, quantity, price, add, method, parts, follow."),
+    "method": ("method", "Payment and shipping methods of channels: list, map, ways, add."),
+    "ship": ("ship", "Parcels and collected goods: import, track, ready, hand-over."),
+    "return": ("returns", "Returns: announce, receive, credit, exchange, cancel, list."),
+    "offer": ("offer", "Offers: make, list, accept, decline, draw."),
+    "buyer": ("buyer", "One buyer: parts; the buyer's data: show, export, erase, erased, erase-again."),
     "document": ("document", "Invoices and credit notes: list, show, save, correct, resume."),
     "paper": ("paper", "Draw slips, labels, pick lists and other papers of orders into one PDF."),
     "book": ("book", "Booking records of documents and payments: list, export, fill."),
     "article": ("article", "Articles: list, show, import, export."),
     "stock": ("stock", "Stock: list, set, limit, warehouse, import, export."),
-    "bin": ("bin", "Places in warehouses, along which pickers walk: add, list, set, import."),
-    "pick": ("pick", "Pick lists: create, list, show, scan, short, undo, close, cancel."),
-    "match": ("match", "Lines that wait for an article: list, resolve, retry."),
+    "bin": ("bin", "Bins in warehouses, in walking order: add, list, set, import."),
+    "pick": ("pick", "Pick lists: create, list, show, print, scan, short, undo, close, cancel."),
+    "match": ("match", "Lines without an article: list, resolve, retry."),
     "rejected": ("rejected", "Records that could not be used: list, show, retry."),
-    "outbound": ("outbound", "What channels have yet to hear: list, retry."),
-    "reconcile": ("reconcile", "What channels hold otherwise than they should: list, mend."),
+    "outbound": ("outbound", "Updates that channels do not have yet: list, retry."),
+    "reconcile": ("reconcile", "Differences between channels and this database: list, mend."),
     "mail": ("mail", "Mails to buyers and operators: list, show, retry, preview."),
-    "call": ("call", "What was exchanged with the outside, and how it ended: list."),
-    "run": ("run", "The last runs of cycles: list."),
+    "call": ("call", "Calls to outside systems: list."),
+    "run": ("run", "The latest runs of cycles: list."),
     "schedule": ("schedule", "How often cycles run: list, set."),
     "db": ("db", "The database: upgrade, downgrade, backup, restore."),
-    "doctor": ("doctor", "Tell what needs a person, and what to do about it."),
+    "doctor": ("doctor", "List what needs a person, and what to do."),
 }
+"""Each command with the module that has it, and its line in the help."""
 
 ALIASES = {"aside": "rejected"}
 """Former names of commands, for scripts that use them."""
@@ -54,7 +55,7 @@ ALIASES = {"aside": "rejected"}
 
 # Typer brings its own click, or the installed one, by release: hence the `Any`.
 class LazyGroup(TyperGroup):
-    """Finds a command in the module that holds it, and turns what a rule refuses into one sentence."""
+    """Imports the command that is called; a refused rule is printed in a sentence, without a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -92,7 +93,7 @@ def _is_ours(error: Exception) -> bool:
     return errors is not None and isinstance(error, errors.ConnectorError)
 
 
-# What a traceback with local variables would show are buyers' data and secrets.
+# A traceback with local variables would show buyers' data and secrets.
 app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,

@@ -1,4 +1,4 @@
-"""`warenfluss article`: what is sold."""
+"""`warenfluss article`: articles, and spreadsheets of them."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -27,14 +27,14 @@ from models.tenants.account import account_data, list_accounts
 from models.tenants.tenant import Tenant, pick_tenant
 from models.warehouse.views import ArticleSummary, article_summaries, article_view
 
-app = new_app("What is sold.")
+app = new_app("Articles: what is sold.")
 apps = {"article": app}
 
 
 @app.command("list")
 def show_all(
     search: Annotated[str, typer.Argument(help="Part of a SKU or title, or a whole GTIN.")] = "",
-    active: Annotated[bool, typer.Option("--active", help="Only those that are sold.")] = False,
+    active: Annotated[bool, typer.Option("--active", help="Only active articles.")] = False,
     tenant: TenantOption = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
@@ -57,7 +57,7 @@ def show_all(
 
 @app.command("show")
 def show(sku: str, tenant: TenantOption = None, as_json: AsJson = False) -> None:
-    """Show one article with texts, prices, parts, variants and where it is listed."""
+    """Show one article with texts, prices, parts, variants, stock and listings."""
     need_database()
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
@@ -79,7 +79,7 @@ def import_sheet(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Save articles from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
+    """Save articles from a spreadsheet; if rows are refused, the others are saved; exit code 1."""
     need_database()
     from tasks.sheets.articles import import_articles
 
@@ -104,7 +104,7 @@ def export_sheet(
 
 
 def _rematch(tenant_id: int) -> None:
-    """Let lines that wait find articles that have just come."""
+    """Match waiting lines with the articles that were just imported."""
     from models.order_desk.match_choices import rematch_lines
     from models.orders.match_rules import read_rules
 

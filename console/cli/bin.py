@@ -1,4 +1,4 @@
-"""`warenfluss bin`: places in warehouses, along which pickers walk."""
+"""`warenfluss bin`: bins in warehouses, and the order in which pickers walk along them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,21 +18,22 @@ from models.warehouse.lists import countable
 from models.warehouse.views import bin_views
 from models.warehouse.warehouses import pick_warehouse
 
-app = new_app("Places in warehouses, along which pickers walk.")
+app = new_app("Bins in warehouses, in the order in which pickers walk along them.")
 apps = {"bin": app}
 
 Name = Annotated[str, typer.Argument(help="The bin's name, e.g. A-03-2.")]
 Place = Annotated[
-    int | None, typer.Option(help="In the walking order; the lowest is passed first.", min=0, max=MAX_COUNT)
+    int | None,
+    typer.Option(help="The position in the walking order; the lowest comes first.", min=0, max=MAX_COUNT),
 ]
-WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="The first one by default.")]
+WarehouseOption = Annotated[str | None, typer.Option("--warehouse", help="Default: the first one.")]
 
 
 @app.command("add")
 def add(
     name: Name, place: Place = None, warehouse: WarehouseOption = None, tenant: TenantOption = None
 ) -> None:
-    """Add a bin, behind the last one if no place is named."""
+    """Add a bin, after the last one if no place is given."""
     need_database()
 
     def step(session: Session) -> None:
@@ -47,7 +48,7 @@ def add(
 
 @app.command("list")
 def show_all(warehouse: WarehouseOption = None, tenant: TenantOption = None, as_json: AsJson = False) -> None:
-    """List bins in walking order, with what lies in each."""
+    """List bins in walking order, with their articles."""
     need_database()
     with read_scope() as session:
         rows = bin_views(session, need_id(pick_tenant(session, tenant).id), warehouse)
@@ -58,17 +59,17 @@ def show_all(warehouse: WarehouseOption = None, tenant: TenantOption = None, as_
 def change(
     name: Name,
     place: Place = None,
-    new_name: Annotated[str | None, typer.Option(help="Another name for it.")] = None,
+    new_name: Annotated[str | None, typer.Option(help="The new name.")] = None,
     skus: Annotated[
-        list[str] | None, typer.Option("--sku", help="An article that lies there from now on; repeatable.")
+        list[str] | None, typer.Option("--sku", help="An article to put into the bin; repeatable.")
     ] = None,
     without: Annotated[
-        list[str] | None, typer.Option("--without", help="A SKU that lies there no longer; repeatable.")
+        list[str] | None, typer.Option("--without", help="An article to take out of the bin; repeatable.")
     ] = None,
     warehouse: WarehouseOption = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Change a bin's place or name, or what lies in it; an article lies in one bin of a warehouse."""
+    """Change a bin's place, name or articles; an article has one bin in each warehouse."""
     need_database()
 
     def step(session: Session) -> None:
@@ -96,7 +97,7 @@ def import_sheet(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set bins from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
+    """Set bins from a spreadsheet; if rows are refused, the others are saved; exit code 1."""
     need_database()
     from tasks.sheets.bins import import_bins
 

@@ -1,4 +1,4 @@
-"""`warenfluss book`: what an accounting program takes of documents and payments."""
+"""`warenfluss book`: booking records of documents and payments, for an accounting program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -45,7 +45,7 @@ def show_all(
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List booking records by their day, one row for each rate of tax."""
+    """List booking records by day, one row for each tax rate."""
     from tasks.sheets.bookings import read_books
 
     need_database()
@@ -57,13 +57,13 @@ def show_all(
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each rate of tax.")],
+    file: Annotated[Path, typer.Argument(help="A .csv or .xlsx file; one row for each tax rate.")],
     since: From = None,
     until: Until = None,
     tenant: TenantOption = None,
     german: GermanSheet = False,
 ) -> None:
-    """Write booking records into a spreadsheet and print their sums; what had no record gets one before."""
+    """Write booking records into a spreadsheet and print their sums; missing records are created first."""
     from tasks.sheets.bookings import export_books
 
     need_database()
@@ -74,7 +74,10 @@ def export(
 
 @app.command("fill")
 def fill() -> None:
-    """Book documents and payments of all tenants that have no record: those from before there were any."""
+    """Create missing booking records for documents and payments of all tenants.
+
+    Only documents and payments from before there were booking records have none.
+    """
     from tasks.sheets.bookings import fill_books
 
     need_database()

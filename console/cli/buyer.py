@@ -1,4 +1,4 @@
-"""`warenfluss buyer`: what one buyer allows, what is known of him, for him, and erasing it."""
+"""`warenfluss buyer`: one buyer's data: show, export and erase it; and whether orders may ship in parts."""
 
 import io
 import json
@@ -16,20 +16,20 @@ from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 
 app = new_app(
-    "Buyers: what they allow; their data, or their erasure, if they ask for it (Articles 15, 17, 20 GDPR)."
+    "One buyer: partial shipping; the buyer's data and its erasure on request (Articles 15, 17, 20 GDPR)."
 )
 apps = {"buyer": app}
 
 Name = Annotated[
     str,
-    typer.Argument(help="A mail address, the channel's number of the buyer, or the number of an order."),
+    typer.Argument(help="A mail address, the buyer's number at the channel, or an order number."),
 ]
 COLUMNS = ("order", "account", "placed_at", "state", "name", "data")
 
 
 @app.command("show")
 def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> None:
-    """Show what is known of a buyer, and what of it could be erased now."""
+    """Show the data about a buyer, and which of it could be erased now."""
     from models.privacy.persons import find_person, look_at
     from models.tenants.tenant import pick_tenant
 
@@ -42,7 +42,7 @@ def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> No
 
 @app.command("parts")
 def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
-    """Say whether a buyer's orders may leave in parts, also later ones; an order may say otherwise itself."""
+    """Set whether a buyer's orders may ship in parts, also later ones; an order's setting overrides it."""
     from models.privacy.persons import find_person, let_leave_in_parts
     from models.tenants.tenant import pick_tenant
 
@@ -53,16 +53,16 @@ def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
         return let_leave_in_parts(session, person, allowed.value_or_none)
 
     count = in_transaction(step)
-    say(f"The buyer is known at {count} accounts: {PARTS_SAID[allowed]}.")
+    say(f"The buyer has ordered at {count} accounts: {PARTS_SAID[allowed]}.")
 
 
 @app.command("export")
 def export(
     name: Name,
-    file: Annotated[Path, typer.Argument(help="A ZIP file; an older one of this name is replaced.")],
+    file: Annotated[Path, typer.Argument(help="A ZIP file; an existing file is replaced.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Write all that is known of a buyer into a file: `buyer.json`, his documents and files of his mails."""
+    """Write all data about a buyer into a file: `buyer.json`, the buyer's documents and files of mails."""
     from models.privacy.export import export_person
     from models.privacy.persons import find_person
     from models.tenants.tenant import pick_tenant
@@ -89,11 +89,13 @@ def export(
 def erase(
     name: Name,
     tenant: TenantOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go and stay.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be erased and kept.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Erase what may be erased of a buyer; what is kept, why and until when is shown. It cannot be undone."""
+    """Erase a buyer's data as far as allowed; show what is kept, why and until when. It cannot be undone."""
     from models.privacy.erasure import erase_person
     from models.privacy.persons import find_person, look_at
     from models.tenants.tenant import pick_tenant
@@ -108,18 +110,20 @@ def erase(
     if dry_run:
         return
     if not yes:
-        typer.confirm("Are these all of one buyer, and shall his data go?", abort=True, err=True)
+        typer.confirm(
+            "Do these all belong to one buyer, and shall the buyer's data be erased?", abort=True, err=True
+        )
     found = in_transaction(lambda session: erase_person(session, pick_tenant(session, tenant), person))
     if yes:
         _tell(found, as_json=as_json)
     gone = counted(sum(not row.kept and not row.anonymous for row in found.orders), "order")
-    say(f"{gone} made anonymous; those that are kept for now go by themselves when they end.")
-    say("Backups hold the data until they are thrown away; docs/retention.md says what a restore needs.")
+    say(f"{gone} anonymised; the others are anonymised by themselves when they have ended.")
+    say("Backups hold the data until they are deleted; docs/retention.md says what a restore needs.")
 
 
 @app.command("erased")
 def show_erased(as_json: AsJson = False) -> None:
-    """List the orders whose buyers asked for erasure; with --json for `buyer erase-again` after a restore."""
+    """List the orders whose buyers asked for erasure; with --json as input of `buyer erase-again`."""
     from models.privacy.erasure import list_erasures
 
     need_database()
@@ -130,9 +134,9 @@ def show_erased(as_json: AsJson = False) -> None:
 
 @app.command("erase-again")
 def erase_again(
-    file: Annotated[Path, typer.Argument(help="What `buyer erased --json` printed.")],
+    file: Annotated[Path, typer.Argument(help="The output of `buyer erased --json`.")],
 ) -> None:
-    """After a restore: take the list of erasures over; pruning makes their orders anonymous again."""
+    """After a restore: read the list of erasures; pruning then anonymises these orders again."""
     from models.privacy.erasure import read_erasures, take_erasures
 
     need_database()
@@ -141,7 +145,7 @@ def erase_again(
     except (OSError, UnicodeError):
         raise RuleError(f"The file {file} cannot be read.") from None
     known = in_transaction(lambda session: take_erasures(session, erased))
-    say(f"{known} of {len(erased)} erasures were taken over.")
+    say(f"{known} of {len(erased)} erasures were read.")
 
 
 def _tell(found: Any, *, as_json: bool) -> None:
@@ -168,8 +172,8 @@ def _tell(found: Any, *, as_json: bool) -> None:
         say(f"{mails} kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
     if found.bookings:
         payments = counted(found.bookings, "payment")
-        say(f"What came with {payments} is kept {_until(found.bookings_until)} with the books.")
+        say(f"References of {payments} are kept {_until(found.bookings_until)} in the booking records.")
 
 
 def _until(day: Any) -> str:
-    return f"until {day}" if day is not None else "until the tenant says for how many years"
+    return f"until {day}" if day is not None else "until the tenant sets a number of years"

@@ -1,4 +1,4 @@
-"""`warenfluss call`: what was exchanged with outside systems."""
+"""`warenfluss call`: calls to outside systems."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from models.orders.queries import orders_of_calls
 from models.sync.calls import list_calls
 from models.tenants.account import account_names
 
-app = new_app("What was exchanged with the outside, and how it ended.")
+app = new_app("Calls to outside systems, and how they ended.")
 apps = {"call": app}
 
 
@@ -22,12 +22,16 @@ apps = {"call": app}
 def show_all(
     account: AccountOption = None,
     order: Annotated[str | None, typer.Option(help="Only calls that named this order.")] = None,
-    run: Annotated[int | None, typer.Option(help="Only of this run.")] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those that did not end well.")] = False,
+    run: Annotated[int | None, typer.Option(help="Only calls of this run.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Only failed calls.")] = False,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List calls, the latest first; `open` is a write that left in a process that died."""
+    """List calls to outside systems, the latest first: time, purpose, duration and ending.
+
+    The ending is `ok`, `held back` (test mode), the kind of error, or `open`: a write by a process that died.
+    Bodies and secrets are not stored; calls are kept for WARENFLUSS_KEEP_CALLS_DAYS (30).
+    """
     need_database()
     with read_scope() as session:
         names, scope = account_names(session), find_scope(session, account, order)

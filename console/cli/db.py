@@ -1,4 +1,4 @@
-"""`warenfluss db`: the database as a whole."""
+"""`warenfluss db`: the database's schema, its backup and restore."""
 
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -18,9 +18,9 @@ apps = {"db": app}
 
 @app.command()
 def upgrade(
-    revision: Annotated[str, typer.Option(help="Up to this revision; the newest by default.")] = "head",
+    revision: Annotated[str, typer.Option(help="Up to this revision; default: the newest.")] = "head",
 ) -> None:
-    """Bring the database to this program's schema; repeating it changes nothing."""
+    """Upgrade the database to this program's schema; repeating it changes nothing."""
     schema = find_schema()
     if schema in (Schema.newer, Schema.foreign):
         _refuse(schema)
@@ -34,9 +34,9 @@ def upgrade(
 @app.command()
 def downgrade(
     revision: Annotated[str, typer.Argument(help="The revision to go back to; `base` removes every table.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Although data is lost.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Accept the loss of data.")] = False,
 ) -> None:
-    """Take the database back to an older schema; refused if that loses data, unless told so."""
+    """Take the database back to an older schema; refused if that loses data, unless --yes is given."""
     schema = find_schema()
     if schema in (Schema.newer, Schema.foreign):
         _refuse(schema)
@@ -50,9 +50,9 @@ def downgrade(
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="The copy; an older one of this name is replaced.")],
+    file: Annotated[Path, typer.Argument(help="The backup file; an existing file is replaced.")],
 ) -> None:
-    """Copy the database into a file, as of one moment, while everything goes on."""
+    """Copy the database into a file, as of one moment, while everything keeps running."""
     from models.upkeep.backup import back_up
 
     back_up(file)
@@ -61,10 +61,10 @@ def backup(
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `db backup` wrote.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Move the present database aside.")] = False,
+    file: Annotated[Path, typer.Argument(help="A file written by `db backup`.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Move the existing database aside.")] = False,
 ) -> None:
-    """Put a backup in the database's place; channels are told nothing until orders were read again."""
+    """Replace the database by a backup; nothing is published to channels until orders are read again."""
     from console.machine.up import UpError, taken
     from models.privacy.erasure import find_erasures, take_erasures
     from models.settings import get_settings
@@ -81,9 +81,9 @@ def restore(
         raise fail(str(error)) from None
     say(f"The database was restored from {file}.")
     if aside:
-        say(f"What was there before is kept: {aside}.")
+        say(f"The database from before is kept: {aside}.")
     if accounts:
-        say(f"Until its next order-import has completed, nothing is told to: {', '.join(accounts)}.")
+        say(f"Until its next order-import has completed, nothing is published to: {', '.join(accounts)}.")
     with read_scope() as session:
         doubtful = list_in_doubt(session)
     for tenant in doubtful:
@@ -91,8 +91,8 @@ def restore(
             f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."
         )
     if erased:
-        say(f"{counted(len(erased), 'order')} of buyers who asked for erasure made anonymous again.")
-    say("docs/backup.md says what a person must look after now.")
+        say(f"{counted(len(erased), 'order')} of buyers who asked for erasure anonymised again.")
+    say("docs/backup.md says what a person must do now.")
 
 
 def _refuse(schema: Schema) -> NoReturn:

@@ -32,14 +32,18 @@ SUBJECTS = {
     ProblemKind.no_worker: "workers",
     ProblemKind.no_account: "accounts",
 }
-"""What a problem is about that belongs to no account."""
+"""What a problem is about if it belongs to no account."""
 
 
 def doctor(
-    logins: Annotated[bool, typer.Option("--logins", help="Try the login of every account, too.")] = False,
+    logins: Annotated[bool, typer.Option("--logins", help="Also try the login of every account.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what needs a person, and what to do about it; exit code 1 if anything does."""
+    """List what needs a person, and what to do about it; the exit code is 1 if anything is urgent.
+
+    If an account is in test or live mode, Prefect's server must answer, and at least one worker must have
+    sent a heartbeat recently.
+    """
     problems = list(find_problems(logins=logins))
     urgent = any(problem.urgent for problem in problems)
     if as_json:

@@ -1,4 +1,4 @@
-"""`warenfluss document`: what was issued under a number."""
+"""`warenfluss document`: invoices and credit notes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,17 +17,17 @@ from models.errors import RuleError
 from models.order_desk.steps import find_scope
 from models.tenants.tenant import get_tenant, tenant_id_of
 
-app = new_app("Invoices and credit notes, which never change.")
+app = new_app("Invoices and credit notes; an issued one never changes.")
 apps = {"document": app}
 
-Label = Annotated[str, typer.Argument(help="As it is printed, e.g. RE-2026-00042.")]
+Label = Annotated[str, typer.Argument(help="The document number, e.g. RE-2026-00042.")]
 
 
 @app.command("list")
 def show_all(
     account: AccountOption = None,
-    order: Annotated[str | None, typer.Option(help="Only of this order.")] = None,
-    kind: Annotated[DocumentKind | None, typer.Option(help="Only of this kind.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only documents of this order.")] = None,
+    kind: Annotated[DocumentKind | None, typer.Option(help="Only documents of this kind.")] = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -94,17 +94,17 @@ def save(
 @app.command("correct")
 def correct(
     label: Label,
-    reason: Annotated[str, typer.Option(help="Why; it is printed on the credit note.")],
+    reason: Annotated[str, typer.Option(help="The reason; it is printed on the credit note.")],
     tenant: TenantOption = None,
 ) -> None:
-    """Take an invoice back whole by a credit note; the next invoicing invoices its goods anew."""
+    """Cancel a whole invoice by a credit note; the next invoicing invoices its goods again."""
     from models.invoicing.credit_notes import correct_invoice
     from tasks.drawing import draw_and_keep
 
     need_database()
     note = in_transaction(lambda session: correct_invoice(session, _find(session, label, tenant), reason))
     draw_and_keep([note])
-    say(f"{label} was taken back by {note.label}.")
+    say(f"{label} was cancelled by {note.label}.")
 
 
 @app.command("resume")
@@ -113,11 +113,11 @@ def resume(
     last: Annotated[
         list[str] | None,
         typer.Option(
-            help="The last number of a series, e.g. RE-2026-00042; repeatable. None: as known here."
+            help="Last number of a series, e.g. RE-2026-00042; repeatable. Without it: as in the database."
         ),
     ] = None,
 ) -> None:
-    """After a restore: say which numbers were given last, so that none is given twice."""
+    """After a restore: enter the last numbers given out, so that none is given twice."""
     need_database()
     in_transaction(lambda session: resume_numbers(session, get_tenant(session, tenant), last or []))
     say(f"Documents of tenant {tenant!r} are issued again.")

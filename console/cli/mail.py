@@ -1,4 +1,4 @@
-"""`warenfluss mail`: what buyers and operators are mailed."""
+"""`warenfluss mail`: mails to buyers and operators."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -27,18 +27,19 @@ apps = {"mail": app}
 
 @app.command("list")
 def show_all(
-    order: Annotated[str | None, typer.Option(help="Only about this order.")] = None,
+    order: Annotated[str | None, typer.Option(help="Only mails about this order.")] = None,
     state: Annotated[
-        MailState | None, typer.Option(help="Only these; given_up: refused for good by the mail server.")
+        MailState | None,
+        typer.Option(help="Only in this state; given_up: the mail server did not accept the mail."),
     ] = None,
     operators: Annotated[
-        bool, typer.Option("--operators", help="Those to operators instead of buyers.")
+        bool, typer.Option("--operators", help="Mails to operators instead of buyers.")
     ] = False,
     account: AccountOption = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """List mails to buyers, the latest first, with what the mail server said of those that are not sent."""
+    """List buyer mails, the latest first, with the mail server's reply for unsent ones."""
     need_database()
     with read_scope() as session:
         scope = find_scope(session, account, order)
@@ -57,7 +58,7 @@ def show_all(
 
 @app.command("show")
 def show(mail_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
-    """Show one mail as it was written: who gets it, its text, and the files in it."""
+    """Show one mail as it was written: recipient, text and files."""
     need_database()
     with read_scope() as session:
         mail = mail_view(session, mail_id)
@@ -87,7 +88,7 @@ def show(mail_id: Annotated[int, typer.Argument(metavar="ID")], as_json: AsJson 
 def retry(
     ids: Annotated[list[int], typer.Argument(help="Numbers from `mail list --state given_up`.")],
 ) -> None:
-    """Let mails that were given up be tried anew; a mail that arrived after all comes a second time."""
+    """Retry mails that were given up; a mail that had arrived after all is sent a second time."""
     need_database()
     count = in_transaction(lambda session: retry_mails(session, ids))
     say(f"{count} of {len(set(ids))} named mails had been given up and are tried again.")
@@ -97,17 +98,15 @@ def retry(
 
 @app.command("preview")
 def preview(
-    event: Annotated[BuyerEvent, typer.Argument(help="What the mail is about.")],
+    event: Annotated[BuyerEvent, typer.Argument(help="The event, e.g. shipped.")],
     number: Annotated[str, typer.Argument(help="The order, by the channel's or the marketplace's number.")],
     language: Annotated[
         Literal["de", "en"] | None, typer.Option(help="Default: the tenant's language.")
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option(help="Write the HTML into this file, for a browser to show.")
-    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the HTML into this file, for a browser.")] = None,
     account: AccountOption = None,
 ) -> None:
-    """Print a mail as a buyer would get it now; nothing is sent or noted."""
+    """Print a mail as a buyer would get it now; nothing is sent or recorded."""
     from documents.mails.buyer import render_buyer_mail
     from models.papers.buyer_mail import find_subject, why_not, write_letter
 
@@ -130,7 +129,7 @@ def preview(
 
 
 def shown_alone(content: MailContent, logos: Mapping[str, bytes]) -> str:
-    """Return the HTML of a mail with its pictures inside, as a browser shows it without the mail."""
+    """Return the HTML of a mail with its pictures inside, so that a browser can show it alone."""
     pictures = {part.content_id: part.content for part in content.parts if part.content_id}
     pictures |= {logo_id(sha256): png for sha256, png in logos.items()}
     html = content.html

@@ -1,4 +1,4 @@
-"""`warenfluss match`: lines that wait for an article."""
+"""`warenfluss match`: order lines without an article."""
 
 from functools import partial
 from typing import Annotated
@@ -23,7 +23,7 @@ from models.orders.queries import find_order
 from models.tenants.account import Account, account_data, account_id_of, get_account, list_accounts
 from models.tenants.tenant import Tenant
 
-app = new_app("Lines that wait for an article.")
+app = new_app("Order lines without an article.")
 apps = {"match": app}
 
 
@@ -57,14 +57,14 @@ def resolve(
     order: Annotated[str, typer.Argument(help="The order's external id, or its number at the marketplace.")],
     line: Annotated[str, typer.Argument(help="The line's external id.")],
     skus: Annotated[
-        list[str], typer.Option("--sku", help="SKU or SKU=QUANTITY for one of the line; repeatable.")
+        list[str], typer.Option("--sku", help="SKU, or SKU=QUANTITY for one unit of the line; repeatable.")
     ],
     remember: Annotated[
-        bool, typer.Option("--remember", help="Match every line of this code so from now on.")
+        bool, typer.Option("--remember", help="Match every line with this code like this from now on.")
     ] = False,
     account: AccountOption = None,
 ) -> None:
-    """Choose the articles that a line stands for; its hold ends and stock is promised to it."""
+    """Choose the articles of a line; its hold ends and stock is allocated to it."""
     need_database()
     wanted = parse_parts(skus, "--sku")
 
@@ -89,15 +89,15 @@ def resolve(
 
     number, others, reasons = in_transaction(step)
     say(
-        f"Line {line} of order {number} stands for {', '.join(skus)}."
-        + (f" {counted(others, 'other line')} found an article by it." if others else "")
+        f"Line {line} of order {number} is {', '.join(skus)}."
+        + (f" {counted(others, 'other line')} matched." if others else "")
         + (f" The order is still held: {', '.join(sorted(reasons))}." if reasons else "")
     )
 
 
 @app.command("retry")
 def retry(account: AccountOption = None) -> None:
-    """Try the rules again on all lines that wait, e.g. after articles were imported."""
+    """Apply the matching rules again to all unmatched lines, e.g. after an article import."""
     need_database()
     with read_scope() as session:
         accounts = [get_account(session, account)] if account else list_accounts(session)
@@ -106,4 +106,4 @@ def retry(account: AccountOption = None) -> None:
         in_transaction(partial(rematch_lines, account=account_data(row), rules=rules[row.id]))
         for row in accounts
     )
-    say(f"{counted(found, 'line')} found an article.")
+    say(f"{counted(found, 'line')} matched.")

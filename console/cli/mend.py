@@ -1,4 +1,4 @@
-"""`warenfluss mend`: what a person does with an order that is held."""
+"""`warenfluss mend`: what a person changes in a held order."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -27,23 +27,23 @@ from models.orders.holds import HoldReason
 from models.orders.order import AddressRole
 from models.tenants.records import PaymentKind
 
-app = new_app("Mend an order that waits for a person, before its goods leave.")
+app = new_app("Change an order that waits for a person, before its goods ship.")
 apps = {"mend": app}
 
 Line = Annotated[str, typer.Argument(help="The line's external id.")]
 
 
 @app.command("accept")
-def let_pass(
+def accept_findings(
     number: Number,
     reasons: Annotated[
         list[HoldReason] | None,
-        typer.Option("--reason", help="Only this hold; repeatable. Default: all that may pass."),
+        typer.Option("--reason", help="Only this hold; repeatable. Default: all that can be accepted."),
     ] = None,
-    note: Annotated[str, typer.Option(help="Why, for the order's history.")] = "",
+    note: Annotated[str, typer.Option(help="The reason, for the order's history.")] = "",
     account: AccountOption = None,
 ) -> None:
-    """Let what an order is held for pass; the same finding holds it no more, another one does."""
+    """Accept the findings for which an order is held; only a different finding holds it again."""
     need_database()
     done = with_order(number, account, lambda session, order: accept(session, order, reasons or [], note))
     say(f"Order {number} is no longer held for {', '.join(done)}.")
@@ -56,7 +56,7 @@ def address(
         list[str], typer.Option("--set", help="FIELD=VALUE, e.g. street=Am Ölberg 3; repeatable.")
     ],
     billing: Annotated[
-        bool, typer.Option("--billing", help="The address of billing instead of that of shipping.")
+        bool, typer.Option("--billing", help="Change the billing address instead of the shipping address.")
     ] = False,
     account: AccountOption = None,
 ) -> None:
@@ -65,7 +65,7 @@ def address(
     role = AddressRole.billing if billing else AddressRole.shipping
     need_database()
     with_order(number, account, lambda session, order: set_address(session, order, role, changes))
-    say(f"Order {number}: the address of {role} was changed.")
+    say(f"Order {number}: the {role} address was changed.")
 
 
 @app.command("quantity")
@@ -73,11 +73,11 @@ def quantity(
     number: Number,
     line: Line,
     units: Annotated[
-        int, typer.Argument(min=0, help="How many shall be left of it, what has left included.")
+        int, typer.Argument(min=0, help="The new quantity of the line, including shipped units.")
     ],
     account: AccountOption = None,
 ) -> None:
-    """Cancel units of a line; the total falls with them, and their stock is free for others."""
+    """Cancel units of a line; the total decreases, and their stock becomes available to others."""
     need_database()
     with_order(
         number,
@@ -86,17 +86,17 @@ def quantity(
             session, order, find_line(session, order, line), units, actor=Actor.person
         ),
     )
-    say(f"Order {number}: {units} of line {line} are left.")
+    say(f"Order {number}: line {line} has {units} units now.")
 
 
 @app.command("price")
 def price(
     number: Number,
     line: Line,
-    amount: Annotated[str, typer.Argument(help="What one unit costs, gross.")],
+    amount: Annotated[str, typer.Argument(help="The gross unit price.")],
     account: AccountOption = None,
 ) -> None:
-    """Change what one unit of a line costs; the total follows."""
+    """Change the unit price of a line; the total changes with it."""
     value: Decimal = parse_amount(amount)
     need_database()
     with_order(
@@ -111,14 +111,14 @@ def price(
 def add(
     number: Number,
     article: Annotated[str, typer.Argument(help="SKU or GTIN.")],
-    units: Annotated[int, typer.Option("--quantity", min=1, help="How many.")] = 1,
+    units: Annotated[int, typer.Option("--quantity", min=1, help="The number of units.")] = 1,
     amount: Annotated[
-        str | None, typer.Option("--price", help="What one unit costs, gross; the article's by default.")
+        str | None, typer.Option("--price", help="The gross unit price; default: the article's.")
     ] = None,
     tax_rate: TaxRateOption = None,
     account: AccountOption = None,
 ) -> None:
-    """Add goods to an order taken by hand that was not released yet; the total rises."""
+    """Add goods to a manual order that was not released yet; the total increases."""
     from models.order_desk.manual_orders import add_line
     from models.order_desk.manual_records import read_own_line
 
@@ -136,11 +136,11 @@ def add(
 @app.command("method")
 def method(
     number: Number,
-    payment: Annotated[PaymentKind | None, typer.Option(help="How this order is paid.")] = None,
-    shipping: Annotated[str | None, typer.Option(help="The shipping method by which it is sent.")] = None,
+    payment: Annotated[PaymentKind | None, typer.Option(help="The kind of payment of this order.")] = None,
+    shipping: Annotated[str | None, typer.Option(help="The shipping method of this order.")] = None,
     account: AccountOption = None,
 ) -> None:
-    """Say how one order is paid or sent, whatever its channel's method means otherwise."""
+    """Set the payment or shipping method of one order, overriding the meaning of the channel's method."""
     if payment is None and shipping is None:
         raise RuleError("Name --payment or --shipping.")
     need_database()
@@ -153,7 +153,7 @@ def method(
 
 @app.command("parts")
 def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None:
-    """Say whether this order may leave in parts; by default as its buyer has it, or else the account."""
+    """Set whether this order may ship in parts; default: the buyer's setting, or the account's."""
     need_database()
     with_order(
         number, account, lambda session, order: set_partial_shipping(session, order, allowed.value_or_none)
@@ -163,7 +163,7 @@ def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None
 
 @app.command("follow")
 def follow(number: Number, account: AccountOption = None) -> None:
-    """Forget what was changed here; the next import takes the channel's version, and it is checked anew."""
+    """Discard our changes of an order; the next import takes the channel's version and checks it."""
     need_database()
     with_order(number, account, take_channels_version)
     say(f"Order {number} is open again and follows the channel with the next order-import.")

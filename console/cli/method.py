@@ -1,4 +1,4 @@
-"""`warenfluss method`: what a channel's ways to pay and send mean here."""
+"""`warenfluss method`: what a channel's payment and shipping methods mean here."""
 
 from typing import Annotated, Any
 
@@ -22,13 +22,13 @@ from models.tenants.methods import (
 from models.tenants.records import ServiceKind
 from models.tenants.tenant import pick_tenant
 
-app = new_app("What channels' ways to pay and send mean here.")
+app = new_app("What channels' payment and shipping methods mean here.")
 apps = {"method": app}
 
 
 @app.command("list")
 def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
-    """List the methods that channels have or that orders named, and what each means here."""
+    """List the methods that channels list or orders have named, and what each means here."""
     need_database()
     with read_scope() as session:
         names = account_names(session)
@@ -54,11 +54,11 @@ def map_one(
     meaning: Annotated[
         str,
         typer.Argument(
-            help="A kind of payment (prepayment, card, wallet …) or a shipping method; '' takes back."
+            help="A kind of payment (prepayment, card, wallet …) or a shipping method; '' removes it."
         ),
     ],
 ) -> None:
-    """Say what a channel's method means; orders that have not left are checked again."""
+    """Set what a channel's method means; orders that have not shipped are checked again."""
     need_database()
 
     def step(session: Session) -> int:
@@ -67,12 +67,12 @@ def map_one(
         return apply_mapping(session, row, kind, code)
 
     count = in_transaction(step)
-    say(f"{code} means {meaning or 'nothing'} now; {counted(count, 'order')} checked again.")
+    say(f"{code} now means {meaning or 'nothing'}; {counted(count, 'order')} checked again.")
 
 
 @app.command("ways")
 def show_ways(tenant: TenantOption = None, as_json: AsJson = False) -> None:
-    """List the ways in which a tenant sends goods."""
+    """List a tenant's shipping methods."""
     need_database()
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
@@ -86,22 +86,28 @@ def show_ways(tenant: TenantOption = None, as_json: AsJson = False) -> None:
 
 @app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="Its name here; one that exists is changed.")],
-    carrier: Annotated[str | None, typer.Option(help="As it is printed and told, e.g. DHL.")] = None,
+    name: Annotated[str, typer.Argument(help="The method's name; an existing method is changed.")],
+    carrier: Annotated[
+        str | None, typer.Option(help="The carrier as printed and published, e.g. DHL.")
+    ] = None,
     product: Annotated[str | None, typer.Option(help="The carrier's code, e.g. V01PAK.")] = None,
     limits: Annotated[
-        Carrier | None, typer.Option(help="Whose limits of addresses count; longer ones are held.")
+        Carrier | None,
+        typer.Option(help="The carrier whose address limits apply; longer addresses are held."),
     ] = None,
     extras: Annotated[
-        list[str] | None, typer.Option("--extra", help="NAME=VALUE of a further service; all are replaced.")
+        list[str] | None,
+        typer.Option("--extra", help="NAME=VALUE of an additional service; all are replaced."),
     ] = None,
-    express: Annotated[bool | None, typer.Option("--express/--no-express", help="It goes first.")] = None,
+    express: Annotated[
+        bool | None, typer.Option("--express/--no-express", help="Orders with this method ship first.")
+    ] = None,
     pickup: Annotated[
-        bool | None, typer.Option("--pickup/--no-pickup", help="The buyer fetches the goods.")
+        bool | None, typer.Option("--pickup/--no-pickup", help="The buyer collects the goods.")
     ] = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Add a way to send goods, or change one."""
+    """Add or change a shipping method."""
     need_database()
     values: dict[str, Any] = {
         "carrier": carrier,

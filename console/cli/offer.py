@@ -1,4 +1,4 @@
-"""`warenfluss offer`: goods at prices that hold until a day."""
+"""`warenfluss offer`: goods offered at prices that hold until a day."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ from models.order_desk.views import offer_views
 from models.orders.order import Order
 from models.tenants.tenant import pick_tenant, tenant_id_of
 
-app = new_app("Goods that were offered to buyers; nothing is promised to an offer.")
+app = new_app("Offers to buyers; no stock is allocated to an offer.")
 apps = {"offer": app}
 
 OfferNumber = Annotated[str, typer.Argument(help="The offer's number, e.g. AN-2026-00042.")]
@@ -49,15 +49,15 @@ COLUMNS = ("number", "tenant", "state", "made_at", "valid_until", "total", "curr
 def make(
     file: Annotated[
         typer.FileText,
-        typer.Argument(encoding="utf-8-sig", help="A JSON file as of `order take`; - is standard input."),
+        typer.Argument(encoding="utf-8-sig", help="A JSON file as for `order take`; - reads standard input."),
     ],
     until: Annotated[
-        str | None, typer.Option("--valid-until", help=f"A day; by default in {OFFER_DAYS} days.")
+        str | None, typer.Option("--valid-until", help=f"The last day; default: in {OFFER_DAYS} days.")
     ] = None,
     into: IntoOption = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Offer goods at the prices in the file, or those of today, until the end of a German day."""
+    """Offer goods at the prices in the file, or today's prices, until the end of a German day."""
     asked, day = read_own_order(read_text(file)), parse_day(until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
 
@@ -72,10 +72,10 @@ def make(
 @app.command("accept")
 def accept(
     number: OfferNumber,
-    late: Annotated[bool, typer.Option("--late", help="Although its day is over.")] = False,
+    late: Annotated[bool, typer.Option("--late", help="Accept it although it has expired.")] = False,
     tenant: TenantOption = None,
 ) -> None:
-    """Make the order of an offer, at its prices; once."""
+    """Create the order of an offer at the offered prices, once."""
     need_database()
 
     def step(session: Session) -> Order:
@@ -88,7 +88,7 @@ def accept(
 
 @app.command("decline")
 def decline(number: OfferNumber, tenant: TenantOption = None) -> None:
-    """Note that an offer was turned down."""
+    """Record that an offer was declined."""
     need_database()
     in_transaction(
         lambda session: decline_offer(session, find_offer(session, number, tenant_id_of(session, tenant)))

@@ -11,29 +11,31 @@ AccountOption = Annotated[str | None, typer.Option("--account", help="Only of th
 STATES = typer.Option("--state", help="Only in this state; repeatable.")
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", min=0, help="At most so many; 0 is all. Default: all with --json, else 50."),
+    typer.Option(
+        "--limit", min=0, help="The maximum number of rows; 0 is all. Default: all with --json, else 50."
+    ),
 ]
 TABLE_LIMIT = 50
-LanguageOption = Annotated[str | None, typer.Option("--language", help="de or en; by default the tenant's.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")]
+LanguageOption = Annotated[str | None, typer.Option("--language", help="de or en; default: the tenant's.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 GermanSheet = Annotated[
-    bool, typer.Option("--german", help="German headings; CSV as a German Excel opens it.")
+    bool, typer.Option("--german", help="German headings, and CSV in the format of a German Excel.")
 ]
 
 Number = Annotated[str, typer.Argument(help="The external id, or the number at the marketplace.")]
 Numbers = Annotated[list[str], typer.Argument(help="External ids, or numbers at the marketplace.")]
-When = Annotated[str | None, typer.Option("--at", help="When; now by default, German time without a zone.")]
+When = Annotated[
+    str | None, typer.Option("--at", help="The time; default: now. German time if it has no zone.")
+]
 IntoOption = Annotated[
-    str | None, typer.Option("--into", help="The account for orders by hand, if the tenant has several.")
+    str | None, typer.Option("--into", help="The account for manual orders, if the tenant has several.")
 ]
-TaxRateOption = Annotated[
-    str | None, typer.Option("--tax-rate", help="In percent; the article's by default.")
-]
+TaxRateOption = Annotated[str | None, typer.Option("--tax-rate", help="In percent; default: the article's.")]
 ReferenceOption = Annotated[
-    str, typer.Option(help="Your own mark: with the same one again no second order is made.")
+    str, typer.Option(help="Your own reference; the same reference creates no second order.")
 ]
 OFFER_DAYS = 14
-"""Days for which an offer holds, unless another day is named."""
+"""Days until an offer expires, unless another day is named."""
 
 
 def most_rows(limit: int | None, *, as_json: bool) -> int | None:
@@ -44,7 +46,7 @@ def most_rows(limit: int | None, *, as_json: bool) -> int | None:
 
 
 class Allowance(StrEnum):
-    """Whether something is allowed, or what else decides."""
+    """Whether something is allowed; with `default` another setting decides."""
 
     yes = "yes"
     no = "no"
@@ -52,13 +54,13 @@ class Allowance(StrEnum):
 
     @property
     def value_or_none(self) -> bool | None:
-        """Return it as models say it."""
+        """Return True, False, or None if another setting decides."""
         return None if self is Allowance.default else self is Allowance.yes
 
 
-Parts = Annotated[Allowance, typer.Argument(help="Whether what is there may leave before what is short.")]
+Parts = Annotated[Allowance, typer.Argument(help="Whether available units may ship before missing ones.")]
 PARTS_SAID = {
-    Allowance.yes: "what is there may leave before what is short",
-    Allowance.no: "all leaves at once",
-    Allowance.default: "nothing of its own is said of parts any more",
+    Allowance.yes: "available units may ship before missing ones",
+    Allowance.no: "all units ship together",
+    Allowance.default: "the default applies again",
 }

@@ -1,4 +1,4 @@
-"""`warenfluss order`: what buyers bought."""
+"""`warenfluss order`: list, show, take, repeat and export orders."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,28 +57,35 @@ from models.tenants.tenant import pick_tenant
 if TYPE_CHECKING:
     from models.order_desk.views import OrderView
 
-app = new_app("What buyers bought.")
+app = new_app("Orders: what buyers bought.")
 apps = {"order": app}
 
 States = Annotated[list[OrderState] | None, STATES]
 Held = Annotated[bool, typer.Option("--held", help="Only orders that wait for a person.")]
 Reasons = Annotated[
-    list[HoldReason] | None, typer.Option("--hold", help="Only held for this reason; repeatable.")
+    list[HoldReason] | None, typer.Option("--hold", help="Only orders held for this reason; repeatable.")
 ]
 PaymentStates = Annotated[
-    list[PaymentState] | None, typer.Option("--payment-state", help="Only paid so far; repeatable.")
+    list[PaymentState] | None,
+    typer.Option("--payment-state", help="Only orders in this payment state; repeatable."),
 ]
 PaymentKinds = Annotated[
-    list[PaymentKind] | None, typer.Option("--payment", help="Only with this kind of payment; repeatable.")
+    list[PaymentKind] | None,
+    typer.Option("--payment", help="Only orders with this kind of payment; repeatable."),
 ]
-Beginning = Annotated[str, typer.Option("--number", help="Only numbers that begin like this.")]
+Beginning = Annotated[str, typer.Option("--number", help="Only orders whose number begins with this.")]
 Buyer = Annotated[
-    str, typer.Option("--buyer", help="Mail address, user name or number at the channel, last name, company.")
+    str,
+    typer.Option(
+        "--buyer",
+        help="Only this buyer: the complete mail address, user name or number at the channel, "
+        "last name or company.",
+    ),
 ]
-Tracking = Annotated[str, typer.Option("--tracking", help="Only the order with this parcel.")]
-Split = Annotated[bool, typer.Option("--split", help="Only orders of which something is kept back.")]
+Tracking = Annotated[str, typer.Option("--tracking", help="Only the order with this tracking number.")]
+Split = Annotated[bool, typer.Option("--split", help="Only orders with held-back units.")]
 Month = Annotated[
-    str | None, typer.Option("--month", help="Only placed in this month, e.g. 2026-11, by German time.")
+    str | None, typer.Option("--month", help="Only orders placed in this month, e.g. 2026-11, German time.")
 ]
 
 
@@ -141,7 +148,7 @@ def show_all(
 
 @app.command("show")
 def show(number: Number, account: AccountOption = None, as_json: AsJson = False) -> None:
-    """Show one order with addresses, lines, holds, payments, parcels, documents, history and its calls."""
+    """Show one order with addresses, lines, holds, payments, parcels, documents, history and calls."""
     from models.order_desk.views import order_view
 
     need_database()
@@ -164,15 +171,15 @@ def take(
     file: Annotated[
         typer.FileText,
         typer.Argument(
-            encoding="utf-8-sig", help="A JSON file with address, lines and payment; - is standard input."
+            encoding="utf-8-sig", help="A JSON file with address, lines and payment; - reads standard input."
         ),
     ],
     into: IntoOption = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Take an order by hand, e.g. by telephone, under a number of the tenant's own; no channel hears of it.
+    """Take a manual order, e.g. by telephone, under the tenant's own number; nothing goes to a channel.
 
-    docs/orders.md shows such a file. With a `reference` in it, the same command again makes no second order.
+    docs/orders.md shows such a file. With a `reference` in it, repeating the command creates no second order.
     """
     from models.order_desk.manual_orders import pick_own_account, take_own_order
     from models.order_desk.manual_records import read_own_order
@@ -192,14 +199,19 @@ def repeat(
     number: Number,
     into: IntoOption = None,
     today: Annotated[
-        bool, typer.Option("--prices-of-today", help="Instead of what was paid for the goods then.")
+        bool,
+        typer.Option("--prices-of-today", help="Use today's prices instead of those of the first order."),
     ] = False,
-    payment: Annotated[PaymentKind | None, typer.Option(help="How it is paid, if not as then.")] = None,
-    shipping: Annotated[str | None, typer.Option(help="The shipping method, if not that of then.")] = None,
+    payment: Annotated[
+        PaymentKind | None, typer.Option(help="The kind of payment, if it differs from the first order.")
+    ] = None,
+    shipping: Annotated[
+        str | None, typer.Option(help="The shipping method, if it differs from the first order.")
+    ] = None,
     reference: ReferenceOption = "",
     account: AccountOption = None,
 ) -> None:
-    """Take the goods of an order once more for the same address, as an order by hand."""
+    """Repeat an order for the same address, as a manual order."""
     from models.order_desk.manual_orders import pick_own_account
     from models.order_desk.repeats import repeat_order
 
@@ -221,7 +233,7 @@ def repeat(
 @app.command("note")
 def note(
     number: Number,
-    text: Annotated[str, typer.Argument(help="What people should know; it stands in the history.")],
+    text: Annotated[str, typer.Argument(help="The note.")],
     account: AccountOption = None,
 ) -> None:
     """Write a note into an order's history."""
@@ -245,7 +257,7 @@ def export(
     account: AccountOption = None,
     states: States = None,
     held: Held = False,
-    addresses: Annotated[bool, typer.Option("--addresses", help="With where it goes.")] = False,
+    addresses: Annotated[bool, typer.Option("--addresses", help="Include the shipping address.")] = False,
     german: GermanSheet = False,
 ) -> None:
     """Write orders into a spreadsheet."""

@@ -1,4 +1,4 @@
-"""`warenfluss order`, goods: which orders go together or in parts, are released, cancelled and shipped."""
+"""`warenfluss order`, the goods: consolidate, split, release, cancel and ship orders."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,23 +25,23 @@ from models.tenants.tenant import pick_tenant
 AT_ONCE = 100
 """Orders in one transaction."""
 
-app = new_app("How the goods of orders leave.")
+app = new_app("How the goods of orders ship.")
 
 
 @app.command("join")
 def join(
     numbers: Annotated[
-        list[str] | None, typer.Argument(help="Two orders or more, open and held by nothing.")
+        list[str] | None, typer.Argument(help="Two or more orders, open and not held.")
     ] = None,
     suggest: Annotated[
-        bool, typer.Option("--suggest", help="Show orders that could go together instead.")
+        bool, typer.Option("--suggest", help="Only show orders that could be consolidated.")
     ] = False,
     account: AccountOption = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Let orders for the same address go together: picked into one box, sent in one parcel.
+    """Consolidate orders for the same address: they are picked into one box and sent in one parcel.
 
-    Each keeps its number, money and invoice, and its channel hears of its own shipment.
+    Each order keeps its number, money and invoice, and its own shipment is published to its channel.
     """
     from models.fulfilment.consolidation import join_orders, suggest_groups
 
@@ -54,7 +54,7 @@ def join(
             orders = [find_order(session, number, account_id_of(session, account)) for number in numbers]
             return ", ".join(order.external_id for order in join_orders(session, orders))
 
-        say(f"Orders {in_transaction(step)} go together.")
+        say(f"Orders {in_transaction(step)} ship together.")
         return
     with read_scope() as session:
         accounts = account_names(session)
@@ -74,12 +74,12 @@ def join(
 
 @app.command("part")
 def part(number: Number, account: AccountOption = None) -> None:
-    """Let an order that goes with others go by itself again."""
+    """Separate an order from the orders it is consolidated with."""
     from models.fulfilment.consolidation import part_order
 
     need_database()
     with_order(number, account, part_order)
-    say(f"Order {number} goes by itself.")
+    say(f"Order {number} ships by itself.")
 
 
 @app.command("split")
@@ -87,18 +87,18 @@ def split(
     number: Number,
     lines: Annotated[
         list[str],
-        typer.Option(
-            "--line", help="LINE=QUANTITY that is kept back of it; 0 keeps nothing back. Repeatable."
-        ),
+        typer.Option("--line", help="LINE=QUANTITY to hold back; 0 holds nothing back. Repeatable."),
     ],
     until: Annotated[
-        str | None, typer.Option("--until", help="The day on which they go by themselves, e.g. 2026-12-01.")
+        str | None,
+        typer.Option("--until", help="The day on which they are released automatically, e.g. 2026-12-01."),
     ] = None,
     account: AccountOption = None,
 ) -> None:
-    """Keep units of lines back while the rest leaves; they stay promised to the order.
+    """Hold back units of lines while the rest ships; they stay allocated to the order.
 
-    It keeps its number, and lines that are not named stay as they are. `order unsplit` lets all go.
+    The order keeps its number, and lines that are not named stay unchanged. `order unsplit` releases all
+    held-back units.
     """
     from models.fulfilment.splitting import split_order
 
@@ -110,7 +110,7 @@ def split(
         rows = lines_of(session, [need_id(order.id)])[need_id(order.id)]
         kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
         back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
-        return f"Order {order.external_id}: {kept or 'nothing'} is kept back; {back or 'nothing'} goes next."
+        return f"Order {order.external_id}: {kept or 'nothing'} is held back; {back or 'nothing'} ships next."
 
     need_database()
     say(with_order(number, account, step))
@@ -118,30 +118,30 @@ def split(
 
 @app.command("unsplit")
 def unsplit(number: Number, account: AccountOption = None) -> None:
-    """Let go what is kept back of an order; if it was released, it is to be picked and sent now."""
+    """Release the held-back units of an order; if the order is released, they can be picked and shipped."""
     from models.fulfilment.splitting import unsplit_order
 
     need_database()
     with_order(number, account, unsplit_order)
-    say(f"Order {number}: nothing is kept back any more.")
+    say(f"Order {number}: nothing is held back any more.")
 
 
 @app.command("release")
 def release(
     numbers: Numbers,
     partly: Annotated[
-        bool, typer.Option("--partly", help="What is there may leave before what is short.")
+        bool, typer.Option("--partly", help="Available units may ship before missing ones.")
     ] = False,
     account: AccountOption = None,
 ) -> None:
-    """Hand orders to the warehouse, paid or not; from then on nothing in them changes silently."""
+    """Release orders to the warehouse, paid or not; from then on a change at the channel holds the order."""
     from models.fulfilment.release import release_order
 
     together: set[int] = set()
 
     def step(session: Session, order: Order) -> None:
         if order.state is OrderState.released and order.ships_with_id in together:
-            # It went with one that was named before.
+            # It was released together with an order named before.
             return
         release_order(session, order, partly=partly)
         if order.ships_with_id is not None:
@@ -156,7 +156,7 @@ def cancel(
     numbers: Numbers,
     account: AccountOption = None,
 ) -> None:
-    """Cancel what has not left yet and give its stock to orders that wait; the channel is told."""
+    """Cancel what has not shipped and give its stock to waiting orders; published to the channel."""
     from models.fulfilment.holding import cancel_order
 
     def step(session: Session, order: Order) -> None:
@@ -171,18 +171,18 @@ def cancel(
 @app.command("ship")
 def ship(
     number: Number,
-    carrier: Annotated[str, typer.Option(help="Who carries it, e.g. DHL.")],
+    carrier: Annotated[str, typer.Option(help="The carrier, e.g. DHL.")],
     tracking: Annotated[
-        list[str] | None, typer.Option(help="A parcel's tracking number; one option for each parcel.")
+        list[str] | None, typer.Option(help="A parcel's tracking number; repeat the option for each parcel.")
     ] = None,
     lines: Annotated[
         list[str] | None,
-        typer.Option("--line", help="LINE=QUANTITY, if only a part leaves; repeatable, with one parcel."),
+        typer.Option("--line", help="LINE=QUANTITY, if only a part ships; repeatable, for one parcel."),
     ] = None,
     at: When = None,
     account: AccountOption = None,
 ) -> None:
-    """Book parcels of an order out of the house; the channel is told with the next shipping-sync."""
+    """Ship parcels of an order; the next shipping-sync publishes them to the channel."""
     from models.fulfilment.consolidation import ship_together
     from models.fulfilment.shipments import ParcelData, ShipmentData
     from models.orders.queries import names_of_mates
@@ -202,7 +202,7 @@ def ship(
         if isinstance(done, RuleError):
             raise done
         mates = ", ".join(names_of_mates(session, order))
-        with_it = f" With it left {mates}." if mates else ""
+        with_it = f" Shipped with it: {mates}." if mates else ""
         booked = counted(len(parcels), "parcel")
         return f"Order {order.external_id}: {booked} booked, now {order.state}.{with_it}"
 
@@ -213,11 +213,11 @@ def ship(
 @app.command("shipped")
 def mark_shipped(
     numbers: Numbers,
-    carrier: Annotated[str, typer.Option(help="Who carries them, e.g. DHL.")],
+    carrier: Annotated[str, typer.Option(help="The carrier, e.g. DHL.")],
     at: When = None,
     account: AccountOption = None,
 ) -> None:
-    """Book each order out of the house whole, in one parcel; `ship track` adds its number later."""
+    """Ship each order completely, in one parcel; `ship track` adds its tracking number later."""
     from models.fulfilment.consolidation import ship_together
     from models.fulfilment.shipments import ParcelData, ShipmentData
 
@@ -241,5 +241,5 @@ def mark_shipped(
 
 
 def _by_line_id(session: Session, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
-    """Return units by the ids of lines that are named by their external ids. Raises: NotFoundError."""
+    """Return the units of each line, named by its external id, by the line's id. Raises: NotFoundError."""
     return {need_id(find_line(session, order, name).id): count for name, count in parts.items()}

@@ -1,4 +1,4 @@
-"""`warenfluss order`, money: what was paid, promised and given back, and invoices."""
+"""`warenfluss order`, the money: payments, refunds, authorisations and invoices."""
 
 from typing import Annotated
 
@@ -16,19 +16,21 @@ from models.orders.history import Actor
 from models.orders.order import Order
 from models.tenants.account import Account, account_data
 
-app = new_app("What buyers pay for orders.")
+app = new_app("The money of orders.")
 
 
 @app.command("pay")
 def pay(
     number: Number,
-    amount: Annotated[str | None, typer.Argument(help="What was received; what is open by default.")] = None,
+    amount: Annotated[
+        str | None, typer.Argument(help="The amount received; default: the open amount.")
+    ] = None,
     method: Annotated[str, typer.Option(help="How it was paid.")] = "",
-    reference: Annotated[str, typer.Option(help="The payment's own number.")] = "",
+    reference: Annotated[str, typer.Option(help="The payment's reference.")] = "",
     at: When = None,
     account: AccountOption = None,
 ) -> None:
-    """Record money received for an order; a negative amount takes one back."""
+    """Record money received for an order; a negative amount reverses a payment."""
     order = _move(number, account, amount, at, method, reference, is_refund=False)
     say(
         f"Order {order.external_id}: {order.paid_amount} of {order.total} {order.currency} received, "
@@ -40,17 +42,17 @@ def pay(
 def refund(
     number: Number,
     amount: Annotated[
-        str | None, typer.Argument(help="What was given back; what is received too much by default.")
+        str | None, typer.Argument(help="The amount paid back; default: the overpaid amount.")
     ] = None,
-    method: Annotated[str, typer.Option(help="How it was given back.")] = "",
-    reference: Annotated[str, typer.Option(help="The refund's own number.")] = "",
+    method: Annotated[str, typer.Option(help="How it was paid back.")] = "",
+    reference: Annotated[str, typer.Option(help="The refund's reference.")] = "",
     at: When = None,
     account: AccountOption = None,
 ) -> None:
-    """Record money that was given back; with payments handled here, the channel is told."""
+    """Record money that was paid back; published to the channel if payments are handled here."""
     order = _move(number, account, amount, at, method, reference, is_refund=True)
     say(
-        f"Order {order.external_id}: {order.refunded_amount} {order.currency} given back, "
+        f"Order {order.external_id}: {order.refunded_amount} {order.currency} paid back, "
         f"{order.payment_state}."
     )
 
@@ -65,7 +67,7 @@ def _move(
     *,
     is_refund: bool,
 ) -> Order:
-    """Record money received, or given back if `is_refund`; without an amount all that is open.
+    """Record money received, or paid back if `is_refund`; without an amount all that is open.
 
     Returns the order afterwards. Raises: RuleError, if nothing is open, or as the recording does.
     """
@@ -94,18 +96,21 @@ def _move(
 def authorise(
     number: Number,
     amount: Annotated[
-        str, typer.Argument(help="What whoever collects the money has promised; 0 takes back.")
+        str,
+        typer.Argument(
+            help="The amount that the payment provider has authorised; 0 removes the authorisation."
+        ),
     ],
     account: AccountOption = None,
 ) -> None:
-    """Note that the money is promised, so that the goods may leave before it is received."""
+    """Record that a payment is authorised, so the goods may ship before the money is received."""
     from models.payments.payment import note_authorised
 
     value = parse_amount(amount)
 
     def step(session: Session, order: Order) -> str:
         note_authorised(session, order, value, actor=Actor.person)
-        return f"Order {order.external_id}: {value} {order.currency} promised, {order.payment_state}."
+        return f"Order {order.external_id}: {value} {order.currency} authorised, {order.payment_state}."
 
     need_database()
     say(with_order(number, account, step))
@@ -118,7 +123,7 @@ def mark_paid(
     at: When = None,
     account: AccountOption = None,
 ) -> None:
-    """Record for each order that what was open of it has been received; each has its own result."""
+    """Record for each order that its open amount was received; each order has its own result."""
     from models.payments.payment import record_payment
 
     paid_at = parse_time_or_now(at)
@@ -136,7 +141,7 @@ def mark_paid(
 
 @app.command("invoice")
 def invoice(number: Number, account: AccountOption = None) -> None:
-    """Issue an invoice now for what was shipped of an order and not invoiced yet; the cycle does it, too."""
+    """Issue an invoice now for shipped goods of an order that are not invoiced; the cycle does this, too."""
     from models.invoicing.invoices import issue_invoice
     from tasks.drawing import draw_and_keep
 

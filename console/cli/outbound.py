@@ -1,4 +1,4 @@
-"""`warenfluss outbound`: what channels have yet to hear."""
+"""`warenfluss outbound`: updates that channels do not have yet."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from models.sync.delivery import list_outbound, retry_parked
 from models.sync.outbound import OutboundState
 from models.tenants.account import account_id_of, account_names
 
-app = new_app("What channels have yet to hear.")
+app = new_app("Updates that channels do not have yet.")
 apps = {"outbound": app}
 
 
@@ -20,11 +20,12 @@ apps = {"outbound": app}
 def show_all(
     account: AccountOption = None,
     states: Annotated[
-        list[OutboundState] | None, typer.Option("--state", help="Default: all but sent; repeatable.")
+        list[OutboundState] | None,
+        typer.Option("--state", help="Only in this state; repeatable. Default: all except sent."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List changes that were not told yet, the oldest first; parked ones wait for a person."""
+    """List updates that are not published yet, the oldest first; parked ones wait for a person."""
     need_database()
     wanted = states or [state for state in OutboundState if state is not OutboundState.sent]
     with read_scope() as session:
@@ -54,17 +55,17 @@ def show_all(
 @app.command("retry")
 def retry(
     ids: Annotated[list[int] | None, typer.Argument(help="Numbers from `outbound list`.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are parked.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All parked updates.")] = False,
 ) -> None:
-    """Let parked changes be sent again with the next run of their cycle."""
+    """Send parked updates again with the next run of their cycle."""
     if bool(ids) == everything:
-        raise typer.BadParameter("Name the numbers of parked changes, or give --all.")
+        raise typer.BadParameter("Name the numbers of parked updates, or give --all.")
     need_database()
     count = in_transaction(lambda session: retry_parked(session, ids or []))
     say(
-        f"{count} of {len(ids)} named changes were parked and are due again."
+        f"{count} of {len(ids)} named updates were parked and are due again."
         if ids
-        else f"{count} are due again."
+        else f"{count} updates are due again."
     )
     if ids and count < len(set(ids)):
         raise typer.Exit(1)

@@ -23,7 +23,9 @@ from models.values import LANGUAGES
 
 
 def paper(
-    kind: Annotated[PaperKind, typer.Argument(help="Which paper; invoices and credit notes as issued.")],
+    kind: Annotated[
+        PaperKind, typer.Argument(help="The kind of paper; invoices and credit notes as issued.")
+    ],
     numbers: Numbers,
     output: Annotated[Path, typer.Option(help="The PDF to write, with the papers of all these orders.")],
     form: Annotated[
@@ -31,14 +33,14 @@ def paper(
     ] = PaperFormat.a4,
     language: LanguageOption = None,
     valid_until: Annotated[
-        str | None, typer.Option(help=f"Of an offer: a day; by default in {OFFER_DAYS} days.")
+        str | None, typer.Option(help=f"The last day of an offer; default: in {OFFER_DAYS} days.")
     ] = None,
     account: AccountOption = None,
 ) -> None:
-    """Draw a paper for one or many orders into one PDF; each order that has none is told by itself.
+    """Draw a paper for one or many orders into one PDF, and list the orders that have none.
 
-    A pick list is one for all these orders, or one for each warehouse. Address labels of A4 stand eight on a
-    sheet. Exit code 1 if there was none of some order.
+    There is one pick list for all of these orders, or one for each warehouse. On A4, eight address labels are
+    on a sheet. The exit code is 1 if any order has no such paper.
     """
     if language is not None and (language not in LANGUAGES or kind in ISSUED):
         raise typer.BadParameter(f"--language is {' or '.join(LANGUAGES)}; what was issued keeps its own.")

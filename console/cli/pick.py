@@ -1,4 +1,4 @@
-"""`warenfluss pick`: pick lists, and the scans of a walk."""
+"""`warenfluss pick`: pick lists, and scanning along a walk."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +26,7 @@ from models.warehouse.pick_sheets import PickSheet, list_lists, read_sheet
 from models.warehouse.picking import CloseResult, begin_walk, cancel_list, close_list, create_list, summarise
 from models.warehouse.scanning import ScanResult, scan, undo
 
-app = new_app("Pick lists, and the scans of a walk.")
+app = new_app("Pick lists, and scanning along a walk.")
 apps = {"pick": app}
 
 LONGEST_LINE = 1000
@@ -42,17 +42,17 @@ def create(
         list[str] | None, typer.Argument(help="Orders, by external id or number at the marketplace.")
     ] = None,
     batch: Annotated[
-        int | None, typer.Option(min=1, help="The next orders, at most so many; sorted after the walk.")
+        int | None, typer.Option(min=1, help="The next orders, at most this many; sorted after the walk.")
     ] = None,
     boxes: Annotated[
-        int | None, typer.Option(min=1, help="The next orders, at most so many; each has a box in the walk.")
+        int | None, typer.Option(min=1, help="The next orders, at most this many; each has its own box.")
     ] = None,
     account: AccountOption = None,
     tenant: TenantOption = None,
 ) -> None:
-    """Make a list for each order named, or one for many; with nothing named, for the next order.
+    """Make a pick list for each named order, or one for many orders; without an order, for the next one.
 
-    The list's number is printed. An order that cannot be picked now does not stop the others.
+    The list's number is printed. An order that cannot be picked now does not block the others.
     """
     need_database()
     if sum([bool(numbers), batch is not None, boxes is not None]) > 1:
@@ -87,7 +87,7 @@ def create(
 
 @app.command("list")
 def show_all(
-    ended: Annotated[bool, typer.Option("--all", help="Ended lists, too.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include closed lists.")] = False,
     tenant: TenantOption = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
@@ -105,11 +105,12 @@ def show_all(
 def show(
     number: Number,
     by_order: Annotated[
-        bool, typer.Option("--by-order", help="What goes to which order, to sort a batch after the walk.")
+        bool,
+        typer.Option("--by-order", help="Show what goes to which order, to sort a batch after the walk."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a list in the order of the walk, and what became of its orders."""
+    """Show a list in walking order, and the state of its orders."""
     need_database()
     with read_scope() as session:
         sheet, result = read_sheet(session, number), summarise(session, number)
@@ -140,7 +141,7 @@ def print_list(
     output: Annotated[Path, typer.Option(help="The PDF to write.")],
     language: LanguageOption = None,
 ) -> None:
-    """Write what is still to be taken as a PDF, each warehouse on pages of its own."""
+    """Write the units still to be taken as a PDF; each warehouse starts a new page."""
     from documents.papers.join import write_pdf
     from documents.papers.render import render_paper
     from models.papers.pick_papers import walk_papers
@@ -167,11 +168,18 @@ def _by_order(sheet: PickSheet) -> list[list[object]]:
 def scan_codes(
     number: Number,
     codes: Annotated[
-        list[str] | None, typer.Argument(help="SKUs or GTINs; without any, one a line of standard input.")
+        list[str] | None,
+        typer.Argument(help="SKUs or GTINs; without any, one on each line of standard input."),
     ] = None,
-    quantity: Annotated[int, typer.Option(min=1, max=MAX_COUNT, help="Units that each scan stands for.")] = 1,
+    quantity: Annotated[
+        int, typer.Option(min=1, max=MAX_COUNT, help="The number of units for each scan.")
+    ] = 1,
 ) -> None:
-    """Count units up, each scan for itself; exit code 1 if one was refused."""
+    """Count scanned units, each scan separately; the exit code is 1 if one was refused.
+
+    Each answer is a line that begins with `OK` or `NO`; lines with `!!` before it say which orders of the
+    list have changed in the meantime.
+    """
     need_database()
     refused = False
     for code in codes if codes else _read_codes():
@@ -190,7 +198,7 @@ def _scanning(number: int, code: str, quantity: int) -> Callable[[Session], Scan
 
 
 def _read_codes() -> Iterable[str]:
-    """Yield the lines of standard input as they come; what is no UTF-8 is read all the same, and no code."""
+    """Yield the lines of standard input as they arrive. A line that is not UTF-8 matches no code."""
     lines: Iterator[bytes] = iter(lambda: sys.stdin.buffer.readline(LONGEST_LINE), b"")
     return (code for code in (line.decode("utf-8", "replace").strip() for line in lines) if code)
 
@@ -212,10 +220,11 @@ def short(
     number: Number,
     code: Code,
     missing: Annotated[
-        int | None, typer.Option(min=1, max=MAX_COUNT, help="Units; by default all still to be taken there.")
+        int | None,
+        typer.Option(min=1, max=MAX_COUNT, help="The missing units; default: all still to be taken there."),
     ] = None,
 ) -> None:
-    """Report that an article is not in its place; its stock is corrected, orders get it from elsewhere."""
+    """Report that an article is missing at its place; stock is corrected, orders get it from elsewhere."""
     need_database()
     result = in_transaction(lambda session: report_short(session, number, code, missing))
     for notice in result.notices:
@@ -231,11 +240,11 @@ def short(
 def close(
     number: Number,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="What is still to be taken goes onto a later list.")
+        bool, typer.Option("--unfinished", help="Leave units still to be taken to a later list.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """End a list and tell what became of its orders, each looked at once more."""
+    """Close a list and show the result for its orders, each checked again."""
     need_database()
     result = in_transaction(lambda session: close_list(session, number, unfinished=unfinished))
     _report(result, as_json=as_json)
@@ -243,7 +252,7 @@ def close(
 
 @app.command("cancel")
 def cancel(number: Number, as_json: AsJson = False) -> None:
-    """Give a list up: what was taken goes back to its place, and the orders onto other lists."""
+    """Cancel a list: taken units are put back, and its orders can come onto other lists."""
     need_database()
     _report(in_transaction(lambda session: cancel_list(session, number)), as_json=as_json)
 
@@ -260,7 +269,7 @@ def _report(result: CloseResult, *, as_json: bool) -> None:
 
 
 def _tell(result: CloseResult) -> None:
-    """Say which orders were stopped, and what goes back to its place."""
+    """Print which orders were stopped, and which units are to be put back."""
     for each in result.stopped:
         typer.echo(f"Order {each.order} {each.reason}.")
     for goods in result.put_back:

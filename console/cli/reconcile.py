@@ -1,4 +1,4 @@
-"""`warenfluss reconcile`: what a channel holds otherwise than it should."""
+"""`warenfluss reconcile`: differences between a channel and this database."""
 
 from typing import Annotated, Any
 
@@ -25,17 +25,17 @@ from models.sync.records import Cycle
 from models.tenants.account import account_id_of, account_names, list_accounts
 from models.tenants.records import Mode
 
-app = new_app("What a channel holds otherwise than it should.")
+app = new_app("Differences between a channel and this database.")
 apps = {"reconcile": app}
 
 
 @app.command("list")
 def show_all(
     account: AccountOption = None,
-    settled: Annotated[bool, typer.Option("--settled", help="Those that are gone.")] = False,
+    settled: Annotated[bool, typer.Option("--settled", help="Differences that are gone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List differences, the oldest first, each with the command that mends it."""
+    """List differences, the oldest first, each with the command that settles it."""
     need_database()
     with read_scope() as session:
         names = account_names(session)
@@ -65,13 +65,13 @@ def show_all(
 def mend(
     ids: Annotated[list[int] | None, typer.Argument(help="Numbers from `reconcile list`.")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that can be mended without a person.")
+        bool, typer.Option("--all", help="All that can be settled without a person.")
     ] = False,
     account: AccountOption = None,
 ) -> None:
-    """Read orders again, or let the channel be told again; exit code 1 if a person must decide.
+    """Read orders again, or publish again; the exit code is 1 if a person must decide.
 
-    Repeating it is harmless. The next `reconcile` says whether it helped.
+    Repeating it is harmless. The next reconcile run shows whether it helped.
     """
     if bool(ids) == everything:
         raise typer.BadParameter("Name the numbers of differences, or give --all.")
@@ -83,14 +83,16 @@ def mend(
     names = {account_id: row.name for account_id, row in accounts.items()}
     for row in rows:
         if row.remedy is not Remedy.decide and accounts[row.account_id].mode is not Mode.live:
-            raise RuleError(f"Account {names[row.account_id]!r} is not live: nothing is read or told for it.")
+            raise RuleError(
+                f"Account {names[row.account_id]!r} is not live: nothing is read or published for it."
+            )
     _tell([row for row in rows if row.remedy is Remedy.tell], names)
     _read([row for row in rows if row.remedy is Remedy.read], names)
     undecided = [row for row in rows if row.remedy is Remedy.decide]
     for row in undecided if ids else []:
         say(_what_to_decide(row, names[row.account_id]))
     if not ids:
-        say(f"{len(rows) - len(undecided)} of {len(rows)} differences needed nobody to decide.")
+        say(f"{len(rows) - len(undecided)} of {len(rows)} differences were settled without a person.")
     elif undecided:
         raise typer.Exit(1)
 
@@ -101,7 +103,7 @@ def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
             known = tell_again(session, session.get_one(Difference, row.id))
         cycle = PUBLISHED_BY[OUTBOUND_FOR[row.kind]]
         say(
-            f"{row.kind} of {row.subject} is told again with the next {cycle} of account "
+            f"{row.kind} of {row.subject} is published again with the next {cycle} of account "
             f"{names[row.account_id]!r}."
             if known
             else f"{row.subject} is not known here any more."

@@ -22,7 +22,7 @@ Entry = Annotated[str, typer.Argument(help="A number from `rejected list`, or th
 @app.command("list")
 def show_all(
     account: AccountOption = None,
-    settled: Annotated[bool, typer.Option("--settled", help="Those that could be used after all.")] = False,
+    settled: Annotated[bool, typer.Option("--settled", help="Records that could be used after all.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the rejected records, the oldest first."""
@@ -66,13 +66,13 @@ def retry(entry: Entry) -> None:
     elif row.kind == "article":
         run_cycle(account, Cycle.article_import, articles=[row.external_id])
     else:
-        # A set or category is judged together with all that belongs to it.
+        # A set or a category can only be judged together with its members.
         run_cycle(account, Cycle.article_import, full=True)
     with read_scope() as session:
         again = session.get_one(Aside, row.id)
     if again.settled_at is None:
         raise fail(f"{row.kind} {row.external_id} of account {account!r} is still rejected: {again.reason}")
-    say(f"{row.kind} {row.external_id} of account {account!r} was taken in.")
+    say(f"{row.kind} {row.external_id} of account {account!r} was imported.")
 
 
 def _shown(row: Aside, account: str) -> dict[str, Any]:

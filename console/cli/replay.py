@@ -1,4 +1,4 @@
-"""`warenfluss replay`: run orders again, and show which effects were had before and which are new."""
+"""`warenfluss replay`: run orders again, and show which effects had been done before and which are new."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -16,38 +16,38 @@ COLUMNS = ("order", "effect", "of", "value", "outcome", "at")
 
 
 class Again(StrEnum):
-    """What a channel can be told once more."""
+    """What can be published to a channel again."""
 
     payment = "payment"
     shipment = "shipment"
 
 
 def replay(
-    account: Annotated[str, typer.Option(help="Of which account.")],
+    account: Annotated[str, typer.Option(help="The account.")],
     orders: Annotated[
         list[str] | None,
-        typer.Option("--order", help="This order, by the channel's or the marketplace's number; repeatable."),
+        typer.Option("--order", help="An order, by the channel's or the marketplace's number; repeatable."),
     ] = None,
     day: Annotated[
-        str | None, typer.Option(help="The orders of this day, e.g. 2026-11-21, by German time.")
+        str | None, typer.Option(help="The orders of this day, e.g. 2026-11-21, German time.")
     ] = None,
     run: Annotated[
         str,
-        typer.Option(help="The orders that a run touched, by its number in `run list` or its Prefect id."),
+        typer.Option(help="The orders of a run, by its number in `run list` or its Prefect id."),
     ] = "",
     everything: Annotated[
-        bool, typer.Option("--all", help="All orders that are missing here, differ, or wait.")
+        bool, typer.Option("--all", help="All orders that are missing here, differ, or wait to be published.")
     ] = False,
     again: Annotated[
-        list[Again] | None, typer.Option(help="Tell the channel once more what it was told; repeatable.")
+        list[Again] | None, typer.Option(help="Publish again what was published before; repeatable.")
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="Change nothing; show what would be new.")] = False,
     wait_seconds: Annotated[
-        int, typer.Option("--wait", min=0, help="Seconds to wait for a run that works on the same.")
+        int, typer.Option("--wait", min=0, help="Seconds to wait for a running cycle.")
     ] = 120,
     as_json: AsJson = False,
 ) -> None:
-    """Run orders of an account again in this process; nothing that was done is done twice."""
+    """Run orders of an account again in this process; nothing is done twice."""
     need_database()
     ended = run_flow(
         account,

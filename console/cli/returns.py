@@ -1,4 +1,4 @@
-"""`warenfluss return`: what buyers send back."""
+"""`warenfluss return`: goods that buyers send back."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -40,12 +40,13 @@ from models.order_desk.steps import with_order
 from models.orders.order import Order
 from models.tenants.records import PaymentKind
 
-app = new_app("What buyers send back.")
+app = new_app("Goods that buyers send back.")
 apps = {"return": app}
 
 ReturnNumber = Annotated[int, typer.Argument(help="The return's number.")]
 Lines = Annotated[
-    list[str] | None, typer.Option("--line", help="LINE=QUANTITY; repeatable. Default: all that may come.")
+    list[str] | None,
+    typer.Option("--line", help="LINE=QUANTITY; repeatable. Default: all units that can come back."),
 ]
 COLUMNS = ("number", "order", "state", "announced_at", "received_at", "credited", "reason")
 
@@ -54,10 +55,10 @@ COLUMNS = ("number", "order", "state", "announced_at", "received_at", "credited"
 def announce(
     number: Number,
     lines: Lines = None,
-    reason: Annotated[str, typer.Option(help="Why, as the buyer says.")] = "",
+    reason: Annotated[str, typer.Option(help="The buyer's reason.")] = "",
     account: AccountOption = None,
 ) -> None:
-    """Note that goods of an order will come back."""
+    """Record that goods of an order will come back."""
     wanted = parse_parts(lines or [], "--line")
 
     def step(session: Session, order: Order) -> int:
@@ -72,16 +73,16 @@ def announce(
 def receive(
     number: ReturnNumber,
     good: Annotated[
-        list[str] | None, typer.Option("--good", help="LINE=QUANTITY that is sold again; repeatable.")
+        list[str] | None, typer.Option("--good", help="LINE=QUANTITY that can be sold again; repeatable.")
     ] = None,
     b_stock: Annotated[
         list[str] | None, typer.Option("--b-stock", help="LINE=QUANTITY of lesser quality; repeatable.")
     ] = None,
     scrap: Annotated[
-        list[str] | None, typer.Option("--scrap", help="LINE=QUANTITY thrown away; repeatable.")
+        list[str] | None, typer.Option("--scrap", help="LINE=QUANTITY to throw away; repeatable.")
     ] = None,
 ) -> None:
-    """Book goods in that came back, each as it was judged; without options all that was announced is good."""
+    """Book in returned goods by their condition; without options, all announced units are good."""
     judged = {
         "to_stock": parse_parts(good or [], "--good"),
         "b_stock": parse_parts(b_stock or [], "--b-stock"),
@@ -103,17 +104,22 @@ def receive(
         receive_return(session, row, {line_id: Judged(**each) for line_id, each in counts.items()})
 
     in_transaction(step)
-    say(f"Return {number} was received; `warenfluss return credit {number}` gives its worth back.")
+    say(f"Return {number} was received; `warenfluss return credit {number}` credits it.")
 
 
 @app.command("credit")
 def credit(
     number: ReturnNumber,
-    fee: Annotated[str, typer.Option(help="What is kept of it.")] = "0",
-    goodwill: Annotated[str, typer.Option(help="What is given on top.")] = "0",
-    shipping: Annotated[bool, typer.Option("--with-shipping", help="Give the shipping back, too.")] = False,
+    fee: Annotated[str, typer.Option(help="The fee to deduct.")] = "0",
+    goodwill: Annotated[str, typer.Option(help="The amount to add as goodwill.")] = "0",
+    shipping: Annotated[
+        bool, typer.Option("--with-shipping", help="Also credit the shipping costs.")
+    ] = False,
 ) -> None:
-    """Credit what came back, by a credit note where invoices are made here; `order refund` pays it out."""
+    """Credit returned goods, with a credit note if invoices are made here.
+
+    `order refund` records the payment to the buyer.
+    """
     values: dict[str, Decimal] = {"fee": parse_amount(fee), "goodwill": parse_amount(goodwill)}
     need_database()
 
@@ -127,10 +133,10 @@ def credit(
 
         draw_and_keep(documents)
     notes = ", ".join(each.label for each in documents if each.gross <= 0)
-    say(f"Return {number}: {row.credited_amount} were credited" + (f" by {notes}." if notes else "."))
+    say(f"Return {number}: {row.credited_amount} credited" + (f" by {notes}." if notes else "."))
     for each in documents:
         if each.gross > 0:
-            say(f"{each.label} asks for what is owed all the same: {each.gross:.2f} {each.currency}.")
+            say(f"{each.label} invoices what is still owed: {each.gross:.2f} {each.currency}.")
 
 
 @app.command("exchange")
@@ -142,16 +148,16 @@ def exchange(
     ] = None,
     prices: Annotated[
         list[str] | None,
-        typer.Option("--price", help="SKU=AMOUNT, if not what the article costs; repeatable."),
+        typer.Option("--price", help="SKU=AMOUNT, if it differs from the article's price; repeatable."),
     ] = None,
     tax_rate: TaxRateOption = None,
     payment: Annotated[PaymentKind, typer.Option(help="How the replacement is paid.")] = PaymentKind.invoice,
     into: IntoOption = None,
     reference: ReferenceOption = "",
 ) -> None:
-    """Take an order by hand for what replaces a return; the return is credited by itself, as any other.
+    """Take a manual order for the replacement of a return; the return is credited separately, like any other.
 
-    Without --line it is for the same goods at the price of then. Shipping is not charged again.
+    Without --line it contains the same goods at their original price. Shipping is not charged again.
     """
     from models.order_desk.manual_orders import pick_own_account
     from models.order_desk.manual_records import read_own_line
@@ -174,12 +180,12 @@ def exchange(
     order, difference, is_new = in_transaction(step)
     say_taken(order, is_new)
     more = "less" if difference < 0 else "more"
-    say(f"It costs {abs(difference)} {order.currency} {more} than what comes back.")
+    say(f"It costs {abs(difference)} {order.currency} {more} than the returned goods.")
 
 
 @app.command("cancel")
 def cancel(number: ReturnNumber) -> None:
-    """End a return that never came."""
+    """Close a return that never arrived."""
     need_database()
     in_transaction(lambda session: cancel_return(session, get_return(session, number)))
     say(f"Return {number} was cancelled.")

@@ -1,4 +1,4 @@
-"""`warenfluss run`: the last runs of cycles."""
+"""`warenfluss run`: the latest runs of cycles."""
 
 from typing import Annotated, Any
 
@@ -12,14 +12,14 @@ from models.sync.records import Cycle
 from models.sync.runs import list_runs
 from models.tenants.account import account_id_of, account_names
 
-app = new_app("The last runs of cycles.")
+app = new_app("The latest runs of cycles.")
 apps = {"run": app}
 
 
 @app.command("list")
 def show_all(
     account: AccountOption = None,
-    cycle: Annotated[Cycle | None, typer.Option(help="Only of this cycle.")] = None,
+    cycle: Annotated[Cycle | None, typer.Option(help="Only runs of this cycle.")] = None,
     limit: LimitOption = None,
     as_json: AsJson = False,
 ) -> None:

@@ -20,7 +20,7 @@ apps = {"schedule": app}
 
 @app.command("list")
 def show_all(as_json: AsJson = False) -> None:
-    """List the schedules, as they were last read from Prefect."""
+    """List the schedules as last read from Prefect."""
     need_database()
     with read_scope() as session:
         names = account_names(session)
@@ -41,8 +41,10 @@ def show_all(as_json: AsJson = False) -> None:
 def change(
     account: str,
     cycle: Cycle,
-    minutes: Annotated[int | None, typer.Option(min=1, help="Run every so many minutes.")] = None,
-    active: Annotated[bool | None, typer.Option("--resume/--pause", help="Go on, or stop for now.")] = None,
+    minutes: Annotated[int | None, typer.Option(min=1, help="The interval in minutes.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--resume/--pause", help="Resume or pause the cycle.")
+    ] = None,
 ) -> None:
     """Set how often a cycle of an account runs, or pause it."""
     if minutes is None and active is None:
@@ -62,5 +64,5 @@ def change(
         (accounts.resume if active else accounts.pause)(account, cycle)
         accounts.read_rhythms()
     every = f" runs every {minutes} minutes" if minutes else ""
-    paused = "" if active is None else (" goes on" if active else " is paused")
+    paused = "" if active is None else (" is resumed" if active else " is paused")
     say(f"{cycle.value} of account {account!r}{every}{' and' if every and paused else ''}{paused}.")

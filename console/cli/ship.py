@@ -1,4 +1,4 @@
-"""`warenfluss ship`: parcels and goods that are collected."""
+"""`warenfluss ship`: parcels, and goods that buyers collect."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,21 +12,24 @@ from models.errors import RuleError
 from models.fulfilment.dispatch import add_tracking
 from models.order_desk.steps import with_order
 
-app = new_app("What leaves the house, beside `order ship`.")
+app = new_app("Parcels, and goods that buyers collect; `order ship` ships one order.")
 apps = {"ship": app}
 
 
 @app.command("import")
 def import_sheet(
     file: Annotated[
-        Path, typer.Argument(help="A CSV or XLSX file with order, tracking_number, perhaps carrier and date.")
+        Path,
+        typer.Argument(
+            help="A CSV or XLSX file with order, tracking_number, and optionally carrier and date."
+        ),
     ],
-    carrier: Annotated[str, typer.Option(help="Who carries the parcels of rows that name nobody.")] = "",
+    carrier: Annotated[str, typer.Option(help="The carrier for rows that name none.")] = "",
     account: AccountOption = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Book parcels from a carrier's file; exit code 1 if rows were refused, the others are taken."""
+    """Book parcels from a carrier's file; if rows are refused, the others are saved; exit code 1."""
     need_database()
     from tasks.sheets.tracking import import_tracking
 
@@ -38,10 +41,10 @@ def import_sheet(
 def track(
     number: Number,
     tracking: Annotated[str, typer.Argument(help="The parcel's tracking number.")],
-    carrier: Annotated[str, typer.Option(help="Who carries it, if that was wrong.")] = "",
+    carrier: Annotated[str, typer.Option(help="The carrier, if it was wrong.")] = "",
     account: AccountOption = None,
 ) -> None:
-    """Give a parcel that left without a tracking number its number; the channel is told."""
+    """Add the tracking number of a parcel that shipped without one; published to the channel."""
     if not 1 <= len(tracking) <= 80:
         raise typer.BadParameter("A tracking number has 1 to 80 characters.")
     need_database()
@@ -53,21 +56,21 @@ def track(
 
 @app.command("ready")
 def ready(number: Number, account: AccountOption = None) -> None:
-    """Note that goods lie ready to be collected; the buyer is mailed once, if the account mails of that."""
+    """Record that goods are ready to be collected; the buyer is mailed once, if the account sends it."""
     from models.fulfilment.pickup import make_ready
 
     need_database()
     with_order(number, account, make_ready)
-    say(f"Order {number} lies ready.")
+    say(f"Order {number} is ready to be collected.")
 
 
 @app.command("hand-over")
 def hand_over_to(
     number: Number,
-    name: Annotated[str, typer.Argument(help="Who took the goods.")],
+    name: Annotated[str, typer.Argument(help="The name of the person who took the goods.")],
     account: AccountOption = None,
 ) -> None:
-    """Book goods out that their buyer has collected."""
+    """Book out goods that the buyer has collected."""
     from models.fulfilment.pickup import hand_over
 
     need_database()

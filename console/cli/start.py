@@ -1,4 +1,4 @@
-"""`warenfluss up`, `worker`, `demo` and `simulator`: what keeps running."""
+"""`warenfluss up`, `worker`, `demo` and `simulator`: commands that keep running."""
 
 import json
 import os
@@ -17,22 +17,25 @@ DEFAULT_PORT = 8765
 
 
 def up() -> None:
-    """Start everything on this machine: migrations, Prefect's server, deployments and schedules."""
+    """Start everything on this machine: migrations, Prefect's server, a worker, deployments and schedules."""
     from console.machine.up import run_up
 
     raise typer.Exit(run_up())
 
 
 def worker(
-    name: Annotated[str, typer.Option(help="How Prefect shows it; each worker needs its own.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="Most runs at once.")] = RUNS_AT_ONCE,
+    name: Annotated[str, typer.Option(help="The name that Prefect shows; it must be unique.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="The most runs at once.")] = RUNS_AT_ONCE,
 ) -> None:
-    """Run cycles here for the Prefect server that PREFECT_API_URL names; `up` has a worker of its own."""
+    """Run cycles on this machine for the Prefect server that PREFECT_API_URL names, until Ctrl-C or SIGTERM.
+
+    Runs then get 20 seconds to end; a second signal ends them at once. `up` already includes a worker.
+    """
     from console.machine.prefect_env import use_prefect
 
     if not use_prefect():
         raise RuleError("There is no Prefect server: set PREFECT_API_URL to the address of the one to serve.")
-    # Reads the environment when it is first imported.
+    # Prefect reads the environment when it is first imported.
     from deployments.worker import run_worker
 
     run_worker(name=name or f"warenfluss at {platform.node()} {os.getpid()}", limit=limit)
@@ -41,32 +44,35 @@ def worker(
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Run every cycle once and end.")] = False,
 ) -> None:
-    """Run every cycle against the simulator with sample data, in a folder of its own."""
+    """Run every cycle against the simulator with sample data, in its own folder.
+
+    The folder is `demo` below WARENFLUSS_DATA_DIR; the papers are in `papers` there.
+    """
     from console.demo.run import run_demo
 
     raise typer.Exit(run_demo(once=once))
 
 
 def simulator(
-    system: Annotated[str, typer.Argument(help="Which outside system, e.g. afterbuy.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = DEFAULT_PORT,
+    system: Annotated[str, typer.Argument(help="The outside system, e.g. afterbuy.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = DEFAULT_PORT,
     sample: Annotated[
-        bool, typer.Option("--sample/--empty", help="With sample data, or an empty account.")
+        bool, typer.Option("--sample/--empty", help="Start with sample data, or with an empty account.")
     ] = True,
-    arrivals: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds after which a new order arrives, again and again.")
-    ] = None,
+    arrivals: Annotated[float | None, typer.Option(min=0.1, help="Seconds between new orders.")] = None,
     switches: Annotated[
         list[str] | None,
-        typer.Option("--switch", help="NAME=VALUE, a reading of an unknown fact; repeatable."),
+        typer.Option(
+            "--switch", help="NAME=VALUE, an assumption about unknown behaviour of the system; repeatable."
+        ),
     ] = None,
 ) -> None:
-    """Serve a stand-in for an outside system on this machine; prints its address, Ctrl-C ends it."""
+    """Run the simulator of an outside system on this machine; prints its address, Ctrl-C ends it."""
     from connectors.registry import spec_of
 
     module = spec_of(system).simulator
     if not module:
-        raise RuleError(f"There is no stand-in for {system}.")
+        raise RuleError(f"There is no simulator of {system}.")
     stand_in = import_module(module)
     chosen = stand_in.Switches()
     try:
@@ -80,7 +86,7 @@ def simulator(
 
 
 def _read_switches(values: list[str]) -> dict[str, Any]:
-    """Return switches as their types: true, false, numbers, null and lists as JSON spells them, else text."""
+    """Return the value of each switch: JSON where it is JSON, as in 5, true or null, else text."""
     read: dict[str, Any] = {}
     for name, value in parse_pairs(values, "--switch").items():
         try:

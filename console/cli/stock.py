@@ -1,4 +1,4 @@
-"""`warenfluss stock`: what is on hand, promised and available."""
+"""`warenfluss stock`: stock on hand, allocated and available."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -24,7 +24,7 @@ from models.warehouse.lists import countable, drop_limit, set_limit
 from models.warehouse.views import LimitView, StockView, limit_views, stock_views
 from models.warehouse.warehouses import list_warehouses, pick_warehouse, save_warehouse
 
-app = new_app("What is on hand, promised to orders and available.")
+app = new_app("Stock on hand, allocated to orders and available.")
 apps = {"stock": app}
 
 
@@ -53,12 +53,12 @@ def show_all(
 @app.command("set")
 def change(
     sku: str,
-    quantity: Annotated[int, typer.Argument(help="What is on hand now, counted.", min=0, max=MAX_COUNT)],
+    quantity: Annotated[int, typer.Argument(help="The counted stock on hand.", min=0, max=MAX_COUNT)],
     tenant: TenantOption = None,
-    warehouse: Annotated[str | None, typer.Option(help="The first one by default.")] = None,
-    reference: Annotated[str, typer.Option(help="Why, for the ledger.")] = "command line",
+    warehouse: Annotated[str | None, typer.Option(help="Default: the first one.")] = None,
+    reference: Annotated[str, typer.Option(help="The reason, for the ledger.")] = "command line",
 ) -> None:
-    """Set what is on hand of an article; channels are told with the next stock-export."""
+    """Set the stock on hand of an article; the next stock-export publishes it to channels."""
     need_database()
 
     def step(session: Session) -> int:
@@ -79,15 +79,15 @@ def change(
 
 @app.command("limit")
 def limit_stock(
-    account: Annotated[str, typer.Argument(help="The account whose channel gets less.")],
-    buffer: Annotated[int | None, typer.Option(min=0, help="So much is held back.")] = None,
-    maximum: Annotated[int | None, typer.Option(min=0, help="More is never told.")] = None,
-    sku: Annotated[str | None, typer.Option(help="For one article; it beats the other limits.")] = None,
+    account: Annotated[str, typer.Argument(help="The account of the channel.")],
+    buffer: Annotated[int | None, typer.Option(min=0, help="The quantity to hold back.")] = None,
+    maximum: Annotated[int | None, typer.Option(min=0, help="The highest quantity to publish.")] = None,
+    sku: Annotated[str | None, typer.Option(help="For one article; overrides other limits.")] = None,
     category: Annotated[str | None, typer.Option(help="For a category, by the channel's id.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take this limit away.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove this limit.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold back stock from a channel; without figures, list what is held back."""
+    """Hold back stock from a channel; without a buffer and a maximum, list the limits."""
     need_database()
     if sku and category:
         raise typer.BadParameter("Give --sku or --category, not both.")
@@ -115,11 +115,13 @@ def limit_stock(
 @app.command("warehouse")
 def warehouse(
     name: Annotated[str | None, typer.Argument(help="A warehouse to add or change.")] = None,
-    priority: Annotated[int, typer.Option(help="The lowest is allocated from first.", min=0, max=1000)] = 0,
+    priority: Annotated[
+        int, typer.Option(help="Stock is allocated from the lowest priority first.", min=0, max=1000)
+    ] = 0,
     tenant: TenantOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a warehouse or change its priority; without a name, list them."""
+    """Add a warehouse or change its priority; without a name, list the warehouses."""
     need_database()
 
     def step(session: Session) -> list[dict[str, Any]]:
@@ -134,12 +136,14 @@ def warehouse(
 
 @app.command("import")
 def import_sheet(
-    file: Annotated[Path, typer.Argument(help="A CSV or XLSX file with sku, on_hand and perhaps warehouse.")],
+    file: Annotated[
+        Path, typer.Argument(help="A CSV or XLSX file with sku, on_hand and optionally warehouse.")
+    ],
     tenant: TenantOption = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Set what is on hand from a spreadsheet; exit code 1 if rows were refused, the others are taken."""
+    """Set stock on hand from a spreadsheet; if rows are refused, the others are saved; exit code 1."""
     need_database()
     from tasks.sheets.stock import import_stock
 

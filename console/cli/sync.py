@@ -19,22 +19,23 @@ from models.tenants.tenant import Tenant
 
 
 def sync(
-    cycle: Annotated[Cycle, typer.Argument(help="What to do.")],
-    account: Annotated[str, typer.Option(help="For which account.")],
+    cycle: Annotated[Cycle, typer.Argument(help="The cycle.")],
+    account: Annotated[str, typer.Option(help="The account.")],
     test: Annotated[
-        bool, typer.Option("--test", help="Change nothing outside; what comes in is marked.")
+        bool,
+        typer.Option("--test", help="Change nothing outside; imported orders are marked as test orders."),
     ] = False,
     since: Annotated[
-        str | None, typer.Option(help="order-import, reconcile: what changed since then; German time.")
+        str | None, typer.Option(help="order-import, reconcile: read what changed since then; German time.")
     ] = None,
     orders: Annotated[
-        list[str] | None, typer.Option("--order", help="order-import: just this order, by its external id.")
+        list[str] | None, typer.Option("--order", help="order-import: only this order, by external id.")
     ] = None,
     articles: Annotated[
-        list[str] | None, typer.Option("--article", help="article-import: just this article, by external id.")
+        list[str] | None, typer.Option("--article", help="article-import: only this article, by external id.")
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="article-import: read all, not only what changed.")
+        bool, typer.Option("--full", help="article-import: read all articles, not only changed ones.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +64,7 @@ def sync(
 
 
 def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Counts:
-    """Run a cycle here; return what it did. Raises: typer.Exit, after saying what failed."""
+    """Run a cycle in this process; return its counts. Raises: typer.Exit, after printing what failed."""
     state = run_flow(account, cycle, test=test, **parameters)
     from models.sync.alarms import list_attempts
 
@@ -73,11 +74,11 @@ def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: A
 
 
 def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Any:
-    """Run a cycle here; return the state in which it completed. Raises: typer.Exit, as `run_cycle`."""
+    """Run a cycle in this process; return its completed state. Raises: typer.Exit, as `run_cycle`."""
     with read_scope() as session:
         row = get_account(session, account)
         tenant = session.get_one(Tenant, row.tenant_id).name
-        # Told here already: starting Prefect only to refuse takes many seconds.
+        # Refused here already: starting Prefect first would take many seconds.
         check_is_opened(row)
         check_has_cycle(account, kind_of(row.kind), cycle)
     use_prefect()
@@ -91,7 +92,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
         with tags(*tags_of(tenant, account, cycle)):
             state = flow(account=account, test=test, **parameters, return_state=True)
     except Exception as error:
-        # What the cycle itself raises is in the state: this is Prefect's own.
+        # An error of the cycle itself is in the state: this one is Prefect's.
         raise fail(
             f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells more."
         ) from None
@@ -104,7 +105,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
 
 
 def _reason(state: Any) -> str:
-    """Return what ended a run, of unknown errors only their kind: their texts may hold buyers' data."""
+    """Return why a run ended; of an unknown error only its kind: its text may hold buyers' data."""
     from tasks.watch.alarms import safe_error
 
     data = getattr(state.data, "result", state.data)

@@ -26,7 +26,7 @@ from models.tenants.tenant import Tenant, add_tenant, get_tenant, list_tenants
 app = new_app("Sellers or brands, each with its own articles and stock.")
 apps = {"tenant": app}
 
-Title = Annotated[str | None, typer.Option(help="The name that people read.")]
+Title = Annotated[str | None, typer.Option(help="The display name.")]
 Language = Annotated[str | None, typer.Option(help="Two letters, e.g. de.")]
 Country = Annotated[str | None, typer.Option(help="Two letters, e.g. DE.")]
 Currency = Annotated[str | None, typer.Option(help="Three letters, e.g. EUR.")]
@@ -84,19 +84,22 @@ def change(
         list[str] | None,
         typer.Option(
             "--set",
-            help="SETTING=VALUE; the settings are listed below. An empty value is the default again; "
-            "a setting of several lines is named once for each line, and all its lines are replaced.",
+            help="SETTING=VALUE, one of the settings below; repeatable. An empty value restores the default. "
+            "Name a setting with several lines once for each line; all its lines are replaced.",
         ),
     ] = None,
     match_rules: Annotated[
-        Path | None, typer.Option(help="A JSON file: a list of rules; an empty list means the usual ones.")
+        Path | None,
+        typer.Option(help="A JSON file: a list of matching rules; an empty list restores the default."),
     ] = None,
     logo: Annotated[
-        Path | None, typer.Option(help="A PNG or JPEG file: stands on all papers drawn from now on.")
+        Path | None, typer.Option(help="A PNG or JPEG file: the logo on all papers drawn from now on.")
     ] = None,
-    no_logo: Annotated[bool, typer.Option("--no-logo", help="Papers bear the name instead again.")] = False,
+    no_logo: Annotated[
+        bool, typer.Option("--no-logo", help="Papers show the name instead of a logo.")
+    ] = False,
 ) -> None:
-    """Change a tenant, what its papers and mails say of it, how lines are matched, how long data are kept."""
+    """Change a tenant: its names, papers, mails, taxes, matching rules, and how long data is kept."""
     if logo is not None and no_logo:
         raise typer.BadParameter("--logo and --no-logo exclude each other.")
     values = _read_values(title, language, country, currency)
@@ -118,17 +121,19 @@ def change(
     say(f"Tenant {name!r} was changed.")
 
 
-TenantName = Annotated[str, typer.Argument(help="Its name.", metavar="TENANT")]
+TenantName = Annotated[str, typer.Argument(help="The tenant's name.", metavar="TENANT")]
 
 
 @app.command("exchange-rate")
 def set_exchange_rate(
     name: TenantName,
     currency: Annotated[str, typer.Argument(help="Three letters, e.g. CHF.")],
-    rate: Annotated[str, typer.Argument(help="Units of it for one of the tenant's currency, e.g. 0.9312.")],
-    month: Annotated[str, typer.Option(help="In which goods left, e.g. 2026-11.")],
+    rate: Annotated[
+        str, typer.Argument(help="Units of that currency for one unit of the tenant's, e.g. 0.9312.")
+    ],
+    month: Annotated[str, typer.Option(help="The month in which goods shipped, e.g. 2026-11.")],
 ) -> None:
-    """Say the average rate of exchange of a month, by which invoices state their tax (§ 16 (6) UStG)."""
+    """Set a month's average exchange rate, which invoices use to state tax (§ 16 (6) UStG)."""
     code = str(_letters(currency, 3, "CURRENCY")).upper()
     need_database()
     with session_scope() as session:
@@ -139,7 +144,7 @@ def set_exchange_rate(
         rates.setdefault(_month(month), {})[code] = str(_decimal(rate, "RATE"))
         _change_taxes(tenant, {"exchange_rates": rates}, "RATE")
         session.add(tenant)
-    say(f"In {month} one {tenant.currency} is {rate} {code}; what was issued stays as it is.")
+    say(f"In {month} one {tenant.currency} is {rate} {code}; issued documents stay unchanged.")
 
 
 @app.command("vat-rates")
@@ -150,7 +155,7 @@ def set_vat_rates(
     reduced: Annotated[list[str] | None, typer.Argument(help="Reduced rates.")] = None,
     since: Annotated[str, typer.Option("--from", help="The first day, e.g. 2027-01-01.")] = "",
 ) -> None:
-    """Say the rates of VAT of a country from a day on; they go before those that are known here."""
+    """Set the VAT rates of a country from a day on; they override the built-in rates."""
     try:
         day = date.fromisoformat(since.strip()).isoformat()
     except ValueError:
@@ -169,7 +174,7 @@ def set_vat_rates(
         ]
         _change_taxes(tenant, {"vat_rates": [*kept, row]}, "AREA or a rate")
         session.add(tenant)
-    say(f"Rates of VAT in {area} from {day} on: {', '.join([standard, *(reduced or [])])} %.")
+    say(f"VAT rates in {area} from {day} on: {', '.join([standard, *(reduced or [])])} %.")
 
 
 def _decimal(text: str, name: str) -> Decimal:
@@ -190,7 +195,7 @@ def _month(text: str) -> str:
 
 
 def _change_taxes(tenant: Tenant, changes: Mapping[str, Any], what: str) -> None:
-    """Change tax options of a tenant. Raises: RuleError, naming what was typed, if they do not fit."""
+    """Change tax options of a tenant. Raises: RuleError, if they do not fit; `what` names the argument."""
     try:
         taxes = TaxOptions.model_validate({**tenant.taxes, **changes})
     except ValidationError as error:
@@ -213,7 +218,7 @@ def _read_logo(file: Path) -> bytes:
 def _read_values(
     title: str | None, language: str | None, country: str | None, currency: str | None
 ) -> dict[str, str]:
-    """Return the columns that were given. Raises: typer.BadParameter."""
+    """Return the values of the columns that were given. Raises: typer.BadParameter."""
     values = {
         "title": title,
         "language": _letters(language.lower() if language else language, 2, "--language"),

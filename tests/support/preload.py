@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from deployments.worker import ON_THE_WAY
+from deployments.prefect_private import IMPORTED_BY_RUNS
 from models.database.engine import prepare
 
 for name in (
-    *ON_THE_WAY,
+    *IMPORTED_BY_RUNS,
     "psycopg",
     "tests.support.killed_story",
     "tests.faults.world",

@@ -133,7 +133,7 @@ def test_a_buyer_who_wants_to_be_forgotten(sqlite_database: str, tmp_path: Path)
 
     done = call("buyer", "erase", MAIL, "--yes")
     assert done.exit_code == 0, done.stderr
-    assert "1 order made anonymous" in done.stderr
+    assert "1 order anonymised" in done.stderr
     assert names("2") == {"1": "anonymous", "2": "kept: it is under way"}
     assert names("3") == {"3": "kept: it is under way"}
     erased = read("buyer", "erased")

@@ -55,7 +55,7 @@ def test_a_remembered_choice_settles_its_likes(shop: None) -> None:
     result = call("match", "resolve", "1", "1-1", "--sku", "MUG=2", "--sku", "JAR", "--remember")
 
     assert result.exit_code == 0, result.stderr
-    assert "1 other line found an article by it." in result.stderr
+    assert "1 other line matched." in result.stderr
     take_orders(order("4", line("4-1", "3PACK", 2)))
     for number in ("1", "2", "4"):
         shown = read("order", "show", number)
@@ -100,5 +100,5 @@ def test_new_articles_are_found_on_request(shop: None) -> None:
     """`retry` tries the rules again."""
     take_articles(article("3PACK", 5))
 
-    assert "2 lines found an article." in call("match", "retry").stderr
+    assert "2 lines matched." in call("match", "retry").stderr
     assert read("order", "show", "1")["lines"][0]["allocated"] == 1

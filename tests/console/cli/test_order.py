@@ -157,7 +157,7 @@ def test_a_part_leaves(shop: None) -> None:
 def test_an_order_is_split(shop: None) -> None:
     """What is kept back is told by the command, the order and the list; letting it go twice is refused."""
     done = call("order", "split", "100", "--line", "100-1=1")
-    assert done.stderr == "Order 100: 1 of 100-1 is kept back; 1 of 100-1 goes next.\n"
+    assert done.stderr == "Order 100: 1 of 100-1 is held back; 1 of 100-1 ships next.\n"
     assert refused("order", "split", "100", "--line", "100-1=1", "--until", "2999-01-01").endswith(
         "`warenfluss order unsplit 100` releases what is held back."
     )
@@ -176,7 +176,7 @@ def test_an_order_is_split(shop: None) -> None:
 
 def test_who_allows_parts(shop: None) -> None:
     """Said of an order, or of a buyer by one of his orders; an order whose buyer has no number is told of."""
-    assert call("mend", "parts", "101", "no").stderr == "Order 101: all leaves at once.\n"
+    assert call("mend", "parts", "101", "no").stderr == "Order 101: all units ship together.\n"
     assert read("order", "show", "101")["partial_shipping"] is False
     assert call("mend", "parts", "101", "default").exit_code == 0
     assert read("order", "show", "101")["partial_shipping"] is None

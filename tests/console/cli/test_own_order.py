@@ -125,7 +125,7 @@ def test_a_return_is_exchanged(shop: None) -> None:
 
     assert result.stderr.splitlines() == [
         f"Order {FIRST} was taken: 12.00 EUR.",
-        "It costs 2.10 EUR more than what comes back.",
+        "It costs 2.10 EUR more than the returned goods.",
     ]
     assert read("order", "show", "100")["links"] == [f"exchanged for {FIRST}"]
     assert refused("return", "exchange", "1") == f"Return 1 is exchanged by order {FIRST} already."
@@ -139,7 +139,7 @@ def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:
     """What could is suggested; one slip for both, one tracking number, and each is shown with the other."""
     take_orders(*(order(number, line(f"{number}-1", "MUG")) for number in ("100", "101")))
     assert "100, 101" in call("order", "join", "--suggest").stdout
-    assert call("order", "join", "100", "101").stderr == "Orders 100, 101 go together.\n"
+    assert call("order", "join", "100", "101").stderr == "Orders 100, 101 ship together.\n"
     assert call("order", "part", "101").exit_code == 0
     assert refused("order", "part", "101") == "Order 101 goes with no other, or has left."
     assert call("order", "join", "100", "M-101").exit_code == 0
