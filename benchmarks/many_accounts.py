@@ -26,10 +26,10 @@ PAGE = 200
 TICKS = os.sysconf("SC_CLK_TCK")
 UP = """
 import sys
-from datetime import timedelta
+from dataclasses import replace
 from console.machine.up import run_up
-from deployments import accounts
-accounts.MINUTES.update(dict.fromkeys(list(accounts.MINUTES)[:{cycles}], {minutes}))
+from models.sync.cycles import CYCLES
+CYCLES.update({{cycle: replace(CYCLES[cycle], every_minutes={minutes}) for cycle in list(CYCLES)[:{cycles}]}})
 sys.exit(run_up())
 """
 # A shop that answers by date windows, unlike the one with rendered pages. All its records are older than a

@@ -13,9 +13,9 @@ from connectors.errors import AccountError
 from connectors.protocols.connection import Connection
 from connectors.protocols.results import Recorder
 from connectors.spec import ConnectorSpec
-from models.tenants.account_kinds import AFTERBUY
-from models.tenants.options import ChannelOptions
-from models.tenants.records import OWN, AccountData
+from models.tenants.account_kinds import AFTERBUY, MANUAL
+from models.tenants.options import ChannelOptions, options_model
+from models.tenants.records import AccountData
 from models.values import describe_faults
 
 
@@ -31,7 +31,7 @@ def _manual() -> ConnectorSpec[Any]:
     return SPEC
 
 
-SPECS: Mapping[str, Callable[[], ConnectorSpec[Any]]] = {AFTERBUY.name: _afterbuy, OWN: _manual}
+SPECS: Mapping[str, Callable[[], ConnectorSpec[Any]]] = {AFTERBUY.name: _afterbuy, MANUAL.name: _manual}
 """By the name of the kind; each returns what the connector says about itself."""
 
 
@@ -73,7 +73,7 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
     Raises: AccountError with one sentence for each unknown key, wrong value and missing secret.
     """
     spec = spec_of(kind)
-    models: tuple[type[BaseModel], ...] = (ChannelOptions, spec.settings)
+    models: tuple[type[BaseModel], ...] = (options_model(spec.kind), spec.settings)
     fields = {name for model in models for name in model.model_fields}
     sentences = [
         f"There is no setting {name!r}: allowed are {', '.join(sorted(fields))}."
@@ -88,7 +88,7 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
             read |= {name: values[name] for name in given}
         except ValidationError as error:
             sentences += describe_faults(error, model)
-    if "start" in read and not _is_start(spec, read["start"]):
+    if models[0] is ChannelOptions and "start" in read and not _is_start(spec, read["start"]):
         what = 'start must be "new", a date like 2026-11-01 or an order number'
         sentences.append(f"The setting 'start' does not fit: {what}.")
     sentences += [*_unknown_secrets(spec, secret_names), *_missing_secrets(spec, secret_names)]

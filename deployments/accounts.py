@@ -42,29 +42,13 @@ from deployments.work_pool import POOL
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.sync.cycles import check_has_cycle, runs_for
+from models.sync.cycles import CYCLES, CycleSpec, check_has_cycle, runs_for
 from models.sync.records import Cycle
 from models.sync.schedules import Rhythm, list_rhythms, save_rhythm
 from models.tenants.account import Account, get_account, installation_key, list_accounts
+from models.tenants.account_kinds import kind_of
 from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
-
-MINUTES: dict[Cycle, int] = {
-    Cycle.article_import: 30,
-    Cycle.order_import: 5,
-    Cycle.stock_export: 5,
-    Cycle.payment_sync: 10,
-    Cycle.shipping_sync: 10,
-    Cycle.order_release: 5,
-    Cycle.payment_due: 1440,
-    Cycle.invoicing: 10,
-    Cycle.buyer_mail: 5,
-    Cycle.reconcile: 1440,
-}
-"""How often each cycle runs until somebody changes it; in business order."""
-BY_HAND = (Cycle.replay,)
-"""Cycles that people start: deployed without a schedule, and never overdue."""
-DEPLOYED = (*MINUTES, *BY_HAND)
 
 SLUG = "default"
 DRAFT_TAG = "paused-as-draft"
@@ -102,7 +86,7 @@ def deploy_account(
     with read_scope() as session:
         account = get_account(session, name)
     with get_client(sync_client=True) as client:
-        found = {cycle: _read_deployments(client, cycle, (name,)) for cycle in DEPLOYED}
+        found = {cycle: _read_deployments(client, cycle, (name,)) for cycle in CYCLES}
         return _deploy(client, account, found, pool=pool, active=active, find_flow=find_flow)
 
 
@@ -112,7 +96,7 @@ def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int
         accounts = list_accounts(session)
     count = 0
     with get_client(sync_client=True) as client:
-        found = {cycle: _read_deployments(client, cycle) for cycle in DEPLOYED}
+        found = {cycle: _read_deployments(client, cycle) for cycle in CYCLES}
         for account in accounts:
             count += len(_deploy(client, account, found, pool=pool, active=True, find_flow=find_flow))
     return count
@@ -129,8 +113,10 @@ def expect_rhythms() -> None:
             (need_id(account.id), cycle, minutes * 60)
             for account in list_accounts(session)
             if account.mode is not Mode.draft
-            for cycle, minutes in MINUTES.items()
-            if runs_for(account, cycle) and (account.id, cycle) not in known
+            for cycle, spec in CYCLES.items()
+            if (minutes := spec.every_minutes) is not None
+            and (account.id, cycle) not in known
+            and runs_for(account, cycle)
         ]
     if missing:
         with session_scope() as session:
@@ -145,9 +131,10 @@ def read_rhythms() -> int:
     """
     with read_scope() as session:
         accounts = {account.name: need_id(account.id) for account in list_accounts(session)}
+    usual = {cycle: spec.every_minutes * 60 for cycle, spec in CYCLES.items() if spec.every_minutes}
     scheduled: dict[tuple[int, Cycle], int | None] = {}
     with get_client(sync_client=True) as client:
-        for cycle in MINUTES:
+        for cycle in usual:
             for name, deployment in _read_deployments(client, cycle).items():
                 if name in accounts:
                     scheduled[accounts[name], cycle] = _interval_of(client, deployment)
@@ -158,8 +145,8 @@ def read_rhythms() -> int:
         with session_scope() as session:
             for (account_id, cycle), seconds in changed:
                 old = session.get(Rhythm, (account_id, cycle))
-                usual = old.interval_seconds if old else MINUTES[cycle] * 60
-                save_rhythm(session, account_id, cycle, seconds or usual, active=seconds is not None)
+                interval = seconds or (old.interval_seconds if old else usual[cycle])
+                save_rhythm(session, account_id, cycle, interval, active=seconds is not None)
     return sum(seconds is not None for seconds in scheduled.values())
 
 
@@ -175,7 +162,7 @@ def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
     """
     if minutes < 1:
         raise RuleError("The shortest interval is one minute.")
-    if cycle in BY_HAND:
+    if CYCLES[cycle].every_minutes is None:
         raise RuleError(f"{cycle} has no schedule: people start it.")
     interval = IntervalSchedule(interval=timedelta(minutes=minutes), timezone="UTC")
     with get_client(sync_client=True) as client:
@@ -228,7 +215,7 @@ def _deploy(
         tenant = session.get_one(Tenant, account.tenant_id).name
         installation = f"installation:{installation_key(session)}"
     names = []
-    for position, cycle in enumerate(DEPLOYED):
+    for position, (cycle, spec) in enumerate(CYCLES.items()):
         old = found[cycle].get(account.name)
         idle = account.mode is Mode.draft or not runs_for(account, cycle)
         if old is None and idle:
@@ -238,11 +225,11 @@ def _deploy(
             account.name,
             [*tags_of(tenant, account.name, cycle), installation],
             pool=pool,
-            schedules=[] if cycle in BY_HAND else [_usual_schedule(cycle, account, position)],
+            schedules=_usual_schedules(spec, account, position),
             # Two runs of one cycle would wait for each other's lease, and the later one has nothing to add;
             # of what people ask for nothing is dropped.
             collision=ConcurrencyLimitStrategy.ENQUEUE
-            if cycle in BY_HAND
+            if spec.every_minutes is None
             else ConcurrencyLimitStrategy.CANCEL_NEW,
         )
         if old is None:
@@ -255,20 +242,18 @@ def _deploy(
     return names
 
 
-def _usual_schedule(cycle: Cycle, account: Account, position: int) -> Schedule:
-    return Interval(
-        timedelta(minutes=MINUTES[cycle]),
-        anchor_date=_first_at(cycle, account, position),
-        timezone="UTC",
-        active=True,
-        slug=SLUG,
-    )
+def _usual_schedules(spec: CycleSpec, account: Account, position: int) -> list[Schedule]:
+    if spec.every_minutes is None:
+        return []
+    first = _first_at(spec.every_minutes, account, position)
+    every = timedelta(minutes=spec.every_minutes)
+    return [Interval(every, anchor_date=first, timezone="UTC", active=True, slug=SLUG)]
 
 
-def _first_at(cycle: Cycle, account: Account, position: int) -> datetime:
+def _first_at(minutes: int, account: Account, position: int) -> datetime:
     """Return when a cycle first runs: soon, in business order; one a day at night, accounts apart."""
     soon = datetime.now(UTC) + SOON + position * APART
-    if MINUTES[cycle] < DAY_MINUTES:
+    if minutes < DAY_MINUTES:
         return soon
     night = soon.replace(hour=1, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return night + timedelta(minutes=7 * need_id(account.id) % NIGHT_MINUTES)
@@ -371,7 +356,7 @@ def _read_deployments(
 def _get_deployment(client: SyncPrefectClient, name: str, cycle: Cycle) -> DeploymentResponse:
     with read_scope() as session:
         account = get_account(session, name)
-    check_has_cycle(name, account.kind, cycle)
+    check_has_cycle(name, kind_of(account.kind), cycle)
     deployment = _read_deployments(client, cycle, (name,)).get(name)
     if deployment is None:
         if account.mode is Mode.draft:

@@ -29,9 +29,9 @@ from models.settings import get_settings
 from models.sync.delivery import claim_due, list_due, mark_failed, mark_sent, release_claim
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Counts, OutboundKind
-from models.tenants.account import Account, sends_mails
+from models.tenants.account import Account
 from models.tenants.logo import find_logos
-from models.tenants.options import OrderNotice
+from models.tenants.options import OrderNotice, sends_mails
 from models.tenants.records import BuyerEvent
 from models.tenants.tenant import Tenant
 from models.upkeep.after_restore import has_caught_up, note_caught_up, told_before
@@ -61,7 +61,7 @@ def find_due(run_id: int) -> DueMails:
     Raises: RuleError, if the account sends no mails, or its tenant lacks what every mail must state.
     """
     work = work_of(run_id)
-    if not sends_mails(work.account):
+    if not sends_mails(work.account.options):
         raise RuleError(
             f"Account {work.account.name!r} mails neither buyers (buyer_mails) nor operators of new orders "
             "(order_notice).",

@@ -182,6 +182,39 @@ def test_what_stays_of_an_older_schema_keeps_its_rows(at_empty: str) -> None:
         assert (told.run_id, told.in_doubt, told.reported_at) == (None, False, None)
 
 
+def test_accounts_for_orders_by_hand_are_renamed_both_ways(at_empty: str) -> None:
+    """`own` becomes `manual`, and a downgrade gives the older code its word back; channels stay."""
+    upgrade(at_empty)
+    downgrade("0019", at_empty)
+    told = "language, country, currency, seller, bank, mails, taxes, retention, numbers_in_doubt, match_rules"
+    with get_engine(at_empty).begin() as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO tenant (id, name, title, {told}) "
+                "VALUES (1, 'nord', '', 'de', 'DE', 'EUR', '{}', '{}', '{}', '{}', '{}', false, '[]')"
+            )
+        )
+        for number, kind in enumerate(("own", "afterbuy"), start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO account (tenant_id, name, kind, mode, settings, created_at) "
+                    "VALUES (1, :name, :kind, 'live', '{}', '2026-11-20 00:00:00')"
+                ),
+                {"name": f"account-{number}", "kind": kind},
+            )
+
+    found = []
+    for step in ("up", "down", "up"):
+        if step == "up":
+            upgrade(at_empty, "0020")
+        else:
+            downgrade("0019", at_empty)
+        with get_engine(at_empty).connect() as connection:
+            found.append(connection.execute(text("SELECT kind FROM account ORDER BY id")).scalars().all())
+
+    assert found == [["manual", "afterbuy"], ["own", "afterbuy"], ["manual", "afterbuy"]]
+
+
 def test_repeating_an_upgrade_changes_nothing(database: str) -> None:
     """A second upgrade leaves every row where it is."""
     with session_scope() as session:

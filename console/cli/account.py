@@ -15,9 +15,13 @@ from models.database.session import in_transaction, read_scope, session_scope
 from models.errors import Action, Advice, RuleError
 from models.intake.activation import set_mode
 from models.tenants.account import account_data, add_account, get_account, list_accounts, name_taken
-from models.tenants.records import OWN, Mode
+from models.tenants.account_kinds import MANUAL, kind_of
+from models.tenants.records import Mode
 from models.tenants.tenant import get_tenant, list_tenants
 from models.tenants.views import account_views
+
+OLD_KINDS = {"own": MANUAL.name}
+"""Names that kinds had before, as `--kind` still takes them."""
 
 app = new_app("Connections of a tenant to outside systems.")
 apps = {"account": app}
@@ -36,7 +40,7 @@ Secrets = Annotated[
 def add(
     name: str,
     kind: Annotated[
-        str, typer.Option(help="The outside system, e.g. afterbuy, or own for orders taken by hand.")
+        str, typer.Option(help="The outside system, e.g. afterbuy, or manual for orders taken by hand.")
     ],
     tenant: Annotated[str, typer.Option(help="Whose account it is.")],
     settings: Settings = None,
@@ -44,6 +48,7 @@ def add(
 ) -> None:
     """Add an account as a draft; `account mode` lets its cycles run."""
     need_database(create=True)
+    kind = OLD_KINDS.get(kind, kind)
     given, wanted = _read_secrets(secrets), parse_pairs(settings, "--set")
     with read_scope() as session:
         known = [row.name for row in list_tenants(session)]
@@ -72,7 +77,7 @@ def change(name: str, settings: Settings = None, secrets: Secrets = None) -> Non
     given = _read_secrets(secrets)
     changes = parse_pairs(settings, "--set")
     with read_scope() as session:
-        account = account_data(get_account(session, name))
+        account = get_account(session, name)
     values = {key: value for key, value in {**account.settings, **changes}.items() if value != ""}
     stored = _load_secrets(name)
     kept = {key: value for key, value in {**stored, **given}.items() if value}
@@ -113,13 +118,9 @@ def check(name: str, as_json: AsJson = False) -> None:
     """Try the login of an account; exit code 1 if something is wrong, with what it is."""
     need_database()
     with read_scope() as session:
-        account = account_data(get_account(session, name))
-    if account.kind == OWN:
-        if as_json:
-            print_json({"account": name, "ok": True, "problem": "", "clock": None})
-        say(f"Account {name!r} takes orders by hand: there is nothing to log in to.")
-        return
-    secrets = _load_secrets(name)
+        account = get_account(session, name)
+    manual = kind_of(account.kind).takes_manual_orders
+    secrets = {} if manual else _load_secrets(name)
     from connectors.errors import ConnectorError
     from connectors.registry import open_connection
     from tasks.run.call_log import CallLog
@@ -127,11 +128,13 @@ def check(name: str, as_json: AsJson = False) -> None:
     problem, clock = "", None
     try:
         _check(account.kind, account.settings, secrets)
-        with (
-            CallLog(account.id) as calls,
-            open_connection(account, secrets, test=True, record=calls) as connection,
-        ):
-            clock = connection.clock.check()
+        if not manual:
+            data = account_data(account)
+            with (
+                CallLog(data.id) as calls,
+                open_connection(data, secrets, test=True, record=calls) as connection,
+            ):
+                clock = connection.clock.check()
     except ConnectorError as error:
         problem = str(error)
     if as_json:
@@ -141,6 +144,8 @@ def check(name: str, as_json: AsJson = False) -> None:
             raise typer.Exit(1)
     elif problem:
         raise fail(problem)
+    elif manual:
+        say(f"Account {name!r} takes orders by hand: there is nothing to log in to.")
     else:
         say(f"The login of account {name!r} works; the clock there says {_local(clock)}.")
 

@@ -135,6 +135,8 @@ def _words(problem: Problem) -> tuple[str, str]:
             return "There is none.", ""
         case ProblemKind.draft:
             return "It is a draft: no cycle runs.", ""
+        case ProblemKind.account_settings:
+            return text, ""
         case ProblemKind.parked:
             return f"{counted(count, 'change')} refused by the channel, or tried too often.", ""
         case ProblemKind.differences:

@@ -20,7 +20,7 @@ from models.reconciliation.differences import (
     tell_again,
 )
 from models.reconciliation.records import OUTBOUND_FOR, Remedy
-from models.sync.outbound import TOLD_IN
+from models.sync.cycles import PUBLISHED_BY
 from models.sync.records import Cycle
 from models.tenants.account import account_id_of, account_names, list_accounts
 from models.tenants.records import Mode
@@ -99,7 +99,7 @@ def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
     for row in rows:
         with session_scope() as session:
             known = tell_again(session, session.get_one(Difference, row.id))
-        cycle = TOLD_IN[OUTBOUND_FOR[row.kind]]
+        cycle = PUBLISHED_BY[OUTBOUND_FOR[row.kind]]
         say(
             f"{row.kind} of {row.subject} is told again with the next {cycle} of account "
             f"{names[row.account_id]!r}."

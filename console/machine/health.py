@@ -19,8 +19,9 @@ from models.sync.alarms import list_alarms
 from models.sync.records import Cycle
 from models.sync.runs import list_vanished
 from models.sync.schedules import list_overdue
-from models.tenants.account import account_data, account_names, list_accounts
-from models.tenants.records import OWN, Mode
+from models.tenants.account import account_data, account_names, account_options, list_accounts
+from models.tenants.account_kinds import kind_of
+from models.tenants.records import Mode
 from models.upkeep.status import AccountStatus, status_of_accounts
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class ProblemKind(StrEnum):
     no_worker = "no_worker"  # at: the last sign of one
     no_account = "no_account"
     draft = "draft"  # account
+    account_settings = "account_settings"  # account, text: which stored settings do not fit, and why
     parked = "parked"  # account, count
     differences = "differences"  # account, count
     rejected = "rejected"  # account, count
@@ -188,6 +190,10 @@ def check_account(status: AccountStatus) -> Iterator[Problem]:
     name = status.account.name
     if status.account.mode is Mode.draft:
         yield Problem(ProblemKind.draft, urgent=False, account=name)
+    try:
+        account_options(status.account)
+    except RuleError as error:
+        yield Problem(ProblemKind.account_settings, urgent=True, account=name, text=str(error))
     for kind, count, urgent in (
         (ProblemKind.parked, status.parked, True),
         (ProblemKind.differences, status.differences, True),
@@ -232,16 +238,18 @@ def check_logins() -> Iterator[Problem]:
     from tasks.run.secrets import load_secrets
 
     with read_scope() as session:
-        accounts = [account_data(account) for account in list_accounts(session) if account.kind != OWN]
+        accounts = list_accounts(session)
     for account in accounts:
+        if kind_of(account.kind).takes_manual_orders:
+            continue
         try:
-            secrets = load_secrets(account.name)
+            secrets, data = load_secrets(account.name), account_data(account)
             with (
-                CallLog(account.id) as calls,
-                open_connection(account, secrets, test=True, record=calls) as connection,
+                CallLog(data.id) as calls,
+                open_connection(data, secrets, test=True, record=calls) as connection,
             ):
                 connection.clock.check()
-        except ConnectorError as error:
+        except (ConnectorError, RuleError) as error:
             is_used = account.mode is not Mode.draft
             yield Problem(ProblemKind.login, urgent=is_used, account=account.name, text=str(error))
 
@@ -282,7 +290,7 @@ def advice_on(problem: Problem) -> tuple[Advice, ...]:
             return Advice(Action.start), _run_again(problem)
         case ProblemKind.vanished:
             return (_run_again(problem) if problem.cycle is Cycle.replay else Advice(Action.start),)
-        case ProblemKind.login:
+        case ProblemKind.login | ProblemKind.account_settings:
             return (Advice(Action.account_set, name, {"setting": ""}),)
     return ()
 

@@ -18,7 +18,7 @@ from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
 from models.orders.order import Customer, Order, OrderLine, OrderState, PaymentState
 from models.orders.queries import lines_of, lock_order
 from models.orders.states import move
-from models.tenants.account import Account, account_data
+from models.tenants.account import Account, account_data, options_as
 from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import AccountData, Mode
 
@@ -58,7 +58,7 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     recheck(session, account, [need_id(order.id) for order in orders])
     groups = lock_groups(session, orders)
     kept_back = _find_kept_back(session, groups)
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     in_parts = _find_allowing_parts(session, orders, options)
     ids = [need_id(order.id) for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
@@ -125,7 +125,7 @@ def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> 
 def _may_go_whole(session: Session, order: Order) -> bool:
     """Return whether a cycle would release all units of an order, by the settings of its own account."""
     account = account_data(session.get_one(Account, order.account_id))
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     order_id = need_id(order.id)
     recheck(session, account, [order_id])
     lines = lines_of(session, [order_id]).get(order_id, ())

@@ -17,7 +17,7 @@ from models.errors import Action, Advice, RuleError
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
-from models.tenants.account import Account
+from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions, Release
 from models.warehouse.pick_lists import note_orders
 from models.warehouse.shrinking import fit_ready
@@ -146,7 +146,7 @@ def _check_may_split(session: Session, order: Order, until: date | None) -> None
     if until <= today():
         raise RuleError(f"{until} has come already; name a later day, or none.")
     account = session.get_one(Account, order.account_id)
-    if ChannelOptions.model_validate(account.settings).release is not Release.automatic:
+    if options_as(account, ChannelOptions).release is not Release.automatic:
         raise RuleError(
             f"Orders of account {account.name!r} are released by hand, so no cycle releases this one on a "
             "day: split it without a day, and release it later.",

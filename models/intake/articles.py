@@ -37,8 +37,9 @@ from models.orders.matching import match_lines
 from models.orders.records import OrderLineData
 from models.sync.records import Counts, RejectedData
 from models.sync.rejected import set_aside, settle_asides
+from models.tenants.account import options_as
 from models.tenants.locks import lock_tenants
-from models.tenants.options import ChannelOptions, OpeningStock, Role
+from models.tenants.options import ArticleOptions, OpeningStock, Role
 from models.tenants.records import AccountData
 from models.warehouse.ledger import open_levels
 from models.warehouse.levels import StockLevel
@@ -85,7 +86,7 @@ def save_articles(
     stock is taken from the channel: it would be outdated when the account goes live.
     """
     lock_tenants(session, [account.tenant_id])
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ArticleOptions)
     counts = Counts(read=len(records))
     page = {record.external_id: record for record in records}
     known = _known_listings(session, account.id, page)

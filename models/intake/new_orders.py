@@ -34,8 +34,9 @@ from models.orders.row_values import (
 )
 from models.orders.states import MOVABLE
 from models.payments.payment import Payment, book_payments
+from models.tenants.account_kinds import kind_of
 from models.tenants.methods import Methods, payment_code
-from models.tenants.records import OWN, AccountData, Side
+from models.tenants.records import AccountData, Side
 
 
 @dataclass(slots=True)
@@ -281,7 +282,7 @@ def _facts_of(order: _NewOrder, methods: Methods) -> Facts:
 def _event_rows(
     account: AccountData, orders: Sequence[_NewOrder], holds: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    actor = Actor.person if account.kind == OWN else Actor.channel
+    actor = Actor.person if kind_of(account.kind).takes_manual_orders else Actor.channel
     return [
         *(event_values(order.id, "imported", _arrival(order.data), actor=actor) for order in orders),
         *(

@@ -29,6 +29,7 @@ from models.orders.row_values import as_kept, order_hash, state_of
 from models.orders.states import MOVABLE
 from models.payments.reminders import ask_to_pay
 from models.sync.records import Counts
+from models.tenants.account import options_as
 from models.tenants.locks import lock_tenants
 from models.tenants.methods import Methods
 from models.tenants.options import ChannelOptions
@@ -169,7 +170,7 @@ def _follow_changed(
 ) -> None:
     if not changed:
         return
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     # Read again, because a new order of this page may have lines of a changed order.
     owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
     known = Known(session, owners, [order for order, _ in changed])

@@ -32,8 +32,8 @@ from models.orders.printed import abroad, address_lines, paper_language, printed
 from models.orders.queries import lines_of, lock_each
 from models.tax.records import HOME
 from models.tax.treatment import Treatment, extras_rate, rate_of
-from models.tenants.account import Account, makes_invoices
-from models.tenants.options import ChannelOptions
+from models.tenants.account import Account, account_options, options_as
+from models.tenants.options import ChannelOptions, makes_invoices
 from models.tenants.records import AccountData, Mode, SellerData
 from models.tenants.tenant import Tenant
 from models.values import half_up
@@ -117,8 +117,9 @@ def invoices_from(account: Account | AccountData) -> date:
 
     Raises: RuleError, if its channel makes the invoices.
     """
-    begin = ChannelOptions.model_validate(account.settings).invoices_from
-    if begin is None or not makes_invoices(account):
+    options = options_as(account, ChannelOptions)
+    begin = options.invoices_from
+    if begin is None or not makes_invoices(options):
         raise RuleError(
             f"Invoices of account {account.name!r} are made by its channel.",
             Advice(Action.account_set, account.name, {"invoices": "warenfluss", "invoices_from": ""}),
@@ -241,7 +242,7 @@ def issue_rest(session: Session, order: Order) -> Document | None:
     or if the order is not invoiced automatically. The caller holds the order's lock.
     """
     account = session.get_one(Account, order.account_id)
-    if not makes_invoices(account) or account.mode is not Mode.live:
+    if account.mode is not Mode.live or not makes_invoices(account_options(account)):
         return None
     order_id = need_id(order.id)
     if not invoiceable(session, [order_id], invoices_from(account)):

@@ -14,7 +14,7 @@ from models.database.columns import need_id
 from models.orders.order import Order
 from models.sync.outbound import Outbound, OutboundState, queue_once
 from models.sync.records import OutboundKind
-from models.tenants.account import Account
+from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions, OrderNotice
 from models.tenants.records import AccountData, BuyerEvent, Mode
 
@@ -50,12 +50,12 @@ def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
 
 def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
     account = session.get_one(Account, account_id)
-    return account.mode is Mode.live and event in ChannelOptions.model_validate(account.settings).buyer_mails
+    return account.mode is Mode.live and event in options_as(account, ChannelOptions).buyer_mails
 
 
 def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
     """Queue the mails to buyers and operators about new orders; `bought_at` is {order id: checkout time}."""
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     if account.mode is not Mode.live:
         return
     since = utc_now() - FRESH

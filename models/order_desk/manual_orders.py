@@ -31,11 +31,12 @@ from models.orders.records import AddressData, OrderData, OrderLineData
 from models.orders.row_values import line_values
 from models.orders.scanned_codes import find_scanned
 from models.payments.reminders import ask_to_pay
-from models.tenants.account import Account, account_data
+from models.tenants.account import Account, account_data, options_as
+from models.tenants.account_kinds import KINDS, MANUAL, kind_of
 from models.tenants.locks import lock_tenants
 from models.tenants.methods import Service, list_shipping_methods
 from models.tenants.options import ChannelOptions
-from models.tenants.records import OWN, AccountData, Mode, PaymentKind, SellerData, ServiceKind
+from models.tenants.records import AccountData, Mode, PaymentKind, SellerData, ServiceKind
 from models.tenants.tenant import Tenant
 from models.values import half_up
 from models.warehouse.allocation import allocate
@@ -49,13 +50,14 @@ def pick_own_account(session: Session, tenant_id: int, name: str | None = None) 
 
     Raises: RuleError, if there is none, if there are several and none is named, or if it is a draft.
     """
-    query = select(Account).where(Account.tenant_id == tenant_id, Account.kind == OWN)
+    kinds = [kind.name for kind in KINDS.values() if kind.takes_manual_orders]
+    query = select(Account).where(Account.tenant_id == tenant_id, col(Account.kind).in_(kinds))
     accounts = {row.name: row for row in session.exec(query.order_by(col(Account.name)))}
     if not accounts:
         tenant = session.get_one(Tenant, tenant_id).name
         raise RuleError(
             f"Tenant {tenant!r} has no account in which orders are taken by hand.",
-            Advice(Action.account_add, values={"kind": OWN, "tenant": tenant}),
+            Advice(Action.account_add, values={"kind": MANUAL.name, "tenant": tenant}),
         )
     if name is None and len(accounts) > 1:
         raise RuleError(f"Orders are taken by hand in several accounts ({', '.join(accounts)}); name one.")
@@ -77,7 +79,7 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
     """
     tenant = session.get_one(Tenant, account.tenant_id)
     currency = asked.currency or tenant.currency
-    group = ChannelOptions.model_validate(account.settings).price_group
+    group = options_as(account, ChannelOptions).price_group
     taxed = not SellerData.model_validate(tenant.seller).small_business
     faults, lines = [], []
     for number, line in enumerate(asked.lines, start=1):
@@ -253,7 +255,7 @@ def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
     """
     lock_order(session, order)
     account = account_data(session.get_one(Account, order.account_id))
-    if account.kind != OWN:
+    if not kind_of(account.kind).takes_manual_orders:
         raise RuleError(
             f"Order {order.external_id} is a channel's: what is bought on top is an order of its own."
         )

@@ -26,7 +26,7 @@ from models.orders.holds import Hold, HoldReason, hold_values
 from models.orders.order import AddressRole, Customer, LinePart, Order, OrderAddress, OrderState
 from models.orders.queries import lines_of
 from models.orders.records import AddressData
-from models.tenants.account import Account
+from models.tenants.account import Account, options_as
 from models.tenants.methods import ADDRESS_LIMITS, Carrier, Methods, ShippingMethod, payment_code
 from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import PAID_AT_THE_DOOR, AccountData, PaymentKind
@@ -93,7 +93,7 @@ def find(
 
     `alone`: the orders are not compared with other orders, so no duplicates are found.
     """
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     findings: list[CheckFinding] = []
     for each in facts:
         findings += check_address(each, need_house_number=options.need_house_number)

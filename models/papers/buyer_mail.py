@@ -24,7 +24,7 @@ from models.orders.queries import lines_of
 from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
 from models.payments.payment import Payment, PaymentMove, payments_of
 from models.payments.reminders import due_at
-from models.tenants.account import Account
+from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions
 from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
 from models.tenants.tenant import Tenant
@@ -157,7 +157,7 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
 
 def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
     """Return when a reminder, or a cancellation for lack of payment, was due; None if a person cancelled."""
-    options = ChannelOptions.model_validate(session.get_one(Account, order.account_id).settings)
+    options = options_as(session.get_one(Account, order.account_id), ChannelOptions)
     steps = events_of(session, need_id(order.id))
     if event is BuyerEvent.cancelled:
         by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)

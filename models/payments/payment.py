@@ -22,6 +22,7 @@ from models.orders.queries import lock_order, lock_orders
 from models.orders.records import OrderData
 from models.sync.outbound import queue_outbound
 from models.sync.records import Counts, OutboundKind
+from models.tenants.account import options_as
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, BuyerEvent, Side
 
@@ -256,7 +257,7 @@ def _add(
 
 
 def _tell_channel(session: Session, account: AccountData, order: Order) -> None:
-    if ChannelOptions.model_validate(account.settings).payments is Side.warenfluss:
+    if options_as(account, ChannelOptions).payments is Side.warenfluss:
         queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
 
 

@@ -14,6 +14,7 @@ from models.mails.buyer_events import FRESH, tell_buyer
 from models.orders.amounts import owed_for
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderState, PaymentState
+from models.tenants.account import options_as
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, BuyerEvent
 
@@ -24,7 +25,7 @@ WAITING = (OrderState.open,)
 
 def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
     """Queue a payment request for each new unpaid order, once, if the account sends this mail."""
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     if BuyerEvent.payment_request not in options.buyer_mails:
         return
     orders = session.exec(
@@ -50,7 +51,7 @@ class Dunned:
 
 def list_unpaid(session: Session, account: AccountData, after: int, limit: int) -> list[int]:
     """Return ids above `after` of orders that may need a reminder or a cancellation, ascending."""
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     if options.remind_after_days is None:
         return []
     query = select(Order.id).where(
@@ -70,7 +71,7 @@ def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dun
 
     Safe to repeat. A partly paid order is reminded but never cancelled automatically.
     """
-    options = ChannelOptions.model_validate(account.settings)
+    options = options_as(account, ChannelOptions)
     orders = session.exec(
         select(Order)
         .where(

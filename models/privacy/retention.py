@@ -44,8 +44,9 @@ from models.settings import get_settings
 from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
 from models.sync.rejected import Aside
 from models.tax.records import TaxCase
-from models.tenants.account import Account, makes_invoices
+from models.tenants.account import Account, account_options
 from models.tenants.locks import lock_tenants
+from models.tenants.options import makes_invoices
 from models.tenants.tenant import Tenant
 
 SHORTEST_DAYS = 30
@@ -159,7 +160,7 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
     heirs = select(heir.anonymised_at).where(col(heir.id) == col(Order.merged_into_id)).correlate(Order)
     uninvoiced: ColumnElement[bool] = false()
     for account in session.exec(select(Account).where(Account.tenant_id == tenant_id)):
-        if makes_invoices(account):
+        if makes_invoices(account_options(account)):
             begin = midnight(invoices_from(account))
             uninvoiced |= (col(Order.account_id) == account.id) & (col(Order.placed_at) >= begin)
     return [

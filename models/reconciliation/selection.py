@@ -18,7 +18,8 @@ from models.orders.records import OrderData
 from models.orders.row_values import order_hash
 from models.payments.payment import Payment
 from models.sync.alarms import list_attempts
-from models.sync.outbound import OF_ORDERS, TOLD_IN, Outbound, OutboundState
+from models.sync.cycles import PUBLISHED_BY
+from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
 from models.sync.rejected import Aside
 from models.sync.runs import Run
@@ -136,7 +137,7 @@ def _orders_of_run(session: Session, account_id: int, run: Run) -> Iterator[str]
         .where(Order.account_id == account_id, col(Order.id).in_(touched))
         .order_by(col(Order.id))
     )
-    kinds = [kind for kind in OF_ORDERS if run.cycle in (Cycle.replay, TOLD_IN[kind])]
+    kinds = [kind for kind in OF_ORDERS if run.cycle in (Cycle.replay, PUBLISHED_BY[kind])]
     published = and_(col(Outbound.sent_at) >= run.started_at, col(Outbound.sent_at) <= end)
     left = and_(col(Outbound.state) != OutboundState.sent, col(Outbound.changed_at) <= end)
     yield from _orders_of_outbound(session, account_id, kinds, or_(published, left))

@@ -5,7 +5,8 @@ sending, so a row that waited long never tells old news. One row stands for one 
 (a listing's stock, an order's payment, a shipment): changing it again before it was sent adds nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,27 +18,34 @@ from models.clock import utc_now
 from models.database.bulk import insert_or_update
 from models.database.columns import Code, code, instant
 from models.database.conditions import among
-from models.sync.records import Cycle, OutboundKind
+from models.sync.records import OutboundKind
 from models.tenants.account import Account
-from models.tenants.records import OWN
+from models.tenants.account_kinds import Capability, kind_of
 
 Keys = Sequence[str | int] | None
 """Subjects by their ids here; None is all of them."""
 
 
-TOLD_IN = {
-    OutboundKind.stock: Cycle.stock_export,
-    OutboundKind.payment: Cycle.payment_sync,
-    OutboundKind.shipment: Cycle.shipping_sync,
-    OutboundKind.cancellation: Cycle.shipping_sync,
-    OutboundKind.buyer_mail: Cycle.buyer_mail,
-    OutboundKind.order_notice: Cycle.buyer_mail,
+@dataclass(frozen=True)
+class OutboundSpec:
+    """What is true of a kind of change, whatever account hears it."""
+
+    capability: Capability | None
+    """What the account must be able to do. None: the mail server hears it, not the account's system."""
+    of_order: bool = False
+    """Whether it updates an order at the account's system, and its key is the order's id."""
+
+
+OUTBOUND: Mapping[OutboundKind, OutboundSpec] = {
+    OutboundKind.stock: OutboundSpec(Capability.stock),
+    OutboundKind.payment: OutboundSpec(Capability.payments, of_order=True),
+    OutboundKind.shipment: OutboundSpec(Capability.shipments, of_order=True),
+    OutboundKind.cancellation: OutboundSpec(Capability.cancellations, of_order=True),
+    OutboundKind.buyer_mail: OutboundSpec(None),
+    OutboundKind.order_notice: OutboundSpec(None),
 }
-"""The cycle that tells of each."""
-
-
-OF_ORDERS = (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation)
-"""Kinds that a channel is told of an order, by its id; they are of no use where there is no channel."""
+"""All kinds of changes; `models.sync.cycles` says which cycle publishes each."""
+OF_ORDERS = tuple(kind for kind, spec in OUTBOUND.items() if spec.of_order)
 
 
 class OutboundState(StrEnum):
@@ -85,14 +93,27 @@ class Outbound(SQLModel, table=True):
     """The version that repeats what was told before, because a person asked: no buyer is mailed of it."""
 
 
-def queue_outbound(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+def hears(account_kind: str, kind: OutboundKind) -> bool:
+    """Return whether accounts with this kind's name can hear a kind of change."""
+    capability = OUTBOUND[kind].capability
+    return capability is None or capability in kind_of(account_kind).capabilities
+
+
+def queue_outbound(
+    session: Session,
+    account_id: int,
+    kind: OutboundKind,
+    keys: Sequence[str | int],
+    *,
+    account_kind: str | None = None,
+) -> None:
     """Queue subjects that changed; repeating it before they were sent changes nothing but the version.
 
-    Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender
-    that there is newer news than it carried. What a channel would hear of an order is left out for an account
-    that has none.
+    Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender that there is
+    newer news than it carried. For an account that cannot hear this kind of change nothing is queued.
+    `account_kind` saves the look-up of the account where the caller knows its kind.
     """
-    if kind in OF_ORDERS and session.get_one(Account, account_id).kind == OWN:
+    if not hears(account_kind or session.get_one(Account, account_id).kind, kind):
         return
     now = utc_now()
     names = [str(key) for key in keys]

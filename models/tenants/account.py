@@ -1,17 +1,22 @@
 """Account: one configured connection of a tenant to an outside system, and its mode (Anbindung)."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
+from pydantic import ValidationError
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
 from models.database.columns import code, instant, need_id
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.tenants.options import ChannelOptions, OrderNotice
-from models.tenants.records import AccountData, Mode, Side
+from models.tenants.account_kinds import kind_of
+from models.tenants.options import options_model
+from models.tenants.records import AccountData, AccountOptions, Mode
+from models.values import describe_faults
+
+Options = TypeVar("Options", bound=AccountOptions)
 
 
 class Installation(SQLModel, table=True):
@@ -34,17 +39,6 @@ class Account(SQLModel, table=True):
     settings: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     created_at: datetime = instant()
     activated_at: datetime | None = instant(nullable=True)
-
-
-def makes_invoices(account: Account | AccountData) -> bool:
-    """Return whether an account's invoices are made here."""
-    return ChannelOptions.model_validate(account.settings).invoices is Side.warenfluss
-
-
-def sends_mails(account: Account | AccountData) -> bool:
-    """Return whether buyers, or operators of new orders, are mailed for an account."""
-    options = ChannelOptions.model_validate(account.settings)
-    return bool(options.buyer_mails) or options.order_notice is not OrderNotice.none
 
 
 def add_account(session: Session, tenant_id: int, name: str, kind: str, settings: dict[str, Any]) -> Account:
@@ -97,7 +91,7 @@ def account_names(session: Session) -> dict[int, str]:
 
 
 def account_data(account: Account) -> AccountData:
-    """Return the plain record of a row."""
+    """Return the plain record of a row. Raises: RuleError, if the stored settings do not fit."""
     return AccountData(
         id=need_id(account.id),
         tenant_id=account.tenant_id,
@@ -105,7 +99,45 @@ def account_data(account: Account) -> AccountData:
         kind=account.kind,
         mode=account.mode,
         settings=dict(account.settings),
+        options=account_options(account),
     )
+
+
+def find_options(account: Account) -> AccountOptions | None:
+    """Return the options of an account, or None if its stored settings do not fit."""
+    try:
+        return _read_options(account)
+    except ValidationError:
+        return None
+
+
+def account_options(account: Account) -> AccountOptions:
+    """Return the options of an account. Raises: RuleError, naming each stored setting that does not fit."""
+    try:
+        return _read_options(account)
+    except ValidationError as error:
+        faults = " ".join(describe_faults(error, options_model(kind_of(account.kind))))
+        raise RuleError(
+            f"Stored settings of account {account.name!r} do not fit. {faults}",
+            Advice(Action.account_set, account.name, {"setting": ""}),
+        ) from None
+
+
+def options_as(account: Account | AccountData, model: type[Options]) -> Options:
+    """Return the options of an account as those of one family.
+
+    Example: `options_as(account, ChannelOptions).release`.
+
+    Raises: RuleError, if the account is of a family that has no such options, or its settings do not fit.
+    """
+    options = account.options if isinstance(account, AccountData) else account_options(account)
+    if not isinstance(options, model):
+        raise RuleError(f"Account {account.name!r} of kind {account.kind!r} has no {model.__name__}.")
+    return options
+
+
+def _read_options(account: Account) -> AccountOptions:
+    return options_model(kind_of(account.kind)).model_validate(account.settings)
 
 
 def installation_key(session: Session) -> str:

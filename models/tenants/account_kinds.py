@@ -45,8 +45,14 @@ class AccountKind:
     """A kind of account: `name` is what `account add --kind` takes."""
 
     name: str
-    family: Family
+    family: Family | None
+    """None: this version of the program does not know the kind."""
     capabilities: frozenset[Capability]
+
+    @property
+    def takes_manual_orders(self) -> bool:
+        """Whether people enter the account's orders, because there is no system that has them."""
+        return self.family is Family.channel and Capability.orders not in self.capabilities
 
 
 AFTERBUY = AccountKind("afterbuy", Family.channel, frozenset(Capability))
@@ -54,3 +60,12 @@ MANUAL = AccountKind("manual", Family.channel, frozenset())
 """Orders that people take by telephone or letter: there is no system behind the account."""
 
 KINDS: Mapping[str, AccountKind] = {kind.name: kind for kind in (AFTERBUY, MANUAL)}
+
+
+def kind_of(name: str) -> AccountKind:
+    """Return the kind with this name. A kind that this version does not know can do nothing.
+
+    Such an account is left from a newer version, or from a connector that was removed: it has no cycle, and
+    the other accounts go on.
+    """
+    return KINDS.get(name) or AccountKind(name, None, frozenset())

@@ -1,14 +1,16 @@
-"""What an operator may set for a channel's account."""
+"""What operators may set for an account, by its family."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ValidationInfo, field_validator
 from pydantic import Field as RecordField
+from pydantic import ValidationInfo, field_validator
 
-from models.tenants.records import BuyerEvent, PaymentKind, Side
+from models.tenants.account_kinds import AccountKind, Capability, Family
+from models.tenants.records import AccountOptions, BuyerEvent, PaymentKind, Side
 
 
 class Role(StrEnum):
@@ -47,21 +49,26 @@ class Release(StrEnum):
     """Whoever may go to the warehouse goes there with the next run of order-release."""
 
 
-class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
-    """The settings of a channel account that mean the same for every channel."""
+class ArticleOptions(AccountOptions):
+    """What operators may set for an account whose articles are imported."""
 
     role: Role = Role.articles
+    opening_stock: OpeningStock = OpeningStock.channel
+    overlap_minutes: int = RecordField(default=30, ge=0)
+    """How far each window reaches back into the one before."""
+
+
+class ChannelOptions(ArticleOptions):
+    """What operators may set for a channel's account; it means the same for every channel."""
+
     take_orders: TakeOrders = TakeOrders.checkout_done
     payments: Side = Side.channel
     """Who handles payments: paid orders come from the channel, or our payments go there."""
-    opening_stock: OpeningStock = OpeningStock.channel
     start: str = "new"
     """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel.
 
     Only the connector knows which texts are order numbers: `connectors.registry.check_settings` asks it.
     """
-    overlap_minutes: int = RecordField(default=30, ge=0)
-    """How far each window reaches back into the one before."""
     invoices: Side = Side.channel
     """Who makes the invoices."""
     invoices_from: date | None = RecordField(default=None, validate_default=True)
@@ -127,3 +134,26 @@ class ChannelOptions(BaseModel, frozen=True, extra="ignore"):
             return date.fromisoformat(self.start) if "-" in self.start else None
         except ValueError:
             return None
+
+
+OPTIONS: Mapping[Family, type[AccountOptions]] = {Family.channel: ChannelOptions}
+"""The families that have options of their own."""
+
+
+def options_model(kind: AccountKind) -> type[AccountOptions]:
+    """Return the model of what operators may set for accounts of a kind."""
+    if kind.family is not None and kind.family in OPTIONS:
+        return OPTIONS[kind.family]
+    return ArticleOptions if Capability.articles in kind.capabilities else AccountOptions
+
+
+def makes_invoices(options: AccountOptions) -> bool:
+    """Return whether Warenfluss makes the invoices of the account's orders."""
+    return isinstance(options, ChannelOptions) and options.invoices is Side.warenfluss
+
+
+def sends_mails(options: AccountOptions) -> bool:
+    """Return whether the account mails its buyers, or its operators about new orders."""
+    if not isinstance(options, ChannelOptions):
+        return False
+    return bool(options.buyer_mails) or options.order_notice is not OrderNotice.none

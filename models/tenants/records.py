@@ -155,10 +155,6 @@ def _link(template: str, names: set[str]) -> str:
     return template
 
 
-OWN = "own"
-"""The kind of an account without a channel: its orders are taken by hand, and nothing is told of them."""
-
-
 class Mode(StrEnum):
     draft = "draft"
     """Being set up: no cycle runs."""
@@ -167,8 +163,12 @@ class Mode(StrEnum):
     live = "live"
 
 
+class AccountOptions(BaseModel, frozen=True, extra="ignore"):
+    """What operators may set for an account. This is the form without a field; `options_model` picks one."""
+
+
 class AccountData(BaseModel, frozen=True):
-    """What a connector needs to know of an account; its secrets are handed in beside it."""
+    """What other rooms need to know about an account; its secrets are handed in beside it."""
 
     id: int
     tenant_id: int
@@ -176,6 +176,9 @@ class AccountData(BaseModel, frozen=True):
     kind: str
     mode: Mode
     settings: dict[str, Any]
+    """As stored: the options and the connector's own settings."""
+    options: AccountOptions
+    """The same for every connector of a family, validated when this record was made."""
 
 
 class Side(StrEnum):

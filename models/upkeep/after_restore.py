@@ -11,11 +11,14 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.mails.outbox import withhold_buyers
 from models.sync.cursors import Cursor, find_cursor, save_cursor
+from models.sync.cycles import PUBLISHED_BY, has_cycle
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
 from models.sync.runs import Lease, Run, RunState, mark_vanished
-from models.tenants.account import Account, makes_invoices
-from models.tenants.records import OWN, Mode
+from models.tenants.account import Account, find_options
+from models.tenants.account_kinds import kind_of
+from models.tenants.options import makes_invoices
+from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
 from models.warehouse.sellable import touch_account
 
@@ -24,7 +27,7 @@ WITHHELD = "withheld: the database was restored, and it may have been delivered 
 
 
 def mark_restored(session: Session) -> list[str]:
-    """Make every live account catch up before anything is published to it; return these accounts' names.
+    """Make every live account read its orders again before anything is published to it; return their names.
 
     Runs that were open in the copy are marked as vanished, and their leases are released. Tenants that issue
     documents issue none until a person enters the last numbers given (`resume_numbers`).
@@ -35,20 +38,27 @@ def mark_restored(session: Session) -> list[str]:
     accounts = session.exec(
         select(Account).where(Account.mode == Mode.live).order_by(col(Account.name))
     ).all()
+    catching_up = []
     for account in accounts:
-        for kind in OutboundKind:
-            save_cursor(session, need_id(account.id), f"{CURSOR}{kind}", {"at": utc_now().isoformat()})
-        if account.kind == OWN:
+        account_id, kind = need_id(account.id), kind_of(account.kind)
+        for outbound, cycle in PUBLISHED_BY.items():
+            if has_cycle(kind, cycle):
+                save_cursor(session, account_id, f"{CURSOR}{outbound}", {"at": utc_now().isoformat()})
+        if has_cycle(kind, Cycle.order_import):
+            catching_up.append(account.name)
+        elif kind.takes_manual_orders:
             # No outside system knows orders that the copy lacks, so there is nothing to catch up with.
-            note_caught_up(session, need_id(account.id), utc_now())
+            note_caught_up(session, account_id, utc_now())
     withhold_buyers(session, WITHHELD)
     issuing = {
         account.tenant_id
         for account in session.exec(select(Account))
-        if makes_invoices(account) or account.kind == OWN
+        if (options := find_options(account)) is None
+        or makes_invoices(options)
+        or kind_of(account.kind).takes_manual_orders
     } | set(session.exec(select(DocumentSeries.tenant_id)).all())
     session.execute(update(Tenant).where(col(Tenant.id).in_(issuing)).values(numbers_in_doubt=True))
-    return [account.name for account in accounts]
+    return catching_up
 
 
 def list_in_doubt(session: Session) -> list[str]:
@@ -82,7 +92,12 @@ def note_caught_up(session: Session, account_id: int, since: datetime) -> None:
 
 
 def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
-    """Return whether an order import of the account has been completed since `since`."""
+    """Return whether an order import of the account has been completed since `since`.
+
+    True for an account that has no order import: it has nothing to catch up with.
+    """
+    if not has_cycle(kind_of(session.get_one(Account, account_id).kind), Cycle.order_import):
+        return True
     query = select(Run.id).where(
         Run.account_id == account_id,
         Run.cycle == Cycle.order_import,

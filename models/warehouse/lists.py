@@ -10,6 +10,8 @@ from models.catalog.records import ArticleKind
 from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.errors import NotFoundError, RuleError
+from models.tenants.account import Account
+from models.tenants.account_kinds import Capability, kind_of
 from models.values import MAX_COUNT
 from models.warehouse.sellable import touch_account
 
@@ -49,8 +51,14 @@ def set_limit(
     """Limit what an account may sell, and queue its listings for stock export. Takes the tenant's lock.
 
     A general limit that restricts nothing is deleted.
-    Raises: RuleError, for a negative or too large figure.
+    Raises: RuleError, for a negative or too large figure, or an account that takes no quantities.
     """
+    account = session.get_one(Account, account_id)
+    if Capability.stock not in kind_of(account.kind).capabilities:
+        raise RuleError(
+            f"Account {account.name!r} of the kind {account.kind!r} takes no quantities, so none are held "
+            "back from it."
+        )
     if not 0 <= buffer <= MAX_COUNT or (maximum is not None and not 0 <= maximum <= MAX_COUNT):
         raise RuleError("Buffer and maximum are whole numbers from 0 on.")
     row = session.exec(

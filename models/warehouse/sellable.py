@@ -86,19 +86,23 @@ def offer_of(session: Session, account_id: int, listings: Sequence[Listing]) -> 
 def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
     """Queue the listings of these articles, and of the bundles that contain them, for stock export."""
     touched = set(article_ids)
-    listings: dict[int, list[int]] = defaultdict(list)
+    listings: dict[tuple[int, str], list[int]] = defaultdict(list)
     for batch in in_batches(sorted(touched)):
         touched.update(
             session.exec(select(BundlePart.bundle_id).where(among(col(BundlePart.part_id), batch))).all()
         )
     for batch in in_batches(sorted(touched)):
         rows = session.execute(
-            select(Listing.account_id, Listing.id).where(among(col(Listing.article_id), batch))
+            select(Listing.account_id, Account.kind, Listing.id)
+            .join(Account, col(Account.id) == col(Listing.account_id))
+            .where(among(col(Listing.article_id), batch))
         )
-        for account_id, listing_id in rows:
-            listings[account_id].append(listing_id)
-    for account_id, listing_ids in sorted(listings.items()):
-        queue_outbound(session, account_id, OutboundKind.stock, sorted(listing_ids))
+        for account_id, account_kind, listing_id in rows:
+            listings[account_id, account_kind].append(listing_id)
+    for (account_id, account_kind), listing_ids in sorted(listings.items()):
+        queue_outbound(
+            session, account_id, OutboundKind.stock, sorted(listing_ids), account_kind=account_kind
+        )
 
 
 def note_sold_there(
@@ -142,9 +146,10 @@ def touch_account(session: Session, account_id: int) -> None:
 
     Takes the tenant's lock.
     """
-    lock_tenants(session, [session.get_one(Account, account_id).tenant_id])
+    account = session.get_one(Account, account_id)
+    lock_tenants(session, [account.tenant_id])
     ids = session.exec(
         select(Listing.id).where(Listing.account_id == account_id, col(Listing.article_id).is_not(None))
     ).all()
     for batch in in_batches([listing_id for listing_id in ids if listing_id is not None]):
-        queue_outbound(session, account_id, OutboundKind.stock, batch)
+        queue_outbound(session, account_id, OutboundKind.stock, batch, account_kind=account.kind)

@@ -9,7 +9,8 @@ from models.intake.article_sets import link_members
 from models.intake.articles import save_articles, save_categories
 from models.order_desk.match_choices import rematch_lines
 from models.sync.rejected import set_aside
-from models.tenants.options import Role
+from models.tenants.account import options_as
+from models.tenants.options import ArticleOptions, Role
 from tasks.run.steps import step
 from tasks.run.windows import Window, advance, open_window
 from tasks.run.work import work_of
@@ -27,7 +28,7 @@ def open_article_window(run_id: int, *, full: bool, numbers: Sequence[str]) -> W
 def import_category_page(run_id: int, page: str | None) -> str | None:
     """Save one page of the category tree; return the next page."""
     work = work_of(run_id)
-    if work.options.role is not Role.articles:
+    if options_as(work.account, ArticleOptions).role is not Role.articles:
         return None
     fetched = work.articles.fetch_categories(page)
     with work.transaction() as session:

@@ -23,7 +23,7 @@ from models.reconciliation.differences import (
 )
 from models.reconciliation.records import DifferenceData
 from models.settings import get_settings
-from models.sync.cycles import runs_for
+from models.sync.cycles import CYCLES, runs_for
 from models.sync.records import Counts, Cycle
 from models.sync.runs import Run, RunState
 from models.tenants.account import Account
@@ -31,22 +31,10 @@ from models.upkeep.status import AccountStatus, CycleStatus, status_of_accounts
 
 logger = logging.getLogger(__name__)
 
-AREAS = {
-    "articles": Cycle.article_import,
-    "stock": Cycle.stock_export,
-    "orders": Cycle.order_import,
-    "payments": Cycle.payment_sync,
-    "shipments": Cycle.shipping_sync,
-    "compared": Cycle.reconcile,
-}
-"""What is kept in step with a channel."""
-HOUSE = {
-    "releases": Cycle.order_release,
-    "reminders": Cycle.payment_due,
-    "invoices": Cycle.invoicing,
-    "mails": Cycle.buyer_mail,
-}
-"""What is done by itself in the house, where an account asks for it."""
+OUTSIDE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and not spec.in_house}
+"""What is kept in step with an outside system: the cycle of each column in the overview."""
+HOUSE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and spec.in_house}
+"""What is done in the house, where an account asks for it."""
 WOULD_SEND_LIMIT = 2000
 """Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
 
@@ -188,7 +176,7 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
             queue += f" (oldest {age(status.oldest_waiting_at, now)})"
         took = [
             f"{area} {duration(by_cycle[cycle].slowest_seconds or 0)}"
-            for area, cycle in AREAS.items()
+            for area, cycle in OUTSIDE.items()
             if by_cycle[cycle].slowest_seconds is not None
         ]
         figures = [str(status.held_orders), str(status.set_aside), queue]
@@ -196,7 +184,7 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
         waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
     moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
     in_step = "".join(
-        f"{_table(table)}\n\n" for areas in (AREAS, HOUSE) if (table := _stand(overview, areas, now))
+        f"{_table(table)}\n\n" for areas in (OUTSIDE, HOUSE) if (table := _stand(overview, areas, now))
     )
     return f"Last in step, as of {moment}:\n\n{in_step}What waits:\n\n{_table(waiting)}\n"
 

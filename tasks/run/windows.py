@@ -9,6 +9,8 @@ from sqlmodel import Session
 
 from models.database.session import read_scope
 from models.sync.cursors import find_cursor, save_cursor
+from models.tenants.account import options_as
+from models.tenants.options import ArticleOptions
 from tasks.run.work import Work
 
 
@@ -75,7 +77,8 @@ def open_window(
         return first.model_copy(update={"until": now, "first": True, "keep": keep})
     if saved.page is not None:
         return saved.model_copy(update={"keep": keep})
-    begin = saved.until - timedelta(minutes=work.options.overlap_minutes) if saved.until else None
+    overlap = timedelta(minutes=options_as(work.account, ArticleOptions).overlap_minutes)
+    begin = saved.until - overlap if saved.until else None
     return saved.model_copy(update={"since": begin, "until": now, "first": False, "keep": keep})
 
 

@@ -37,8 +37,8 @@ from models.sync.cursors import cursor_in_test
 from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
 from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
-from models.tenants.account import account_data, check_is_opened, get_account
-from models.tenants.account_kinds import Capability
+from models.tenants.account import account_data, check_is_opened, get_account, options_as
+from models.tenants.account_kinds import Capability, kind_of
 from models.tenants.locks import lock_tenants
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Mode
@@ -64,7 +64,6 @@ class Work:
     account: AccountData
     cycle: Cycle
     test: bool
-    options: ChannelOptions
     rules: tuple[MatchRule, ...]
     connection: Connection
     calls: CallLog
@@ -79,6 +78,11 @@ class Work:
     """Of the orders that were named, those that the channel knows."""
     seen: Seen = field(default_factory=Seen)
     """What reconciliation keeps in mind from one page to the next."""
+
+    @property
+    def options(self) -> ChannelOptions:
+        """The options of a channel's account. Raises: RuleError, for an account of another family."""
+        return options_as(self.account, ChannelOptions)
 
     @property
     def articles(self) -> ReadsArticles:
@@ -181,7 +185,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         data = account_data(row)
         rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
     check_is_opened(data)
-    check_has_cycle(account, data.kind, cycle)
+    check_has_cycle(account, kind_of(data.kind), cycle)
     _spare_collector()
     test = test or data.mode is Mode.test
     run_id = _begin(data, cycle, test=test)
@@ -197,7 +201,6 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
                 account=data,
                 cycle=cycle,
                 test=test,
-                options=ChannelOptions.model_validate(data.settings),
                 rules=rules,
                 connection=connection,
                 calls=calls,

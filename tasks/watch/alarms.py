@@ -42,12 +42,14 @@ from models.sync.alarms import (
     note_success,
     remind,
 )
+from models.sync.cycles import has_cycle
 from models.sync.delivery import has_unreported, take_unreported
 from models.sync.outbound import Outbound
 from models.sync.records import AlarmKind, AlarmNotice, Counts, Cycle, ParkedNotice
 from models.sync.runs import Run, RunState, finish_run, last_success, list_vanished, mark_vanished
 from models.sync.schedules import list_overdue
 from models.tenants.account import Account, get_account
+from models.tenants.account_kinds import kind_of
 from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
 from tasks.watch.mail_delivery import Delivery, deliver_due
@@ -256,8 +258,8 @@ def _report_unbegun(
         logger.error("Flow run %s failed before it named an account and a cycle", flow_run.id)
         return
     account = get_account(session, name)
-    if account.mode is Mode.draft:
-        # Nothing is expected of a draft, so a schedule left over does no harm.
+    if account.mode is Mode.draft or not has_cycle(kind_of(account.kind), Cycle(flow_name)):
+        # Nothing is expected of it, so a schedule left over does no harm.
         return
     test = account.mode is Mode.test or flow_run.parameters.get("test") is True
     if test and (_is_inspection(account, test) or not flow_run.auto_scheduled):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.manual import SPEC
 from connectors.registry import check_settings
 from models.clock import today
-from models.tenants.records import OWN
+from models.tenants.account_kinds import MANUAL
 
 
 def test_it_opens_without_a_login_and_its_clock_is_ours() -> None:
@@ -19,4 +19,4 @@ def test_it_begins_with_payments_and_invoices_from_here() -> None:
     begun = SPEC.first_settings()
 
     assert begun == {"payments": "warenfluss", "invoices": "warenfluss", "invoices_from": str(today())}
-    assert check_settings(OWN, begun, []) == begun
+    assert check_settings(MANUAL.name, begun, []) == begun

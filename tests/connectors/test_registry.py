@@ -9,7 +9,9 @@ import pytest
 
 from connectors.errors import AccountError
 from connectors.registry import SPECS, check_settings, open_connection
-from models.tenants.records import OWN, AccountData, Mode
+from models.tenants.account_kinds import MANUAL, kind_of
+from models.tenants.options import options_model
+from models.tenants.records import AccountData, Mode
 
 TOKENS = ["partner_token", "account_token"]
 
@@ -17,7 +19,15 @@ LEGACY = ["partner_id", "partner_password", "user_id", "user_password"]
 
 
 def account(kind: str = "afterbuy", **settings: object) -> AccountData:
-    return AccountData(id=1, tenant_id=1, name="shop", kind=kind, mode=Mode.live, settings=settings)
+    return AccountData(
+        id=1,
+        tenant_id=1,
+        name="shop",
+        kind=kind,
+        mode=Mode.live,
+        settings=settings,
+        options=options_model(kind_of(kind))(),
+    )
 
 
 def test_texts_of_the_command_line_become_values() -> None:
@@ -76,7 +86,7 @@ def test_an_import_begins_now_on_a_day_or_with_an_order_number(start: str) -> No
 def test_a_system_without_orders_has_no_order_numbers() -> None:
     """Which texts are order numbers only the connector knows."""
     with pytest.raises(AccountError, match="'start' does not fit"):
-        check_settings(OWN, {"start": "4711"}, [])
+        check_settings(MANUAL.name, {"start": "4711"}, [])
 
 
 def test_several_faults_are_told_at_once() -> None:

@@ -12,9 +12,6 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 
 from deployments.accounts import (
-    BY_HAND,
-    DEPLOYED,
-    MINUTES,
     deploy_account,
     deploy_accounts,
     expect_rhythms,
@@ -28,14 +25,17 @@ from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.intake.activation import set_mode
-from models.sync.cycles import CYCLES_OF_OWN_ORDERS
+from models.sync.cycles import CYCLES
 from models.sync.records import Cycle
 from models.sync.schedules import Rhythm, list_rhythms
 from models.tenants.account import Account, Installation, get_account
-from models.tenants.records import OWN, Mode
+from models.tenants.account_kinds import MANUAL
+from models.tenants.records import Mode
 from tests.deployments.conftest import make_account, read
 
 SCHEDULING_SECONDS = 60
+MINUTES = {cycle: spec.every_minutes for cycle, spec in CYCLES.items() if spec.every_minutes is not None}
+BY_HAND = [cycle for cycle, spec in CYCLES.items() if spec.every_minutes is None]
 
 
 def change_mode(name: str, mode: Mode) -> None:
@@ -55,8 +55,7 @@ def test_a_new_account_gets_a_deployment_for_each_cycle(
     """Each names its account, runs in our pool by its usual interval, and carries tags to find it by."""
     names = deploy_account(account, pool=pool)
 
-    assert names == [f"{cycle}/{account}" for cycle in DEPLOYED]
-    assert set(DEPLOYED) == set(Cycle)
+    assert names == [f"{cycle}/{account}" for cycle in CYCLES]
     for cycle, minutes in MINUTES.items():
         deployment = read(client, account, cycle)
         module = cycle.replace("-", "_")
@@ -75,11 +74,13 @@ def test_an_account_without_a_channel_asks_none(client: SyncPrefectClient, pool:
     """It has the cycles alone that nobody outside is needed for, as its settings ask for them."""
     with session_scope() as session:
         row = get_account(session, account)
-        row.kind = OWN
+        row.kind = MANUAL.name
         session.add(row)
 
-    assert deploy_account(account, pool=pool) == [f"{cycle}/{account}" for cycle in CYCLES_OF_OWN_ORDERS]
-    with pytest.raises(RuleError, match="takes orders by hand"):
+    assert deploy_account(account, pool=pool) == [
+        f"{cycle}/{account}" for cycle in ("order-release", "payment-due", "invoicing", "buyer-mail")
+    ]
+    with pytest.raises(RuleError, match="of the kind 'manual' has no replay: it can have order-release, "):
         request_run(account, Cycle.replay)
 
 
@@ -162,7 +163,7 @@ def test_a_draft_is_not_deployed(client: SyncPrefectClient, pool: str, sqlite_da
         request_run(account, Cycle.order_import)
 
     change_mode(account, Mode.test)
-    assert len(deploy_account(account, pool=pool)) == len(DEPLOYED)
+    assert len(deploy_account(account, pool=pool)) == len(CYCLES)
 
 
 def test_an_account_that_becomes_a_draft_pauses_until_it_is_none(

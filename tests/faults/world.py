@@ -31,9 +31,10 @@ from models.sync.delivery import retry_parked
 from models.sync.records import Cycle
 from models.sync.runs import LEASE_SECONDS
 from models.tenants.account import Account, add_account, get_account
+from models.tenants.account_kinds import MANUAL
 from models.tenants.methods import map_service, save_services, save_shipping_method
 from models.tenants.options import ChannelOptions
-from models.tenants.records import OWN, Mode, PaymentKind, ServiceData, ServiceKind
+from models.tenants.records import Mode, PaymentKind, ServiceData, ServiceKind
 from models.tenants.tenant import add_tenant, list_tenants
 from tasks.run.secrets import save_secrets
 from tasks.watch.alarms import watch
@@ -361,7 +362,7 @@ def opened(
         desk = f"desk-{uuid4().hex[:8]}"
         with session_scope() as session:
             settings = {"payments": "warenfluss", "release_unpaid": "invoice", **WORK}
-            set_mode(session, add_account(session, tenant_id, desk, OWN, settings), Mode.live)
+            set_mode(session, add_account(session, tenant_id, desk, MANUAL.name, settings), Mode.live)
         folder = Path(stack.enter_context(TemporaryDirectory()))
         world = World(clocks, sides, folder, desk, smtp, listener)
         for number in range(len(sides)):

@@ -15,8 +15,9 @@ from models.orders.order import OrderState
 from models.orders.queries import find_order
 from models.sync.records import Cycle
 from models.tenants.account import Account
+from models.tenants.account_kinds import MANUAL
 from models.tenants.methods import save_shipping_method
-from models.tenants.records import OWN, PaymentKind
+from models.tenants.records import PaymentKind
 from models.tenants.tenant import Tenant
 from tests.flows.conftest import Shop
 from tests.support.builders import BILLING, SELLER, SHIPPED_AT, add_article, make_account, make_shop
@@ -29,11 +30,11 @@ def number(sqlite_database: str, prefect_api: str) -> str:
     with session_scope() as session:
         shop = make_shop(session)
         settings = {"release": "automatic", "invoices": "warenfluss", "invoices_from": "2026-01-01"}
-        make_account(session, shop.tenant_id, "telefon", OWN, **settings)
+        make_account(session, shop.tenant_id, "telefon", MANUAL.name, **settings)
         session.get_one(Tenant, shop.tenant_id).seller = SELLER
         add_article(session, shop, "MUG", on_hand=5, tax_rate=Decimal(19))
         save_shipping_method(session, shop.tenant_id, "Paket", {"carrier": "DHL"})
-        account = session.exec(select(Account).where(Account.kind == OWN)).one()
+        account = session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
         asked = OwnOrder(
             billing=OwnAddress(**BILLING.model_dump()),
             lines=[OwnLine(article="MUG", quantity=2, price=Decimal("11.90"))],
@@ -57,5 +58,5 @@ def test_an_order_by_telephone_goes_through_the_cycles(number: str) -> None:
     assert (released.released, issued.issued) == (1, 1)
     with read_scope() as session:
         assert session.exec(select(col(Document.gross))).all() == [Decimal("23.80")]
-    with pytest.raises(RuleError, match="takes orders by hand and has no channel"):
+    with pytest.raises(RuleError, match="of the kind 'manual' has no order-import"):
         failed.result()

@@ -36,7 +36,8 @@ from models.sync.delivery import claim_due, lock_claimed, mark_sent
 from models.sync.records import Cycle, OutboundKind
 from models.sync.runs import begin_run
 from models.tenants.account import Account, account_data
-from models.tenants.records import OWN, PaymentKind
+from models.tenants.account_kinds import MANUAL
+from models.tenants.records import PaymentKind
 from models.warehouse.allocation import allocate
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.missing_goods import report_short
@@ -96,7 +97,7 @@ def buy(external_id: str, skus: list[str], account_name: str = "nord") -> str:
 def take_by_hand(reference: str) -> str:
     """Take a manual order for a mug; return its number."""
     with session_scope() as session:
-        account = session.exec(select(Account).where(Account.kind == OWN)).one()
+        account = session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
         asked = OwnOrder(
             billing=OwnAddress(**BILLING.model_dump()),
             lines=[OwnLine(article="MUG", quantity=2)],

@@ -7,6 +7,7 @@ from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
 from connectors.protocols.connection import Connection
 from connectors.registry import open_connection
 from models.tenants.account_kinds import AFTERBUY
+from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Mode
 
 
@@ -34,6 +35,7 @@ class AfterbuyRig:
 
     def open(self, *, test: bool = False, **settings: object) -> Connection:
         account = AccountData(
+            options=ChannelOptions(),
             id=1,
             tenant_id=1,
             name="shop",

@@ -8,6 +8,7 @@ import pytest
 from connectors.errors import AccountError
 from connectors.registry import SPECS, open_connection
 from models.tenants.account_kinds import KINDS, Capability
+from models.tenants.options import options_model
 from models.tenants.records import AccountData, Mode
 from tests.connectors.contract.rig import RIGS, Rig, rig_of
 
@@ -28,7 +29,13 @@ def test_a_connection_can_do_exactly_what_its_kind_says(kind: str) -> None:
     """No capability is missing, and none is there that no cycle would ever ask for."""
     spec = SPECS[kind]()
     account = AccountData(
-        id=1, tenant_id=1, name="shop", kind=kind, mode=Mode.live, settings=spec.first_settings()
+        id=1,
+        tenant_id=1,
+        name="shop",
+        kind=kind,
+        mode=Mode.live,
+        settings=spec.first_settings(),
+        options=options_model(spec.kind)(),
     )
     secrets = {secret.name: "a-secret" for secret in spec.secrets}
 

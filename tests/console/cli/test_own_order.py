@@ -17,7 +17,8 @@ from models.orders.order import Order
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from models.tenants.account import get_account
-from models.tenants.records import OWN, Mode
+from models.tenants.account_kinds import MANUAL
+from models.tenants.records import Mode
 from tests.support.cli_steps import (
     article,
     call,
@@ -57,7 +58,7 @@ def shop(sqlite_database: str) -> None:
     """A channel, and an account in which orders are taken by hand; ten mugs and ten cups at 9.90."""
     open_shop()
     take_articles(article("MUG"), article("CUP"))
-    added = call("account", "add", "telefon", "--kind", OWN, "--tenant", "acme")
+    added = call("account", "add", "telefon", "--kind", MANUAL.name, "--tenant", "acme")
     assert added.exit_code == 0, added.stderr
     with session_scope() as session:
         set_mode(session, get_account(session, "telefon"), Mode.live)
@@ -163,10 +164,19 @@ def test_what_has_no_channel_is_asked_nothing(shop: None) -> None:
         "Account 'telefon' takes orders by hand: there is nothing to log in to.\n"
     )
     assert refused("sync", "order-import", "--account", "telefon").startswith(
-        "Account 'telefon' takes orders by hand and has no channel: there is no order-import of it"
+        "Account 'telefon' of the kind 'manual' has no order-import: it can have order-release, "
     )
     (shown,) = (row for row in read("account", "list") if row["name"] == "telefon")
     assert (shown["settings"]["payments"], shown["settings"]["invoices"]) == ("warenfluss", "warenfluss")
     assert "There is no secret 'token'" in refused(
-        "account", "add", "x", "--kind", OWN, "--tenant", "acme", "--secret", "token=1"
+        "account", "add", "x", "--kind", MANUAL.name, "--tenant", "acme", "--secret", "token=1"
     )
+
+
+def test_the_old_name_of_the_kind_is_still_taken(shop: None) -> None:
+    """Scripts from before go on working, and nothing is said of it."""
+    added = call("account", "add", "laden", "--kind", "own", "--tenant", "acme")
+
+    assert (added.exit_code, "own" in added.stderr) == (0, False)
+    (shown,) = (row for row in read("account", "list") if row["name"] == "laden")
+    assert shown["kind"] == MANUAL.name

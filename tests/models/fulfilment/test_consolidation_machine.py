@@ -33,7 +33,8 @@ from models.payments.payment import Payment
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from models.tenants.account import Account
-from models.tenants.records import OWN, PaymentKind
+from models.tenants.account_kinds import MANUAL
+from models.tenants.records import PaymentKind
 from tests.support.builders import (
     BILLING,
     add_article,
@@ -68,7 +69,12 @@ class Days(RuleBasedStateMachine):
     def open_shop(self) -> None:
         self.shop = make_shop(self.session)
         make_account(
-            self.session, self.shop.tenant_id, "telefon", OWN, payments="warenfluss", duplicate_hours=0
+            self.session,
+            self.shop.tenant_id,
+            "telefon",
+            MANUAL.name,
+            payments="warenfluss",
+            duplicate_hours=0,
         )
         for sku in ("MUG", "CUP"):
             add_article(self.session, self.shop, sku, on_hand=25, tax_rate=Decimal(19))
@@ -77,7 +83,7 @@ class Days(RuleBasedStateMachine):
             self.take(1, 1)
 
     def own(self) -> Account:
-        return self.session.exec(select(Account).where(Account.kind == OWN)).one()
+        return self.session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
 
     def attempt(self, step: Callable[[], Any]) -> bool:
         try:

@@ -514,7 +514,7 @@ def test_offers_go_with_their_orders_or_when_their_day_is_long_over(session: Ses
     """One that became no order is declined, so that nobody takes it without knowing for whom."""
     shop = open_shop(session)
     account = session.get_one(Account, shop.account.id)
-    account.kind = "own"
+    account.kind = "manual"
     way = {"article": "MUG", "price": "10.00", "tax_rate": "19"}
     asked = OwnOrder.model_validate(
         {"billing": ADDRESS.model_dump(), "lines": [way], "payment": "invoice", "memo": "Xwords"}

@@ -5,9 +5,9 @@ import pytest
 from connectors.errors import AccountError
 from connectors.registry import open_connection
 from models.sync.records import Cycle
-from models.tenants.account_kinds import Capability
+from models.tenants.account_kinds import MANUAL, Capability
 from models.tenants.options import ChannelOptions
-from models.tenants.records import OWN, AccountData, Mode
+from models.tenants.records import AccountData, Mode
 from tasks.run.call_log import CallLog
 from tasks.run.work import Work
 
@@ -15,13 +15,20 @@ from tasks.run.work import Work
 @pytest.mark.parametrize("capability", Capability)
 def test_what_a_system_cannot_do_is_said_with_the_name_of_the_account(capability: Capability) -> None:
     """One sentence, and nothing is sent: an account for orders by hand has no system behind it."""
-    account = AccountData(id=1, tenant_id=1, name="telefon", kind=OWN, mode=Mode.live, settings={})
+    account = AccountData(
+        id=1,
+        tenant_id=1,
+        name="telefon",
+        kind=MANUAL.name,
+        mode=Mode.live,
+        settings={},
+        options=ChannelOptions(),
+    )
     work = Work(
         run_id=1,
         account=account,
         cycle=Cycle.order_import,
         test=False,
-        options=ChannelOptions(),
         rules=(),
         connection=open_connection(account, {}, test=False),
         calls=CallLog(account.id),
