@@ -13,7 +13,7 @@ from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
 from models.sync.cycles import check_has_cycle
 from models.sync.records import Counts, Cycle
-from models.tenants.account import check_is_opened, get_account
+from models.tenants.account import account_options, check_is_opened, get_account
 from models.tenants.account_kinds import kind_of
 from models.tenants.tenant import Tenant
 
@@ -81,6 +81,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
         # Refused here already: starting Prefect first would take many seconds.
         check_is_opened(row)
         check_has_cycle(account, kind_of(row.kind), cycle)
+        account_options(row)
     use_prefect()
     from prefect import tags
 

@@ -259,7 +259,7 @@ def _report_unbegun(
         return
     account = get_account(session, name)
     if account.mode is Mode.draft or not has_cycle(kind_of(account.kind), Cycle(flow_name)):
-        # Nothing is expected of it, so a schedule left over harms nobody.
+        # Nothing is expected of it, so a schedule left over does no harm.
         return
     test = account.mode is Mode.test or flow_run.parameters.get("test") is True
     if test and (_is_inspection(account, test) or not flow_run.auto_scheduled):

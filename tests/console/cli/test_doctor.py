@@ -24,6 +24,7 @@ from tests.support.smtp import SmtpServer
 SEEN_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ABOUT_ACCOUNTS = {
     ProblemKind.draft,
+    ProblemKind.account_settings,
     ProblemKind.parked,
     ProblemKind.differences,
     ProblemKind.rejected,
