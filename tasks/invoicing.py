@@ -10,15 +10,8 @@ from models.accounting.issued import list_issued_after, save_files
 from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
-from models.invoicing.invoices import (
-    draft_invoices,
-    find_first,
-    invoiceable,
-    invoices_from,
-    issue_invoices,
-    list_to_invoice,
-    seller_of,
-)
+from models.invoicing.drafts import draft_invoices, invoices_from, seller_of
+from models.invoicing.invoices import find_first, invoiceable, issue_invoices, list_to_invoice
 from models.orders.history import Actor
 from models.orders.order import Order
 from models.sync.cursors import find_cursor, save_cursor

@@ -26,7 +26,8 @@ from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.schema import Schema, downgrade, find_schema, migration_config, upgrade
 from models.database.session import session_scope
-from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
 from models.orders.order import LinePart, Order, OrderLine

@@ -9,7 +9,7 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, DryRun, Number
 from console.cli.output import print_sheet_report, say
 from models.errors import RuleError
-from models.fulfilment.shipments import add_tracking
+from models.fulfilment.dispatch import add_tracking
 from models.order_desk.steps import with_order
 
 app = new_app("What leaves the house, beside `order ship`.")

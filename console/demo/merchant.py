@@ -11,8 +11,9 @@ from models.catalog.records import ArticleKind
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import Session, read_scope, session_scope
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.returns import Judged, announce_return, lines_of_return, receive_return
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.invoicing.return_credits import credit_return
 from models.order_desk.lists import OrderFilter, list_orders
 from models.order_desk.method_mapping import apply_mapping

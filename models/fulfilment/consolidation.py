@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, RuleError
-from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData, record_shipments
+from models.fulfilment.dispatch import record_shipments
+from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData
 from models.orders.history import Actor, add_event
 from models.orders.holds import NO_HINDRANCE, Hold, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState

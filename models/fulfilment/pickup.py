@@ -5,7 +5,8 @@ from sqlmodel import Session
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.mails.buyer_events import tell_buyer
 from models.orders.history import Actor, add_event, events_of
 from models.orders.order import Order, OrderState

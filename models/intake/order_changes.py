@@ -12,8 +12,9 @@ from sqlmodel import Session, select
 
 from models.clock import utc_now
 from models.database.columns import need_id
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
-from models.fulfilment.shipments import ParcelData, Shipment, record_shipment
+from models.fulfilment.shipments import ParcelData, Shipment
 from models.intake.line_matching import Matcher, set_match
 from models.intake.merges import Known, take_over_lines
 from models.mails.buyer_events import tell_of_arrival

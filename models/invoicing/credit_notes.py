@@ -18,6 +18,8 @@ from models.orders.queries import lines_of, lock_order
 from models.tenants.tenant import Tenant
 from models.values import LONGEST_TEXT, half_up
 
+_AMOUNTS = ("shipping_amount", "fee_amount", "net", "tax", "gross")
+
 
 def correct_invoice(session: Session, document: Document, reason: str) -> Document:
     """Cancel a whole invoice with a credit note; its goods that were not returned can be invoiced again.
@@ -39,36 +41,9 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     if earlier := corrections_of(session, [need_id(document.id)]):
         raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
     invoice = PaperContent.model_validate(document.content)
-    content = invoice.model_copy(
-        update={
-            "kind": DocumentKind.credit_note,
-            "corrects": document.label,
-            "corrected_on": document.issued_on,
-            "reason": reason,
-            "lines": [line.model_copy(update={"amount": -line.amount}) for line in invoice.lines],
-            "taxes": [_taken_back(part) for part in invoice.taxes],
-            "exchange": invoice.exchange
-            and invoice.exchange.model_copy(update={"tax": -invoice.exchange.tax}),
-            **{
-                name: -getattr(invoice, name)
-                for name in ("shipping_amount", "fee_amount", "net", "tax", "gross")
-            },
-        }
-    )
     rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
     units = {row.order_line_id: row.quantity for row in rows}
-    note = issue(
-        session,
-        Paper(
-            content,
-            {line_id: -count for line_id, count in units.items()},
-            document.tenant_id,
-            document.account_id,
-            document.order_id,
-            corrects_id=document.id,
-        ),
-    )
-    _count_back(session, units)
+    note = _issue_note(session, document, invoice, units, reason, is_part=False)
     detail = {"document": note.label, "corrects": document.label, "gross": str(note.gross)}
     add_event(session, order, "invoice_corrected", detail, actor=Actor.person)
     session.flush()
@@ -197,41 +172,65 @@ def _issue_part(
         # Converted from the total credited so far, so that nothing remains once all is credited.
         so_far = half_up((tax - sum((each.tax for each in earlier), Decimal(0))) / exchange.rate)
         before = sum((each.exchange.tax for each in earlier if each.exchange), Decimal(0))
-        exchange = exchange.model_copy(update={"tax": -so_far - before})
-    part = content.model_copy(
+        exchange = exchange.model_copy(update={"tax": so_far + before})
+    given_back = content.model_copy(
+        update={
+            "lines": lines,
+            "taxes": taxes,
+            "shipping_amount": shipping,
+            "fee_amount": extra,
+            "net": gross - tax,
+            "tax": tax,
+            "gross": gross,
+            "exchange": exchange,
+        }
+    )
+    return _issue_note(session, invoice, given_back, units, reason, is_part=True)
+
+
+def _issue_note(
+    session: Session,
+    invoice: Document,
+    given_back: PaperContent,
+    units: Mapping[int, int],
+    reason: str,
+    *,
+    is_part: bool,
+) -> Document:
+    """Issue a credit note for an invoice and count its units as not invoiced.
+
+    `given_back` is the invoice's content, or the part of it that is given back; its amounts turn negative.
+    If `is_part`, the invoice stands for the rest; otherwise it is cancelled.
+    """
+    exchange = given_back.exchange
+    content = given_back.model_copy(
         update={
             "kind": DocumentKind.credit_note,
             "corrects": invoice.label,
             "corrected_on": invoice.issued_on,
-            "is_part": True,
+            "is_part": is_part,
             "reason": reason,
-            "lines": [line.model_copy(update={"amount": -line.amount}) for line in lines],
-            "taxes": [_taken_back(each) for each in taxes],
-            "shipping_amount": -shipping,
-            "fee_amount": -extra,
-            "net": tax - gross,
-            "tax": -tax,
-            "gross": -gross,
-            "exchange": exchange,
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in given_back.lines],
+            "taxes": [
+                TaxSum(rate=part.rate, net=-part.net, tax=-part.tax, gross=-part.gross)
+                for part in given_back.taxes
+            ],
+            "exchange": exchange and exchange.model_copy(update={"tax": -exchange.tax}),
+            **{name: -getattr(given_back, name) for name in _AMOUNTS},
         }
     )
-    note = issue(
-        session,
-        Paper(
-            part,
-            {line_id: -count for line_id, count in units.items()},
-            invoice.tenant_id,
-            invoice.account_id,
-            invoice.order_id,
-            credits_id=invoice.id,
-        ),
+    paper = Paper(
+        content,
+        {line_id: -count for line_id, count in units.items()},
+        invoice.tenant_id,
+        invoice.account_id,
+        invoice.order_id,
+        corrects_id=None if is_part else invoice.id,
+        credits_id=invoice.id if is_part else None,
     )
+    note = issue(session, paper)
     _count_back(session, units)
     return note
-
-
-def _taken_back(part: TaxSum) -> TaxSum:
-    return TaxSum(rate=part.rate, net=-part.net, tax=-part.tax, gross=-part.gross)
 
 
 def _print_again(line: PaperLine, quantity: int) -> PaperLine:

@@ -34,7 +34,7 @@ from models.database.columns import instant, need_id
 from models.database.conditions import among, in_batches
 from models.errors import RuleError
 from models.fulfilment.returns import Return, ReturnState
-from models.invoicing.invoices import invoices_from
+from models.invoicing.drafts import invoices_from
 from models.mails.outbox import Mail
 from models.order_desk.offers import Offer, OfferState
 from models.orders.history import OrderEvent

@@ -14,7 +14,8 @@ from models.database.conditions import in_batches
 from models.database.session import in_transaction, read_scope
 from models.errors import Advice, RuleError
 from models.fulfilment.consolidation import ship_together
-from models.fulfilment.shipments import ParcelData, ShipmentData, add_tracking, tracking_numbers
+from models.fulfilment.dispatch import add_tracking
+from models.fulfilment.shipments import ParcelData, ShipmentData, tracking_numbers
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.orders.order import Order, OrderState
 from models.orders.queries import find_orders, lock_each

@@ -23,9 +23,9 @@ import flows.reconcile
 import models.accounting.issued
 import models.database.columns
 import models.fulfilment.consolidation
+import models.fulfilment.dispatch
 import models.fulfilment.holding
 import models.fulfilment.returns
-import models.fulfilment.shipments
 import models.intake.merges
 import models.intake.order_changes
 import models.intake.orders
@@ -49,7 +49,8 @@ from models.accounting.numbers import take_number
 from models.accounting.records import content_hash
 from models.clock import utc_now
 from models.database.session import session_scope
-from models.fulfilment.shipments import ParcelData, add_tracking
+from models.fulfilment.dispatch import add_tracking
+from models.fulfilment.shipments import ParcelData
 from models.intake.orders import save_orders
 from models.orders.order import Order, OrderAddress
 from models.orders.origin import OrderOrigin
@@ -185,7 +186,7 @@ def _mark_first(session: Any, tenant: Any, ids: Any, *, asked: bool, real: Any =
 
 
 def _add_silently(*arguments: Any) -> bool:
-    with patch.object(models.fulfilment.shipments, "queue_outbound", lambda *_: None):
+    with patch.object(models.fulfilment.dispatch, "queue_outbound", lambda *_: None):
         return add_tracking(*arguments)
 
 
@@ -316,7 +317,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a shipment that nobody is told of",
             2,
-            lambda: patch.object(models.fulfilment.shipments, "queue_outbound", lambda *_: None),
+            lambda: patch.object(models.fulfilment.dispatch, "queue_outbound", lambda *_: None),
             _SHIPPED,
         ),
         BrokenBuild(

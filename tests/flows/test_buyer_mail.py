@@ -14,8 +14,9 @@ from documents.mails.buyer import render_buyer_mail
 from models.clock import utc_now
 from models.database.engine import dispose
 from models.database.session import read_scope, session_scope
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.mails.buyer_events import tell_buyer
 from models.mails.outbox import Mail, MailFile, MailState, list_mails, state_of
 from models.mails.records import MailContent

@@ -10,7 +10,8 @@ from sqlmodel import select
 from models.accounting.issued import Document, DocumentFile, find_document
 from models.accounting.numbers import DocumentSeries
 from models.database.session import read_scope, session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.invoicing.credit_notes import correct_invoice
 from models.orders.queries import find_order
 from models.sync.records import Cycle

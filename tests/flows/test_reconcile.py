@@ -17,9 +17,10 @@ from models.catalog.listing import LimitScope, StockLimit
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.mails.outbox import Mail
 from models.orders.history import Actor
 from models.orders.order import Order, OrderLine, OrderState

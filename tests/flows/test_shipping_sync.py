@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from connectors.afterbuy.simulator import Order as TheirOrder
 from models.database.session import session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment, shipments_of
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData, shipments_of
 from models.orders.order import OrderState
 from models.orders.queries import find_order
 from models.sync.records import Cycle

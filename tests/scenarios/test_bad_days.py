@@ -12,7 +12,8 @@ from sqlmodel import select
 from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.orders.queries import find_order
 from models.sync.alarms import Incident
 from models.sync.records import Cycle

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 from models.accounting.issued import Document
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.order_desk.manual_orders import take_own_order
 from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
 from models.orders.order import OrderState

@@ -16,8 +16,9 @@ from models.catalog.listing import Listing
 from models.catalog.records import ArticleData, ArticleKind, TextData
 from models.database.columns import need_id
 from models.database.engine import get_engine
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.intake.orders import Intake, save_orders
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold

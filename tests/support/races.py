@@ -20,8 +20,9 @@ from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.consolidation import ship_together
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.shipments import ParcelData, ShipmentData, record_shipment
+from models.fulfilment.shipments import ParcelData, ShipmentData
 from models.intake.orders import save_orders
 from models.invoicing.credit_notes import correct_invoice
 from models.invoicing.invoices import issue_invoice

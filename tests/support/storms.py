@@ -9,8 +9,9 @@ from sqlmodel import Session, select
 
 from models.database.session import in_transaction
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.intake.orders import save_orders
 from models.orders.history import Actor
 from models.orders.match_rules import DEFAULT_RULES

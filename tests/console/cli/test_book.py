@@ -5,7 +5,8 @@ from pathlib import Path
 
 from models.database.schema import downgrade, upgrade
 from models.database.session import session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
 from models.orders.queries import find_order

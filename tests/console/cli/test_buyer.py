@@ -11,7 +11,8 @@ from models.accounting.issued import save_files
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.invoicing.invoices import issue_invoice
 from models.mails.outbox import Mail, queue_mail
 from models.mails.records import MailContent, MailPart

@@ -8,7 +8,8 @@ import pytest
 from pypdf import PdfReader
 
 from models.database.session import session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.invoicing.invoices import issue_or_hold
 from models.orders.queries import find_order
 from models.orders.records import AddressData

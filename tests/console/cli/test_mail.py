@@ -7,7 +7,8 @@ import pytest
 
 from models.clock import utc_now
 from models.database.session import read_scope, session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.mails.outbox import Mail, list_mails, queue_mail
 from models.orders.queries import find_order
 from models.payments.payment import record_payment, record_refund

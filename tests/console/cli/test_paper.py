@@ -9,7 +9,8 @@ from PIL import Image
 from pypdf import PdfReader
 
 from models.database.session import session_scope
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.orders.queries import find_order
 from models.orders.records import AddressData
 from models.tenants.account import get_account

@@ -11,9 +11,10 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import Released, list_open, release_order, release_ready
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.order_desk.edits import set_partial_shipping
 from models.orders.history import Actor
 from models.orders.order import OrderState, PaymentState

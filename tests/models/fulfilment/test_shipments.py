@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment, record_shipments
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import release_order
 from models.fulfilment.shipments import (
@@ -18,8 +19,6 @@ from models.fulfilment.shipments import (
     Shipment,
     ShipmentData,
     contents_of,
-    record_shipment,
-    record_shipments,
     shipments_of,
 )
 from models.orders.history import Actor, OrderEvent

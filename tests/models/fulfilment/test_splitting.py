@@ -14,9 +14,10 @@ from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import join_orders, suggest_groups
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import release_order
-from models.fulfilment.shipments import ParcelData, record_shipment, shipments_of
+from models.fulfilment.shipments import ParcelData, shipments_of
 from models.fulfilment.splitting import let_due_go, list_due, split_order, unsplit_order
 from models.order_desk.edits import find_line, set_address, set_quantity, set_shipping_method
 from models.orders.history import Actor

@@ -7,9 +7,10 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models.database.session import session_scope
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
-from models.fulfilment.shipments import ParcelData, Shipment, record_shipment
+from models.fulfilment.shipments import ParcelData, Shipment
 from models.orders.history import Actor
 from models.orders.order import Order, OrderAddress, OrderLine, OrderState, PaymentState
 from models.payments.payment import Payment, record_payment

@@ -22,6 +22,7 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
 from models.fulfilment.returns import (
@@ -34,7 +35,7 @@ from models.fulfilment.returns import (
     lines_of_return,
     receive_return,
 )
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.invoicing.credit_notes import correct_invoice
 from models.invoicing.invoices import issue_invoice

@@ -14,9 +14,10 @@ from models.clock import today, utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
 from models.fulfilment.returns import Judged, announce_return, cancel_return, receive_return
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.intake.activation import set_mode
 from models.intake.orders import save_orders
 from models.invoicing.return_credits import credit_return

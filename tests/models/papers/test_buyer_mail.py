@@ -11,9 +11,10 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.returns import Judged, announce_return, receive_return
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.fulfilment.tracking_links import tracking_link
 from models.mails.buyer_events import mail_key, read_key, tell_buyer
 from models.orders.history import Actor, events_of

@@ -10,8 +10,9 @@ from models.catalog.article import BundlePart
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.orders.custom_codes import save_custom_code
 from models.orders.history import Actor
 from models.orders.holds import Hold

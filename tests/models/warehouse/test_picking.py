@@ -8,8 +8,9 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.order_desk.edits import find_line, set_address, set_quantity, take_channels_version
 from models.orders.history import Actor
 from models.orders.holds import HoldReason, settle_holds

@@ -15,9 +15,10 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import release_order
-from models.fulfilment.shipments import ParcelData, record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.order_desk.edits import set_quantity
 from models.orders.history import Actor

@@ -7,7 +7,8 @@ from sqlmodel import Session, select
 
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
-from models.fulfilment.shipments import ParcelData, record_shipment, shipments_of
+from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData, shipments_of
 from models.orders.order import OrderState
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind

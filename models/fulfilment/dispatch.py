@@ -1,0 +1,312 @@
+"""Dispatch: parcels leave the house, and stock, orders, buyers and channels follow in the same commit."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from models.clock import utc_now
+from models.database.bulk import insert_returning, insert_rows
+from models.database.columns import need_id
+from models.database.conditions import among
+from models.errors import Action, Advice, RuleError
+from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, ShipmentData, shipments_of
+from models.mails.buyer_events import tell_buyers
+from models.orders.history import Actor, OrderEvent, event_values
+from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import lines_of, lock_each, lock_order
+from models.orders.states import move
+from models.sync.outbound import queue_outbound
+from models.sync.records import OutboundKind
+from models.tenants.records import BuyerEvent, Side
+from models.warehouse.ledger import take_out_each
+
+
+def record_shipment(
+    session: Session,
+    order: Order,
+    carrier: str,
+    parcels: Sequence[ParcelData],
+    shipped_at: datetime,
+    *,
+    told_by: Side = Side.warenfluss,
+    carried: bool = True,
+) -> Shipment:
+    """Record the parcels of one order as shipped; see `record_shipments`.
+
+    Held-back units ship only if the channel reports it.
+    Raises: RuleError, if the order is held, cancelled, merged, pending or a test order, for an unknown line,
+    more units than remain of a line, or if nothing remains; then nothing is changed.
+    """
+    wanted = ShipmentData(order, carrier, parcels, shipped_at)
+    (result,) = record_shipments(session, [wanted], told_by=told_by, carried=carried)
+    if isinstance(result, RuleError):
+        raise result
+    return result
+
+
+def record_shipments(
+    session: Session,
+    wanted: Sequence[ShipmentData],
+    *,
+    told_by: Side = Side.warenfluss,
+    carried: bool = True,
+) -> list[Shipment | RuleError]:
+    """Record parcels of many orders as shipped; shipments made here are queued for the channel.
+
+    `carried` is false if the buyer collected the goods: then no mail says that a parcel is on its way. An
+    order that is named twice is shipped twice, in the given order. Locks the orders and their tenants.
+    Returns: in the given order, each shipment, or the error for which nothing of it was changed.
+    """
+    results: dict[int, Shipment | RuleError] = {}
+    rest = dict(enumerate(wanted))
+    while rest:
+        places: dict[int, int] = {}
+        for place, each in rest.items():
+            places.setdefault(need_id(each.order.id), place)
+        page = [rest.pop(place) for place in places.values()]
+        results.update(zip(places.values(), _record_page(session, page, told_by, carried), strict=True))
+    return [results[place] for place in range(len(wanted))]
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What one order ships."""
+
+    data: ShipmentData
+    contents: list[dict[int, int]]
+    """{line id: units} for each parcel."""
+    is_all: bool
+    """Nothing remains to ship afterwards, not even held-back units."""
+
+    @property
+    def order_id(self) -> int:
+        return need_id(self.data.order.id)
+
+    @property
+    def units(self) -> dict[int, int]:
+        """{line id: units} of all parcels."""
+        units: dict[int, int] = defaultdict(int)
+        for content in self.contents:
+            for line_id, quantity in content.items():
+                units[line_id] += quantity
+        return units
+
+
+def _record_page(
+    session: Session, page: Sequence[ShipmentData], told_by: Side, carried: bool
+) -> list[Shipment | RuleError]:
+    """Record shipments of different orders: no order may be on the page twice."""
+    lock_each(session, [each.order for each in page])
+    order_ids = [need_id(each.order.id) for each in page]
+    lines = lines_of(session, order_ids)
+    holds = open_holds(session, order_ids)
+    results: list[_Load | RuleError] = []
+    for each, order_id in zip(page, order_ids, strict=True):
+        try:
+            results.append(_load(each, lines.get(order_id, []), holds.get(order_id, []), told_by))
+        except RuleError as error:
+            results.append(error)
+    loads = [each for each in results if isinstance(each, _Load)]
+    if not loads:
+        return [each for each in results if isinstance(each, RuleError)]
+    shipments = _save(session, loads, told_by)
+    take_out_each(session, [(f"order {load.data.order.external_id}", load.units) for load in loads])
+    _note(session, loads, told_by)
+    if told_by is Side.warenfluss:
+        by_account: dict[int, list[int]] = defaultdict(list)
+        for load in loads:
+            by_account[load.data.order.account_id].append(load.order_id)
+        for account_id, its_orders in sorted(by_account.items()):
+            queue_outbound(session, account_id, OutboundKind.shipment, its_orders)
+        if carried:
+            pairs = zip(loads, shipments, strict=True)
+            told = [(load.data.order, need_id(shipment.id)) for load, shipment in pairs]
+            tell_buyers(session, BuyerEvent.shipped, told)
+    booked = iter(shipments)
+    return [each if isinstance(each, RuleError) else next(booked) for each in results]
+
+
+def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], told_by: Side) -> _Load:
+    """Return what the order ships. Raises: RuleError, as `record_shipment`."""
+    order = data.order
+    lines = {need_id(line.id): line for line in rows}
+    left = {line_id: line.left for line_id, line in lines.items() if line.left > 0}
+    if told_by is Side.warenfluss:
+        left = {line_id: line.going for line_id, line in lines.items() if line.going > 0}
+        _check_may_ship(order, left, _units(data.parcels, left), lines, holds)
+    if not data.parcels:
+        raise RuleError("A shipment needs at least one parcel.")
+    contents: list[dict[int, int]] = []
+    for parcel in data.parcels:
+        wanted = dict(parcel.lines) or dict(left)
+        for line_id, quantity in wanted.items():
+            if line_id not in lines:
+                raise RuleError(f"Order {order.external_id} has no line {line_id}.")
+            if quantity < 1 or quantity > left.get(line_id, 0):
+                kept_back = lines[line_id].kept_back
+                raise RuleError(
+                    f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} cannot be "
+                    f"shipped, {left.get(line_id, 0)} are left"
+                    + (f" and {kept_back} held back." if kept_back else "."),
+                    *([Advice(Action.order_unsplit, order.external_id)] if kept_back else []),
+                )
+            left[line_id] -= quantity
+        contents.append(wanted)
+        left = {line_id: quantity for line_id, quantity in left.items() if quantity}
+    kept_back = told_by is Side.warenfluss and any(line.kept_back for line in rows)
+    return _Load(data, contents, is_all=not left and not kept_back)
+
+
+def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipment]:
+    """Insert shipments with their parcels; return them in the given order."""
+    now = utc_now()
+    shipment_ids = insert_returning(
+        session,
+        Shipment,
+        [
+            {
+                "order_id": load.order_id,
+                "told_by": told_by,
+                "carrier": load.data.carrier,
+                "shipped_at": load.data.shipped_at,
+                "recorded_at": now,
+            }
+            for load in loads
+        ],
+    )
+    parcels = [
+        (shipment_id, number, parcel, content)
+        for shipment_id, load in zip(shipment_ids, loads, strict=True)
+        for number, (parcel, content) in enumerate(
+            zip(load.data.parcels, load.contents, strict=True), start=1
+        )
+    ]
+    parcel_ids = insert_returning(
+        session,
+        Parcel,
+        [
+            {
+                "shipment_id": shipment_id,
+                "number": number,
+                "tracking_number": parcel.tracking_number,
+                "weight_grams": parcel.weight_grams,
+            }
+            for shipment_id, number, parcel, _ in parcels
+        ],
+    )
+    insert_rows(
+        session,
+        ParcelLine,
+        [
+            {"parcel_id": parcel_id, "order_line_id": line_id, "quantity": quantity}
+            for parcel_id, (_, _, _, content) in zip(parcel_ids, parcels, strict=True)
+            for line_id, quantity in content.items()
+        ],
+    )
+    query = select(Shipment).where(among(col(Shipment.id), shipment_ids)).order_by(col(Shipment.id))
+    return list(session.exec(query).all())
+
+
+def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
+    """Update orders and their histories after the shipment."""
+    actor = Actor.person if told_by is Side.warenfluss else Actor.channel
+    for load in loads:
+        order = load.data.order
+        if load.is_all:
+            move(order, OrderState.shipped, actor)
+            order.shipped_at = load.data.shipped_at
+        order.carrier = load.data.carrier
+        session.add(order)
+    session.flush()
+    insert_rows(
+        session,
+        OrderEvent,
+        [
+            event_values(
+                load.order_id,
+                "shipped" if load.is_all else "partly_shipped",
+                {
+                    "carrier": load.data.carrier,
+                    "tracking": [parcel.tracking_number for parcel in load.data.parcels],
+                    "units": sum(load.units.values()),
+                },
+                actor=actor,
+            )
+            for load in loads
+        ],
+    )
+
+
+def add_tracking(session: Session, order: Order, tracking_number: str, carrier: str = "") -> bool:
+    """Give this number to a parcel that was shipped here without one, and queue the shipment for the channel.
+
+    Returns: False, if a parcel of the order has this number already; then nothing is changed. Locks the order
+    and its tenant.
+    Raises: RuleError, if every parcel has a number.
+    """
+    lock_order(session, order)
+    pairs = [pair for pair in shipments_of(session, need_id(order.id)) if pair[0].told_by is Side.warenfluss]
+    parcels = [(shipment, parcel) for shipment, parcels in pairs for parcel in parcels]
+    if any(parcel.tracking_number == tracking_number for _, parcel in parcels):
+        return False
+    found = next(((shipment, parcel) for shipment, parcel in parcels if not parcel.tracking_number), None)
+    if found is None:
+        raise RuleError(f"Order {order.external_id} has no parcel without a tracking number.")
+    shipment, parcel = found
+    parcel.tracking_number = tracking_number
+    if carrier:
+        shipment.carrier = order.carrier = carrier
+    session.add_all([shipment, parcel, order])
+    detail = {"carrier": shipment.carrier, "tracking": [tracking_number]}
+    session.add(OrderEvent(order_id=need_id(order.id), actor=Actor.person, kind="tracked", detail=detail))
+    session.flush()
+    queue_outbound(session, order.account_id, OutboundKind.shipment, [need_id(order.id)])
+    return True
+
+
+def _units(parcels: Sequence[ParcelData], left: Mapping[int, int]) -> dict[int, int]:
+    """Return {line id: units to ship}; a parcel without lines takes everything in `left`."""
+    units: dict[int, int] = defaultdict(int)
+    for parcel in parcels:
+        for line_id, quantity in (parcel.lines or left).items():
+            units[line_id] += quantity
+    return units
+
+
+def _check_may_ship(
+    order: Order,
+    left: Mapping[int, int],
+    units: Mapping[int, int],
+    lines: Mapping[int, OrderLine],
+    holds: Sequence[Hold],
+) -> None:
+    if order.trial:
+        raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
+    if order.state not in (OrderState.open, OrderState.released):
+        raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
+    reasons = {
+        hold.reason for hold in holds if hold.reason not in NO_HINDRANCE and not _spares(hold, units, lines)
+    }
+    if reasons:
+        raise RuleError(
+            f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
+        )
+    if not left:
+        if any(line.kept_back for line in lines.values()):
+            raise RuleError(
+                f"What is left of order {order.external_id} is held back.",
+                Advice(Action.order_unsplit, order.external_id),
+            )
+        raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
+
+
+def _spares(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:
+    """Return whether a hold for a shortage does not concern these units, because they are allocated."""
+    line_id = hold.order_line_id
+    if hold.reason not in SHORTAGES or line_id is None or line_id not in lines:
+        return False
+    return units.get(line_id, 0) <= lines[line_id].allocated
