@@ -57,6 +57,9 @@ ON_THE_WAY = (
     "anyio._backends._asyncio",
     "encodings.idna",
     "rich._emoji_codes",
+    "email_validator",
+    "stdnum.eu.vat",
+    "stdnum.iban",
 )
 """What each run imports only when it comes by, which took it half a second."""
 LATE_MODELS = ("prefect.client.schemas.", "prefect.events.", "prefect.artifacts")

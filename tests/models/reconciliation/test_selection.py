@@ -13,8 +13,8 @@ from models.database.columns import need_id
 from models.database.provenance import acting
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
-from models.fulfilment.shipments import ParcelData
 from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.shipments import ParcelData
 from models.orders.order import Order
 from models.orders.row_values import order_hash
 from models.payments.payment import record_payment
