@@ -32,6 +32,9 @@ IMPORTED_BY_RUNS = (
     "anyio._backends._asyncio",
     "encodings.idna",
     "rich._emoji_codes",
+    "email_validator",
+    "stdnum.eu.vat",
+    "stdnum.iban",
 )
 """Modules that each run would import on its way, which takes half a second."""
 UNBUILT_MODELS = ("prefect.client.schemas.", "prefect.events.", "prefect.artifacts")

@@ -15,7 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 # Each room with the rooms below it that it may import, and the packages from outside.
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
-    "models": (set(), {"alembic", "pydantic", "pydantic_settings", "sqlalchemy", "sqlmodel"}),
+    "models": (
+        set(),
+        {"alembic", "email_validator", "pydantic", "pydantic_settings", "sqlalchemy", "sqlmodel", "stdnum"},
+    ),
     "connectors": ({"models"}, {"httpcore", "httpx", "lxml", "pydantic"}),
     "documents": ({"models"}, {"PIL", "babel", "jinja2", "pypdf", "reportlab", "segno"}),
     "tasks": (

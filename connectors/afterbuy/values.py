@@ -198,6 +198,7 @@ def clean_text(text: str) -> str:
 
 def valid_gtin(text: str) -> str:
     """Return the text if it is a GTIN (8, 12, 13 or 14 digits with a right check digit), or else ""."""
+    # The library `stdnum` would also accept separators, full-width digits and a row of zeros.
     if len(text) not in (8, 12, 13, 14) or not (text.isascii() and text.isdigit()) or not text.strip("0"):
         return ""
     weighted = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(text)))

@@ -9,13 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, StringConstraints, field_validator, model_validator
 from pydantic import Field as RecordField
 
-from models.values import plain_address
+from models.values import is_bic, is_iban, plain_address
 
 HeaderText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=70)]
 """A text that may stand in a mail's head: one line."""
-_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
-_BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
-_IBAN_LENGTHS = {"AT": 20, "BE": 16, "CH": 21, "DE": 22, "ES": 24, "FR": 27, "IT": 27, "LU": 20, "NL": 18}
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -44,7 +41,7 @@ class BankData(BaseModel):
     @field_validator("bic")
     @classmethod
     def _bic_has_its_form(cls, value: str) -> str:
-        if value and not _BIC.fullmatch(value):
+        if value and not is_bic(value):
             raise ValueError("a BIC has 8 or 11 letters and digits, such as SOLADES1LBG")
         return value
 
@@ -95,9 +92,10 @@ class MailOptions(BaseModel):
     @field_validator("sender_address", "reply_to")
     @classmethod
     def _one_address(cls, value: str) -> str:
-        if value and not plain_address(value):
+        address = plain_address(value)
+        if value and not address:
             raise ValueError("an address needs the form name@host")
-        return plain_address(value)
+        return address
 
     @field_validator("colour")
     @classmethod
@@ -116,13 +114,6 @@ class MailOptions(BaseModel):
     @classmethod
     def _tracking_links_are_some(cls, value: dict[str, str]) -> dict[str, str]:
         return {name: _link(template, {"number", "postcode"}) for name, template in value.items() if template}
-
-
-def is_iban(text: str) -> bool:
-    """Return whether a text without blanks, in capitals, is an IBAN by its form and check digits."""
-    if not _IBAN.fullmatch(text) or len(text) != _IBAN_LENGTHS.get(text[:2], len(text)):
-        return False
-    return int("".join(str(int(sign, 36)) for sign in text[4:] + text[:4])) % 97 == 1
 
 
 def _one_line(value: str) -> str:
