@@ -1,6 +1,6 @@
 """Afterbuy's orders."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from connectors.afterbuy import xml
@@ -61,19 +61,8 @@ class AfterbuyOrders:
         named = tuple(one for one in query.external_ids if not is_provisional(one))
         items = {one for one in query.external_ids if is_provisional(one)}
         with_open = bool(items) or (query.include_open_checkouts and not query.external_ids)
-        reader = PageReader("order", "OrderID")
         if state.get(_OPEN) or (items and not named):
-            elements = self._open_checkouts([] if items else windows)
-            orders = reader.read(elements, OrderWire, lambda wire: order_from_wire(wire, settings))
-            first = number_of(query.from_number) if not items else 0
-            wanted_orders = [
-                one
-                for one in orders
-                if (one.external_id in items or not items)
-                # Items and orders are numbered alike.
-                and number_of(one.external_id.removeprefix(ITEM_PREFIX)) >= first
-            ]
-            return Page(wanted_orders, reader.rejected)
+            return self._fetch_open_checkouts(query, items, windows)
         if query.from_number and not query.external_ids and not state:
             # One less, in case the number itself is left out; what then comes too early is dropped.
             first = number_of(query.from_number)
@@ -88,6 +77,7 @@ class AfterbuyOrders:
         )
         elements = xml.find_all(answer.result, "Orders", "Order")
         first = int(state.get(_FROM, 0))
+        reader = PageReader("order", "OrderID")
         wanted = [
             one
             for one in without_repeats(elements, "OrderID", state.get(AFTER))
@@ -136,6 +126,21 @@ class AfterbuyOrders:
     def is_provisional(self, order_external_id: str) -> bool:
         """Whether this is the number of an item; of open checkouts only the newest can be read."""
         return is_provisional(order_external_id)
+
+    def _fetch_open_checkouts(
+        self, query: OrderQuery, items: Collection[str], windows: Sequence[DateWindow]
+    ) -> Page[OrderData]:
+        """Return the open checkouts of these items, or without items all that are asked for."""
+        reader = PageReader("order", "OrderID")
+        elements = self._open_checkouts([] if items else windows)
+        orders = reader.read(elements, OrderWire, lambda wire: order_from_wire(wire, self._settings))
+        if items:
+            wanted = [one for one in orders if one.external_id in items]
+        else:
+            # Items and orders are numbered alike.
+            first = number_of(query.from_number)
+            wanted = [one for one in orders if number_of(one.external_id.removeprefix(ITEM_PREFIX)) >= first]
+        return Page(wanted, reader.rejected)
 
     def _open_checkouts(self, windows: Sequence[DateWindow]) -> list[Element]:
         answer = self._client.get_sold_items(

@@ -241,8 +241,3 @@ def test_test_mode_keeps_writes_back_without_the_login(name: str) -> None:
     assert one.would_send[0].body.startswith("<Request><AfterbuyGlobal><CallName>")
     assert "User" not in one.would_send[0].body
     assert "Partner" not in one.would_send[0].body
-
-
-def test_error_and_warning_numbers_stand_in_two_tables() -> None:
-    assert "unknown here" in str(codes.error_for("X", [45]))
-    assert "another account" in codes.warning_text(45)

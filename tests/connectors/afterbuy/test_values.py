@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.afterbuy.countries import country_of
 from connectors.afterbuy.values import (
     BERLIN,
     clean_text,
@@ -269,26 +268,6 @@ def test_only_a_number_with_its_check_digit_is_a_gtin(text: str, gtin: str) -> N
 
 def test_forbidden_characters_leave_a_text() -> None:
     assert clean_text("a\x00b\x0b\tc\ud800\ufffe\U0001f600") == "ab\tc\U0001f600"
-
-
-@pytest.mark.parametrize(
-    ("iso", "plate", "country"),
-    [
-        ("DE", "D", "DE"),
-        ("", "A", "AT"),
-        ("", "CH", "CH"),
-        ("", "F", "FR"),
-        ("", "FR", "FR"),
-        ("", "UK", "GB"),
-        ("UK", "GB", "GB"),
-        ("??", "NL", "NL"),
-        ("", "", ""),
-        ("", "Atlantis", ""),
-        ("de", "", "DE"),
-    ],
-)
-def test_a_country_comes_from_its_iso_code_or_its_car_plate(iso: str, plate: str, country: str) -> None:
-    assert country_of(iso, plate) == country
 
 
 @pytest.mark.parametrize(

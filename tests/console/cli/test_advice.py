@@ -22,11 +22,6 @@ from models.warehouse.pick_items import Refusal, ScanError
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("models", "tasks", "connectors", "documents", "flows", "deployments", "console")
-RULES = [
-    file
-    for room in ("models", "tasks", "connectors", "flows", "deployments")
-    for file in sorted((ROOT / room).rglob("*.py"))
-]
 BUILT_FROM_WHAT_IS_MISSING = [
     Advice(Action.tenant_set, "nord", {"legal_name": "", "address": "", "tax_number": ""}),
     Advice(Action.tenant_set, "nord", {"legal_name": "", "address": "", "vat_id": ""}),
@@ -199,16 +194,6 @@ def test_every_action_is_advised_somewhere() -> None:
     """None is kept for nothing."""
     source = "".join(file.read_text("utf-8") for file in files() if file.name != "commands.py")
     assert set(Action) - set(re.findall(r"\bAction\.(\w+)", source)) == set()
-
-
-def test_rules_speak_no_shell() -> None:
-    """No text below the console names a command or one of its options: it carries an `Advice` instead."""
-    nouns = "|".join(Commands().root.list_commands(None))
-    shell = re.compile(rf"`warenfluss|\bwarenfluss (?:{nouns})\b|(?:^|\s)--[a-z][a-z-]*(?= )|\s--[a-z]")
-    spoken = [
-        f"{file.relative_to(ROOT)}: {text}" for file in RULES for text in texts_of(file) if shell.search(text)
-    ]
-    assert spoken == []
 
 
 def test_what_the_command_line_itself_says_can_be_typed() -> None:
