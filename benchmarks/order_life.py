@@ -100,8 +100,8 @@ def prepare(url: str) -> None:
     from models.database.columns import need_id
     from models.database.session import session_scope
     from models.tenants.account import get_account
-    from models.tenants.methods import map_service, save_services, save_shipping_method
-    from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+    from models.tenants.methods import map_channel_method, save_channel_methods, save_shipping_method
+    from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
     from models.tenants.tenant import get_tenant
 
     open_account(url, release="automatic", invoices="warenfluss", invoices_from="2020-01-01")
@@ -116,12 +116,12 @@ def prepare(url: str) -> None:
         tenant_id, account_id = need_id(tenant.id), need_id(get_account(session, ACCOUNT).id)
         save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
         for kind, code, meaning in (
-            (ServiceKind.payment, "TRANSFER", PaymentKind.prepayment),
-            (ServiceKind.shipping, "DHL Paket", "Paket"),
+            (MethodKind.payment, "TRANSFER", PaymentKind.prepayment),
+            (MethodKind.shipping, "DHL Paket", "Paket"),
         ):
-            service = ServiceData(kind=kind, external_id=code, name=code)
-            save_services(session, account_id, [service])
-            map_service(session, tenant_id, account_id, kind, code, meaning)
+            service = ChannelMethodData(kind=kind, external_id=code, name=code)
+            save_channel_methods(session, account_id, [service])
+            map_channel_method(session, tenant_id, account_id, kind, code, meaning)
     time_flow(article_import, ACCOUNT)
 
 
@@ -206,7 +206,7 @@ def _pick() -> int:
     from models.tenants.tenant import get_tenant
     from models.warehouse.pick_lists import PickMode
     from models.warehouse.pick_sheets import read_sheet
-    from models.warehouse.picking import begin_walk, close_list
+    from models.warehouse.picking import close_list, start_next_list
     from models.warehouse.scanning import scan
 
     with read_scope() as session:
@@ -215,7 +215,7 @@ def _pick() -> int:
     while True:
         try:
             list_id = in_transaction(
-                lambda session: need_id(begin_walk(session, tenant_id, PickMode.batch, BATCH).id)
+                lambda session: need_id(start_next_list(session, tenant_id, PickMode.batch, BATCH).id)
             )
         except RuleError:
             return ready

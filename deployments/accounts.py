@@ -43,9 +43,9 @@ from deployments.work_pool import POOL
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.sync.cycles import CYCLES, CycleSpec, check_has_cycle, runs_for
+from models.sync.cycles import CYCLES, CycleSpec, check_has_cycle, has_cycle_now
 from models.sync.records import Cycle
-from models.sync.schedules import Rhythm, list_rhythms, save_rhythm
+from models.sync.schedules import CycleSchedule, list_schedules, save_schedule
 from models.tenants.account import Account, get_account, installation_key, list_accounts
 from models.tenants.account_kinds import kind_of
 from models.tenants.records import Mode
@@ -109,7 +109,7 @@ def expect_rhythms() -> None:
     Needs no Prefect, so that a cycle is missed even if Prefect was never there to schedule it.
     """
     with read_scope() as session:
-        known = {(row.account_id, row.cycle) for row in list_rhythms(session)}
+        known = {(row.account_id, row.cycle) for row in list_schedules(session)}
         missing = [
             (need_id(account.id), cycle, minutes * 60)
             for account in list_accounts(session)
@@ -117,12 +117,12 @@ def expect_rhythms() -> None:
             for cycle, spec in CYCLES.items()
             if (minutes := spec.every_minutes) is not None
             and (account.id, cycle) not in known
-            and runs_for(account, cycle)
+            and has_cycle_now(account, cycle)
         ]
     if missing:
         with session_scope() as session:
             for account_id, cycle, seconds in missing:
-                save_rhythm(session, account_id, cycle, seconds, active=True)
+                save_schedule(session, account_id, cycle, seconds, active=True)
 
 
 def read_rhythms() -> int:
@@ -140,14 +140,14 @@ def read_rhythms() -> int:
                 if name in accounts:
                     scheduled[accounts[name], cycle] = _interval_of(client, deployment)
     with read_scope() as session:
-        known = {(row.account_id, row.cycle): row for row in list_rhythms(session)}
+        known = {(row.account_id, row.cycle): row for row in list_schedules(session)}
     changed = [(key, seconds) for key, seconds in scheduled.items() if _is_news(known.get(key), seconds)]
     if changed:
         with session_scope() as session:
             for (account_id, cycle), seconds in changed:
-                old = session.get(Rhythm, (account_id, cycle))
+                old = session.get(CycleSchedule, (account_id, cycle))
                 interval = seconds or (old.interval_seconds if old else usual[cycle])
-                save_rhythm(session, account_id, cycle, interval, active=seconds is not None)
+                save_schedule(session, account_id, cycle, interval, active=seconds is not None)
     return sum(seconds is not None for seconds in scheduled.values())
 
 
@@ -178,7 +178,7 @@ def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
         active = not deployment.paused and (schedule is None or schedule.active)
     with session_scope() as session:
         account_id = need_id(get_account(session, name).id)
-        save_rhythm(session, account_id, cycle, minutes * 60, active=active)
+        save_schedule(session, account_id, cycle, minutes * 60, active=active)
 
 
 def pause(name: str, cycle: Cycle) -> None:
@@ -218,7 +218,7 @@ def _deploy(
     names = []
     for position, (cycle, spec) in enumerate(CYCLES.items()):
         old = found[cycle].get(account.name)
-        idle = account.mode is Mode.draft or not runs_for(account, cycle)
+        idle = account.mode is Mode.draft or not has_cycle_now(account, cycle)
         if old is None and idle:
             continue
         wanted = _describe(
@@ -406,7 +406,7 @@ def _interval_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> i
     return max(1, round(max(gaps).total_seconds()))
 
 
-def _is_news(rhythm: Rhythm | None, seconds: int | None) -> bool:
+def _is_news(rhythm: CycleSchedule | None, seconds: int | None) -> bool:
     if rhythm is None:
         return True
     if seconds is None:

@@ -45,7 +45,7 @@ from deployments.prefect_private import (
     settings_in,
 )
 from deployments.work_pool import POOL
-from models.database.engine import prepare
+from models.database.engine import load_driver
 from models.settings import get_settings
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def load() -> None:
     """Import what every run needs, before the first fork; starts no thread and opens nothing."""
     for module in iter_modules(flows.__path__):
         import_module(f"flows.{module.name}")
-    prepare()
+    load_driver()
     load_modules()
 
 

@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 from sqlmodel import Session
 
 from documents.commands import explain
-from documents.mails.buyer import name_receipt, render_buyer_mail
+from documents.mails.buyer import receipt_file_name, render_buyer_mail
 from documents.mails.new_orders import render_orders
 from documents.papers.render import render_paper
 from models.clock import LOCAL, utc_now
@@ -21,9 +21,16 @@ from models.orders.history import add_event
 from models.orders.order import Order, OrderState
 from models.orders.printed import printed_number
 from models.orders.queries import lines_of
-from models.papers.buyer_mail import TOO_LATE, Drop, happened_at, sender_of, why_not, write_letter
-from models.papers.priced_papers import receipt as receipt_for
-from models.papers.records import BuyerLetter, OrderPaper
+from models.papers.buyer_mail import (
+    MAX_EVENT_AGE,
+    SkipReason,
+    compose_buyer_mail,
+    happened_at,
+    sender_of,
+    skip_reason,
+)
+from models.papers.priced_papers import receipt_paper as receipt_for
+from models.papers.records import BuyerMailData, OrderPaper
 from models.payments.payment import Payment
 from models.settings import get_settings
 from models.sync.delivery import claim_due, list_due, mark_failed, mark_sent, release_claim
@@ -34,7 +41,7 @@ from models.tenants.logo import find_logos
 from models.tenants.options import OrderNotice, sends_mails
 from models.tenants.records import BuyerEvent
 from models.tenants.tenant import Tenant
-from models.upkeep.after_restore import has_caught_up, note_caught_up, told_before
+from models.upkeep.after_restore import find_restore, note_caught_up, orders_imported_since
 from tasks.run.steps import step
 from tasks.run.work import Work, work_of
 from tasks.watch.mail_delivery import deliver_due
@@ -76,8 +83,8 @@ def find_due(run_id: int) -> DueMails:
             operators=not work.test and _due_notices(session, work),
             written=not work.test and bool(list_due_mails(session, 1, to_operators=False)),
         )
-        told = told_before(session, work.account.id)
-        caught_up = told is None or has_caught_up(session, work.account.id, told[0])
+        told = find_restore(session, work.account.id)
+        caught_up = told is None or orders_imported_since(session, work.account.id, told[0])
     if told is None or told[1] is not None or work.test:
         return due
     if not caught_up:
@@ -171,16 +178,16 @@ def _due_notices(session: Session, work: Work) -> bool:
 def _write(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
     order_id, event, subject = read_key(row.key)
     order = session.get(Order, order_id)
-    drop = _find_drop(session, work, row, order)
+    drop = _find_skip_reason(session, work, row, order)
     if order is None or drop is not None:
         if order is not None:
-            kind = "mail_impossible" if drop is Drop.no_address else "mail_dropped"
+            kind = "mail_impossible" if drop is SkipReason.no_address else "mail_dropped"
             add_event(session, order, kind, {"event": event, "reason": drop})
         mark_sent(session, row, row.version)
         counts.skipped += 1
         return
     try:
-        letter = write_letter(session, order, event, subject)
+        letter = compose_buyer_mail(session, order, event, subject)
         receipt = _find_receipt(session, order, letter, subject)
     except RuleError as error:
         mark_failed(session, row, explain(error), final=True)
@@ -219,7 +226,7 @@ class _Receipt:
     logos: dict[str, bytes]
 
 
-def _find_receipt(session: Session, order: Order, letter: BuyerLetter, subject: str) -> _Receipt | None:
+def _find_receipt(session: Session, order: Order, letter: BuyerMailData, subject: str) -> _Receipt | None:
     """Return the receipt for a payment; None for other events, and for an order that can have none."""
     if letter.event is not BuyerEvent.payment_received:
         return None
@@ -232,22 +239,22 @@ def _find_receipt(session: Session, order: Order, letter: BuyerLetter, subject: 
     return _Receipt(paper, find_logos(session, [paper.seller.logo]))
 
 
-def _draw_receipt(letter: BuyerLetter, receipt: _Receipt | None) -> list[MailPart]:
+def _draw_receipt(letter: BuyerMailData, receipt: _Receipt | None) -> list[MailPart]:
     if receipt is None:
         return []
     pdf = render_paper(receipt.paper, receipt.logos)
-    return [MailPart(name=name_receipt(letter), media_type="application/pdf", content=pdf)]
+    return [MailPart(name=receipt_file_name(letter), media_type="application/pdf", content=pdf)]
 
 
 def _preview(session: Session, work: Work, row: Outbound, counts: Counts) -> None:
     order_id, event, subject = read_key(row.key)
     order = session.get(Order, order_id)
-    drop = _find_drop(session, work, row, order)
+    drop = _find_skip_reason(session, work, row, order)
     if order is None or drop is not None:
         counts.skipped += 1
         return
     try:
-        value = render_buyer_mail(write_letter(session, order, event, subject)).subject
+        value = render_buyer_mail(compose_buyer_mail(session, order, event, subject)).subject
     except RuleError as error:
         counts.failed += 1
         value = f"refused: {error}"
@@ -257,20 +264,20 @@ def _preview(session: Session, work: Work, row: Outbound, counts: Counts) -> Non
     work.would_send.append(would)
 
 
-def _find_drop(session: Session, work: Work, row: Outbound, order: Order | None) -> Drop | None:
+def _find_skip_reason(session: Session, work: Work, row: Outbound, order: Order | None) -> SkipReason | None:
     if order is None:
-        return Drop.taken_back
-    if utc_now() - row.changed_at > TOO_LATE:
-        return Drop.too_late
+        return SkipReason.taken_back
+    if utc_now() - row.changed_at > MAX_EVENT_AGE:
+        return SkipReason.too_late
     _, event, subject = read_key(row.key)
-    if told := told_before(session, work.account.id):
+    if told := find_restore(session, work.account.id):
         restored_at, caught_up_at = told
         at = happened_at(session, order, event, subject)
         if at is None and caught_up_at is not None and row.changed_at <= caught_up_at:
-            return Drop.told_before
+            return SkipReason.told_before
         if at is not None and at <= restored_at:
-            return Drop.told_before
-    return why_not(session, order, event, subject)
+            return SkipReason.told_before
+    return skip_reason(session, order, event, subject)
 
 
 def _new_orders(session: Session, rows: list[Outbound]) -> list[NewOrder]:

@@ -8,8 +8,15 @@ from sqlmodel import Session
 
 from documents.papers.invoice import render_invoice
 from documents.papers.label import LABELS_OF_A_SHEET, render_label_sheets
-from documents.papers.render import render_paper, texts_lost
-from models.accounting.issued import Document, check_kept, find_pdf, list_documents, list_undrawn, save_files
+from documents.papers.render import count_replaced_texts, render_paper
+from models.accounting.issued import (
+    Document,
+    check_not_erased,
+    find_pdf,
+    list_documents,
+    list_undrawn,
+    save_files,
+)
 from models.accounting.records import PaperContent
 from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
@@ -17,13 +24,13 @@ from models.errors import RuleError
 from models.orders.order import Order
 from models.papers.parcel_papers import address_label, packing_slip, return_slip
 from models.papers.pick_papers import check_pickable, pick_papers
-from models.papers.priced_papers import confirm, offer, receipt
+from models.papers.priced_papers import confirmation_paper, order_offer_paper, receipt_paper
 from models.papers.records import ISSUED, AddressLabel, Paper, PaperFormat, PaperKind
 from models.tenants.logo import find_logos
 
 OF_AN_ORDER: Mapping[PaperKind, Callable[..., Paper]] = {
-    PaperKind.confirmation: confirm,
-    PaperKind.receipt: receipt,
+    PaperKind.confirmation: confirmation_paper,
+    PaperKind.receipt: receipt_paper,
     PaperKind.packing_slip: packing_slip,
     PaperKind.return_slip: return_slip,
     PaperKind.label: address_label,
@@ -53,7 +60,7 @@ def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
     Raises: RuleError, for a document that was erased.
     """
     for document in documents:
-        check_kept(document)
+        check_not_erased(document)
     files = draw_missing(documents)
     if files:
         with session_scope() as session:
@@ -123,7 +130,7 @@ class Drawing:
             lists = pick_papers(session, orders, language=self.language)
             logos = find_logos(session, (picks.seller.logo for picks in lists))
         for picks in lists:
-            if texts_lost(picks):
+            if count_replaced_texts(picks):
                 self.replaced.append(picks.warehouse)
             yield render_paper(picks, logos)
 
@@ -155,7 +162,7 @@ class Drawing:
                 until = self.valid_until
                 if until is None:
                     raise RuleError("An offer needs a day until which it is good.")
-                paper: Paper = offer(session, order, until, language=self.language)
+                paper: Paper = order_offer_paper(session, order, until, language=self.language)
             else:
                 paper = OF_AN_ORDER[self.kind](session, order, language=self.language)
         except RuleError as error:
@@ -163,6 +170,6 @@ class Drawing:
             return None
         if order.ships_with_id is not None:
             self._parcels.add(order.ships_with_id)
-        if texts_lost(paper):
+        if count_replaced_texts(paper):
             self.replaced.append(order.external_id)
         return paper

@@ -3,8 +3,8 @@
 from prefect.logging import get_run_logger
 
 from models.database.session import read_scope
-from models.fulfilment.release import list_open, release_ready
-from models.fulfilment.splitting import let_due_go, list_due
+from models.fulfilment.release import list_open_orders, release_ready
+from models.fulfilment.splitting import list_due_splits, release_due
 from models.sync.records import Counts
 from tasks.run.steps import step
 from tasks.run.work import work_of
@@ -21,12 +21,12 @@ def release_page(run_id: int, page: str | None) -> str | None:
     """
     work = work_of(run_id)
     with read_scope() as session:
-        ids = list_open(session, work.account.id, int(page or 0), ORDERS_AT_ONCE)
-        due = list_due(session, work.account.id, ORDERS_AT_ONCE)
+        ids = list_open_orders(session, work.account.id, int(page or 0), ORDERS_AT_ONCE)
+        due = list_due_splits(session, work.account.id, ORDERS_AT_ONCE)
     if not ids and not due:
         return None
     with work.transaction() as session:
-        let_due_go(session, due)
+        release_due(session, due)
         done = release_ready(session, work.account, ids)
         if work.test:
             session.rollback()

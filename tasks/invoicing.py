@@ -11,7 +11,7 @@ from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.invoicing.drafts import draft_invoices, invoices_from, seller_of
-from models.invoicing.invoices import find_first, invoiceable, issue_invoices, list_to_invoice
+from models.invoicing.invoices import first_order_from, invoiceable, issue_invoices, list_uninvoiced
 from models.orders.history import Actor
 from models.orders.order import Order
 from models.sync.cursors import find_cursor, save_cursor
@@ -43,7 +43,7 @@ def open_invoicing(run_id: int) -> str | None:
         kept = find_cursor(session, work.account.id, FIRST_CURSOR)
         if kept.get("placed_from") == placed_from.isoformat():
             return str(int(kept["order"]) - 1)
-        first = find_first(session, work.account.id, placed_from)
+        first = first_order_from(session, work.account.id, placed_from)
     if first is None:
         return None
     if not work.test:
@@ -102,7 +102,7 @@ def draw_page(run_id: int, page: str | None) -> str | None:
 
 def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tuple[list[int], list[Order]]:
     """Return the ids of one page of orders, and those of the orders that are to be invoiced."""
-    ids = list_to_invoice(session, work.account.id, after, ORDERS_AT_ONCE)
+    ids = list_uninvoiced(session, work.account.id, after, ORDERS_AT_ONCE)
     return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
 
 

@@ -3,7 +3,7 @@
 from prefect.logging import get_run_logger
 
 from models.database.session import read_scope
-from models.payments.reminders import dun, list_unpaid
+from models.payments.reminders import list_unpaid, send_reminders
 from models.sync.records import Counts
 from tasks.run.steps import step
 from tasks.run.work import work_of
@@ -23,7 +23,7 @@ def remind_page(run_id: int, page: str | None) -> str | None:
     if not ids:
         return None
     with work.transaction() as session:
-        done = dun(session, work.account, ids)
+        done = send_reminders(session, work.account, ids)
         if work.test:
             session.rollback()
     counts = Counts(read=len(ids), reminded=done.reminded, cancelled=done.cancelled)

@@ -7,7 +7,7 @@ from models.clock import utc_now
 from models.database.session import read_scope, session_scope
 from models.settings import get_settings
 from models.tenants.tenant import list_tenants
-from models.upkeep.pruning import list_steps
+from models.upkeep.pruning import list_prune_steps
 
 PAUSE_SECONDS = 0.05
 """Between two batches; meanwhile others use the database."""
@@ -26,7 +26,7 @@ def prune(*, longest_seconds: float = LONGEST_SECONDS) -> int:
     with read_scope() as session:
         tenants = list_tenants(session)
     count = 0
-    for step in list_steps(
+    for step in list_prune_steps(
         tenants,
         calls_before=now - timedelta(days=settings.keep_calls_days),
         history_before=now - timedelta(days=settings.keep_history_days),

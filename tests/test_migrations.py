@@ -41,10 +41,10 @@ from models.sync.records import AlarmKind, CallData, Cycle, OutboundKind
 from models.sync.runs import begin_run
 from models.tenants.records import Side
 from models.tenants.tenant import Tenant
-from models.warehouse.bins import Bin, get_bin, put_articles, save_bin
+from models.warehouse.bins import Bin, get_bin, place_articles, save_bin
 from models.warehouse.levels import Allocation, StockLevel
 from models.warehouse.pick_lists import PickItem, PickList, PickMode, PickOrder, PickScan
-from models.warehouse.picking import begin_walk
+from models.warehouse.picking import start_next_list
 from models.warehouse.scanning import scan
 from models.warehouse.warehouses import Warehouse
 from tests.support.builders import (
@@ -98,9 +98,9 @@ def add_picking(session: Session, shop: Shop) -> None:
     warehouse = session.get_one(Warehouse, shop.warehouse_id)
     save_bin(session, warehouse, "A", 1)
     article = add_article(session, shop, "PAN", on_hand=2)
-    put_articles(session, warehouse, get_bin(session, warehouse, "A"), [article])
+    place_articles(session, warehouse, get_bin(session, warehouse, "A"), [article])
     release(session, shop, make_order("4", make_line("p", "PAN", 2)))
-    scan(session, need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, 1).id), "PAN")
+    scan(session, need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 1).id), "PAN")
 
 
 def sizes(url: str) -> dict[str, int]:

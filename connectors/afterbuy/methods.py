@@ -5,7 +5,7 @@ from connectors.afterbuy.client import AfterbuyClient
 from connectors.afterbuy.paging import PageReader
 from connectors.afterbuy.wire import Id, Text, Wire
 from connectors.afterbuy.xml import Element
-from models.tenants.records import ServiceData, ServiceKind
+from models.tenants.records import ChannelMethodData, MethodKind
 
 
 class PaymentServiceWire(Wire):
@@ -28,22 +28,22 @@ class AfterbuyMethods:
     def __init__(self, client: AfterbuyClient) -> None:
         self._client = client
 
-    def fetch_methods(self) -> list[ServiceData]:
+    def fetch_methods(self) -> list[ChannelMethodData]:
         """Return payment and shipping methods, each id once."""
         reader = PageReader("service", "Name")
         payments = _below(self._client.get_payment_services().result, "PaymentService")
         shippings = _below(self._client.get_shipping_services().result, "ShippingMethod")
         found = [
-            (ServiceKind.payment, payment.PaymentID, payment.Name)
+            (MethodKind.payment, payment.PaymentID, payment.Name)
             for payment in reader.read(payments, PaymentServiceWire, lambda wire: wire)
         ] + [
-            (ServiceKind.shipping, shipping.ShippingMethodID, shipping.Name)
+            (MethodKind.shipping, shipping.ShippingMethodID, shipping.Name)
             for shipping in reader.read(shippings, ShippingMethodWire, lambda wire: wire)
         ]
-        methods: dict[tuple[ServiceKind, str], ServiceData] = {}
+        methods: dict[tuple[MethodKind, str], ChannelMethodData] = {}
         for kind, external_id, name in found:
             if external_id:
-                method = ServiceData(kind=kind, external_id=external_id, name=name or external_id)
+                method = ChannelMethodData(kind=kind, external_id=external_id, name=name or external_id)
                 methods.setdefault((kind, external_id), method)
         return list(methods.values())
 

@@ -2,11 +2,11 @@
 
 from typing import Protocol
 
-from models.tenants.records import ServiceData
+from models.tenants.records import ChannelMethodData
 
 
 class ListsMethods(Protocol):
     """A system that lists its payment and shipping methods."""
 
-    def fetch_methods(self) -> list[ServiceData]:
+    def fetch_methods(self) -> list[ChannelMethodData]:
         """Return all methods, each once."""

@@ -13,8 +13,8 @@ from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.tenants.tenant import pick_tenant
 from models.values import MAX_COUNT
-from models.warehouse.bins import get_bin, list_bins, put_articles, rename_bin, save_bin, take_articles_away
-from models.warehouse.lists import countable
+from models.warehouse.bins import get_bin, list_bins, place_articles, remove_articles, rename_bin, save_bin
+from models.warehouse.lists import stockable_articles
 from models.warehouse.views import bin_views
 from models.warehouse.warehouses import pick_warehouse
 
@@ -75,14 +75,14 @@ def change(
     def step(session: Session) -> None:
         where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
         row = get_bin(session, where, name)
-        found = countable(session, where.tenant_id, [*(skus or []), *(without or [])])
+        found = stockable_articles(session, where.tenant_id, [*(skus or []), *(without or [])])
         wrong = [reason for reason in found.values() if isinstance(reason, str)]
         if wrong:
             raise RuleError(wrong[0])
         if place is not None:
             save_bin(session, where, name, place)
-        take_articles_away(session, where, row, [int(found[sku]) for sku in without or []])
-        put_articles(session, where, row, [int(found[sku]) for sku in skus or []])
+        remove_articles(session, where, row, [int(found[sku]) for sku in without or []])
+        place_articles(session, where, row, [int(found[sku]) for sku in skus or []])
         if new_name is not None and new_name != name:
             rename_bin(session, where, row, new_name)
 

@@ -30,27 +30,27 @@ COLUMNS = ("order", "account", "placed_at", "state", "name", "data")
 @app.command("show")
 def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> None:
     """Show the data about a buyer, and which of it could be erased now."""
-    from models.privacy.persons import find_person, look_at
+    from models.privacy.persons import find_person, preview_erasure
     from models.tenants.tenant import pick_tenant
 
     need_database()
     with read_scope() as session:
         seller = pick_tenant(session, tenant)
-        found = look_at(session, seller, find_person(session, seller, name))
+        found = preview_erasure(session, seller, find_person(session, seller, name))
     _tell(found, as_json=as_json)
 
 
 @app.command("parts")
 def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
     """Set whether a buyer's orders may ship in parts, also later ones; an order's setting overrides it."""
-    from models.privacy.persons import find_person, let_leave_in_parts
+    from models.privacy.persons import find_person, set_buyer_partial_shipping
     from models.tenants.tenant import pick_tenant
 
     need_database()
 
     def step(session: Session) -> int:
         person = find_person(session, pick_tenant(session, tenant), name)
-        return let_leave_in_parts(session, person, allowed.value_or_none)
+        return set_buyer_partial_shipping(session, person, allowed.value_or_none)
 
     count = in_transaction(step)
     say(f"The buyer has ordered at {count} accounts: {PARTS_SAID[allowed]}.")
@@ -66,7 +66,7 @@ def export(
     from models.privacy.export import export_person
     from models.privacy.persons import find_person
     from models.tenants.tenant import pick_tenant
-    from models.upkeep.backup import appearing
+    from models.upkeep.backup import write_whole
 
     need_database()
     with read_scope() as session:
@@ -79,7 +79,7 @@ def export(
         archive.writestr("buyer.json", text)
         for path, content in files.items():
             archive.writestr(path, content)
-    with appearing(file) as part:
+    with write_whole(file) as part:
         part.write_bytes(packed.getvalue())
     records = counted(sum(len(found) for found in rows.values()), "record")
     say(f"{records} and {counted(len(files), 'file')} written to {file}; only you can read it.")
@@ -97,14 +97,14 @@ def erase(
 ) -> None:
     """Erase a buyer's data as far as allowed; show what is kept, why and until when. It cannot be undone."""
     from models.privacy.erasure import erase_person
-    from models.privacy.persons import find_person, look_at
+    from models.privacy.persons import find_person, preview_erasure
     from models.tenants.tenant import pick_tenant
 
     need_database()
     with read_scope() as session:
         seller = pick_tenant(session, tenant)
         person = find_person(session, seller, name)
-        found = look_at(session, seller, person)
+        found = preview_erasure(session, seller, person)
     if dry_run or not yes:
         _tell(found, as_json=as_json)
     if dry_run:
@@ -137,21 +137,21 @@ def erase_again(
     file: Annotated[Path, typer.Argument(help="The output of `buyer erased --json`.")],
 ) -> None:
     """After a restore: read the list of erasures; pruning then anonymises these orders again."""
-    from models.privacy.erasure import read_erasures, take_erasures
+    from models.privacy.erasure import import_erasures, read_erasures
 
     need_database()
     try:
         erased = read_erasures(file.read_text("utf-8"))
     except (OSError, UnicodeError):
         raise RuleError(f"The file {file} cannot be read.") from None
-    known = in_transaction(lambda session: take_erasures(session, erased))
+    known = in_transaction(lambda session: import_erasures(session, erased))
     say(f"{known} of {len(erased)} erasures were read.")
 
 
 def _tell(found: Any, *, as_json: bool) -> None:
-    from models.privacy.persons import describe
+    from models.privacy.persons import describe_order
 
-    rows = [dict(describe(row)) for row in found.orders]
+    rows = [dict(describe_order(row)) for row in found.orders]
     kept = {
         "documents": [{"number": number, "until": until} for number, until in found.documents.items()],
         "letters": [{"mail": number, "until": until} for number, until in found.letters.items()],

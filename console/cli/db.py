@@ -66,9 +66,9 @@ def restore(
 ) -> None:
     """Replace the database by a backup; nothing is published to channels until orders are read again."""
     from console.machine.up import UpError, taken
-    from models.privacy.erasure import find_erasures, take_erasures
+    from models.privacy.erasure import find_erasures, import_erasures
     from models.settings import get_settings
-    from models.upkeep.after_restore import list_in_doubt, mark_restored
+    from models.upkeep.after_restore import mark_restored, tenants_with_numbers_in_doubt
     from models.upkeep.backup import restore as put_back
 
     try:
@@ -76,7 +76,7 @@ def restore(
             erased = find_erasures()
             aside = put_back(file, replace=replace)
             accounts = in_transaction(mark_restored)
-            in_transaction(lambda session: take_erasures(session, erased))
+            in_transaction(lambda session: import_erasures(session, erased))
     except UpError as error:
         raise fail(str(error)) from None
     say(f"The database was restored from {file}.")
@@ -85,7 +85,7 @@ def restore(
     if accounts:
         say(f"Until its next order-import has completed, nothing is published to: {', '.join(accounts)}.")
     with read_scope() as session:
-        doubtful = list_in_doubt(session)
+        doubtful = tenants_with_numbers_in_doubt(session)
     for tenant in doubtful:
         say(
             f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."

@@ -98,11 +98,11 @@ def correct(
     tenant: TenantOption = None,
 ) -> None:
     """Cancel a whole invoice by a credit note; the next invoicing invoices its goods again."""
-    from models.invoicing.credit_notes import correct_invoice
+    from models.invoicing.credit_notes import cancel_invoice
     from tasks.drawing import draw_and_keep
 
     need_database()
-    note = in_transaction(lambda session: correct_invoice(session, _find(session, label, tenant), reason))
+    note = in_transaction(lambda session: cancel_invoice(session, _find(session, label, tenant), reason))
     draw_and_keep([note])
     say(f"{label} was cancelled by {note.label}.")
 

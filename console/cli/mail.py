@@ -108,14 +108,14 @@ def preview(
 ) -> None:
     """Print a mail as a buyer would get it now; nothing is sent or recorded."""
     from documents.mails.buyer import render_buyer_mail
-    from models.papers.buyer_mail import find_subject, why_not, write_letter
+    from models.papers.buyer_mail import compose_buyer_mail, find_subject, skip_reason
 
     need_database()
     with read_scope() as session:
         order = find_order(session, number, account_id_of(session, account))
         subject = find_subject(session, order, event)
-        letter = write_letter(session, order, event, subject, language=language or "")
-        drop = why_not(session, order, event, subject)
+        letter = compose_buyer_mail(session, order, event, subject, language=language or "")
+        drop = skip_reason(session, order, event, subject)
         logos = find_logos(session, [letter.seller.logo])
     content = render_buyer_mail(letter)
     if html is not None:

@@ -11,7 +11,8 @@ from console.cli.output import say
 from console.cli.parse import parse_amount, parse_pairs
 from models.errors import RuleError
 from models.order_desk.edits import (
-    accept,
+    accept_holds,
+    discard_edits,
     find_line,
     set_address,
     set_partial_shipping,
@@ -19,7 +20,6 @@ from models.order_desk.edits import (
     set_price,
     set_quantity,
     set_shipping_method,
-    take_channels_version,
 )
 from models.order_desk.steps import with_order
 from models.orders.history import Actor
@@ -45,7 +45,9 @@ def accept_findings(
 ) -> None:
     """Accept the findings for which an order is held; only a different finding holds it again."""
     need_database()
-    done = with_order(number, account, lambda session, order: accept(session, order, reasons or [], note))
+    done = with_order(
+        number, account, lambda session, order: accept_holds(session, order, reasons or [], note)
+    )
     say(f"Order {number} is no longer held for {', '.join(done)}.")
 
 
@@ -120,9 +122,9 @@ def add(
 ) -> None:
     """Add goods to a manual order that was not released yet; the total increases."""
     from models.order_desk.manual_orders import add_line
-    from models.order_desk.manual_records import read_own_line
+    from models.order_desk.manual_records import read_manual_line
 
-    wanted = read_own_line(
+    wanted = read_manual_line(
         article,
         units,
         parse_amount(amount) if amount is not None else None,
@@ -165,5 +167,5 @@ def parts(number: Number, allowed: Parts, account: AccountOption = None) -> None
 def follow(number: Number, account: AccountOption = None) -> None:
     """Discard our changes of an order; the next import takes the channel's version and checks it."""
     need_database()
-    with_order(number, account, take_channels_version)
+    with_order(number, account, discard_edits)
     say(f"Order {number} is open again and follows the channel with the next order-import.")

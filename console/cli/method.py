@@ -14,12 +14,12 @@ from models.order_desk.method_mapping import apply_mapping
 from models.tenants.account import account_id_of, account_names, get_account
 from models.tenants.methods import (
     Carrier,
-    list_services,
+    list_channel_methods,
     list_shipping_methods,
-    map_service,
+    map_channel_method,
     save_shipping_method,
 )
-from models.tenants.records import ServiceKind
+from models.tenants.records import MethodKind
 from models.tenants.tenant import pick_tenant
 
 app = new_app("What channels' payment and shipping methods mean here.")
@@ -41,7 +41,7 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
                 "name": row.name,
                 "means": row.mapped_to,
             }
-            for row in list_services(session, account_id)
+            for row in list_channel_methods(session, account_id)
         ]
     print_rows(rows, ("account", "kind", "code", "name", "means"), as_json=as_json)
 
@@ -49,7 +49,7 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
 @app.command("map")
 def map_one(
     account: Annotated[str, typer.Argument(help="The account's name.")],
-    kind: ServiceKind,
+    kind: MethodKind,
     code: Annotated[str, typer.Argument(help="As `method list` shows it.")],
     meaning: Annotated[
         str,
@@ -63,7 +63,7 @@ def map_one(
 
     def step(session: Session) -> int:
         row = get_account(session, account)
-        map_service(session, row.tenant_id, need_id(row.id), kind, code, meaning)
+        map_channel_method(session, row.tenant_id, need_id(row.id), kind, code, meaning)
         return apply_mapping(session, row, kind, code)
 
     count = in_transaction(step)

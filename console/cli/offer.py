@@ -22,8 +22,8 @@ from console.cli.parse import parse_day, parse_language, read_text
 from models.clock import today
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
-from models.order_desk.manual_orders import pick_own_account
-from models.order_desk.manual_records import read_own_order
+from models.order_desk.manual_orders import pick_manual_account
+from models.order_desk.manual_records import read_manual_order
 from models.order_desk.offers import (
     Offer,
     OfferState,
@@ -58,11 +58,11 @@ def make(
     tenant: TenantOption = None,
 ) -> None:
     """Offer goods at the prices in the file, or today's prices, until the end of a German day."""
-    asked, day = read_own_order(read_text(file)), parse_day(until) or today() + timedelta(days=OFFER_DAYS)
+    asked, day = read_manual_order(read_text(file)), parse_day(until) or today() + timedelta(days=OFFER_DAYS)
     need_database()
 
     def step(session: Session) -> Offer:
-        owner = pick_own_account(session, need_id(pick_tenant(session, tenant).id), into)
+        owner = pick_manual_account(session, need_id(pick_tenant(session, tenant).id), into)
         return make_offer(session, owner, asked, day)
 
     offer = in_transaction(step)

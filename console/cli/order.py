@@ -181,15 +181,15 @@ def take(
 
     docs/orders.md shows such a file. With a `reference` in it, repeating the command creates no second order.
     """
-    from models.order_desk.manual_orders import pick_own_account, take_own_order
-    from models.order_desk.manual_records import read_own_order
+    from models.order_desk.manual_orders import pick_manual_account, take_manual_order
+    from models.order_desk.manual_records import read_manual_order
 
-    asked = read_own_order(read_text(file))
+    asked = read_manual_order(read_text(file))
     need_database()
 
     def step(session: Session) -> tuple[Order, bool]:
-        owner = pick_own_account(session, need_id(pick_tenant(session, tenant).id), into)
-        return take_own_order(session, owner, asked)
+        owner = pick_manual_account(session, need_id(pick_tenant(session, tenant).id), into)
+        return take_manual_order(session, owner, asked)
 
     say_taken(*in_transaction(step))
 
@@ -212,14 +212,14 @@ def repeat(
     account: AccountOption = None,
 ) -> None:
     """Repeat an order for the same address, as a manual order."""
-    from models.order_desk.manual_orders import pick_own_account
+    from models.order_desk.manual_orders import pick_manual_account
     from models.order_desk.repeats import repeat_order
 
     def step(session: Session, order: Order) -> tuple[Order, bool]:
         return repeat_order(
             session,
             order,
-            pick_own_account(session, order.tenant_id, into),
+            pick_manual_account(session, order.tenant_id, into),
             prices_of_then=not today,
             payment=payment,
             shipping_method=shipping,

@@ -43,7 +43,7 @@ def join(
 
     Each order keeps its number, money and invoice, and its own shipment is published to its channel.
     """
-    from models.fulfilment.consolidation import join_orders, suggest_groups
+    from models.fulfilment.consolidation import consolidate_orders, suggest_consolidations
 
     if suggest == bool(numbers):
         raise typer.BadParameter("Name orders, or --suggest.")
@@ -52,13 +52,13 @@ def join(
 
         def step(session: Session) -> str:
             orders = [find_order(session, number, account_id_of(session, account)) for number in numbers]
-            return ", ".join(order.external_id for order in join_orders(session, orders))
+            return ", ".join(order.external_id for order in consolidate_orders(session, orders))
 
         say(f"Orders {in_transaction(step)} ship together.")
         return
     with read_scope() as session:
         accounts = account_names(session)
-        groups = suggest_groups(session, need_id(pick_tenant(session, tenant).id))
+        groups = suggest_consolidations(session, need_id(pick_tenant(session, tenant).id))
     print_table(
         ("placed_at", "orders", "accounts"),
         [
@@ -75,10 +75,10 @@ def join(
 @app.command("part")
 def part(number: Number, account: AccountOption = None) -> None:
     """Separate an order from the orders it is consolidated with."""
-    from models.fulfilment.consolidation import part_order
+    from models.fulfilment.consolidation import separate_order
 
     need_database()
-    with_order(number, account, part_order)
+    with_order(number, account, separate_order)
     say(f"Order {number} ships by itself.")
 
 
@@ -183,9 +183,9 @@ def ship(
     account: AccountOption = None,
 ) -> None:
     """Ship parcels of an order; the next shipping-sync publishes them to the channel."""
-    from models.fulfilment.consolidation import ship_together
+    from models.fulfilment.consolidation import ship_consolidated
     from models.fulfilment.shipments import ParcelData, ShipmentData
-    from models.orders.queries import names_of_mates
+    from models.orders.queries import consolidated_numbers
 
     shipped_at = parse_time_or_now(at)
     parts = parse_parts(lines or [], "--line")
@@ -198,10 +198,10 @@ def ship(
     def step(session: Session, order: Order) -> str:
         content = _by_line_id(session, order, parts)
         parcels = [ParcelData(tracking_number=number, lines=content) for number in numbers]
-        (done,) = ship_together(session, [ShipmentData(order, carrier, parcels, shipped_at)])
+        (done,) = ship_consolidated(session, [ShipmentData(order, carrier, parcels, shipped_at)])
         if isinstance(done, RuleError):
             raise done
-        mates = ", ".join(names_of_mates(session, order))
+        mates = ", ".join(consolidated_numbers(session, order))
         with_it = f" Shipped with it: {mates}." if mates else ""
         booked = counted(len(parcels), "parcel")
         return f"Order {order.external_id}: {booked} booked, now {order.state}.{with_it}"
@@ -218,7 +218,7 @@ def mark_shipped(
     account: AccountOption = None,
 ) -> None:
     """Ship each order completely, in one parcel; `ship track` adds its tracking number later."""
-    from models.fulfilment.consolidation import ship_together
+    from models.fulfilment.consolidation import ship_consolidated
     from models.fulfilment.shipments import ParcelData, ShipmentData
 
     shipped_at = parse_time_or_now(at)
@@ -228,7 +228,7 @@ def mark_shipped(
         found = find_orders(session, some, account_id_of(session, account))
         orders = {order.id: order for order in found.values() if isinstance(order, Order)}
         wanted = [ShipmentData(order, carrier, [ParcelData()], shipped_at) for order in orders.values()]
-        booked = dict(zip(orders, ship_together(session, wanted), strict=True))
+        booked = dict(zip(orders, ship_consolidated(session, wanted), strict=True))
         results: list[str | RuleError] = []
         for order in found.values():
             done = booked[order.id] if isinstance(order, Order) else order

@@ -11,7 +11,7 @@ from console.cli.parse import parse_amount, parse_time_or_now
 from models.database.session import Session
 from models.errors import RuleError
 from models.order_desk.steps import with_each, with_order
-from models.orders.amounts import owed_for
+from models.orders.amounts import amount_owed
 from models.orders.history import Actor
 from models.orders.order import Order
 from models.tenants.account import Account, account_data
@@ -82,7 +82,7 @@ def _move(
         owner = account_data(session.get_one(Account, order.account_id))
         wanted = value
         if wanted is None:
-            wanted = -owed_for(order) if is_refund else owed_for(order)
+            wanted = -amount_owed(order) if is_refund else amount_owed(order)
             if wanted <= 0:
                 raise RuleError(f"Order {order.external_id} {why_not}.")
         record(session, owner, order, wanted, paid_at, method=method, reference=reference)
@@ -104,12 +104,12 @@ def authorise(
     account: AccountOption = None,
 ) -> None:
     """Record that a payment is authorised, so the goods may ship before the money is received."""
-    from models.payments.payment import note_authorised
+    from models.payments.payment import set_authorised
 
     value = parse_amount(amount)
 
     def step(session: Session, order: Order) -> str:
-        note_authorised(session, order, value, actor=Actor.person)
+        set_authorised(session, order, value, actor=Actor.person)
         return f"Order {order.external_id}: {value} {order.currency} authorised, {order.payment_state}."
 
     need_database()
@@ -129,7 +129,7 @@ def mark_paid(
     paid_at = parse_time_or_now(at)
 
     def step(session: Session, order: Order) -> None:
-        due = owed_for(order)
+        due = amount_owed(order)
         if due <= 0:
             raise RuleError(f"Order {order.external_id} owes nothing.")
         owner = account_data(session.get_one(Account, order.account_id))

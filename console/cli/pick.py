@@ -23,7 +23,14 @@ from models.values import MAX_COUNT
 from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import PickSheet, list_lists, read_sheet
-from models.warehouse.picking import CloseResult, begin_walk, cancel_list, close_list, create_list, summarise
+from models.warehouse.picking import (
+    CloseResult,
+    cancel_list,
+    close_list,
+    create_list,
+    list_result,
+    start_next_list,
+)
 from models.warehouse.scanning import ScanResult, scan, undo
 
 app = new_app("Pick lists, and scanning along a walk.")
@@ -62,7 +69,7 @@ def create(
 
         def begin(session: Session) -> int:
             tenant_id = need_id(pick_tenant(session, tenant).id)
-            return need_id(begin_walk(session, tenant_id, mode, batch or boxes or 1).id)
+            return need_id(start_next_list(session, tenant_id, mode, batch or boxes or 1).id)
 
         typer.echo(in_transaction(begin))
         return
@@ -113,7 +120,7 @@ def show(
     """Show a list in walking order, and the state of its orders."""
     need_database()
     with read_scope() as session:
-        sheet, result = read_sheet(session, number), summarise(session, number)
+        sheet, result = read_sheet(session, number), list_result(session, number)
     if as_json:
         print_json(vars(sheet) | {"outcome": result})
         return
@@ -144,12 +151,12 @@ def print_list(
     """Write the units still to be taken as a PDF; each warehouse starts a new page."""
     from documents.papers.join import write_pdf
     from documents.papers.render import render_paper
-    from models.papers.pick_papers import walk_papers
+    from models.papers.pick_papers import pick_list_papers
 
     wanted = parse_language(language)
     need_database()
     with read_scope() as session:
-        papers = walk_papers(session, number, language=wanted)
+        papers = pick_list_papers(session, number, language=wanted)
     pages = write_pdf(output, (render_paper(paper) for paper in papers))
     say(f"{counted(pages, 'page')} written to {output}.")
 

@@ -14,10 +14,10 @@ from models.errors import RuleError
 from models.reconciliation.differences import (
     Difference,
     advice_on,
+    force_reimport,
     get_differences,
     list_differences,
-    prepare_reading,
-    tell_again,
+    republish,
 )
 from models.reconciliation.records import OUTBOUND_FOR, Remedy
 from models.sync.cycles import PUBLISHED_BY
@@ -100,7 +100,7 @@ def mend(
 def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
     for row in rows:
         with session_scope() as session:
-            known = tell_again(session, session.get_one(Difference, row.id))
+            known = republish(session, session.get_one(Difference, row.id))
         cycle = PUBLISHED_BY[OUTBOUND_FOR[row.kind]]
         say(
             f"{row.kind} of {row.subject} is published again with the next {cycle} of account "
@@ -115,7 +115,7 @@ def _read(rows: list[Difference], names: dict[int | None, str]) -> None:
         own = [row for row in rows if row.account_id == account_id]
         with session_scope() as session:
             for row in own:
-                prepare_reading(session, session.get_one(Difference, row.id))
+                force_reimport(session, session.get_one(Difference, row.id))
         numbers = sorted({row.subject for row in own})
         run_cycle(names[account_id], Cycle.order_import, orders=numbers)
         say(f"Read again from account {names[account_id]!r}: order {', '.join(numbers)}.")

@@ -10,7 +10,7 @@ from console.cli.output import fail, print_json, print_rows, say
 from console.cli.sync import run_cycle
 from models.database.session import read_scope
 from models.sync.records import Cycle
-from models.sync.rejected import Aside, find_aside, list_asides
+from models.sync.rejected import RejectedRecord, find_rejected, list_rejected
 from models.tenants.account import Account, account_id_of, account_names
 
 app = new_app("Records that could not be used, each with its reason.")
@@ -32,7 +32,7 @@ def show_all(
         account_id = account_id_of(session, account)
         rows = [
             _shown(entry, names[entry.account_id])
-            for entry in list_asides(session, account_id, settled=settled)
+            for entry in list_rejected(session, account_id, settled=settled)
         ]
     columns = ("id", "account", "kind", "external_id", "times", "last_seen_at", "reason")
     print_rows(rows, columns, as_json=as_json)
@@ -43,7 +43,7 @@ def show(entry: Entry, as_json: AsJson = False) -> None:
     """Show one record with its raw form, as the channel sent it."""
     need_database()
     with read_scope() as session:
-        row = find_aside(session, entry)
+        row = find_rejected(session, entry)
         shown = {**_shown(row, session.get_one(Account, row.account_id).name), "raw": row.raw}
     if as_json:
         print_json(shown)
@@ -59,7 +59,7 @@ def retry(entry: Entry) -> None:
     """Fetch one record again; exit code 1 if it is rejected once more."""
     need_database()
     with read_scope() as session:
-        row = find_aside(session, entry)
+        row = find_rejected(session, entry)
         account = session.get_one(Account, row.account_id).name
     if row.kind == "order":
         run_cycle(account, Cycle.order_import, orders=[row.external_id])
@@ -69,13 +69,13 @@ def retry(entry: Entry) -> None:
         # A set or a category can only be judged together with its members.
         run_cycle(account, Cycle.article_import, full=True)
     with read_scope() as session:
-        again = session.get_one(Aside, row.id)
+        again = session.get_one(RejectedRecord, row.id)
     if again.settled_at is None:
         raise fail(f"{row.kind} {row.external_id} of account {account!r} is still rejected: {again.reason}")
     say(f"{row.kind} {row.external_id} of account {account!r} was imported.")
 
 
-def _shown(row: Aside, account: str) -> dict[str, Any]:
+def _shown(row: RejectedRecord, account: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "account": account,

@@ -23,7 +23,7 @@ from models.accounting.issued import Document
 from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.fulfilment.returns import (
-    Judged,
+    InspectedUnits,
     Return,
     ReturnState,
     announce_return,
@@ -101,7 +101,7 @@ def receive(
             counts = {
                 each.order_line_id: {"to_stock": each.announced} for each in lines_of_return(session, number)
             }
-        receive_return(session, row, {line_id: Judged(**each) for line_id, each in counts.items()})
+        receive_return(session, row, {line_id: InspectedUnits(**each) for line_id, each in counts.items()})
 
     in_transaction(step)
     say(f"Return {number} was received; `warenfluss return credit {number}` credits it.")
@@ -159,8 +159,8 @@ def exchange(
 
     Without --line it contains the same goods at their original price. Shipping is not charged again.
     """
-    from models.order_desk.manual_orders import pick_own_account
-    from models.order_desk.manual_records import read_own_line
+    from models.order_desk.manual_orders import pick_manual_account
+    from models.order_desk.manual_records import read_manual_line
     from models.order_desk.repeats import exchange_return
 
     amounts = {name: parse_amount(text) for name, text in parse_pairs(prices or [], "--price").items()}
@@ -168,13 +168,13 @@ def exchange(
     if unknown := sorted(amounts.keys() - parts.keys()):
         raise typer.BadParameter(f"--price names {unknown[0]!r}, and --line does not.")
     rate = parse_amount(tax_rate) if tax_rate is not None else None
-    wanted = [read_own_line(name, count, amounts.get(name), rate) for name, count in parts.items()]
+    wanted = [read_manual_line(name, count, amounts.get(name), rate) for name, count in parts.items()]
     need_database()
 
     def step(session: Session) -> tuple[Order, Decimal, bool]:
         row = get_return(session, number)
         tenant_id = session.get_one(Order, row.order_id).tenant_id
-        owner = pick_own_account(session, tenant_id, into)
+        owner = pick_manual_account(session, tenant_id, into)
         return exchange_return(session, row, owner, wanted, payment=payment, reference=reference)
 
     order, difference, is_new = in_transaction(step)

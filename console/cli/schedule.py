@@ -11,7 +11,7 @@ from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.sync.records import Cycle
 from models.sync.runs import last_success
-from models.sync.schedules import list_rhythms
+from models.sync.schedules import list_schedules
 from models.tenants.account import account_names, get_account
 
 app = new_app("How often cycles run.")
@@ -32,7 +32,7 @@ def show_all(as_json: AsJson = False) -> None:
                 "active": rhythm.active,
                 "last_success_at": last_success(session, rhythm.account_id, rhythm.cycle),
             }
-            for rhythm in list_rhythms(session)
+            for rhythm in list_schedules(session)
         ]
     print_rows(rows, ("account", "cycle", "minutes", "active", "last_success_at"), as_json=as_json)
 

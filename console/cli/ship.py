@@ -57,10 +57,10 @@ def track(
 @app.command("ready")
 def ready(number: Number, account: AccountOption = None) -> None:
     """Record that goods are ready to be collected; the buyer is mailed once, if the account sends it."""
-    from models.fulfilment.pickup import make_ready
+    from models.fulfilment.pickup import mark_ready
 
     need_database()
-    with_order(number, account, make_ready)
+    with_order(number, account, mark_ready)
     say(f"Order {number} is ready to be collected.")
 
 

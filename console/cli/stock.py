@@ -20,7 +20,7 @@ from models.tenants.account import get_account
 from models.tenants.tenant import Tenant, pick_tenant
 from models.values import MAX_COUNT
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.lists import countable, drop_limit, set_limit
+from models.warehouse.lists import delete_limit, set_limit, stockable_articles
 from models.warehouse.views import LimitView, StockView, limit_views, stock_views
 from models.warehouse.warehouses import list_warehouses, pick_warehouse, save_warehouse
 
@@ -63,7 +63,7 @@ def change(
 
     def step(session: Session) -> int:
         owner = pick_tenant(session, tenant)
-        found = countable(session, need_id(owner.id), [sku])[sku]
+        found = stockable_articles(session, need_id(owner.id), [sku])[sku]
         if isinstance(found, str):
             raise RuleError(found)
         place = pick_warehouse(session, need_id(owner.id), warehouse)
@@ -103,7 +103,7 @@ def limit_stock(
         elif sku:
             scope, key = LimitScope.article, str(get_article(session, row.tenant_id, sku).id)
         if remove:
-            drop_limit(session, account_id, scope, key)
+            delete_limit(session, account_id, scope, key)
         elif buffer is not None or maximum is not None:
             set_limit(session, account_id, scope, key, buffer or 0, maximum)
         return limit_views(session, row)

@@ -12,27 +12,27 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import Session, read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
-from models.fulfilment.returns import Judged, announce_return, lines_of_return, receive_return
+from models.fulfilment.returns import InspectedUnits, announce_return, lines_of_return, receive_return
 from models.fulfilment.shipments import ParcelData
 from models.invoicing.return_credits import credit_return
 from models.order_desk.lists import OrderFilter, list_orders
 from models.order_desk.method_mapping import apply_mapping
-from models.orders.amounts import owed_for
+from models.orders.amounts import amount_owed
 from models.orders.holds import HoldReason, open_holds
 from models.orders.order import Order, OrderState, PaymentState
 from models.orders.queries import find_order
 from models.papers.records import PaperKind
 from models.payments.payment import record_payment, record_refund
 from models.tenants.account import account_data, get_account
-from models.tenants.methods import list_services, map_service, save_shipping_method
-from models.tenants.records import PaymentKind, SellerData, ServiceKind
+from models.tenants.methods import list_channel_methods, map_channel_method, save_shipping_method
+from models.tenants.records import MethodKind, PaymentKind, SellerData
 from models.tenants.tenant import get_tenant
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import read_sheet
 from models.warehouse.picking import close_list, create_list, list_waiting
 from models.warehouse.scanning import scan
-from models.warehouse.sellable import figures_of
+from models.warehouse.sellable import stock_figures
 from models.warehouse.warehouses import main_warehouse
 
 SELLER = SellerData(
@@ -88,11 +88,11 @@ def say_methods(account_name: str) -> None:
     with session_scope() as session:
         account = get_account(session, account_name)
         account_id = need_id(account.id)
-        for service in list_services(session, account_id):
+        for service in list_channel_methods(session, account_id):
             kind, code = service.kind, service.external_id
             payment = MEANINGS.get(code, PaymentKind.marketplace)
-            meaning = payment.value if kind is ServiceKind.payment else "Paket"
-            map_service(session, account.tenant_id, account_id, kind, code, meaning)
+            meaning = payment.value if kind is MethodKind.payment else "Paket"
+            map_channel_method(session, account.tenant_id, account_id, kind, code, meaning)
             apply_mapping(session, account, kind, code)
 
 
@@ -107,7 +107,7 @@ def take_money(account_name: str, count: int) -> list[str]:
                 session,
                 account_data(account),
                 order,
-                owed_for(order),
+                amount_owed(order),
                 utc_now(),
                 method="Überweisung",
                 reference=number,
@@ -156,9 +156,11 @@ def take_back(account_name: str, day: Day) -> None:
         order = find_order(session, number, account.id)
         row = announce_return(session, order, {}, "Gefällt nicht")
         units = {line.order_line_id: line.announced for line in lines_of_return(session, need_id(row.id))}
-        receive_return(session, row, {line_id: Judged(to_stock=count) for line_id, count in units.items()})
+        receive_return(
+            session, row, {line_id: InspectedUnits(to_stock=count) for line_id, count in units.items()}
+        )
         credit_return(session, row)
-        if (surplus := -owed_for(order)) > 0:
+        if (surplus := -amount_owed(order)) > 0:
             record_refund(session, account_data(account), order, surplus, utc_now(), reference=number)
     day.came_back = number
 
@@ -189,7 +191,7 @@ def count_stock(account_name: str, count: int) -> int:
             for article in batch
             if article.kind is ArticleKind.single
         ]
-        figures = figures_of(session, articles)
+        figures = stock_figures(session, articles)
         chosen = [article_id for article_id in articles if article_id in figures][:count]
         quantities = {
             article_id: figures[article_id].on_hand + 7 if position % 5 else figures[article_id].allocated

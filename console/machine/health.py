@@ -13,7 +13,7 @@ from models.clock import utc_now
 from models.database.schema import Schema, find_schema
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
-from models.mails.outbox import MailState, explain_silence, find_backlog, list_mails
+from models.mails.outbox import MailState, find_backlog, list_mails, why_no_mail
 from models.settings import Settings, get_settings
 from models.sync.alarms import list_alarms
 from models.sync.records import Cycle
@@ -121,7 +121,7 @@ def check_mails(settings: Settings, *, is_live: bool) -> Iterator[Problem]:
     """Yield what keeps mails from being sent. `is_live`: whether an account is live."""
     from tasks.watch.mail_delivery import find_trouble
 
-    if missing := explain_silence(settings):
+    if missing := why_no_mail(settings):
         yield Problem(ProblemKind.mail_not_set_up, urgent=is_live, text=missing)
     elif trouble := find_trouble():
         yield Problem(ProblemKind.mail_server, urgent=True, text=trouble)

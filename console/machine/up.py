@@ -37,9 +37,9 @@ from documents.commands import explain
 from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError, SettingsError
-from models.mails.outbox import explain_silence
+from models.mails.outbox import why_no_mail
 from models.settings import PREFIX, Settings, get_settings
-from models.sync.schedules import restart_rhythms
+from models.sync.schedules import restart_overdue_clocks
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Up:
             self._need_free_port()
         upgrade()
         with session_scope() as session:
-            restart_rhythms(session)
+            restart_overdue_clocks(session)
         if self._has_own_server:
             self._start_server()
         self._prepare_prefect()
@@ -340,7 +340,7 @@ def run_up() -> int:
         up = Up()
         with up.running():
             print(f"Warenfluss is up; Prefect's pages are at {up.ui_url}. Ctrl-C stops it.", flush=True)
-            if silence := explain_silence(get_settings()):
+            if silence := why_no_mail(get_settings()):
                 print(silence, flush=True)
             while True:
                 up.wait()

@@ -8,7 +8,7 @@ from documents.giro_code import draw_giro_code, giro_text
 from documents.payment_names import payment_name
 from documents.text import country_name, get_translations, local_day, mark, money, render
 from models.mails.records import MailContent, MailPart, logo_id
-from models.papers.records import BuyerLetter, Place
+from models.papers.records import BuyerMailData, Place
 from models.tenants.records import BuyerEvent
 
 SUBJECTS = {
@@ -74,7 +74,7 @@ CODE_ID = "girocode"
 EURO = "EUR"
 
 
-def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> MailContent:
+def render_buyer_mail(letter: BuyerMailData, papers: Sequence[MailPart] = ()) -> MailContent:
     """Return a mail as text and HTML with `papers` attached; the HTML shows a GiroCode if one is possible."""
     language, event = letter.language, letter.event
     translate = get_translations(language).gettext
@@ -126,14 +126,14 @@ def render_buyer_mail(letter: BuyerLetter, papers: Sequence[MailPart] = ()) -> M
     )
 
 
-def name_receipt(letter: BuyerLetter) -> str:
+def receipt_file_name(letter: BuyerMailData) -> str:
     """Return the file name of an attached receipt."""
     title = get_translations(letter.language).gettext("Receipt")
     number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in letter.order_number)
     return f"{title}-{number}.pdf"
 
 
-def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
+def _giro_code(letter: BuyerMailData) -> tuple[MailPart, ...]:
     """Return the GiroCode of a bank transfer in euro; empty if the payment cannot be a GiroCode."""
     ask = letter.ask
     if ask is None or ask.bank is None or letter.currency != EURO:
@@ -153,7 +153,7 @@ def _giro_code(letter: BuyerLetter) -> tuple[MailPart, ...]:
     return (MailPart(name="girocode.png", media_type="image/png", content=picture, content_id=CODE_ID),)
 
 
-def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
+def _sums(letter: BuyerMailData, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
     """Return (name, amount, bold) for each sum."""
     if letter.total is None:
         if letter.event is not BuyerEvent.payment_received:
@@ -175,7 +175,7 @@ def _sums(letter: BuyerLetter, cash: Any, translate: Any) -> list[tuple[str, str
     return sums
 
 
-def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
+def _ask(letter: BuyerMailData, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
     """Return the data of a bank transfer as (name, value); empty without a bank account."""
     if letter.ask is None or letter.ask.bank is None:
         return []
@@ -191,7 +191,7 @@ def _ask(letter: BuyerLetter, cash: Any, due: str, translate: Any) -> list[tuple
     return [(translate(name), value) for name, value in rows if value]
 
 
-def _addresses(letter: BuyerLetter, translate: Any) -> list[tuple[str, list[str]]]:
+def _addresses(letter: BuyerMailData, translate: Any) -> list[tuple[str, list[str]]]:
     """Return (title, lines) for each address; if both are the same, only the first."""
     named = [(mark("Billing address"), letter.billing), (mark("Shipping address"), letter.shipping)]
     given = [(translate(title), _address(address, letter.language)) for title, address in named if address]

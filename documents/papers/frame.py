@@ -201,7 +201,7 @@ def _break_lines(lines: Sequence[str], width: float, size: float) -> list[str]:
     return broken
 
 
-def lost_signs(texts: Iterator[str]) -> int:
+def count_replaced(texts: Iterator[str]) -> int:
     """Return how many of the texts are printed with a `REPLACEMENT`, because the font lacks a character."""
     return sum(printable(text).count(REPLACEMENT) > text.count(REPLACEMENT) for text in texts)
 

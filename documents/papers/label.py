@@ -10,7 +10,7 @@ from reportlab.platypus import Image, KeepInFrame, Spacer
 
 from documents.papers.frame import NO_LOGOS, new_canvas, paragraph, style
 from documents.papers.logo import logo_size
-from documents.papers.roll import draw_roll, number_code, rule
+from documents.papers.roll import barcode_with_number, draw_roll, line_across
 from documents.text import mark
 from documents.words import Words
 from models.papers.records import AddressLabel, PaperFormat
@@ -29,7 +29,7 @@ def render_label(
     if form is PaperFormat.a4:
         return render_label_sheets([label], logos)
     title = Words(label.language).say(mark("Address label"))
-    story = [*_address(label, logos, ADDRESS_SIZES[0]), *number_code(label.order_number)]
+    story = [*_address(label, logos, ADDRESS_SIZES[0]), *barcode_with_number(label.order_number)]
     return draw_roll(story, title=title, author=label.seller.name, language=label.language)
 
 
@@ -46,7 +46,7 @@ def render_label_sheets(labels: Sequence[AddressLabel], logos: Mapping[str, byte
         left, bottom = column * LABEL_WIDTH + PADDING, A4[1] - (row + 1) * LABEL_HEIGHT + PADDING
         width, height = LABEL_WIDTH - 2 * PADDING, LABEL_HEIGHT - 2 * PADDING
         # A long address is set smaller; the barcode keeps its size, or scanners would fail.
-        code = KeepInFrame(width, height, number_code(label.order_number, width, 10 * mm))
+        code = KeepInFrame(width, height, barcode_with_number(label.order_number, width, 10 * mm))
         _, taken = code.wrapOn(canvas, width, height)
         code.drawOn(canvas, left, bottom)
         for size in ADDRESS_SIZES:
@@ -67,7 +67,7 @@ def _address(label: AddressLabel, logos: Mapping[str, bytes], size: float) -> li
     if seller.logo:
         png = logos[seller.logo]
         story += [Image(BytesIO(png), *logo_size(png, 40 * mm, 9 * mm), hAlign="LEFT"), Spacer(1, 1 * mm)]
-    story += [paragraph(" · ".join([seller.name, *seller.address]), style(6.5, grey=True)), *rule()]
+    story += [paragraph(" · ".join([seller.name, *seller.address]), style(6.5, grey=True)), *line_across()]
     story.append(Spacer(1, 1 * mm))
     story += [paragraph(line, style(size)) for line in label.to.lines]
     story += [

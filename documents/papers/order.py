@@ -18,7 +18,7 @@ from documents.papers.frame import (
     tax_ids,
 )
 from documents.papers.priced import line_table, sum_rows, sum_table, tax_notes
-from documents.papers.roll import ROOM, draw_roll, letterhead, rule
+from documents.papers.roll import ROOM, draw_roll, letterhead, line_across
 from documents.payment_names import payment_name
 from documents.text import mark
 from documents.words import Words
@@ -125,7 +125,7 @@ def _roll(words: Words, paper: OrderPaper, title: str, logos: Mapping[str, bytes
     story += [paragraph(line, plain) for line in tax_ids(words, paper.seller)]
     story += [Spacer(1, 2 * mm), paragraph(title, style(11, bold=True))]
     story += [paragraph(f"{name}: {value}", plain) for name, value in _info(words, paper)[1:]]
-    story += rule()
+    story += line_across()
     for line in paper.lines:
         story.append(paragraph(line.title or line.number, plain))
         each = f"{words.count(line.quantity)} × {words.money(line.price, paper.currency)}"
@@ -134,7 +134,7 @@ def _roll(words: Words, paper: OrderPaper, title: str, logos: Mapping[str, bytes
         amount = paragraph(words.money(line.amount, paper.currency), right)
         cells = [paragraph(each, style(8, grey=True)), amount]
         story += [bare_table([cells], (ROOM - 28 * mm, 28 * mm)), Spacer(1, 1 * mm)]
-    story += rule()
+    story += line_across()
     for rows in (sum_rows(words, paper), _paid(words, paper)):
         for name, amount_text, bold in rows:
             cells = [
@@ -142,5 +142,5 @@ def _roll(words: Words, paper: OrderPaper, title: str, logos: Mapping[str, bytes
                 paragraph(amount_text, style(9 if bold else 8, bold=bold, right=True)),
             ]
             story.append(bare_table([cells], (ROOM - 28 * mm, 28 * mm)))
-        story += rule()
+        story += line_across()
     return [*story, *(paragraph(text, style(7)) for text in [*_notes(words, paper), *paper.seller.footer])]

@@ -18,7 +18,7 @@ from documents.papers.frame import (
     split_cell,
     style,
 )
-from documents.papers.roll import ROOM, draw_roll, letterhead, number_code, rule
+from documents.papers.roll import ROOM, barcode_with_number, draw_roll, letterhead, line_across
 from documents.text import mark
 from documents.words import Words
 from models.papers.records import Goods, PackingSlip, PaperFormat
@@ -48,10 +48,10 @@ def render_packing_slip(
     return draw_paper(frame, lambda: _body(words, slip, title))
 
 
-def title_and_code(title: str, number: str) -> Any:
+def title_with_barcode(title: str, number: str) -> Any:
     """Return a title with the number as a barcode on its right."""
     heading = paragraph(title, style(13, bold=True))
-    cells = [[heading, number_code(number, CODE_WIDTH) if number else ""]]
+    cells = [[heading, barcode_with_number(number, CODE_WIDTH) if number else ""]]
     return bare_table(
         cells, (WIDTH - CODE_WIDTH - 5 * mm, CODE_WIDTH + 5 * mm), ("ALIGN", (1, 0), (1, 0), "CENTER")
     )
@@ -107,18 +107,18 @@ def _body(words: Words, slip: PackingSlip, title: str) -> list[Any]:
             ]
         )
         rows += [["", cell, "", ""] for cell in more]
-    return [title_and_code(title, slip.order_number), Spacer(1, 4 * mm), ruled_table(rows, WIDTHS)]
+    return [title_with_barcode(title, slip.order_number), Spacer(1, 4 * mm), ruled_table(rows, WIDTHS)]
 
 
 def _roll(words: Words, slip: PackingSlip, logos: Mapping[str, bytes]) -> list[Any]:
     plain = style(9)
     story = [*letterhead(slip.seller, logos), Spacer(1, 2 * mm)]
     story += [paragraph(words.say(TITLE), style(12, bold=True)), Spacer(1, 2 * mm)]
-    story += [*number_code(slip.order_number), Spacer(1, 2 * mm)]
+    story += [*barcode_with_number(slip.order_number), Spacer(1, 2 * mm)]
     story += [paragraph(f"{name}: {value}", style(8)) for name, value in _info(words, slip)[1:]]
     story += [Spacer(1, 2 * mm), *(paragraph(line, style(10)) for line in slip.to.lines)]
     story += [paragraph(line, style(10, bold=True)) for line in words.country(slip.to.country)]
-    story += rule()
+    story += line_across()
     counts = [f"{words.count(goods.quantity)} ×" for goods in slip.goods]
     short = all(len(text) < 8 for text in counts)
     width = (14 if short else 21) * mm
@@ -129,5 +129,5 @@ def _roll(words: Words, slip: PackingSlip, logos: Mapping[str, bytes]) -> list[A
             cell.append(paragraph(later, style(8, bold=True)))
         number = paragraph(count, style(10 if short else 6, bold=True))
         story += [bare_table([[number, cell]], (width, ROOM - width)), Spacer(1, 1.5 * mm)]
-    story += rule()
+    story += line_across()
     return [*story, *(paragraph(line, plain) for line in slip.seller.footer)]

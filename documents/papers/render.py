@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from documents.papers.frame import NO_LOGOS, lost_signs
+from documents.papers.frame import NO_LOGOS, count_replaced
 from documents.papers.label import render_label
 from documents.papers.order import render_order_paper
 from documents.papers.packing_slip import render_packing_slip
@@ -44,9 +44,9 @@ def render_paper(
     )
 
 
-def texts_lost(paper: Paper) -> int:
+def count_replaced_texts(paper: Paper) -> int:
     """Return how many texts of a paper contain characters that the font lacks and that are replaced."""
-    return lost_signs(_texts(paper.model_dump()))
+    return count_replaced(_texts(paper.model_dump()))
 
 
 def _texts(value: Any) -> Iterator[str]:

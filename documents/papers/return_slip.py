@@ -20,7 +20,7 @@ from documents.papers.frame import (
     split_cell,
     style,
 )
-from documents.papers.packing_slip import name_goods, title_and_code
+from documents.papers.packing_slip import name_goods, title_with_barcode
 from documents.text import mark
 from documents.words import Words
 from models.papers.records import ReturnReason, ReturnSlip
@@ -105,7 +105,7 @@ def _body(words: Words, slip: ReturnSlip, title: str) -> list[Any]:
         remarks += [Spacer(1, 7 * mm), HRFlowable(width="100%", thickness=0.3, color=LINE)]
     signed = say(mark("Date and signature"))
     return [
-        title_and_code(title, slip.order_number),
+        title_with_barcode(title, slip.order_number),
         Spacer(1, 3 * mm),
         paragraph(say(mark("Sender: {address}")).format(address=", ".join(_sender(words, slip))), style()),
         Spacer(1, 3 * mm),

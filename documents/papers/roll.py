@@ -57,10 +57,10 @@ def letterhead(seller: SellerData, logos: Mapping[str, bytes]) -> list[Any]:
         story += [Image(BytesIO(png), width, height), Spacer(1, 2 * mm)]
     story.append(paragraph(seller.name, style(10, bold=True)))
     story += [paragraph(line, style(8)) for line in seller.address]
-    return [*story, *rule()]
+    return [*story, *line_across()]
 
 
-def number_code(number: str, room: float = ROOM, height: float = 12 * mm) -> list[Any]:
+def barcode_with_number(number: str, room: float = ROOM, height: float = 12 * mm) -> list[Any]:
     """Return a number as a barcode, if it fits, with its letters below."""
     code = barcode(number, room, height)
     bars = []
@@ -70,6 +70,6 @@ def number_code(number: str, room: float = ROOM, height: float = 12 * mm) -> lis
     return [*bars, paragraph(number, style(9, centred=True))]
 
 
-def rule() -> list[Any]:
+def line_across() -> list[Any]:
     """Return a horizontal line with some space around it."""
     return [Spacer(1, 1 * mm), HRFlowable(width="100%", thickness=0.5, color=BLACK), Spacer(1, 1 * mm)]

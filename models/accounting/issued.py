@@ -24,7 +24,7 @@ from models.accounting.bookings import Booking, BookingKind, save_bookings
 from models.accounting.numbers import SeriesKind, label_of, take_number
 from models.accounting.records import DocumentKind, PaperContent, content_hash
 from models.clock import local_date, utc_now
-from models.database.bulk import choose_ids, insert_or_update, insert_rows, table_of
+from models.database.bulk import insert_or_update, insert_rows, reserve_ids, table_of
 from models.database.columns import code, instant, money, need_id
 from models.database.conditions import among
 from models.database.provenance import by_run
@@ -101,7 +101,7 @@ class DocumentFile(SQLModel, table=True):
     sha256: str = Field(max_length=64)
 
 
-def check_kept(document: Document) -> None:
+def check_not_erased(document: Document) -> None:
     """Raises: RuleError, if the document has been erased."""
     if document.erased_at is not None:
         raise RuleError(
@@ -111,7 +111,7 @@ def check_kept(document: Document) -> None:
 
 
 @dataclass(frozen=True)
-class Paper:
+class DocumentDraft:
     """A document to issue: its content, the order lines it covers and the document it corrects."""
 
     content: PaperContent
@@ -124,12 +124,12 @@ class Paper:
     credits_id: int | None = None
 
 
-def issue(session: Session, paper: Paper) -> Document:
+def issue(session: Session, paper: DocumentDraft) -> Document:
     """Issue and book one document; see `issue_each`."""
     return issue_each(session, [paper])[0]
 
 
-def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
+def issue_each(session: Session, papers: Sequence[DocumentDraft]) -> list[Document]:
     """Issue and book documents under the next numbers, in the order given; date and label are set here.
 
     The caller holds the tenants' locks and updates the invoiced figures of the order lines.
@@ -145,7 +145,7 @@ def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
         _document(paper, issued_on, next(numbers[each]), now)
         for paper, each in zip(papers, series, strict=True)
     ]
-    for document, document_id in zip(documents, choose_ids(session, Document, len(papers)), strict=True):
+    for document, document_id in zip(documents, reserve_ids(session, Document, len(papers)), strict=True):
         document.id = document_id
     session.add_all(documents)
     session.flush()
@@ -162,7 +162,7 @@ def issue_each(session: Session, papers: Sequence[Paper]) -> list[Document]:
     return documents
 
 
-def _document(paper: Paper, issued_on: date, number: int, now: datetime) -> Document:
+def _document(paper: DocumentDraft, issued_on: date, number: int, now: datetime) -> Document:
     label = label_of(SeriesKind(paper.content.kind), issued_on.year, number)
     content = paper.content.model_copy(update={"label": label, "issued_on": issued_on})
     kept = content.model_dump(mode="json")
@@ -305,13 +305,13 @@ def find_pdf(session: Session, document_id: int) -> bytes | None:
     return session.exec(select(DocumentFile.pdf).where(DocumentFile.document_id == document_id)).first()
 
 
-def sum_on_paper(session: Session, order_id: int) -> Decimal:
+def documents_total(session: Session, order_id: int) -> Decimal:
     """Return the gross sum of an order's documents; credit notes count as negative."""
     query = sqlalchemy_select(col(Document.gross)).where(col(Document.order_id) == order_id)
     return sum(session.execute(query).scalars(), Decimal(0))
 
 
-def corrections_of(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
+def cancelling_labels(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
     """Return {invoice id: label of the credit note that cancels it}; invoices that stand are left out."""
     query = sqlalchemy_select(col(Document.corrects_id), col(Document.label)).where(
         among(col(Document.corrects_id), document_ids)

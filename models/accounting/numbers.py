@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import PrimaryKeyConstraint
 from sqlmodel import Field, Session, SQLModel
 
-from models.database.bulk import insert_or, table_of
+from models.database.bulk import conflict_insert, table_of
 from models.database.columns import code, need_id
 from models.errors import Action, Advice, RuleError
 from models.tenants.locks import lock_tenants
@@ -53,7 +53,7 @@ def take_number(session: Session, tenant_id: int, kind: SeriesKind, year: int, c
     """
     table = table_of(DocumentSeries)
     counted = (
-        insert_or(session, DocumentSeries)
+        conflict_insert(session, DocumentSeries)
         .values(tenant_id=tenant_id, kind=kind, year=year, last=count)
         .on_conflict_do_update(
             index_elements=["tenant_id", "kind", "year"], set_={"last": table.c.last + count}
@@ -68,7 +68,7 @@ def label_of(kind: SeriesKind, year: int, number: int) -> str:
     return f"{PREFIXES[kind]}-{year}-{number:05}"
 
 
-def check_numbers(tenant: Tenant) -> None:
+def check_numbers_known(tenant: Tenant) -> None:
     """Raises: RuleError, if a restore may have lost numbers that were already given."""
     if tenant.numbers_in_doubt:
         raise RuleError(
@@ -81,7 +81,7 @@ def check_numbers(tenant: Tenant) -> None:
 def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> None:
     """Continue a tenant's series after these last labels; without labels, after the numbers stored here.
 
-    Ends the doubt that a restore left (`check_numbers`). Takes the tenant's lock.
+    Ends the doubt that a restore left (`check_numbers_known`). Takes the tenant's lock.
     Raises: RuleError, for a malformed label or one below the stored number; then nothing changes.
     """
     kinds = {prefix: kind for kind, prefix in PREFIXES.items()}

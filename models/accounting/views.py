@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from models.accounting.issued import Document, corrections_of, find_pdf
+from models.accounting.issued import Document, cancelling_labels, find_pdf
 from models.accounting.records import DocumentKind
 from models.database.columns import need_id
 from models.database.session import Session
@@ -51,7 +51,7 @@ class DocumentView:
 def document_summaries(session: Session, documents: Sequence[Document]) -> list[DocumentSummary]:
     """Return a summary of each document, in the order given."""
     accounts = account_names(session)
-    corrected = corrections_of(session, [need_id(document.id) for document in documents])
+    corrected = cancelling_labels(session, [need_id(document.id) for document in documents])
     return [
         DocumentSummary(
             label=document.label,

@@ -29,12 +29,12 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
 
 def insert_returning(session: Session, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert rows as `insert_rows` does; return their ids in the order of the rows."""
-    ids = choose_ids(session, model, len(rows))
+    ids = reserve_ids(session, model, len(rows))
     insert_rows(session, model, [{"id": new_id, **row} for new_id, row in zip(ids, rows, strict=True)])
     return ids
 
 
-def choose_ids(session: Session, model: type[SQLModel], count: int) -> list[int]:
+def reserve_ids(session: Session, model: type[SQLModel], count: int) -> list[int]:
     """Return unused ids for new rows, ascending; no other transaction gets the same ones.
 
     Reading ids back afterwards would take single-row inserts on SQLite and huge statements on PostgreSQL.
@@ -65,7 +65,7 @@ def update_rows(session: Session, model: type[SQLModel], rows: Sequence[Mapping[
             session.expire(row)
 
 
-def write_together(
+def execute_together(
     session: Session, writes: tuple[Update | Insert, ...], rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Execute several writes for each row of parameters; PostgreSQL gets them as a single statement.
@@ -86,7 +86,7 @@ def _joined(writes: tuple[Update | Insert, ...]) -> Update | Insert:
     return last.add_cte(*(write.cte(f"write_{number}") for number, write in enumerate(first)))
 
 
-def insert_or(session: Session, model: type[SQLModel]) -> Any:
+def conflict_insert(session: Session, model: type[SQLModel]) -> Any:
     """Return an INSERT of the session's dialect, which offers `on_conflict_do_…`."""
     postgres = session.get_bind().dialect.name == "postgresql"
     return (postgresql if postgres else sqlite).insert(table_of(model))

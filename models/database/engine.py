@@ -34,7 +34,7 @@ def get_engine(url: str | None = None) -> Engine:
         return _engines[url]
 
 
-def prepare() -> None:
+def load_driver() -> None:
     """Load the driver and configure the ORM mappers now, so that the first query does not wait for it.
 
     No connection is opened.

@@ -11,7 +11,7 @@ _acting_run: ContextVar[int | None] = ContextVar("acting_run", default=None)
 
 
 @contextmanager
-def acting(run_id: int) -> Iterator[None]:
+def acting_as(run_id: int) -> Iterator[None]:
     """Within this context, new rows store this run in their `by_run` column, if their table has one."""
     token = _acting_run.set(run_id)
     try:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from models.database.engine import close_engine, get_engine
-from models.database.session import gave_way
+from models.database.session import was_aborted
 from models.errors import RuleError
 from models.settings import get_settings
 
@@ -95,7 +95,7 @@ def upgrade(url: str | None = None, revision: str = "head") -> None:
     from alembic import command
 
     with _named_revision(revision):
-        _insist(lambda: command.upgrade(migration_config(url), revision))
+        _retry_without_locks(lambda: command.upgrade(migration_config(url), revision))
 
 
 def downgrade(revision: str, url: str | None = None) -> None:
@@ -103,7 +103,7 @@ def downgrade(revision: str, url: str | None = None) -> None:
     from alembic import command
 
     with _named_revision(revision):
-        _insist(lambda: command.downgrade(migration_config(url), revision))
+        _retry_without_locks(lambda: command.downgrade(migration_config(url), revision))
 
 
 def find_losses(revision: str) -> dict[str, int]:
@@ -132,12 +132,12 @@ def _columns(url: str | None = None) -> dict[str, set[str]]:
     }
 
 
-def _insist(migrate: Callable[[], None]) -> None:
+def _retry_without_locks(migrate: Callable[[], None]) -> None:
     for _ in range(MIGRATION_TRIES):
         try:
             return migrate()
         except DBAPIError as error:
-            if not gave_way(error):
+            if not was_aborted(error):
                 raise
         time.sleep(1 + random.random())  # noqa: S311 - no secret
     raise RuleError(

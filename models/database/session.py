@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 RETRY_SECONDS = (0.05, 0.2, 1.0)
 
-GAVE_WAY = frozenset({"40001", "40P01", "55P03"})
+ABORTED_CODES = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL error codes: serialisation failure, deadlock, lock timeout."""
 
 
@@ -44,7 +44,7 @@ def in_transaction(step: Callable[[Session], T]) -> T:
             with session_scope() as session:
                 return step(session)
         except DBAPIError as error:
-            if not gave_way(error):
+            if not was_aborted(error):
                 raise
         # Random, so that two conflicting transactions do not meet again.
         time.sleep(seconds * (0.5 + random.random()))  # noqa: S311 - no secret
@@ -52,7 +52,7 @@ def in_transaction(step: Callable[[Session], T]) -> T:
         return step(session)
 
 
-def gave_way(error: DBAPIError) -> bool:
+def was_aborted(error: DBAPIError) -> bool:
     """Return whether the database aborted a transaction in favour of others, so that it can be repeated.
 
     A lost connection does not count: it may have broken after the commit.
@@ -60,7 +60,7 @@ def gave_way(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
         return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-    return getattr(error.orig, "sqlstate", "") in GAVE_WAY
+    return getattr(error.orig, "sqlstate", "") in ABORTED_CODES
 
 
 @contextmanager

@@ -17,38 +17,38 @@ from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipments
 from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData
 from models.orders.history import Actor, add_event
-from models.orders.holds import NO_HINDRANCE, Hold, open_holds
+from models.orders.holds import NOT_BLOCKING, Hold, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.queries import GOING, lines_of, lock_each, mates_of
+from models.orders.queries import TO_SHIP, consolidated_orders, lines_of, lock_each
 from models.orders.records import AddressData
 from models.tenants.methods import ShippingMethod
 from models.tenants.records import PaymentKind
-from models.warehouse.pick_lists import note_orders
+from models.warehouse.pick_lists import flag_orders
 
-MOST_TOGETHER = 20
-NOT_OF_THE_PLACE = frozenset({"email", "phone", "vat_id", "salutation"})
+MAX_GROUP_SIZE = 20
+CONTACT_FIELDS = frozenset({"email", "phone", "vat_id", "salutation"})
 """Address fields that do not determine where a parcel goes."""
-PLACE_FIELDS = tuple(name for name in AddressData.model_fields if name not in NOT_OF_THE_PLACE)
+PLACE_FIELDS = tuple(name for name in AddressData.model_fields if name not in CONTACT_FIELDS)
 
-Way = tuple[str, ...]
+Destination = tuple[str, ...]
 
 
-def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
+def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
     """Consolidate orders (and any they are already consolidated with) into one parcel; return all by id.
 
     Locks all of them.
     Raises: RuleError, unless all belong to one tenant, are open, neither held nor split, and have the same
     address and shipping method; not for pickup or cash on delivery.
     """
-    group = _lock_with_mates(session, orders)
-    if not 2 <= len(group) <= MOST_TOGETHER:
-        raise RuleError(f"2 to {MOST_TOGETHER} orders go together, not {len(group)}.")
+    group = _lock_with_group(session, orders)
+    if not 2 <= len(group) <= MAX_GROUP_SIZE:
+        raise RuleError(f"2 to {MAX_GROUP_SIZE} orders go together, not {len(group)}.")
     first = group[0]
     ids = [need_id(order.id) for order in group]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
-    ways = _ways_of(session, group)
+    ways = _destinations_of(session, group)
     for order in group:
-        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())} - NO_HINDRANCE
+        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())} - NOT_BLOCKING
         if order.tenant_id != first.tenant_id:
             raise RuleError(f"Order {order.external_id} is another tenant's than {first.external_id}.")
         if order.trial or order.state is not OrderState.open:
@@ -82,12 +82,12 @@ def join_orders(session: Session, orders: Sequence[Order]) -> list[Order]:
     return group
 
 
-def part_order(session: Session, order: Order) -> None:
+def separate_order(session: Session, order: Order) -> None:
     """Separate an order from its group. Raises: RuleError, if it is in no group or has nothing to ship."""
-    group = _lock_with_mates(session, [order])
-    if order.ships_with_id is None or order.state not in GOING:
+    group = _lock_with_group(session, [order])
+    if order.ships_with_id is None or order.state not in TO_SHIP:
         raise RuleError(f"Order {order.external_id} goes with no other, or has left.")
-    _leave(session, group, {need_id(order.id): ""}, actor=Actor.person)
+    _remove_from_group(session, group, {need_id(order.id): ""}, actor=Actor.person)
 
 
 def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Order]]:
@@ -99,17 +99,17 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
     named = [need_id(order.id) for order in orders if order.ships_with_id is not None]
     if not named:
         return {}
-    groups = mates_of(session, named)
+    groups = consolidated_orders(session, named)
     lock_each(session, [order for group in groups.values() for order in group])
     going: dict[int, list[Order]] = {}
     for group_id, group in groups.items():
         left = {
             need_id(order.id): f"is {order.state}"
             for order in group
-            if order.state not in (*GOING, OrderState.shipped)
+            if order.state not in (*TO_SHIP, OrderState.shipped)
         }
-        there = [order for order in group if order.state in GOING]
-        ways = _ways_of(session, there)
+        there = [order for order in group if order.state in TO_SHIP]
+        ways = _destinations_of(session, there)
         # The group's first order may be shipped already; then the next one decides where the others go.
         left |= {
             need_id(order.id): "goes elsewhere, or in another way"
@@ -117,12 +117,12 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
             if ways[need_id(order.id)] != ways[need_id(there[0].id)]
         }
         if left:
-            _leave(session, group, left)
+            _remove_from_group(session, group, left)
         going[group_id] = [order for order in there if order.ships_with_id is not None]
     return going
 
 
-def ship_together(
+def ship_consolidated(
     session: Session, wanted: Sequence[ShipmentData], *, carried: bool = True
 ) -> list[Shipment | RuleError]:
     """Record shipments as `record_shipments`, and ship the rest of each order's consolidation group too.
@@ -132,10 +132,10 @@ def ship_together(
     lock_each(session, [each.order for each in wanted])
     if all(each.order.ships_with_id is None for each in wanted):
         return record_shipments(session, wanted, carried=carried)
-    groups = mates_of(session, [need_id(each.order.id) for each in wanted])
+    groups = consolidated_orders(session, [need_id(each.order.id) for each in wanted])
     lock_each(session, [order for group in groups.values() for order in group])
     results: dict[int, Shipment | RuleError] = {}
-    alone = [place for place, each in enumerate(wanted) if len(_going(groups, each.order)) < 2]
+    alone = [place for place, each in enumerate(wanted) if len(_to_ship_of(groups, each.order)) < 2]
     done = record_shipments(session, [wanted[place] for place in alone], carried=carried)
     results.update(zip(alone, done, strict=True))
     for group in groups.values():
@@ -145,7 +145,7 @@ def ship_together(
             if place not in results and each.order.ships_with_id == group[0].ships_with_id
         }
         if places:
-            results.update(_ship_group(session, [o for o in group if o.state in GOING], places, carried))
+            results.update(_ship_group(session, [o for o in group if o.state in TO_SHIP], places, carried))
     return [results[place] for place in range(len(wanted))]
 
 
@@ -157,7 +157,7 @@ def _ship_group(
     numbers = ", ".join(order.external_id for order in group)
     separate = Advice(Action.order_separate, first.order.external_id)
     try:
-        ways = _ways_of(session, group)
+        ways = _destinations_of(session, group)
         if len(set(ways.values())) > 1:
             raise RuleError("they go to different places by now.", separate)
         if any(parcel.lines for each in places.values() for parcel in each.parcels):
@@ -178,7 +178,7 @@ def _ship_group(
     return dict(zip(places, shipments, strict=False))
 
 
-def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
+def suggest_consolidations(session: Session, tenant_id: int) -> list[list[Order]]:
     """Return open orders that could be consolidated: same address, same method, neither held nor split."""
     query = (
         select(Order)
@@ -186,7 +186,7 @@ def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
             Hold,
             (col(Hold.order_id) == col(Order.id))
             & col(Hold.released_at).is_(None)
-            & col(Hold.reason).not_in(NO_HINDRANCE),
+            & col(Hold.reason).not_in(NOT_BLOCKING),
         )
         .where(
             Order.tenant_id == tenant_id,
@@ -200,33 +200,35 @@ def suggest_groups(session: Session, tenant_id: int) -> list[list[Order]]:
         .order_by(col(Order.placed_at), col(Order.id))
     )
     orders = session.exec(query).all()
-    ways = _ways_of(session, orders)
-    found: dict[Way, list[Order]] = defaultdict(list)
+    ways = _destinations_of(session, orders)
+    found: dict[Destination, list[Order]] = defaultdict(list)
     for order in orders:
         if any(ways[need_id(order.id)][1:]):
             found[ways[need_id(order.id)]].append(order)
     return [group for group in found.values() if len(group) > 1]
 
 
-def _going(groups: Mapping[int, Sequence[Order]], order: Order) -> list[Order]:
-    return [each for each in groups.get(order.ships_with_id or 0, ()) if each.state in GOING]
+def _to_ship_of(groups: Mapping[int, Sequence[Order]], order: Order) -> list[Order]:
+    return [each for each in groups.get(order.ships_with_id or 0, ()) if each.state in TO_SHIP]
 
 
-def _lock_with_mates(session: Session, orders: Sequence[Order]) -> list[Order]:
+def _lock_with_group(session: Session, orders: Sequence[Order]) -> list[Order]:
     lock_each(session, orders)
-    groups = mates_of(session, [need_id(order.id) for order in orders])
+    groups = consolidated_orders(session, [need_id(order.id) for order in orders])
     found = {need_id(order.id): order for order in orders}
     found |= {need_id(order.id): order for group in groups.values() for order in group}
     lock_each(session, list(found.values()))
     return [found[order_id] for order_id in sorted(found)]
 
 
-def _leave(
+def _remove_from_group(
     session: Session, group: Sequence[Order], left: Mapping[int, str], *, actor: Actor = Actor.cycle
 ) -> None:
     """Separate orders from their group, each with a reason; a single member left over is separated too."""
     staying = [order for order in group if need_id(order.id) not in left]
-    if sum(order.state in GOING for order in staying) < 2 and all(order.state in GOING for order in staying):
+    if sum(order.state in TO_SHIP for order in staying) < 2 and all(
+        order.state in TO_SHIP for order in staying
+    ):
         left = {**left, **{need_id(order.id): "the others left" for order in staying}}
     first_id = min((need_id(order.id) for order in group if need_id(order.id) not in left), default=None)
     for order in group:
@@ -239,17 +241,17 @@ def _leave(
         reason = left[need_id(order.id)]
         add_event(session, order, "parted", {"reason": reason} if reason else None, actor=actor)
     session.flush()
-    note_orders(session, left)
+    flag_orders(session, left)
 
 
-def _ways_of(session: Session, orders: Sequence[Order]) -> dict[int, Way]:
+def _destinations_of(session: Session, orders: Sequence[Order]) -> dict[int, Destination]:
     """Return {order id: shipping method and address}; orders with equal values fit into one parcel."""
     places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
     ids = [need_id(order.id) for order in orders]
     for batch in in_batches(ids):
         for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), batch))):
             places[row.order_id][row.role] = row
-    ways: dict[int, Way] = {}
+    ways: dict[int, Destination] = {}
     for order in orders:
         roles = places[need_id(order.id)]
         place = roles.get(AddressRole.shipping, roles.get(AddressRole.billing))

@@ -13,16 +13,16 @@ from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, ShipmentData, shipments_of
-from models.mails.buyer_events import tell_buyers
+from models.mails.buyer_events import queue_buyer_mails
 from models.orders.history import Actor, OrderEvent, event_values
-from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
+from models.orders.holds import NOT_BLOCKING, SHORTAGES, Hold, open_holds
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_each, lock_order
-from models.orders.states import move
+from models.orders.states import change_state
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import BuyerEvent, Side
-from models.warehouse.ledger import take_out_each
+from models.warehouse.ledger import withdraw_each
 
 
 def record_shipment(
@@ -73,7 +73,7 @@ def record_shipments(
 
 
 @dataclass(frozen=True)
-class _Load:
+class _Dispatch:
     """What one order ships."""
 
     data: ShipmentData
@@ -104,17 +104,17 @@ def _record_page(
     order_ids = [need_id(each.order.id) for each in page]
     lines = lines_of(session, order_ids)
     holds = open_holds(session, order_ids)
-    results: list[_Load | RuleError] = []
+    results: list[_Dispatch | RuleError] = []
     for each, order_id in zip(page, order_ids, strict=True):
         try:
-            results.append(_load(each, lines.get(order_id, []), holds.get(order_id, []), told_by))
+            results.append(_check_dispatch(each, lines.get(order_id, []), holds.get(order_id, []), told_by))
         except RuleError as error:
             results.append(error)
-    loads = [each for each in results if isinstance(each, _Load)]
+    loads = [each for each in results if isinstance(each, _Dispatch)]
     if not loads:
         return [each for each in results if isinstance(each, RuleError)]
     shipments = _save(session, loads, told_by)
-    take_out_each(session, [(f"order {load.data.order.external_id}", load.units) for load in loads])
+    withdraw_each(session, [(f"order {load.data.order.external_id}", load.units) for load in loads])
     _note(session, loads, told_by)
     if told_by is Side.warenfluss:
         by_account: dict[int, list[int]] = defaultdict(list)
@@ -125,12 +125,14 @@ def _record_page(
         if carried:
             pairs = zip(loads, shipments, strict=True)
             told = [(load.data.order, need_id(shipment.id)) for load, shipment in pairs]
-            tell_buyers(session, BuyerEvent.shipped, told)
+            queue_buyer_mails(session, BuyerEvent.shipped, told)
     booked = iter(shipments)
     return [each if isinstance(each, RuleError) else next(booked) for each in results]
 
 
-def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], told_by: Side) -> _Load:
+def _check_dispatch(
+    data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], told_by: Side
+) -> _Dispatch:
     """Return what the order ships. Raises: RuleError, as `record_shipment`."""
     order = data.order
     lines = {need_id(line.id): line for line in rows}
@@ -158,10 +160,10 @@ def _load(data: ShipmentData, rows: Sequence[OrderLine], holds: Sequence[Hold], 
         contents.append(wanted)
         left = {line_id: quantity for line_id, quantity in left.items() if quantity}
     kept_back = told_by is Side.warenfluss and any(line.kept_back for line in rows)
-    return _Load(data, contents, is_all=not left and not kept_back)
+    return _Dispatch(data, contents, is_all=not left and not kept_back)
 
 
-def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipment]:
+def _save(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> list[Shipment]:
     """Insert shipments with their parcels; return them in the given order."""
     now = utc_now()
     shipment_ids = insert_returning(
@@ -211,13 +213,13 @@ def _save(session: Session, loads: Sequence[_Load], told_by: Side) -> list[Shipm
     return list(session.exec(query).all())
 
 
-def _note(session: Session, loads: Sequence[_Load], told_by: Side) -> None:
+def _note(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> None:
     """Update orders and their histories after the shipment."""
     actor = Actor.person if told_by is Side.warenfluss else Actor.channel
     for load in loads:
         order = load.data.order
         if load.is_all:
-            move(order, OrderState.shipped, actor)
+            change_state(order, OrderState.shipped, actor)
             order.shipped_at = load.data.shipped_at
         order.carrier = load.data.carrier
         session.add(order)
@@ -289,7 +291,9 @@ def _check_may_ship(
     if order.state not in (OrderState.open, OrderState.released):
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
     reasons = {
-        hold.reason for hold in holds if hold.reason not in NO_HINDRANCE and not _spares(hold, units, lines)
+        hold.reason
+        for hold in holds
+        if hold.reason not in NOT_BLOCKING and not _is_unaffected(hold, units, lines)
     }
     if reasons:
         raise RuleError(
@@ -304,7 +308,7 @@ def _check_may_ship(
         raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
 
 
-def _spares(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:
+def _is_unaffected(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:
     """Return whether a hold for a shortage does not concern these units, because they are allocated."""
     line_id = hold.order_line_id
     if hold.reason not in SHORTAGES or line_id is None or line_id not in lines:

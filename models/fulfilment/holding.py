@@ -6,21 +6,21 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.accounting.issued import sum_on_paper
+from models.accounting.issued import documents_total
 from models.database.columns import need_id
 from models.errors import RuleError
-from models.mails.buyer_events import tell_buyer
-from models.orders.amounts import settle_payment_state
+from models.mails.buyer_events import queue_buyer_mail
+from models.orders.amounts import update_payment_state
 from models.orders.history import Actor, add_event
-from models.orders.holds import Hold, HoldReason, settle_holds
+from models.orders.holds import Hold, HoldReason, close_holds
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
-from models.orders.states import check_move, move
+from models.orders.states import change_state, check_transition
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import BuyerEvent
-from models.warehouse.allocation import serve_waiting
-from models.warehouse.pick_lists import note_orders
+from models.warehouse.allocation import allocate_freed
+from models.warehouse.pick_lists import flag_orders
 from models.warehouse.shrinking import release_allocation
 
 
@@ -29,14 +29,14 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
 
     Locks the order and its tenant. The channel is notified, unless it cancelled the order itself. The freed
     stock is allocated to waiting orders.
-    Raises: RuleError, if the order is merged or shipped, or as `check_move`.
+    Raises: RuleError, if the order is merged or shipped, or as `check_transition`.
     """
     lock_order(session, order)
     if order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
     if order.state is OrderState.shipped:
         raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
-    check_move(order, OrderState.cancelled, actor)
+    check_transition(order, OrderState.cancelled, actor)
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
     lying = {line.external_id: line.picked for line in lines if line.picked}
@@ -50,17 +50,17 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
         queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])
     if order.state is not OrderState.pending:
         # While the checkout is not finished, the buyer gets no mails about the order.
-        tell_buyer(session, order, BuyerEvent.cancelled)
-    move(order, OrderState.cancelled, actor)
-    order.credited_amount = _credited_with_the_rest(session, order, lines)
-    settle_payment_state(order)
+        queue_buyer_mail(session, order, BuyerEvent.cancelled)
+    change_state(order, OrderState.cancelled, actor)
+    order.credited_amount = _credit_after_cancelling(session, order, lines)
+    update_payment_state(order)
     session.add(order)
-    settle_holds(session, order, tuple(HoldReason))
+    close_holds(session, order, tuple(HoldReason))
     add_event(session, order, "cancelled", {"put_back": lying} if lying else None, actor=actor)
-    serve_waiting(session, free)
+    allocate_freed(session, free)
 
 
-def _credited_with_the_rest(session: Session, order: Order, lines: Sequence[OrderLine]) -> Decimal:
+def _credit_after_cancelling(session: Session, order: Order, lines: Sequence[OrderLine]) -> Decimal:
     """Return the order's credited amount once everything not shipped is cancelled, earlier credits included.
 
     If the buyer has sent everything back, all is credited except the sum of the issued documents.
@@ -71,7 +71,7 @@ def _credited_with_the_rest(session: Session, order: Order, lines: Sequence[Orde
     extras = order.shipping_amount + order.fee_amount
     credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - left - extras))
     if all(line.returned == line.shipped for line in lines) and order.total - credited <= extras:
-        return max(credited, order.total - sum_on_paper(session, need_id(order.id)))
+        return max(credited, order.total - documents_total(session, need_id(order.id)))
     return credited
 
 
@@ -101,5 +101,5 @@ def hold_order(
     session.add(row)
     if order.state is OrderState.released:
         session.flush()
-        note_orders(session, [need_id(order.id)])
+        flag_orders(session, [need_id(order.id)])
     add_event(session, order, "held", {"reason": reason, **detail})

@@ -7,7 +7,7 @@ from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
-from models.mails.buyer_events import tell_buyer
+from models.mails.buyer_events import queue_buyer_mail
 from models.orders.history import Actor, add_event, events_of
 from models.orders.order import Order, OrderState
 from models.orders.queries import lines_of, lock_order
@@ -20,7 +20,7 @@ READY, FETCHED = "ready_to_collect", "handed_over"
 """Kinds of events in an order's history; a split order has them once per part."""
 
 
-def make_ready(session: Session, order: Order) -> None:
+def mark_ready(session: Session, order: Order) -> None:
     """Note that the goods are ready and mail the buyer, once. Raises: RuleError, if units are missing."""
     lock_order(session, order)
     _check(session, order)
@@ -31,7 +31,7 @@ def make_ready(session: Session, order: Order) -> None:
         raise RuleError(f"Order {order.external_id}: not all of its goods are there.")
     earlier = _steps(session, order).count(FETCHED)
     add_event(session, order, READY, actor=Actor.person)
-    tell_buyer(session, order, BuyerEvent.ready_to_collect, earlier or "")
+    queue_buyer_mail(session, order, BuyerEvent.ready_to_collect, earlier or "")
     session.flush()
 
 

@@ -14,21 +14,21 @@ from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import lock_groups
 from models.orders.checks import recheck
 from models.orders.history import Actor, OrderEvent, event_values
-from models.orders.holds import NO_HINDRANCE, SHORTAGES, Hold, open_holds
+from models.orders.holds import NOT_BLOCKING, SHORTAGES, Hold, open_holds
 from models.orders.order import Customer, Order, OrderLine, OrderState, PaymentState
 from models.orders.queries import lines_of, lock_order
-from models.orders.states import move
+from models.orders.states import change_state
 from models.tenants.account import Account, account_data, options_as
 from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import AccountData, Mode
 
-KEPT_BACK = "kept_back"
+ALL_HELD_BACK = "kept_back"
 """The reason if all units still to ship are held back. It is no hold, because a person wants it so."""
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
 
 
 @dataclass
-class Released:
+class ReleaseResult:
     """The result for a page of open orders."""
 
     released: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Released:
     unpaid: int = 0
 
 
-def list_open(session: Session, account_id: int, after: int, limit: int) -> list[int]:
+def list_open_orders(session: Session, account_id: int, after: int, limit: int) -> list[int]:
     """Return ids above `after` of an account's open orders, ascending."""
     query = select(Order.id).where(
         Order.account_id == account_id,
@@ -48,7 +48,7 @@ def list_open(session: Session, account_id: int, after: int, limit: int) -> list
     return [need_id(each) for each in session.exec(query.order_by(col(Order.id)).limit(limit))]
 
 
-def release_ready(session: Session, account: AccountData, order_ids: Sequence[int]) -> Released:
+def release_ready(session: Session, account: AccountData, order_ids: Sequence[int]) -> ReleaseResult:
     """Release every order that has no blocking hold, is paid (or may ship unpaid) and has stock.
 
     Each order is checked again first; new findings hold it. The orders of a consolidation group, also those
@@ -57,19 +57,19 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     orders = _lock_open(session, order_ids)
     recheck(session, account, [need_id(order.id) for order in orders])
     groups = lock_groups(session, orders)
-    kept_back = _find_kept_back(session, groups)
+    kept_back = _wait_for_group(session, groups)
     options = options_as(account, ChannelOptions)
-    in_parts = _find_allowing_parts(session, orders, options)
+    in_parts = _may_ship_partly(session, orders, options)
     ids = [need_id(order.id) for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
-    done = Released()
+    done = ReleaseResult()
     for order in orders:
         order_id = need_id(order.id)
-        if order_id in kept_back or hindrance(
+        if order_id in kept_back or blocking_reasons(
             holds.get(order_id, ()), lines.get(order_id, ()), partly=order_id in in_parts
         ):
             done.held += 1
-        elif not may_leave_unpaid(order, options) and order.payment_state not in SETTLED:
+        elif not may_ship_unpaid(order, options) and order.payment_state not in SETTLED:
             done.unpaid += 1
         else:
             done.released.append(order_id)
@@ -79,7 +79,7 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     done.released = sorted(chosen)
     now = utc_now()
     for order in chosen.values():
-        move(order, OrderState.released, Actor.cycle)
+        change_state(order, OrderState.released, Actor.cycle)
         order.released_at = now
         session.add(order)
     session.flush()
@@ -87,7 +87,7 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     return done
 
 
-def _find_allowing_parts(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
+def _may_ship_partly(session: Session, orders: Sequence[Order], options: ChannelOptions) -> set[int]:
     """Return ids of orders that may ship available units before the missing ones.
 
     The order's own value decides; if it is None, the buyer's; if that is None too, the account's option.
@@ -112,17 +112,17 @@ def _find_allowing_parts(session: Session, orders: Sequence[Order], options: Cha
     return allowing
 
 
-def _find_kept_back(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
+def _wait_for_group(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
     """Return ids of orders in a consolidation group with a member that may not be released yet."""
     kept_back: set[int] = set()
     for group in groups.values():
         for order in group:
-            if order.state is OrderState.open and not _may_go_whole(session, order):
+            if order.state is OrderState.open and not _may_release_whole(session, order):
                 kept_back |= {need_id(each.id) for each in group}
     return kept_back
 
 
-def _may_go_whole(session: Session, order: Order) -> bool:
+def _may_release_whole(session: Session, order: Order) -> bool:
     """Return whether a cycle would release all units of an order, by the settings of its own account."""
     account = account_data(session.get_one(Account, order.account_id))
     options = options_as(account, ChannelOptions)
@@ -132,8 +132,8 @@ def _may_go_whole(session: Session, order: Order) -> bool:
     return (
         account.mode is Mode.live
         and options.release is Release.automatic
-        and not hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
-        and (may_leave_unpaid(order, options) or order.payment_state in SETTLED)
+        and not blocking_reasons(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
+        and (may_ship_unpaid(order, options) or order.payment_state in SETTLED)
     )
 
 
@@ -155,16 +155,16 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
         )
     going = [order, *(each for each in mates if each.state is OrderState.open)]
     for each in going:
-        _check_may_go(session, each, partly=partly)
+        _check_may_release(session, each, partly=partly)
     for each in going:
-        move(each, OrderState.released, Actor.person)
+        change_state(each, OrderState.released, Actor.person)
         each.released_at = utc_now()
         session.add(each)
         session.add(OrderEvent(order_id=need_id(each.id), actor=Actor.person, kind="released"))
     session.flush()
 
 
-def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
+def _check_may_release(session: Session, order: Order, *, partly: bool) -> None:
     if order.trial or order.state is not OrderState.open:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
@@ -172,8 +172,8 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
     order_id = need_id(order.id)
     recheck(session, account_data(session.get_one(Account, order.account_id)), [order_id])
     lines = lines_of(session, [order_id]).get(order_id, [])
-    reasons = hindrance(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
-    if reasons == [KEPT_BACK]:
+    reasons = blocking_reasons(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
+    if reasons == [ALL_HELD_BACK]:
         raise RuleError(
             f"All of order {order.external_id} is held back.",
             Advice(Action.order_unsplit, order.external_id),
@@ -182,7 +182,7 @@ def _check_may_go(session: Session, order: Order, *, partly: bool) -> None:
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
 
 
-def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:
+def blocking_reasons(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool) -> list[str]:
     """Return the reasons why an order may not be released; empty if it may.
 
     A shortage stops the whole order; if `partly` is true, only the missing units. Held-back units do not
@@ -193,16 +193,16 @@ def hindrance(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partly: bool
     reasons = {
         str(hold.reason)
         for hold in holds
-        if hold.reason not in NO_HINDRANCE and not (hold.reason in SHORTAGES and hold.order_line_id in served)
+        if hold.reason not in NOT_BLOCKING and not (hold.reason in SHORTAGES and hold.order_line_id in served)
     }
     if partly and reasons and reasons <= SHORTAGES and any(min(line.allocated, line.going) for line in lines):
         reasons = set()
     if any(line.kept_back for line in lines) and not any(line.going for line in lines):
-        reasons.add(KEPT_BACK)
+        reasons.add(ALL_HELD_BACK)
     return sorted(reasons)
 
 
-def may_leave_unpaid(order: Order, options: ChannelOptions) -> bool:
+def may_ship_unpaid(order: Order, options: ChannelOptions) -> bool:
     """Return whether an order may ship before it is paid: by its payment kind, or because nothing is owed."""
     return order.payment_kind in options.release_unpaid or order.total - order.credited_amount <= Decimal(0)
 

@@ -13,13 +13,13 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models.clock import utc_now
 from models.database.columns import code, instant, money, need_id
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.mails.buyer_events import tell_buyer
+from models.mails.buyer_events import queue_buyer_mail
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lines_of, lock_order
 from models.tenants.records import BuyerEvent
 from models.values import MAX_COUNT
-from models.warehouse.ledger import put_back
+from models.warehouse.ledger import return_to_stock
 from models.warehouse.warehouses import b_stock_warehouse, main_warehouse
 
 LONGEST_REASON = 300
@@ -34,7 +34,7 @@ class ReturnState(StrEnum):
     """It never arrived."""
 
 
-class Judged(BaseModel, frozen=True):
+class InspectedUnits(BaseModel, frozen=True):
     """How the returned units of one line were judged."""
 
     to_stock: int = RecordField(default=0, ge=0, le=MAX_COUNT)
@@ -113,7 +113,7 @@ def announce_return(session: Session, order: Order, units: Mapping[int, int], re
     return row
 
 
-def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) -> None:
+def receive_return(session: Session, row: Return, judged: Mapping[int, InspectedUnits]) -> None:
     """Save the units that arrived, by line id and judgement, and book them into stock.
 
     Units for sale are allocated to waiting orders. Units may differ from the announced ones, up to those
@@ -151,13 +151,13 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Judged]) 
     ):
         wanted = {line_id: count for line_id, count in units.items() if count}
         if wanted:
-            put_back(session, need_id(warehouse(session, order.tenant_id).id), wanted, reference)
+            return_to_stock(session, need_id(warehouse(session, order.tenant_id).id), wanted, reference)
     detail = {
         "return": row.id,
-        **{name: sum(getattr(each, name) for each in came.values()) for name in Judged.model_fields},
+        **{name: sum(getattr(each, name) for each in came.values()) for name in InspectedUnits.model_fields},
     }
     add_event(session, order, "return_received", detail, actor=Actor.person)
-    tell_buyer(session, order, BuyerEvent.return_received, need_id(row.id))
+    queue_buyer_mail(session, order, BuyerEvent.return_received, need_id(row.id))
     session.flush()
 
 

@@ -96,7 +96,7 @@ def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, se
     return numbers
 
 
-def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
+def transfer_shipments(session: Session, order_id: int, heir_id: int) -> None:
     """Move shipments to the order that has their lines now; a shipment of a line that stayed is not moved."""
     kept = (
         select(Parcel.shipment_id)
@@ -112,7 +112,7 @@ def move_shipments(session: Session, order_id: int, heir_id: int) -> None:
     )
 
 
-def shipped_by(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side]]:
+def shipment_sources(session: Session, order_ids: Sequence[int]) -> dict[int, set[Side]]:
     """Return {order id: sides that reported its shipments}; orders without shipments are missing."""
     sides: dict[int, set[Side]] = defaultdict(set)
     query = select(col(Shipment.order_id), col(Shipment.told_by)).where(col(Shipment.order_id).in_(order_ids))

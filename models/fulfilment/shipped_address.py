@@ -34,7 +34,7 @@ def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRo
     }
 
 
-def way_of(session: Session, order: Order, shipment: Shipment) -> str | None:
+def shipped_method(session: Session, order: Order, shipment: Shipment) -> str | None:
     """Return the name of the method that a shipment was sent with; None if the order has it still."""
     told = [
         before

@@ -19,8 +19,8 @@ from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
 from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions, Release
-from models.warehouse.pick_lists import note_orders
-from models.warehouse.shrinking import fit_ready
+from models.warehouse.pick_lists import flag_orders
+from models.warehouse.shrinking import limit_picked
 
 
 def split_order(session: Session, order: Order, units: Mapping[int, int], until: date | None = None) -> None:
@@ -53,7 +53,7 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
     if not changed:
         return
     ready = {line.external_id: line.picked for line in changed}
-    fit_ready(session, changed)
+    limit_picked(session, changed)
     back = {line.external_id: ready[line.external_id] - line.picked for line in changed}
     add_event(
         session,
@@ -71,7 +71,7 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
         actor=Actor.person,
     )
     session.flush()
-    note_orders(session, [order_id])
+    flag_orders(session, [order_id])
 
 
 def unsplit_order(session: Session, order: Order) -> None:
@@ -81,10 +81,10 @@ def unsplit_order(session: Session, order: Order) -> None:
     kept = [line for line in lines if line.kept_back]
     if not kept:
         raise RuleError(f"Nothing of order {order.external_id} is held back.")
-    _let_go(session, order, kept, Actor.person)
+    _release_held_back(session, order, kept, Actor.person)
 
 
-def list_due(session: Session, account_id: int, limit: int) -> list[int]:
+def list_due_splits(session: Session, account_id: int, limit: int) -> list[int]:
     """Return ids of an account's orders with held-back units whose date has come, ascending."""
     query = (
         select(OrderLine.order_id)
@@ -100,7 +100,7 @@ def list_due(session: Session, account_id: int, limit: int) -> list[int]:
     return list(session.exec(query).all())
 
 
-def let_due_go(session: Session, order_ids: Sequence[int]) -> None:
+def release_due(session: Session, order_ids: Sequence[int]) -> None:
     """Release held-back units of these orders whose date has come; the caller holds the tenant's lock."""
     day = today()
     orders = session.exec(
@@ -118,17 +118,17 @@ def let_due_go(session: Session, order_ids: Sequence[int]) -> None:
             if line.kept_until is not None and line.kept_until <= day
         ]
         if over:
-            _let_go(session, order, over, Actor.cycle)
+            _release_held_back(session, order, over, Actor.cycle)
 
 
-def _let_go(session: Session, order: Order, lines: list[OrderLine], actor: Actor) -> None:
+def _release_held_back(session: Session, order: Order, lines: list[OrderLine], actor: Actor) -> None:
     detail = {line.external_id: line.kept_back for line in lines}
     for line in lines:
         line.kept_back, line.kept_until = 0, None
         session.add(line)
     add_event(session, order, "unsplit", {"let_go": detail}, actor=actor)
     session.flush()
-    note_orders(session, [need_id(order.id)])
+    flag_orders(session, [need_id(order.id)])
 
 
 def _check_may_split(session: Session, order: Order, until: date | None) -> None:

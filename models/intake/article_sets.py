@@ -16,9 +16,9 @@ from models.database.bulk import insert_rows
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.sync.records import RejectedData
-from models.sync.rejected import set_aside, settle_asides
+from models.sync.rejected import save_rejected, settle_rejected
 from models.values import MAX_COUNT
-from models.warehouse.sellable import touch_listings
+from models.warehouse.sellable import queue_listings
 
 
 def link_members(session: Session, account_id: int) -> int:
@@ -59,9 +59,9 @@ def link_members(session: Session, account_id: int) -> int:
         listing.members_open = False
         session.add(listing)
     session.flush()
-    set_aside(session, account_id, incomplete)
+    save_rejected(session, account_id, incomplete)
     open_ids = {item.external_id for item in incomplete}
-    settle_asides(
+    settle_rejected(
         session, account_id, "set", [row.external_id for row in waiting if row.external_id not in open_ids]
     )
     return len(incomplete)
@@ -113,5 +113,5 @@ def _join(
             for part_id, quantity in sorted(quantities.items())
         ]
         insert_rows(session, BundlePart, rows_of_parts)
-        touch_listings(session, [article_id])
+        queue_listings(session, [article_id])
     return True

@@ -30,7 +30,7 @@ from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.values import MAX_COUNT, Amount
 from models.warehouse.levels import StockLevel
-from models.warehouse.sellable import touch_listings
+from models.warehouse.sellable import queue_listings
 
 PLAIN_FIELDS = (
     "gtin",
@@ -94,7 +94,7 @@ class ArticleState:
 
 
 @dataclass
-class Plan:
+class SheetPlan:
     """What saving a file would do: a result for each row, and the rows to save."""
 
     results: list[SheetResult]
@@ -153,7 +153,7 @@ def _read_details(session: Session, states: Mapping[int, ArticleState]) -> None:
         states[article_id].on_hand = int(on_hand)
 
 
-def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequence[SheetArticle]) -> Plan:
+def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequence[SheetArticle]) -> SheetPlan:
     """Check all rows of a file at once: a row may refer to articles in later rows, if those are accepted."""
     refused: dict[int, str] = {}
     by_sku: dict[str, SheetArticle] = {}
@@ -197,7 +197,7 @@ def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequenc
         results.append(
             SheetResult(row=row.row, sku=row.sku, outcome=outcome, reason=refused.get(row.row, ""))
         )
-    return Plan(results, kept)
+    return SheetPlan(results, kept)
 
 
 def _changes(row: SheetArticle, state: ArticleState | None, currency: str) -> list[str]:
@@ -394,4 +394,4 @@ def link_sheet_articles(session: Session, tenant_id: int, rows: Sequence[SheetAr
                 article.kind = ArticleKind.variant if parent is not None else ArticleKind.single
         session.add(article)
     session.flush()
-    touch_listings(session, touched)
+    queue_listings(session, touched)

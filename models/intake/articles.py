@@ -36,14 +36,14 @@ from models.orders.match_rules import MatchRule
 from models.orders.matching import match_lines
 from models.orders.records import OrderLineData
 from models.sync.records import Counts, RejectedData
-from models.sync.rejected import set_aside, settle_asides
+from models.sync.rejected import save_rejected, settle_rejected
 from models.tenants.account import options_as
 from models.tenants.locks import lock_tenants
 from models.tenants.options import ArticleOptions, OpeningStock, Role
 from models.tenants.records import AccountData
 from models.warehouse.ledger import open_levels
 from models.warehouse.levels import StockLevel
-from models.warehouse.sellable import figures_of, touch_listings
+from models.warehouse.sellable import queue_listings, stock_figures
 from models.warehouse.warehouses import main_warehouse
 
 ARTICLE_FIELDS = (
@@ -122,9 +122,9 @@ def save_articles(
     if options.role is Role.articles and options.opening_stock is OpeningStock.channel and not test:
         stocked = {data.external_id: known[data.external_id].article_id for data in unchanged}
         linked -= _take_opening_stock(session, account, page, {**stocked, **article_ids})
-    touch_listings(session, figures_of(session, sorted(linked)))
-    set_aside(session, account.id, rejected)
-    settle_asides(session, account.id, "article", list(page))
+    queue_listings(session, stock_figures(session, sorted(linked)))
+    save_rejected(session, account.id, rejected)
+    settle_rejected(session, account.id, "article", list(page))
     counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
     counts.set_aside = len(rejected)
     return counts

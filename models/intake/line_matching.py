@@ -10,7 +10,7 @@ from models.catalog.article import Article
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.holding import hold_order
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.match_rules import MatchRule
 from models.orders.matching import Match, match_lines
 from models.orders.order import LinePart, Order, OrderLine
@@ -42,7 +42,7 @@ def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> N
     for article_id, quantity in match.parts:
         session.add(LinePart(order_line_id=need_id(row.id), article_id=article_id, quantity=quantity))
     session.flush()
-    settle_holds(session, order, (HoldReason.line_unmatched, HoldReason.line_ambiguous), row.id)
+    close_holds(session, order, (HoldReason.line_unmatched, HoldReason.line_ambiguous), row.id)
     if not match.parts:
         reason, detail = match_hold(match, skus_of(session, [match]))
         hold_order(session, order, reason, detail, field="article", line_id=row.id)

@@ -9,16 +9,16 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.fulfilment.holding import hold_order
-from models.fulfilment.shipments import move_shipments
-from models.mails.buyer_events import hand_on_mails
+from models.fulfilment.shipments import transfer_shipments
+from models.mails.buyer_events import transfer_waiting_mails
 from models.orders.history import Actor, add_event, edits_of
-from models.orders.holds import Hold, HoldReason, open_holds, settle_holds
+from models.orders.holds import Hold, HoldReason, close_holds, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
 from models.orders.records import OrderData
-from models.orders.states import MOVABLE, move
+from models.orders.states import NOT_RELEASED, change_state
 from models.payments.payment import Payment
-from models.sync.outbound import hand_on
+from models.sync.outbound import transfer_unpublished
 
 
 def owners_of_lines(
@@ -53,7 +53,7 @@ def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: st
     return [found[order_id] for order_id in sorted(found)]
 
 
-def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
+def uncancelled_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
     """Return the external ids of those lines that are not cancelled completely."""
     query = select(OrderLine.external_id).where(
         OrderLine.account_id == account_id,
@@ -63,7 +63,7 @@ def living_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> 
     return set(session.exec(query).all())
 
 
-class Known:
+class KnownOrders:
     """What is stored for the changed orders of a page, read at once and kept up to date."""
 
     def __init__(self, session: Session, owners: dict[str, Order], orders: Sequence[Order]) -> None:
@@ -99,8 +99,8 @@ class Known:
             self._lines.pop(need_id(order.id), None)
 
 
-def take_over_lines(
-    session: Session, account_id: int, order: Order, data: OrderData, known: Known
+def transfer_lines(
+    session: Session, account_id: int, order: Order, data: OrderData, known: KnownOrders
 ) -> dict[str, Order]:
     """Move lines that the channel now reports in this order from the orders that have them here.
 
@@ -115,9 +115,9 @@ def take_over_lines(
         moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
         known.held.update((need_id(order.id), need_id(other.id)))
         lock_order(session, other)
-        if order.state not in MOVABLE or other.state not in (*MOVABLE, OrderState.merged):
+        if order.state not in NOT_RELEASED or other.state not in (*NOT_RELEASED, OrderState.merged):
             blocked.update(dict.fromkeys(moving, other))
-            if other.state in (*MOVABLE, OrderState.released):
+            if other.state in (*NOT_RELEASED, OrderState.released):
                 detail = {"lines": moving, "now_in": order.external_id}
                 hold_order(session, other, HoldReason.changed_after_release, detail)
                 # Without a hash, the next record is not taken for unchanged, so the hold can end.
@@ -140,37 +140,37 @@ def take_over_lines(
             col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
         )
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
-        move_shipments(session, need_id(other.id), need_id(order.id))
-        hand_on(session, account_id, need_id(other.id), need_id(order.id))
-        hand_on_mails(session, account_id, need_id(other.id), need_id(order.id))
+        transfer_shipments(session, need_id(other.id), need_id(order.id))
+        transfer_unpublished(session, account_id, need_id(other.id), need_id(order.id))
+        transfer_waiting_mails(session, account_id, need_id(other.id), need_id(order.id))
         session.expire_all()
         known.forget_lines(order, other)
         owners.update(dict.fromkeys(moving, order))
         rest = lines_of(session, [need_id(other.id)]).get(need_id(other.id), [])
         if not any(line.quantity > line.cancelled for line in rest):
-            _close_absorbed(session, other, order)
+            _close_merged(session, other, order)
         add_event(
             session, order, "took_over", {"from": other.external_id, "lines": moving}, actor=Actor.channel
         )
     return blocked
 
 
-def _close_absorbed(session: Session, other: Order, order: Order) -> None:
+def _close_merged(session: Session, other: Order, order: Order) -> None:
     """Mark an order as merged after its last line moved; its payments move too, as its shipments did."""
     session.execute(update(Payment).where(col(Payment.order_id) == other.id).values(order_id=order.id))
     for name in ("paid_amount", "refunded_amount", "authorised_amount"):
         setattr(order, name, getattr(order, name) + getattr(other, name))
         setattr(other, name, Decimal(0))
-    settle_holds(session, other, tuple(HoldReason))
+    close_holds(session, other, tuple(HoldReason))
     if other.state is not OrderState.merged:
-        move(other, OrderState.merged, Actor.channel)
+        change_state(other, OrderState.merged, Actor.channel)
     other.merged_into_id = order.id
     session.add(other)
     session.add(order)
     add_event(session, other, "merged", {"into": order.external_id}, actor=Actor.channel)
 
 
-def is_old_news(
+def is_outdated(
     session: Session,
     order: Order,
     data: OrderData,
@@ -182,7 +182,7 @@ def is_old_news(
     It is not outdated if the channel separated the order again: the order that had its lines is now reported
     without them, or was earlier.
     """
-    living = living_lines(session, order.account_id, [line.external_id for line in data.lines])
+    living = uncancelled_lines(session, order.account_id, [line.external_id for line in data.lines])
     for line in data.lines:
         owner = owners.get(line.external_id)
         if owner is None or owner.external_id == order.external_id or line.external_id not in living:

@@ -12,13 +12,13 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.bulk import choose_ids, insert_or_update, insert_rows
+from models.database.bulk import insert_or_update, insert_rows, reserve_ids
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.intake.line_matching import Matcher, match_hold, skus_of
-from models.mails.buyer_events import tell_of_arrival
+from models.mails.buyer_events import queue_arrival_mails
 from models.orders.amounts import payment_state_of, total_difference
-from models.orders.checks import Facts, LineFacts, find, hold_of
+from models.orders.checks import LineFacts, OrderFacts, check_orders, hold_for
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import Hold, HoldReason, hold_values
 from models.orders.matching import Match
@@ -26,13 +26,13 @@ from models.orders.order import AddressRole, Customer, LinePart, Order, OrderAdd
 from models.orders.records import OrderData, OrderLineData
 from models.orders.row_values import (
     addresses_of,
-    credited_at_arrival,
+    credited_on_import,
+    imported_state,
     line_values,
-    means,
+    mapped_methods,
     order_values,
-    state_of,
 )
-from models.orders.states import MOVABLE
+from models.orders.states import NOT_RELEASED
 from models.payments.payment import Payment, book_payments
 from models.tenants.account_kinds import kind_of
 from models.tenants.methods import Methods, payment_code
@@ -86,13 +86,13 @@ def insert_orders(
     insert_rows(session, Hold, holds)
     insert_rows(session, OrderEvent, _event_rows(account, orders, holds))
     paid = [order for order in orders if order.data.paid_amount]
-    payment_ids = choose_ids(session, Payment, len(paid))
+    payment_ids = reserve_ids(session, Payment, len(paid))
     payments = [_payment_row(order, row_id, now) for order, row_id in zip(paid, payment_ids, strict=True)]
     insert_rows(session, Payment, payments)
     if not trial:
         book_payments(session, [Payment(**row) for row in payments])
         bought = [order for order in orders if order.state is OrderState.open]
-        tell_of_arrival(session, account, {order.id: _bought_at(order.data) for order in bought})
+        queue_arrival_mails(session, account, {order.id: _bought_at(order.data) for order in bought})
     return [order.id for order in orders]
 
 
@@ -111,7 +111,7 @@ def insert_shell(session: Session, account: AccountData, data: OrderData) -> Ord
     session.add(order)
     session.flush()
     if data.checkout_at is not None:
-        tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
+        queue_arrival_mails(session, account, {need_id(order.id): data.checkout_at})
     return order
 
 
@@ -120,13 +120,13 @@ def _number(
 ) -> list[_NewOrder]:
     """Save the customers, and choose an id for each order and line."""
     customers = _save_customers(session, account.id, records)
-    order_ids = choose_ids(session, Order, len(records))
-    line_ids = iter(choose_ids(session, OrderLine, sum(len(data.lines) for data in records)))
+    order_ids = reserve_ids(session, Order, len(records))
+    line_ids = iter(reserve_ids(session, OrderLine, sum(len(data.lines) for data in records)))
     return [
         _NewOrder(
             order_id,
             data,
-            state_of(data),
+            imported_state(data),
             customers.get(data.customer_id),
             [
                 _NewLine(next(line_ids), position, line, matcher.of(line))
@@ -170,10 +170,10 @@ def _save_customers(session: Session, account_id: int, records: Sequence[OrderDa
 def _order_row(
     account: AccountData, order: _NewOrder, methods: Methods, now: datetime, *, trial: bool
 ) -> dict[str, Any]:
-    data, credited = order.data, credited_at_arrival(order.data)
+    data, credited = order.data, credited_on_import(order.data)
     return {
         **order_values(data),
-        **means(data, methods),
+        **mapped_methods(data, methods),
         "id": order.id,
         "tenant_id": account.tenant_id,
         "account_id": account.id,
@@ -240,7 +240,7 @@ def _hold_rows(
     session: Session, account: AccountData, orders: Sequence[_NewOrder], methods: Methods, *, trial: bool
 ) -> list[dict[str, Any]]:
     """Return the holds of orders that are still to ship: wrong totals, unmatched lines, failed checks."""
-    to_ship = [order for order in orders if order.state in MOVABLE]
+    to_ship = [order for order in orders if order.state in NOT_RELEASED]
     holds: list[dict[str, Any]] = []
     for order in to_ship:
         if difference := total_difference(order.data):
@@ -252,13 +252,13 @@ def _hold_rows(
         reason, detail = match_hold(line.match, skus)
         holds.append(hold_values(order.id, reason, "article", detail, line.id))
     facts = [_facts_of(order, methods) for order in to_ship]
-    holds += [hold_of(finding) for finding in find(session, account, facts, alone=trial)]
+    holds += [hold_for(finding) for finding in check_orders(session, account, facts, alone=trial)]
     return holds
 
 
-def _facts_of(order: _NewOrder, methods: Methods) -> Facts:
+def _facts_of(order: _NewOrder, methods: Methods) -> OrderFacts:
     data = order.data
-    return Facts(
+    return OrderFacts(
         order_id=order.id,
         placed_at=data.placed_at,
         customer_id=order.customer_id,

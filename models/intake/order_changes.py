@@ -16,21 +16,21 @@ from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.shipments import ParcelData, Shipment
 from models.intake.line_matching import Matcher, set_match
-from models.intake.merges import Known, take_over_lines
-from models.mails.buyer_events import tell_of_arrival
-from models.orders.amounts import settle_payment_state, total_difference
+from models.intake.merges import KnownOrders, transfer_lines
+from models.mails.buyer_events import queue_arrival_mails
+from models.orders.amounts import total_difference, update_payment_state
 from models.orders.history import Actor, add_event
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.records import AddressData, OrderData
-from models.orders.row_values import ORDER_FIELDS, addresses_of, line_values, means, order_values
-from models.orders.states import MOVABLE, move
-from models.payments.payment import take_channel_total
+from models.orders.row_values import ORDER_FIELDS, addresses_of, line_values, mapped_methods, order_values
+from models.orders.states import NOT_RELEASED, change_state
+from models.payments.payment import apply_channel_total
 from models.tenants.methods import Methods, payment_code
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Side
-from models.warehouse.allocation import serve_waiting
-from models.warehouse.shrinking import fit_ready, release_allocation
+from models.warehouse.allocation import allocate_freed
+from models.warehouse.shrinking import limit_picked, release_allocation
 
 HARMLESS_AFTER_RELEASE = frozenset(
     {"payment_method", "payment_method_name", "memo", "checkout_at", "alternative_number"}
@@ -41,14 +41,14 @@ METHOD_FIELDS = frozenset({"payment_kind", "shipping_method_id"})
 ADDRESS_FIELDS = tuple(AddressData.model_fields)
 
 
-def follow(
+def apply_changes(
     session: Session,
     account: AccountData,
     options: ChannelOptions,
     order: Order,
     data: OrderData,
     matcher: Matcher,
-    known: Known,
+    known: KnownOrders,
     methods: Methods,
 ) -> None:
     """Apply what changed at the channel; if the order must not change any more, hold it and show the change.
@@ -57,36 +57,36 @@ def follow(
     order and its tenant.
     """
     if order.state is OrderState.merged:
-        move(order, OrderState.open, Actor.channel)
+        change_state(order, OrderState.open, Actor.channel)
         order.merged_into_id = order.anonymised_at = None
         add_event(session, order, "separated", actor=Actor.channel)
-    blocked = take_over_lines(session, account.id, order, data, known)
+    blocked = transfer_lines(session, account.id, order, data, known)
     difference = _difference(order, data, blocked, known)
     edits = known.edits(order)
-    fixed = order.state not in MOVABLE or not METHOD_FIELDS.issuperset(edits)
+    fixed = order.state not in NOT_RELEASED or not METHOD_FIELDS.issuperset(edits)
     values = order_values(data)
     if fixed:
         for name in (*HARMLESS_AFTER_RELEASE, "details"):
             setattr(order, name, values[name])
         if order.state is OrderState.cancelled:
-            _hold_bought_anew(session, order, data, blocked, known)
+            _hold_reordered(session, order, data, blocked, known)
         else:
             _hold_changes(session, order, difference, blocked, known)
     elif blocked:
-        hold_order(session, order, HoldReason.changed_after_release, _whereabouts(blocked))
+        hold_order(session, order, HoldReason.changed_after_release, _lines_elsewhere(blocked))
     else:
         _settle(session, order, HoldReason.changed_after_release, known)
     if not fixed:
         for name, value in values.items():
             setattr(order, name, value)
-        _follow_addresses(session, order, data, known)
-        _follow_lines(session, order, data, matcher, blocked, known)
+        _apply_addresses(session, order, data, known)
+        _apply_lines(session, order, data, matcher, blocked, known)
         _check_total(session, order, data, known)
     if order.state is OrderState.pending and data.checkout_at is not None:
-        move(order, OrderState.open, Actor.channel)
+        change_state(order, OrderState.open, Actor.channel)
         add_event(session, order, "checkout_done", actor=Actor.channel)
-        tell_of_arrival(session, account, {need_id(order.id): data.checkout_at})
-    _follow_methods(order, data, methods, edits)
+        queue_arrival_mails(session, account, {need_id(order.id): data.checkout_at})
+    _apply_methods(order, data, methods, edits)
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
     if difference and not fixed:
@@ -94,7 +94,7 @@ def follow(
     # The money for lines that could not move stays with the order that keeps them.
     owners = {owner.external_id: owner for owner in blocked.values()}
     kept = sum((owner.paid_amount for owner in owners.values()), Decimal(0))
-    take_channel_total(
+    apply_channel_total(
         session,
         order,
         max(Decimal(0), data.paid_amount - kept),
@@ -102,21 +102,21 @@ def follow(
         handled_by=options.payments,
         method=data.payment_method,
     )
-    _follow_end(session, order, data, known)
+    _apply_end(session, order, data, known)
 
 
-def _follow_methods(order: Order, data: OrderData, methods: Methods, edits: Mapping[str, str]) -> None:
+def _apply_methods(order: Order, data: OrderData, methods: Methods, edits: Mapping[str, str]) -> None:
     """Set the mapped methods; a person's choice stays as long as the channel reports the same method."""
-    meaning = means(data, methods)
+    meaning = mapped_methods(data, methods)
     if edits.get("payment_kind") != payment_code(data):
         order.payment_kind = meaning["payment_kind"]
-    if edits.get("shipping_method_id") != data.shipping_method and order.state in MOVABLE:
+    if edits.get("shipping_method_id") != data.shipping_method and order.state in NOT_RELEASED:
         order.shipping_method_id, order.express = meaning["shipping_method_id"], meaning["express"]
 
 
-def _settle(session: Session, order: Order, reason: HoldReason, known: Known) -> None:
+def _settle(session: Session, order: Order, reason: HoldReason, known: KnownOrders) -> None:
     if order.id in known.held:
-        settle_holds(session, order, (reason,))
+        close_holds(session, order, (reason,))
 
 
 def _hold_changes(
@@ -124,7 +124,7 @@ def _hold_changes(
     order: Order,
     difference: Mapping[str, list[str]],
     blocked: Mapping[str, Order],
-    known: Known,
+    known: KnownOrders,
 ) -> None:
     """Hold an order if its goods, address or price changed after its release or after a person's edit.
 
@@ -142,14 +142,14 @@ def _hold_changes(
             name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
         }
     if changes or blocked:
-        detail = {**({"changes": changes} if changes else {}), **_whereabouts(blocked)}
+        detail = {**({"changes": changes} if changes else {}), **_lines_elsewhere(blocked)}
         hold_order(session, order, HoldReason.changed_after_release, detail)
     else:
         _settle(session, order, HoldReason.changed_after_release, known)
 
 
-def _hold_bought_anew(
-    session: Session, order: Order, data: OrderData, blocked: Collection[str], known: Known
+def _hold_reordered(
+    session: Session, order: Order, data: OrderData, blocked: Collection[str], known: KnownOrders
 ) -> None:
     """Hold a cancelled order if the channel reports more units than it had: they would never be shipped."""
     had = {line.external_id: line.quantity for line in known.lines(order)}
@@ -164,7 +164,7 @@ def _hold_bought_anew(
         _settle(session, order, HoldReason.changed_after_release, known)
 
 
-def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
+def _lines_elsewhere(blocked: Mapping[str, Order]) -> dict[str, Any]:
     """Return the part of a hold's detail that names lines that could not move, and their orders."""
     if not blocked:
         return {}
@@ -174,9 +174,9 @@ def _whereabouts(blocked: Mapping[str, Order]) -> dict[str, Any]:
     }
 
 
-def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -> None:
+def _apply_end(session: Session, order: Order, data: OrderData, known: KnownOrders) -> None:
     """Apply a cancellation or shipment by the channel."""
-    if data.cancelled and order.state in MOVABLE:
+    if data.cancelled and order.state in NOT_RELEASED:
         cancel_order(session, order, actor=Actor.channel)
     elif data.cancelled and order.state is OrderState.released:
         hold_order(session, order, HoldReason.cancelled_after_release, {})
@@ -185,7 +185,7 @@ def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -
     if data.cancelled or data.shipped_at is None or _is_shipped_from_here(session, order):
         # A channel with only one shipping date reports our first parcel as if the whole order was shipped.
         return
-    if order.state in (*MOVABLE, OrderState.released):
+    if order.state in (*NOT_RELEASED, OrderState.released):
         record_shipment(
             session,
             order,
@@ -194,7 +194,7 @@ def _follow_end(session: Session, order: Order, data: OrderData, known: Known) -
             data.shipped_at,
             told_by=Side.channel,
         )
-        settle_holds(session, order, (HoldReason.stock_short,))
+        close_holds(session, order, (HoldReason.stock_short,))
 
 
 def _is_shipped_from_here(session: Session, order: Order) -> bool:
@@ -203,7 +203,7 @@ def _is_shipped_from_here(session: Session, order: Order) -> bool:
 
 
 def _difference(
-    order: Order, data: OrderData, blocked: Mapping[str, Order], known: Known
+    order: Order, data: OrderData, blocked: Mapping[str, Order], known: KnownOrders
 ) -> dict[str, list[str]]:
     """Return {field: [ours, theirs]} of what differs; it has personal data and stays in the database."""
     difference: dict[str, list[str]] = {}
@@ -250,7 +250,7 @@ def _shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _follow_addresses(session: Session, order: Order, data: OrderData, known: Known) -> None:
+def _apply_addresses(session: Session, order: Order, data: OrderData, known: KnownOrders) -> None:
     stored, told = known.addresses(order), dict(addresses_of(data))
     for role in AddressRole:
         row, address = stored.get(role), told.get(role)
@@ -265,13 +265,13 @@ def _follow_addresses(session: Session, order: Order, data: OrderData, known: Kn
         session.add(row)
 
 
-def _follow_lines(
+def _apply_lines(
     session: Session,
     order: Order,
     data: OrderData,
     matcher: Matcher,
     blocked: Mapping[str, Order],
-    known: Known,
+    known: KnownOrders,
 ) -> None:
     order_id = need_id(order.id)
     ours = {line.external_id: line for line in known.lines(order)}
@@ -299,7 +299,7 @@ def _follow_lines(
                 setattr(row, name, value)
         session.add(row)
         if row.kept_back:
-            fit_ready(session, [row])
+            limit_picked(session, [row])
         if rematch:
             session.flush()
             known.owners[line.external_id] = order
@@ -310,16 +310,16 @@ def _follow_lines(
         if row.quantity > row.cancelled:
             cancel_line(session, row)
             if order_id in known.held:
-                settle_holds(session, order, tuple(HoldReason), row.id)
+                close_holds(session, order, tuple(HoldReason), row.id)
 
 
-def _check_total(session: Session, order: Order, data: OrderData, known: Known) -> None:
+def _check_total(session: Session, order: Order, data: OrderData, known: KnownOrders) -> None:
     difference = total_difference(data)
     if difference:
         hold_order(session, order, HoldReason.total_mismatch, {"difference": str(difference)}, field="total")
     else:
         _settle(session, order, HoldReason.total_mismatch, known)
-    settle_payment_state(order)
+    update_payment_state(order)
 
 
 def cancel_line(session: Session, line: OrderLine) -> None:
@@ -330,4 +330,4 @@ def cancel_line(session: Session, line: OrderLine) -> None:
     line.fit_kept_back()
     session.add(line)
     session.flush()
-    serve_waiting(session, free)
+    allocate_freed(session, free)

@@ -15,32 +15,32 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.intake.line_matching import Matcher
-from models.intake.merges import Known, foreign_owners, is_old_news, owners_of_lines
+from models.intake.merges import KnownOrders, foreign_owners, is_outdated, owners_of_lines
 from models.intake.new_orders import insert_orders, insert_shell
-from models.intake.order_changes import follow
-from models.intake.trials import delete_trials
+from models.intake.order_changes import apply_changes
+from models.intake.trials import delete_test_orders
 from models.orders.checks import recheck
 from models.orders.holds import Hold
 from models.orders.match_rules import MatchRule
 from models.orders.order import Order, OrderState
 from models.orders.queries import lock_orders
 from models.orders.records import OrderData
-from models.orders.row_values import as_kept, order_hash, state_of
-from models.orders.states import MOVABLE
-from models.payments.reminders import ask_to_pay
+from models.orders.row_values import imported_state, order_hash, without_erased
+from models.orders.states import NOT_RELEASED
+from models.payments.reminders import queue_payment_requests
 from models.sync.records import Counts
 from models.tenants.account import options_as
 from models.tenants.locks import lock_tenants
 from models.tenants.methods import Methods
 from models.tenants.options import ChannelOptions
 from models.tenants.records import AccountData, Mode
-from models.warehouse.allocation import promise
-from models.warehouse.ledger import take_out_departed
-from models.warehouse.sellable import note_sold_there
+from models.warehouse.allocation import allocate_unqueued
+from models.warehouse.ledger import withdraw_shipped_before
+from models.warehouse.sellable import queue_sold_listings
 
 
 @dataclass
-class Intake:
+class ImportResult:
     """The result of saving a page."""
 
     counts: Counts = field(default_factory=Counts)
@@ -68,7 +68,7 @@ def save_orders(
     *,
     trial: bool = False,
     is_history: Callable[[OrderData], bool] = lambda _: False,
-) -> Intake:
+) -> ImportResult:
     """Save one page of orders; safe to repeat.
 
     `trial`: new orders are marked as test orders, and orders that are no test orders stay as they are. An
@@ -87,7 +87,7 @@ def save_orders(
     order_ids = [*new_ids, *(need_id(order.id) for order, _ in page.changed)]
     if not trial:
         _book_stock(session, account, new_ids, page)
-        ask_to_pay(session, account, order_ids)
+        queue_payment_requests(session, account, order_ids)
     counts = Counts(
         read=len(records),
         new=len(page.new),
@@ -96,7 +96,7 @@ def save_orders(
         skipped=page.skipped,
         held=_count_held(session, order_ids),
     )
-    return _with_age(Intake(counts), page.new)
+    return _with_age(ImportResult(counts), page.new)
 
 
 def _sort(
@@ -114,7 +114,9 @@ def _sort(
     """
     told = {record.external_id: record for record in records}
     known = {order.external_id: order for order in lock_orders(session, account.id, told)}
-    told |= {number: as_kept(order, told[number]) for number, order in known.items() if order.anonymised_at}
+    told |= {
+        number: without_erased(order, told[number]) for number, order in known.items() if order.anonymised_at
+    }
     owners = owners_of_lines(session, account.id, told.values(), trial=trial)
     known = _without_replaced(session, known, told, trial=trial)
     page = _Page()
@@ -134,7 +136,7 @@ def _sort(
         elif order is None:
             page.changed.append((insert_shell(session, account, data), data))
         elif (
-            is_old_news(session, order, data, owners, told)
+            is_outdated(session, order, data, owners, told)
             if order.state is OrderState.merged
             else order.content_hash == order_hash(data)
         ):
@@ -157,7 +159,7 @@ def _without_replaced(
         if order.trial and not (trial and order.content_hash == order_hash(told[number]))
     }
     if replaced:
-        delete_trials(session, [need_id(order.id) for order in replaced.values()])
+        delete_test_orders(session, [need_id(order.id) for order in replaced.values()])
     return {number: order for number, order in known.items() if number not in replaced}
 
 
@@ -173,21 +175,21 @@ def _follow_changed(
     options = options_as(account, ChannelOptions)
     # Read again, because a new order of this page may have lines of a changed order.
     owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
-    known = Known(session, owners, [order for order, _ in changed])
+    known = KnownOrders(session, owners, [order for order, _ in changed])
     for order, data in changed:
-        follow(session, account, options, order, data, matcher, known, methods)
+        apply_changes(session, account, options, order, data, matcher, known, methods)
     recheck(session, account, [need_id(order.id) for order, _ in changed])
 
 
 def _book_stock(session: Session, account: AccountData, new_ids: Sequence[int], page: _Page) -> None:
     """Allocate stock to orders to ship, take shipped goods out of stock, and queue the listings of both."""
-    take_out_departed(session, _departed(new_ids, page.new))
+    withdraw_shipped_before(session, _already_shipped(new_ids, page.new))
     waiting = [order_id for order_id, data in zip(new_ids, page.new, strict=True) if not data.shipped_at]
-    waiting += [need_id(order.id) for order, _ in page.changed if order.state in MOVABLE]
+    waiting += [need_id(order.id) for order, _ in page.changed if order.state in NOT_RELEASED]
     # Goods that are allocated here were sold here, so their listings are queued below.
-    promise(session, waiting)
-    fixed = [data for order, data in page.changed if order.state not in MOVABLE]
-    note_sold_there(
+    allocate_unqueued(session, waiting)
+    fixed = [data for order, data in page.changed if order.state not in NOT_RELEASED]
+    queue_sold_listings(
         session,
         account.id,
         [*new_ids, *(need_id(order.id) for order, _ in page.changed)],
@@ -195,14 +197,16 @@ def _book_stock(session: Session, account: AccountData, new_ids: Sequence[int], 
     )
 
 
-def _departed(order_ids: Sequence[int], new: Sequence[OrderData]) -> dict[int, tuple[datetime, datetime]]:
+def _already_shipped(
+    order_ids: Sequence[int], new: Sequence[OrderData]
+) -> dict[int, tuple[datetime, datetime]]:
     """Return {order id: (sold at, shipped at the earliest)} of new orders that are already shipped.
 
     A channel may report only the day of shipping; no order ships before it is sold.
     """
     departed = {}
     for order_id, data in zip(order_ids, new, strict=True):
-        if data.shipped_at is not None and state_of(data) is OrderState.shipped:
+        if data.shipped_at is not None and imported_state(data) is OrderState.shipped:
             sold_at = data.checkout_at or data.placed_at
             departed[order_id] = (sold_at, max(sold_at, data.shipped_at))
     return departed
@@ -217,7 +221,7 @@ def _count_held(session: Session, order_ids: Sequence[int]) -> int:
     return len(held)
 
 
-def _with_age(intake: Intake, new: Sequence[OrderData]) -> Intake:
+def _with_age(intake: ImportResult, new: Sequence[OrderData]) -> ImportResult:
     if new:
         oldest = min(data.checkout_at or data.placed_at for data in new)
         intake.oldest_news_at = oldest

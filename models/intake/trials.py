@@ -19,11 +19,11 @@ def delete_trial_orders(session: Session, account_id: int) -> int:
         select(Order.id).where(Order.account_id == account_id, col(Order.trial).is_(True))
     ).all()
     for start in range(0, len(ids), 500):
-        delete_trials(session, [need_id(order_id) for order_id in ids[start : start + 500]])
+        delete_test_orders(session, [need_id(order_id) for order_id in ids[start : start + 500]])
     return len(ids)
 
 
-def delete_trials(session: Session, order_ids: Sequence[int]) -> None:
+def delete_test_orders(session: Session, order_ids: Sequence[int]) -> None:
     """Delete test orders with everything that belongs to them, and their buyers if they have no other order.
 
     Test orders have no allocated stock and no shipments.

@@ -5,13 +5,20 @@ from decimal import Decimal
 
 from sqlmodel import Session, col, func, select
 
-from models.accounting.issued import Document, DocumentLine, Paper, check_kept, corrections_of, issue
-from models.accounting.numbers import check_numbers
+from models.accounting.issued import (
+    Document,
+    DocumentDraft,
+    DocumentLine,
+    cancelling_labels,
+    check_not_erased,
+    issue,
+)
+from models.accounting.numbers import check_numbers_known
 from models.accounting.records import DocumentKind, PaperContent, PaperLine, TaxSum
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
-from models.invoicing.sums import gross_by_rate, print_line, share_out, tax_sums
+from models.invoicing.sums import gross_by_rate, paper_line, prorate, tax_sums
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lines_of, lock_order
@@ -21,7 +28,7 @@ from models.values import LONGEST_TEXT, half_up
 _AMOUNTS = ("shipping_amount", "fee_amount", "net", "tax", "gross")
 
 
-def correct_invoice(session: Session, document: Document, reason: str) -> Document:
+def cancel_invoice(session: Session, document: Document, reason: str) -> Document:
     """Cancel a whole invoice with a credit note; its goods that were not returned can be invoiced again.
 
     Raises: RuleError, if the document is no invoice, is cancelled or partly credited already, or was erased,
@@ -32,13 +39,13 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
         raise RuleError(f"A correction needs a reason of at most {LONGEST_TEXT} characters.")
     order = session.get_one(Order, document.order_id)
     lock_order(session, order)
-    check_numbers(session.get_one(Tenant, document.tenant_id))
-    check_kept(document)
+    check_numbers_known(session.get_one(Tenant, document.tenant_id))
+    check_not_erased(document)
     if document.kind is not DocumentKind.invoice:
         raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
     if _credited_parts(session, document):
         raise RuleError(f"Of {document.label} a part was credited; credit the rest by a return, too.")
-    if earlier := corrections_of(session, [need_id(document.id)]):
+    if earlier := cancelling_labels(session, [need_id(document.id)]):
         raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
     invoice = PaperContent.model_validate(document.content)
     rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
@@ -50,7 +57,7 @@ def correct_invoice(session: Session, document: Document, reason: str) -> Docume
     return note
 
 
-def credit_part(
+def credit_partly(
     session: Session,
     order: Order,
     units: Mapping[int, int],
@@ -89,7 +96,7 @@ def credit_part(
         }
         if not chosen:
             continue
-        check_numbers(tenant)
+        check_numbers_known(tenant)
         for line_id, count in chosen.items():
             left[line_id] -= count
         notes.append(
@@ -98,7 +105,7 @@ def credit_part(
         shipping = extra = Decimal(0)
     of_others = _find_room(session, order, shipping, shipping + extra) if shipping + extra > 0 else None
     if of_others is not None:
-        check_numbers(tenant)
+        check_numbers_known(tenant)
         notes.append(
             _issue_part(session, order, of_others, {}, shipping=shipping, extra=extra, reason=reason)
         )
@@ -133,7 +140,7 @@ def _standing_invoices(session: Session, order: Order) -> list[Document]:
         )
         .order_by(col(Document.id).desc())
     ).all()
-    gone = corrections_of(session, [need_id(row.id) for row in rows])
+    gone = cancelling_labels(session, [need_id(row.id) for row in rows])
     return [row for row in rows if row.id not in gone]
 
 
@@ -152,9 +159,9 @@ def _issue_part(
     # Documents older than the field `order_line_id` were all domestic.
     with_tax = bool(content.taxes)
     lines = [
-        _print_again(as_invoiced[line.id], units[need_id(line.id)])
+        _as_invoiced(as_invoiced[line.id], units[need_id(line.id)])
         if line.id in as_invoiced
-        else print_line(line, units[need_id(line.id)], line.tax_rate if with_tax else None)
+        else paper_line(line, units[need_id(line.id)], line.tax_rate if with_tax else None)
         for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
         if line.id in units
     ]
@@ -219,7 +226,7 @@ def _issue_note(
             **{name: -getattr(given_back, name) for name in _AMOUNTS},
         }
     )
-    paper = Paper(
+    paper = DocumentDraft(
         content,
         {line_id: -count for line_id, count in units.items()},
         invoice.tenant_id,
@@ -229,11 +236,11 @@ def _issue_note(
         credits_id=invoice.id if is_part else None,
     )
     note = issue(session, paper)
-    _count_back(session, units)
+    _reduce_invoiced(session, units)
     return note
 
 
-def _print_again(line: PaperLine, quantity: int) -> PaperLine:
+def _as_invoiced(line: PaperLine, quantity: int) -> PaperLine:
     """Return units of a line as they were invoiced, whatever happened to the order since."""
     return line.model_copy(update={"quantity": quantity, "amount": half_up(line.price * quantity)})
 
@@ -253,8 +260,8 @@ def _taxes_of_part(
     gross = gross_by_rate(lines)
     goods = dict(gross) or gross_by_rate(invoice.lines)
     for shares in (
-        _shipping_shares(invoice, shipping) or (share_out(shipping, goods) if shipping else {}),
-        share_out(extra, goods) if extra else {},
+        _shipping_shares(invoice, shipping) or (prorate(shipping, goods) if shipping else {}),
+        prorate(extra, goods) if extra else {},
     ):
         for rate, share in shares.items():
             gross[rate] = gross.get(rate, Decimal(0)) + share
@@ -270,17 +277,17 @@ def _taxes_of_part(
 def _shipping_shares(invoice: PaperContent, shipping: Decimal) -> dict[Decimal, Decimal]:
     """Return shipping by the tax rates that it has on the invoice; empty if the invoice has no shipping."""
     goods = gross_by_rate(invoice.lines)
-    fees = share_out(invoice.fee_amount, goods) if invoice.fee_amount else {}
+    fees = prorate(invoice.fee_amount, goods) if invoice.fee_amount else {}
     shares = {
         part.rate: part.gross - goods.get(part.rate, 0) - fees.get(part.rate, 0) for part in invoice.taxes
     }
     shares = {rate: share for rate, share in shares.items() if share}
     if not shipping or not shares:
         return {}
-    return share_out(shipping, shares)
+    return prorate(shipping, shares)
 
 
-def _count_back(session: Session, units: Mapping[int, int]) -> None:
+def _reduce_invoiced(session: Session, units: Mapping[int, int]) -> None:
     """Reduce the invoiced units of order lines, given by order line id."""
     for line in session.exec(
         select(OrderLine)

@@ -10,16 +10,16 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from models.accounting.numbers import check_numbers
+from models.accounting.numbers import check_numbers_known
 from models.accounting.records import DocumentKind, PaperContent, PaperLine
 from models.clock import local_date, today, utc_now
 from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.invoicing.facts import InvoiceFacts, owes_more, read_facts
-from models.invoicing.sums import check_adds_up, exchange_of, print_line, taxes_of, treat_order
+from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of, treat_order
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.printed import abroad, address_lines, paper_language, printed_number
+from models.orders.printed import address_lines, foreign_country, paper_language, printed_number
 from models.tax.records import HOME
 from models.tax.treatment import Treatment, extras_rate, rate_of
 from models.tenants.account import Account, options_as
@@ -28,7 +28,7 @@ from models.tenants.records import AccountData, Mode, SellerData
 from models.tenants.tenant import Tenant
 from models.values import half_up
 
-IN_QUESTION = frozenset(
+AMOUNT_UNCLEAR = frozenset(
     {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
 )
 """Holds with which it is unclear what the buyer owes."""
@@ -59,7 +59,7 @@ def seller_of(tenant: Tenant) -> SellerData:
             "let the channel make them.",
             Advice(Action.account_set, values={"invoices": "channel"}),
         )
-    check_numbers(tenant)
+    check_numbers_known(tenant)
     seller = SellerData.model_validate(tenant.seller)
     missing = {
         field: name
@@ -142,7 +142,7 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
     units = quantities or {need_id(line.id): line.shipped for line in lines if line.shipped}
     if not quantities and (not units or not owes_more(order, facts)):
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
-    check_adds_up(order, lines)
+    check_total(order, lines)
     delivered = _delivered_on(order, facts, units)
     buyer = _buyer(order, facts.places)
     chosen = [line for line in lines if line.id in units]
@@ -150,7 +150,7 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
     sent = [_print_line(line, units[need_id(line.id)], treatment) for line in chosen]
     printed = sent if quantities else []
     goods = sum((line.amount for line in printed), Decimal(0))
-    shipping, fee = _left_of_extras(order, facts, goods)
+    shipping, fee = _remaining_extras(order, facts, goods)
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
         raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
@@ -167,7 +167,7 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
         currency=order.currency,
         seller=seller,
         buyer=buyer,
-        buyer_country=abroad(facts.places[AddressRole.billing], tenant),
+        buyer_country=foreign_country(facts.places[AddressRole.billing], tenant),
         buyer_vat_id=treatment.vat_id,
         tax_case=treatment.case,
         goes_to=treatment.country,
@@ -197,7 +197,7 @@ def _check_may_invoice(order: Order, facts: InvoiceFacts, *, test: bool) -> None
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
     if is_invoiced_there(order):
         raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
-    reasons = {hold.reason for hold in facts.holds} & IN_QUESTION
+    reasons = {hold.reason for hold in facts.holds} & AMOUNT_UNCLEAR
     if reasons:
         raise RuleError(
             f"Order {order.external_id} is held ({', '.join(sorted(reasons))}); settle that first."
@@ -212,14 +212,14 @@ def is_invoiced_there(order: Order) -> bool:
 
 def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLine:
     rate = rate_of(treatment, line.tax_rate, f"Line {line.external_id}")
-    printed = print_line(line, quantity, rate)
+    printed = paper_line(line, quantity, rate)
     if printed.amount != half_up(printed.amount):
         sum_of_line = f"{quantity} × {line.price} is {printed.amount}"
         raise RuleError(f"Line {line.external_id}: {sum_of_line}, no whole number of cents.")
     return printed
 
 
-def _left_of_extras(order: Order, facts: InvoiceFacts, goods: Decimal) -> tuple[Decimal, Decimal]:
+def _remaining_extras(order: Order, facts: InvoiceFacts, goods: Decimal) -> tuple[Decimal, Decimal]:
     """Return the shipping and fees for the next invoice: what the existing documents lack.
 
     `goods` is the next invoice's sum of goods. On the last invoice, credits given before invoicing are

@@ -111,7 +111,7 @@ def _invoiced_extras(
         rows |= {row.id: row for row in session.execute(columns.where(among(col(Document.id), others)))}
     extras: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
     for row in rows.values():
-        heir = _heir(session, row.order_id)
+        heir = _merged_into(session, row.order_id)
         if heir in found[row.id] | {row.order_id}:
             shipping, fees, gross = extras.get(heir, (Decimal(0), Decimal(0), Decimal(0)))
             # What a partial credit note gave back must not be invoiced again.
@@ -126,7 +126,7 @@ def owes_more(order: Order, facts: InvoiceFacts) -> bool:
     return facts.is_settled and order.total - order.credited_amount > facts.on_paper
 
 
-def _heir(session: Session, order_id: int) -> int:
+def _merged_into(session: Session, order_id: int) -> int:
     """Return the id of the order that an order was finally merged into, or its own id."""
     while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
         order_id = heir

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from models.accounting.issued import Document, Paper, issue_each
+from models.accounting.issued import Document, DocumentDraft, issue_each
 from models.clock import midnight, utc_now
 from models.database.bulk import insert_rows
 from models.database.columns import need_id
@@ -47,7 +47,7 @@ def issue_or_hold(session: Session, order: Order) -> Document | None:
     return document if isinstance(document, Document) else None
 
 
-def issue_rest(session: Session, order: Order) -> Document | None:
+def issue_remaining(session: Session, order: Order) -> Document | None:
     """Issue an invoice for what is still owed for an order without goods to invoice; if impossible, hold it.
 
     The cycle finds orders by their goods, so it misses these. None, if no more is owed than documents state,
@@ -78,7 +78,7 @@ def issue_invoices(
     drafts = [draft_from(order, facts[need_id(order.id)]) for order in orders]
     issued = [(order, draft) for order, draft in zip(orders, drafts, strict=True) if isinstance(draft, Draft)]
     papers = [
-        Paper(draft.content, draft.quantities, order.tenant_id, order.account_id, need_id(order.id))
+        DocumentDraft(draft.content, draft.quantities, order.tenant_id, order.account_id, need_id(order.id))
         for order, draft in issued
     ]
     documents = issue_each(session, papers)
@@ -112,7 +112,7 @@ def issue_invoices(
     return [each if isinstance(each, RuleError) else next(done) for each in drafts]
 
 
-def find_first(session: Session, account_id: int, placed_from: date) -> int | None:
+def first_order_from(session: Session, account_id: int, placed_from: date) -> int | None:
     """Return the lowest id of an account's orders placed on or after a German day; None if there is none."""
     query = select(func.min(Order.id)).where(
         Order.account_id == account_id, Order.placed_at >= midnight(placed_from)
@@ -120,7 +120,7 @@ def find_first(session: Session, account_id: int, placed_from: date) -> int | No
     return session.exec(query).one()
 
 
-def list_to_invoice(session: Session, account_id: int, after: int, limit: int) -> list[int]:
+def list_uninvoiced(session: Session, account_id: int, after: int, limit: int) -> list[int]:
     """Return ids above `after` of orders with units shipped, not invoiced and not returned, ascending."""
     query = (
         select(OrderLine.order_id)

@@ -8,9 +8,9 @@ from models.accounting.issued import Document
 from models.database.columns import need_id
 from models.errors import RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
-from models.invoicing.credit_notes import credit_part
-from models.invoicing.invoices import issue_rest
-from models.orders.amounts import settle_payment_state
+from models.invoicing.credit_notes import credit_partly
+from models.invoicing.invoices import issue_remaining
+from models.orders.amounts import update_payment_state
 from models.orders.history import Actor, add_event
 from models.orders.order import Order
 from models.orders.queries import lines_of, lock_order
@@ -54,7 +54,7 @@ def credit_return(
             f"Return {row.id} comes to {amount}, and the buyer owes "
             f"{order.total - order.credited_amount} in all."
         )
-    notes = credit_part(
+    notes = credit_partly(
         session,
         order,
         units,
@@ -64,10 +64,10 @@ def credit_return(
     )
     order.credited_amount += amount
     row.credited_amount, row.state = amount, ReturnState.credited
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add_all([order, row])
     detail = {"return": row.id, "amount": str(amount), "documents": [note.label for note in notes]}
     add_event(session, order, "credited", detail, actor=Actor.person)
     session.flush()
-    rest = issue_rest(session, order)
+    rest = issue_remaining(session, order)
     return [*notes, rest] if rest is not None else notes

@@ -13,7 +13,7 @@ from models.clock import local_date
 from models.errors import Action, Advice, RuleError
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.tax.options import TaxOptions
-from models.tax.treatment import Sale, Treatment, treat
+from models.tax.treatment import Sale, Treatment, decide_tax
 from models.tenants.records import SellerData
 from models.tenants.tenant import Tenant
 from models.values import half_up, print_text
@@ -28,7 +28,7 @@ def tax_sums(gross_by_rate: Mapping[Decimal, Decimal]) -> list[TaxSum]:
     return sums
 
 
-def share_out(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
+def prorate(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, Decimal]:
     """Return an amount split by tax rate, in proportion to the value of the goods at each rate.
 
     Transport and similar services share the tax of their goods (Umsatzsteuer-Anwendungserlass, section 3.10
@@ -58,7 +58,7 @@ def taxes_of(
 
     Without `shipping_rate`, shipping is taxed like the goods, and fees always are. `with_goods` are these
     goods if no lines are printed. Lines of a small business have no rate, and the result is empty.
-    Raises: RuleError, as `share_out`.
+    Raises: RuleError, as `prorate`.
     """
     gross = gross_by_rate(lines)
     goods = gross if lines else gross_by_rate(with_goods)
@@ -66,7 +66,7 @@ def taxes_of(
         return []
     gross = dict(gross)
     for amount, rate in ((shipping, shipping_rate), (fee, None)):
-        shares = {rate: amount} if rate is not None else share_out(amount, goods) if amount else {}
+        shares = {rate: amount} if rate is not None else prorate(amount, goods) if amount else {}
         for each, share in shares.items():
             if share:
                 gross[each] = gross.get(each, Decimal(0)) + share
@@ -101,7 +101,7 @@ def treat_order(
             "invoice."
         )
     sale = Sale(goes_to.country, goes_to.postcode, billing.vat_id or goes_to.vat_id, day, collected)
-    return treat(seller, TaxOptions.model_validate(tenant.taxes), sale)
+    return decide_tax(seller, TaxOptions.model_validate(tenant.taxes), sale)
 
 
 def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchange | None:
@@ -118,7 +118,7 @@ def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchan
     rate = options.exchange_rates.get(month, {}).get(order.currency)
     source, on = RateSource.month, day.replace(day=1)
     if rate is None and options.day_rates:
-        rate = _told_rate(order, tenant)
+        rate = _reported_rate(order, tenant)
         source, on = RateSource.channel, local_date(order.placed_at)
     if rate is None:
         raise RuleError(
@@ -129,7 +129,7 @@ def exchange_of(order: Order, tenant: Tenant, day: date, tax: Decimal) -> Exchan
     return Exchange(currency=tenant.currency, rate=rate, source=source, on=on, tax=half_up(tax / rate))
 
 
-def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
+def _reported_rate(order: Order, tenant: Tenant) -> Decimal | None:
     """Return the channel's exchange rate: units of the order's currency per unit of the tenant's, or None.
 
     Channels report it in either direction; the order's totals in both currencies show which one.
@@ -143,7 +143,7 @@ def _told_rate(order: Order, tenant: Tenant) -> Decimal | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
+def check_total(order: Order, lines: Sequence[OrderLine]) -> None:
     """Raises: RuleError, unless the order's uncancelled lines, shipping and fees add up to its total."""
     told = sum(
         (line.price * (line.quantity - line.cancelled) for line in lines),
@@ -153,7 +153,7 @@ def check_adds_up(order: Order, lines: Sequence[OrderLine]) -> None:
         raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
 
 
-def print_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:
+def paper_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:
     """Return units of an order line in printed form, at a tax rate."""
     amount = line.price * quantity
     return PaperLine(

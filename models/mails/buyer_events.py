@@ -18,22 +18,24 @@ from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions, OrderNotice
 from models.tenants.records import AccountData, BuyerEvent, Mode
 
-FRESH = timedelta(days=3)
+NEW_FOR = timedelta(days=3)
 """An order bought longer ago than this is history when it is imported: its arrival is not mailed."""
 
 
-def tell_buyer(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
+def queue_buyer_mail(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
     """Queue the mail for an event in the caller's transaction, if the account sends it; safe to repeat.
 
     `subject` tells repeated events of an order apart: the id of the payment, the shipment, the refund or the
     return, or the number of the reminder. Test orders and accounts that are not live send no mails. The
     caller holds the tenant's lock.
     """
-    tell_buyers(session, event, [(order, subject)])
+    queue_buyer_mails(session, event, [(order, subject)])
 
 
-def tell_buyers(session: Session, event: BuyerEvent, subjects: Iterable[tuple[Order, str | int]]) -> None:
-    """Queue the mails of one event for many orders; see `tell_buyer`."""
+def queue_buyer_mails(
+    session: Session, event: BuyerEvent, subjects: Iterable[tuple[Order, str | int]]
+) -> None:
+    """Queue the mails of one event for many orders; see `queue_buyer_mail`."""
     by_account: dict[int, list[str]] = defaultdict(list)
     for order, subject in subjects:
         if not order.trial:
@@ -53,12 +55,12 @@ def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
     return account.mode is Mode.live and event in options_as(account, ChannelOptions).buyer_mails
 
 
-def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
+def queue_arrival_mails(session: Session, account: AccountData, bought_at: Mapping[int, datetime]) -> None:
     """Queue the mails to buyers and operators about new orders; `bought_at` is {order id: checkout time}."""
     options = options_as(account, ChannelOptions)
     if account.mode is not Mode.live:
         return
-    since = utc_now() - FRESH
+    since = utc_now() - NEW_FOR
     fresh = [order_id for order_id, at in bought_at.items() if at >= since]
     if BuyerEvent.order_received in options.buyer_mails:
         keys = [mail_key(order_id, BuyerEvent.order_received) for order_id in fresh]
@@ -67,7 +69,7 @@ def tell_of_arrival(session: Session, account: AccountData, bought_at: Mapping[i
         queue_once(session, account.id, OutboundKind.order_notice, fresh)
 
 
-def hand_on_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+def transfer_waiting_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
     """Queue a merged order's waiting mails for the order that now has its lines.
 
     Only mails with a subject are transferred, such as those about a shipment; the others are about the merged

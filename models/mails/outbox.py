@@ -139,7 +139,7 @@ def queue_mail(
         insert_or_update(session, MailFile, files, key=("mail_id", "number"))
 
 
-def explain_silence(settings: Settings) -> str:
+def why_no_mail(settings: Settings) -> str:
     """Return one sentence that says why no mail is sent and what to set; empty if mails are sent."""
     if not settings.smtp_host:
         return "Status mails wait in the database: set WARENFLUSS_SMTP_HOST to the name of a mail server."
@@ -176,7 +176,7 @@ def claim_mail(session: Session, mail_id: int) -> Mail | None:
     return session.get_one(Mail, mail_id) if taken.rowcount == 1 else None  # type: ignore[attr-defined]
 
 
-def note_delivery(
+def save_attempt(
     session: Session,
     claimed: Mail,
     *,
@@ -218,7 +218,7 @@ def retry_seconds(attempts: int) -> int:
     return RETRY_SECONDS[min(max(attempts, 1), len(RETRY_SECONDS)) - 1]
 
 
-def put_off(session: Session, mail_ids: Sequence[int], seconds: int) -> None:
+def postpone_mails(session: Session, mail_ids: Sequence[int], seconds: int) -> None:
     """Postpone due mails because the mail server does not respond."""
     now = utc_now()
     session.execute(
@@ -255,7 +255,7 @@ def files_of(session: Session, mail_id: int) -> list[MailFile]:
     return list(session.exec(query).all())
 
 
-def with_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
+def embed_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
     """Return a mail's HTML and the logo that it shows, as an embedded file.
 
     The stored HTML names the logo by its hash, which is too long for a mail header; here it becomes `logo`.
@@ -281,7 +281,7 @@ class MailState(StrEnum):
     given_up = "given_up"
 
 
-def state_of(mail: Mail) -> MailState:
+def mail_state(mail: Mail) -> MailState:
     """Return a mail's state."""
     if mail.sent_at is not None:
         return MailState.sent
@@ -324,7 +324,7 @@ def retry_mails(session: Session, ids: Sequence[int]) -> int:
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def withhold_buyers(session: Session, reason: str) -> None:
+def give_up_buyer_mails(session: Session, reason: str) -> None:
     """Give up every waiting buyer mail; after a restore, it may already have been delivered."""
     session.execute(
         update(Mail)

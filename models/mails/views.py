@@ -7,7 +7,7 @@ from datetime import datetime
 from models.database.columns import need_id
 from models.database.session import Session
 from models.errors import Action, Advice, NotFoundError
-from models.mails.outbox import Mail, MailState, files_of, state_of
+from models.mails.outbox import Mail, MailState, files_of, mail_state
 from models.orders.order import Order
 
 
@@ -61,7 +61,7 @@ def mail_summaries(session: Session, mails: Sequence[Mail]) -> list[MailSummary]
             created_at=mail.created_at,
             order=order.external_id if (order := orders.get(mail.id)) else None,
             subject=mail.subject,
-            state=state_of(mail),
+            state=mail_state(mail),
             sent_at=mail.sent_at,
             attempts=mail.attempts,
             error=mail.error,

@@ -16,27 +16,27 @@ from models.database.columns import need_id
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import shipments_of
-from models.invoicing.invoices import issue_rest
-from models.orders.amounts import settle_payment_state
+from models.invoicing.invoices import issue_remaining
+from models.orders.amounts import update_payment_state
 from models.orders.checks import recheck
 from models.orders.history import Actor, OrderEdit, add_event
-from models.orders.holds import NO_HINDRANCE, SHORTAGES, HoldReason, open_holds, settle_holds
+from models.orders.holds import NOT_BLOCKING, SHORTAGES, HoldReason, close_holds, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_order
 from models.orders.records import AddressData
-from models.orders.states import move
-from models.payments.reminders import ask_to_pay
+from models.orders.states import change_state
+from models.payments.reminders import queue_payment_requests
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.account import Account, account_data
 from models.tenants.methods import list_shipping_methods, payment_code
 from models.tenants.records import AccountData, PaymentKind
-from models.warehouse.allocation import allocate, serve_waiting
-from models.warehouse.pick_lists import note_orders
-from models.warehouse.shrinking import fit_ready, shrink_promise
+from models.warehouse.allocation import allocate, allocate_freed
+from models.warehouse.pick_lists import flag_orders
+from models.warehouse.shrinking import limit_picked, reduce_allocation
 
-MENDABLE = (OrderState.pending, OrderState.open, OrderState.released)
-NOT_ACCEPTED = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NO_HINDRANCE
+EDITABLE_STATES = (OrderState.pending, OrderState.open, OrderState.released)
+NOT_ACCEPTABLE = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NOT_BLOCKING
 """Holds that cannot be accepted: without their cause settled, no parcel can be packed."""
 
 
@@ -45,7 +45,7 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
 
     Raises: RuleError, if the order is shipped, cancelled or merged, for an unknown field or an invalid text.
     """
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     unknown = sorted(set(changes) - set(AddressData.model_fields))
     if unknown:
         fields = ", ".join(AddressData.model_fields)
@@ -83,7 +83,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     Raises: RuleError, for more than the present quantity, less than was shipped, or an order that cannot be
     changed.
     """
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     session.refresh(line)
     there = line.quantity - line.cancelled
     if quantity > there:
@@ -96,7 +96,7 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     if not quantity and all(each.quantity == each.cancelled for each in lines if each.id != line.id):
         cancel_order(session, order, actor=actor)
         return
-    free = shrink_promise(session, need_id(line.id), quantity - line.shipped)
+    free = reduce_allocation(session, need_id(line.id), quantity - line.shipped)
     less = line.price * (there - quantity)
     _note(
         session,
@@ -111,16 +111,16 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     line.cancelled += there - quantity
     line.fit_kept_back()
     order.total -= less
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add(line)
     session.add(order)
     session.flush()
-    fit_ready(session, [line] if line.kept_back else [])
+    limit_picked(session, [line] if line.kept_back else [])
     queue_outbound(session, order.account_id, OutboundKind.cancellation, [need_id(order.id)])
     allocate(session, [need_id(order.id)])
     if quantity == line.shipped:
-        settle_holds(session, order, tuple(HoldReason), line.id)
-    serve_waiting(session, free)
+        close_holds(session, order, tuple(HoldReason), line.id)
+    allocate_freed(session, free)
     if not any(each.left for each in lines):
         _complete(session, order, actor)
     recheck(session, _account(session, order), [need_id(order.id)])
@@ -128,14 +128,14 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
 
 def _complete(session: Session, order: Order, actor: Actor) -> None:
     """Mark an order as shipped whose remaining units were cancelled."""
-    move(order, OrderState.shipped, actor)
+    change_state(order, OrderState.shipped, actor)
     left = [shipment.shipped_at for shipment, _ in shipments_of(session, need_id(order.id))]
     order.shipped_at = max(left, default=utc_now())
     session.add(order)
     add_event(session, order, "completed", actor=actor)
     session.flush()
-    note_orders(session, [need_id(order.id)])
-    issue_rest(session, order)
+    flag_orders(session, [need_id(order.id)])
+    issue_remaining(session, order)
 
 
 def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -> None:
@@ -143,7 +143,7 @@ def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -
 
     Raises: RuleError, for a negative price, or if the line is invoiced or the order cannot be changed.
     """
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     session.refresh(line)
     if price < 0:
         raise RuleError("A price is at least zero.")
@@ -156,7 +156,7 @@ def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -
         "total": [str(order.total), str(total)],
     }
     line.price, order.total = price, total
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add(line)
     session.add(order)
     _note(session, order, changes)
@@ -164,17 +164,17 @@ def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -
 
 def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
     """Set the payment kind, whatever the method is mapped to. Raises: RuleError, if it is too late."""
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     old, order.payment_kind = order.payment_kind, kind
     session.add(order)
     _keep(session, order, "payment_kind", payment_code(order))
     _note_change(session, order, {"payment_kind": [str(old or ""), str(kind)]})
-    ask_to_pay(session, _account(session, order), [need_id(order.id)])
+    queue_payment_requests(session, _account(session, order), [need_id(order.id)])
 
 
 def set_shipping_method(session: Session, order: Order, name: str) -> None:
     """Set the shipping method by name. Raises: RuleError, for an unknown name, or if it is too late."""
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     ways = {way.name: way for way in list_shipping_methods(session, order.tenant_id)}
     if name not in ways:
         raise RuleError(
@@ -193,7 +193,7 @@ def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -
 
     Raises: RuleError, if the order cannot be changed any more.
     """
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     old, order.partial_shipping = order.partial_shipping, allowed
     if old is not allowed:
         session.add(order)
@@ -202,7 +202,9 @@ def set_partial_shipping(session: Session, order: Order, allowed: bool | None) -
         session.flush()
 
 
-def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: str = "") -> list[HoldReason]:
+def accept_holds(
+    session: Session, order: Order, reasons: Iterable[HoldReason], note: str = ""
+) -> list[HoldReason]:
     """Accept open holds with these reasons, or all that can be accepted if none is given; return the reasons.
 
     Raises: RuleError, for a reason that cannot be accepted, or that the order is not held for.
@@ -210,13 +212,13 @@ def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: 
     lock_order(session, order)
     order_id = need_id(order.id)
     wanted = set(reasons)
-    if refused := sorted(wanted & NOT_ACCEPTED):
+    if refused := sorted(wanted & NOT_ACCEPTABLE):
         raise RuleError(
             f"{refused[0]} cannot be let pass: match the line, send what is there, or cancel what is missing."
         )
     holds = open_holds(session, [order_id]).get(order_id, [])
     chosen = [
-        hold for hold in holds if (hold.reason in wanted if wanted else hold.reason not in NOT_ACCEPTED)
+        hold for hold in holds if (hold.reason in wanted if wanted else hold.reason not in NOT_ACCEPTABLE)
     ]
     missing = sorted(wanted - {hold.reason for hold in chosen})
     if missing or not chosen:
@@ -231,27 +233,27 @@ def accept(session: Session, order: Order, reasons: Iterable[HoldReason], note: 
     return sorted({hold.reason for hold in chosen})
 
 
-def take_channels_version(session: Session, order: Order) -> None:
+def discard_edits(session: Session, order: Order) -> None:
     """Drop the manual changes of an order without shipped goods, so that the next import follows the channel.
 
     A released order goes back to state open, to be checked and released again.
     Raises: RuleError, if goods were shipped, or the order cannot be changed.
     """
-    _lock_mendable(session, order)
+    _lock_editable(session, order)
     lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
     if any(line.shipped for line in lines):
         raise RuleError(f"Of order {order.external_id} goods have left; it stays as it is.")
     session.execute(delete(OrderEdit).where(col(OrderEdit.order_id) == order.id))
-    settle_holds(session, order, (HoldReason.changed_after_release, HoldReason.cancelled_after_release))
+    close_holds(session, order, (HoldReason.changed_after_release, HoldReason.cancelled_after_release))
     if order.state is OrderState.released:
-        move(order, OrderState.open, Actor.person)
+        change_state(order, OrderState.open, Actor.person)
         order.released_at = None
     # Without a hash, the next import does not take the order for unchanged.
     order.content_hash = ""
     session.add(order)
     add_event(session, order, "reopened", actor=Actor.person)
     session.flush()
-    note_orders(session, [need_id(order.id)])
+    flag_orders(session, [need_id(order.id)])
 
 
 def find_line(session: Session, order: Order, number: str) -> OrderLine:
@@ -264,9 +266,9 @@ def find_line(session: Session, order: Order, number: str) -> OrderLine:
     raise NotFoundError(f"Order {order.external_id} has no line {number!r}; it has {there}.")
 
 
-def _lock_mendable(session: Session, order: Order) -> None:
+def _lock_editable(session: Session, order: Order) -> None:
     lock_order(session, order)
-    if order.trial or order.state not in MENDABLE:
+    if order.trial or order.state not in EDITABLE_STATES:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state} and is not changed."
         )
@@ -307,6 +309,6 @@ def _note_change(
 ) -> None:
     add_event(session, order, "edited", {"changes": dict(changes)}, actor=actor)
     session.flush()
-    note_orders(session, [need_id(order.id)])
+    flag_orders(session, [need_id(order.id)])
     if check:
         recheck(session, _account(session, order), [need_id(order.id)])

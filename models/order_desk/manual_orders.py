@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.accounting.numbers import SeriesKind, check_numbers, label_of, take_number
+from models.accounting.numbers import SeriesKind, check_numbers_known, label_of, take_number
 from models.catalog.article import Article, price_for, prices_of, titles_of
 from models.clock import today, utc_now
 from models.database.bulk import insert_or_update
@@ -17,9 +17,9 @@ from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.intake.line_matching import Matcher, set_match
 from models.intake.orders import save_orders
-from models.order_desk.edits import accept
-from models.order_desk.manual_records import MOST_LINES, TOO_MUCH, OwnAddress, OwnLine, OwnOrder
-from models.orders.amounts import settle_payment_state
+from models.order_desk.edits import accept_holds
+from models.order_desk.manual_records import MOST_LINES, TOO_MUCH, ManualAddress, ManualLine, ManualOrder
+from models.orders.amounts import update_payment_state
 from models.orders.checks import recheck
 from models.orders.history import Actor, add_event
 from models.orders.holds import HoldReason, open_holds
@@ -30,13 +30,13 @@ from models.orders.queries import lines_of, lock_order
 from models.orders.records import AddressData, OrderData, OrderLineData
 from models.orders.row_values import line_values
 from models.orders.scanned_codes import find_scanned
-from models.payments.reminders import ask_to_pay
+from models.payments.reminders import queue_payment_requests
 from models.tenants.account import Account, account_data, options_as
 from models.tenants.account_kinds import KINDS, MANUAL, kind_of
 from models.tenants.locks import lock_tenants
-from models.tenants.methods import Service, list_shipping_methods
+from models.tenants.methods import ChannelMethod, list_shipping_methods
 from models.tenants.options import ChannelOptions
-from models.tenants.records import AccountData, Mode, PaymentKind, SellerData, ServiceKind
+from models.tenants.records import AccountData, MethodKind, Mode, PaymentKind, SellerData
 from models.tenants.tenant import Tenant
 from models.values import half_up
 from models.warehouse.allocation import allocate
@@ -45,7 +45,7 @@ RULES = (MatchRule(by=MatchBy.sku, sources=(Source.sku,)),)
 """A line of a manual order names our SKU."""
 
 
-def pick_own_account(session: Session, tenant_id: int, name: str | None = None) -> Account:
+def pick_manual_account(session: Session, tenant_id: int, name: str | None = None) -> Account:
     """Return the tenant's account for manual orders: the named one, or the only one.
 
     Raises: RuleError, if there is none, if there are several and none is named, or if it is a draft.
@@ -72,7 +72,7 @@ def pick_own_account(session: Session, tenant_id: int, name: str | None = None) 
     return account
 
 
-def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder:
+def complete_order(session: Session, account: AccountData, asked: ManualOrder) -> ManualOrder:
     """Return the order with SKUs, titles, prices and tax rates completed as of today.
 
     Raises: RuleError, with one sentence per line that names no article of ours or lacks a price or tax rate.
@@ -126,16 +126,16 @@ def fill_in(session: Session, account: AccountData, asked: OwnOrder) -> OwnOrder
     return filled
 
 
-def total_of(order: OwnOrder) -> Decimal:
+def total_of(order: ManualOrder) -> Decimal:
     """Return the total of an order whose prices are filled in."""
     goods = sum(((line.price or Decimal(0)) * line.quantity for line in order.lines), Decimal(0))
     return goods + order.shipping_amount
 
 
-def take_own_order(
+def take_manual_order(
     session: Session,
     account: Account,
-    asked: OwnOrder,
+    asked: ManualOrder,
     kind: OriginKind = OriginKind.phone,
     *,
     from_order_id: int | None = None,
@@ -145,7 +145,7 @@ def take_own_order(
 
     If its reference was used before for the same request, that order is returned. In test mode it is a test
     order. Takes the tenant's lock.
-    Raises: RuleError, as `fill_in`, if the reference was used for another request, or after a restore.
+    Raises: RuleError, as `complete_order`, if the reference was used for another request, or after a restore.
     """
     lock_tenants(session, [account.tenant_id])
     data = account_data(account)
@@ -160,9 +160,9 @@ def take_own_order(
                 "for otherwise; give a new one another reference."
             )
         return order, False
-    filled = fill_in(session, data, asked)
-    check_numbers(session.get_one(Tenant, account.tenant_id))
-    _say_methods(session, data.id, filled)
+    filled = complete_order(session, data, asked)
+    check_numbers_known(session.get_one(Tenant, account.tenant_id))
+    _save_methods(session, data.id, filled)
     year = today().year
     number = label_of(SeriesKind.order, year, take_number(session, account.tenant_id, SeriesKind.order, year))
     record = _record(session, data.id, number, filled, kind)
@@ -184,11 +184,13 @@ def take_own_order(
     )
     session.flush()
     if from_order_id is not None:
-        _let_repeat_pass(session, order, session.get_one(Order, from_order_id).external_id)
+        _accept_repeat(session, order, session.get_one(Order, from_order_id).external_id)
     return order, True
 
 
-def _record(session: Session, account_id: int, number: str, order: OwnOrder, kind: OriginKind) -> OrderData:
+def _record(
+    session: Session, account_id: int, number: str, order: ManualOrder, kind: OriginKind
+) -> OrderData:
     now = utc_now()
     return OrderData(
         external_id=number,
@@ -210,7 +212,7 @@ def _record(session: Session, account_id: int, number: str, order: OwnOrder, kin
     )
 
 
-def line_data(external_id: str, line: OwnLine) -> OrderLineData:
+def line_data(external_id: str, line: ManualLine) -> OrderLineData:
     """Return a completed line as an intake record."""
     return OrderLineData(
         external_id=external_id,
@@ -230,28 +232,30 @@ def _customer_id(session: Session, account_id: int, number: str, email: str) -> 
     return session.exec(query.order_by(col(Customer.id))).first() or f"C-{number}"
 
 
-def _say_methods(session: Session, account_id: int, order: OwnOrder) -> None:
+def _save_methods(session: Session, account_id: int, order: ManualOrder) -> None:
     """Save the order's payment and shipping method as methods of the account, mapped to themselves."""
-    named = [(ServiceKind.payment, str(order.payment)), (ServiceKind.shipping, order.shipping_method)]
+    named = [(MethodKind.payment, str(order.payment)), (MethodKind.shipping, order.shipping_method)]
     rows = [
         {"account_id": account_id, "kind": kind, "external_id": name, "name": name, "mapped_to": name}
         for kind, name in named
         if name
     ]
-    insert_or_update(session, Service, rows, key=("account_id", "kind", "external_id"), update=("mapped_to",))
+    insert_or_update(
+        session, ChannelMethod, rows, key=("account_id", "kind", "external_id"), update=("mapped_to",)
+    )
 
 
-def _let_repeat_pass(session: Session, order: Order, number: str) -> None:
+def _accept_repeat(session: Session, order: Order, number: str) -> None:
     """Accept the hold of an order that is suspected to be a duplicate of the order it repeats on purpose."""
     for hold in open_holds(session, [need_id(order.id)]).get(need_id(order.id), []):
         if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
-            accept(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
+            accept_holds(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
 
 
-def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
+def add_line(session: Session, order: Order, line: ManualLine) -> OrderLine:
     """Add a line to an open manual order; the total rises, and available stock is allocated.
 
-    Raises: RuleError, for a channel's order, an order that is not open, or as `fill_in`.
+    Raises: RuleError, for a channel's order, an order that is not open, or as `complete_order`.
     """
     lock_order(session, order)
     account = account_data(session.get_one(Account, order.account_id))
@@ -267,8 +271,12 @@ def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
     lines = lines_of(session, [order_id]).get(order_id, [])
     if len(lines) >= MOST_LINES:
         raise RuleError(f"An order by hand has at most {MOST_LINES} lines.")
-    asked = OwnOrder(billing=OwnAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice)
-    data = line_data(f"{order.external_id}-{len(lines) + 1}", fill_in(session, account, asked).lines[0])
+    asked = ManualOrder(
+        billing=ManualAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice
+    )
+    data = line_data(
+        f"{order.external_id}-{len(lines) + 1}", complete_order(session, account, asked).lines[0]
+    )
     row = OrderLine(
         order_id=order_id,
         account_id=order.account_id,
@@ -289,12 +297,12 @@ def add_line(session: Session, order: Order, line: OwnLine) -> OrderLine:
         "total": [str(order.total), str(total)],
     }
     order.total = total
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add(order)
     add_event(session, order, "edited", {"changes": changes}, actor=Actor.person)
     session.flush()
     allocate(session, [order_id])
     recheck(session, account, [order_id])
-    ask_to_pay(session, account, [order_id])
+    queue_payment_requests(session, account, [order_id])
     session.refresh(row)
     return row

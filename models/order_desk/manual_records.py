@@ -49,7 +49,7 @@ Word = Annotated[
 Remark = Annotated[str, RecordField(max_length=2000), AfterValidator(_without_control)]
 
 
-class OwnLine(BaseModel):
+class ManualLine(BaseModel):
     """Goods as a person orders them; missing values come from the article."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,21 +64,21 @@ class OwnLine(BaseModel):
     title: Word = ""
 
 
-class OwnAddress(AddressData):
+class ManualAddress(AddressData):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, str_max_length=320)
 
     _printable = field_validator("*")(_without_control)
 
 
-class OwnOrder(BaseModel):
+class ManualOrder(BaseModel):
     """An order or an offer as a person enters it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    billing: OwnAddress
-    shipping: OwnAddress | None = None
+    billing: ManualAddress
+    shipping: ManualAddress | None = None
     """None means the billing address."""
-    lines: list[OwnLine] = RecordField(min_length=1, max_length=MOST_LINES)
+    lines: list[ManualLine] = RecordField(min_length=1, max_length=MOST_LINES)
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
     """Default: the tenant's currency."""
     shipping_amount: Cents = Decimal(0)
@@ -94,20 +94,20 @@ class OwnOrder(BaseModel):
     """A second order with the same reference is not created."""
 
 
-def read_own_order(text: str) -> OwnOrder:
+def read_manual_order(text: str) -> ManualOrder:
     """Return an order from JSON. Raises: RuleError, with one sentence per mistake."""
     try:
-        return OwnOrder.model_validate_json(text)
+        return ManualOrder.model_validate_json(text)
     except ValidationError as error:
         raise RuleError("\n".join(word_faults(error))) from None
 
 
-def read_own_line(
+def read_manual_line(
     article: str, quantity: int = 1, price: Decimal | None = None, tax_rate: Decimal | None = None
-) -> OwnLine:
+) -> ManualLine:
     """Return a line of goods. Raises: RuleError, with one sentence per mistake."""
     try:
-        return OwnLine(article=article, quantity=quantity, price=price, tax_rate=tax_rate)
+        return ManualLine(article=article, quantity=quantity, price=price, tax_rate=tax_rate)
     except ValidationError as error:
         raise RuleError("\n".join(word_faults(error))) from None
 

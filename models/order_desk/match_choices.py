@@ -16,11 +16,11 @@ from models.orders.matching import Match
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lock_order
 from models.orders.records import OrderLineData
-from models.orders.states import MOVABLE
+from models.orders.states import NOT_RELEASED
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.tenants.records import AccountData
-from models.warehouse.allocation import allocate, serve_waiting
+from models.warehouse.allocation import allocate, allocate_freed
 from models.warehouse.shrinking import release_allocation
 
 MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
@@ -71,7 +71,7 @@ def resolve_line(
     if the line has no code to remember.
     """
     lock_order(session, order)
-    if order.state not in MOVABLE:
+    if order.state not in NOT_RELEASED:
         raise RuleError(
             f"Order {order.external_id} is {order.state}; lines can be matched while it is open or pending."
         )
@@ -87,25 +87,25 @@ def resolve_line(
         session, order, "matched", {"line": line.external_id, "remembered": remember}, actor=Actor.person
     )
     if remember:
-        remember_code(session, order.tenant_id, need_id(account.id), told_line(line), parts)
+        remember_code(session, order.tenant_id, need_id(account.id), reported_line(line), parts)
     allocate(session, [need_id(order.id)])
-    serve_waiting(session, free)
+    allocate_freed(session, free)
 
 
 def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchRule]) -> int:
     """Apply the matching rules again to lines that wait for an article; return how many were matched."""
     lock_tenants(session, [account.tenant_id])
-    waiting = [row for row in list_unmatched(session, account.id) if row.order.state in MOVABLE]
+    waiting = [row for row in list_unmatched(session, account.id) if row.order.state in NOT_RELEASED]
     matcher = Matcher(session, account, rules)
-    matcher.add([told_line(row.line) for row in waiting])
-    found = [row for row in waiting if matcher.of(told_line(row.line)).parts]
+    matcher.add([reported_line(row.line) for row in waiting])
+    found = [row for row in waiting if matcher.of(reported_line(row.line)).parts]
     for row in found:
-        set_match(session, row.order, row.line, matcher.of(told_line(row.line)))
+        set_match(session, row.order, row.line, matcher.of(reported_line(row.line)))
     allocate(session, list(dict.fromkeys(need_id(row.order.id) for row in found)))
     return len(found)
 
 
-def told_line(line: OrderLine) -> OrderLineData:
+def reported_line(line: OrderLine) -> OrderLineData:
     """Return what matching reads from a line, as the channel reported it."""
     return OrderLineData.model_validate(
         {"external_id": line.external_id, "quantity": line.quantity, "price": line.price, **line.codes}

@@ -4,19 +4,19 @@ from sqlmodel import Session, col, select
 
 from models.database.columns import need_id
 from models.database.conditions import in_batches
-from models.order_desk.edits import MENDABLE
+from models.order_desk.edits import EDITABLE_STATES
 from models.orders.checks import recheck
 from models.orders.history import OrderEdit
 from models.orders.order import Order
 from models.orders.queries import lock_orders
-from models.payments.reminders import ask_to_pay
+from models.payments.reminders import queue_payment_requests
 from models.tenants.account import Account, account_data
 from models.tenants.locks import lock_tenants
 from models.tenants.methods import Methods, payment_code
-from models.tenants.records import ServiceKind
+from models.tenants.records import MethodKind
 
 
-def apply_mapping(session: Session, account: Account, kind: ServiceKind, code: str) -> int:
+def apply_mapping(session: Session, account: Account, kind: MethodKind, code: str) -> int:
     """Apply a method's new meaning to the orders that name it, and check them again; return how many.
 
     Orders for which a person chose a method keep it. Takes the tenant's lock.
@@ -24,29 +24,32 @@ def apply_mapping(session: Session, account: Account, kind: ServiceKind, code: s
     lock_tenants(session, [account.tenant_id])
     data = account_data(account)
     methods = Methods(session, data.id, data.tenant_id)
-    field = "payment_kind" if kind is ServiceKind.payment else "shipping_method_id"
+    field = "payment_kind" if kind is MethodKind.payment else "shipping_method_id"
     told = col(Order.shipping_method) == code
-    if kind is ServiceKind.payment:
+    if kind is MethodKind.payment:
         told = (col(Order.payment_method) == code) | (
             (col(Order.payment_method) == "") & (col(Order.payment_method_name) == code)
         )
     chosen = select(OrderEdit.order_id).where(OrderEdit.field == field)
     numbers = session.exec(
         select(Order.external_id).where(
-            Order.account_id == data.id, col(Order.state).in_(MENDABLE), told, col(Order.id).not_in(chosen)
+            Order.account_id == data.id,
+            col(Order.state).in_(EDITABLE_STATES),
+            told,
+            col(Order.id).not_in(chosen),
         )
     ).all()
     for batch in in_batches(sorted(numbers)):
         orders = lock_orders(session, data.id, batch)
         for order in orders:
-            if kind is ServiceKind.payment and payment_code(order) == code:
+            if kind is MethodKind.payment and payment_code(order) == code:
                 order.payment_kind = methods.payment_of(order)
-            elif kind is ServiceKind.shipping:
+            elif kind is MethodKind.shipping:
                 way = methods.shipping_of(order)
                 order.shipping_method_id, order.express = (way.id, way.express) if way else (None, False)
             session.add(order)
         session.flush()
         ids = [need_id(order.id) for order in orders]
         recheck(session, data, ids)
-        ask_to_pay(session, data, ids)
+        queue_payment_requests(session, data, ids)
     return len(numbers)

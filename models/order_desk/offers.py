@@ -10,12 +10,12 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 from models.accounting.issued import find_numbered
-from models.accounting.numbers import SeriesKind, check_numbers, label_of, take_number
+from models.accounting.numbers import SeriesKind, check_numbers_known, label_of, take_number
 from models.clock import today, utc_now
 from models.database.columns import code, instant, money, need_id
 from models.errors import Action, RuleError
-from models.order_desk.manual_orders import fill_in, line_data, take_own_order, total_of
-from models.order_desk.manual_records import OwnOrder
+from models.order_desk.manual_orders import complete_order, line_data, take_manual_order, total_of
+from models.order_desk.manual_records import ManualOrder
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
 from models.orders.origin import OriginKind
 from models.orders.row_values import line_values
@@ -50,24 +50,24 @@ class Offer(SQLModel, table=True):
     currency: str = Field(max_length=3)
     total: Decimal = money()
     content: dict[str, Any] = Field(sa_type=JSON)
-    """The fields of `OwnOrder` with prices and tax rates; contains buyers' data."""
+    """The fields of `ManualOrder` with prices and tax rates; contains buyers' data."""
     # No foreign key: a migration that adds one locks the table, which is in use.
     order_id: int | None = Field(default=None, index=True)
     """The order that this offer became."""
 
 
-def make_offer(session: Session, account: Account, asked: OwnOrder, valid_until: date) -> Offer:
+def make_offer(session: Session, account: Account, asked: ManualOrder, valid_until: date) -> Offer:
     """Save an offer under the tenant's next number; prices that are not given are today's.
 
-    Takes the tenant's lock. Raises: RuleError, as `fill_in`, for a day in the past, or after a restore.
+    Takes the tenant's lock. Raises: RuleError, as `complete_order`, for a past day, or after a restore.
     """
     lock_tenants(session, [account.tenant_id])
     if asked.reference:
         raise RuleError("reference: an offer has none; it becomes an order once by itself.")
     if valid_until < today():
         raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
-    filled = fill_in(session, account_data(account), asked)
-    check_numbers(session.get_one(Tenant, account.tenant_id))
+    filled = complete_order(session, account_data(account), asked)
+    check_numbers_known(session.get_one(Tenant, account.tenant_id))
     year = today().year
     taken = take_number(session, account.tenant_id, SeriesKind.offer, year)
     offer = Offer(
@@ -87,7 +87,7 @@ def make_offer(session: Session, account: Account, asked: OwnOrder, valid_until:
 def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order:
     """Turn an offer into an order at its prices; `late`: also after its last day.
 
-    Raises: RuleError, if the offer is decided already or has expired, or as `take_own_order`.
+    Raises: RuleError, if the offer is decided already or has expired, or as `take_manual_order`.
     """
     _lock_open(session, offer)
     if offer.valid_until < today() and not late:
@@ -97,7 +97,9 @@ def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order
         raise RuleError(
             f"Account {account.name!r} is in {account.mode}; offers become orders when it is live."
         )
-    order, _ = take_own_order(session, account, OwnOrder.model_validate(offer.content), OriginKind.offer)
+    order, _ = take_manual_order(
+        session, account, ManualOrder.model_validate(offer.content), OriginKind.offer
+    )
     offer.state, offer.decided_at, offer.order_id = OfferState.accepted, utc_now(), order.id
     session.add(offer)
     session.flush()
@@ -116,7 +118,7 @@ def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderP
     """Return an offer in printed form. Raises: RuleError, if it was declined or has expired."""
     if offer.state is OfferState.declined or offer.valid_until < today():
         raise RuleError(f"Offer {offer.number} was declined, or its day is over: there is no paper of it.")
-    content = OwnOrder.model_validate(offer.content)
+    content = ManualOrder.model_validate(offer.content)
     order = Order(
         tenant_id=offer.tenant_id,
         account_id=offer.account_id,

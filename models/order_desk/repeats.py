@@ -10,8 +10,8 @@ from models.catalog.article import Article
 from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
-from models.order_desk.manual_orders import take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, word_faults
+from models.order_desk.manual_orders import take_manual_order
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder, word_faults
 from models.orders.history import Actor, add_event
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
 from models.orders.origin import OriginKind, find_by_reference, find_exchange
@@ -34,7 +34,7 @@ def repeat_order(
     """Create an order with the same goods and addresses; return it, and whether it is new.
 
     `prices_of_then`: prices, tax rates and titles are those of the old order, else today's.
-    Raises: RuleError, as `take_own_order`, for a line without a single article, or without a payment kind.
+    Raises: RuleError, as `take_manual_order`, for a line without a single article, or without a payment kind.
     """
     lock_order(session, order)
     lines = [
@@ -44,23 +44,23 @@ def repeat_order(
     ]
     if order.trial or not lines:
         raise RuleError(f"Order {order.external_id} has nothing that could be repeated.")
-    asked = _like(
+    asked = _repeat_for_buyer(
         session,
         order,
-        [_line_like(session, line, count, of_then=prices_of_then) for line, count in lines],
+        [_repeat_line(session, line, count, of_then=prices_of_then) for line, count in lines],
         payment or order.payment_kind,
         shipping_method,
         order.shipping_amount,
         reference,
     )
-    return take_own_order(session, account, asked, OriginKind.repeat, from_order_id=need_id(order.id))
+    return take_manual_order(session, account, asked, OriginKind.repeat, from_order_id=need_id(order.id))
 
 
 def exchange_return(
     session: Session,
     row: Return,
     account: Account,
-    wanted: Sequence[OwnLine] = (),
+    wanted: Sequence[ManualLine] = (),
     *,
     payment: PaymentKind = PaymentKind.invoice,
     reference: str = "",
@@ -69,7 +69,7 @@ def exchange_return(
 
     The return is credited and the new order invoiced independently. Shipping is not charged again.
     Returns: the order, its price minus the value of the returned goods, and whether it is new.
-    Raises: RuleError, as `take_own_order`, or if the return was cancelled or has been exchanged already.
+    Raises: RuleError, as `take_manual_order`, or if the return was cancelled or has been exchanged already.
     """
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)
@@ -83,10 +83,10 @@ def exchange_return(
         for each in lines_of_return(session, need_id(row.id))
     ]
     back = [(line, count) for line, count in back if count]
-    asked = _like(
+    asked = _repeat_for_buyer(
         session,
         order,
-        list(wanted) or [_line_like(session, line, count, of_then=True) for line, count in back],
+        list(wanted) or [_repeat_line(session, line, count, of_then=True) for line, count in back],
         payment,
         None,
         Decimal(0),
@@ -96,7 +96,7 @@ def exchange_return(
     used = find_by_reference(session, need_id(account.id), reference) if reference else None
     if known is not None and (used is None or used.order_id != known.id):
         raise RuleError(f"Return {row.id} is exchanged by order {known.external_id} already.")
-    new, is_new = take_own_order(
+    new, is_new = take_manual_order(
         session,
         account,
         asked,
@@ -112,7 +112,7 @@ def exchange_return(
     return new, new.total - worth, is_new
 
 
-def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> OwnLine:
+def _repeat_line(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> ManualLine:
     if line.article_id is None:
         raise RuleError(
             f"Line {line.external_id} is not one article of ours: take its order by hand.",
@@ -120,8 +120,8 @@ def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: boo
         )
     sku = session.get_one(Article, line.article_id).sku
     if not of_then:
-        return OwnLine(article=sku, quantity=quantity)
-    return OwnLine(
+        return ManualLine(article=sku, quantity=quantity)
+    return ManualLine(
         article=sku,
         quantity=quantity,
         price=line.price,
@@ -130,15 +130,15 @@ def _line_like(session: Session, line: OrderLine, quantity: int, *, of_then: boo
     )
 
 
-def _like(
+def _repeat_for_buyer(
     session: Session,
     order: Order,
-    lines: list[OwnLine],
+    lines: list[ManualLine],
     payment: PaymentKind | None,
     shipping_method: str | None,
     shipping_amount: Decimal,
     reference: str,
-) -> OwnOrder:
+) -> ManualOrder:
     """Return an order record for the same buyer. Raises: RuleError, if it cannot be made."""
     if order.anonymised_at is not None:
         raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
@@ -147,9 +147,9 @@ def _like(
     rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
     way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
     try:
-        addresses = {row.role: OwnAddress(**row.model_dump(exclude={"order_id", "role"})) for row in rows}
-        return OwnOrder(
-            billing=addresses.get(AddressRole.billing, OwnAddress()),
+        addresses = {row.role: ManualAddress(**row.model_dump(exclude={"order_id", "role"})) for row in rows}
+        return ManualOrder(
+            billing=addresses.get(AddressRole.billing, ManualAddress()),
             shipping=addresses.get(AddressRole.shipping),
             lines=lines,
             currency=order.currency,

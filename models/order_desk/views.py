@@ -18,7 +18,7 @@ from models.orders.history import Actor, events_of
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Order
 from models.orders.origin import links_of
-from models.orders.queries import names_of_mates
+from models.orders.queries import consolidated_numbers
 from models.orders.records import AddressData
 from models.payments.payment import payments_of
 from models.sync.calls import list_calls
@@ -120,7 +120,7 @@ def order_view(session: Session, order: Order) -> OrderView:
         merged_into=merged_into.external_id if merged_into else None,
         links=[
             *(LinkView(relation, number) for relation, number in links_of(session, order_id)),
-            *(LinkView("together with", number) for number in names_of_mates(session, order)),
+            *(LinkView("together with", number) for number in consolidated_numbers(session, order)),
             *([LinkView("offered as", offer.number)] if offer else []),
         ],
         addresses={

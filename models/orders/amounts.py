@@ -31,12 +31,12 @@ def payment_state_of(
     return PaymentState.partly_paid if paid > 0 else PaymentState.open
 
 
-def owed_for(order: Order) -> Decimal:
+def amount_owed(order: Order) -> Decimal:
     """Return the amount still to pay; negative if too much was paid."""
     return order.total - order.credited_amount - order.paid_amount
 
 
-def settle_payment_state(order: Order) -> None:
+def update_payment_state(order: Order) -> None:
     """Set an order's payment state from its amounts."""
     order.payment_state = payment_state_of(
         order.total,

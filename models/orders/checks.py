@@ -29,7 +29,7 @@ from models.orders.records import AddressData
 from models.tenants.account import Account, options_as
 from models.tenants.methods import ADDRESS_LIMITS, Carrier, Methods, ShippingMethod, payment_code
 from models.tenants.options import ChannelOptions, Release
-from models.tenants.records import PAID_AT_THE_DOOR, AccountData, PaymentKind
+from models.tenants.records import PAID_ON_DELIVERY, AccountData, PaymentKind
 
 CHECKED = frozenset(
     {
@@ -45,7 +45,7 @@ CHECKED = frozenset(
     }
 )
 """Reasons that these checks find, and release again when the cause is gone."""
-GONE = (OrderState.cancelled, OrderState.merged)
+WITHOUT_CHECKS = (OrderState.cancelled, OrderState.merged)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class LineFacts:
 
 
 @dataclass(frozen=True)
-class Facts:
+class OrderFacts:
     """What the checks read of one order."""
 
     order_id: int
@@ -86,8 +86,8 @@ class CheckFinding:
     line_id: int | None = None
 
 
-def find(
-    session: Session, account: AccountData, facts: Sequence[Facts], *, alone: bool = False
+def check_orders(
+    session: Session, account: AccountData, facts: Sequence[OrderFacts], *, alone: bool = False
 ) -> list[CheckFinding]:
     """Return all findings for these orders of an account.
 
@@ -105,7 +105,7 @@ def find(
     return findings
 
 
-def check_address(facts: Facts, *, need_house_number: bool = True) -> list[CheckFinding]:
+def check_address(facts: OrderFacts, *, need_house_number: bool = True) -> list[CheckFinding]:
     """Return what is wrong with an address for the carrier; an order for pickup needs only a name."""
     address, role = facts.address, facts.role
     found: list[CheckFinding] = []
@@ -153,7 +153,7 @@ def check_address(facts: Facts, *, need_house_number: bool = True) -> list[Check
     return found
 
 
-def _check_methods(facts: Facts, options: ChannelOptions) -> list[CheckFinding]:
+def _check_methods(facts: OrderFacts, options: ChannelOptions) -> list[CheckFinding]:
     found = []
     if options.release is Release.automatic:
         # Only automatic release depends on mapped methods; a person who releases looks at the order anyway.
@@ -165,14 +165,14 @@ def _check_methods(facts: Facts, options: ChannelOptions) -> list[CheckFinding]:
             found.append(
                 CheckFinding(facts.order_id, HoldReason.shipping_unmapped, "shipping_method", detail)
             )
-    if facts.payment in PAID_AT_THE_DOOR and facts.paid > 0:
+    if facts.payment in PAID_ON_DELIVERY and facts.paid > 0:
         detail = {"method": facts.payment_code, "paid": str(facts.paid)}
         found.append(CheckFinding(facts.order_id, HoldReason.paid_too_early, "paid_amount", detail))
     return found
 
 
 def _check_prices(
-    session: Session, facts: Sequence[Facts], tolerance: Decimal, group: str
+    session: Session, facts: Sequence[OrderFacts], tolerance: Decimal, group: str
 ) -> list[CheckFinding]:
     """Compare line prices with the articles' prices in the order's currency and for the ordered quantity.
 
@@ -197,7 +197,7 @@ def _check_prices(
 
 
 def _find_duplicates(
-    session: Session, account: AccountData, facts: Sequence[Facts], within: timedelta
+    session: Session, account: AccountData, facts: Sequence[OrderFacts], within: timedelta
 ) -> list[CheckFinding]:
     """Find orders that repeat an earlier one: the same buyer, goods and total within this time.
 
@@ -226,14 +226,14 @@ def _find_duplicates(
             among(col(Order.customer_id), buyers),
             col(Order.placed_at) >= min(each.placed_at for each in facts) - within,
             col(Order.placed_at) <= max(each.placed_at for each in facts),
-            col(Order.state).not_in(GONE),
+            col(Order.state).not_in(WITHOUT_CHECKS),
             col(Order.trial).is_(False),
         )
     ).all()
     by_buyer: dict[Any, list[Any]] = defaultdict(list)
     for row in others:
         by_buyer[buyers[row.customer_id]].append(row)
-    pairs: list[tuple[Facts, int, str]] = []
+    pairs: list[tuple[OrderFacts, int, str]] = []
     for each in facts:
         for row in by_buyer.get(buyers.get(each.customer_id or 0), ()):
             earlier = (row.placed_at, row.id) < (each.placed_at, each.order_id)
@@ -272,10 +272,10 @@ def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) ->
     if not orders:
         return
     ids = [need_id(order.id) for order in orders]
-    save_findings(session, ids, find(session, account, _read_facts(session, account, orders)))
+    save_check_findings(session, ids, check_orders(session, account, _read_facts(session, account, orders)))
 
 
-def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence[CheckFinding]) -> None:
+def save_check_findings(session: Session, order_ids: Sequence[int], findings: Sequence[CheckFinding]) -> None:
     """Hold these orders for the findings, and release holds whose findings are gone."""
     rows = session.exec(
         select(Hold)
@@ -301,7 +301,7 @@ def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence
             row.detail, row.field = one.detail, one.field
             session.add(row)
         else:
-            new.append(hold_of(one))
+            new.append(hold_for(one))
         events.append(
             event_values(one.order_id, "held", {"reason": one.reason, "field": one.field, **one.detail})
         )
@@ -314,12 +314,12 @@ def save_findings(session: Session, order_ids: Sequence[int], findings: Sequence
     insert_rows(session, OrderEvent, events)
 
 
-def hold_of(finding: CheckFinding) -> dict[str, Any]:
+def hold_for(finding: CheckFinding) -> dict[str, Any]:
     """Return the values of the `Hold` row for a finding."""
     return hold_values(finding.order_id, finding.reason, finding.field, finding.detail, finding.line_id)
 
 
-def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[Facts]:
+def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[OrderFacts]:
     ids = [need_id(order.id) for order in orders]
     lines = lines_of(session, ids)
     parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -341,7 +341,7 @@ def _read_facts(session: Session, account: AccountData, orders: Sequence[Order])
         role = AddressRole.shipping if AddressRole.shipping in addresses[order_id] else AddressRole.billing
         address = addresses[order_id].get(role)
         facts.append(
-            Facts(
+            OrderFacts(
                 order_id=order_id,
                 placed_at=order.placed_at,
                 customer_id=order.customer_id,

@@ -36,7 +36,7 @@ class HoldReason(StrEnum):
     """Shipped goods cannot be invoiced; further goods may still ship."""
 
 
-NO_HINDRANCE = frozenset({HoldReason.invoice_refused})
+NOT_BLOCKING = frozenset({HoldReason.invoice_refused})
 """Holds that stop no goods."""
 SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
 """Holds that stop only the missing units."""
@@ -99,10 +99,10 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
 def blocking_holds(session: Session, order_id: int) -> list[Hold]:
     """Return an order's open holds that stop goods; a refused invoice does not."""
     holds = open_holds(session, [order_id]).get(order_id, [])
-    return [hold for hold in holds if hold.reason not in NO_HINDRANCE]
+    return [hold for hold in holds if hold.reason not in NOT_BLOCKING]
 
 
-def settle_holds(
+def close_holds(
     session: Session, order: Order, reasons: tuple[HoldReason, ...], line_id: int | None = None
 ) -> None:
     """Release an order's open holds with these reasons; with `line_id`, only the holds of that line."""

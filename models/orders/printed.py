@@ -22,7 +22,7 @@ def address_lines(address: OrderAddress) -> list[str]:
     return [printed for line in lines if (printed := print_text(line, LONGEST_ADDRESS_LINE))]
 
 
-def abroad(address: OrderAddress, tenant: Tenant) -> str:
+def foreign_country(address: OrderAddress, tenant: Tenant) -> str:
     """Return the country of an address; empty if it is the tenant's."""
     return address.country if address.country != tenant.country else ""
 

@@ -107,7 +107,7 @@ def lock_each(session: Session, orders: Sequence[Order]) -> None:
         ).all()
 
 
-def list_tellable(session: Session, order_ids: Sequence[int]) -> list[Order]:
+def list_publishable(session: Session, order_ids: Sequence[int]) -> list[Order]:
     """Return the orders that have updates published under their own number: no test orders, no merged ones.
 
     For a merged order, the order that it was merged into is published.
@@ -137,11 +137,11 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
     return lines
 
 
-GOING = (OrderState.open, OrderState.released)
+TO_SHIP = (OrderState.open, OrderState.released)
 """States of orders that have goods still to ship."""
 
 
-def mates_of(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order]]:
+def consolidated_orders(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order]]:
     """Return {group id: members by id} of every consolidation group that contains one of these orders."""
     ids = select(Order.ships_with_id).where(
         among(col(Order.id), order_ids), col(Order.ships_with_id).is_not(None)
@@ -153,12 +153,12 @@ def mates_of(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order
     return groups
 
 
-def names_of_mates(session: Session, order: Order) -> list[str]:
+def consolidated_numbers(session: Session, order: Order) -> list[str]:
     """Return the external ids of the other orders in an order's consolidation group, also of shipped ones."""
     query = select(Order.external_id).where(
         col(Order.ships_with_id).is_not(None),
         Order.ships_with_id == order.ships_with_id,
         Order.id != order.id,
-        col(Order.state).in_([*GOING, OrderState.shipped]),
+        col(Order.state).in_([*TO_SHIP, OrderState.shipped]),
     )
     return list(session.exec(query.order_by(col(Order.id))))

@@ -39,7 +39,7 @@ ORDER_FIELDS = (
 )
 
 
-DETAILS_KEPT = frozenset(
+STORED_DETAILS = frozenset(
     {
         "exchange_rate",
         "original_total",
@@ -72,7 +72,7 @@ def without_buyer(data: OrderData) -> OrderData:
     )
 
 
-def as_kept(order: Order, data: OrderData) -> OrderData:
+def without_erased(order: Order, data: OrderData) -> OrderData:
     """Return the record as it may be saved: without the buyer's data if the order was anonymised.
 
     Two cases keep the buyer's data: a merged order, because it becomes active again if the channel separates
@@ -111,7 +111,7 @@ def order_values(data: OrderData) -> dict[str, Any]:
     return values
 
 
-def means(data: OrderData, methods: Methods) -> dict[str, Any]:
+def mapped_methods(data: OrderData, methods: Methods) -> dict[str, Any]:
     """Return the mapped methods of an order as row values: payment kind, shipping method, express."""
     way = methods.shipping_of(data)
     return {
@@ -134,7 +134,7 @@ def line_values(line: OrderLineData, position: int) -> dict[str, Any]:
     }
 
 
-def state_of(data: OrderData) -> OrderState:
+def imported_state(data: OrderData) -> OrderState:
     if data.cancelled:
         return OrderState.cancelled
     if data.shipped_at is not None:
@@ -142,7 +142,7 @@ def state_of(data: OrderData) -> OrderState:
     return OrderState.open if data.checkout_at is not None else OrderState.pending
 
 
-def credited_at_arrival(data: OrderData) -> Decimal:
+def credited_on_import(data: OrderData) -> Decimal:
     """Return the credited amount of a new order: its total if it arrives cancelled, else zero."""
     return data.total if data.cancelled else Decimal(0)
 

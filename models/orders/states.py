@@ -8,7 +8,7 @@ from models.orders.order import Order, OrderState
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     before: OrderState | None
     """None for a new order."""
     after: OrderState
@@ -19,29 +19,29 @@ class Step:
 
 _CHANNEL, _CYCLE, _PERSON = Actor.channel, Actor.cycle, Actor.person
 _S = OrderState
-STEPS = (
-    Step(None, _S.pending, "imported", (_CHANNEL,)),
-    Step(None, _S.open, "imported", (_CHANNEL, _PERSON)),
-    Step(None, _S.shipped, "imported", (_CHANNEL,)),
-    Step(None, _S.cancelled, "imported", (_CHANNEL,)),
-    Step(_S.pending, _S.open, "checkout_done", (_CHANNEL,)),
-    Step(_S.open, _S.released, "released", (_CYCLE, _PERSON)),
-    Step(_S.released, _S.open, "reopened", (_PERSON,)),
+TRANSITIONS = (
+    Transition(None, _S.pending, "imported", (_CHANNEL,)),
+    Transition(None, _S.open, "imported", (_CHANNEL, _PERSON)),
+    Transition(None, _S.shipped, "imported", (_CHANNEL,)),
+    Transition(None, _S.cancelled, "imported", (_CHANNEL,)),
+    Transition(_S.pending, _S.open, "checkout_done", (_CHANNEL,)),
+    Transition(_S.open, _S.released, "released", (_CYCLE, _PERSON)),
+    Transition(_S.released, _S.open, "reopened", (_PERSON,)),
     # The channel cannot cancel a released order; its cancellation holds the order instead.
-    Step(_S.pending, _S.cancelled, "cancelled", (_CHANNEL, _PERSON)),
-    Step(_S.open, _S.cancelled, "cancelled", (_CHANNEL, _CYCLE, _PERSON)),
-    Step(_S.released, _S.cancelled, "cancelled", (_PERSON,)),
-    Step(_S.pending, _S.shipped, "shipped", (_CHANNEL,)),
-    Step(_S.open, _S.shipped, "shipped", (_CHANNEL, _PERSON)),
-    Step(_S.released, _S.shipped, "shipped", (_CHANNEL, _PERSON)),
-    Step(_S.pending, _S.merged, "merged", (_CHANNEL,)),
-    Step(_S.open, _S.merged, "merged", (_CHANNEL,)),
-    Step(_S.merged, _S.open, "separated", (_CHANNEL,)),
+    Transition(_S.pending, _S.cancelled, "cancelled", (_CHANNEL, _PERSON)),
+    Transition(_S.open, _S.cancelled, "cancelled", (_CHANNEL, _CYCLE, _PERSON)),
+    Transition(_S.released, _S.cancelled, "cancelled", (_PERSON,)),
+    Transition(_S.pending, _S.shipped, "shipped", (_CHANNEL,)),
+    Transition(_S.open, _S.shipped, "shipped", (_CHANNEL, _PERSON)),
+    Transition(_S.released, _S.shipped, "shipped", (_CHANNEL, _PERSON)),
+    Transition(_S.pending, _S.merged, "merged", (_CHANNEL,)),
+    Transition(_S.open, _S.merged, "merged", (_CHANNEL,)),
+    Transition(_S.merged, _S.open, "separated", (_CHANNEL,)),
 )
-_BY = {(step.before, step.after): step.by for step in STEPS}
+_BY = {(step.before, step.after): step.by for step in TRANSITIONS}
 
 
-def check_move(order: Order, after: OrderState, actor: Actor) -> None:
+def check_transition(order: Order, after: OrderState, actor: Actor) -> None:
     """Raises: RuleError, if this actor may not move the order to this state."""
     if actor not in _BY.get((order.state, after), ()):
         raise RuleError(
@@ -49,19 +49,19 @@ def check_move(order: Order, after: OrderState, actor: Actor) -> None:
         )
 
 
-def move(order: Order, after: OrderState, actor: Actor) -> None:
-    """Change an order's state; the caller has locked the order. Raises: RuleError, as `check_move`."""
-    check_move(order, after, actor)
+def change_state(order: Order, after: OrderState, actor: Actor) -> None:
+    """Change an order's state; the caller has locked the order. Raises: RuleError, as `check_transition`."""
+    check_transition(order, after, actor)
     order.state = after
 
 
 def draw_states() -> str:
     """Return the table as a Mermaid state diagram."""
     rows = ["stateDiagram-v2"]
-    for step in STEPS:
+    for step in TRANSITIONS:
         before = step.before or "[*]"
         rows.append(f"    {before} --> {step.after}: {step.name} ({', '.join(step.by)})")
     return "\n".join(rows)
 
 
-MOVABLE = (OrderState.pending, OrderState.open)
+NOT_RELEASED = (OrderState.pending, OrderState.open)

@@ -16,14 +16,14 @@ from models.fulfilment.shipments import Shipment, contents_of, shipments_of
 from models.fulfilment.shipped_address import addresses_at
 from models.fulfilment.tracking_links import tracking_link
 from models.mails.buyer_events import wants_mail
-from models.orders.amounts import owed_for
+from models.orders.amounts import amount_owed
 from models.orders.history import Actor, events_of
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import address_lines, paper_language, printed_number
 from models.orders.queries import lines_of
-from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
+from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
 from models.payments.payment import Payment, PaymentMove, payments_of
-from models.payments.reminders import due_at
+from models.payments.reminders import reminder_due_at
 from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions
 from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
@@ -31,12 +31,12 @@ from models.tenants.tenant import Tenant
 from models.values import plain_address, print_text
 
 ORDER_WORDS = {"de": "Bestellung", "en": "Order"}
-TOO_LATE = timedelta(days=14)
+MAX_EVENT_AGE = timedelta(days=14)
 """Events older than this are not mailed any more."""
-MOVES = {BuyerEvent.payment_received: PaymentMove.received, BuyerEvent.refund: PaymentMove.refund}
+PAYMENT_KINDS = {BuyerEvent.payment_received: PaymentMove.received, BuyerEvent.refund: PaymentMove.refund}
 
 
-class Drop(StrEnum):
+class SkipReason(StrEnum):
     """Why an event is not mailed after all."""
 
     unwanted = "unwanted"
@@ -84,37 +84,37 @@ def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
     return seller, options
 
 
-def why_not(session: Session, order: Order, event: BuyerEvent, subject: str) -> Drop | None:
+def skip_reason(session: Session, order: Order, event: BuyerEvent, subject: str) -> SkipReason | None:
     """Return why this event must not be mailed as things stand now; None if it may."""
     if not wants_mail(session, order, event):
-        return Drop.unwanted
+        return SkipReason.unwanted
     if order.state is OrderState.merged:
-        return Drop.merged
+        return SkipReason.merged
     order_id = need_id(order.id)
     lines = lines_of(session, [order_id]).get(order_id, [])
     drop = None
     match event:
         case BuyerEvent.cancelled:
             is_true = order.state is OrderState.cancelled or any(line.cancelled for line in lines)
-            drop = None if is_true else Drop.not_cancelled
+            drop = None if is_true else SkipReason.not_cancelled
         case BuyerEvent.refund:
-            drop = None if _payment_in(session, order, subject, PaymentMove.refund) else Drop.taken_back
+            drop = None if _payment_in(session, order, subject, PaymentMove.refund) else SkipReason.taken_back
         case BuyerEvent.return_received:
-            drop = None if _return_in(session, order, subject) else Drop.taken_back
+            drop = None if _return_in(session, order, subject) else SkipReason.taken_back
         case _ if order.state is OrderState.cancelled:
-            drop = Drop.cancelled
+            drop = SkipReason.cancelled
         case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
             # An authorised amount will be paid out by the payment provider: the buyer is not asked for it.
-            drop = Drop.nothing_owed if owed_for(order) <= order.authorised_amount else None
+            drop = SkipReason.nothing_owed if amount_owed(order) <= order.authorised_amount else None
         case BuyerEvent.payment_received:
             received = _payment_in(session, order, subject, PaymentMove.received)
             arrived = received > 0 and order.paid_amount > 0
-            drop = None if arrived else Drop.taken_back
+            drop = None if arrived else SkipReason.taken_back
         case BuyerEvent.shipped:
-            drop = None if _shipment_in(session, order, subject) else Drop.taken_back
+            drop = None if _shipment_in(session, order, subject) else SkipReason.taken_back
         case BuyerEvent.ready_to_collect:
-            drop = Drop.gone if order.state is OrderState.shipped else None
-    return drop or (None if recipient_of(session, order) else Drop.no_address)
+            drop = SkipReason.gone if order.state is OrderState.shipped else None
+    return drop or (None if recipient_of(session, order) else SkipReason.no_address)
 
 
 def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
@@ -129,11 +129,11 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
         arrived = (Return.order_id == order_id, col(Return.received_at).is_not(None))
         last = session.exec(select(func.max(Return.id)).where(*arrived)).one()
         return "" if last is None else str(last)
-    if event in MOVES:
+    if event in PAYMENT_KINDS:
         fitting = [
             each
             for each in payments_of(session, order_id)
-            if each.kind is MOVES[event] and (each.amount > 0 or event is BuyerEvent.refund)
+            if each.kind is PAYMENT_KINDS[event] and (each.amount > 0 or event is BuyerEvent.refund)
         ]
         return "".join(str(each.id) for each in fitting[-1:])
     return ""
@@ -149,7 +149,7 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
         return shipment.shipped_at
     if event is BuyerEvent.return_received and (arrived := _return_in(session, order, subject)):
         return arrived.received_at
-    if event in MOVES and subject.isdigit():
+    if event in PAYMENT_KINDS and subject.isdigit():
         payment = session.get(Payment, int(subject))
         return payment.paid_at if payment is not None else None
     return None
@@ -161,7 +161,7 @@ def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str
     steps = events_of(session, need_id(order.id))
     if event is BuyerEvent.cancelled:
         by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
-        return due_at(order, options) if by_itself else None
+        return reminder_due_at(order, options) if by_itself else None
     if options.remind_after_days is None or not subject.isdigit():
         return None
     before = [step.at for step in steps if step.kind == "payment_reminded"][: int(subject) - 1]
@@ -178,9 +178,9 @@ def recipient_of(session: Session, order: Order) -> str:
     return ""
 
 
-def write_letter(
+def compose_buyer_mail(
     session: Session, order: Order, event: BuyerEvent, subject: str, *, language: str = ""
-) -> BuyerLetter:
+) -> BuyerMailData:
     """Return the content of an event's mail; `language` overrides the tenant's language.
 
     Raises: RuleError, if the mail lacks something that it must say; it says what to set.
@@ -191,7 +191,7 @@ def write_letter(
     found = _addresses_in(session, order)
     billing = found.get(AddressRole.billing)
     order_id = need_id(order.id)
-    letter = BuyerLetter(
+    letter = BuyerMailData(
         event=event,
         language=language,
         recipient=recipient_of(session, order),
@@ -201,7 +201,7 @@ def write_letter(
         currency=order.currency,
         credited=order.credited_amount,
         paid=order.paid_amount,
-        owed=owed_for(order),
+        owed=amount_owed(order),
         shop=tenant.title or tenant.name,
         seller=seller,
         options=options,
@@ -224,7 +224,7 @@ def write_letter(
             else:
                 more["ask"] = _ask(order, tenant, options, language)
         case BuyerEvent.payment_received | BuyerEvent.refund:
-            more["amount"] = abs(_payment_in(session, order, subject, MOVES[event]))
+            more["amount"] = abs(_payment_in(session, order, subject, PAYMENT_KINDS[event]))
         case BuyerEvent.shipped:
             more = _shipped(session, order, lines, options, subject)
         case BuyerEvent.ready_to_collect:
@@ -275,7 +275,7 @@ def _addresses_in(session: Session, order: Order) -> dict[AddressRole, OrderAddr
     return {row.role: row for row in rows}
 
 
-def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentAsk:
+def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentRequest:
     bank = BankData.model_validate(tenant.bank)
     if not bank.iban and not options.payment_link:
         raise RuleError(
@@ -284,11 +284,11 @@ def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> P
             Advice(Action.tenant_set, tenant.name, {"bank_holder": "", "iban": ""}),
             Advice(Action.tenant_set, tenant.name, {"payment_link": ""}),
         )
-    amount = owed_for(order)
+    amount = amount_owed(order)
     link = options.payment_link.format(
         number=quote(printed_number(order), safe=""), amount=f"{amount:.2f}", currency=order.currency
     )
-    return PaymentAsk(
+    return PaymentRequest(
         amount=amount,
         purpose=purpose_of(order, language),
         due_on=(utc_now() + timedelta(days=bank.days)).astimezone(LOCAL).date(),
@@ -319,7 +319,7 @@ def _shipped(
         "lines": _lines(lines, lambda line: units.get(need_id(line.id), 0)),
         "carrier": print_text(shipment.carrier),
         "parcels": [
-            LetterParcel(
+            BuyerMailParcel(
                 number=number,
                 link=tracking_link(shipment.carrier, number, postcode, options.tracking_links),
             )
@@ -333,9 +333,9 @@ def _shipped(
 
 def _lines(
     lines: Iterable[OrderLine], units: Callable[[OrderLine], int], *, priced: bool = False
-) -> list[LetterLine]:
+) -> list[BuyerMailLine]:
     return [
-        LetterLine(
+        BuyerMailLine(
             number=str(line.codes.get("sku", ""))[:40],
             title=print_text(line.title) or str(line.codes.get("sku", "")) or line.external_id,
             quantity=quantity,

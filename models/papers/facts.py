@@ -6,17 +6,17 @@ from sqlmodel import Session, select
 
 from models.database.columns import need_id
 from models.errors import RuleError
-from models.fulfilment.release import hindrance
+from models.fulfilment.release import blocking_reasons
 from models.orders.holds import open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.printed import abroad, address_lines
+from models.orders.printed import address_lines, foreign_country
 from models.orders.queries import lines_of
 from models.papers.records import Place
 from models.tenants.methods import ShippingMethod
 from models.tenants.records import SellerData
 from models.tenants.tenant import Tenant
 
-MAY_LEAVE = (OrderState.open, OrderState.released, OrderState.shipped)
+MAY_SHIP_STATES = (OrderState.open, OrderState.released, OrderState.shipped)
 
 
 def check_state(order: Order, *states: OrderState) -> None:
@@ -26,19 +26,19 @@ def check_state(order: Order, *states: OrderState) -> None:
         raise RuleError(f"Order {order.external_id} is {order.state}: there is no such paper of it.")
 
 
-def check_may_leave(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
+def check_may_ship(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
     """Raises: RuleError, if the order has no next parcel: it is held, or no stock is allocated to it."""
     check_state(order, OrderState.open, OrderState.released)
-    if reasons := hindrance_of(session, order, lines):
+    if reasons := blocking_reasons_of(session, order, lines):
         raise RuleError(f"Order {order.external_id} is held ({', '.join(reasons)}); settle that first.")
-    if not any(next_units(lines).values()):
+    if not any(next_parcel_units(lines).values()):
         raise RuleError(f"Order {order.external_id}: no stock is promised to it.")
 
 
-def hindrance_of(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
+def blocking_reasons_of(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
     holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
     # If an order was released despite a shortage, the units that are there are shipped.
-    return hindrance(holds, lines, partly=order.state is OrderState.released)
+    return blocking_reasons(holds, lines, partly=order.state is OrderState.released)
 
 
 def seller_on_paper(tenant: Tenant) -> SellerData:
@@ -59,12 +59,12 @@ def address_of(session: Session, order: Order, role: AddressRole) -> OrderAddres
     return address
 
 
-def place_for(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
-    return place_of(address_of(session, order, role), tenant)
+def address_for(session: Session, order: Order, tenant: Tenant, role: AddressRole) -> Place:
+    return printed_address(address_of(session, order, role), tenant)
 
 
-def place_of(address: OrderAddress, tenant: Tenant) -> Place:
-    country = abroad(address, tenant)
+def printed_address(address: OrderAddress, tenant: Tenant) -> Place:
+    country = foreign_country(address, tenant)
     lines = address_lines(address)
     if country and address.state.strip():
         lines.append(address.state)
@@ -77,7 +77,7 @@ def shipping_name(session: Session, order: Order) -> str:
     return way.name if way is not None else order.shipping_method
 
 
-def next_units(lines: Sequence[OrderLine]) -> dict[int, int]:
+def next_parcel_units(lines: Sequence[OrderLine]) -> dict[int, int]:
     """Return the next parcel's units by order line: the picked ones, or if none are picked, the allocated.
 
     Units that are held back are in no next parcel.

@@ -11,20 +11,20 @@ from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.fulfilment.shipments import Shipment, contents_of, shipments_of
-from models.fulfilment.shipped_address import addresses_at, way_of
+from models.fulfilment.shipped_address import addresses_at, shipped_method
 from models.orders.order import AddressRole, LinePart, Order, OrderLine, OrderState
 from models.orders.printed import paper_language, printed_number
-from models.orders.queries import GOING, mates_of
+from models.orders.queries import TO_SHIP, consolidated_orders
 from models.papers.facts import (
-    MAY_LEAVE,
+    MAY_SHIP_STATES,
+    address_for,
     address_of,
-    check_may_leave,
+    blocking_reasons_of,
+    check_may_ship,
     check_state,
-    hindrance_of,
     lines_of_order,
-    next_units,
-    place_for,
-    place_of,
+    next_parcel_units,
+    printed_address,
     seller_on_paper,
     shipping_name,
 )
@@ -35,7 +35,7 @@ from models.tenants.tenant import Tenant
 def packing_slip(
     session: Session, order: Order, shipment: Shipment | None = None, *, language: str = ""
 ) -> PackingSlip:
-    """Return the contents of a shipment; without one, of the next parcel (`next_units`).
+    """Return the contents of a shipment; without one, of the next parcel (`next_parcel_units`).
 
     For an order that is completely shipped, the default is its last shipment. Consolidated orders share one
     packing slip.
@@ -46,31 +46,31 @@ def packing_slip(
     tenant = session.get_one(Tenant, order.tenant_id)
     spoken = paper_language(tenant, language)
     goods = _packed(session, order, shipment, spoken)
-    mates = _mates(session, order, shipment)
+    mates = _consolidated(session, order, shipment)
     for mate in mates:
         goods += _packed(session, mate, _last_shipment(session, mate) if shipment else None, spoken)
     return PackingSlip(
         language=spoken,
         seller=seller_on_paper(tenant),
-        to=_went_to(session, order, tenant, shipment)
+        to=_shipped_to(session, order, tenant, shipment)
         if shipment
-        else place_for(session, order, tenant, AddressRole.shipping),
+        else address_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
         further_numbers=[printed_number(mate) for mate in mates],
         ordered_on=local_date(order.placed_at),
         shipped_on=local_date(shipment.shipped_at) if shipment else None,
-        shipping_method=(way_of(session, order, shipment) if shipment else None)
+        shipping_method=(shipped_method(session, order, shipment) if shipment else None)
         or shipping_name(session, order),
         goods=goods,
     )
 
 
-def _went_to(session: Session, order: Order, tenant: Tenant, shipment: Shipment) -> Place:
+def _shipped_to(session: Session, order: Order, tenant: Tenant, shipment: Shipment) -> Place:
     found = addresses_at(session, order, shipment.recorded_at)
     address = found.get(AddressRole.shipping, found.get(AddressRole.billing))
     if address is None:
         raise RuleError(f"Order {order.external_id} has no address.")
-    return place_of(address, tenant)
+    return printed_address(address, tenant)
 
 
 def _packed(session: Session, order: Order, shipment: Shipment | None, language: str) -> list[Goods]:
@@ -80,11 +80,11 @@ def _packed(session: Session, order: Order, shipment: Shipment | None, language:
     """
     lines = lines_of_order(session, order)
     if shipment is not None:
-        check_state(order, *MAY_LEAVE, OrderState.cancelled)
+        check_state(order, *MAY_SHIP_STATES, OrderState.cancelled)
         units = _units_of(session, shipment)
     else:
-        check_may_leave(session, order, lines)
-        units = next_units(lines)
+        check_may_ship(session, order, lines)
+        units = next_parcel_units(lines)
     after = dict.fromkeys(units, 0) if shipment else units
     later = {
         need_id(line.id): line.quantity - line.cancelled - line.shipped - after.get(need_id(line.id), 0)
@@ -98,14 +98,14 @@ def _last_shipment(session: Session, order: Order) -> Shipment | None:
     return shipments[-1][0] if shipments else None
 
 
-def _mates(session: Session, order: Order, shipment: Shipment | None) -> list[Order]:
+def _consolidated(session: Session, order: Order, shipment: Shipment | None) -> list[Order]:
     """Return the other orders in the same parcel: of this shipment, or without one, of the next."""
     if order.ships_with_id is None:
         return []
-    group = mates_of(session, [need_id(order.id)]).get(order.ships_with_id, [])
+    group = consolidated_orders(session, [need_id(order.id)]).get(order.ships_with_id, [])
     mates = [each for each in group if each.id != order.id]
     if shipment is None:
-        return [each for each in mates if each.state in GOING]
+        return [each for each in mates if each.state in TO_SHIP]
     last = {each.id: _last_shipment(session, each) for each in mates}
     return [
         each
@@ -119,11 +119,11 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
 
     Raises: RuleError, if there are no such units, or the order is a test order.
     """
-    check_state(order, *MAY_LEAVE, OrderState.cancelled)
+    check_state(order, *MAY_SHIP_STATES, OrderState.cancelled)
     lines = lines_of_order(session, order)
     units = {need_id(line.id): line.shipped - line.returned for line in lines}
-    if not hindrance_of(session, order, lines):
-        for line_id, quantity in next_units(lines).items():
+    if not blocking_reasons_of(session, order, lines):
+        for line_id, quantity in next_parcel_units(lines).items():
             units[line_id] += quantity
     tenant = session.get_one(Tenant, order.tenant_id)
     spoken = paper_language(tenant, language)
@@ -133,7 +133,7 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
     return ReturnSlip(
         language=spoken,
         seller=seller_on_paper(tenant),
-        buyer=place_for(session, order, tenant, AddressRole.shipping),
+        buyer=address_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
         ordered_on=local_date(order.placed_at),
         goods=goods,
@@ -145,12 +145,12 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
 
     Raises: RuleError, if the order may not be shipped, or its address lacks a name, street or city.
     """
-    check_state(order, *MAY_LEAVE)
+    check_state(order, *MAY_SHIP_STATES)
     shipment = _last_shipment(session, order) if order.state is OrderState.shipped else None
-    mates = _mates(session, order, shipment)
+    mates = _consolidated(session, order, shipment)
     for each in (order, *mates):
         if each.state is not OrderState.shipped:
-            check_may_leave(session, each, lines_of_order(session, each))
+            check_may_ship(session, each, lines_of_order(session, each))
     tenant = session.get_one(Tenant, order.tenant_id)
     address = address_of(session, order, AddressRole.shipping)
     needed = {
@@ -163,7 +163,7 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
     return AddressLabel(
         language=paper_language(tenant, language),
         seller=seller_on_paper(tenant),
-        to=place_for(session, order, tenant, AddressRole.shipping),
+        to=address_for(session, order, tenant, AddressRole.shipping),
         order_number=printed_number(order),
         further_numbers=[printed_number(mate) for mate in mates],
         shipping_method=shipping_name(session, order),

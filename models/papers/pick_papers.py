@@ -12,7 +12,7 @@ from models.database.conditions import among
 from models.errors import RuleError
 from models.orders.order import Order, OrderState
 from models.orders.printed import paper_language, printed_number
-from models.papers.facts import check_may_leave, check_state, lines_of_order, seller_on_paper
+from models.papers.facts import check_may_ship, check_state, lines_of_order, seller_on_paper
 from models.papers.records import PickPaper, PickRow, PickTarget
 from models.tenants.tenant import Tenant
 from models.warehouse.bins import bins_of
@@ -29,7 +29,7 @@ def check_pickable(session: Session, order: Order) -> None:
     It must be released and may be shipped, and some of its allocated units must not be picked yet.
     """
     check_state(order, OrderState.released)
-    check_may_leave(session, order, lines_of_order(session, order))
+    check_may_ship(session, order, lines_of_order(session, order))
     if not units_to_take(session, [need_id(order.id)]):
         raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
 
@@ -83,7 +83,7 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
     return papers
 
 
-def walk_papers(session: Session, list_id: int, *, language: str = "") -> list[PickPaper]:
+def pick_list_papers(session: Session, list_id: int, *, language: str = "") -> list[PickPaper]:
     """Return what is still to be picked for a pick list, in walking order, one paper per warehouse.
 
     Raises: NotFoundError, if there is no such list; RuleError, if nothing is left to pick.

@@ -10,16 +10,16 @@ from sqlmodel import Session
 from models.clock import local_date, today
 from models.database.columns import need_id
 from models.errors import RuleError
-from models.invoicing.sums import check_adds_up, exchange_of, print_line, taxes_of, treat_order
-from models.orders.amounts import owed_for
+from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of, treat_order
+from models.orders.amounts import amount_owed
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import paper_language, printed_number
 from models.papers.facts import (
-    MAY_LEAVE,
+    MAY_SHIP_STATES,
     address_of,
     check_state,
     lines_of_order,
-    place_of,
+    printed_address,
     seller_on_paper,
     shipping_name,
 )
@@ -31,16 +31,16 @@ from models.tenants.records import SellerData
 from models.tenants.tenant import Tenant
 
 
-def confirm(session: Session, order: Order, *, language: str = "") -> OrderPaper:
+def confirmation_paper(session: Session, order: Order, *, language: str = "") -> OrderPaper:
     """Return an order's confirmation; it lists everything that is not cancelled.
 
     Raises: RuleError, if the order is a test order, pending, cancelled or merged, or does not add up.
     """
-    check_state(order, *MAY_LEAVE)
+    check_state(order, *MAY_SHIP_STATES)
     return _order_paper(session, order, PaperKind.confirmation, language)
 
 
-def offer(session: Session, order: Order, valid_until: date, *, language: str = "") -> OrderPaper:
+def order_offer_paper(session: Session, order: Order, valid_until: date, *, language: str = "") -> OrderPaper:
     """Return an offer for what an order contains, valid until the end of a German day.
 
     Raises: RuleError, if the order is a test order or is released, cancelled or merged, if its amounts do not
@@ -53,7 +53,7 @@ def offer(session: Session, order: Order, valid_until: date, *, language: str = 
     return paper.model_copy(update={"valid_until": valid_until})
 
 
-def receipt(
+def receipt_paper(
     session: Session, order: Order, payments: Sequence[Payment] = (), *, language: str = ""
 ) -> OrderPaper:
     """Return the receipt for these payments of an order; without payments given, for all of them.
@@ -61,7 +61,7 @@ def receipt(
     Raises: RuleError, if the order is a test order, cancelled or merged, if its amounts do not add up, or if
     nothing was received.
     """
-    check_state(order, OrderState.pending, *MAY_LEAVE)
+    check_state(order, OrderState.pending, *MAY_SHIP_STATES)
     payments = payments or payments_of(session, need_id(order.id))
     if sum((payment.amount for payment in payments), Decimal(0)) <= 0:
         raise RuleError(f"Order {order.external_id}: nothing was received that a receipt could be for.")
@@ -75,7 +75,7 @@ def receipt(
         )
         for payment in payments
     ]
-    return paper.model_copy(update={"received": received, "open_amount": owed_for(order)})
+    return paper.model_copy(update={"received": received, "open_amount": amount_owed(order)})
 
 
 def _order_paper(session: Session, order: Order, kind: PaperKind, language: str) -> OrderPaper:
@@ -98,18 +98,18 @@ def price_paper(
     """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller = seller_on_paper(tenant)
-    check_adds_up(order, lines)
+    check_total(order, lines)
     chosen = [line for line in lines if line.quantity > line.cancelled]
     extras = (order.shipping_amount, order.fee_amount)
     try:
         tax_fields = _state_tax(order, tenant, seller, places, chosen)
     except RuleError:
         # No invoice could state this tax, so the paper does not either.
-        printed = [print_line(line, line.quantity - line.cancelled, None) for line in chosen]
+        printed = [paper_line(line, line.quantity - line.cancelled, None) for line in chosen]
         gross = sum((line.amount for line in printed), sum(extras, Decimal(0)))
         tax_fields = {"lines": printed, "net": gross, "tax": Decimal(0), "gross": gross}
-    buyer = place_of(places[AddressRole.billing], tenant)
-    goes_to = place_of(places[AddressRole.shipping], tenant)
+    buyer = printed_address(places[AddressRole.billing], tenant)
+    goes_to = printed_address(places[AddressRole.shipping], tenant)
     return OrderPaper(
         kind=kind,
         dated=today(),
@@ -144,7 +144,7 @@ def _state_tax(
         raise RuleError("Tax is stated by German law alone.")
     treatment = treat_order(tenant, seller, places, lines, today())
     printed = [
-        print_line(
+        paper_line(
             line,
             line.quantity - line.cancelled,
             rate_of(treatment, line.tax_rate, f"Line {line.external_id}"),

@@ -184,7 +184,7 @@ class PickPaper(BaseModel):
 Paper = OrderPaper | PackingSlip | ReturnSlip | AddressLabel | PickPaper
 
 
-class LetterLine(BaseModel, frozen=True):
+class BuyerMailLine(BaseModel, frozen=True):
     """One article in a mail; `amount` is the gross price of all units."""
 
     number: str = ""
@@ -194,12 +194,12 @@ class LetterLine(BaseModel, frozen=True):
     """None in mails without prices."""
 
 
-class LetterParcel(BaseModel, frozen=True):
+class BuyerMailParcel(BaseModel, frozen=True):
     number: str
     link: str = ""
 
 
-class PaymentAsk(BaseModel, frozen=True):
+class PaymentRequest(BaseModel, frozen=True):
     """How the buyer can pay: a bank account, a link, or both."""
 
     amount: Decimal
@@ -209,7 +209,7 @@ class PaymentAsk(BaseModel, frozen=True):
     link: str = ""
 
 
-class BuyerLetter(BaseModel, frozen=True):
+class BuyerMailData(BaseModel, frozen=True):
     """The content of one buyer mail, still without wording."""
 
     event: BuyerEvent
@@ -221,7 +221,7 @@ class BuyerLetter(BaseModel, frozen=True):
     order_number: str
     ordered_on: date
     currency: str
-    lines: list[LetterLine] = RecordField(default_factory=list)
+    lines: list[BuyerMailLine] = RecordField(default_factory=list)
     shipping_amount: Decimal = Decimal(0)
     fee_amount: Decimal = Decimal(0)
     total: Decimal | None = None
@@ -233,11 +233,11 @@ class BuyerLetter(BaseModel, frozen=True):
     payment_method: str = ""
     billing: Place | None = None
     shipping: Place | None = None
-    ask: PaymentAsk | None = None
+    ask: PaymentRequest | None = None
     amount: Decimal = Decimal(0)
     """The amount received or paid back."""
     carrier: str = ""
-    parcels: list[LetterParcel] = RecordField(default_factory=list)
+    parcels: list[BuyerMailParcel] = RecordField(default_factory=list)
     is_part: bool = False
     """Condition: the mail covers only part of the order; the rest follows or stays."""
     collect_at: list[str] = RecordField(default_factory=list)

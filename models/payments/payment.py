@@ -13,8 +13,8 @@ from models.accounting.bookings import Booking, BookingKind, save_bookings
 from models.clock import local_date, utc_now
 from models.database.columns import ExactDecimal, code, instant, need_id
 from models.errors import RuleError
-from models.mails.buyer_events import tell_buyer, wants_mail
-from models.orders.amounts import settle_payment_state
+from models.mails.buyer_events import queue_buyer_mail, wants_mail
+from models.orders.amounts import update_payment_state
 from models.orders.history import Actor, OrderEvent
 from models.orders.holds import HoldReason, open_holds
 from models.orders.order import Order, OrderState
@@ -76,10 +76,10 @@ def record_payment(
         raise RuleError("A payment needs an amount.")
     lock_order(session, order)
     if order.trial or order.state is OrderState.merged:
-        raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {_refusal_reason(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
     session.flush()
-    _tell_channel(session, account, order)
+    _queue_for_channel(session, account, order)
     return payment
 
 
@@ -100,7 +100,7 @@ def record_refund(
     """
     lock_order(session, order)
     if order.trial or order.state is OrderState.merged:
-        raise RuleError(f"Order {order.external_id} takes no refund: it is {_why(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no refund: it is {_refusal_reason(order)}.")
     if not 0 < amount <= order.paid_amount:
         raise RuleError(
             f"Order {order.external_id}: {amount} cannot be given back, {order.paid_amount} were received."
@@ -108,30 +108,30 @@ def record_refund(
     order.refunded_amount += amount
     payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
     session.flush()
-    tell_buyer(session, order, BuyerEvent.refund, need_id(payment.id))
-    _tell_channel(session, account, order)
+    queue_buyer_mail(session, order, BuyerEvent.refund, need_id(payment.id))
+    _queue_for_channel(session, account, order)
     return payment
 
 
-def note_authorised(session: Session, order: Order, amount: Decimal, *, actor: Actor) -> None:
+def set_authorised(session: Session, order: Order, amount: Decimal, *, actor: Actor) -> None:
     """Store the total that a payment provider has authorised but not paid out yet; zero withdraws it.
 
     Raises: RuleError, for a negative amount, or if the order is cancelled, merged or a test order.
     """
     lock_order(session, order)
     if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
-        raise RuleError(f"Order {order.external_id} takes no payment: it is {_why(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {_refusal_reason(order)}.")
     if amount < 0:
         raise RuleError("What is authorised is an amount of at least zero.")
     order.authorised_amount = amount
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add(order)
     detail = {"authorised": str(amount), "state": order.payment_state}
     session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind="authorised", detail=detail))
     session.flush()
 
 
-def take_channel_total(
+def apply_channel_total(
     session: Session, order: Order, total: Decimal, paid_at: datetime, *, handled_by: Side, method: str
 ) -> bool:
     """Bring an order to the total that the channel reports as received; return whether anything changed.
@@ -148,7 +148,7 @@ def take_channel_total(
     return True
 
 
-def take_channel_totals(
+def apply_channel_totals(
     session: Session, account_id: int, reported: Iterable[OrderData], *, handled_by: Side, test: bool
 ) -> Counts:
     """Bring an account's orders to the totals that its channel reports. Count those changed and unchanged.
@@ -166,7 +166,7 @@ def take_channel_totals(
         if order.trial or order.state is OrderState.merged or HoldReason.changed_after_release in reasons:
             continue
         data = by_number[order.external_id]
-        changed = not test and take_channel_total(
+        changed = not test and apply_channel_total(
             session,
             order,
             data.paid_amount,
@@ -239,7 +239,7 @@ def _add(
     )
     session.add(payment)
     order.paid_amount += amount
-    settle_payment_state(order)
+    update_payment_state(order)
     session.add(order)
     session.add(
         OrderEvent(
@@ -252,14 +252,14 @@ def _add(
     session.flush()
     book_payments(session, [payment])
     if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
-        tell_buyer(session, order, BuyerEvent.payment_received, need_id(payment.id))
+        queue_buyer_mail(session, order, BuyerEvent.payment_received, need_id(payment.id))
     return payment
 
 
-def _tell_channel(session: Session, account: AccountData, order: Order) -> None:
+def _queue_for_channel(session: Session, account: AccountData, order: Order) -> None:
     if options_as(account, ChannelOptions).payments is Side.warenfluss:
         queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
 
 
-def _why(order: Order) -> str:
+def _refusal_reason(order: Order) -> str:
     return "a trial" if order.trial else str(order.state)

@@ -10,8 +10,8 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.holding import cancel_order
-from models.mails.buyer_events import FRESH, tell_buyer
-from models.orders.amounts import owed_for
+from models.mails.buyer_events import NEW_FOR, queue_buyer_mail
+from models.orders.amounts import amount_owed
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderState, PaymentState
 from models.tenants.account import options_as
@@ -23,7 +23,7 @@ WAITING = (OrderState.open,)
 """Orders whose goods wait for the payment; orders already delivered are not reminded from here."""
 
 
-def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
+def queue_payment_requests(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
     """Queue a payment request for each new unpaid order, once, if the account sends this mail."""
     options = options_as(account, ChannelOptions)
     if BuyerEvent.payment_request not in options.buyer_mails:
@@ -34,15 +34,15 @@ def ask_to_pay(session: Session, account: AccountData, order_ids: Iterable[int])
             col(Order.state).in_(WAITING),
             col(Order.payment_state).in_(UNPAID),
             col(Order.payment_kind).in_(options.remind_kinds),
-            col(Order.checkout_at) >= utc_now() - FRESH,
+            col(Order.checkout_at) >= utc_now() - NEW_FOR,
         )
     ).all()
     for order in orders:
-        tell_buyer(session, order, BuyerEvent.payment_request)
+        queue_buyer_mail(session, order, BuyerEvent.payment_request)
 
 
 @dataclass
-class Dunned:
+class ReminderResult:
     """How many orders of a page were reminded and cancelled."""
 
     reminded: int = 0
@@ -66,7 +66,7 @@ def list_unpaid(session: Session, account: AccountData, after: int, limit: int) 
     return [need_id(each) for each in session.exec(query.order_by(col(Order.id)).limit(limit))]
 
 
-def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dunned:
+def send_reminders(session: Session, account: AccountData, order_ids: Sequence[int]) -> ReminderResult:
     """Remind or cancel each of these orders that is due; the caller holds the tenant's lock.
 
     Safe to repeat. A partly paid order is reminded but never cancelled automatically.
@@ -83,17 +83,17 @@ def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dun
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    done, now = Dunned(), utc_now()
+    done, now = ReminderResult(), utc_now()
     for order in orders:
-        due = due_at(order, options)
+        due = reminder_due_at(order, options)
         if due is None or due > now:
             continue
         if order.reminders < options.remind_times:
             order.reminders, order.reminded_at = order.reminders + 1, now
             session.add(order)
-            detail = {"number": order.reminders, "open": str(owed_for(order))}
+            detail = {"number": order.reminders, "open": str(amount_owed(order))}
             add_event(session, order, "payment_reminded", detail)
-            tell_buyer(session, order, BuyerEvent.payment_reminder, order.reminders)
+            queue_buyer_mail(session, order, BuyerEvent.payment_reminder, order.reminders)
             done.reminded += 1
         elif order.payment_state is PaymentState.open:
             cancel_order(session, order, actor=Actor.cycle)
@@ -102,7 +102,7 @@ def dun(session: Session, account: AccountData, order_ids: Sequence[int]) -> Dun
     return done
 
 
-def due_at(order: Order, options: ChannelOptions) -> datetime | None:
+def reminder_due_at(order: Order, options: ChannelOptions) -> datetime | None:
     """Return when an unpaid order's next reminder or its cancellation is due; None if neither is."""
     if options.remind_after_days is None or order.payment_kind not in options.remind_kinds:
         return None

@@ -15,15 +15,15 @@ from models.clock import utc_now
 from models.database.bulk import insert_rows, table_of
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.intake.trials import delete_trials
+from models.intake.trials import delete_test_orders
 from models.order_desk.offers import Offer, OfferState
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Customer, Order
-from models.orders.row_values import DETAILS_KEPT
+from models.orders.row_values import STORED_DETAILS
 from models.privacy.personal_columns import Fate, columns_of
-from models.privacy.retention import blank_asides, ended_before, may_go
-from models.sync.rejected import Aside
+from models.privacy.retention import clear_raw_rejected, may_be_anonymised, retention_cutoff
+from models.sync.rejected import RejectedRecord
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
 
@@ -43,7 +43,7 @@ KEPT_CHANGES = frozenset(_CHANGES.split())
 """Fields of an order whose changes are kept in its history, besides those of its lines."""
 CODES = frozenset(map(str, HoldReason)) | {"term", "asked"}
 """Reasons that are codes and not a person's words."""
-CUSTOMER_GONE = "anonymous "
+ANONYMOUS_PREFIX = "anonymous "
 """Prefix that, with our number of the buyer, replaces the channel's id: the channel may reuse that id."""
 
 
@@ -62,7 +62,7 @@ def keep_details(detail: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
 
 
 def _keep_order_details(details: Mapping[str, Any], _row: Any) -> dict[str, Any]:
-    return {name: value for name, value in details.items() if name in DETAILS_KEPT}
+    return {name: value for name, value in details.items() if name in STORED_DETAILS}
 
 
 def _keep_codes(codes: Mapping[str, Any], _row: Any) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def anonymise_orders(
     """
     tenant_id = need_id(tenant.id)
     lock_tenants(session, [tenant_id])
-    before = None if asked else ended_before(tenant)
+    before = None if asked else retention_cutoff(tenant)
     if before is None and not asked:
         return []
     session.flush()
@@ -113,7 +113,9 @@ def anonymise_orders(
     left = {need_id(one) for one in ids}
     # A merged order can only be anonymised after the order it was merged into, hence the loop.
     while left:
-        query = select_rows(Order.id).where(among(col(Order.id), left), *may_go(session, tenant_id, before))
+        query = select_rows(Order.id).where(
+            among(col(Order.id), left), *may_be_anonymised(session, tenant_id, before)
+        )
         found = [need_id(one) for one in session.exec(query.order_by(col(Order.id)).with_for_update())]
         if not found:
             break
@@ -143,15 +145,17 @@ def _anonymise(session: Session, tenant: Tenant, ids: Sequence[int], *, asked: b
     insert_rows(
         session, OrderEvent, [event_values(one, "anonymised", detail, actor=Actor.cycle) for one in ids]
     )
-    forget_customers(session, {row.customer_id for row in rows if row.customer_id is not None})
+    anonymise_customers(session, {row.customer_id for row in rows if row.customer_id is not None})
     numbers: dict[int, list[str]] = {}
     for row in rows:
         numbers.setdefault(row.account_id, []).append(row.external_id)
     for account_id, external_ids in numbers.items():
-        query = select_rows(Aside.id).where(
-            Aside.account_id == account_id, Aside.kind == "order", among(col(Aside.external_id), external_ids)
+        query = select_rows(RejectedRecord.id).where(
+            RejectedRecord.account_id == account_id,
+            RejectedRecord.kind == "order",
+            among(col(RejectedRecord.external_id), external_ids),
         )
-        blank_asides(session, tenant, session.exec(query).all())
+        clear_raw_rejected(session, tenant, session.exec(query).all())
 
 
 def _blank(session: Session, name: str, columns: Sequence[str], ids: Sequence[int]) -> None:
@@ -177,7 +181,7 @@ def _blank(session: Session, name: str, columns: Sequence[str], ids: Sequence[in
             session.connection().execute(statement, changed)
 
 
-def forget_customers(session: Session, ids: Collection[int]) -> None:
+def anonymise_customers(session: Session, ids: Collection[int]) -> None:
     """Remove names and addresses of buyers without a named order; the rows and their numbers stay.
 
     Bookings refer to these numbers, so they must not be given to another buyer.
@@ -186,7 +190,7 @@ def forget_customers(session: Session, ids: Collection[int]) -> None:
     session.execute(
         update(table)
         .where(among(table.c.id, ids), ~exists().where(col(Order.customer_id) == table.c.id))
-        .values(external_id=literal(CUSTOMER_GONE) + cast(table.c.id, String), user_name="", email="")
+        .values(external_id=literal(ANONYMOUS_PREFIX) + cast(table.c.id, String), user_name="", email="")
     )
 
 
@@ -201,7 +205,7 @@ def close_offers(session: Session, tenant: Tenant, ids: Sequence[int | None]) ->
     session.flush()
 
 
-def delete_due_trials(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
+def delete_due_test_orders(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Delete test orders; they can be imported again. Takes the tenant's lock."""
     lock_tenants(session, [need_id(tenant.id)])
-    delete_trials(session, [need_id(one) for one in ids])
+    delete_test_orders(session, [need_id(one) for one in ids])

@@ -16,9 +16,14 @@ from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.mails.outbox import Mail
 from models.order_desk.offers import Offer, OfferState
-from models.privacy.anonymisation import anonymise_erased, close_offers, delete_due_trials, forget_customers
-from models.privacy.persons import Findings, Person, expired_documents, look_at, read_ids
-from models.privacy.retention import Erasure, blank_asides, erase_documents, years_of
+from models.privacy.anonymisation import (
+    anonymise_customers,
+    anonymise_erased,
+    close_offers,
+    delete_due_test_orders,
+)
+from models.privacy.persons import Person, PersonFindings, expired_documents, preview_erasure, read_ids
+from models.privacy.retention import Erasure, clear_raw_rejected, erase_documents, years_of
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
@@ -32,16 +37,16 @@ class ErasedOrder(BaseModel, frozen=True):
     asked_at: AwareDatetime
 
 
-def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
+def erase_person(session: Session, tenant: Tenant, person: Person) -> PersonFindings:
     """Remove a buyer's data wherever that is allowed now, and note the request for the rest.
 
     An order in progress is anonymised automatically once it has ended. Returns what existed before. Takes the
     tenant's lock.
     """
     lock_tenants(session, [person.tenant_id])
-    found = look_at(session, tenant, person)
+    found = preview_erasure(session, tenant, person)
     note_erasures(session, [(row.account, row.number) for row in found.orders if not row.trial], utc_now())
-    delete_due_trials(session, tenant, [row.order_id for row in found.orders if row.trial])
+    delete_due_test_orders(session, tenant, [row.order_id for row in found.orders if row.trial])
     gone = set(anonymise_erased(session, tenant, sorted(person.orders)))
     gone |= {row.order_id for row in found.orders if row.anonymous}
     erase_documents(session, tenant, sorted(expired_documents(session, tenant, person)))
@@ -50,13 +55,13 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> Findings:
     unsent = col(Mail.sent_at).is_(None) & col(Mail.given_up_at).is_not(None)
     going = mails if years_of(tenant).letters == 0 else mails.where(unsent)
     session.execute(delete(Mail).where(among(col(Mail.id), read_ids(session, going))))
-    blank_asides(session, tenant, sorted(person.asides))
+    clear_raw_rejected(session, tenant, sorted(person.asides))
     # An accepted offer is anonymised with its order.
     query = select(col(Offer.id)).where(
         among(col(Offer.id), person.offers), col(Offer.state) != OfferState.accepted
     )
     close_offers(session, tenant, sorted(read_ids(session, query)))
-    forget_customers(session, person.customers)
+    anonymise_customers(session, person.customers)
     session.flush()
     return found
 
@@ -98,7 +103,7 @@ def find_erasures() -> list[ErasedOrder]:
         return []
 
 
-def take_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
+def import_erasures(session: Session, erased: Sequence[ErasedOrder]) -> int:
     """Note the erasures of a list from outside; return how many belong to a known account.
 
     The next pruning anonymises the orders that have ended; the others follow when they end.

@@ -24,13 +24,13 @@ from models.order_desk.offers import Offer
 from models.orders.order import AddressRole, Customer, Order, OrderAddress, OrderState
 from models.privacy.retention import (
     document_kept_until,
-    documents_over,
+    expired_document_conditions,
     kept_until,
-    may_go,
-    obstacles,
+    may_be_anonymised,
+    reasons_to_keep,
     years_of,
 )
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
@@ -68,7 +68,7 @@ class PersonsOrder:
 
 
 @dataclass
-class Findings:
+class PersonFindings:
     """What an erasure removes, or removed, and what it keeps, with the last day of keeping."""
 
     orders: list[PersonsOrder] = field(default_factory=list)
@@ -130,7 +130,9 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     of_letters = select(col(Mail.order_id)).where(among(col(Mail.id), letter_ids))
     orders |= {one for one in session.execute(of_letters).scalars() if one is not None}
     letter_ids |= read_ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
-    raw = select(col(Aside.id)).where(col(Aside.account_id).in_(accounts), _says(col(Aside.raw), mails))
+    raw = select(col(RejectedRecord.id)).where(
+        col(RejectedRecord.account_id).in_(accounts), _says(col(RejectedRecord.raw), mails)
+    )
     offers = select(col(Offer.id)).where(
         col(Offer.tenant_id) == tenant_id,
         func.lower(col(Offer.content)["billing"]["email"].as_string()).in_(mails)
@@ -162,11 +164,14 @@ def _says(column: Any, mails: Collection[str]) -> Any:
     return or_(false(), *(func.lower(column).contains(mail, autoescape=True) for mail in mails))
 
 
-def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
+def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonFindings:
     """Return what an erasure would remove now, and what it would keep."""
     tenant_id, years = need_id(tenant.id), years_of(tenant)
     free = read_ids(
-        session, select(col(Order.id)).where(among(col(Order.id), person.orders), *may_go(session, tenant_id))
+        session,
+        select(col(Order.id)).where(
+            among(col(Order.id), person.orders), *may_be_anonymised(session, tenant_id)
+        ),
     )
     reasons = _reasons(session, tenant_id, person.orders)
     names = dict(session.execute(select(col(Account.id), col(Account.name))).tuples().all())
@@ -178,7 +183,7 @@ def look_at(session: Session, tenant: Tenant, person: Person) -> Findings:
             )
         )
     }
-    found = Findings(bookings_until=kept_until(utc_now().date(), years.invoices))
+    found = PersonFindings(bookings_until=kept_until(utc_now().date(), years.invoices))
     query = (
         select_rows(Order)
         .where(among(col(Order.id), person.orders))
@@ -234,7 +239,7 @@ def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int
     reasons: dict[int, str] = {}
     ended = (OrderState.shipped, OrderState.cancelled, OrderState.merged)
     for reason, condition in [
-        *obstacles(session, tenant_id),
+        *reasons_to_keep(session, tenant_id),
         ("it is under way", col(Order.state).not_in(ended)),
     ]:
         found = read_ids(session, select(col(Order.id)).where(among(col(Order.id), ids), condition))
@@ -244,14 +249,14 @@ def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int
 
 def expired_documents(session: Session, tenant: Tenant, person: Person) -> set[int]:
     """Return the ids of the person's documents whose retention has ended."""
-    conditions = documents_over(tenant)
+    conditions = expired_document_conditions(tenant)
     if conditions is None:
         return set()
     query = select(col(Document.id)).where(among(col(Document.order_id), person.orders), *conditions)
     return read_ids(session, query)
 
 
-def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -> int:
+def set_buyer_partial_shipping(session: Session, person: Person, allowed: bool | None) -> int:
     """Allow or forbid partial shipping for all orders of a buyer, including future ones.
 
     A setting of an order itself takes precedence; None restores the account's default. Takes the tenant's
@@ -271,7 +276,7 @@ def let_leave_in_parts(session: Session, person: Person, allowed: bool | None) -
     return len(rows)
 
 
-def describe(order: PersonsOrder) -> Mapping[str, Any]:
+def describe_order(order: PersonsOrder) -> Mapping[str, Any]:
     """Return an order as a row of the printed list."""
     what = "anonymous" if order.anonymous else f"kept: {order.kept}" if order.kept else "goes"
     return {

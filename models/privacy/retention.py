@@ -41,8 +41,8 @@ from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.order import HAS_ENDED, Order, OrderLine, OrderState
 from models.settings import get_settings
-from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
-from models.sync.rejected import Aside
+from models.sync.outbound import ORDER_UPDATES, Outbound, OutboundState
+from models.sync.rejected import RejectedRecord
 from models.tax.records import TaxCase
 from models.tenants.account import Account, account_options
 from models.tenants.locks import lock_tenants
@@ -93,7 +93,7 @@ class Years:
 
 
 OSS_YEARS = 10
-LAW = {"DE": Years(invoices=8, letters=6)}
+LEGAL_YEARS = {"DE": Years(invoices=8, letters=6)}
 """Legal periods by country. For other countries everything is kept until the tenant sets a period."""
 
 
@@ -117,7 +117,7 @@ def options_of(tenant: Tenant) -> RetentionOptions:
 
 def years_of(tenant: Tenant) -> Years:
     """Return how long a tenant keeps documents and mails."""
-    options, law = options_of(tenant), LAW.get(tenant.country, Years())
+    options, law = options_of(tenant), LEGAL_YEARS.get(tenant.country, Years())
     return Years(
         law.invoices if options.invoice_years is None else options.invoice_years,
         law.letters if options.letter_years is None else options.letter_years,
@@ -126,7 +126,7 @@ def years_of(tenant: Tenant) -> Years:
 
 def check_years(tenant: Tenant) -> None:
     """Raises: RuleError, if a tenant's settings are shorter than the legal periods of its country."""
-    law, years = LAW.get(tenant.country), years_of(tenant)
+    law, years = LEGAL_YEARS.get(tenant.country), years_of(tenant)
     if law is None or law.invoices is None or law.letters is None:
         return
     if years.invoices is not None and years.invoices < law.invoices:
@@ -154,7 +154,7 @@ def kept_until(day: date, years: int | None) -> date | None:
     return None if years is None else date(day.year + years, 12, 31)
 
 
-def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement[bool]]]:
+def reasons_to_keep(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement[bool]]]:
     """Return why an ended order may still need its buyer's data: pairs of words and SQL condition."""
     order_id, heir = col(Order.id), aliased(Order)
     heirs = select(heir.anonymised_at).where(col(heir.id) == col(Order.merged_into_id)).correlate(Order)
@@ -173,7 +173,7 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
             "its channel has not been told of it",
             exists().where(
                 col(Outbound.account_id) == col(Order.account_id),
-                col(Outbound.kind).in_(OF_ORDERS),
+                col(Outbound.kind).in_(ORDER_UPDATES),
                 col(Outbound.key) == cast(order_id, String),
                 col(Outbound.state) != OutboundState.sent,
             ),
@@ -194,7 +194,9 @@ def obstacles(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement
     ]
 
 
-def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> list[ColumnElement[bool]]:
+def may_be_anonymised(
+    session: Session, tenant_id: int, before: datetime | None = None
+) -> list[ColumnElement[bool]]:
     """Return the conditions for anonymising a tenant's orders.
 
     `before`: additionally, nothing has happened to the order since this time.
@@ -202,7 +204,7 @@ def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> 
     conditions: list[ColumnElement[bool]] = [
         col(Order.tenant_id) == tenant_id,
         text(HAS_ENDED),  # type: ignore[list-item]
-        *(~condition for _, condition in obstacles(session, tenant_id)),
+        *(~condition for _, condition in reasons_to_keep(session, tenant_id)),
     ]
     if before is not None:
         late = exists().where(col(OrderEvent.order_id) == col(Order.id), col(OrderEvent.at) >= before)
@@ -210,7 +212,7 @@ def may_go(session: Session, tenant_id: int, before: datetime | None = None) -> 
     return conditions
 
 
-def ended_before(tenant: Tenant) -> datetime | None:
+def retention_cutoff(tenant: Tenant) -> datetime | None:
     """Return the time before which a due order's last event lies; None if the tenant never anonymises."""
     days = options_of(tenant).anonymise_after_days
     return utc_now() - timedelta(days=days) if days else None
@@ -218,10 +220,10 @@ def ended_before(tenant: Tenant) -> datetime | None:
 
 def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return the ids of orders that are due for anonymisation, oldest first."""
-    before = ended_before(tenant)
+    before = retention_cutoff(tenant)
     if before is None:
         return []
-    query = select(Order.id).where(*may_go(session, need_id(tenant.id), before))
+    query = select(Order.id).where(*may_be_anonymised(session, need_id(tenant.id), before))
     return session.exec(query.order_by(col(Order.placed_at)).limit(limit)).all()
 
 
@@ -234,7 +236,7 @@ def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[
     for account_id, number in session.exec(query.order_by(col(Erasure.id))):
         asked.setdefault(account_id, []).append(number)
     found: list[int | None] = []
-    conditions = may_go(session, need_id(tenant.id)) if asked else []
+    conditions = may_be_anonymised(session, need_id(tenant.id)) if asked else []
     for account_id, numbers in asked.items():
         for batch in in_batches(numbers):
             named = (Order.account_id == account_id, among(col(Order.external_id), batch))
@@ -242,9 +244,9 @@ def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[
     return found[:limit]
 
 
-def list_due_trials(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+def list_due_test_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return test orders that have not changed for the period after which orders are anonymised."""
-    before = ended_before(tenant)
+    before = retention_cutoff(tenant)
     if before is None:
         return []
     query = select(Order.id).where(
@@ -255,7 +257,7 @@ def list_due_trials(session: Session, tenant: Tenant, limit: int) -> Sequence[in
 
 def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return offers without an order whose last day is longer ago than that period."""
-    before = ended_before(tenant)
+    before = retention_cutoff(tenant)
     if before is None:
         return []
     query = select(Offer.id).where(
@@ -268,21 +270,23 @@ def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[in
     return session.exec(query.limit(limit)).all()
 
 
-def list_due_asides(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+def list_due_rejected(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return rejected records whose raw data is due for removal."""
-    before = ended_before(tenant)
+    before = retention_cutoff(tenant)
     if before is None:
         return []
     accounts = select(Account.id).where(Account.tenant_id == tenant.id)
-    query = select(Aside.id).where(
-        col(Aside.account_id).in_(accounts), Aside.last_seen_at < before, Aside.raw != ""
+    query = select(RejectedRecord.id).where(
+        col(RejectedRecord.account_id).in_(accounts),
+        RejectedRecord.last_seen_at < before,
+        RejectedRecord.raw != "",
     )
     return session.exec(query.limit(limit)).all()
 
 
-def blank_asides(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+def clear_raw_rejected(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Delete the raw data of rejected records; their reasons stay."""
-    session.execute(update(Aside).where(among(col(Aside.id), ids)).values(raw=""))
+    session.execute(update(RejectedRecord).where(among(col(RejectedRecord.id), ids)).values(raw=""))
 
 
 def document_kept_until(document: Document, years: Years) -> date | None:
@@ -293,7 +297,7 @@ def document_kept_until(document: Document, years: Years) -> date | None:
     return kept_until(document.issued_on, max(years.invoices, OSS_YEARS) if oss else years.invoices)
 
 
-def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
+def expired_document_conditions(tenant: Tenant) -> list[ColumnElement[bool]] | None:
     """Return the conditions for documents whose retention period is over; None if they are kept for ever."""
     years = years_of(tenant).invoices
     if years is None:
@@ -310,8 +314,8 @@ def documents_over(tenant: Tenant) -> list[ColumnElement[bool]] | None:
 
 def list_due_documents(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return documents whose period is over, oldest first; none if the tenant does not anonymise."""
-    conditions = documents_over(tenant)
-    if conditions is None or ended_before(tenant) is None:
+    conditions = expired_document_conditions(tenant)
+    if conditions is None or retention_cutoff(tenant) is None:
         return []
     query = select(Document.id).where(*conditions).order_by(col(Document.issued_on))
     return session.exec(query.limit(limit)).all()
@@ -334,7 +338,7 @@ def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None])
 def list_due_bookings(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return payments' booking records whose references are due, with the documents of the same year."""
     years = years_of(tenant).invoices
-    if years is None or ended_before(tenant) is None:
+    if years is None or retention_cutoff(tenant) is None:
         return []
     query = select(Booking.id).where(
         Booking.tenant_id == tenant.id,
@@ -344,12 +348,12 @@ def list_due_bookings(session: Session, tenant: Tenant, limit: int) -> Sequence[
     return session.exec(query.order_by(col(Booking.booked_on)).limit(limit)).all()
 
 
-def blank_bookings(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+def clear_booking_references(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Delete the references in payments' booking records; a database trigger refuses younger ones."""
     session.execute(update(Booking).where(among(col(Booking.id), ids)).values(reference=""))
 
 
-def list_due_letters(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
+def list_due_buyer_mails(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
     """Return buyer mails whose period is over, oldest first; independent of the tenant's other settings."""
     years = years_of(tenant).letters
     if years is None:
@@ -361,6 +365,6 @@ def list_due_letters(session: Session, tenant: Tenant, limit: int) -> Sequence[i
     return session.exec(query.order_by(col(Mail.sent_at)).limit(limit)).all()
 
 
-def delete_letters(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
+def delete_buyer_mails(session: Session, _tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Delete mails with their files."""
     session.execute(delete(Mail).where(among(col(Mail.id), ids)))

@@ -14,8 +14,8 @@ from models.intake.order_changes import line_difference
 from models.orders.holds import Hold, HoldReason
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.records import OrderData
-from models.orders.row_values import as_kept, order_hash
-from models.orders.states import MOVABLE
+from models.orders.row_values import order_hash, without_erased
+from models.orders.states import NOT_RELEASED
 from models.payments.payment import Payment
 from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
 from models.tenants.records import Side
@@ -23,7 +23,7 @@ from models.tenants.records import Side
 AMOUNTS = ("total", "shipping_amount", "fee_amount", "currency")
 NOT_COMPARED = (OrderState.merged, OrderState.cancelled)
 """States in which neither content nor payment nor shipment of an order is compared."""
-NOT_SHIPPED = (*MOVABLE, OrderState.released)
+NOT_SHIPPED = (*NOT_RELEASED, OrderState.released)
 
 
 @dataclass(frozen=True)
@@ -139,9 +139,9 @@ def is_meant_to_differ(ours: OurOrder, data: OrderData) -> bool:
     order = ours.order
     if HoldReason.changed_after_release in ours.open_reasons:
         return True
-    partly_shipped = order.state in MOVABLE and any(line.shipped for line in ours.lines)
+    partly_shipped = order.state in NOT_RELEASED and any(line.shipped for line in ours.lines)
     kept = partly_shipped or _was_changed_after_release(ours)
-    return kept and order.content_hash == order_hash(as_kept(order, data))
+    return kept and order.content_hash == order_hash(without_erased(order, data))
 
 
 def compare_payment(ours: OurOrder, data: OrderData, *, ours_lead: bool) -> DifferenceData | None:

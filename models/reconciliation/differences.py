@@ -7,7 +7,7 @@ from sqlalchemy import UniqueConstraint, case, func, null, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.clock import utc_now
-from models.database.bulk import insert_or
+from models.database.bulk import conflict_insert
 from models.database.columns import code, instant, need_id
 from models.errors import Action, Advice, NotFoundError
 from models.orders.order import Order
@@ -69,7 +69,7 @@ def save_findings(session: Session, account_id: int, run_id: int, findings: Iter
         return
     now = utc_now()
 
-    statement = insert_or(session, Difference)
+    statement = conflict_insert(session, Difference)
     new = statement.excluded
     gone = col(Difference.settled_at).is_not(None)
     same = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
@@ -151,7 +151,7 @@ def count_differences(session: Session, account_id: int) -> int:
     return session.exec(query).one()
 
 
-def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | None:
+def take_new_differences(session: Session, run_id: int, limit: int) -> DifferenceNotice | None:
     """Mark the new differences of a run's account as mailed. Return what the mail says; None: nothing is new.
 
     The caller queues the mail in the same transaction.
@@ -173,14 +173,14 @@ def note_new(session: Session, run_id: int, limit: int) -> DifferenceNotice | No
         key=f"reconcile-{run_id}",
         account=account.name,
         tenant=tenant.title or tenant.name,
-        shown=[(shown(row), advice_on(row, account.name)) for row in first],
+        shown=[(describe_difference(row), advice_on(row, account.name)) for row in first],
         new=count,
         open=count_differences(session, need_id(account.id)),
         flow_run_id=run.flow_run_id,
     )
 
 
-def shown(difference: Difference | DifferenceData) -> dict[str, str]:
+def describe_difference(difference: Difference | DifferenceData) -> dict[str, str]:
     """Return the cells of a difference for a table that people read."""
     return {
         "kind": str(difference.kind).replace("_", " "),
@@ -191,7 +191,7 @@ def shown(difference: Difference | DifferenceData) -> dict[str, str]:
     }
 
 
-def prepare_reading(session: Session, difference: Difference) -> None:
+def force_reimport(session: Session, difference: Difference) -> None:
     """Make the next reading of a difference's order save it again, even if it is unchanged there."""
     session.execute(
         update(Order)
@@ -202,7 +202,7 @@ def prepare_reading(session: Session, difference: Difference) -> None:
     session.add(difference)
 
 
-def tell_again(session: Session, difference: Difference) -> bool:
+def republish(session: Session, difference: Difference) -> bool:
     """Queue our side of a difference for the channel. Return whether its order or listing is known here.
 
     What is published is worked out from the present data, in absolute figures.

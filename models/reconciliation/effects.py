@@ -22,9 +22,9 @@ from models.orders.holds import open_holds
 from models.orders.order import LinePart, Order, OrderState
 from models.orders.queries import lines_of
 from models.payments.payment import Payment
-from models.sync.outbound import OF_ORDERS, OutboundState, list_named
+from models.sync.outbound import ORDER_UPDATES, OutboundState, list_by_keys
 from models.sync.records import OutboundKind
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 
 
 class EffectKind(StrEnum):
@@ -141,7 +141,9 @@ def list_effects(session: Session, account_id: int, numbers: Sequence[str]) -> l
     return [effect for number in numbers for effect in found.get(number, ())]
 
 
-def compare(before: Iterable[Effect], after: Iterable[Effect], *, would: bool = False) -> list[EffectOutcome]:
+def compare_effects(
+    before: Iterable[Effect], after: Iterable[Effect], *, would: bool = False
+) -> list[EffectOutcome]:
     """Return what became of each effect between two listings.
 
     If `would` is true, the second listing was rolled back, and the outcomes say what would happen.
@@ -302,11 +304,11 @@ def _list_given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]
 def _list_rejected(session: Session, account_id: int, numbers: Sequence[str]) -> Iterable[Effect]:
     """Yield the orders that were reported and could not be used."""
     for row in session.exec(
-        select(Aside).where(
-            Aside.account_id == account_id,
-            Aside.kind == "order",
-            among(col(Aside.external_id), numbers),
-            col(Aside.settled_at).is_(None),
+        select(RejectedRecord).where(
+            RejectedRecord.account_id == account_id,
+            RejectedRecord.kind == "order",
+            among(col(RejectedRecord.external_id), numbers),
+            col(RejectedRecord.settled_at).is_(None),
         )
     ):
         yield Effect(row.external_id, None, EffectKind.rejected, "", row.reason, row.first_seen_at)
@@ -314,8 +316,8 @@ def _list_rejected(session: Session, account_id: int, numbers: Sequence[str]) ->
 
 def _list_published(session: Session, account_id: int, orders: Mapping[int, str]) -> Iterable[Effect]:
     """Yield what was published about these orders, and what waits to be."""
-    for kind in OF_ORDERS:
-        for row in list_named(session, account_id, kind, list(orders)):
+    for kind in ORDER_UPDATES:
+        for row in list_by_keys(session, account_id, kind, list(orders)):
             order_id = int(row.key)
             if row.sent_at is not None:
                 yield Effect(

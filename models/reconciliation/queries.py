@@ -11,7 +11,7 @@ from models.catalog.listing import Listing
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.shipments import Shipment
-from models.intake.merges import is_old_news
+from models.intake.merges import is_outdated
 from models.orders.history import edits_of
 from models.orders.holds import Hold, HoldReason
 from models.orders.match_rules import MatchRule
@@ -22,7 +22,7 @@ from models.orders.records import OrderData, OrderLineData
 from models.payments.payment import Payment
 from models.reconciliation.comparison import OurOrder
 from models.reconciliation.news import OrderNews, StockNews, Unread
-from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
+from models.sync.outbound import ORDER_UPDATES, Outbound, OutboundState
 from models.sync.records import OutboundKind
 from models.tenants.records import AccountData
 
@@ -58,7 +58,7 @@ def read_orders(
             payments=payments.get(need_id(order.id), ()),
             is_old_news=order.state is OrderState.merged
             and number in reported
-            and is_old_news(session, order, reported[number], owners, reported),
+            and is_outdated(session, order, reported[number], owners, reported),
         )
         for number, order in orders.items()
     }
@@ -158,7 +158,8 @@ def read_order_news(
         unread,
         lines={number: {one.external_id for one in lines.get(row, ())} for row, number in names.items()},
         unpublished={
-            kind: {names[row] for row in _unpublished(session, account_id, kind, names)} for kind in OF_ORDERS
+            kind: {names[row] for row in _unpublished(session, account_id, kind, names)}
+            for kind in ORDER_UPDATES
         },
         paid_by=paid_by,
         paid_until=paid_until,

@@ -61,7 +61,7 @@ class DifferenceData:
 
 
 @dataclass
-class Seen:
+class RunFindings:
     """What a run of `reconcile` remembers from one page to the next."""
 
     findings: dict[tuple[str, str, str], DifferenceData] = field(default_factory=dict)

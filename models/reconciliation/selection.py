@@ -19,9 +19,9 @@ from models.orders.row_values import order_hash
 from models.payments.payment import Payment
 from models.sync.alarms import list_attempts
 from models.sync.cycles import PUBLISHED_BY
-from models.sync.outbound import OF_ORDERS, Outbound, OutboundState
+from models.sync.outbound import ORDER_UPDATES, Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 from models.sync.runs import Run
 
 
@@ -124,7 +124,7 @@ def _orders_of_day(session: Session, account_id: int, begin: datetime, end: date
     yield from session.exec(of_account.where(or_(*dates)))
     paid = select(Payment.order_id).where(within(col(Payment.paid_at)))
     yield from session.exec(of_account.where(col(Order.id).in_(paid)))
-    seen = [within(col(each)) for each in (Aside.first_seen_at, Aside.last_seen_at)]
+    seen = [within(col(each)) for each in (RejectedRecord.first_seen_at, RejectedRecord.last_seen_at)]
     yield from rejected_orders(session, account_id, or_(*seen))
 
 
@@ -137,19 +137,23 @@ def _orders_of_run(session: Session, account_id: int, run: Run) -> Iterator[str]
         .where(Order.account_id == account_id, col(Order.id).in_(touched))
         .order_by(col(Order.id))
     )
-    kinds = [kind for kind in OF_ORDERS if run.cycle in (Cycle.replay, PUBLISHED_BY[kind])]
+    kinds = [kind for kind in ORDER_UPDATES if run.cycle in (Cycle.replay, PUBLISHED_BY[kind])]
     published = and_(col(Outbound.sent_at) >= run.started_at, col(Outbound.sent_at) <= end)
     left = and_(col(Outbound.state) != OutboundState.sent, col(Outbound.changed_at) <= end)
     yield from _orders_of_outbound(session, account_id, kinds, or_(published, left))
     if run.cycle in (Cycle.order_import, Cycle.replay):
-        seen = and_(col(Aside.first_seen_at) <= end, col(Aside.last_seen_at) >= run.started_at)
+        seen = and_(
+            col(RejectedRecord.first_seen_at) <= end, col(RejectedRecord.last_seen_at) >= run.started_at
+        )
         yield from rejected_orders(session, account_id, seen)
     yield from (run.window or {}).get("numbers", ())
 
 
 def _orders_that_wait(session: Session, account_id: int) -> Iterator[str]:
     """Yield the orders with something to publish, and those that are rejected."""
-    yield from _orders_of_outbound(session, account_id, OF_ORDERS, col(Outbound.state) != OutboundState.sent)
+    yield from _orders_of_outbound(
+        session, account_id, ORDER_UPDATES, col(Outbound.state) != OutboundState.sent
+    )
     yield from rejected_orders(session, account_id)
 
 
@@ -169,14 +173,14 @@ def _orders_of_outbound(
 def rejected_orders(session: Session, account_id: int, *conditions: ColumnElement[bool]) -> Iterable[str]:
     """Return the numbers of the orders that are rejected now and meet these conditions."""
     return session.exec(
-        select(Aside.external_id)
+        select(RejectedRecord.external_id)
         .where(
-            Aside.account_id == account_id,
-            Aside.kind == "order",
-            col(Aside.settled_at).is_(None),
+            RejectedRecord.account_id == account_id,
+            RejectedRecord.kind == "order",
+            col(RejectedRecord.settled_at).is_(None),
             *conditions,
         )
-        .order_by(col(Aside.id))
+        .order_by(col(RejectedRecord.id))
     ).all()
 
 

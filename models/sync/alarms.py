@@ -9,7 +9,7 @@ from models.clock import utc_now
 from models.database.columns import code, instant, need_id
 from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
 from models.sync.runs import Run, RunState, last_success
-from models.sync.schedules import Rhythm
+from models.sync.schedules import CycleSchedule
 from models.tenants.account import Account
 from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
@@ -69,7 +69,7 @@ class Incident(SQLModel, table=True):
     noted_at: datetime = instant()
 
 
-def note_failure(
+def record_failure(
     session: Session,
     account_id: int,
     cycle: Cycle,
@@ -92,7 +92,7 @@ def note_failure(
     if kind is AlarmKind.overdue:
         if alarm is not None:
             return None
-    elif is_noted(session, account_id, run_id, flow_run_id):
+    elif is_recorded(session, account_id, run_id, flow_run_id):
         return None
     if alarm is None:
         alarm = Alarm(account_id=account_id, cycle=cycle, kind=kind, since=since or now)
@@ -103,13 +103,13 @@ def note_failure(
         alarm.failures += 1
         _add_incident(session, account_id, cycle, kind, error, run_id, flow_run_id, alarm.id)
     if alarm.mailed_at is None:
-        return _tell(session, alarm, NoticeKind.failure)
+        return _make_notice(session, alarm, NoticeKind.failure)
     if now - alarm.mailed_at >= timedelta(hours=reminder_hours):
-        return _tell(session, alarm, NoticeKind.reminder)
+        return _make_notice(session, alarm, NoticeKind.reminder)
     return None
 
 
-def note_quietly(
+def record_incident(
     session: Session,
     account_id: int,
     cycle: Cycle,
@@ -121,17 +121,17 @@ def note_quietly(
 ) -> None:
     """Note a failure of which nobody is told, so that no watcher reports it later; repeating is harmless."""
     _lock(session, account_id)
-    if not is_noted(session, account_id, run_id, flow_run_id):
+    if not is_recorded(session, account_id, run_id, flow_run_id):
         _add_incident(session, account_id, cycle, kind, error, run_id, flow_run_id, None)
 
 
-def note_success(session: Session, account_id: int, cycle: Cycle) -> AlarmNotice | None:
+def record_success(session: Session, account_id: int, cycle: Cycle) -> AlarmNotice | None:
     """Close the open streak; return that it works again, None if nobody had been told that it did not."""
     alarm = find_alarm(session, account_id, cycle)
     if alarm is None:
         return None
     alarm.closed_at = utc_now()
-    return _tell(session, alarm, NoticeKind.recovery) if alarm.mailed_at else None
+    return _make_notice(session, alarm, NoticeKind.recovery) if alarm.mailed_at else None
 
 
 def find_alarm(session: Session, account_id: int, cycle: Cycle) -> Alarm | None:
@@ -158,11 +158,12 @@ def list_reminders(session: Session, reminder_hours: float) -> list[int]:
     """
     limit = utc_now() - timedelta(hours=reminder_hours)
     rows = session.exec(
-        select(Alarm, Rhythm, Account)
+        select(Alarm, CycleSchedule, Account)
         .join(Account, col(Account.id) == col(Alarm.account_id))
         .outerjoin(
-            Rhythm,
-            (col(Rhythm.account_id) == col(Alarm.account_id)) & (col(Rhythm.cycle) == col(Alarm.cycle)),
+            CycleSchedule,
+            (col(CycleSchedule.account_id) == col(Alarm.account_id))
+            & (col(CycleSchedule.cycle) == col(Alarm.cycle)),
         )
         .where(col(Alarm.closed_at).is_(None), col(Alarm.mailed_at) <= limit)
         .order_by(col(Alarm.id))
@@ -175,7 +176,7 @@ def list_reminders(session: Session, reminder_hours: float) -> list[int]:
     ]
 
 
-def remind(session: Session, alarm_id: int, reminder_hours: float) -> AlarmNotice | None:
+def note_reminded(session: Session, alarm_id: int, reminder_hours: float) -> AlarmNotice | None:
     """Return the reminder of an open streak; None if it was closed or told of meanwhile."""
     alarm = session.exec(
         select(Alarm)
@@ -187,10 +188,10 @@ def remind(session: Session, alarm_id: int, reminder_hours: float) -> AlarmNotic
         return None
     if utc_now() - alarm.mailed_at < timedelta(hours=reminder_hours):
         return None
-    return _tell(session, alarm, NoticeKind.reminder)
+    return _make_notice(session, alarm, NoticeKind.reminder)
 
 
-def is_noted(session: Session, account_id: int, run_id: int | None, flow_run_id: str) -> bool:
+def is_recorded(session: Session, account_id: int, run_id: int | None, flow_run_id: str) -> bool:
     """Return whether this run's failure has been noted."""
     key = _incident_key(account_id, run_id, flow_run_id)
     return session.exec(select(Incident.id).where(Incident.key == key)).first() is not None
@@ -261,7 +262,7 @@ def _add_incident(
     session.flush()
 
 
-def _tell(session: Session, alarm: Alarm, notice: NoticeKind) -> AlarmNotice:
+def _make_notice(session: Session, alarm: Alarm, notice: NoticeKind) -> AlarmNotice:
     account = session.get_one(Account, alarm.account_id)
     tenant = session.get_one(Tenant, account.tenant_id)
     alarm.mails += 1

@@ -27,7 +27,7 @@ class Cursor(SQLModel, table=True):
     updated_at: datetime = instant()
 
 
-def cursor_in_test(name: str) -> str:
+def test_cursor_name(name: str) -> str:
     """Return the name of the cursor that stands for another while its account is in test."""
     return f"{name}{TEST_SUFFIX}"
 

@@ -113,7 +113,7 @@ def has_cycle(kind: AccountKind, cycle: Cycle) -> bool:
     return spec.needs <= kind.capabilities and spec.family in (None, kind.family)
 
 
-def runs_for(account: Account, cycle: Cycle) -> bool:
+def has_cycle_now(account: Account, cycle: Cycle) -> bool:
     """Return whether an account has a cycle: its kind can have it, and its options ask for it.
 
     An account whose stored settings do not fit has every cycle of its kind: their runs fail and say so.

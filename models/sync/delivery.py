@@ -9,20 +9,20 @@ from sqlmodel import Session, col, select
 
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.sync.outbound import Keys, Outbound, OutboundState, conditions_of, due_again
+from models.sync.outbound import Keys, Outbound, OutboundState, conditions_for_keys, requeued_values
 from models.sync.records import OutboundKind
 from models.sync.runs import Lease
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
 
 MAX_ATTEMPTS = 8
-ALONE_ATTEMPTS = 6
+ATTEMPTS_IN_BATCH = 6
 """After so many attempts a row is sent by itself: perhaps it is a neighbour that fails."""
 
 RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
 
 
-DOUBTFUL = (OutboundState.sending, OutboundState.uncertain)
+UNCONFIRMED = (OutboundState.sending, OutboundState.uncertain)
 """States in which a row may have arrived at the channel."""
 
 
@@ -34,7 +34,7 @@ def list_due(
         session.exec(
             select(Outbound)
             .where(
-                *conditions_of(account_id, kind, keys),
+                *conditions_for_keys(account_id, kind, keys),
                 Outbound.state == OutboundState.pending,
                 Outbound.next_try_at <= utc_now(),
             )
@@ -48,17 +48,17 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
     """Return how many rows may be sent now."""
     return session.exec(
         select(func.count()).where(
-            *conditions_of(account_id, kind, keys),
+            *conditions_for_keys(account_id, kind, keys),
             Outbound.state == OutboundState.pending,
             Outbound.next_try_at <= utc_now(),
         )
     ).one()
 
 
-def has_doubtful(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
+def has_unconfirmed(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
     """Return whether there are rows that may have gone out without an answer, due to be looked up or not."""
     query = select(Outbound.id).where(
-        *conditions_of(account_id, kind, keys), col(Outbound.state).in_(DOUBTFUL)
+        *conditions_for_keys(account_id, kind, keys), col(Outbound.state).in_(UNCONFIRMED)
     )
     return session.exec(query.limit(1)).first() is not None
 
@@ -73,9 +73,9 @@ def claim_due(
     rows = _claim(
         session, account_id, kind, limit, run_id, keys, [OutboundState.pending], col(Outbound.changed_at)
     )
-    if len(rows) > 1 and any(row.attempts >= ALONE_ATTEMPTS for row in rows):
-        often = next(row for row in rows if row.attempts >= ALONE_ATTEMPTS)
-        rows = [row for row in rows if row.attempts < ALONE_ATTEMPTS] or [often]
+    if len(rows) > 1 and any(row.attempts >= ATTEMPTS_IN_BATCH for row in rows):
+        often = next(row for row in rows if row.attempts >= ATTEMPTS_IN_BATCH)
+        rows = [row for row in rows if row.attempts < ATTEMPTS_IN_BATCH] or [often]
     for row in rows:
         row.state, row.run_id = OutboundState.sending, run_id
         session.add(row)
@@ -83,7 +83,7 @@ def claim_due(
     return rows
 
 
-def claim_doubtful(
+def claim_unconfirmed(
     session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
     """Claim rows of which nobody knows whether they went out, to look them up, and return them.
@@ -91,7 +91,7 @@ def claim_doubtful(
     Rows being sent count if their run holds no living lease any more, or is this one, whose step broke off;
     such a one counts as a further attempt.
     """
-    rows = _claim(session, account_id, kind, limit, run_id, keys, DOUBTFUL, col(Outbound.id))
+    rows = _claim(session, account_id, kind, limit, run_id, keys, UNCONFIRMED, col(Outbound.id))
     for row in rows:
         if row.state is OutboundState.sending:
             row.attempts += 1
@@ -119,7 +119,7 @@ def _claim(
         session.exec(
             select(Outbound)
             .where(
-                *conditions_of(account_id, kind, keys),
+                *conditions_for_keys(account_id, kind, keys),
                 col(Outbound.state).in_(states),
                 Outbound.next_try_at <= utc_now(),
                 or_(claim.is_(None), claim == run_id, claim.not_in(living)),
@@ -142,7 +142,7 @@ def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int,
         .where(
             col(Outbound.id).in_(ids),
             Outbound.run_id == run_id,
-            col(Outbound.state).in_(DOUBTFUL),
+            col(Outbound.state).in_(UNCONFIRMED),
         )
         .order_by(col(Outbound.id))
         .with_for_update()
@@ -196,7 +196,7 @@ def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
     session.add(row)
 
 
-def mark_missing(session: Session, row: Outbound) -> None:
+def mark_not_arrived(session: Session, row: Outbound) -> None:
     """Note that what was in doubt is known not to have arrived.
 
     It is due at once after its first attempt, later after a longer wait each time; a person decides after
@@ -210,7 +210,7 @@ def mark_missing(session: Session, row: Outbound) -> None:
     row.next_try_at = utc_now() + (_wait(row.attempts - 1) if row.attempts > 1 else timedelta())
 
 
-def mark_unknown(session: Session, row: Outbound, error: str) -> None:
+def mark_unconfirmed(session: Session, row: Outbound, error: str) -> None:
     """Note that the channel could not say whether a row arrived: it is asked again after a longer wait.
 
     After the last attempt a person decides; a retry then asks first, too.
@@ -285,7 +285,7 @@ def retry_parked(session: Session, ids: Sequence[int]) -> int:
     parked = [col(Outbound.state) == OutboundState.parked, *([col(Outbound.id).in_(ids)] if ids else [])]
     accounts = select(Outbound.account_id).where(*parked)
     lock_tenants(session, session.exec(select(Account.tenant_id).where(col(Account.id).in_(accounts))).all())
-    done = session.execute(update(Outbound).where(*parked).values(**due_again(utc_now())))
+    done = session.execute(update(Outbound).where(*parked).values(**requeued_values(utc_now())))
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 

@@ -45,7 +45,7 @@ OUTBOUND: Mapping[OutboundKind, OutboundSpec] = {
     OutboundKind.order_notice: OutboundSpec(None),
 }
 """All kinds of changes; `models.sync.cycles` says which cycle publishes each."""
-OF_ORDERS = tuple(kind for kind, spec in OUTBOUND.items() if spec.of_order)
+ORDER_UPDATES = tuple(kind for kind, spec in OUTBOUND.items() if spec.of_order)
 
 
 class OutboundState(StrEnum):
@@ -133,7 +133,7 @@ def queue_outbound(
                 among(col(Outbound.key), names[start : start + 5000]),
                 col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             )
-            .values(changed_at=now, **due_again(now))
+            .values(changed_at=now, **requeued_values(now))
         )
 
 
@@ -164,7 +164,9 @@ def _new_rows(
     ]
 
 
-def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+def requeue_published(
+    session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]
+) -> None:
     """Queue subjects to be told once more as they are, although nothing changed; no buyer is mailed of it.
 
     What waits or is in flight is left as it is: it is told anyway, or may hold news.
@@ -172,7 +174,7 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
     rows = session.exec(
         select(Outbound)
         .where(
-            *conditions_of(account_id, kind, keys),
+            *conditions_for_keys(account_id, kind, keys),
             col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             col(Outbound.sent_at).is_not(None),
         )
@@ -187,20 +189,20 @@ def queue_again(session: Session, account_id: int, kind: OutboundKind, keys: Seq
     session.flush()
 
 
-def hand_on(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+def transfer_unpublished(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
     """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
-    for kind in OF_ORDERS:
-        rows = list_named(session, account_id, kind, [order_id])
+    for kind in ORDER_UPDATES:
+        rows = list_by_keys(session, account_id, kind, [order_id])
         if any(row.state is not OutboundState.sent for row in rows):
             queue_outbound(session, account_id, kind, [heir_id])
 
 
-def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
+def make_due_now(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
     """Make subjects that wait for their next try due at once."""
     session.execute(
         update(Outbound)
         .where(
-            *conditions_of(account_id, kind, keys),
+            *conditions_for_keys(account_id, kind, keys),
             col(Outbound.state) != OutboundState.sent,
             col(Outbound.next_try_at) > utc_now(),
         )
@@ -208,7 +210,7 @@ def hurry(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[
     )
 
 
-def due_again(now: datetime) -> dict[str, Any]:
+def requeued_values(now: datetime) -> dict[str, Any]:
     """Return what makes a sent or parked row due again: one in doubt is looked up first."""
     return {
         "state": case(
@@ -224,13 +226,13 @@ def due_again(now: datetime) -> dict[str, Any]:
     }
 
 
-def list_named(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
+def list_by_keys(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
     """Return the rows of these subjects, in whatever state, by id."""
-    query = select(Outbound).where(*conditions_of(account_id, kind, keys)).order_by(col(Outbound.id))
+    query = select(Outbound).where(*conditions_for_keys(account_id, kind, keys)).order_by(col(Outbound.id))
     return list(session.exec(query).all())
 
 
-def conditions_of(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+def conditions_for_keys(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
     """Return the conditions that select the rows of these subjects."""
     named = [] if keys is None else [col(Outbound.key).in_([str(key) for key in keys])]
     return [col(Outbound.account_id) == account_id, col(Outbound.kind) == kind, *named]

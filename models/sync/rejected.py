@@ -16,7 +16,7 @@ from models.errors import Action, Advice, NotFoundError, RuleError
 from models.sync.records import RAW_LIMIT, RejectedData
 
 
-class Aside(SQLModel, table=True):
+class RejectedRecord(SQLModel, table=True):
     __tablename__ = "aside"
     __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
 
@@ -32,7 +32,7 @@ class Aside(SQLModel, table=True):
     settled_at: datetime | None = instant(nullable=True)
 
 
-def set_aside(session: Session, account_id: int, rejected: Sequence[RejectedData]) -> None:
+def save_rejected(session: Session, account_id: int, rejected: Sequence[RejectedData]) -> None:
     """Keep records that could not be used; one seen again is counted, not doubled."""
     if not rejected:
         return
@@ -53,69 +53,77 @@ def set_aside(session: Session, account_id: int, rejected: Sequence[RejectedData
     ]
     insert_or_update(
         session,
-        Aside,
+        RejectedRecord,
         rows,
         key=("account_id", "kind", "external_id"),
         update=("reason", "raw", "last_seen_at"),
     )
     keys = [item.external_id for item in latest.values()]
     session.execute(
-        update(Aside)
+        update(RejectedRecord)
         .where(
-            col(Aside.account_id) == account_id,
-            among(col(Aside.external_id), keys),
-            col(Aside.last_seen_at) == now,
-            col(Aside.first_seen_at) != now,
+            col(RejectedRecord.account_id) == account_id,
+            among(col(RejectedRecord.external_id), keys),
+            col(RejectedRecord.last_seen_at) == now,
+            col(RejectedRecord.first_seen_at) != now,
         )
-        .values(times=Aside.times + 1, settled_at=None)
+        .values(times=RejectedRecord.times + 1, settled_at=None)
     )
 
 
-def settle_asides(session: Session, account_id: int, kind: str, external_ids: Sequence[str]) -> None:
+def settle_rejected(session: Session, account_id: int, kind: str, external_ids: Sequence[str]) -> None:
     """Close the entries of records that could be used after all."""
     if not external_ids:
         return
     session.execute(
-        update(Aside)
+        update(RejectedRecord)
         .where(
-            col(Aside.account_id) == account_id,
-            col(Aside.kind) == kind,
-            among(col(Aside.external_id), external_ids),
-            col(Aside.settled_at).is_(None),
+            col(RejectedRecord.account_id) == account_id,
+            col(RejectedRecord.kind) == kind,
+            among(col(RejectedRecord.external_id), external_ids),
+            col(RejectedRecord.settled_at).is_(None),
         )
         .values(settled_at=utc_now())
     )
 
 
-def open_asides(session: Session, account_id: int, kind: str, external_ids: Collection[str]) -> set[str]:
+def find_open_rejected(
+    session: Session, account_id: int, kind: str, external_ids: Collection[str]
+) -> set[str]:
     """Return those of the records that are set aside."""
-    query = select(Aside.external_id).where(
-        Aside.account_id == account_id,
-        Aside.kind == kind,
-        col(Aside.external_id).in_(external_ids),
-        col(Aside.settled_at).is_(None),
+    query = select(RejectedRecord.external_id).where(
+        RejectedRecord.account_id == account_id,
+        RejectedRecord.kind == kind,
+        col(RejectedRecord.external_id).in_(external_ids),
+        col(RejectedRecord.settled_at).is_(None),
     )
     return set(session.exec(query).all())
 
 
-def list_asides(session: Session, account_id: int | None = None, *, settled: bool = False) -> list[Aside]:
+def list_rejected(
+    session: Session, account_id: int | None = None, *, settled: bool = False
+) -> list[RejectedRecord]:
     """Return open entries, oldest first, or the settled ones."""
-    query = select(Aside).order_by(col(Aside.id))
+    query = select(RejectedRecord).order_by(col(RejectedRecord.id))
     if account_id is not None:
-        query = query.where(Aside.account_id == account_id)
-    settled_at = col(Aside.settled_at)
+        query = query.where(RejectedRecord.account_id == account_id)
+    settled_at = col(RejectedRecord.settled_at)
     return list(session.exec(query.where(settled_at.is_not(None) if settled else settled_at.is_(None))).all())
 
 
-def find_aside(session: Session, name: str) -> Aside:
+def find_rejected(session: Session, name: str) -> RejectedRecord:
     """Return the entry with this number, or else of the record with this external id.
 
     Raises: NotFoundError if there is none, RuleError if several records have the id.
     """
-    entry = session.get(Aside, int(name)) if name.isascii() and name.isdigit() and len(name) < 10 else None
+    entry = (
+        session.get(RejectedRecord, int(name))
+        if name.isascii() and name.isdigit() and len(name) < 10
+        else None
+    )
     if entry is not None:
         return entry
-    rows = session.exec(select(Aside).where(Aside.external_id == name).limit(2)).all()
+    rows = session.exec(select(RejectedRecord).where(RejectedRecord.external_id == name).limit(2)).all()
     if not rows:
         raise NotFoundError(f"There is no rejected record {name!r}.", Advice(Action.rejected_list))
     if len(rows) > 1:

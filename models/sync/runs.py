@@ -201,7 +201,7 @@ def list_runs(
     return list(session.exec(query).all())
 
 
-def note_window(session: Session, run_id: int, window: dict[str, Any]) -> None:
+def save_window(session: Session, run_id: int, window: dict[str, Any]) -> None:
     """Keep which orders a run set out to read."""
     run = session.get_one(Run, run_id)
     run.window = window

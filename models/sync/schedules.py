@@ -13,7 +13,7 @@ from models.tenants.account import Account
 from models.tenants.records import Mode
 
 
-class Rhythm(SQLModel, table=True):
+class CycleSchedule(SQLModel, table=True):
     """How often a cycle is due for an account, as last read from Prefect, which holds the schedules.
 
     Kept here so that a cycle that stands still is noticed even while Prefect is gone.
@@ -30,13 +30,15 @@ class Rhythm(SQLModel, table=True):
     """From when on it is expected: a cycle just switched on is not overdue at once."""
 
 
-def save_rhythm(
+def save_schedule(
     session: Session, account_id: int, cycle: Cycle, interval_seconds: int, *, active: bool
 ) -> None:
     """Note a schedule; when it was switched on or slowed down, what is overdue counts from now."""
-    row = session.get(Rhythm, (account_id, cycle))
+    row = session.get(CycleSchedule, (account_id, cycle))
     if row is None:
-        row = Rhythm(account_id=account_id, cycle=cycle, interval_seconds=interval_seconds, active=active)
+        row = CycleSchedule(
+            account_id=account_id, cycle=cycle, interval_seconds=interval_seconds, active=active
+        )
     elif (active and not row.active) or interval_seconds != row.interval_seconds:
         row.since = utc_now()
     row.interval_seconds, row.active = interval_seconds, active
@@ -44,7 +46,7 @@ def save_rhythm(
     session.flush()
 
 
-def restart_rhythms(session: Session) -> None:
+def restart_overdue_clocks(session: Session) -> None:
     """Let what is overdue count from now, because nothing ran while everything was switched off.
 
     A cycle that has not begun since it last counted anew goes on counting, or one that never begins would be
@@ -53,16 +55,16 @@ def restart_rhythms(session: Session) -> None:
     begun = (
         select(Run.id)
         .where(
-            Run.account_id == Rhythm.account_id,
-            Run.cycle == Rhythm.cycle,
-            Run.started_at > Rhythm.since,
+            Run.account_id == CycleSchedule.account_id,
+            Run.cycle == CycleSchedule.cycle,
+            Run.started_at > CycleSchedule.since,
         )
         .exists()
     )
-    session.execute(update(Rhythm).where(begun).values(since=utc_now()))
+    session.execute(update(CycleSchedule).where(begun).values(since=utc_now()))
 
 
-def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime]]:
+def list_overdue(session: Session, factor: float) -> list[tuple[CycleSchedule, datetime]]:
     """Return live cycles without success for `factor` intervals, each with the instant of the last one.
 
     The instant is that since which the cycle is expected, if it never succeeded.
@@ -70,9 +72,9 @@ def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime
     now = utc_now()
     overdue = []
     for rhythm in session.exec(
-        select(Rhythm)
-        .join(Account, col(Account.id) == col(Rhythm.account_id))
-        .where(col(Rhythm.active).is_(True), Account.mode == Mode.live)
+        select(CycleSchedule)
+        .join(Account, col(Account.id) == col(CycleSchedule.account_id))
+        .where(col(CycleSchedule.active).is_(True), Account.mode == Mode.live)
     ):
         success = last_success(session, rhythm.account_id, rhythm.cycle)
         since = max(success, rhythm.since) if success else rhythm.since
@@ -81,6 +83,10 @@ def list_overdue(session: Session, factor: float) -> list[tuple[Rhythm, datetime
     return overdue
 
 
-def list_rhythms(session: Session) -> list[Rhythm]:
+def list_schedules(session: Session) -> list[CycleSchedule]:
     """Return how often each cycle is due, as last read from Prefect."""
-    return list(session.exec(select(Rhythm).order_by(col(Rhythm.account_id), col(Rhythm.cycle))).all())
+    return list(
+        session.exec(
+            select(CycleSchedule).order_by(col(CycleSchedule.account_id), col(CycleSchedule.cycle))
+        ).all()
+    )

@@ -11,7 +11,7 @@ from pydantic import Field as RecordField
 from models.tax.rates import RATES, VatRates
 
 
-class ToldRates(StrEnum):
+class ReportedRates(StrEnum):
     """Which tax rate the channel reports for goods that go abroad."""
 
     destination = "destination"
@@ -61,8 +61,8 @@ class TaxOptions(BaseModel):
         default=False,
         description="Such sales stay below 10,000 euro a year and bear German VAT (§ 3c (4) UStG).",
     )
-    told_rates: ToldRates = RecordField(
-        default=ToldRates.destination,
+    told_rates: ReportedRates = RecordField(
+        default=ReportedRates.destination,
         description="VAT rate that channels report for goods that go abroad: destination or home.",
     )
     day_rates: bool = RecordField(

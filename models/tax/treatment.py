@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from models.errors import Action, Advice, RuleError
 from models.tax.areas import MEMBER_STATES, VatArea, vat_area
-from models.tax.options import TaxOptions, ToldRates
+from models.tax.options import ReportedRates, TaxOptions
 from models.tax.rates import VatRates, rates_on
 from models.tax.records import HOME, NORTHERN_IRELAND, TaxCase
 from models.tax.vat_ids import is_personal, plain_vat_id, vat_id_country
@@ -46,14 +46,14 @@ class Treatment:
     collected: bool = False
 
 
-def treat(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
+def decide_tax(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment:
     """Return how a sale of goods that are shipped from Germany is taxed.
 
     Raises: RuleError, if the case cannot be decided, or if by law somebody else issues the invoice.
     """
     area = vat_area(sale.country, sale.postcode)
     own = options.own_rates()
-    at_home = rates_on(HOME, sale.day, own) if options.told_rates is ToldRates.home else None
+    at_home = rates_on(HOME, sale.day, own) if options.told_rates is ReportedRates.home else None
     in_union = area.country in MEMBER_STATES | {NORTHERN_IRELAND} and bool(area.rates)
     if sale.collected and in_union:
         raise RuleError(

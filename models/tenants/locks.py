@@ -23,7 +23,7 @@ def lock_tenants(session: Session, tenant_ids: Iterable[int]) -> None:
     before any row of theirs and after a lease; several tenants at once, in the order of their ids. Repeating
     it is harmless. SQLite lets one transaction write at a time anyway.
     """
-    take_lock(session, _LOCK, {"tenants": sorted(set(tenant_ids))})
+    run_lock(session, _LOCK, {"tenants": sorted(set(tenant_ids))})
 
 
 class _StandstillEnds(FunctionElement[str]):
@@ -44,7 +44,7 @@ def _set_nothing(_element: _StandstillEnds, _compiler: SQLCompiler, **_options: 
     return "NULL"
 
 
-def locking(query: Select[Any], *others: type[SQLModel]) -> Select[Any]:
+def with_tenant_lock(query: Select[Any], *others: type[SQLModel]) -> Select[Any]:
     """Return a query that joins tenants as one that locks them as `lock_tenants` does, and then these rows.
 
     What it says of rows that it does not lock may be from before it waited.
@@ -55,16 +55,16 @@ def locking(query: Select[Any], *others: type[SQLModel]) -> Select[Any]:
     return ended.with_for_update(key_share=True, of=[Tenant, *others])
 
 
-def lock_of(tenant_ids: Any) -> Select[Any]:
-    """Return the statement that `take_lock` locks tenants by, whose ids are a query or a parameter."""
+def lock_statement(tenant_ids: Any) -> Select[Any]:
+    """Return the statement that `run_lock` locks tenants by, whose ids are a query or a parameter."""
     query = sqlalchemy_select(col(Tenant.id)).where(col(Tenant.id).in_(tenant_ids)).order_by(col(Tenant.id))
-    return locking(query)
+    return with_tenant_lock(query)
 
 
-_LOCK = lock_of(bindparam("tenants", expanding=True))
+_LOCK = lock_statement(bindparam("tenants", expanding=True))
 
 
-def take_lock(session: Session, lock: Select[Any], parameters: Mapping[str, Any]) -> None:
-    """Lock tenants as `lock_tenants` does, by a statement of `lock_of` that was made once."""
+def run_lock(session: Session, lock: Select[Any], parameters: Mapping[str, Any]) -> None:
+    """Lock tenants as `lock_tenants` does, by a statement of `lock_statement` that was made once."""
     if session.get_bind().dialect.name != "sqlite":
         session.connection().execute(lock, parameters)

@@ -14,7 +14,7 @@ import models.tenants.tenant  # noqa: F401
 from models.database.bulk import insert_or_update
 from models.database.columns import code
 from models.errors import Action, Advice, NotFoundError, RuleError
-from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
 
 
 class Carrier(StrEnum):
@@ -42,7 +42,7 @@ ADDRESS_LIMITS: Mapping[Carrier, AddressLimits] = {
 """DHL's Parcel DE Shipping API 2.1; EasyLog's POOL fields and DPD's Cloud Service as clients use them."""
 
 
-class Service(SQLModel, table=True):
+class ChannelMethod(SQLModel, table=True):
     """A method that the channel lists, or that an order named, by the channel's code for it."""
 
     __tablename__ = "service"
@@ -50,7 +50,7 @@ class Service(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
-    kind: ServiceKind = code(ServiceKind)
+    kind: MethodKind = code(MethodKind)
     external_id: str
     name: str
     mapped_to: str = ""
@@ -79,7 +79,7 @@ class ShippingMethod(SQLModel, table=True):
     """The buyer fetches the goods."""
 
 
-class Named(Protocol):
+class NamesMethods(Protocol):
     """What an order says of its methods."""
 
     payment_method: str
@@ -91,7 +91,7 @@ class Methods:
     """What the methods of an account's orders mean here, read once for a page."""
 
     def __init__(self, session: Session, account_id: int, tenant_id: int) -> None:
-        rows = session.exec(select(Service).where(Service.account_id == account_id)).all()
+        rows = session.exec(select(ChannelMethod).where(ChannelMethod.account_id == account_id)).all()
         self._mapped = {(row.kind, row.external_id): row.mapped_to for row in rows}
         self.ways = {
             row.name: row
@@ -99,22 +99,22 @@ class Methods:
         }
         self._session, self._account_id = session, account_id
 
-    def payment_of(self, order: Named) -> PaymentKind | None:
+    def payment_of(self, order: NamesMethods) -> PaymentKind | None:
         """Return how an order is paid, None if nobody has said what its method means."""
-        mapped = self._mapped.get((ServiceKind.payment, payment_code(order)), "")
+        mapped = self._mapped.get((MethodKind.payment, payment_code(order)), "")
         return PaymentKind(mapped) if mapped else None
 
-    def shipping_of(self, order: Named) -> ShippingMethod | None:
+    def shipping_of(self, order: NamesMethods) -> ShippingMethod | None:
         """Return how an order is sent, None if nobody has said what its method means."""
-        return self.ways.get(self._mapped.get((ServiceKind.shipping, order.shipping_method), ""))
+        return self.ways.get(self._mapped.get((MethodKind.shipping, order.shipping_method), ""))
 
-    def note(self, orders: Iterable[Named]) -> None:
+    def note(self, orders: Iterable[NamesMethods]) -> None:
         """Add methods that orders name and that are not listed yet, so that people can say what they mean."""
-        new: dict[tuple[ServiceKind, str], str] = {}
+        new: dict[tuple[MethodKind, str], str] = {}
         for order in orders:
             for kind, external_id, name in (
-                (ServiceKind.payment, payment_code(order), order.payment_method_name),
-                (ServiceKind.shipping, order.shipping_method, order.shipping_method),
+                (MethodKind.payment, payment_code(order), order.payment_method_name),
+                (MethodKind.shipping, order.shipping_method, order.shipping_method),
             ):
                 if external_id and (kind, external_id) not in self._mapped:
                     new.setdefault((kind, external_id), name or external_id)
@@ -128,48 +128,54 @@ class Methods:
             }
             for (kind, external_id), name in new.items()
         ]
-        insert_or_update(self._session, Service, rows, key=("account_id", "kind", "external_id"))
+        insert_or_update(self._session, ChannelMethod, rows, key=("account_id", "kind", "external_id"))
         self._mapped.update(dict.fromkeys(new, ""))
 
 
-def payment_code(order: Named) -> str:
+def payment_code(order: NamesMethods) -> str:
     """Return by which code an order's way to pay is known."""
     return order.payment_method or order.payment_method_name
 
 
-def save_services(session: Session, account_id: int, services: list[ServiceData]) -> None:
+def save_channel_methods(session: Session, account_id: int, services: list[ChannelMethodData]) -> None:
     """Add what the channel lists and update names; mappings made by people stay."""
-    rows = session.exec(select(Service).where(Service.account_id == account_id)).all()
+    rows = session.exec(select(ChannelMethod).where(ChannelMethod.account_id == account_id)).all()
     known = {(row.kind, row.external_id): row for row in rows}
     for data in services:
         row = known.get((data.kind, data.external_id))
         if row is None:
-            row = Service(account_id=account_id, kind=data.kind, external_id=data.external_id, name=data.name)
+            row = ChannelMethod(
+                account_id=account_id, kind=data.kind, external_id=data.external_id, name=data.name
+            )
             known[(data.kind, data.external_id)] = row
         row.name = data.name
         session.add(row)
     session.flush()
 
 
-def list_services(session: Session, account_id: int | None = None) -> list[Service]:
+def list_channel_methods(session: Session, account_id: int | None = None) -> list[ChannelMethod]:
     """Return methods by account, kind and code."""
-    query = select(Service).order_by(col(Service.account_id), col(Service.kind), col(Service.external_id))
+    query = select(ChannelMethod).order_by(
+        col(ChannelMethod.account_id), col(ChannelMethod.kind), col(ChannelMethod.external_id)
+    )
     if account_id is not None:
-        query = query.where(Service.account_id == account_id)
+        query = query.where(ChannelMethod.account_id == account_id)
     return list(session.exec(query).all())
 
 
-def map_service(
-    session: Session, tenant_id: int, account_id: int, kind: ServiceKind, external_id: str, meaning: str
-) -> Service:
+def map_channel_method(
+    session: Session, tenant_id: int, account_id: int, kind: MethodKind, external_id: str, meaning: str
+) -> ChannelMethod:
     """Say what a channel's method means; an empty meaning takes it back.
 
     Raises: NotFoundError, for a method that neither the channel nor an order has named; RuleError, for a
     meaning that does not exist, with those that do.
     """
     row = session.exec(
-        select(Service).where(
-            Service.account_id == account_id, Service.kind == kind, Service.external_id == external_id
+        select(ChannelMethod).where(
+            ChannelMethod.account_id == account_id,
+            ChannelMethod.kind == kind,
+            ChannelMethod.external_id == external_id,
         )
     ).first()
     if row is None:
@@ -177,11 +183,11 @@ def map_service(
     if meaning:
         known = (
             [each.value for each in PaymentKind]
-            if kind is ServiceKind.payment
+            if kind is MethodKind.payment
             else [method.name for method in list_shipping_methods(session, tenant_id)]
         )
         if meaning not in known:
-            advice = [Advice(Action.method_add, meaning)] if kind is ServiceKind.shipping else []
+            advice = [Advice(Action.method_add, meaning)] if kind is MethodKind.shipping else []
             raise RuleError(
                 f"There is no {kind} method {meaning!r} here: {', '.join(known) or 'none yet'}.", *advice
             )

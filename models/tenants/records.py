@@ -191,7 +191,7 @@ class BuyerEvent(StrEnum):
     return_received = "return_received"
 
 
-class ServiceKind(StrEnum):
+class MethodKind(StrEnum):
     payment = "payment"
     shipping = "shipping"
 
@@ -212,12 +212,12 @@ class PaymentKind(StrEnum):
     cash_on_pickup = "cash_on_pickup"
 
 
-PAID_AT_THE_DOOR = frozenset({PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup})
+PAID_ON_DELIVERY = frozenset({PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup})
 """Nobody has paid like this before the goods left."""
 
 
-class ServiceData(BaseModel, frozen=True):
-    kind: ServiceKind
+class ChannelMethodData(BaseModel, frozen=True):
+    kind: MethodKind
     external_id: str
     name: str
 

@@ -9,7 +9,7 @@ from models.accounting.numbers import DocumentSeries
 from models.catalog.listing import Listing
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.mails.outbox import withhold_buyers
+from models.mails.outbox import give_up_buyer_mails
 from models.sync.cursors import Cursor, find_cursor, save_cursor
 from models.sync.cycles import PUBLISHED_BY, has_cycle
 from models.sync.outbound import Outbound, OutboundState
@@ -20,7 +20,7 @@ from models.tenants.account_kinds import kind_of
 from models.tenants.options import makes_invoices
 from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
-from models.warehouse.sellable import touch_account
+from models.warehouse.sellable import queue_account_listings
 
 CURSOR = "restored:"
 WITHHELD = "withheld: the database was restored, and it may have been delivered before"
@@ -49,7 +49,7 @@ def mark_restored(session: Session) -> list[str]:
         elif kind.takes_manual_orders:
             # No outside system knows orders that the copy lacks, so there is nothing to catch up with.
             note_caught_up(session, account_id, utc_now())
-    withhold_buyers(session, WITHHELD)
+    give_up_buyer_mails(session, WITHHELD)
     issuing = {
         account.tenant_id
         for account in session.exec(select(Account))
@@ -61,7 +61,7 @@ def mark_restored(session: Session) -> list[str]:
     return catching_up
 
 
-def list_in_doubt(session: Session) -> list[str]:
+def tenants_with_numbers_in_doubt(session: Session) -> list[str]:
     """Return the names of tenants that issue no documents until `resume_numbers`."""
     return list(session.exec(select(Tenant.name).where(col(Tenant.numbers_in_doubt).is_(True))).all())
 
@@ -72,7 +72,7 @@ def restored_at(session: Session, account_id: int, kind: OutboundKind) -> dateti
     return datetime.fromisoformat(value["at"]) if value else None
 
 
-def told_before(session: Session, account_id: int) -> tuple[datetime, datetime | None] | None:
+def find_restore(session: Session, account_id: int) -> tuple[datetime, datetime | None] | None:
     """Return when the database was last restored and, once orders were imported again, when that was noted.
 
     A buyer mail remains in doubt for ever if its event happened before the restore, or if it was queued
@@ -91,7 +91,7 @@ def note_caught_up(session: Session, account_id: int, since: datetime) -> None:
     save_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}", value)
 
 
-def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
+def orders_imported_since(session: Session, account_id: int, since: datetime) -> bool:
     """Return whether an order import of the account has been completed since `since`.
 
     True for an account that has no order import: it has nothing to catch up with.
@@ -108,12 +108,12 @@ def has_caught_up(session: Session, account_id: int, since: datetime) -> bool:
     return session.exec(query.limit(1)).first() is not None
 
 
-def forget_published(session: Session, account_id: int) -> None:
+def clear_published(session: Session, account_id: int) -> None:
     """Queue all listings of an account, and forget which quantities were last published."""
     session.execute(
         update(Listing).where(col(Listing.account_id) == account_id).values(published_quantity=None)
     )
-    touch_account(session, account_id)
+    queue_account_listings(session, account_id)
 
 
 def list_waiting(
@@ -129,7 +129,7 @@ def list_waiting(
     return list(session.exec(query.order_by(col(Outbound.id)).limit(limit)).all())
 
 
-def end_doubt(session: Session, account_id: int, kind: OutboundKind) -> None:
+def clear_restored_mark(session: Session, account_id: int, kind: OutboundKind) -> None:
     """Note that all rows of this kind are marked for being looked up at the channel."""
     name = f"{CURSOR}{kind}"
     session.execute(delete(Cursor).where(col(Cursor.account_id) == account_id, col(Cursor.name) == name))

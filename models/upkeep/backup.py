@@ -39,7 +39,7 @@ def back_up(file: Path) -> None:
     url = make_url(get_settings().database_url)
     if url.get_backend_name() == "sqlite" and file.resolve() == Path(str(url.database)).resolve():
         raise RuleError(f"{file} is the database itself: name another file.")
-    with appearing(file) as part:
+    with write_whole(file) as part:
         if url.get_backend_name() == "sqlite":
             _copy_sqlite(Path(str(url.database)), part)
             _check_sqlite(part)
@@ -92,7 +92,7 @@ def _refuse_while_at_work() -> None:
 
 
 @contextmanager
-def appearing(file: Path) -> Iterator[Path]:
+def write_whole(file: Path) -> Iterator[Path]:
     """Yield the name of a temporary file, which replaces `file` when the block ends without an error."""
     part = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
     try:
@@ -138,7 +138,7 @@ def _check_sqlite(file: Path) -> None:
 
 def _restore_sqlite(file: Path, database: Path, stamp: str) -> str:
     aside = database.with_name(f"{database.name}.before-{stamp}")
-    with appearing(database.with_name(f"{database.name}.restored")) as part:
+    with write_whole(database.with_name(f"{database.name}.restored")) as part:
         shutil.copyfile(file, part)
     for suffix in SIDE_FILES:
         side = database.with_name(f"{database.name}{suffix}")

@@ -9,25 +9,30 @@ from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
 from models.mails.outbox import Mail
-from models.privacy.anonymisation import anonymise_erased, anonymise_orders, close_offers, delete_due_trials
+from models.privacy.anonymisation import (
+    anonymise_erased,
+    anonymise_orders,
+    close_offers,
+    delete_due_test_orders,
+)
 from models.privacy.retention import (
-    blank_asides,
-    blank_bookings,
-    delete_letters,
+    clear_booking_references,
+    clear_raw_rejected,
+    delete_buyer_mails,
     erase_documents,
-    list_due_asides,
     list_due_bookings,
+    list_due_buyer_mails,
     list_due_documents,
     list_due_erasures,
-    list_due_letters,
     list_due_offers,
     list_due_orders,
-    list_due_trials,
+    list_due_rejected,
+    list_due_test_orders,
 )
 from models.reconciliation.differences import Difference
 from models.sync.alarms import Alarm, Incident
 from models.sync.calls import Call
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 from models.sync.runs import Lease, Run, RunState
 from models.tenants.tenant import Tenant
 
@@ -38,7 +43,7 @@ ORDERS_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
-class Step:
+class PruneStep:
     """One kind of data to delete in small parts: `find` returns ids up to a limit, `take` deletes their data.
 
     Each call is a transaction of its own, and safe to repeat.
@@ -51,14 +56,14 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Forgettable:
+class PrunedTable:
     """A table whose old rows are deleted; `find` returns ids of its oldest deletable rows, up to a limit."""
 
     table: Any
     find: Callable[[Session, datetime, int], Sequence[int | None]]
 
 
-def forget(session: Session, kind: Forgettable, ids: Sequence[int | None], before: datetime) -> None:
+def delete_old(session: Session, kind: PrunedTable, ids: Sequence[int | None], before: datetime) -> None:
     """Delete these rows; records that were settled and have come back in the meantime stay."""
     query = delete(kind.table).where(kind.table.id.in_(ids))
     if kind in SETTLED:
@@ -115,7 +120,7 @@ def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | 
 
 
 def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    return _first(session, select(Aside.id).where(col(Aside.settled_at) < before), limit)
+    return _first(session, select(RejectedRecord.id).where(col(RejectedRecord.settled_at) < before), limit)
 
 
 def _differences(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
@@ -127,16 +132,16 @@ def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
     return ids
 
 
-CALLS = Forgettable(Call, _calls)
+CALLS = PrunedTable(Call, _calls)
 """Calls with their links to orders."""
-SETTLED = (Forgettable(Aside, _asides), Forgettable(Difference, _differences))
+SETTLED = (PrunedTable(RejectedRecord, _asides), PrunedTable(Difference, _differences))
 """Rejected records that became usable, and differences that have disappeared."""
 HISTORY = (
-    Forgettable(Mail, _mails),
-    Forgettable(Mail, _given_up),
-    Forgettable(Incident, _incidents),
-    Forgettable(Alarm, _alarms),
-    Forgettable(Run, _runs),
+    PrunedTable(Mail, _mails),
+    PrunedTable(Mail, _given_up),
+    PrunedTable(Incident, _incidents),
+    PrunedTable(Alarm, _alarms),
+    PrunedTable(Run, _runs),
     *SETTLED,
 )
 """Ended history: mails to operators and mails that were given up, with their files; incidents and closed
@@ -144,27 +149,29 @@ alarms, runs, and settled records.
 """
 
 
-def list_steps(tenants: Sequence[Tenant], *, calls_before: datetime, history_before: datetime) -> list[Step]:
+def list_prune_steps(
+    tenants: Sequence[Tenant], *, calls_before: datetime, history_before: datetime
+) -> list[PruneStep]:
     """Return the steps that delete what is older than these times, or due by a tenant's retention periods."""
     steps = [_step(CALLS, calls_before), *(_step(kind, history_before) for kind in HISTORY)]
     for tenant in tenants:
         steps += [
             _of_tenant(tenant, list_due_erasures, anonymise_erased, ORDERS_AT_ONCE),
             _of_tenant(tenant, list_due_orders, anonymise_orders, ORDERS_AT_ONCE),
-            _of_tenant(tenant, list_due_trials, delete_due_trials, ORDERS_AT_ONCE),
+            _of_tenant(tenant, list_due_test_orders, delete_due_test_orders, ORDERS_AT_ONCE),
             _of_tenant(tenant, list_due_offers, close_offers, ORDERS_AT_ONCE),
-            _of_tenant(tenant, list_due_asides, blank_asides),
-            _of_tenant(tenant, list_due_letters, delete_letters),
+            _of_tenant(tenant, list_due_rejected, clear_raw_rejected),
+            _of_tenant(tenant, list_due_buyer_mails, delete_buyer_mails),
             _of_tenant(tenant, list_due_documents, erase_documents),
-            _of_tenant(tenant, list_due_bookings, blank_bookings),
+            _of_tenant(tenant, list_due_bookings, clear_booking_references),
         ]
     return steps
 
 
-def _step(kind: Forgettable, before: datetime) -> Step:
-    return Step(
+def _step(kind: PrunedTable, before: datetime) -> PruneStep:
+    return PruneStep(
         lambda session, limit: kind.find(session, before, limit),
-        lambda session, ids: forget(session, kind, ids, before),
+        lambda session, ids: delete_old(session, kind, ids, before),
         ROWS_AT_ONCE,
     )
 
@@ -174,8 +181,8 @@ def _of_tenant(
     find: Callable[[Session, Tenant, int], Ids],
     take: Callable[[Session, Tenant, Ids], object],
     at_once: int = 0,
-) -> Step:
-    return Step(
+) -> PruneStep:
+    return PruneStep(
         lambda session, limit: find(session, tenant, limit),
         lambda session, ids: take(session, tenant, ids),
         at_once or ROWS_AT_ONCE,

@@ -14,7 +14,7 @@ from models.orders.order import Order
 from models.reconciliation.differences import Difference
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 from models.sync.runs import Run, RunState
 from models.tenants.account import Account, list_accounts
 
@@ -58,9 +58,9 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
     )
     asides = _counts(
         session,
-        sqlalchemy_select(col(Aside.account_id), func.count())
-        .where(col(Aside.settled_at).is_(None))
-        .group_by(col(Aside.account_id)),
+        sqlalchemy_select(col(RejectedRecord.account_id), func.count())
+        .where(col(RejectedRecord.settled_at).is_(None))
+        .group_by(col(RejectedRecord.account_id)),
     )
     differences = _counts(
         session,

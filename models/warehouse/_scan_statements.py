@@ -14,10 +14,10 @@ from models.database.bulk import table_of
 from models.orders.holds import Hold
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.scanned_codes import SCANNED_ARTICLE, SCANNED_COLUMNS, SCANNED_NUMBER
-from models.tenants.locks import lock_of, locking
+from models.tenants.locks import lock_statement, with_tenant_lock
 from models.tenants.tenant import Tenant
 from models.warehouse.levels import Allocation, StockLevel
-from models.warehouse.pick_lists import PICKED_ALL_THE_SAME, PickItem, PickList, PickOrder, PickScan
+from models.warehouse.pick_lists import PICKABLE_HOLDS, PickItem, PickList, PickOrder, PickScan
 
 _LISTS, _ON_LIST, _ITEMS = table_of(PickList), table_of(PickOrder), table_of(PickItem)
 _ORDERS, _HOLDS, LINES = table_of(Order), table_of(Hold), table_of(OrderLine)
@@ -32,7 +32,7 @@ _STOPS = or_(
     exists().where(
         _HOLDS.c.order_id == _ORDERS.c.id,
         _HOLDS.c.released_at.is_(None),
-        *(_HOLDS.c.reason != reason for reason in sorted(PICKED_ALL_THE_SAME)),
+        *(_HOLDS.c.reason != reason for reason in sorted(PICKABLE_HOLDS)),
     ),
 )
 
@@ -99,10 +99,10 @@ def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
     ).order_by(to_take.c.position, to_take.c.id)
 
 
-LOCK_OWNER = lock_of(select(_LISTS.c.tenant_id).where(_LISTS.c.id == bindparam("list")))
-"""For `take_lock`: locks the tenant of `list`."""
+LOCK_OWNER = lock_statement(select(_LISTS.c.tenant_id).where(_LISTS.c.id == bindparam("list")))
+"""For `run_lock`: locks the tenant of `list`."""
 
-OPEN_LIST = locking(
+OPEN_LIST = with_tenant_lock(
     select(_LISTS.c.state, _LISTS.c.scans, *SCANNED_COLUMNS)
     .join_from(_LISTS, _TENANTS, _TENANTS.c.id == _LISTS.c.tenant_id)
     .outerjoin(_NUMBERS, and_(_NUMBERS.c.tenant_id == _LISTS.c.tenant_id, SCANNED_NUMBER))

@@ -1,7 +1,7 @@
 """Allocation: stock is allocated to order lines, first come first served.
 
 Law: 0 <= allocated <= on_hand, even if several processes allocate at the same moment. Every function here
-except `promise` queues the listings whose available quantity changes, in the same transaction.
+except `allocate_unqueued` queues the listings whose available quantity changes, in the same transaction.
 
 Locks: callers lock the tenant (`models.tenants.locks.lock_tenants`). All code takes locks in this order: the
 lease of a run, the tenant, then orders, then levels, each by id.
@@ -23,10 +23,10 @@ from models.orders.history import OrderEvent, event_values
 from models.orders.holds import SHORTAGES, Hold, HoldReason, hold_values
 from models.orders.order import LinePart, Order, OrderLine, OrderState
 from models.warehouse.levels import Allocation, StockLevel, lock_levels
-from models.warehouse.sellable import touch_listings
+from models.warehouse.sellable import queue_listings
 from models.warehouse.warehouses import Warehouse
 
-SERVED = (OrderState.pending, OrderState.open, OrderState.released)
+ALLOCATED_STATES = (OrderState.pending, OrderState.open, OrderState.released)
 """States of orders that get stock; a released one may lack some if it ships in parts or a shelf was empty."""
 
 
@@ -36,10 +36,10 @@ def allocate(session: Session, order_ids: Sequence[int]) -> None:
     Orders are served in the given order, and lines that share an article get it one after the other.
     Repeating it only adds what became available.
     """
-    touch_listings(session, promise(session, order_ids))
+    queue_listings(session, allocate_unqueued(session, order_ids))
 
 
-def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
+def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
     """Do the same as `allocate`, but return the ids of the articles whose listings the caller must queue."""
     lines = _lock_lines(session, order_ids)
     demand = physical_demand(session, [line.id for line in lines if line.missing > 0])
@@ -76,7 +76,7 @@ def promise(session: Session, order_ids: Sequence[int]) -> set[int]:
                     rest -= part
     changed = {level_id for _, level_id in taken}
     touched = {level.article_id for level in levels if level.id in changed}
-    _save_promises(session, lines, taken)
+    _save_allocations(session, lines, taken)
     _hold_shortages(session, lines, demand)
     return touched
 
@@ -100,7 +100,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
             select(Order.id)
             .where(
                 among(col(Order.id), batch),
-                col(Order.state).in_(SERVED),
+                col(Order.state).in_(ALLOCATED_STATES),
                 col(Order.trial).is_(False),
             )
             .order_by(col(Order.id))
@@ -122,7 +122,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
     return [line for order_id in dict.fromkeys(order_ids) for line in lines.get(order_id, ())]
 
 
-def _save_promises(
+def _save_allocations(
     session: Session, lines: Sequence[_LineNeed], taken: Mapping[tuple[int, int], int]
 ) -> None:
     """Save the new allocations with one statement for each table."""
@@ -218,7 +218,7 @@ def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
     return {need_id(row.id): (row.priority, need_id(row.id)) for row in rows}
 
 
-def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
+def allocate_freed(session: Session, article_ids: Iterable[int]) -> None:
     """Allocate available stock of these articles to orders that lack it: express first, then oldest first."""
     free = set(article_ids)
     if not free:
@@ -232,7 +232,7 @@ def serve_waiting(session: Session, article_ids: Iterable[int]) -> None:
             col(Hold.reason).in_(SHORTAGES),
             col(Hold.released_at).is_(None),
             among(col(LinePart.article_id), free),
-            col(Order.state).in_(SERVED),
+            col(Order.state).in_(ALLOCATED_STATES),
         )
         .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .distinct()

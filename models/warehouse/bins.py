@@ -19,7 +19,7 @@ from models.tenants.locks import lock_tenants
 from models.values import MAX_COUNT
 from models.warehouse.warehouses import Warehouse, pick_warehouse
 
-STEP = 10
+PLACE_STEP = 10
 """Distance between the places of bins that are added one after the other, so that others fit in between."""
 
 
@@ -72,7 +72,7 @@ def save_bin(session: Session, warehouse: Warehouse, name: str, place: int | Non
         return None
     is_new = row is None
     if place is None:
-        place = _behind_the_last(session, need_id(warehouse.id))
+        place = _next_place(session, need_id(warehouse.id))
     row = row or Bin(warehouse_id=need_id(warehouse.id), name=name, place=place)
     row.place = place
     session.add(row)
@@ -85,9 +85,9 @@ def _check_name(name: str) -> None:
         raise RuleError("A bin's name has 1 to 60 characters and no blank at either end.")
 
 
-def _behind_the_last(session: Session, warehouse_id: int) -> int:
+def _next_place(session: Session, warehouse_id: int) -> int:
     last = session.exec(select(func.max(Bin.place)).where(Bin.warehouse_id == warehouse_id)).one()
-    return min(MAX_COUNT, 0 if last is None else last + STEP)
+    return min(MAX_COUNT, 0 if last is None else last + PLACE_STEP)
 
 
 def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
@@ -112,7 +112,7 @@ def rename_bin(session: Session, warehouse: Warehouse, row: Bin, name: str) -> N
     session.flush()
 
 
-def put_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: Sequence[int]) -> set[int]:
+def place_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: Sequence[int]) -> set[int]:
     """Store articles in a bin, instead of another bin of the same warehouse; return the ids that moved.
 
     Takes the tenant's lock.
@@ -138,7 +138,7 @@ def put_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: 
     return moved
 
 
-def take_articles_away(session: Session, warehouse: Warehouse, row: Bin, article_ids: Iterable[int]) -> None:
+def remove_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids: Iterable[int]) -> None:
     """Remove articles from a bin. In a walk, articles without a bin come last. Takes the tenant's lock."""
     lock_tenants(session, [warehouse.tenant_id])
     session.execute(

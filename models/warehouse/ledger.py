@@ -20,7 +20,7 @@ from models.database.conditions import among, in_batches
 from models.errors import RuleError
 from models.orders.order import Order, OrderLine
 from models.tenants.locks import lock_tenants
-from models.warehouse.allocation import physical_demand, serve_waiting
+from models.warehouse.allocation import allocate_freed, physical_demand
 from models.warehouse.levels import (
     Allocation,
     MovementReason,
@@ -30,9 +30,9 @@ from models.warehouse.levels import (
     lock_levels,
     lock_levels_by_id,
 )
-from models.warehouse.pick_lists import fit_items, whole_units
-from models.warehouse.sellable import touch_listings
-from models.warehouse.shrinking import lock_promises, shrink
+from models.warehouse.pick_lists import limit_items, whole_units
+from models.warehouse.sellable import queue_listings
+from models.warehouse.shrinking import lock_allocations, reduce_line
 from models.warehouse.warehouses import Warehouse
 
 
@@ -66,8 +66,8 @@ def set_on_hand(
             level.on_hand = quantity
             session.add(level)
     _write_ledger(session, levels, changes, reason, reference)
-    touch_listings(session, list(changes))
-    serve_waiting(session, [article_id for article_id, change in changes.items() if change > 0])
+    queue_listings(session, list(changes))
+    allocate_freed(session, [article_id for article_id, change in changes.items() if change > 0])
     return changes
 
 
@@ -98,8 +98,8 @@ def open_levels(session: Session, warehouse_id: int, quantities: Mapping[int, in
         ],
     )
     there = [article_id for article_id, quantity in quantities.items() if quantity]
-    touch_listings(session, there)
-    serve_waiting(session, there)
+    queue_listings(session, there)
+    allocate_freed(session, there)
 
 
 def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
@@ -112,12 +112,12 @@ def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
         )
 
 
-def take_out(session: Session, quantities: Mapping[int, int], reference: str) -> None:
-    """Take shipped units of order lines out of the stock; see `take_out_each`."""
-    take_out_each(session, [(reference, quantities)])
+def withdraw(session: Session, quantities: Mapping[int, int], reference: str) -> None:
+    """Take shipped units of order lines out of the stock; see `withdraw_each`."""
+    withdraw_each(session, [(reference, quantities)])
 
 
-def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int, int]]]) -> None:
+def withdraw_each(session: Session, departures: Sequence[tuple[str, Mapping[int, int]]]) -> None:
     """Take shipped units of order lines out of the stock: first allocated units, then available ones.
 
     Each departure is (reference for the ledger, {line id: units}); a line is in one departure only. Picked
@@ -151,7 +151,7 @@ def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
         moved: dict[int, int] = defaultdict(int)
         for line_id, units in sorted(quantities.items()):
             line, promised = lines[line_id], allocations[line_id]
-            _leave(line, units, promised, demand.get(line_id, {}), places, moved)
+            _withdraw_line(line, units, promised, demand.get(line_id, {}), places, moved)
             left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
             line.picked = whole_units(left, line.allocated)
             for row in promised:
@@ -176,12 +176,12 @@ def take_out_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
         ]
     session.flush()
     insert_rows(session, StockMovement, ledger)
-    fit_items(session, line_ids, put_back=False)
-    touch_listings(session, touched | given_back)
-    serve_waiting(session, given_back)
+    limit_items(session, line_ids, put_back=False)
+    queue_listings(session, touched | given_back)
+    allocate_freed(session, given_back)
 
 
-def _leave(
+def _withdraw_line(
     line: OrderLine,
     units: int,
     promised: Sequence[Allocation],
@@ -228,7 +228,7 @@ def write_off_missing(
     Returns: the change of on hand, and the ids of articles that became available at other levels. The caller
     holds the tenant's lock and allocates stock to the orders again.
     """
-    lines, allocations, levels = lock_promises(session, sorted(missing))
+    lines, allocations, levels = lock_allocations(session, sorted(missing))
     level = levels[level_id]
     change = level.allocated - sum(missing.values()) - level.on_hand
     freed: set[int] = set()
@@ -237,15 +237,17 @@ def write_off_missing(
         rows = allocations[line_id]
         promised = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
         units = (promised - missing[line_id]) * line.allocated // promised
-        freed |= shrink(session, line, units, rows, levels, {level_id: missing[line_id]})
+        freed |= reduce_line(session, line, units, rows, levels, {level_id: missing[line_id]})
     level.on_hand += change
     _write_ledger(session, [level], {level.article_id: change}, MovementReason.short_pick, reference)
-    fit_items(session, sorted(missing), put_back=True)
-    touch_listings(session, freed | {level.article_id})
+    limit_items(session, sorted(missing), put_back=True)
+    queue_listings(session, freed | {level.article_id})
     return change, freed
 
 
-def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str) -> None:
+def return_to_stock(
+    session: Session, warehouse_id: int, quantities: Mapping[int, int], reference: str
+) -> None:
     """Put {line id: units} of order lines back into a warehouse, and allocate them to waiting orders."""
     demand = physical_demand(session, sorted(quantities))
     units: dict[int, int] = defaultdict(int)
@@ -257,11 +259,11 @@ def put_back(session: Session, warehouse_id: int, quantities: Mapping[int, int],
         level.on_hand += units[level.article_id]
         session.add(level)
     _write_ledger(session, levels, units, MovementReason.returned, reference)
-    touch_listings(session, units)
-    serve_waiting(session, units)
+    queue_listings(session, units)
+    allocate_freed(session, units)
 
 
-def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
+def withdraw_shipped_before(session: Session, departed: Mapping[int, tuple[datetime, datetime]]) -> None:
     """Take goods out of the stock that were shipped before their order was imported.
 
     `departed` is {order id: (sold at, shipped at)}. Nothing is taken out if the goods were shipped before the
@@ -308,7 +310,7 @@ def take_out_departed(session: Session, departed: Mapping[int, tuple[datetime, d
                 )
     session.flush()
     insert_rows(session, StockMovement, rows)
-    touch_listings(session, {article for article, _, _ in wanted})
+    queue_listings(session, {article for article, _, _ in wanted})
 
 
 def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tuple[datetime, bool]]:

@@ -13,13 +13,13 @@ from models.errors import NotFoundError, RuleError
 from models.tenants.account import Account
 from models.tenants.account_kinds import Capability, kind_of
 from models.values import MAX_COUNT
-from models.warehouse.sellable import touch_account
+from models.warehouse.sellable import queue_account_listings
 
-OWN_STOCK = (ArticleKind.single, ArticleKind.variant)
+STOCKED_KINDS = (ArticleKind.single, ArticleKind.variant)
 """Kinds of articles that have stock of their own."""
 
 
-def countable(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:
+def stockable_articles(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:
     """Return {SKU: article id, or a sentence that says why no stock can be set}."""
     found: dict[str, int | str] = {}
     wanted = sorted(set(skus))
@@ -76,10 +76,10 @@ def set_limit(
         row.buffer, row.maximum = buffer, maximum
         session.add(row)
     session.flush()
-    touch_account(session, account_id)
+    queue_account_listings(session, account_id)
 
 
-def drop_limit(session: Session, account_id: int, scope: LimitScope, scope_key: str) -> None:
+def delete_limit(session: Session, account_id: int, scope: LimitScope, scope_key: str) -> None:
     """Delete a limit, so that the next wider one applies, and queue the account's listings for stock export.
 
     Takes the tenant's lock. Raises: NotFoundError.
@@ -95,4 +95,4 @@ def drop_limit(session: Session, account_id: int, scope: LimitScope, scope_key: 
         raise NotFoundError("There is no such limit.")
     session.delete(row)
     session.flush()
-    touch_account(session, account_id)
+    queue_account_listings(session, account_id)

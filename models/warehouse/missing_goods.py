@@ -15,7 +15,7 @@ from models.database.conditions import among
 from models.orders.history import OrderEvent
 from models.orders.holds import SHORTAGES, Hold
 from models.orders.order import OrderLine
-from models.warehouse.allocation import allocate, serve_waiting
+from models.warehouse.allocation import allocate, allocate_freed
 from models.warehouse.ledger import write_off_missing
 from models.warehouse.levels import Allocation, StockLevel
 from models.warehouse.pick_items import (
@@ -29,7 +29,7 @@ from models.warehouse.pick_items import (
 )
 from models.warehouse.pick_lists import PickItem
 from models.warehouse.scanned_articles import identify, not_wanted
-from models.warehouse.stops import find_noted, find_stops, settle_stops
+from models.warehouse.stops import find_noted, find_stops, stop_orders
 
 
 @dataclass(frozen=True)
@@ -71,14 +71,14 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
     missing = there if missing is None else missing
     if not 1 <= missing <= there:
         raise ScanError(Refusal.surplus, f"{there} of {sku} are still to be taken there, not {missing}.")
-    notices = settle_stops(session, list_id, noted, stops)
+    notices = stop_orders(session, list_id, noted, stops)
     lost, orders = _who_loses(items, missing)
     picked = _count_picked(session, list_id, lost)
     change, freed = write_off_missing(session, items[0].level_id, lost, f"pick list {list_id}")
     allocate(session, orders)
     elsewhere = add_items(session, list_id, orders).get(article_id, 0)
-    serve_waiting(session, freed)
-    notices += settle_stops(session, list_id, find_noted(session, list_id)[0], {}, brief=True)
+    allocate_freed(session, freed)
+    notices += stop_orders(session, list_id, find_noted(session, list_id)[0], {}, brief=True)
     idle = picked - _count_picked(session, list_id, lost)
     short = _short_orders(session, orders, lost)
     numbers = numbers_of(session, orders)

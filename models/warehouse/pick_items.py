@@ -14,18 +14,18 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.catalog.article import Article
-from models.database.bulk import insert_rows, update_rows, write_together
+from models.database.bulk import execute_together, insert_rows, update_rows
 from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.orders.history import Actor, event_values
 from models.orders.order import Order, OrderLine
-from models.tenants.locks import take_lock
+from models.tenants.locks import run_lock
 from models.values import MAX_COUNT
 from models.warehouse._scan_statements import ALLOCATED, COUNT_UNITS, LINES, LOCK_OWNER
 from models.warehouse.bins import bins_of
 from models.warehouse.levels import Allocation, StockLevel
 from models.warehouse.pick_lists import (
-    ON_LIST,
+    ITEM_IS_OF_ORDER,
     PickItem,
     PickList,
     PickListState,
@@ -82,11 +82,11 @@ def unknown_list(list_id: int) -> NotFoundError:
     return NotFoundError(f"There is no pick list {list_id}.", Advice(Action.pick_list))
 
 
-def lock_owner(session: Session, list_id: int) -> None:
+def lock_list_tenant(session: Session, list_id: int) -> None:
     """Lock the tenant of a pick list, if the list exists."""
     session.flush()
     if 0 < list_id <= MAX_COUNT:
-        take_lock(session, LOCK_OWNER, {"list": list_id})
+        run_lock(session, LOCK_OWNER, {"list": list_id})
 
 
 def check_open(list_id: int, state: PickListState) -> None:
@@ -99,7 +99,7 @@ def check_open(list_id: int, state: PickListState) -> None:
 
 def lock_open(session: Session, list_id: int) -> PickList:
     """Lock a list's tenant and return the list. Raises: NotFoundError; ScanError, if the list has ended."""
-    lock_owner(session, list_id)
+    lock_list_tenant(session, list_id)
     pick_list = get_list(session, list_id)
     check_open(list_id, pick_list.state)
     return pick_list
@@ -158,7 +158,7 @@ def _put_in_order(session: Session, list_id: int) -> None:
             col(Warehouse.id),
             col(Warehouse.priority),
         )
-        .join(PickOrder, ON_LIST)
+        .join(PickOrder, ITEM_IS_OF_ORDER)
         .join(Article, col(Article.id) == col(PickItem.article_id))
         .join(StockLevel, col(StockLevel.id) == col(PickItem.level_id))
         .join(Warehouse, col(Warehouse.id) == col(StockLevel.warehouse_id))
@@ -244,7 +244,7 @@ def write_counts(
     session: Session, writes: tuple[Update | Insert, ...], counts: Sequence[Mapping[str, int]]
 ) -> None:
     """Execute `COUNT_UNITS`, or `COUNT_SCAN`, with the parameters that `counts_of` returns."""
-    write_together(session, writes, counts)
+    execute_together(session, writes, counts)
     # The session's copies of these rows are outdated.
     for row in session.identity_map.values():
         if isinstance(row, (PickItem, Allocation, OrderLine)):
@@ -265,7 +265,7 @@ def units_to_put_back(
                 col(Order.id), col(Order.external_id), col(PickOrder.box), col(Article.sku), func.sum(units)
             )
             .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
-            .join(PickItem, ON_LIST)
+            .join(PickItem, ITEM_IS_OF_ORDER)
             .join(Article, col(Article.id) == col(PickItem.article_id))
             .where(col(PickItem.pick_list_id) == list_id, among(col(PickItem.order_id), batch), units > 0)
             .group_by(

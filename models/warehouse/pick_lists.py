@@ -1,8 +1,8 @@
 """Pick lists: which units are picked at which place for which order, and what was picked.
 
 Lists are made in `models.warehouse.picking` and scanned in `models.warehouse.scanning`. This module has the
-tables, computes what is to be picked, and updates open lists when an order changes: `note_orders` marks it
-for another check, `fit_items` reduces its items when less is allocated or to ship.
+tables, computes what is to be picked, and updates open lists when an order changes: `flag_orders` marks it
+for another check, `limit_items` reduces its items when less is allocated or to ship.
 """
 
 from collections import defaultdict
@@ -30,11 +30,11 @@ import models.tenants.tenant  # noqa: F401
 from models.clock import utc_now
 from models.database.columns import Code, code, instant
 from models.database.conditions import among, in_batches
-from models.orders.holds import NO_HINDRANCE, SHORTAGES
+from models.orders.holds import NOT_BLOCKING, SHORTAGES
 from models.orders.order import OrderLine
 from models.warehouse.levels import Allocation, StockLevel
 
-PICKED_ALL_THE_SAME = NO_HINDRANCE | SHORTAGES
+PICKABLE_HOLDS = NOT_BLOCKING | SHORTAGES
 """Holds that do not keep an order's allocated units from being picked."""
 
 
@@ -167,7 +167,7 @@ class PickScan(SQLModel, table=True):
     quantity: int
 
 
-ON_LIST = and_(
+ITEM_IS_OF_ORDER = and_(
     col(PickOrder.pick_list_id) == col(PickItem.pick_list_id),
     col(PickOrder.order_id) == col(PickItem.order_id),
 )
@@ -244,7 +244,7 @@ def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int
     return rows
 
 
-def note_orders(session: Session, order_ids: Iterable[int]) -> None:
+def flag_orders(session: Session, order_ids: Iterable[int]) -> None:
     """Mark orders on open lists, so that they are checked again before the next unit is picked."""
     for batch in in_batches(sorted(order_ids)):
         session.execute(
@@ -254,7 +254,7 @@ def note_orders(session: Session, order_ids: Iterable[int]) -> None:
         )
 
 
-def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
+def limit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
     """Reduce the items of these lines on open lists to what is still allocated and to ship next.
 
     `put_back`: units picked for nothing are still in the warehouse, and are noted as to be put back.
@@ -263,7 +263,7 @@ def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> N
     for batch in in_batches(sorted(line_ids)):
         rows = session.execute(
             select(PickItem, col(Allocation.quantity), col(Allocation.picked), col(OrderLine.kept_back))
-            .join(PickOrder, ON_LIST)
+            .join(PickOrder, ITEM_IS_OF_ORDER)
             .join(OrderLine, col(OrderLine.id) == col(PickItem.order_line_id))
             .outerjoin(
                 Allocation,
@@ -297,4 +297,4 @@ def fit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> N
             changed.add(item.order_id)
     if changed:
         session.flush()
-        note_orders(session, changed)
+        flag_orders(session, changed)

@@ -19,7 +19,7 @@ from models.errors import RuleError
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.order import Order, OrderLine, OrderState
-from models.orders.queries import mates_of
+from models.orders.queries import consolidated_orders
 from models.tenants.locks import lock_tenants
 from models.warehouse.levels import Allocation
 from models.warehouse.pick_items import (
@@ -33,7 +33,7 @@ from models.warehouse.pick_items import (
     units_to_put_back,
 )
 from models.warehouse.pick_lists import (
-    PICKED_ALL_THE_SAME,
+    PICKABLE_HOLDS,
     PickItem,
     PickList,
     PickListState,
@@ -43,7 +43,7 @@ from models.warehouse.pick_lists import (
     PickScan,
     units_to_take,
 )
-from models.warehouse.stops import find_stops, settle_stops
+from models.warehouse.stops import find_stops, stop_orders
 
 MOST_ORDERS = 1000
 """Maximum number of orders on one list."""
@@ -78,7 +78,7 @@ def list_waiting(
     blocked = exists().where(
         col(Hold.order_id) == col(Order.id),
         col(Hold.released_at).is_(None),
-        col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+        col(Hold.reason).not_in(PICKABLE_HOLDS),
     )
     listed = exists().where(col(PickOrder.order_id) == col(Order.id), col(PickOrder.outcome).is_(None))
     lies_there = exists().where(
@@ -109,12 +109,12 @@ def list_waiting(
     return [need_id(order_id) for order_id in session.exec(query)]
 
 
-def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> dict[int, int]:
+def _with_consolidated(session: Session, tenant_id: int, order_ids: Sequence[int]) -> dict[int, int]:
     """Return {order id: box}: each order, then the rest of its consolidation group that can be picked.
 
     Orders of a group have the same box: the group's id, or the order's own id without a group.
     """
-    groups = mates_of(session, order_ids)
+    groups = consolidated_orders(session, order_ids)
     group_of = {need_id(order.id): group_id for group_id, group in groups.items() for order in group}
     mates = sorted(set(group_of) - set(order_ids))
     waiting = {*order_ids, *(list_waiting(session, tenant_id, len(mates), mates) if mates else ())}
@@ -127,7 +127,7 @@ def _with_mates(session: Session, tenant_id: int, order_ids: Sequence[int]) -> d
     return boxes
 
 
-def begin_walk(session: Session, tenant_id: int, mode: PickMode, count: int) -> PickList:
+def start_next_list(session: Session, tenant_id: int, mode: PickMode, count: int) -> PickList:
     """Make a list of the next orders, at most `count`. Takes the tenant's lock.
 
     Raises: RuleError, if no order waits.
@@ -179,7 +179,7 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
     session.add(pick_list)
     session.flush()
     list_id = need_id(pick_list.id)
-    boxes = _with_mates(session, tenant_id, order_ids)
+    boxes = _with_consolidated(session, tenant_id, order_ids)
     number_of = {box: number for number, box in enumerate(dict.fromkeys(boxes.values()), start=1)}
     insert_rows(
         session,
@@ -217,7 +217,7 @@ def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> C
             f"{sum(waiting.values())} units of pick list {list_id} are still to be taken: scan them, report "
             "them as short, or close it as unfinished."
         )
-    settle_stops(session, list_id, rows, stops)
+    stop_orders(session, list_id, rows, stops)
     session.execute(
         update(PickItem)
         .where(col(PickItem.pick_list_id) == list_id, col(PickItem.picked) < col(PickItem.quantity))
@@ -225,7 +225,7 @@ def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> C
         .execution_options(synchronize_session=False)
     )
     going = [row for row in rows if row.order_id not in stops]
-    whole = _ready_whole(session, [row.order_id for row in going])
+    whole = _completely_picked(session, [row.order_id for row in going])
     for row in going:
         picked = left.get(row.order_id, (0, 0))[1]
         row.outcome = PickOutcome.unpicked
@@ -252,12 +252,12 @@ def cancel_list(session: Session, list_id: int) -> CloseResult:
     rows = orders_on(session, list_id)
     stops = find_stops(session, [row.order_id for row in rows])
     given_up = {row.order_id: stops.get(row.order_id, "was on a list that was cancelled") for row in rows}
-    settle_stops(session, list_id, rows, given_up)
+    stop_orders(session, list_id, rows, given_up)
     _end(session, pick_list, PickListState.cancelled)
     return _summary(session, pick_list)
 
 
-def summarise(session: Session, list_id: int) -> CloseResult:
+def list_result(session: Session, list_id: int) -> CloseResult:
     """Return the results of a list; for an open one, the stopped orders and the units to put back so far.
 
     Nothing is changed.
@@ -285,7 +285,7 @@ def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, .
     return {order_id: tuple(int(value) for value in sums) for order_id, *sums in rows}
 
 
-def _ready_whole(session: Session, order_ids: Sequence[int]) -> set[int]:
+def _completely_picked(session: Session, order_ids: Sequence[int]) -> set[int]:
     """Return the orders for which every unit of the next shipment is picked."""
     lacking: set[int] = set()
     for batch in in_batches(order_ids):

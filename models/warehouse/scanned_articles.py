@@ -9,7 +9,7 @@ from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.scanned_codes import LONGEST_SCAN, Scanned, find_scanned
 from models.warehouse.pick_items import Refusal, ScanError, numbers_of
-from models.warehouse.pick_lists import ON_LIST, PickItem, PickList, PickOrder
+from models.warehouse.pick_lists import ITEM_IS_OF_ORDER, PickItem, PickList, PickOrder
 
 SHOWN = 40
 """Number of a code's characters that a message quotes."""
@@ -69,7 +69,7 @@ def not_wanted(
         return ScanError(Refusal.surplus, f"Only {there} more of {sku} are wanted.")
     rows = session.execute(
         select(col(PickItem.order_id), col(PickItem.quantity), col(PickOrder.reason))
-        .join(PickOrder, ON_LIST)
+        .join(PickOrder, ITEM_IS_OF_ORDER)
         .where(col(PickItem.pick_list_id) == list_id, col(PickItem.article_id) == article_id)
     ).all()
     reasons = {order_id: reason for order_id, _, reason in rows if reason} | {

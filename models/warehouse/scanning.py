@@ -29,7 +29,7 @@ from models.warehouse.pick_items import (
 )
 from models.warehouse.pick_lists import PickItem, PickOrder, PickScan
 from models.warehouse.scanned_articles import identify, narrow_to_list, need_articles, not_wanted
-from models.warehouse.stops import find_noted, find_stops, settle_stops
+from models.warehouse.stops import find_noted, find_stops, stop_orders
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     if there < quantity:
         narrow_to_list(session, list_id, code, found)
         raise not_wanted(session, list_id, article_id, sku, there, stops)
-    notices = settle_stops(session, list_id, noted, stops)
+    notices = stop_orders(session, list_id, noted, stops)
     parts: list[Taken] = []
     portions: list[Portion] = []
     rest = quantity

@@ -29,7 +29,7 @@ class StockFigures:
     available: int
 
 
-def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
+def stock_figures(session: Session, article_ids: Sequence[int]) -> dict[int, StockFigures]:
     """Return {article id: its stock figures}; articles that were never counted are missing.
 
     Their stock is unknown, which is not the same as zero. The figures of a bundle are those of its scarcest
@@ -69,21 +69,21 @@ def figures_of(session: Session, article_ids: Sequence[int]) -> dict[int, StockF
 
 def sellable_for(session: Session, account_id: int, article_ids: Sequence[int]) -> dict[int, int]:
     """Return {article id: quantity that this account may sell}; articles with unknown stock are missing."""
-    figures = figures_of(session, article_ids)
+    figures = stock_figures(session, article_ids)
     limits = limits_for(session, account_id, list(figures))
     return {
         article_id: sellable(figures[article_id].available, *limits[article_id]) for article_id in figures
     }
 
 
-def offer_of(session: Session, account_id: int, listings: Sequence[Listing]) -> dict[int, int]:
+def sellable_quantities(session: Session, account_id: int, listings: Sequence[Listing]) -> dict[int, int]:
     """Return {listing id: quantity that its channel may sell}, without unknown articles and unknown stock."""
     article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
     quantities = sellable_for(session, account_id, article_ids)
     return {need_id(row.id): quantities[row.article_id] for row in listings if row.article_id in quantities}
 
 
-def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
+def queue_listings(session: Session, article_ids: Iterable[int]) -> None:
     """Queue the listings of these articles, and of the bundles that contain them, for stock export."""
     touched = set(article_ids)
     listings: dict[tuple[int, str], list[int]] = defaultdict(list)
@@ -105,7 +105,7 @@ def touch_listings(session: Session, article_ids: Iterable[int]) -> None:
         )
 
 
-def note_sold_there(
+def queue_sold_listings(
     session: Session, account_id: int, order_ids: Sequence[int], listings: Collection[str] = ()
 ) -> None:
     """Queue the articles of orders for stock export to the channel that sold them.
@@ -138,10 +138,10 @@ def note_sold_there(
             .where(col(Listing.account_id) == account_id, among(col(Listing.article_id), batch))
             .values(published_quantity=None)
         )
-    touch_listings(session, touched)
+    queue_listings(session, touched)
 
 
-def touch_account(session: Session, account_id: int) -> None:
+def queue_account_listings(session: Session, account_id: int) -> None:
     """Queue all of an account's listings with a known article for stock export, e.g. after a limit changed.
 
     Takes the tenant's lock.

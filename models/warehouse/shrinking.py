@@ -13,8 +13,8 @@ from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.order import OrderLine
 from models.warehouse.levels import Allocation, StockLevel, lock_levels_by_id
-from models.warehouse.pick_lists import fit_items, share_of, whole_units
-from models.warehouse.sellable import touch_listings
+from models.warehouse.pick_lists import limit_items, share_of, whole_units
+from models.warehouse.sellable import queue_listings
 
 
 def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
@@ -35,34 +35,34 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
     session.flush()
     session.execute(delete(Allocation).where(among(col(Allocation.order_line_id), line_ids)))
     session.execute(update(OrderLine).where(among(col(OrderLine.id), line_ids)).values(allocated=0, picked=0))
-    fit_items(session, line_ids, put_back=True)
-    touch_listings(session, touched)
+    limit_items(session, line_ids, put_back=True)
+    queue_listings(session, touched)
     return touched
 
 
-def shrink_promise(session: Session, line_id: int, units: int) -> set[int]:
+def reduce_allocation(session: Session, line_id: int, units: int) -> set[int]:
     """Reduce the units allocated to a line to `units`; picked units are given back last.
 
     Returns: ids of the articles that became available. The caller allocates them to waiting orders.
     """
-    (line,), allocations, levels = lock_promises(session, [line_id])
+    (line,), allocations, levels = lock_allocations(session, [line_id])
     if units >= line.allocated:
         return set()
-    freed = shrink(session, line, units, allocations[line_id], levels, {})
+    freed = reduce_line(session, line, units, allocations[line_id], levels, {})
     session.flush()
-    fit_items(session, [line_id], put_back=True)
-    touch_listings(session, freed)
+    limit_items(session, [line_id], put_back=True)
+    queue_listings(session, freed)
     return freed
 
 
-def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
+def limit_picked(session: Session, lines: Sequence[OrderLine]) -> None:
     """Reduce the picked units of each line to what its next shipment needs.
 
     The other units stay allocated, and open pick lists note them as "put back".
     """
     line_ids = [need_id(line.id) for line in lines]
     session.flush()
-    fresh, allocations, levels = lock_promises(session, line_ids)
+    fresh, allocations, levels = lock_allocations(session, line_ids)
     for line in fresh:
         rows = allocations[need_id(line.id)]
         going = min(line.allocated, line.going)
@@ -81,10 +81,10 @@ def fit_ready(session: Session, lines: Sequence[OrderLine]) -> None:
         line.picked = whole_units(ready, line.allocated)
         session.add(line)
     session.flush()
-    fit_items(session, line_ids, put_back=True)
+    limit_items(session, line_ids, put_back=True)
 
 
-def lock_promises(
+def lock_allocations(
     session: Session, line_ids: Sequence[int]
 ) -> tuple[Sequence[OrderLine], dict[int, list[Allocation]], dict[int, StockLevel]]:
     """Lock the levels of lines; return the lines, {line id: allocations} and {level id: level}."""
@@ -107,7 +107,7 @@ def lock_promises(
     return lines, allocations, {need_id(level.id): level for level in levels}
 
 
-def shrink(
+def reduce_line(
     session: Session,
     line: OrderLine,
     units: int,

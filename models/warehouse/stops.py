@@ -13,7 +13,7 @@ from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.order import Order, OrderState
 from models.warehouse.pick_items import Taken, count_units, numbers_of, pick_event, units_to_put_back
-from models.warehouse.pick_lists import PICKED_ALL_THE_SAME, PickItem, PickOrder, PickOutcome
+from models.warehouse.pick_lists import PICKABLE_HOLDS, PickItem, PickOrder, PickOutcome
 
 
 def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
@@ -29,7 +29,7 @@ def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
                 and_(
                     col(Hold.order_id) == col(Order.id),
                     col(Hold.released_at).is_(None),
-                    col(Hold.reason).not_in(PICKED_ALL_THE_SAME),
+                    col(Hold.reason).not_in(PICKABLE_HOLDS),
                 ),
             )
             .where(
@@ -46,7 +46,7 @@ def find_stops(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
     return reasons
 
 
-def settle_stops(
+def stop_orders(
     session: Session,
     list_id: int,
     noted: Sequence[PickOrder],

@@ -19,7 +19,7 @@ from models.tenants.tenant import Tenant
 from models.warehouse.bins import list_bins
 from models.warehouse.levels import StockLevel
 from models.warehouse.lists import list_limits
-from models.warehouse.sellable import figures_of
+from models.warehouse.sellable import stock_figures
 from models.warehouse.warehouses import list_warehouses
 
 
@@ -176,7 +176,7 @@ def article_summaries(session: Session, tenant: Tenant, articles: Sequence[Artic
     """Return a summary of each of a tenant's articles, in the given order."""
     ids = [need_id(article.id) for article in articles]
     titles, prices = titles_of(session, ids, tenant.language), prices_of(session, ids)
-    figures = figures_of(session, ids)
+    figures = stock_figures(session, ids)
     found = []
     for article_id, article in zip(ids, articles, strict=True):
         figure, price = figures.get(article_id), next(iter(prices.get(article_id, ())), None)
@@ -208,7 +208,7 @@ def article_view(session: Session, tenant: Tenant, article: Article) -> ArticleV
     """Return one of a tenant's articles with texts, prices, parts, variants, stock and listings."""
     article_id = need_id(article.id)
     parts = parts_of(session, [article_id]).get(article_id, [])
-    figure = figures_of(session, [article_id]).get(article_id)
+    figure = stock_figures(session, [article_id]).get(article_id)
     skus = skus_by_id(session, [part_id for part_id, _ in parts])
     accounts = account_names(session)
     parent = session.get(Article, article.parent_id) if article.parent_id else None
@@ -265,7 +265,7 @@ def stock_views(session: Session, tenant: Tenant, articles: Sequence[Article]) -
     """Return the stock of a tenant's articles, in the given order; articles never counted are missing."""
     ids = [need_id(article.id) for article in articles]
     warehouses = {need_id(row.id): row.name for row in list_warehouses(session, need_id(tenant.id))}
-    figures, titles = figures_of(session, ids), titles_of(session, ids, tenant.language)
+    figures, titles = stock_figures(session, ids), titles_of(session, ids, tenant.language)
     levels: dict[int, list[LevelView]] = {}
     for level in session.exec(
         select(StockLevel).where(col(StockLevel.article_id).in_(ids)).order_by(col(StockLevel.warehouse_id))

@@ -8,7 +8,7 @@ from connectors.protocols.articles import ArticleQuery
 from models.intake.article_sets import link_members
 from models.intake.articles import save_articles, save_categories
 from models.order_desk.match_choices import rematch_lines
-from models.sync.rejected import set_aside
+from models.sync.rejected import save_rejected
 from models.tenants.account import options_as
 from models.tenants.options import ArticleOptions, Role
 from tasks.run.steps import step
@@ -33,7 +33,7 @@ def import_category_page(run_id: int, page: str | None) -> str | None:
     fetched = work.articles.fetch_categories(page)
     with work.transaction() as session:
         save_categories(session, work.account.id, fetched.records)
-        set_aside(session, work.account.id, fetched.rejected)
+        save_rejected(session, work.account.id, fetched.rejected)
     work.counts.set_aside += len(fetched.rejected)
     return fetched.next_cursor
 
@@ -46,7 +46,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
     fetched = work.pages.fetch(work.articles.fetch_articles, query, page)
     with work.transaction() as session:
         counts = save_articles(session, work.account, work.rules, fetched.records, test=work.test)
-        set_aside(session, work.account.id, fetched.rejected)
+        save_rejected(session, work.account.id, fetched.rejected)
         advance(session, work, CURSOR, window, fetched.next_cursor)
     counts.read += len(fetched.rejected)
     counts.set_aside += len(fetched.rejected)

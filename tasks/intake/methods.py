@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from models.clock import utc_now
 from models.database.session import read_scope
 from models.sync.cursors import find_cursor, save_cursor
-from models.tenants.methods import save_services
+from models.tenants.methods import save_channel_methods
 from tasks.run.steps import step
 from tasks.run.work import work_of
 
@@ -28,5 +28,5 @@ def refresh_methods(run_id: int) -> None:
         return
     methods = work.methods.fetch_methods()
     with work.transaction() as session:
-        save_services(session, work.account.id, methods)
+        save_channel_methods(session, work.account.id, methods)
         save_cursor(session, work.account.id, CURSOR, {"at": utc_now().isoformat()})

@@ -9,10 +9,10 @@ from sqlmodel import Session
 from connectors.protocols.orders import OrderQuery
 from connectors.protocols.results import Page
 from models.clock import LOCAL, midnight
-from models.intake.orders import Intake, save_orders
+from models.intake.orders import ImportResult, save_orders
 from models.orders.records import OrderData
-from models.sync.rejected import set_aside, settle_asides
-from models.sync.runs import note_window
+from models.sync.rejected import save_rejected, settle_rejected
+from models.sync.runs import save_window
 from models.tenants.options import TakeOrders
 from tasks.run.steps import step
 from tasks.run.windows import Window, advance, open_window
@@ -42,7 +42,7 @@ def open_order_window(run_id: int, since: datetime | None, numbers: Sequence[str
         since = since.replace(tzinfo=LOCAL)
     window = open_window(work, CURSOR, since=since, numbers=numbers, start=first)
     with work.transaction() as session:
-        note_window(session, run_id, window.model_dump(mode="json", exclude_none=True))
+        save_window(session, run_id, window.model_dump(mode="json", exclude_none=True))
     return window
 
 
@@ -71,13 +71,13 @@ def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
 
 def save_page(
     session: Session, work: Work, window: Window, fetched: Page[OrderData], *, trial: bool
-) -> Intake:
+) -> ImportResult:
     """Save the orders of a page and its rejected records. The counts include both."""
     intake = save_orders(
         session, work.account, work.rules, fetched.records, trial=trial, is_history=history_test(work, window)
     )
-    set_aside(session, work.account.id, fetched.rejected)
-    settle_asides(session, work.account.id, "order", [data.external_id for data in fetched.records])
+    save_rejected(session, work.account.id, fetched.rejected)
+    settle_rejected(session, work.account.id, "order", [data.external_id for data in fetched.records])
     intake.counts.read += len(fetched.rejected)
     intake.counts.set_aside += len(fetched.rejected)
     return intake

@@ -6,7 +6,7 @@ from prefect.logging import get_run_logger
 
 from connectors.protocols.orders import OrderQuery
 from models.database.session import read_scope
-from models.payments.payment import take_channel_totals
+from models.payments.payment import apply_channel_totals
 from models.sync.cursors import find_cursor
 from models.sync.records import Counts
 from tasks.intake.orders import CURSOR as ORDER_CURSOR
@@ -38,7 +38,7 @@ def import_payment_page(run_id: int, window: Window, page: str | None) -> str | 
     fetched = work.pages.fetch(work.orders.fetch_orders, query, page)
     counts = Counts(read=len(fetched.records))
     with work.transaction() as session:
-        done = take_channel_totals(
+        done = apply_channel_totals(
             session, work.account.id, fetched.records, handled_by=work.options.payments, test=work.test
         )
         advance(session, work, CURSOR, window, fetched.next_cursor)

@@ -9,7 +9,7 @@ from connectors.protocols.order_updates import CancellationItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult, Outcome
 from models.database.columns import need_id
-from models.orders.queries import lines_of, list_tellable
+from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from tasks.outbound.read_back import ReadBack, read_back_orders
@@ -28,7 +28,7 @@ def build(
 ) -> dict[int, CancellationItem]:
     """Return by order what remains of it; an order of which nothing is cancelled is missing."""
     items: dict[int, CancellationItem] = {}
-    orders = list_tellable(session, ids)
+    orders = list_publishable(session, ids)
     lines = lines_of(session, [need_id(order.id) for order in orders])
     for order in orders:
         own = lines.get(need_id(order.id), [])

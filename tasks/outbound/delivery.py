@@ -19,24 +19,32 @@ from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseLostError
 from models.sync.delivery import (
-    claim_doubtful,
     claim_due,
+    claim_unconfirmed,
     count_due,
-    has_doubtful,
+    has_unconfirmed,
     list_due,
     lock_claimed,
     mark_failed,
-    mark_missing,
+    mark_not_arrived,
     mark_sent,
     mark_uncertain,
-    mark_unknown,
+    mark_unconfirmed,
     release_claim,
 )
-from models.sync.outbound import Keys, Outbound, OutboundState, hurry, list_named, queue_again, queue_outbound
+from models.sync.outbound import (
+    Keys,
+    Outbound,
+    OutboundState,
+    list_by_keys,
+    make_due_now,
+    queue_outbound,
+    requeue_published,
+)
 from models.sync.records import Counts, OutboundKind
 from models.tenants.locks import lock_tenants
-from models.upkeep.after_restore import end_doubt, has_caught_up, list_waiting, restored_at
-from models.warehouse.sellable import touch_account
+from models.upkeep.after_restore import clear_restored_mark, list_waiting, orders_imported_since, restored_at
+from models.warehouse.sellable import queue_account_listings
 from tasks.outbound.read_back import ReadBack
 from tasks.outbound.subjects import SUBJECTS
 from tasks.run.artifacts import show_progress, start_progress
@@ -101,7 +109,7 @@ def queue_all_listings(run_id: int) -> None:
     """Queue every listing whose article is known, so that its quantity is worked out again."""
     work = work_of(run_id)
     with work.transaction() as session:
-        touch_account(session, work.account.id)
+        queue_account_listings(session, work.account.id)
 
 
 @step
@@ -117,7 +125,7 @@ def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
     with read_scope() as session:
         return Waiting(
             due=count_due(session, work.account.id, kind, keys),
-            unconfirmed=has_doubtful(session, work.account.id, kind, keys),
+            unconfirmed=has_unconfirmed(session, work.account.id, kind, keys),
         )
 
 
@@ -126,9 +134,9 @@ def make_due(run_id: int, kind: OutboundKind, keys: Sequence[int], *, again: boo
     """Make pending messages of these subjects due now; if `again` is true, those sent before, too."""
     work = work_of(run_id)
     with work.transaction() as session:
-        hurry(session, work.account.id, kind, keys)
+        make_due_now(session, work.account.id, kind, keys)
         if again:
-            queue_again(session, work.account.id, kind, keys)
+            requeue_published(session, work.account.id, kind, keys)
 
 
 @step
@@ -142,7 +150,7 @@ def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> in
     if work.test:
         return 0
     with work.transaction() as session:
-        rows = claim_doubtful(session, work.account.id, kind, subject.batch_size(work), run_id, keys)
+        rows = claim_unconfirmed(session, work.account.id, kind, subject.batch_size(work), run_id, keys)
     if not rows:
         return 0
     why = "the channel does not know it, so that nobody can tell whether it arrived"
@@ -159,9 +167,9 @@ def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> in
                 subject.note_sent(session, row, row.sent_values if row.version == sent_version else None)
                 work.counts.sent += 1
             elif row.key in found.unknown:
-                mark_unknown(session, row, why)
+                mark_unconfirmed(session, row, why)
             else:
-                mark_missing(session, row)
+                mark_not_arrived(session, row)
             work.counts.parked += row.state is OutboundState.parked
     get_run_logger().info(
         "%d without an answer: %d had arrived, %d are not known there",
@@ -246,7 +254,7 @@ def _may_publish(work: Work, kind: OutboundKind) -> bool:
     account_id = work.account.id
     with read_scope() as session:
         since = restored_at(session, account_id, kind)
-        caught_up = since is None or has_caught_up(session, account_id, since)
+        caught_up = since is None or orders_imported_since(session, account_id, since)
     if since is None or work.test:
         return True
     if not caught_up:
@@ -267,7 +275,7 @@ def _may_publish(work: Work, kind: OutboundKind) -> bool:
                     row.attempts = 0
                     mark_uncertain(session, row, "the database was restored")
             if not rows:
-                end_doubt(session, account_id, kind)
+                clear_restored_mark(session, account_id, kind)
                 return True
 
 
@@ -276,7 +284,7 @@ def _due_if_asked(
 ) -> list[Outbound]:
     """Return what `make_due` would make due, without making it so."""
     due = []
-    for row in list_named(session, work.account.id, kind, keys):
+    for row in list_by_keys(session, work.account.id, kind, keys):
         if row.state in (OutboundState.sent, OutboundState.parked):
             if not again or row.sent_at is None:
                 continue

@@ -10,7 +10,7 @@ from connectors.protocols.order_updates import PaymentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
 from models.database.columns import need_id
-from models.orders.queries import list_tellable
+from models.orders.queries import list_publishable
 from models.payments.payment import payments_of
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
@@ -30,7 +30,7 @@ def build(
 ) -> dict[int, PaymentItem]:
     """Return by order what was received for it; an order without a payment is missing."""
     items: dict[int, PaymentItem] = {}
-    for order in list_tellable(session, ids):
+    for order in list_publishable(session, ids):
         order_id = need_id(order.id)
         payments = payments_of(session, order_id)
         if payments:

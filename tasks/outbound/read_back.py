@@ -6,7 +6,7 @@ from typing import Any
 
 from connectors.protocols.orders import OrderStatus
 from models.database.session import read_scope
-from models.orders.queries import list_tellable
+from models.orders.queries import list_publishable
 from models.sync.outbound import Outbound
 from tasks.run.work import Work
 
@@ -30,7 +30,7 @@ def read_back_orders(
     none, and the order that has its lines now is published anew. A row without values was never sent.
     """
     with read_scope() as session:
-        orders = list_tellable(session, [int(row.key) for row in rows])
+        orders = list_publishable(session, [int(row.key) for row in rows])
     numbers = {str(order.id): order.external_id for order in orders}
     sent = {row.key: row.sent_values for row in rows if row.sent_values and row.key in numbers}
     wanted = sorted(

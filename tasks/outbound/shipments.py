@@ -13,7 +13,7 @@ from connectors.protocols.results import ItemResult
 from models.clock import local_date
 from models.database.columns import need_id
 from models.fulfilment.shipments import contents_of, shipments_of
-from models.orders.queries import lines_of, list_tellable
+from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import Side
@@ -33,7 +33,7 @@ def build(
 ) -> dict[int, ShipmentItem]:
     """Return by order what was shipped of it from here; an order of which nothing was is missing."""
     items: dict[int, ShipmentItem] = {}
-    for order in list_tellable(session, ids):
+    for order in list_publishable(session, ids):
         order_id = need_id(order.id)
         shipments = [pair for pair in shipments_of(session, order_id) if pair[0].told_by is Side.warenfluss]
         if not shipments:

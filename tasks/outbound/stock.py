@@ -12,8 +12,8 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
-from models.upkeep.after_restore import forget_published
-from models.warehouse.sellable import offer_of
+from models.upkeep.after_restore import clear_published
+from models.warehouse.sellable import sellable_quantities
 from tasks.outbound.read_back import ReadBack
 from tasks.run.work import Work
 
@@ -30,7 +30,7 @@ def build(
 ) -> dict[int, StockItem]:
     """Return by listing what it may sell; a listing that is known to offer just that is missing."""
     listings = get_listings(session, ids)
-    quantities = offer_of(session, work.account.id, listings)
+    quantities = sellable_quantities(session, work.account.id, listings)
     items: dict[int, StockItem] = {}
     for listing in listings:
         listing_id = need_id(listing.id)
@@ -72,4 +72,4 @@ def note_sent(session: Session, row: Outbound, values: Mapping[str, Any] | None)
 
 def forget_sent(session: Session, account_id: int) -> None:
     """Forget what every listing of an account offers, and queue all of them."""
-    forget_published(session, account_id)
+    clear_published(session, account_id)

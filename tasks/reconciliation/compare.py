@@ -15,9 +15,9 @@ from models.orders.records import OrderData
 from models.reconciliation.differences import (
     count_differences,
     list_unseen,
-    note_new,
     save_findings,
     settle_differences,
+    take_new_differences,
 )
 from models.reconciliation.news import lines_of_page, listings_of
 from models.reconciliation.queries import list_listings_after, list_recent_orders
@@ -145,7 +145,7 @@ def report_differences(run_id: int) -> None:
         return
     settings = get_settings()
     with work.transaction() as session:
-        notice = note_new(session, run_id, MAIL_ROWS)
+        notice = take_new_differences(session, run_id, MAIL_ROWS)
         if notice is not None:
             content = render_differences(
                 notice, language=settings.language, public_url=str(settings.public_url)

@@ -13,7 +13,7 @@ from connectors.protocols.orders import OrderQuery, OrderStatus
 from connectors.protocols.results import Page
 from models.database.columns import need_id
 from models.database.session import read_scope
-from models.fulfilment.shipments import shipped_by
+from models.fulfilment.shipments import shipment_sources
 from models.intake.merges import owners_of_lines
 from models.orders.order import OrderState
 from models.orders.records import OrderData
@@ -42,11 +42,11 @@ from models.reconciliation.queries import (
 )
 from models.reconciliation.records import DifferenceData
 from models.sync.cursors import find_cursor
-from models.sync.outbound import list_named
+from models.sync.outbound import list_by_keys
 from models.sync.records import OutboundKind
-from models.sync.rejected import open_asides
+from models.sync.rejected import find_open_rejected
 from models.tenants.records import Mode, Side
-from models.warehouse.sellable import offer_of
+from models.warehouse.sellable import sellable_quantities
 from tasks.intake.orders import CURSOR as ORDER_CURSOR
 from tasks.intake.orders import fetch_whole, history_test
 from tasks.intake.payments import CURSOR as PAYMENT_CURSOR
@@ -74,7 +74,7 @@ def look_at_orders(
     unreadable = {rejected.external_id for rejected in fetched.rejected}
     owners = owners_of_lines(session, account_id, fetched.records, trial=trial)
     ours = read_orders(session, account_id, reported, {*unreadable, *asked}, owners, trial=trial)
-    rejected_before = open_asides(session, account_id, "order", unreadable)
+    rejected_before = find_open_rejected(session, account_id, "order", unreadable)
     is_history = history_test(work, window)
 
     def look() -> Iterator[DifferenceData | None]:
@@ -118,7 +118,7 @@ def _our_shipments(
     ids = {
         need_id(one.order.id): number for number, one in ours.items() if one.order.state not in NOT_COMPARED
     }
-    shippers = shipped_by(session, list(ids))
+    shippers = shipment_sources(session, list(ids))
     from_here = [order_id for order_id in ids if Side.warenfluss in shippers.get(order_id, ())]
     return {
         ids[order_id]: OurShipment(
@@ -142,7 +142,7 @@ def _our_cancellations(
         if one.order.state is OrderState.cancelled
     }
     queued = {
-        int(row.key) for row in list_named(session, work.account.id, OutboundKind.cancellation, list(ids))
+        int(row.key) for row in list_by_keys(session, work.account.id, OutboundKind.cancellation, list(ids))
     }
     return {
         ids[order_id]: OurCancellation(
@@ -191,7 +191,7 @@ def look_at_stock(work: Work, numbers: Sequence[str]) -> list[DifferenceData]:
     there = work.stock.fetch_stock(numbers) if numbers else {}
     with read_scope() as session:
         listings = listings_by_number(session, work.account.id, numbers)
-        here = offer_of(session, work.account.id, listings)
+        here = sellable_quantities(session, work.account.id, listings)
     compared = (
         compare_stock(row.external_id, here.get(need_id(row.id)), there.get(row.external_id))
         for row in listings

@@ -20,7 +20,7 @@ from models.reconciliation.effects import (
     EffectOutcome,
     ReplayOutcome,
     as_if_published,
-    compare,
+    compare_effects,
     list_effects,
     unknown_there,
 )
@@ -33,9 +33,9 @@ from models.reconciliation.selection import (
     rejected_orders,
     select_orders,
 )
-from models.sync.cursors import cursor_in_test, find_cursor
+from models.sync.cursors import find_cursor, test_cursor_name
 from models.sync.records import Cycle, OutboundKind
-from models.sync.runs import Run, note_window
+from models.sync.runs import Run, save_window
 from models.tenants.account import get_account
 from models.tenants.locks import lock_tenants
 from models.tenants.records import Mode, Side
@@ -108,7 +108,7 @@ def choose_orders(
     with read_scope() as session:
         row = get_account(session, account)
         account_id = need_id(row.id)
-        cursor = cursor_in_test(CURSOR) if row.mode is Mode.test else CURSOR
+        cursor = test_cursor_name(CURSOR) if row.mode is Mode.test else CURSOR
         if (everything or day) and not find_cursor(session, account_id, cursor):
             raise RuleError(f"No order-import of account {account!r} has run yet; it takes the orders in.")
         if run.strip():
@@ -257,7 +257,7 @@ def note_numbers(run_id: int, numbers: Sequence[str]) -> None:
     """Save which orders this run sets out to run again, so that it can be replayed itself."""
     work = work_of(run_id)
     with work.transaction() as session:
-        note_window(session, run_id, {"numbers": list(numbers)})
+        save_window(session, run_id, {"numbers": list(numbers)})
 
 
 @step
@@ -301,7 +301,7 @@ def _judge(
     """
     if work.test:
         after = as_if_published(after, {(row["what"], row["of"]) for row in work.would_send})
-    outcomes = compare(before, after, would=work.test)
+    outcomes = compare_effects(before, after, would=work.test)
     if whole:
         outcomes += unknown_there(numbers, work.known_there, after)
     return sorted(outcomes, key=lambda each: numbers.index(each.effect.order))

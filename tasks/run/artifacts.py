@@ -18,12 +18,12 @@ from models.reconciliation.differences import (
     Difference,
     advice_on,
     count_differences,
+    describe_difference,
     list_differences,
-    shown,
 )
 from models.reconciliation.records import DifferenceData
 from models.settings import get_settings
-from models.sync.cycles import CYCLES, runs_for
+from models.sync.cycles import CYCLES, has_cycle_now
 from models.sync.records import Counts, Cycle
 from models.sync.runs import Run, RunState
 from models.tenants.account import Account
@@ -106,7 +106,7 @@ def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -
 
 
 def _difference(difference: Difference | DifferenceData, account: Account) -> dict[str, str]:
-    return {**shown(difference), "command": command_of(advice_on(difference, account.name))}
+    return {**describe_difference(difference), "command": command_of(advice_on(difference, account.name))}
 
 
 def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
@@ -193,7 +193,7 @@ def _stand(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datet
     """Return when each account was last in step in these areas; nothing, if none of them has any."""
     rows = []
     for status in overview:
-        runs = {item.cycle: item for item in status.cycles if runs_for(status.account, item.cycle)}
+        runs = {item.cycle: item for item in status.cycles if has_cycle_now(status.account, item.cycle)}
         if any(cycle in runs for cycle in areas.values()):
             standing = (_in_step(runs[cycle], now) if cycle in runs else "-" for cycle in areas.values())
             rows.append([status.account.name, status.account.mode, *standing])

@@ -27,13 +27,13 @@ from connectors.protocols.orders import ReadsOrders
 from connectors.protocols.stock import PublishesStock
 from connectors.registry import open_connection
 from models.database.columns import need_id
-from models.database.provenance import acting
+from models.database.provenance import acting_as
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError
 from models.orders.match_rules import MatchRule, read_rules
 from models.orders.records import OrderData
-from models.reconciliation.records import Seen
-from models.sync.cursors import cursor_in_test
+from models.reconciliation.records import RunFindings
+from models.sync.cursors import test_cursor_name
 from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
 from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
@@ -76,7 +76,7 @@ class Work:
     """What test mode held back, one row for each field."""
     known_there: set[str] = field(default_factory=set)
     """Of the orders that were named, those that the channel knows."""
-    seen: Seen = field(default_factory=Seen)
+    seen: RunFindings = field(default_factory=RunFindings)
     """What reconciliation keeps in mind from one page to the next."""
 
     @property
@@ -126,12 +126,12 @@ class Work:
 
     def cursor(self, name: str) -> str:
         """Return the name of a cursor; an account in test reads by cursors of its own."""
-        return cursor_in_test(name) if self.account.mode is Mode.test else name
+        return test_cursor_name(name) if self.account.mode is Mode.test else name
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Yield a session that changes the tenant's goods alone; refused if another run holds the lease."""
-        with acting(self.run_id), session_scope() as session:
+        with acting_as(self.run_id), session_scope() as session:
             keep_lease(session, self.run_id, len(leases_of(self.cycle)))
             lock_tenants(session, [self.account.tenant_id])
             yield session
@@ -186,7 +186,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
         rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
     check_is_opened(data)
     check_has_cycle(account, kind_of(data.kind), cycle)
-    _spare_collector()
+    _freeze_loaded()
     test = test or data.mode is Mode.test
     run_id = _begin(data, cycle, test=test)
     counts = Counts()
@@ -230,7 +230,7 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
 
 
 @cache
-def _spare_collector() -> None:
+def _freeze_loaded() -> None:
     """Take what this process has loaded out of garbage collection, once.
 
     Prefect and SQLAlchemy leave some hundred thousand objects that live as long as the process; walking

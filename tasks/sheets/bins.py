@@ -13,8 +13,8 @@ from models.database.session import in_transaction, read_scope
 from models.errors import Advice, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
-from models.warehouse.bins import get_bin, put_articles, save_bin
-from models.warehouse.lists import countable
+from models.warehouse.bins import get_bin, place_articles, save_bin
+from models.warehouse.lists import stockable_articles
 from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import BIN_COLUMNS, CellError, match_headings
 from tasks.sheets.files import make_report, need_columns, read_rows, read_sheet
@@ -33,7 +33,7 @@ def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport
     read, results = read_rows(sheet, columns, _bin_from)
     with read_scope() as session:
         tenant_id = need_id(pick_tenant(session, tenant).id)
-        found = countable(session, tenant_id, [row.sku for row in read if row.sku])
+        found = stockable_articles(session, tenant_id, [row.sku for row in read if row.sku])
     first: dict[tuple[str, ...], _BinRow] = {}
     rows = []
     for row in read:
@@ -89,7 +89,7 @@ def _save_bins(
                 warehouse = pick_warehouse(session, tenant_id, row.warehouse)
                 is_new = save_bin(session, warehouse, row.bin, row.place)
                 lies_in = get_bin(session, warehouse, row.bin)
-                moved = row.sku and put_articles(session, warehouse, lies_in, [int(articles[row.sku])])
+                moved = row.sku and place_articles(session, warehouse, lies_in, [int(articles[row.sku])])
             if is_new:
                 outcome = SheetOutcome.new
             elif moved or is_new is not None:

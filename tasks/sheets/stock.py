@@ -14,7 +14,7 @@ from models.errors import Advice, NotFoundError, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.lists import countable
+from models.warehouse.lists import stockable_articles
 from models.warehouse.views import stock_views
 from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import STOCK_COLUMNS, CellError, match_headings
@@ -33,7 +33,7 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     read, results = read_rows(sheet, columns, _count_from)
     with session_scope() as session:
         tenant_id = need_id(pick_tenant(session, tenant).id)
-        found = countable(session, tenant_id, [count.sku for count in read])
+        found = stockable_articles(session, tenant_id, [count.sku for count in read])
         warehouses: dict[str, int | NotFoundError] = {}
         for name in {count.warehouse for count in read}:
             try:

@@ -13,7 +13,7 @@ from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.database.session import in_transaction, read_scope
 from models.errors import Advice, RuleError
-from models.fulfilment.consolidation import ship_together
+from models.fulfilment.consolidation import ship_consolidated
 from models.fulfilment.dispatch import add_tracking
 from models.fulfilment.shipments import ParcelData, ShipmentData, tracking_numbers
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
@@ -127,7 +127,7 @@ def _book(
         else:
             results += _complete(session, order, rows, news)
     wanted = [_shipment_from(orders[order_id], news) for order_id, news in leaving.items()]
-    for (order_id, news), done in zip(leaving.items(), ship_together(session, wanted), strict=True):
+    for (order_id, news), done in zip(leaving.items(), ship_consolidated(session, wanted), strict=True):
         if isinstance(done, RuleError):
             results += _refuse(rows_of[order_id], done)
         else:

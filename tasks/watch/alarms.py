@@ -37,10 +37,10 @@ from models.sync.alarms import (
     list_attempts,
     list_reminders,
     list_unreported,
-    note_failure,
-    note_quietly,
-    note_success,
-    remind,
+    note_reminded,
+    record_failure,
+    record_incident,
+    record_success,
 )
 from models.sync.cycles import has_cycle
 from models.sync.delivery import has_unreported, take_unreported
@@ -134,7 +134,7 @@ def note_run_succeeded(session: Session, run: Run) -> None:
     """Close the alarm of a run's cycle and queue the mail that it works again. Called when a flow ends."""
     account = session.get_one(Account, run.account_id)
     if not _is_inspection(account, run.test):
-        _queue(session, note_success(session, run.account_id, run.cycle))
+        _queue(session, record_success(session, run.account_id, run.cycle))
 
 
 def note_run_failed(
@@ -210,7 +210,7 @@ def watch() -> Watched:
             done.overdue += _note(session, account_id, cycle, AlarmKind.overdue, since=since)
     for alarm_id in reminders:
         with session_scope() as session:
-            done.reminders += _queue(session, remind(session, alarm_id, settings.reminder_hours))
+            done.reminders += _queue(session, note_reminded(session, alarm_id, settings.reminder_hours))
     if parked:
         with session_scope() as session:
             done.parked = report_parked(session)
@@ -244,7 +244,7 @@ def _report_attempts(session: Session, flow_run: "FlowRun", kind: AlarmKind, err
             mark_vanished(session, run_id)
         account = session.get_one(Account, run.account_id)
         if run.test and (_is_inspection(account, run.test) or not flow_run.auto_scheduled):
-            note_quietly(session, run.account_id, run.cycle, kind, error=error, run_id=run_id)
+            record_incident(session, run.account_id, run.cycle, kind, error=error, run_id=run_id)
         else:
             note_run_failed(session, run, kind, error=error)
     return bool(runs)
@@ -280,12 +280,12 @@ def _report_late(session: Session, run: Run, kind: AlarmKind | None = None) -> N
     kind = kind or (AlarmKind.failed if run.state is RunState.failed else AlarmKind.vanished)
     account = session.get_one(Account, run.account_id)
     if _is_inspection(account, run.test):
-        note_quietly(session, run.account_id, run.cycle, kind, error=run.error, run_id=need_id(run.id))
+        record_incident(session, run.account_id, run.cycle, kind, error=run.error, run_id=need_id(run.id))
         return
     note_run_failed(session, run, kind)
     success = last_success(session, run.account_id, run.cycle)
     if success and run.finished_at and success > run.finished_at:
-        _queue(session, note_success(session, run.account_id, run.cycle))
+        _queue(session, record_success(session, run.account_id, run.cycle))
 
 
 def _is_inspection(account: Account, test: bool) -> bool:
@@ -304,7 +304,7 @@ def _note(
     flow_run_id: str = "",
     since: datetime | None = None,
 ) -> bool:
-    notice = note_failure(
+    notice = record_failure(
         session,
         account_id,
         cycle,

@@ -14,13 +14,13 @@ from models.mails.outbox import (
     Mail,
     MailFile,
     claim_mail,
-    explain_silence,
+    embed_logo,
     files_of,
     list_due_mails,
-    note_delivery,
-    put_off,
+    postpone_mails,
     retry_seconds,
-    with_logo,
+    save_attempt,
+    why_no_mail,
 )
 from models.settings import Settings, get_settings
 
@@ -142,7 +142,7 @@ def deliver_due() -> Delivery:
     the same Message-ID.
     """
     settings = get_settings()
-    done = Delivery(silent_because=explain_silence(settings))
+    done = Delivery(silent_because=why_no_mail(settings))
     if not settings.smtp_host:
         return done
     with read_scope() as session:
@@ -154,15 +154,15 @@ def deliver_due() -> Delivery:
                 mail = claim_mail(session, mail_id)
                 if mail is None:
                     continue
-                html, logo = with_logo(session, mail)
+                html, logo = embed_logo(session, mail)
                 files = [*logo, *files_of(session, mail_id)]
             try:
                 _deliver(link, settings, mail, html, files, done)
             except _ServerAwayError as error:
                 logger.warning("The mail server %s takes no mail: %s", settings.smtp_host, error)
                 with session_scope() as session:
-                    note_delivery(session, mail, delayed=True, error=str(error))
-                    put_off(session, due[position + 1 :], retry_seconds(mail.attempts + 1))
+                    save_attempt(session, mail, delayed=True, error=str(error))
+                    postpone_mails(session, due[position + 1 :], retry_seconds(mail.attempts + 1))
                 done.delayed += len(due) - position
                 break
     finally:
@@ -195,7 +195,7 @@ def _deliver(
         whom, why = ("its buyer", answer[0]) if mail.order_id is not None else (address, _reply(*answer))
         logger.warning("Mail %s was refused for %s: %s", mail.id, whom, why)
     with session_scope() as session:
-        note_delivery(
+        save_attempt(
             session,
             mail,
             delivered_to=delivered,

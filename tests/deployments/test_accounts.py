@@ -27,7 +27,7 @@ from models.errors import Action, Advice, NotFoundError, RuleError
 from models.intake.activation import set_mode
 from models.sync.cycles import CYCLES
 from models.sync.records import Cycle
-from models.sync.schedules import Rhythm, list_rhythms
+from models.sync.schedules import CycleSchedule, list_schedules
 from models.tenants.account import Account, Installation, get_account
 from models.tenants.account_kinds import MANUAL
 from models.tenants.records import Mode
@@ -43,10 +43,10 @@ def change_mode(name: str, mode: Mode) -> None:
         set_mode(session, get_account(session, name), mode)
 
 
-def rhythm_of(name: str, cycle: Cycle) -> Rhythm:
+def rhythm_of(name: str, cycle: Cycle) -> CycleSchedule:
     with read_scope() as session:
         account: Account = get_account(session, name)
-        return session.get_one(Rhythm, (need_id(account.id), cycle))
+        return session.get_one(CycleSchedule, (need_id(account.id), cycle))
 
 
 def test_a_new_account_gets_a_deployment_for_each_cycle(
@@ -112,7 +112,7 @@ def test_what_people_start_has_no_schedule(client: SyncPrefectClient, pool: str,
         with pytest.raises(RuleError, match="has no schedule"):
             set_interval(account, cycle, 5)
     with read_scope() as session:
-        assert {rhythm.cycle for rhythm in list_rhythms(session)} == set(MINUTES)
+        assert {rhythm.cycle for rhythm in list_schedules(session)} == set(MINUTES)
 
 
 def test_deploying_again_keeps_what_operators_changed(
@@ -255,7 +255,7 @@ def test_a_cycle_is_expected_even_if_prefect_was_never_there(sqlite_database: st
 
     with read_scope() as session:
         ids = {get_account(session, name).id: name for name in (live, draft)}
-        found = {(ids[row.account_id], row.cycle): row.interval_seconds for row in list_rhythms(session)}
+        found = {(ids[row.account_id], row.cycle): row.interval_seconds for row in list_schedules(session)}
     assert found == {(live, cycle): minutes * 60 for cycle, minutes in MINUTES.items()}
 
 
@@ -280,7 +280,7 @@ def test_an_account_invoices_and_mails_only_where_that_is_done_here(
     assert f"{cycle}/{account}" not in deploy_account(account, pool=pool)
     expect_rhythms()
     with read_scope() as session:
-        assert cycle not in {rhythm.cycle for rhythm in list_rhythms(session)}
+        assert cycle not in {rhythm.cycle for rhythm in list_schedules(session)}
 
     for value, paused in ((here, False), (elsewhere, True), (here, False)):
         with session_scope() as session:

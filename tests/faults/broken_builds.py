@@ -44,7 +44,7 @@ import tasks.sheets.tracking
 import tasks.watch.alarms
 from connectors.errors import TransientError
 from connectors.registry import open_connection
-from models.accounting.issued import Document, Paper, issue_each, list_documents
+from models.accounting.issued import Document, DocumentDraft, issue_each, list_documents
 from models.accounting.numbers import take_number
 from models.accounting.records import content_hash
 from models.clock import utc_now
@@ -54,7 +54,7 @@ from models.fulfilment.shipments import ParcelData
 from models.intake.orders import save_orders
 from models.orders.order import Order, OrderAddress
 from models.orders.origin import OrderOrigin
-from models.payments.payment import take_channel_total
+from models.payments.payment import apply_channel_total
 from models.privacy.anonymisation import _anonymise
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle
@@ -160,7 +160,7 @@ def _take_at_once(session: Any, *arguments: Any, real: Any = take_number) -> int
 
 def _take_every_total(session: Any, order: Any, total: Any, *arguments: Any, **values: Any) -> bool:
     refunded, order.refunded_amount = order.refunded_amount, Decimal(0)
-    taken: bool = take_channel_total(session, order, total, *arguments, **values)
+    taken: bool = apply_channel_total(session, order, total, *arguments, **values)
     order.refunded_amount = refunded
     return taken
 
@@ -190,7 +190,7 @@ def _add_silently(*arguments: Any) -> bool:
         return add_tracking(*arguments)
 
 
-def _issue_uncounted(session: Session, papers: Sequence[Paper]) -> list[Document]:
+def _issue_uncounted(session: Session, papers: Sequence[DocumentDraft]) -> list[Document]:
     documents = issue_each(session, papers)
     for paper in papers:
         # The quantities that are counted as invoiced afterwards.
@@ -257,7 +257,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "an order that stays when those leave with which it goes",
             2,
-            lambda: patch.object(models.fulfilment.consolidation, "mates_of", lambda *_: {}),
+            lambda: patch.object(models.fulfilment.consolidation, "consolidated_orders", lambda *_: {}),
             _TOGETHER,
         ),
         BrokenBuild(
@@ -291,7 +291,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a cancellation in doubt that is asked for without end",
             2,
-            lambda: patch.object(tasks.outbound.delivery, "mark_unknown", _ask_for_ever),
+            lambda: patch.object(tasks.outbound.delivery, "mark_unconfirmed", _ask_for_ever),
             _IN_DOUBT,
             readings=_VANISH,
         ),
@@ -329,7 +329,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "a refund that comes back as a payment",
             2,
-            lambda: patch.object(models.intake.order_changes, "take_channel_total", _take_every_total),
+            lambda: patch.object(models.intake.order_changes, "apply_channel_total", _take_every_total),
             (
                 Step("buy", {"side": 1, "lines": [(0, 1)], "paid": False, "done": True}),
                 _run(Cycle.order_import, 1),
@@ -363,7 +363,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "goods that come back and are never counted",
             4,
-            lambda: patch.object(models.fulfilment.returns, "put_back", lambda *_: None),
+            lambda: patch.object(models.fulfilment.returns, "return_to_stock", lambda *_: None),
             (*_INVOICED, Step("take_back", {"side": 1, "number": 0, "fate": "to_stock"})),
         ),
         BrokenBuild(
@@ -450,7 +450,7 @@ def builds() -> list[BrokenBuild]:
         BrokenBuild(
             "an anonymous order that takes its buyer back",
             9,
-            lambda: patch.object(models.intake.orders, "as_kept", lambda _, data: data),
+            lambda: patch.object(models.intake.orders, "without_erased", lambda _, data: data),
             _OVER,
         ),
         BrokenBuild(

@@ -13,8 +13,8 @@ import tasks.upkeep
 from models.database.session import in_transaction
 from models.fulfilment.returns import Return
 from models.intake.sheet_results import SheetReport
-from models.order_desk.manual_orders import take_own_order
-from models.order_desk.manual_records import OwnOrder
+from models.order_desk.manual_orders import take_manual_order
+from models.order_desk.manual_records import ManualOrder
 from models.order_desk.offers import accept_offer, find_offer
 from models.order_desk.repeats import exchange_return, repeat_order
 from models.orders.order import Order
@@ -33,10 +33,10 @@ class Taken(NamedTuple):
     is_new: bool
 
 
-def take(account: str, asked: OwnOrder) -> Taken:
+def take(account: str, asked: ManualOrder) -> Taken:
     """`warenfluss order take`."""
     order, is_new = in_transaction(
-        lambda session: take_own_order(session, get_account(session, account), asked)
+        lambda session: take_manual_order(session, get_account(session, account), asked)
     )
     return Taken(order.id, is_new)
 

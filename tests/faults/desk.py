@@ -13,13 +13,13 @@ from models.catalog.article import Article
 from models.database.columns import need_id
 from models.database.session import read_scope
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.returns import Judged, Return, announce_return, lines_of_return, receive_return
+from models.fulfilment.returns import InspectedUnits, Return, announce_return, lines_of_return, receive_return
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import set_quantity
 from models.order_desk.manual_orders import add_line
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder
 from models.order_desk.offers import decline_offer, find_offer, make_offer
-from models.orders.amounts import owed_for
+from models.orders.amounts import amount_owed
 from models.orders.history import Actor
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lines_of
@@ -127,7 +127,7 @@ class Desk(Shipping):
 
     def add_goods(self, number: int, product: int) -> None:
         """Add one article to an order for a caller."""
-        line = OwnLine(article=SKUS[product], price=Decimal("5.00"))
+        line = ManualLine(article=SKUS[product], price=Decimal("5.00"))
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
             add_line(session, order, line)
@@ -163,7 +163,7 @@ class Desk(Shipping):
         """Receive the payment for a manual order."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
-            if (owed := owed_for(order)) > 0:
+            if (owed := amount_owed(order)) > 0:
                 account = account_data(get_account(session, self.desk))
                 record_payment(session, account, order, owed, self.clocks.here)
             return {}
@@ -186,7 +186,7 @@ class Desk(Shipping):
             out = [need_id(line.id) for line in lines if line.shipped > line.returned]
             if out:
                 row = announce_return(session, order, {out[0]: 1}, "Zu klein")
-                receive_return(session, row, {out[0]: Judged(to_stock=1)})
+                receive_return(session, row, {out[0]: InspectedUnits(to_stock=1)})
                 credit_return(session, row)
                 back.update(goods_of(session, {out[0]: 1}))
             return {}
@@ -223,11 +223,11 @@ def _by_sku(session: Session, lines: Iterable[tuple[OrderLine, int]]) -> Counter
     return goods
 
 
-def _asked(slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> OwnOrder:
+def _asked(slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None) -> ManualOrder:
     """Return a caller's order; with `buyer`, the caller has the address of that buyer at the channels."""
     last_name, street = place_of(f"Zettel {slip}" if buyer is None else buyer)
-    return OwnOrder(
-        billing=OwnAddress(
+    return ManualOrder(
+        billing=ManualAddress(
             first_name="Geheim",
             last_name=last_name,
             street=street,
@@ -237,7 +237,8 @@ def _asked(slip: int, lines: Sequence[tuple[int, int]], buyer: int | None = None
             email=f"geheim-zettel{slip}@buyer.example",
         ),
         lines=[
-            OwnLine(article=SKUS[product], quantity=units, price=Decimal("9.90")) for product, units in lines
+            ManualLine(article=SKUS[product], quantity=units, price=Decimal("9.90"))
+            for product, units in lines
         ],
         payment=PaymentKind.invoice,
         shipping_method="Paket",

@@ -32,7 +32,7 @@ from models.sync.alarms import Incident
 from models.sync.calls import Call
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import OutboundKind
-from models.sync.rejected import Aside
+from models.sync.rejected import RejectedRecord
 from models.sync.runs import Run, RunState
 from models.tenants.account import Account, get_account
 from models.tenants.records import Side as Teller
@@ -569,7 +569,9 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
     with read_scope() as session:
         account_id = need_id(get_account(session, side.name).id)
         aside = session.exec(
-            select(Aside.external_id).where(Aside.account_id == account_id, col(Aside.settled_at).is_(None))
+            select(RejectedRecord.external_id).where(
+                RejectedRecord.account_id == account_id, col(RejectedRecord.settled_at).is_(None)
+            )
         ).all()
         here = _by_line(session, account_id)
     numbers = {str(order.order_id) for order in spoilt}
@@ -586,7 +588,9 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
 def _check_asides(session: Session, account_id: int) -> None:
     """Check that no rejected record is open, because all records are valid by now."""
     rows = session.exec(
-        select(Aside).where(Aside.account_id == account_id, col(Aside.settled_at).is_(None))
+        select(RejectedRecord).where(
+            RejectedRecord.account_id == account_id, col(RejectedRecord.settled_at).is_(None)
+        )
     ).all()
     if rows:
         raise BrokenLawError(6, f"still set aside: {[(row.external_id, row.reason) for row in rows]}")
@@ -747,7 +751,7 @@ def _check_secrecy(world: World) -> None:
             _Place("an incident", [row.error for row in session.exec(select(Incident))]),
             _Place("an outbound row", [row.error for row in session.exec(select(Outbound))]),
             _Place("a call", [f"{row.call} {row.ending}" for row in session.exec(select(Call))]),
-            _Place("a reason", [row.reason for row in session.exec(select(Aside))]),
+            _Place("a reason", [row.reason for row in session.exec(select(RejectedRecord))]),
             _Place("a mail", [mail.as_string() for mail in new_mails if OPERATOR in str(mail["To"])]),
         ]
     for place in places:

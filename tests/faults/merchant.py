@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator import Simulator, State
-from models.accounting.issued import corrections_of, list_documents
+from models.accounting.issued import cancelling_labels, list_documents
 from models.accounting.records import DocumentKind
 from models.catalog.article import Article
 from models.database.columns import need_id
@@ -18,11 +18,11 @@ from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
-from models.fulfilment.returns import Judged, announce_return, receive_return
-from models.invoicing.credit_notes import correct_invoice
+from models.fulfilment.returns import InspectedUnits, announce_return, receive_return
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import set_quantity
-from models.orders.amounts import owed_for
+from models.orders.amounts import amount_owed
 from models.orders.history import Actor
 from models.orders.order import LinePart, Order, OrderLine
 from models.orders.queries import lines_of
@@ -31,7 +31,7 @@ from models.tenants.account import account_data, get_account
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickItem, PickList, PickListState, PickMode
-from models.warehouse.picking import begin_walk, close_list
+from models.warehouse.picking import close_list, start_next_list
 from models.warehouse.scanning import scan
 from models.warehouse.warehouses import main_warehouse
 from tests.faults.clocks import Clocks
@@ -184,7 +184,7 @@ class Merchant:
         """Receive everything that is still owed for an order."""
         order = self.sides[side].theirs(number, is_open)
         mine = self.order_here(side, order.key) if order is not None else None
-        if mine is not None and (owed := owed_for(mine)) > 0:
+        if mine is not None and (owed := amount_owed(mine)) > 0:
             self.pay_here(side, number, int(owed * 100))
 
     def pick_here(self, side: int, share: float) -> None:
@@ -194,7 +194,7 @@ class Merchant:
         def book(session: Session) -> None:
             tenant_id = get_account(session, self.sides[side].name).tenant_id
             walk = session.exec(select(PickList).where(PickList.state == PickListState.open)).first()
-            walk_id = need_id((walk or begin_walk(session, tenant_id, PickMode.boxes, 3)).id)
+            walk_id = need_id((walk or start_next_list(session, tenant_id, PickMode.boxes, 3)).id)
             wanted: Counter[str] = Counter()
             for units, sku in session.execute(
                 select(col(PickItem.quantity) - col(PickItem.picked), col(Article.sku))
@@ -228,7 +228,7 @@ class Merchant:
             if not out:
                 return
             announced = announce_return(session, row, {out[0]: 1}, "Gefällt nicht")
-            receive_return(session, announced, {out[0]: Judged(**{fate: 1})})
+            receive_return(session, announced, {out[0]: InspectedUnits(**{fate: 1})})
             credit_return(session, announced)
             if fate == "to_stock":
                 back.update(goods_of(session, {out[0]: 1}))
@@ -242,10 +242,10 @@ class Merchant:
 
         def book(session: Session) -> None:
             invoices = list_documents(session, kind=DocumentKind.invoice)
-            undone = corrections_of(session, [need_id(one.id) for one in invoices])
+            undone = cancelling_labels(session, [need_id(one.id) for one in invoices])
             standing = [one for one in invoices if one.id not in undone]
             if standing:
-                correct_invoice(session, standing[number % len(standing)], "The buyer wants another address.")
+                cancel_invoice(session, standing[number % len(standing)], "The buyer wants another address.")
 
         self._try(book)
 

@@ -12,13 +12,18 @@ from sqlmodel import Session, col, select
 from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
-from models.fulfilment.consolidation import join_orders, part_order, ship_together, suggest_groups
+from models.fulfilment.consolidation import (
+    consolidate_orders,
+    separate_order,
+    ship_consolidated,
+    suggest_consolidations,
+)
 from models.fulfilment.release import release_order
 from models.fulfilment.shipments import ParcelData, ShipmentData, tracking_numbers
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.intake.sheet_results import SheetOutcome
 from models.orders.order import Order
-from models.orders.queries import GOING, lines_of, mates_of
+from models.orders.queries import TO_SHIP, consolidated_orders, lines_of
 from models.tenants.account import Account, get_account
 from tests.faults import commands
 from tests.faults.merchant import Merchant, Side, goods_of, is_open, is_spoilt
@@ -69,7 +74,7 @@ class Shipping(Merchant):
             leaving.extend(self._leaving(session, row, content))
             parcel = ParcelData(tracking_number=tracking, lines=content)
             at = self.clocks.here.replace(microsecond=0)
-            (done,) = ship_together(session, [ShipmentData(row, "DHL", [parcel], at)])
+            (done,) = ship_consolidated(session, [ShipmentData(row, "DHL", [parcel], at)])
             if isinstance(done, RuleError):
                 raise done
 
@@ -130,16 +135,16 @@ class Shipping(Merchant):
         """Consolidate orders for one address, as `order join --suggest` proposes."""
 
         def book(session: Session) -> None:
-            groups = suggest_groups(session, get_account(session, self.sides[0].name).tenant_id)
+            groups = suggest_consolidations(session, get_account(session, self.sides[0].name).tenant_id)
             if groups:
-                join_orders(session, groups[number % len(groups)])
+                consolidate_orders(session, groups[number % len(groups)])
 
         self._try(book)
 
     def part(self, number: int) -> None:
         """Separate one of the consolidated orders."""
         if mate := self._mate(number):
-            self._try(lambda session: part_order(session, session.get_one(Order, mate.id)))
+            self._try(lambda session: separate_order(session, session.get_one(Order, mate.id)))
 
     def release_mate(self, number: int) -> None:
         """Release one of the consolidated orders, and so all of them."""
@@ -163,15 +168,15 @@ class Shipping(Merchant):
 
     def _mate(self, number: int) -> Order | None:
         with read_scope() as session:
-            going = select(Order).where(col(Order.ships_with_id).is_not(None), col(Order.state).in_(GOING))
+            going = select(Order).where(col(Order.ships_with_id).is_not(None), col(Order.state).in_(TO_SHIP))
             mates = session.exec(going.order_by(col(Order.id))).all()
         return mates[number % len(mates)] if mates else None
 
     def _group(self, session: Session, order: Order) -> list[Order]:
         """Return an order with the orders that ship with it."""
-        groups = mates_of(session, [need_id(order.id)]).values()
-        mates = [mate for group in groups for mate in group if mate.state in GOING and mate.id != order.id]
-        return [order, *(mates if order.state in GOING else [])]
+        groups = consolidated_orders(session, [need_id(order.id)]).values()
+        mates = [mate for group in groups for mate in group if mate.state in TO_SHIP and mate.id != order.id]
+        return [order, *(mates if order.state in TO_SHIP else [])]
 
     def _leaving(
         self, session: Session, order: Order, content: Mapping[int, int] | None = None

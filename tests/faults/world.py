@@ -32,9 +32,9 @@ from models.sync.records import Cycle
 from models.sync.runs import LEASE_SECONDS
 from models.tenants.account import Account, add_account, get_account
 from models.tenants.account_kinds import MANUAL
-from models.tenants.methods import map_service, save_services, save_shipping_method
+from models.tenants.methods import map_channel_method, save_channel_methods, save_shipping_method
 from models.tenants.options import ChannelOptions
-from models.tenants.records import Mode, PaymentKind, ServiceData, ServiceKind
+from models.tenants.records import ChannelMethodData, MethodKind, Mode, PaymentKind
 from models.tenants.tenant import add_tenant, list_tenants
 from tasks.run.secrets import save_secrets
 from tasks.watch.alarms import watch
@@ -376,12 +376,12 @@ def _map_methods(session: Session, account: Account) -> None:
     tenant_id, account_id = account.tenant_id, need_id(account.id)
     save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
     meanings = {
-        (ServiceKind.payment, "TRANSFER"): PaymentKind.prepayment,
-        (ServiceKind.shipping, "DHL Paket"): "Paket",
+        (MethodKind.payment, "TRANSFER"): PaymentKind.prepayment,
+        (MethodKind.shipping, "DHL Paket"): "Paket",
     }
     for (kind, name), meaning in meanings.items():
-        save_services(session, account_id, [ServiceData(kind=kind, external_id=name, name=name)])
-        map_service(session, tenant_id, account_id, kind, name, meaning)
+        save_channel_methods(session, account_id, [ChannelMethodData(kind=kind, external_id=name, name=name)])
+        map_channel_method(session, tenant_id, account_id, kind, name, meaning)
 
 
 def _fill(state: State, quantity: int) -> None:

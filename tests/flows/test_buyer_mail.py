@@ -17,13 +17,13 @@ from models.database.session import read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import ParcelData
-from models.mails.buyer_events import tell_buyer
-from models.mails.outbox import Mail, MailFile, MailState, list_mails, state_of
+from models.mails.buyer_events import queue_buyer_mail
+from models.mails.outbox import Mail, MailFile, MailState, list_mails, mail_state
 from models.mails.records import MailContent
 from models.orders.history import Actor, OrderEvent, events_of
 from models.orders.order import Order, OrderAddress
 from models.orders.queries import find_order
-from models.papers.records import BuyerLetter
+from models.papers.records import BuyerMailData
 from models.payments.payment import record_payment
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
@@ -153,7 +153,7 @@ def test_one_mail_that_breaks_keeps_no_other_back(
 ) -> None:
     """It is tried again later; what its error says of the buyer is kept nowhere."""
 
-    def render(letter: BuyerLetter, *rest: Any) -> MailContent:
+    def render(letter: BuyerMailData, *rest: Any) -> MailContent:
         if letter.order_number == str(ready[1]):
             raise KeyError(letter.buyer)
         return render_buyer_mail(letter, *rest)
@@ -194,7 +194,7 @@ def test_what_cannot_be_written_waits_for_a_person(
     """One alone: it is parked, told of once, and sent when that is mended; the others go on."""
     set_tenant(shop, bank={})
     with session_scope() as session:
-        tell_buyer(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
+        queue_buyer_mail(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
     assert (sync(MAILS, shop).sent, last_run(shop, MAILS).counts["parked"]) == (3, 1)
     (row,) = open_rows()
     assert "--set bank.holder=NAME --set bank.iban=IBAN" in row
@@ -309,7 +309,7 @@ def test_nobody_is_mailed_twice_after_a_restore(
     assert events(shop.order(lost))[-1] == "mail_dropped"
     assert events(shop.order(ready[1]))[-2:] == ["payment", "mail_dropped"]
     with read_scope() as session:
-        assert {state_of(mail) for mail in list_mails(session)} == {MailState.given_up}
+        assert {mail_state(mail) for mail in list_mails(session)} == {MailState.given_up}
     # The channel tells whole seconds, and the one in which the database was restored is in doubt.
     later = utc_now() + timedelta(seconds=1)
     new = shop.channel.place_order([(next(iter(shop.channel.products)), 1)], placed_at=later).order_id
@@ -375,7 +375,7 @@ def test_a_digest_is_due_at_its_hour_by_german_time() -> None:
 def test_files_go_with_their_mail(shop: Shop, ready: list[int], days: int, left: int) -> None:
     """A mail to a buyer is a business letter: it is kept for its six years, and forgotten with its files."""
     with session_scope() as session:
-        tell_buyer(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
+        queue_buyer_mail(session, find_order(session, str(ready[0])), BuyerEvent.payment_request)
     sync(MAILS, shop)
     with session_scope() as session:
         for mail in list_mails(session):

@@ -12,7 +12,7 @@ from models.accounting.numbers import DocumentSeries
 from models.database.session import read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.orders.queries import find_order
 from models.sync.records import Cycle
 from models.sync.runs import RunState
@@ -82,7 +82,7 @@ def test_what_was_shipped_is_invoiced_and_drawn_once(shop: Shop, ready: list[int
     assert papers() == [("RE01", Decimal("14.80")), ("RE02", Decimal("24.70")), ("RE03", Decimal("9.90"))]
     assert events(shop.order(ready[0])).count("invoiced") == 2
     with session_scope() as session:
-        correct_invoice(session, session.get_one(Document, 2), "Anschrift")
+        cancel_invoice(session, session.get_one(Document, 2), "Anschrift")
     assert sync(INVOICING, shop).issued == 1
     assert papers()[3:] == [("RK01", Decimal("-24.70")), ("RE04", Decimal("24.70"))]
     with read_scope() as session:

@@ -15,8 +15,8 @@ from models.orders.order import OrderState
 from models.orders.queries import lines_of
 from models.sync.records import Cycle
 from models.tenants.account import get_account
-from models.tenants.methods import list_services, map_service, save_shipping_method
-from models.tenants.records import ServiceKind
+from models.tenants.methods import list_channel_methods, map_channel_method, save_shipping_method
+from models.tenants.records import MethodKind
 from tests.flows.conftest import Shop
 from tests.support.steps import add_mug, events, holds, prepare, sync
 
@@ -28,9 +28,9 @@ def explain_methods(shop: Shop) -> None:
     with session_scope() as session:
         account = get_account(session, shop.name)
         save_shipping_method(session, account.tenant_id, "parcel", {"carrier": "DHL"})
-        for row in list_services(session, need_id(account.id)):
-            meaning = "prepayment" if row.kind is ServiceKind.payment else "parcel"
-            map_service(session, account.tenant_id, row.account_id, row.kind, row.external_id, meaning)
+        for row in list_channel_methods(session, need_id(account.id)):
+            meaning = "prepayment" if row.kind is MethodKind.payment else "parcel"
+            map_channel_method(session, account.tenant_id, row.account_id, row.kind, row.external_id, meaning)
             apply_mapping(session, account, row.kind, row.external_id)
 
 

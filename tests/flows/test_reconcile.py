@@ -32,7 +32,7 @@ from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.account import account_data, get_account
 from models.tenants.records import Mode, Side
-from models.warehouse.sellable import touch_account
+from models.warehouse.sellable import queue_account_listings
 from tests.flows.conftest import Shop
 from tests.support.steps import add_mug, artifacts, last_counts, prepare, set_stock, sync
 
@@ -450,7 +450,7 @@ def test_rules_of_ours_are_no_difference(sqlite_busy: Shop) -> None:
         account_id = need_id(get_account(session, shop.name).id)
         session.add(StockLimit(account_id=account_id, scope=LimitScope.account, buffer=2, maximum=6))
         session.flush()
-        touch_account(session, account_id)
+        queue_account_listings(session, account_id)
     shop.channel.change_quantity(first.order_id, first.items[0].id, 2)
     tell(shop)
     tell(shop)

@@ -18,7 +18,7 @@ from models.database.session import session_scope
 from models.sync.records import Cycle
 from models.tenants.account import get_account
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.sellable import touch_account
+from models.warehouse.sellable import queue_account_listings
 from models.warehouse.warehouses import main_warehouse
 from tests.flows.conftest import Shop
 from tests.support.steps import add_mug, last_run, listing_of, outbound, prepare, set_stock, sync
@@ -33,7 +33,7 @@ def _limit(shop: Shop, buffer: int = 0, maximum: int | None = None) -> None:
             StockLimit(account_id=account_id, scope=LimitScope.account, buffer=buffer, maximum=maximum)
         )
         session.flush()
-        touch_account(session, account_id)
+        queue_account_listings(session, account_id)
 
 
 def _effects(shop: Shop) -> int:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from models.database import engine
 from models.database.engine import dispose, get_engine
-from models.database.session import gave_way, in_transaction, session_scope
+from models.database.session import in_transaction, session_scope, was_aborted
 from models.errors import RuleError
 from models.orders.order import Order
 from models.tenants.tenant import add_tenant, list_tenants
@@ -101,7 +101,7 @@ def test_an_import_in_a_deadlock_says_so(postgres_database: str) -> None:
 
     cross(count)
 
-    assert [gave_way(error) for error in caught] == [True]
+    assert [was_aborted(error) for error in caught] == [True]
     with session_scope() as session:
         assert stock_in(session) == {"MUG": (9, 2)}
 

@@ -3,7 +3,7 @@
 from connectors.afterbuy.simulator import Fault
 from models.database.session import read_scope
 from models.sync.records import Cycle
-from models.sync.rejected import list_asides
+from models.sync.rejected import list_rejected
 from models.sync.runs import RunState
 from tests.flows.conftest import Shop
 from tests.support.steps import add_mug, attempt, cursor, last_run, numbers_here, numbers_there, sync
@@ -30,7 +30,9 @@ def test_nonsense_in_one_order_stops_no_other(shop: Shop) -> None:
         sync(Cycle.order_import, shop)
         assert set(numbers_there(shop)) <= set(numbers_here(shop)), (field, value[:20])
     with read_scope() as session:
-        assert all(len(entry.raw) <= 1_000_000 and len(entry.reason) < 500 for entry in list_asides(session))
+        assert all(
+            len(entry.raw) <= 1_000_000 and len(entry.reason) < 500 for entry in list_rejected(session)
+        )
 
 
 def test_a_refused_page_moves_no_cursor(sqlite_shop: Shop) -> None:

@@ -10,8 +10,8 @@ from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
-from models.order_desk.manual_orders import take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
+from models.order_desk.manual_orders import take_manual_order
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder
 from models.orders.order import OrderState
 from models.orders.queries import find_order
 from models.sync.records import Cycle
@@ -36,13 +36,13 @@ def number(sqlite_database: str, prefect_api: str) -> str:
         add_article(session, shop, "MUG", on_hand=5, tax_rate=Decimal(19))
         save_shipping_method(session, shop.tenant_id, "Paket", {"carrier": "DHL"})
         account = session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
-        asked = OwnOrder(
-            billing=OwnAddress(**BILLING.model_dump()),
-            lines=[OwnLine(article="MUG", quantity=2, price=Decimal("11.90"))],
+        asked = ManualOrder(
+            billing=ManualAddress(**BILLING.model_dump()),
+            lines=[ManualLine(article="MUG", quantity=2, price=Decimal("11.90"))],
             payment=PaymentKind.invoice,
             shipping_method="Paket",
         )
-        return take_own_order(session, account, asked)[0].external_id
+        return take_manual_order(session, account, asked)[0].external_id
 
 
 def test_an_order_by_telephone_goes_through_the_cycles(number: str) -> None:

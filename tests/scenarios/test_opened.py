@@ -26,16 +26,16 @@ from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.mails.outbox import Mail
-from models.order_desk.manual_orders import pick_own_account
+from models.order_desk.manual_orders import pick_manual_account
 from models.sync.alarms import Alarm, Incident
 from models.sync.cursors import Cursor
 from models.sync.outbound import Outbound, queue_outbound
 from models.sync.records import Cycle, OutboundKind
 from models.sync.runs import Run
-from models.sync.schedules import Rhythm
+from models.sync.schedules import CycleSchedule
 from models.tenants.account import Account, get_account
 from models.tenants.account_kinds import KINDS
-from models.upkeep.after_restore import list_in_doubt, mark_restored
+from models.upkeep.after_restore import mark_restored, tenants_with_numbers_in_doubt
 from models.upkeep.status import status_of_accounts
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.warehouses import main_warehouse
@@ -128,7 +128,7 @@ def rows_of(name: str) -> dict[str, int]:
     with read_scope() as session:
         counts = {
             table.__name__: len(session.exec(select(table).where(table.account_id == account_id)).all())
-            for table in (Run, Rhythm, Alarm, Incident, Outbound, Cursor)
+            for table in (Run, CycleSchedule, Alarm, Incident, Outbound, Cursor)
         }
         counts["Mail"] = len(session.exec(select(Mail)).all())
     return {table: count for table, count in counts.items() if count}
@@ -215,7 +215,7 @@ def test_nothing_is_missed_that_it_cannot_do(
     expect_rhythms()
     read_rhythms()
     with read_scope() as session:
-        rhythms = session.exec(select(Rhythm).where(Rhythm.account_id == id_of(name))).all()
+        rhythms = session.exec(select(CycleSchedule).where(CycleSchedule.account_id == id_of(name))).all()
         assert {rhythm.cycle for rhythm in rhythms} == set(family.cycles)
 
     later = utc_now() + timedelta(days=30)
@@ -242,7 +242,7 @@ def test_nothing_is_queued_for_it(opened: None, family: Family) -> None:
     assert "takes no quantities" in refused("stock", "limit", name, "--buffer", "2")
     with session_scope() as session:
         assert mark_restored(session) == []
-        assert list_in_doubt(session) == []
+        assert tenants_with_numbers_in_doubt(session) == []
 
     assert rows_of(name) == {}
 
@@ -266,7 +266,7 @@ def test_it_stands_where_it_belongs_in_what_people_see(opened: None, family: Fam
         session_scope() as session,
         pytest.raises(RuleError, match="no account in which orders are taken by"),
     ):
-        pick_own_account(session, get_account(session, name).tenant_id, name)
+        pick_manual_account(session, get_account(session, name).tenant_id, name)
     assert rows_of(name) == {}
 
 

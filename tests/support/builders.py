@@ -19,7 +19,7 @@ from models.database.engine import get_engine
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
 from models.fulfilment.shipments import ParcelData
-from models.intake.orders import Intake, save_orders
+from models.intake.orders import ImportResult, save_orders
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.match_rules import DEFAULT_RULES, MatchRule
@@ -32,7 +32,7 @@ from models.tenants.records import AccountData, Mode
 from models.tenants.tenant import Tenant, add_tenant
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation, StockLevel, StockMovement
-from models.warehouse.pick_lists import ON_LIST, PickItem, PickOrder, whole_units
+from models.warehouse.pick_lists import ITEM_IS_OF_ORDER, PickItem, PickOrder, whole_units
 from models.warehouse.warehouses import Warehouse, main_warehouse
 
 PLACED_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -165,7 +165,7 @@ def take_in(
     account: AccountData | None = None,
     trial: bool = False,
     rules: Sequence[MatchRule] = DEFAULT_RULES,
-) -> Intake:
+) -> ImportResult:
     """Save one page of orders."""
     return save_orders(session, account or shop.account, rules, records, trial=trial)
 
@@ -270,7 +270,7 @@ def settle_outbound(session: Session) -> None:
     session.expire_all()
 
 
-def counts_of(intake: Intake) -> dict[str, int]:
+def counts_of(intake: ImportResult) -> dict[str, int]:
     """Return the figures of a page that are not zero."""
     return {name: value for name, value in intake.counts.model_dump().items() if value}
 
@@ -339,7 +339,7 @@ def check_laws(session: Session) -> None:
             assert line.picked <= line.going
     on_open_lists = (
         select(PickItem)
-        .join(PickOrder, ON_LIST)
+        .join(PickOrder, ITEM_IS_OF_ORDER)
         .where(col(PickOrder.outcome).is_(None), col(PickItem.quantity) > 0)
     )
     for item in session.exec(on_open_lists):

@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from deployments.prefect_private import IMPORTED_BY_RUNS
-from models.database.engine import prepare
+from models.database.engine import load_driver
 
 for name in (
     *IMPORTED_BY_RUNS,
@@ -14,4 +14,4 @@ for name in (
     "tests.support.races",
 ):
     import_module(name)
-prepare()
+load_driver()

@@ -19,15 +19,15 @@ from models.database.engine import dispose
 from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError
-from models.fulfilment.consolidation import ship_together
+from models.fulfilment.consolidation import ship_consolidated
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import ParcelData, ShipmentData
 from models.intake.orders import save_orders
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import issue_invoice
-from models.order_desk.manual_orders import take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
+from models.order_desk.manual_orders import take_manual_order
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder
 from models.order_desk.offers import accept_offer, find_offer
 from models.orders.history import Actor
 from models.orders.match_rules import DEFAULT_RULES
@@ -44,7 +44,7 @@ from models.warehouse.ledger import set_on_hand
 from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_items import ScanError
 from models.warehouse.pick_lists import PickMode
-from models.warehouse.picking import begin_walk
+from models.warehouse.picking import start_next_list
 from models.warehouse.scanning import scan
 from tests.support import forks
 from tests.support.builders import BILLING, PLACED_AT, get_order, make_line, make_order
@@ -99,13 +99,13 @@ def take_by_hand(reference: str) -> str:
     """Take a manual order for a mug; return its number."""
     with session_scope() as session:
         account = session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
-        asked = OwnOrder(
-            billing=OwnAddress(**BILLING.model_dump()),
-            lines=[OwnLine(article="MUG", quantity=2)],
+        asked = ManualOrder(
+            billing=ManualAddress(**BILLING.model_dump()),
+            lines=[ManualLine(article="MUG", quantity=2)],
             payment=PaymentKind.invoice,
             reference=reference,
         )
-        return take_own_order(session, account, asked)[0].external_id
+        return take_manual_order(session, account, asked)[0].external_id
 
 
 def accept_by_hand(number: str) -> str:
@@ -118,7 +118,7 @@ def ship_at_once(number: str) -> str:
     """Ship an order with the orders consolidated with it; return the message."""
     with session_scope() as session:
         parcel = ParcelData(tracking_number=f"T{number}")
-        (done,) = ship_together(
+        (done,) = ship_consolidated(
             session, [ShipmentData(get_order(session, number), "DHL", [parcel], PLACED_AT)]
         )
         return str(done) if isinstance(done, RuleError) else "shipped"
@@ -203,7 +203,7 @@ def walk(tenant_id: int, orders: int) -> int:
     for count in range(100):
         try:
             with session_scope() as session:
-                begin_walk(session, tenant_id, PickMode.boxes, orders)
+                start_next_list(session, tenant_id, PickMode.boxes, orders)
         except RuleError:
             return count
     raise AssertionError("orders never end")
@@ -293,7 +293,7 @@ def invoice_all(worker: int, external_ids: Sequence[str]) -> Counter[str]:
             with session_scope() as session:
                 order = get_order(session, external_id)
                 document = list_documents(session, order_id=need_id(order.id), kind=DocumentKind.invoice)[0]
-                correct_invoice(session, document, "a mistake")
+                cancel_invoice(session, document, "a mistake")
             done["corrected"] += 1
         except (RuleError, IndexError):
             done["refused"] += 1

@@ -23,7 +23,7 @@ from models.sync.records import OutboundKind
 from models.tenants.account import Account, account_data
 from models.tenants.locks import lock_tenants
 from models.warehouse.ledger import set_on_hand
-from models.warehouse.sellable import touch_account
+from models.warehouse.sellable import queue_account_listings
 from tests.support.builders import PLACED_AT, get_order, make_line, make_order
 
 SKUS = ("CUP", "MUG", "POT", "SET")
@@ -63,7 +63,7 @@ def take(session: Session, dice: random.Random, kind: str, articles: list[int], 
         for row in claim_due(session, account.id or 0, OutboundKind.stock, 3, os.getpid()):
             mark_sent(session, row, row.version)
     elif kind == "touch":
-        touch_account(session, account.id or 0)
+        queue_account_listings(session, account.id or 0)
     else:
         number = f"O-{dice.randrange(ORDERS)}"
         if session.exec(select(Order.id).where(Order.external_id == number)).first() is None:

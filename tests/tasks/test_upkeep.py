@@ -19,9 +19,9 @@ from models.settings import get_settings
 from models.sync.alarms import Alarm, Incident
 from models.sync.calls import Call, CallOrder, save_calls
 from models.sync.records import CallData, Cycle, RejectedData
-from models.sync.rejected import Aside, set_aside, settle_asides
+from models.sync.rejected import RejectedRecord, save_rejected, settle_rejected
 from models.sync.runs import Run, last_success
-from models.upkeep.pruning import SETTLED, forget
+from models.upkeep.pruning import SETTLED, delete_old
 from tasks.upkeep import prune
 from tests.support.alarm_steps import fail, make_account, succeed
 from tests.support.builders import make_line, make_order, make_shop, take_in
@@ -79,8 +79,8 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
     with session_scope() as session:
         session.execute(update(Mail).where(col(Mail.id) < 3).values(sent_at=utc_now()))
         rejected = [RejectedData(kind="order", external_id=one, reason="?") for one in ("1", "2")]
-        set_aside(session, account_id, rejected)
-        settle_asides(session, account_id, "order", ["1"])
+        save_rejected(session, account_id, rejected)
+        settle_rejected(session, account_id, "order", ["1"])
         save_findings(session, account_id, 1, [missing("1"), missing("2")])
         settle_differences(session, [1])
     age(
@@ -89,7 +89,7 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         alarm__closed_at=Alarm,
         incident__noted_at=Incident,
         mail__sent_at=Mail,
-        aside__settled_at=Aside,
+        aside__settled_at=RejectedRecord,
         difference__settled_at=Difference,
         difference__first_seen_at=Difference,
     )
@@ -108,7 +108,7 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         assert (alarm.cycle, alarm.closed_at) == (Cycle.stock_export, None)
         assert session.exec(select(Incident.alarm_id)).all() == [need_id(alarm.id)]
         assert [row.subject for row in session.exec(select(Difference)).all()] == ["2"]
-    assert (count(Mail), count(Aside)) == (5, 1)
+    assert (count(Mail), count(RejectedRecord)) == (5, 1)
 
 
 def test_what_comes_again_before_it_is_forgotten_stays(database: str) -> None:
@@ -122,7 +122,7 @@ def test_what_comes_again_before_it_is_forgotten_stays(database: str) -> None:
     with session_scope() as session:
         found = kind.find(session, utc_now(), 10)
         save_findings(session, account_id, 2, [missing("1")])
-        forget(session, kind, found, utc_now())
+        delete_old(session, kind, found, utc_now())
 
     assert len(found) == 2
     with read_scope() as session:

@@ -21,7 +21,7 @@ from lxml import etree
 
 from connectors.afterbuy.simulator import control
 from connectors.afterbuy.simulator.calls import calls
-from connectors.afterbuy.simulator.calls.calls import Asked, Outcome
+from connectors.afterbuy.simulator.calls.calls import Outcome, ParsedRequest
 from connectors.afterbuy.simulator.faults import OUTAGE_PAGE, Fault, Faults
 from connectors.afterbuy.simulator.sample import malformed
 from connectors.afterbuy.simulator.state import State
@@ -162,7 +162,7 @@ class Simulator:
             self._calls_by_day[day] += 1
             return limit is not None and self._calls_by_day[day] > limit
 
-    def finish(self, asked: Asked, received: ReceivedCall, outcome: Outcome) -> None:
+    def finish(self, asked: ParsedRequest, received: ReceivedCall, outcome: Outcome) -> None:
         """Store the result of a call."""
         with self._lock:
             received.reply, received.effects = outcome.reply, outcome.effects
@@ -173,7 +173,7 @@ class Simulator:
                 # The oldest query: queries with an old start date are never repeated.
                 del self._last_texts[next(iter(self._last_texts))]
 
-    def last_text(self, asked: Asked) -> str | None:
+    def last_text(self, asked: ParsedRequest) -> str | None:
         """Return the last page sent for this query, or None."""
         return self._last_texts.get(asked.walk)
 
@@ -258,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
             body = parse_qs(body.decode("utf-8", "replace")).get("xmlRequest", [""])[0].encode()
         asked = calls.read(body)
         if switches.required_content_types and kind not in switches.required_content_types:
-            asked = Asked(asked.call, asked.root, RefusedError(2))
+            asked = ParsedRequest(asked.call, asked.root, RefusedError(2))
         received = ReceivedCall(
             call=asked.call,
             body=None if asked.root is None else calls.redacted(asked.root),
@@ -284,7 +284,7 @@ class Handler(BaseHTTPRequestHandler):
             received.reply = fault.kind
             self._spoil(fault, outcome)
 
-    def _refuse_over_limit(self, asked: Asked, received: ReceivedCall) -> None:
+    def _refuse_over_limit(self, asked: ParsedRequest, received: ReceivedCall) -> None:
         """Refuse a call above the daily limit, in the way that the switch names."""
         received.reply = "over_limit"
         if self.simulator.switches.over_limit == "error_60":
@@ -292,7 +292,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(429, OUTAGE_PAGE.encode(), HTML)
 
-    def _fail(self, fault: Fault, asked: Asked) -> None:
+    def _fail(self, fault: Fault, asked: ParsedRequest) -> None:
         """Send a fault instead of executing the call."""
         match fault.kind:
             case "refuse_login":

@@ -9,7 +9,7 @@ from models.database.session import session_scope
 from models.sync.cycles import CYCLES
 from models.tenants.account import add_account, get_account
 from models.tenants.records import Mode
-from models.upkeep.after_restore import list_in_doubt, mark_restored
+from models.upkeep.after_restore import mark_restored, tenants_with_numbers_in_doubt
 from models.upkeep.status import status_of_accounts
 from tasks.run.artifacts import overview_markdown
 from tests.deployments.conftest import client, pool
@@ -90,7 +90,7 @@ def test_they_stop_no_other_account(accounts: None, pool: str) -> None:
     with session_scope() as session:
         overview = overview_markdown(status_of_accounts(session))
         assert mark_restored(session) == ["faulty", "shop"]
-        assert list_in_doubt(session) == ["acme"], "nobody knows whether it issues invoices"
+        assert tenants_with_numbers_in_doubt(session) == ["acme"], "nobody knows whether it issues invoices"
     in_step, waits = overview.split("What waits:")
     assert all(name in waits for name in ("faulty", "newer", "shop"))
     assert ("faulty" in in_step, "newer" in in_step) == (True, False)

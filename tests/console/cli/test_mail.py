@@ -88,13 +88,13 @@ def test_a_mail_is_looked_at_before_it_is_sent(shop: None, tmp_path: Path) -> No
 def test_mails_are_listed_shown_and_tried_again(shop: None) -> None:
     """Those to buyers, and apart from them those to operators."""
     from documents.mails.buyer import render_buyer_mail
-    from models.papers.buyer_mail import write_letter
+    from models.papers.buyer_mail import compose_buyer_mail
     from models.tenants.records import BuyerEvent
 
     call(*TENANT, *SELLER, *BANK)
     with session_scope() as session:
         theirs = find_order(session, "100")
-        content = render_buyer_mail(write_letter(session, theirs, BuyerEvent.payment_request, ""))
+        content = render_buyer_mail(compose_buyer_mail(session, theirs, BuyerEvent.payment_request, ""))
         queue_mail(session, "one", content, ["aenne@post.example"], order_id=theirs.id)
         queue_mail(session, "two", content)
         session.flush()

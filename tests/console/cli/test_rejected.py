@@ -2,7 +2,7 @@
 
 from models.database.session import session_scope
 from models.sync.records import RejectedData
-from models.sync.rejected import set_aside
+from models.sync.rejected import save_rejected
 from tests.support.cli_steps import call, open_shop, read, refused
 
 
@@ -10,7 +10,9 @@ def test_a_rejected_record_is_shown_with_its_raw_form(database: str) -> None:
     """It has its reason, and is found by its number and by its external id."""
     open_shop()
     with session_scope() as session:
-        set_aside(session, 1, [RejectedData(kind="order", external_id="77", reason="no lines", raw="<x/>")])
+        save_rejected(
+            session, 1, [RejectedData(kind="order", external_id="77", reason="no lines", raw="<x/>")]
+        )
 
     (entry,) = read("rejected", "list")
 
@@ -24,7 +26,9 @@ def test_scripts_may_use_the_former_name(database: str) -> None:
     """`warenfluss aside` is the same command, and `--help` lists it once, under its present name."""
     open_shop()
     with session_scope() as session:
-        set_aside(session, 1, [RejectedData(kind="order", external_id="77", reason="no lines", raw="<x/>")])
+        save_rejected(
+            session, 1, [RejectedData(kind="order", external_id="77", reason="no lines", raw="<x/>")]
+        )
 
     assert read("aside", "list") == read("rejected", "list")
     assert read("aside", "show", "77")["raw"] == "<x/>"

@@ -10,7 +10,7 @@ from connectors.afterbuy.simulator import Simulator, sample_state
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import RejectedData
-from models.sync.rejected import set_aside
+from models.sync.rejected import save_rejected
 from models.tenants.account import get_account
 from models.tenants.records import Mode
 from tests.support.cli_steps import call, open_shop, read, refused
@@ -96,7 +96,7 @@ def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
         account_id = need_id(get_account(session, "shop").id)
         for external_id in (number, "1"):
             rejected = RejectedData(kind="order", external_id=external_id, reason="It had no lines.")
-            set_aside(session, account_id, [rejected])
+            save_rejected(session, account_id, [rejected])
 
     assert call("rejected", "retry", number).exit_code == 0
     result = call("rejected", "retry", "2")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from documents.giro_code import draw_giro_code, giro_text
-from documents.mails.buyer import LEADS, LINES, SUBJECTS, name_receipt, render_buyer_mail
+from documents.mails.buyer import LEADS, LINES, SUBJECTS, receipt_file_name, render_buyer_mail
 from documents.mails.new_orders import render_orders
 from models.mails.records import MailPart, NewOrder, OrdersNotice
-from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
+from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
 from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
 
 BANK = BankData(holder="Sonnenhof Keramik GmbH", iban="DE02120300000000202051", bic="BYLADEM1001")
@@ -34,12 +34,12 @@ LETTER: dict[str, Any] = {
     "options": MailOptions(reply_to="laden@sonnenhof.example"),
 }
 GOODS = [
-    LetterLine(number="KRUG-1", title="Krug „Abendrot“, 1,5 l", quantity=2, amount=Decimal("59.80")),
-    LetterLine(number="TELLER", title="TELLER", quantity=12, amount=Decimal("1169.80")),
+    BuyerMailLine(number="KRUG-1", title="Krug „Abendrot“, 1,5 l", quantity=2, amount=Decimal("59.80")),
+    BuyerMailLine(number="TELLER", title="TELLER", quantity=12, amount=Decimal("1169.80")),
 ]
 UNPRICED = [line.model_copy(update={"amount": None}) for line in GOODS]
 SUMS = {"lines": GOODS, "total": Decimal("1234.50"), "shipping_amount": Decimal("4.90")}
-ASK = PaymentAsk(
+ASK = PaymentRequest(
     amount=Decimal("1224.50"),
     purpose="Bestellung A-100234",
     due_on=date(2026, 11, 29),
@@ -60,7 +60,10 @@ PARTS: dict[BuyerEvent, dict[str, Any]] = {
     BuyerEvent.shipped: {
         "lines": UNPRICED,
         "carrier": "DHL Paket",
-        "parcels": [LetterParcel(number="0034", link="https://t.example/0034"), LetterParcel(number="0035")],
+        "parcels": [
+            BuyerMailParcel(number="0034", link="https://t.example/0034"),
+            BuyerMailParcel(number="0035"),
+        ],
     },
     BuyerEvent.ready_to_collect: {"lines": UNPRICED, "collect_at": ["Hofladen", "Mo–Fr 9–18 Uhr"]},
     BuyerEvent.cancelled: {"lines": UNPRICED},
@@ -69,8 +72,8 @@ PARTS: dict[BuyerEvent, dict[str, Any]] = {
 }
 
 
-def letter(event: BuyerEvent, **changes: Any) -> BuyerLetter:
-    return BuyerLetter(event=event, **{**LETTER, **PARTS[event], **changes})
+def letter(event: BuyerEvent, **changes: Any) -> BuyerMailData:
+    return BuyerMailData(event=event, **{**LETTER, **PARTS[event], **changes})
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
@@ -192,8 +195,8 @@ def test_what_a_channel_tells_is_escaped() -> None:
             buyer=evil,
             carrier=evil,
             order_number=evil,
-            lines=[LetterLine(title=evil, quantity=1)],
-            parcels=[LetterParcel(number=evil)],
+            lines=[BuyerMailLine(title=evil, quantity=1)],
+            parcels=[BuyerMailParcel(number=evil)],
         )
     )
     assert "<script>" not in content.html
@@ -212,7 +215,9 @@ def test_a_logo_stands_for_the_name_and_a_receipt_is_named() -> None:
     assert "Die Quittung liegt bei." in content.text
     assert "Quittung" not in plain.text + plain.html
     assert "cid:" not in plain.html
-    assert name_receipt(letter(BuyerEvent.payment_received, order_number="A/7 b")) == "Quittung-A-7-b.pdf"
+    assert (
+        receipt_file_name(letter(BuyerEvent.payment_received, order_number="A/7 b")) == "Quittung-A-7-b.pdf"
+    )
 
 
 @pytest.mark.parametrize(("colour", "ink"), [("#ffe082", "#1f2933"), ("#2f4f6f", "#ffffff")])

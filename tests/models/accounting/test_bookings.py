@@ -21,8 +21,8 @@ from models.database.schema import downgrade, upgrade
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.returns import Judged, announce_return, receive_return
-from models.invoicing.credit_notes import correct_invoice
+from models.fulfilment.returns import InspectedUnits, announce_return, receive_return
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import issue_invoice
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
@@ -90,7 +90,7 @@ def give_back(session: Session, order: Order, line: str) -> None:
     """Let a unit of a line come back and be credited."""
     line_id = need_id(find_line(session, order, line).id)
     row = announce_return(session, order, {line_id: 1})
-    receive_return(session, row, {line_id: Judged(scrapped=1)})
+    receive_return(session, row, {line_id: InspectedUnits(scrapped=1)})
     credit_return(session, row)
 
 
@@ -100,7 +100,7 @@ def test_documents_and_payments_of_every_kind(database: str) -> None:
         shop = open_shop(session)
         order = get_order(session, "1")
         first = issue_invoice(session, order, actor=Actor.cycle)
-        correct_invoice(session, first, "Anschrift")
+        cancel_invoice(session, first, "Anschrift")
         second = issue_invoice(session, order, actor=Actor.cycle)
         give_back(session, order, "1b")
         record_payment(session, shop.account, order, Decimal("10.00"), utc_now(), reference="Bank 7")
@@ -195,7 +195,7 @@ def test_what_was_there_before_is_booked_once(database: str) -> None:
     """An upgrade from the version without books: all is booked as it would have been, and only once."""
     with session_scope() as session:
         open_shop(session)
-        correct_invoice(
+        cancel_invoice(
             session, issue_invoice(session, get_order(session, "1"), actor=Actor.cycle), "Anschrift"
         )
         before = sorted(shown(session), key=str)
@@ -231,7 +231,7 @@ def live(session: Session, shop: Shop, step: str, name: str, amount: Decimal) ->
         issue_invoice(session, order, actor=Actor.cycle)
     elif step == "correct":
         for document in list_documents(session, order_id=order.id, limit=1):
-            correct_invoice(session, document, "Anschrift")
+            cancel_invoice(session, document, "Anschrift")
     elif step == "return":
         give_back(session, order, f"{name}a")
     elif step in ("pay", "take"):

@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 from models.catalog.article import ArticleCategory
 from models.catalog.listing import LimitScope, StockLimit, limits_for, sellable
 from models.database.session import session_scope
-from models.warehouse.sellable import sellable_for, touch_account, touch_listings
+from models.warehouse.sellable import queue_account_listings, queue_listings, sellable_for
 from tests.support.builders import (
     add_article,
     add_listing,
@@ -87,8 +87,8 @@ def test_each_account_that_lists_an_article_is_told(database: str) -> None:
         add_article(session, shop, "CUP", on_hand=9, listed=True)
         add_listing(session, other, mug, "S-MUG")
         settle_outbound(session)
-        touch_listings(session, [mug])
-        touch_listings(session, [mug, mug])
+        queue_listings(session, [mug])
+        queue_listings(session, [mug, mug])
 
         assert list(queued_listings(session)) == ["L-MUG", "S-MUG"]
         versions = queued_listings(session)
@@ -105,7 +105,7 @@ def test_a_whole_account_can_be_told_anew(database: str) -> None:
         add_article(session, shop, "CUP", listed=True)
         add_listing(session, shop.account, None, "L-UNKNOWN")
         add_listing(session, other, mug, "S-MUG")
-        touch_account(session, shop.account.id)
+        queue_account_listings(session, shop.account.id)
 
         assert queued_listings(session) == {"L-MUG": 1, "L-CUP": 1}
         assert session.exec(select(StockLimit)).all() == []

@@ -14,16 +14,16 @@ from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.intake.article_sets import link_members
 from models.intake.articles import save_articles
-from models.invoicing.invoices import issue_invoice, list_to_invoice
+from models.invoicing.invoices import issue_invoice, list_uninvoiced
 from models.orders.history import Actor
 from models.orders.match_rules import DEFAULT_RULES
 from models.privacy.retention import (
     list_due_bookings,
+    list_due_buyer_mails,
     list_due_documents,
     list_due_erasures,
-    list_due_letters,
     list_due_orders,
-    list_due_trials,
+    list_due_test_orders,
 )
 from models.sync.delivery import count_due, list_due
 from models.sync.records import OutboundKind
@@ -31,9 +31,9 @@ from models.tenants.tenant import Tenant
 from models.upkeep.status import status_of_accounts
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.pick_lists import PickMode
-from models.warehouse.picking import begin_walk
+from models.warehouse.picking import start_next_list
 from models.warehouse.scanning import scan, undo
-from models.warehouse.sellable import note_sold_there
+from models.warehouse.sellable import queue_sold_listings
 from tests.support.builders import (
     add_article,
     get_order,
@@ -112,7 +112,7 @@ def test_imports_and_exports_walk_no_growing_table(sqlite_database: str) -> None
                 save_articles(session, shop.account, DEFAULT_RULES, page)
             link_members(session, shop.account.id)
             take_in(session, shop, make_order("1", make_line("a", "SKU-1")))
-            note_sold_there(session, shop.account.id, [1])
+            queue_sold_listings(session, shop.account.id, [1])
             set_on_hand(session, shop.warehouse_id, {1: 7, 3: 0})
             list_due(session, shop.account.id, OutboundKind.stock, 250)
             count_due(session, shop.account.id, OutboundKind.stock)
@@ -129,7 +129,7 @@ def test_looking_for_what_to_invoice_walks_nothing(sqlite_file: str) -> None:
         take_in(session, shop, make_order("1", make_line("a", "MUG", tax_rate=Decimal(19))))
         ship_units(session, "1")
         with plans_of(session) as plans:
-            assert len(list_to_invoice(session, shop.account.id, 0, 10)) == 1
+            assert len(list_uninvoiced(session, shop.account.id, 0, 10)) == 1
             issue_invoice(session, get_order(session, "1"), actor=Actor.cycle)
 
     assert any("ix_order_line_to_invoice" in step for step in plans)
@@ -147,7 +147,7 @@ def test_a_scan_reads_no_list_whole(sqlite_database: str) -> None:
             for line in lines:
                 add_article(session, shop, line.sku, on_hand=1)
             release(session, shop, *(make_order(line.external_id, line) for line in lines))
-            list_id = need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, orders).id)
+            list_id = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, orders).id)
             session.expunge_all()
             with plans_of(session) as plans:
                 scan(session, list_id, "SKU-1")
@@ -173,10 +173,10 @@ def test_looking_for_what_is_due_to_go_walks_nothing(sqlite_file: str) -> None:
             for find in (
                 list_due_orders,
                 list_due_erasures,
-                list_due_trials,
+                list_due_test_orders,
                 list_due_documents,
                 list_due_bookings,
-                list_due_letters,
+                list_due_buyer_mails,
             ):
                 assert find(session, tenant, 10) == []
     assert [step for step in plans if re.match(rf"SCAN ({GROWING}|document|booking|mail)\b", step)] == []

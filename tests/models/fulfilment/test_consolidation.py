@@ -12,15 +12,20 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
-from models.fulfilment.consolidation import join_orders, part_order, ship_together, suggest_groups
+from models.fulfilment.consolidation import (
+    consolidate_orders,
+    separate_order,
+    ship_consolidated,
+    suggest_consolidations,
+)
 from models.fulfilment.holding import cancel_order, hold_order
-from models.fulfilment.release import list_open, release_order, release_ready
+from models.fulfilment.release import list_open_orders, release_order, release_ready
 from models.fulfilment.shipments import Parcel, ParcelData, Shipment, ShipmentData, shipments_of
 from models.order_desk.edits import set_address, set_payment_kind, set_shipping_method
 from models.orders.history import Actor
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Order, OrderState
-from models.orders.queries import mates_of, names_of_mates
+from models.orders.queries import consolidated_numbers, consolidated_orders
 from models.papers.parcel_papers import address_label, packing_slip
 from models.payments.payment import record_payment
 from models.sync.outbound import Outbound
@@ -29,7 +34,7 @@ from models.tenants.account import Account, account_data, get_account
 from models.tenants.methods import save_shipping_method
 from models.tenants.records import PaymentKind
 from models.warehouse.pick_lists import PickMode, PickOrder
-from models.warehouse.picking import begin_walk, create_list
+from models.warehouse.picking import create_list, start_next_list
 from tests.support.builders import (
     BILLING,
     Shop,
@@ -74,7 +79,7 @@ def ship(session: Session, number: str, tracking: str = "T1", **parcel: Any) -> 
     data = ShipmentData(
         get_order(session, number), "DHL", [ParcelData(tracking_number=tracking, **parcel)], utc_now()
     )
-    return ship_together(session, [data])[0]
+    return ship_consolidated(session, [data])[0]
 
 
 def groups(session: Session) -> dict[str, int | None]:
@@ -93,9 +98,9 @@ def test_two_orders_go_in_one_parcel(database: str) -> None:
     """One is released, and both are; one box, slip, label and number; each channel hears of its own."""
     with session_scope() as session:
         shop = sell(session)
-        first, second = join_orders(session, orders(session, "2", "1"))
+        first, second = consolidate_orders(session, orders(session, "2", "1"))
         release_order(session, second)
-        walk = begin_walk(session, shop.tenant_id, PickMode.boxes, 1)
+        walk = start_next_list(session, shop.tenant_id, PickMode.boxes, 1)
         slip = packing_slip(session, second)
         label = address_label(session, first)
 
@@ -119,7 +124,7 @@ def test_two_orders_go_in_one_parcel(database: str) -> None:
         assert Counter((row.account_id, row.key) for row in told) == Counter(
             (order.account_id, str(order.id)) for order in (first, second)
         )
-        assert names_of_mates(session, first) == ["2"]
+        assert consolidated_numbers(session, first) == ["2"]
         assert len(packing_slip(session, first).goods) == 2
         assert ("person", "joined") in events_in(session, "2")
         check_laws(session)
@@ -129,7 +134,7 @@ def test_a_parcel_leaves_once_though_two_ship_it(database: str) -> None:
     """Who is second finds it gone; all that went together has one number."""
     with session_scope() as session:
         sell(session)
-        join_orders(session, orders(session, "1", "2", "3"))
+        consolidate_orders(session, orders(session, "1", "2", "3"))
 
     told = run_at_once(database, ship_at_once, [("1",), ("2",), ("3",)])
 
@@ -165,9 +170,9 @@ def test_who_cannot_go_together_is_told_why(sqlite_database: str, spoil: Any, sa
         spoil(session)
         session.flush()
         with pytest.raises(RuleError, match=said):
-            join_orders(session, orders(session, "1", "4"))
+            consolidate_orders(session, orders(session, "1", "4"))
         with pytest.raises(RuleError, match="not 1"):
-            join_orders(session, orders(session, "1"))
+            consolidate_orders(session, orders(session, "1"))
         assert set(groups(session).values()) == {None}
 
 
@@ -175,19 +180,19 @@ def test_orders_part_again(sqlite_database: str) -> None:
     """A group is named by one of its own, so that two never become one by chance; a last one goes alone."""
     with session_scope() as session:
         sell(session)
-        join_orders(session, orders(session, "1", "2", "3"))
-        part_order(session, get_order(session, "1"))
+        consolidate_orders(session, orders(session, "1", "2", "3"))
+        separate_order(session, get_order(session, "1"))
         second, third = (order.id for order in orders(session, "2", "3"))
 
         assert groups(session) == {"1": None, "2": second, "3": second, "4": None}
-        join_orders(session, orders(session, "1", "3"))
+        consolidate_orders(session, orders(session, "1", "3"))
         assert len({groups(session)[number] for number in "123"}) == 1, "those that go with one go, too"
-        part_order(session, get_order(session, "3"))
-        part_order(session, get_order(session, "2"))
+        separate_order(session, get_order(session, "3"))
+        separate_order(session, get_order(session, "2"))
         assert set(groups(session).values()) == {None}
         assert details_in(session, "1", "parted") == [{}, {"reason": "the others left"}]
         with pytest.raises(RuleError, match="goes with no other"):
-            part_order(session, get_order(session, "3"))
+            separate_order(session, get_order(session, "3"))
         assert third is not None
 
 
@@ -195,7 +200,7 @@ def test_one_that_is_held_stops_the_others(database: str) -> None:
     """Neither released nor shipped, until it is settled or goes by itself."""
     with session_scope() as session:
         sell(session)
-        join_orders(session, orders(session, "1", "2"))
+        consolidate_orders(session, orders(session, "1", "2"))
         hold_order(session, get_order(session, "2"), HoldReason.changed_after_release, {})
         session.flush()
         with pytest.raises(RuleError, match="Order 2 is held"):
@@ -211,7 +216,7 @@ def test_one_that_is_held_stops_the_others(database: str) -> None:
         assert isinstance(refused, RuleError)
         assert str(refused) == "Orders 1, 2 go together: they leave whole."
         assert refused.advice == (Advice(Action.order_separate, "1"),)
-        part_order(session, get_order(session, "2"))
+        separate_order(session, get_order(session, "2"))
         assert isinstance(ship(session, "1"), Shipment)
         assert states(session) == {"1": "shipped", "2": "open", "3": "open", "4": "open"}
         check_laws(session)
@@ -221,7 +226,7 @@ def test_who_was_cancelled_or_goes_elsewhere_leaves(sqlite_database: str) -> Non
     """Found when the others are released, with the reason in its history; at the parcel it stops them."""
     with session_scope() as session:
         sell(session)
-        join_orders(session, orders(session, "1", "2", "3"))
+        consolidate_orders(session, orders(session, "1", "2", "3"))
         cancel_order(session, get_order(session, "3"), actor=Actor.channel)
         set_address(session, get_order(session, "2"), AddressRole.shipping, {"street": "Weg 9"})
         release_order(session, get_order(session, "1"))
@@ -236,7 +241,7 @@ def test_who_goes_elsewhere_after_the_release_stops_the_parcel(sqlite_database: 
     with session_scope() as session:
         shop = sell(session)
         save_shipping_method(session, shop.tenant_id, "Express", {"carrier": "DHL"})
-        join_orders(session, orders(session, "1", "2"))
+        consolidate_orders(session, orders(session, "1", "2"))
         release_order(session, get_order(session, "1"))
         set_shipping_method(session, get_order(session, "2"), "Express")
 
@@ -247,7 +252,7 @@ def test_who_goes_elsewhere_after_the_release_stops_the_parcel(sqlite_database: 
 def release_all(session: Session, shop: Shop) -> tuple[int, int, int]:
     """Run the cycle for the first account; return how many it released, and how many wait."""
     account = account_data(session.get_one(Account, shop.account.id))
-    done = release_ready(session, account, list_open(session, account.id, 0, 100))
+    done = release_ready(session, account, list_open_orders(session, account.id, 0, 100))
     return len(done.released), done.held, done.unpaid
 
 
@@ -262,7 +267,7 @@ def join_automatic(session: Session, *accounts: str) -> Shop:
     for order in orders(session, "1", "2", "3", "4"):
         set_payment_kind(session, order, PaymentKind.prepayment)
         set_shipping_method(session, order, "Paket")
-    join_orders(session, orders(session, "1", "2"))
+    consolidate_orders(session, orders(session, "1", "2"))
     return shop
 
 
@@ -293,11 +298,14 @@ def test_what_could_go_together_is_suggested(sqlite_database: str) -> None:
     """Open, held by nothing, to the same place; who goes with others already is not."""
     with session_scope() as session:
         shop = sell(session)
-        shown = [[order.external_id for order in group] for group in suggest_groups(session, shop.tenant_id)]
-        join_orders(session, orders(session, "1", "2"))
+        shown = [
+            [order.external_id for order in group]
+            for group in suggest_consolidations(session, shop.tenant_id)
+        ]
+        consolidate_orders(session, orders(session, "1", "2"))
 
         assert shown == [["1", "2", "3"]]
-        assert suggest_groups(session, shop.tenant_id) == []
+        assert suggest_consolidations(session, shop.tenant_id) == []
 
 
 def test_a_list_of_one_order_has_its_mates(sqlite_database: str) -> None:
@@ -305,7 +313,7 @@ def test_a_list_of_one_order_has_its_mates(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = sell(session)
         take_in(session, shop, make_order("5", make_line("5-1", "MUG"), billing=FAR))
-        join_orders(session, orders(session, "1", "3"))
+        consolidate_orders(session, orders(session, "1", "3"))
         for number in ("1", "2", "4"):
             release_order(session, get_order(session, number))
         wanted = [need_id(order.id) for order in orders(session, "1", "2", "4")]
@@ -324,13 +332,13 @@ def test_all_of_a_group_may_be_named(sqlite_database: str) -> None:
     """A file of parcels names each with its own number, and each keeps it; others share the first's."""
     with session_scope() as session:
         sell(session)
-        join_orders(session, orders(session, "1", "2", "3"))
+        consolidate_orders(session, orders(session, "1", "2", "3"))
         now = utc_now() - timedelta(hours=1)
         wanted = [
             ShipmentData(get_order(session, number), "DHL", [ParcelData(tracking_number=f"T{number}")], now)
             for number in ("4", "1", "2")
         ]
-        results = ship_together(session, wanted)
+        results = ship_consolidated(session, wanted)
 
         assert [result.order_id for result in results if isinstance(result, Shipment)] == [
             order.id for order in orders(session, "4", "1", "2")
@@ -344,4 +352,4 @@ def test_all_of_a_group_may_be_named(sqlite_database: str) -> None:
             for order in orders(session, "1", "2", "3", "4")
         }
         assert numbers == {"1": ["T1"], "2": ["T2"], "3": ["T1"], "4": ["T4"]}
-        assert next(iter(mates_of(session, [1]).values()))[0].state is OrderState.shipped
+        assert next(iter(consolidated_orders(session, [1]).values()))[0].state is OrderState.shipped

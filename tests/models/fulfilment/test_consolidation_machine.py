@@ -14,21 +14,26 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
-from models.fulfilment.consolidation import MOST_TOGETHER, join_orders, part_order, ship_together
+from models.fulfilment.consolidation import (
+    MAX_GROUP_SIZE,
+    consolidate_orders,
+    separate_order,
+    ship_consolidated,
+)
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import release_order
-from models.fulfilment.returns import Judged, Return, announce_return, lines_of_return, receive_return
+from models.fulfilment.returns import InspectedUnits, Return, announce_return, lines_of_return, receive_return
 from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, ShipmentData
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import set_address, set_quantity
-from models.order_desk.manual_orders import add_line, take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder
+from models.order_desk.manual_orders import add_line, take_manual_order
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder
 from models.order_desk.repeats import exchange_return, repeat_order
 from models.orders.history import Actor
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.order import AddressRole, Order, OrderLine, OrderState
 from models.orders.origin import OrderOrigin, OriginKind
-from models.orders.queries import GOING, lines_of
+from models.orders.queries import TO_SHIP, lines_of
 from models.payments.payment import Payment
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
@@ -47,7 +52,7 @@ from tests.support.builders import (
 )
 
 few = st.integers(0, 5)
-BUYER = OwnAddress(**BILLING.model_dump())
+BUYER = ManualAddress(**BILLING.model_dump())
 STEPS = ("part", "release", "cancel", "hold", "settle", "move", "fewer")
 STREETS = ("Am Ölberg 3", "Weg 1")
 
@@ -112,13 +117,13 @@ class Days(RuleBasedStateMachine):
     @rule(mugs=st.integers(1, 3), cups=st.integers(1, 3))
     def take(self, mugs: int, cups: int) -> None:
         lines = [
-            OwnLine(article=sku, quantity=units, price=Decimal("9.90"))
+            ManualLine(article=sku, quantity=units, price=Decimal("9.90"))
             for sku, units in (("MUG", mugs), ("CUP", cups))
         ]
-        asked = OwnOrder(
+        asked = ManualOrder(
             billing=BUYER, lines=lines, payment=PaymentKind.invoice, shipping_amount=Decimal("4.90")
         )
-        take_own_order(self.session, self.own(), asked)
+        take_manual_order(self.session, self.own(), asked)
 
     @rule(pick=few)
     def repeat(self, pick: int) -> None:
@@ -127,13 +132,13 @@ class Days(RuleBasedStateMachine):
 
     @rule(pick=few, units=st.integers(1, 2))
     def add(self, pick: int, units: int) -> None:
-        line = OwnLine(article="CUP", quantity=units, price=Decimal("5.00"))
+        line = ManualLine(article="CUP", quantity=units, price=Decimal("5.00"))
         self.attempt(lambda: add_line(self.session, self.order(pick), line))
 
     @rule(picks=st.lists(few, min_size=2, max_size=3, unique=True))
     def join(self, picks: list[int]) -> None:
         self.attempt(
-            lambda: join_orders(self.session, list({o.id: o for o in map(self.order, picks)}.values()))
+            lambda: consolidate_orders(self.session, list({o.id: o for o in map(self.order, picks)}.values()))
         )
 
     @rule(pick=few, step=st.sampled_from(STEPS), far=st.booleans())
@@ -141,11 +146,11 @@ class Days(RuleBasedStateMachine):
         session, order = self.session, self.order(pick)
         reason = HoldReason.changed_after_release
         steps: dict[str, Callable[[], Any]] = {
-            "part": lambda: part_order(session, order),
+            "part": lambda: separate_order(session, order),
             "release": lambda: release_order(session, order),
             "cancel": lambda: cancel_order(session, order, actor=Actor.person),
             "hold": lambda: hold_order(session, order, reason, {}),
-            "settle": lambda: settle_holds(session, order, (reason,)),
+            "settle": lambda: close_holds(session, order, (reason,)),
             "move": lambda: set_address(session, order, AddressRole.shipping, {"street": STREETS[far]}),
             "fewer": lambda: set_quantity(session, order, self.line(order, 0), 1, actor=Actor.person),
         }
@@ -161,7 +166,7 @@ class Days(RuleBasedStateMachine):
             )
             for order in orders
         ]
-        for data, group, result in zip(wanted, groups, ship_together(self.session, wanted), strict=True):
+        for data, group, result in zip(wanted, groups, ship_consolidated(self.session, wanted), strict=True):
             left = self.shipped(group)
             assert left in (set(), group), "all of a group, or none"
             assert isinstance(result, Shipment) == bool(left)
@@ -169,10 +174,10 @@ class Days(RuleBasedStateMachine):
                 self.parcels[data.parcels[0].tracking_number] = {need_id(data.order.id)}
 
     def going_with(self, order: Order) -> set[int]:
-        if order.ships_with_id is None or order.state not in GOING:
-            return {need_id(order.id)} if order.state in GOING else set()
+        if order.ships_with_id is None or order.state not in TO_SHIP:
+            return {need_id(order.id)} if order.state in TO_SHIP else set()
         query = select(Order.id).where(
-            Order.ships_with_id == order.ships_with_id, col(Order.state).in_(GOING)
+            Order.ships_with_id == order.ships_with_id, col(Order.state).in_(TO_SHIP)
         )
         return {need_id(each) for each in self.session.exec(query)}
 
@@ -193,7 +198,7 @@ class Days(RuleBasedStateMachine):
         if not rows:
             return
         row = rows[pick % len(rows)]
-        wanted = [OwnLine(article="CUP", quantity=units, price=Decimal("9.90"))]
+        wanted = [ManualLine(article="CUP", quantity=units, price=Decimal("9.90"))]
         steps: dict[str, Callable[[], Any]] = {
             "receive": lambda: self.receive(row),
             "exchange": lambda: exchange_return(session, row, self.own(), wanted),
@@ -204,7 +209,7 @@ class Days(RuleBasedStateMachine):
     def receive(self, row: Return) -> None:
         lines = lines_of_return(self.session, need_id(row.id))
         receive_return(
-            self.session, row, {each.order_line_id: Judged(to_stock=each.announced) for each in lines}
+            self.session, row, {each.order_line_id: InspectedUnits(to_stock=each.announced) for each in lines}
         )
 
     @invariant()
@@ -234,7 +239,7 @@ class Days(RuleBasedStateMachine):
             groups.setdefault(need_id(order.ships_with_id), []).append(order)
         for group_id, group in groups.items():
             assert group_id in {order.id for order in group}
-            assert len(group) <= MOST_TOGETHER
+            assert len(group) <= MAX_GROUP_SIZE
             assert len({order.tenant_id for order in group}) == 1
 
     @invariant()

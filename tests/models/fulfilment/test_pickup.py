@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
-from models.fulfilment.pickup import hand_over, make_ready
+from models.fulfilment.pickup import hand_over, mark_ready
 from models.fulfilment.release import release_order
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.order_desk.edits import find_line, set_shipping_method
@@ -53,9 +53,9 @@ def test_ready_and_handed_over(database: str) -> None:
         order = get_order(session, "1")
         assert holds_in(session, "1") == [], "who fetches needs no address"
         release_order(session, order)
-        make_ready(session, order)
+        mark_ready(session, order)
         with pytest.raises(RuleError, match="told once"):
-            make_ready(session, order)
+            mark_ready(session, order)
         hand_over(session, order, "  Erika \n Mustermann ")
 
         assert order.state is OrderState.shipped
@@ -74,14 +74,14 @@ def test_an_order_that_is_split_is_collected_twice(sqlite_database: str) -> None
         line = need_id(find_line(session, order, "b").id)
         split_order(session, order, {line: 3})
         with pytest.raises(RuleError, match="not all of its goods"):
-            make_ready(session, order)
+            mark_ready(session, order)
         split_order(session, order, {line: 2})
-        make_ready(session, order)
+        mark_ready(session, order)
         hand_over(session, order, "Erika")
         unsplit_order(session, order)
-        make_ready(session, order)
+        mark_ready(session, order)
         with pytest.raises(RuleError, match="told once"):
-            make_ready(session, order)
+            mark_ready(session, order)
         hand_over(session, order, "Erika")
 
         assert (order.state, mails(session)) == (OrderState.shipped, ["ready_to_collect"] * 2)
@@ -93,7 +93,7 @@ def test_what_is_not_to_be_collected(sqlite_database: str) -> None:
         shop = make_counter(session)
         take_in(session, shop, make_order("2", make_line("b", "MUG")))
         with pytest.raises(RuleError, match="not to be collected"):
-            make_ready(session, get_order(session, "2"))
+            mark_ready(session, get_order(session, "2"))
         with pytest.raises(RuleError, match="release it first"):
             hand_over(session, get_order(session, "1"), "Erika")
         release_order(session, get_order(session, "1"))

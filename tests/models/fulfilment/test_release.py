@@ -13,17 +13,17 @@ from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.release import Released, list_open, release_order, release_ready
+from models.fulfilment.release import ReleaseResult, list_open_orders, release_order, release_ready
 from models.fulfilment.shipments import ParcelData
 from models.order_desk.edits import set_partial_shipping
 from models.orders.history import Actor
 from models.orders.order import OrderState, PaymentState
-from models.payments.payment import note_authorised, record_payment, record_refund
-from models.payments.reminders import dun, list_unpaid
-from models.privacy.persons import find_person, let_leave_in_parts
+from models.payments.payment import record_payment, record_refund, set_authorised
+from models.payments.reminders import list_unpaid, send_reminders
+from models.privacy.persons import find_person, set_buyer_partial_shipping
 from models.tenants.account import Account, account_data
-from models.tenants.methods import map_service, save_services, save_shipping_method
-from models.tenants.records import PaymentKind, ServiceData, ServiceKind
+from models.tenants.methods import map_channel_method, save_channel_methods, save_shipping_method
+from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
 from models.tenants.tenant import Tenant
 from models.warehouse.ledger import set_on_hand
 from tests.support.builders import (
@@ -58,15 +58,17 @@ def make_house(session: Session, release: str = "automatic", **settings: Any) ->
     save_shipping_method(session, shop.tenant_id, "parcel", {"carrier": "DHL"})
     save_shipping_method(session, shop.tenant_id, "express", {"express": True})
     for code, kind in METHODS.items():
-        _map(session, shop, ServiceKind.payment, code, kind)
+        _map(session, shop, MethodKind.payment, code, kind)
     for code in ("parcel", "express"):
-        _map(session, shop, ServiceKind.shipping, code, code)
+        _map(session, shop, MethodKind.shipping, code, code)
     return shop
 
 
-def _map(session: Session, shop: Shop, kind: ServiceKind, code: str, meaning: str) -> None:
-    save_services(session, shop.account.id, [ServiceData(kind=kind, external_id=code, name=code)])
-    map_service(session, shop.tenant_id, shop.account.id, kind, code, meaning)
+def _map(session: Session, shop: Shop, kind: MethodKind, code: str, meaning: str) -> None:
+    save_channel_methods(
+        session, shop.account.id, [ChannelMethodData(kind=kind, external_id=code, name=code)]
+    )
+    map_channel_method(session, shop.tenant_id, shop.account.id, kind, code, meaning)
 
 
 def buy(
@@ -85,9 +87,9 @@ def buy(
     take_in(session, shop, make_order(number, line, **values))
 
 
-def run(session: Session, shop: Shop) -> Released:
+def run(session: Session, shop: Shop) -> ReleaseResult:
     account = account_data(session.get_one(Account, shop.account.id))
-    return release_ready(session, account, list_open(session, shop.account.id, 0, 100))
+    return release_ready(session, account, list_open_orders(session, shop.account.id, 0, 100))
 
 
 def state(session: Session, number: str) -> str:
@@ -125,11 +127,11 @@ def test_money_that_is_promised_is_enough(sqlite_database: str) -> None:
         shop = make_house(session)
         buy(session, shop, "1", payment_method="PAYPAL")
         order = get_order(session, "1")
-        note_authorised(session, order, Decimal("10.00"), actor=Actor.person)
+        set_authorised(session, order, Decimal("10.00"), actor=Actor.person)
         promised = order.payment_state
-        note_authorised(session, order, Decimal(0), actor=Actor.person)
+        set_authorised(session, order, Decimal(0), actor=Actor.person)
         without = run(session, shop)
-        note_authorised(session, order, Decimal("10.00"), actor=Actor.person)
+        set_authorised(session, order, Decimal("10.00"), actor=Actor.person)
         done = run(session, shop)
 
         assert (promised, without.unpaid, len(done.released)) == (PaymentState.authorised, 1, 1)
@@ -167,7 +169,7 @@ def test_the_nearest_word_says_whether_parts_may_leave(
         shop = make_house(session, partial_shipping=account_allows)
         buy(session, shop, "0", customer_id="anna")
         person = find_person(session, session.get_one(Tenant, shop.tenant_id), "anna")
-        assert let_leave_in_parts(session, person, buyer_allows) == 1
+        assert set_buyer_partial_shipping(session, person, buyer_allows) == 1
         buy(session, shop, "1", units=12, paid=True, customer_id="anna")
         set_partial_shipping(session, get_order(session, "1"), order_allows)
         line = make_line("2-a", "CUP", 12)
@@ -290,7 +292,7 @@ def test_reminded_then_cancelled(database: str) -> None:
                 session.add(order)
                 session.flush()
             account = account_data(session.get_one(Account, shop.account.id))
-            done = dun(session, account, list_unpaid(session, account, 0, 100))
+            done = send_reminders(session, account, list_unpaid(session, account, 0, 100))
             steps.append((done.reminded, done.cancelled))
 
         assert steps == [(1, 0), (0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
@@ -313,12 +315,12 @@ def test_money_stops_the_reminders(sqlite_database: str) -> None:
         for number, amount in (("part", "4.00"), ("paid", "10.00")):
             record_payment(session, shop.account, get_order(session, number), Decimal(amount), utc_now())
         account = account_data(session.get_one(Account, shop.account.id))
-        first = dun(session, account, list_unpaid(session, account, 0, 100))
+        first = send_reminders(session, account, list_unpaid(session, account, 0, 100))
         order = get_order(session, "part")
         order.reminded_at = utc_now() - timedelta(days=30)
         session.add(order)
         session.flush()
-        second = dun(session, account, list_unpaid(session, account, 0, 100))
+        second = send_reminders(session, account, list_unpaid(session, account, 0, 100))
 
         assert ((first.reminded, first.cancelled), (second.reminded, second.cancelled)) == ((1, 0), (0, 0))
         assert (state(session, "part"), get_order(session, "paid").reminders) == ("open", 0)

@@ -15,21 +15,21 @@ from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.returns import (
-    Judged,
+    InspectedUnits,
     Return,
     ReturnState,
     announce_return,
     cancel_return,
     receive_return,
 )
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import issue_invoice
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line, set_quantity
 from models.orders.history import Actor
 from models.orders.order import PaymentState
 from models.payments.payment import record_refund
-from models.warehouse.sellable import figures_of
+from models.warehouse.sellable import stock_figures
 from tests.support.builders import (
     Shop,
     add_article,
@@ -76,7 +76,10 @@ def line_id(session: Session, name: str) -> int:
 def come_back(session: Session, **units: Any) -> Return:
     """Announce and receive units of lines, all good or as judged."""
     ids = {line_id(session, name): each for name, each in units.items()}
-    judged = {key: each if isinstance(each, Judged) else Judged(to_stock=each) for key, each in ids.items()}
+    judged = {
+        key: each if isinstance(each, InspectedUnits) else InspectedUnits(to_stock=each)
+        for key, each in ids.items()
+    }
     row = announce_return(session, get_order(session, "1"), {key: each.units for key, each in judged.items()})
     receive_return(session, row, judged)
     return row
@@ -96,7 +99,7 @@ def test_units_go_where_they_were_judged_to_go(database: str) -> None:
     """What is good is sold again, what is not stays apart, what is scrap is nowhere."""
     with session_scope() as session:
         shop = sell(session)
-        row = come_back(session, a=Judged(to_stock=1, b_stock=1, scrapped=1), b=1)
+        row = come_back(session, a=InspectedUnits(to_stock=1, b_stock=1, scrapped=1), b=1)
 
         assert lines_in(session, "1")["a"] == (3, 0, 3, 0)
         assert find_line(session, get_order(session, "1"), "a").returned == 3
@@ -106,7 +109,7 @@ def test_units_go_where_they_were_judged_to_go(database: str) -> None:
             ("MUG", 1, "returned", f"return {row.id}"),
         ]
         mug = find_line(session, get_order(session, "1"), "a").article_id or 0
-        assert figures_of(session, [mug])[mug].available == 8, (
+        assert stock_figures(session, [mug])[mug].available == 8, (
             "seven and the good one, not the one kept apart"
         )
         take_in(session, shop, make_order("2", make_line("c", "MUG", 9)))
@@ -230,9 +233,9 @@ def test_after_an_invoice_was_taken_back_what_is_owed_has_one(sqlite_database: s
         sell(session)
         row = come_back(session, a=3, b=1)
         first = list_documents(session, kind=DocumentKind.invoice)[0]
-        correct_invoice(session, first, "Anschrift")
+        cancel_invoice(session, first, "Anschrift")
         (rest,) = credit_return(session, row)
-        correct_invoice(session, rest, "Anschrift")
+        cancel_invoice(session, rest, "Anschrift")
         again = issue_invoice(session, get_order(session, "1"), actor=Actor.person)
 
         assert (rest.gross, again.gross, owed(session)[0]) == (Decimal("4.90"),) * 3
@@ -277,7 +280,7 @@ def test_the_rest_is_cancelled_after_the_first_part_came_back(sqlite_database: s
         order = get_order(session, "2")
         mug = need_id(find_line(session, order, "2a").id)
         row = announce_return(session, order, {mug: 1})
-        receive_return(session, row, {mug: Judged(to_stock=1)})
+        receive_return(session, row, {mug: InspectedUnits(to_stock=1)})
         assert credit_return(session, row) == []
         if whole:
             cancel_order(session, order, actor=Actor.person)
@@ -297,7 +300,7 @@ def test_an_invoice_is_not_given_back_twice(sqlite_database: str) -> None:
         credit_return(session, come_back(session, a=1))
         first = list_documents(session, kind=DocumentKind.invoice)[0]
         with pytest.raises(RuleError, match="a part was credited"):
-            correct_invoice(session, first, "Anschrift")
+            cancel_invoice(session, first, "Anschrift")
 
         assert len(notes(session)) == 1
 
@@ -314,12 +317,12 @@ def test_a_return_takes_its_steps_once(database: str) -> None:
         with pytest.raises(RuleError, match="is announced: what was received"):
             credit_return(session, row)
         with pytest.raises(RuleError, match="4 cannot have come back, 3 have left"):
-            receive_return(session, row, {a: Judged(to_stock=4)})
+            receive_return(session, row, {a: InspectedUnits(to_stock=4)})
         with pytest.raises(RuleError, match="Nothing of return"):
             receive_return(session, row, {})
-        receive_return(session, row, {a: Judged(to_stock=1)})
+        receive_return(session, row, {a: InspectedUnits(to_stock=1)})
         with pytest.raises(RuleError, match="is received already"):
-            receive_return(session, row, {a: Judged(to_stock=1)})
+            receive_return(session, row, {a: InspectedUnits(to_stock=1)})
         credit_return(session, row)
         with pytest.raises(RuleError, match="credited once"):
             credit_return(session, row)

@@ -25,7 +25,7 @@ from models.orders.history import Actor, OrderEvent
 from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderState, PaymentState
 from models.orders.queries import lines_of
-from models.payments.payment import Payment, payments_of, record_payment, record_refund, take_channel_total
+from models.payments.payment import Payment, apply_channel_total, payments_of, record_payment, record_refund
 from models.sync.outbound import Outbound
 from models.tenants.records import Side
 from models.warehouse.levels import StockMovement
@@ -274,7 +274,7 @@ def test_the_channels_total_is_taken_over(
     with session_scope() as session:
         shop, order, _ = make_sale(session)
         record_payment(session, shop.account, order, Decimal(20), PLACED_AT)
-        taken = take_channel_total(
+        taken = apply_channel_total(
             session, order, Decimal(told), PLACED_AT, handled_by=handled_by, method="paypal"
         )
 

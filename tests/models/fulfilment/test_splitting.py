@@ -13,12 +13,12 @@ from models.clock import today, utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
-from models.fulfilment.consolidation import join_orders, suggest_groups
+from models.fulfilment.consolidation import consolidate_orders, suggest_consolidations
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.release import release_order
 from models.fulfilment.shipments import ParcelData, shipments_of
-from models.fulfilment.splitting import let_due_go, list_due, split_order, unsplit_order
+from models.fulfilment.splitting import list_due_splits, release_due, split_order, unsplit_order
 from models.order_desk.edits import find_line, set_address, set_quantity, set_shipping_method
 from models.orders.history import Actor
 from models.orders.holds import HoldReason
@@ -33,7 +33,7 @@ from models.warehouse.ledger import set_on_hand
 from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.pick_sheets import read_sheet
-from models.warehouse.picking import begin_walk, close_list, list_waiting
+from models.warehouse.picking import close_list, list_waiting, start_next_list
 from models.warehouse.scanning import scan
 from tests.support.builders import (
     BILLING,
@@ -113,7 +113,7 @@ def test_the_first_part_leaves_and_the_rest_stays_promised(database: str) -> Non
 
         assert details_in(session, "1", "split") == [{"kept_back": {"a": 2, "b": 2}}]
         assert holds_in(session, "2") == [("stock_short", "c", {"missing": 1, "quantity": 1})]
-        walk = need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, 9).id)
+        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 9).id)
         assert asked(session, walk) == {"MUG": 1}
         scan(session, walk, "MUG")
         done = close_list(session, walk)
@@ -205,7 +205,7 @@ def test_an_open_list_is_told_and_what_lies_ready_beyond_goes_back(database: str
         take_in(session, shop, make_order("2", make_line("s", "SET", 3)))
         for number in ("1", "2"):
             release_order(session, get_order(session, number))
-        walk = need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, 9).id)
+        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 9).id)
         scan(session, walk, "MUG", 5)
         scan(session, walk, "CUP", 4)
         split(session, a=1)
@@ -232,7 +232,7 @@ def test_units_that_are_missing_are_taken_where_the_kept_ones_lie(database: str)
         set_on_hand(session, far, {mug: 2})
         release_order(session, get_order(session, "1"))
         split(session, a=2, b=2)
-        walk = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
         done = report_short(session, walk, "MUG")
 
         assert (done.elsewhere, done.short, asked(session, walk)) == (1, ["1"], {"MUG": 1})
@@ -250,15 +250,15 @@ def test_a_day_lets_them_go(database: str) -> None:
         split(session, tomorrow, a=1)
         split(session, tomorrow + timedelta(days=1), b=1)
         account_id = need_id(shop.account.id)
-        assert list_due(session, account_id, 9) == []
+        assert list_due_splits(session, account_id, 9) == []
         find_line(session, get_order(session, "1"), "a").kept_until = today()
-        due = list_due(session, account_id, 9)
-        let_due_go(session, due)
+        due = list_due_splits(session, account_id, 9)
+        release_due(session, due)
 
         assert due == [get_order(session, "1").id]
         assert kept(session) == {"b": 1}
         assert events_in(session, "1")[-1] == ("cycle", "unsplit")
-        assert list_due(session, account_id, 9) == []
+        assert list_due_splits(session, account_id, 9) == []
         check_laws(session)
 
 
@@ -389,13 +389,13 @@ def test_orders_that_go_together_are_not_split_and_split_ones_not_joined(sqlite_
         shop = sell(session)
         take_in(session, shop, make_order("2", make_line("c", "MUG", 1)))
         first, second = get_order(session, "1"), get_order(session, "2")
-        assert len(suggest_groups(session, shop.tenant_id)) == 1
+        assert len(suggest_consolidations(session, shop.tenant_id)) == 1
         split(session, a=1)
-        assert suggest_groups(session, shop.tenant_id) == []
+        assert suggest_consolidations(session, shop.tenant_id) == []
         with pytest.raises(RuleError, match="Order 1 is split, and orders that go together leave whole"):
-            join_orders(session, [first, second])
+            consolidate_orders(session, [first, second])
         unsplit_order(session, first)
-        join_orders(session, [first, second])
+        consolidate_orders(session, [first, second])
         with pytest.raises(RuleError, match="Order 1 goes with others") as refused:
             split(session, a=1)
         assert refused.value.advice == (Advice(Action.order_separate, "1"),)

@@ -34,11 +34,11 @@ from models.intake.article_sets import link_members
 from models.intake.articles import save_articles, save_categories
 from models.orders.match_rules import DEFAULT_RULES
 from models.sync.outbound import Outbound
-from models.sync.rejected import list_asides
+from models.sync.rejected import list_rejected
 from models.values import MAX_COUNT
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import StockLevel, StockMovement
-from models.warehouse.sellable import figures_of
+from models.warehouse.sellable import stock_figures
 from tests.support.builders import (
     Shop,
     add_article,
@@ -74,7 +74,7 @@ def article_in(session: Session, shop: Shop, sku: str) -> Article:
 
 def asides(session: Session) -> list[tuple[str, str]]:
     session.expire_all()
-    return [(row.kind, row.external_id) for row in list_asides(session)]
+    return [(row.kind, row.external_id) for row in list_rejected(session)]
 
 
 def links(session: Session, account_id: int) -> dict[str, str]:
@@ -192,7 +192,7 @@ def test_a_sku_belongs_to_one_article(database: str) -> None:
 
         assert save(session, shop, *page) == {"read": 4, "new": 2, "set_aside": 2}
         assert asides(session) == [("article", "2"), ("article", "4")]
-        assert "'A' is that of article 1" in list_asides(session)[0].reason
+        assert "'A' is that of article 1" in list_rejected(session)[0].reason
         assert links(session, shop.account.id) == {"1": "A", "3": "B", "5": "C"}
         assert save(session, shop, make_article("2", "A-NEW")) == {"read": 1, "new": 1}
         assert asides(session) == [("article", "4")]
@@ -282,7 +282,7 @@ def test_members_may_come_on_a_later_page(database: str) -> None:
         )
         save(session, shop, bundle, make_article("1", "A", quantity=9))
         assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "9")])
-        assert figures_of(session, [need_id(article_in(session, shop, "SET").id)]) == {}
+        assert stock_figures(session, [need_id(article_in(session, shop, "SET").id)]) == {}
         save(session, shop, make_article("2", "B", quantity=3))
         settle_outbound(session)
 
@@ -290,7 +290,7 @@ def test_members_may_come_on_a_later_page(database: str) -> None:
         set_id = need_id(article_in(session, shop, "SET").id)
         ids = [need_id(article_in(session, shop, sku).id) for sku in ("A", "B")]
         assert parts_of(session, [set_id]) == {set_id: [(ids[0], 2), (ids[1], 2)]}
-        assert figures_of(session, [set_id])[set_id].available == 1
+        assert stock_figures(session, [set_id])[set_id].available == 1
         assert (list(queued_listings(session)), sorted(stock_in(session))) == (["9"], ["A", "B"])
         assert link_members(session, shop.account.id) == 0
 
@@ -323,7 +323,7 @@ def test_a_set_of_more_than_can_be_counted_is_set_aside(database: str) -> None:
         )
 
         assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "8")])
-        assert "more than 1000000000 of one article" in list_asides(session)[0].reason
+        assert "more than 1000000000 of one article" in list_rejected(session)[0].reason
         assert [row.quantity for row in session.exec(select(BundlePart))] == [MAX_COUNT]
         save(session, shop, make_article("8", "HUGE", kind=ArticleKind.bundle, members=members("1")))
         assert (link_members(session, shop.account.id), asides(session)) == (0, [])

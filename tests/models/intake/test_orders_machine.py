@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 from sqlmodel import Session, col, func, select
 
-from models.accounting.issued import Document, DocumentLine, sum_on_paper
+from models.accounting.issued import Document, DocumentLine, documents_total
 from models.accounting.records import DocumentKind
 from models.clock import utc_now
 from models.database.columns import need_id
@@ -26,7 +26,7 @@ from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
 from models.fulfilment.returns import (
-    Judged,
+    InspectedUnits,
     Return,
     ReturnLine,
     ReturnState,
@@ -37,10 +37,10 @@ from models.fulfilment.returns import (
 )
 from models.fulfilment.shipments import ParcelData
 from models.fulfilment.splitting import split_order, unsplit_order
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import issue_invoice
 from models.invoicing.return_credits import credit_return
-from models.order_desk.edits import set_price, set_quantity, take_channels_version
+from models.order_desk.edits import discard_edits, set_price, set_quantity
 from models.orders.amounts import payment_state_of
 from models.orders.history import Actor
 from models.orders.holds import open_holds
@@ -150,7 +150,7 @@ class Business(RuleBasedStateMachine):
             "release": lambda: release_order(session, order),
             "partly": lambda: release_order(session, order, partly=True),
             "cancel": lambda: cancel_order(session, order, actor=Actor.person),
-            "follow": lambda: take_channels_version(session, order),
+            "follow": lambda: discard_edits(session, order),
             "invoice": lambda: issue_invoice(session, order, actor=Actor.cycle),
             "ship": lambda: record_shipment(session, order, "DHL", [ParcelData()], now),
             "unsplit": lambda: unsplit_order(session, order),
@@ -192,7 +192,7 @@ class Business(RuleBasedStateMachine):
         if order is None:
             return
         line_id = need_id(self.line(order, at).id)
-        judged = Judged(to_stock=units) if good else Judged(b_stock=units)
+        judged = InspectedUnits(to_stock=units) if good else InspectedUnits(b_stock=units)
 
         def step() -> None:
             row = announce_return(self.session, order, {line_id: units})
@@ -212,7 +212,7 @@ class Business(RuleBasedStateMachine):
         def step() -> None:
             row = announce_return(self.session, order, {})
             lines = lines_of_return(self.session, need_id(row.id))
-            judged = {each.order_line_id: Judged(to_stock=each.announced) for each in lines}
+            judged = {each.order_line_id: InspectedUnits(to_stock=each.announced) for each in lines}
             receive_return(self.session, row, judged)
             given = {"fee": Decimal(fee) / 100, "goodwill": Decimal(goodwill) / 100}
             credit_return(self.session, row, with_shipping=shipping, **given)
@@ -238,7 +238,7 @@ class Business(RuleBasedStateMachine):
         line_id, *_ = self.session.exec(
             select(ReturnLine.order_line_id).where(ReturnLine.return_id == row.id)
         ).all()
-        judged = {line_id: Judged(to_stock=good, b_stock=second, scrapped=scrap)}
+        judged = {line_id: InspectedUnits(to_stock=good, b_stock=second, scrapped=scrap)}
         steps: dict[str, Callable[[], Any]] = {
             "receive": lambda: receive_return(self.session, row, judged),
             "credit": lambda: credit_return(
@@ -252,7 +252,7 @@ class Business(RuleBasedStateMachine):
     def take_back(self, pick: int) -> None:
         document = self.pick(Document, pick)
         if document is not None:
-            self.attempt(lambda: correct_invoice(self.session, document, "falsch"))
+            self.attempt(lambda: cancel_invoice(self.session, document, "falsch"))
 
     @invariant()
     def units_are_conserved(self) -> None:
@@ -325,7 +325,7 @@ class Business(RuleBasedStateMachine):
             waits = any(line.left or line.shipped - line.returned > line.invoiced for line in lines)
             if waits or order_id in (*received, *corrected) or open_holds(session, [order_id]):
                 continue
-            assert sum_on_paper(session, order_id) == order.total - order.credited_amount
+            assert documents_total(session, order_id) == order.total - order.credited_amount
 
     @invariant()
     def each_return_is_credited_once(self) -> None:

@@ -23,17 +23,17 @@ from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import (
-    find_first,
+    first_order_from,
     invoiceable,
     issue_invoice,
     issue_invoices,
     issue_or_hold,
-    list_to_invoice,
+    list_uninvoiced,
 )
-from models.invoicing.sums import share_out, tax_sums
-from models.order_desk.edits import accept
+from models.invoicing.sums import prorate, tax_sums
+from models.order_desk.edits import accept_holds
 from models.orders.history import Actor
 from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderLine, OrderState
@@ -88,7 +88,7 @@ def shipped(session: Session, *lines: Any, seller: dict[str, Any] | None = None,
     shop = make_invoicing_shop(session, **(seller or {}))
     sell(session, shop, "1", *lines, **fields)
     if holds_in(session, "1"):
-        accept(session, get_order(session, "1"), [])
+        accept_holds(session, get_order(session, "1"), [])
     ship_units(session, "1")
     return shop
 
@@ -181,7 +181,7 @@ def test_a_correction_is_a_document_of_its_own_and_lets_the_goods_be_invoiced_an
         shipped(session, taxed("a", 2), taxed("b", 1, "5.00", "7"), shipping_amount=Decimal("4.90"))
         first = invoice(session)
         before = dict(first.content)
-        note = correct_invoice(session, first, " Anschrift\nfalsch ")
+        note = cancel_invoice(session, first, " Anschrift\nfalsch ")
 
         assert note.label == f"RK-{YEAR}-00001"
         assert (note.net, note.tax, note.gross) == (-first.net, -first.tax, -first.gross)
@@ -191,11 +191,11 @@ def test_a_correction_is_a_document_of_its_own_and_lets_the_goods_be_invoiced_an
         assert first.content == before
         assert invoiced(session) == {"a": 0, "b": 0}
         with pytest.raises(RuleError, match=f"taken back by {note.label} already"):
-            correct_invoice(session, first, "again")
+            cancel_invoice(session, first, "again")
         with pytest.raises(RuleError, match="is no invoice"):
-            correct_invoice(session, note, "again")
+            cancel_invoice(session, note, "again")
         with pytest.raises(RuleError, match="needs a reason"):
-            correct_invoice(session, first, "  ")
+            cancel_invoice(session, first, "  ")
 
         again = invoice(session)
         assert (again.label, again.gross) == (f"RE-{YEAR}-00002", first.gross)
@@ -205,14 +205,14 @@ def test_what_came_back_is_not_invoiced_anew(sqlite_database: str) -> None:
     """After a correction only what the buyer kept."""
     with session_scope() as session:
         shipped(session, taxed("a", 3))
-        correct_invoice(session, invoice(session), "returned")
+        cancel_invoice(session, invoice(session), "returned")
         line = session.exec(select(OrderLine)).one()
         line.returned = 1
         session.add(line)
         session.flush()
 
         assert content_of(invoice(session)).lines[0].quantity == 2
-        assert list_to_invoice(session, session.exec(select(Account.id)).one() or 0, 0, 10) == []
+        assert list_uninvoiced(session, session.exec(select(Account.id)).one() or 0, 0, 10) == []
 
 
 def test_of_a_cancelled_order_what_had_left_is_invoiced(sqlite_database: str) -> None:
@@ -379,16 +379,16 @@ def test_what_waits_is_found_by_day_and_account(database: str) -> None:
         for number in range(2):
             ship_units(session, str(number))
         march = date(2026, 3, 1)
-        first = find_first(session, shop.account.id, march)
+        first = first_order_from(session, shop.account.id, march)
         assert first == get_order(session, "1").id
-        ids = list_to_invoice(session, shop.account.id, 0, 10)
+        ids = list_uninvoiced(session, shop.account.id, 0, 10)
 
         assert ids == [get_order(session, number).id for number in ("0", "1")]
         assert [order.external_id for order in invoiceable(session, ids, march)] == ["1"]
-        assert list_to_invoice(session, shop.account.id, ids[0], 10) == ids[1:]
-        assert find_first(session, shop.account.id, date(2026, 4, 1)) is None
+        assert list_uninvoiced(session, shop.account.id, ids[0], 10) == ids[1:]
+        assert first_order_from(session, shop.account.id, date(2026, 4, 1)) is None
         invoice(session, "1")
-        assert list_to_invoice(session, shop.account.id, ids[0], 10) == []
+        assert list_uninvoiced(session, shop.account.id, ids[0], 10) == []
 
 
 def test_numbers_begin_anew_with_the_german_year(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,9 +487,9 @@ def test_what_is_shared_out_adds_up(amount: Decimal, goods: dict[Decimal, Decima
     """Whole cents; refused where nothing says how."""
     if len(goods) != 1 and sum(goods.values()) <= 0:
         with pytest.raises(RuleError):
-            share_out(amount, goods)
+            prorate(amount, goods)
         return
-    shares = share_out(amount, goods)
+    shares = prorate(amount, goods)
     assert sum(shares.values()) == amount
     assert all(share == half_up(share) for share in shares.values())
 
@@ -532,7 +532,7 @@ def test_over_random_lives_money_and_goods_are_invoiced_once(
                 with suppress(RuleError):
                     invoice(session)
             elif step == "correct" and standing():
-                correct_invoice(session, dice.choice(standing()), "so it goes")
+                cancel_invoice(session, dice.choice(standing()), "so it goes")
             for row in session.exec(select(OrderLine)):
                 assert 0 <= row.invoiced <= row.shipped
 
@@ -561,7 +561,7 @@ def make_page(session: Session) -> list[Order]:
         lines = [taxed(f"a{number}", 2, "9.99"), taxed(f"b{number}", 1, "5.00", "7")]
         billing = BILLING.model_copy(update={"city": " "}) if number == "3" else BILLING
         sell(session, shop, number, *lines, **extras, billing=billing)
-    accept(session, get_order(session, "3"), [])
+    accept_holds(session, get_order(session, "3"), [])
     for number, units in {"1": {}, "2": {"a2": 1}, "3": {}, "4": {"b4": 1}, "5": {"a5": 1}}.items():
         ship_units(session, number, **units)
     invoice(session, "4")

@@ -16,10 +16,10 @@ from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
-from models.invoicing.credit_notes import correct_invoice, credit_part
+from models.invoicing.credit_notes import cancel_invoice, credit_partly
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.order import OrderLine
 from models.orders.records import AddressData
 from models.tax.records import TaxCase
@@ -56,7 +56,7 @@ def sell(
         add_article(session, shop, line.sku, on_hand=1000)
     take_in(session, shop, make_order("1", *lines, billing=buyer, **fields))
     order = get_order(session, "1")
-    settle_holds(session, order, tuple(HoldReason))
+    close_holds(session, order, tuple(HoldReason))
     ship_units(session, "1")
     return shop
 
@@ -136,7 +136,7 @@ def test_another_currency_needs_a_rate_and_states_the_tax_in_both(sqlite_databas
         document = invoice(session)
         exchange = content_of(document).exchange
         set_taxes(session, shop)
-        note = content_of(correct_invoice(session, document, "wrong"))
+        note = content_of(cancel_invoice(session, document, "wrong"))
         booking = session.exec(select(Booking).where(Booking.document_id == document.id)).one()
 
         assert exchange is not None
@@ -229,7 +229,7 @@ def test_in_every_case_an_invoice_and_all_its_parts_come_to_nothing(
             for row in session.exec(select(OrderLine)):
                 row.returned += units.get(need_id(row.id), 0)
                 session.add(row)
-            credit_part(
+            credit_partly(
                 session, get_order(session, "1"), units,
                 shipping=Decimal(0) if left else amount, extra=Decimal(0), reason="back",
             )  # fmt: skip

@@ -12,14 +12,14 @@ from models.mails.outbox import (
     Backlog,
     Mail,
     claim_mail,
-    explain_silence,
     find_backlog,
     list_due_mails,
     list_waiting_mails,
-    note_delivery,
-    put_off,
+    postpone_mails,
     queue_mail,
     retry_seconds,
+    save_attempt,
+    why_no_mail,
 )
 from models.mails.records import MailContent
 from models.settings import Settings
@@ -89,10 +89,10 @@ def test_one_sender_gets_the_claim(database: str) -> None:
     assert second is not None
     assert second.claim != first.claim
     with session_scope() as session:
-        note_delivery(session, first, delivered_to=["late@example.test"])
+        save_attempt(session, first, delivered_to=["late@example.test"])
     assert reread(mail).sent_at is None
     with session_scope() as session:
-        note_delivery(session, second, delivered_to=["lager@example.test"])
+        save_attempt(session, second, delivered_to=["lager@example.test"])
     assert reread(mail).delivered_to == ["lager@example.test"]
     assert reread(mail).sent_at is not None
     assert claim(mail) is None
@@ -118,7 +118,7 @@ def test_a_delayed_mail_waits_and_keeps_who_has_got_it(database: str) -> None:
     mail = claim(queue("alarm 1"))
     assert mail is not None
     with session_scope() as session:
-        note_delivery(
+        save_attempt(
             session,
             mail,
             delivered_to=["a@example.test"],
@@ -138,7 +138,7 @@ def test_a_mail_that_all_refused_is_kept(database: str) -> None:
     mail = claim(queue("alarm 1"))
     assert mail is not None
     with session_scope() as session:
-        note_delivery(session, mail, refused_by={"b@example.test": "550 no"}, error="550 no")
+        save_attempt(session, mail, refused_by={"b@example.test": "550 no"}, error="550 no")
     row = reread(mail)
     assert (row.sent_at, row.refused_by, row.error) == (None, {}, "550 no")
     assert (row.next_try_at - utc_now()).total_seconds() > 5 * 3600
@@ -149,7 +149,7 @@ def test_putting_off_spares_what_is_claimed(database: str) -> None:
     first, second = queue("alarm 1"), queue("alarm 2")
     claimed = claim(first)
     with session_scope() as session:
-        put_off(session, [need_id(first.id), need_id(second.id)], 60)
+        postpone_mails(session, [need_id(first.id), need_id(second.id)], 60)
     assert claimed is not None
     assert reread(first).next_try_at == claimed.next_try_at
     assert reread(second).next_try_at > utc_now()
@@ -164,7 +164,7 @@ def test_the_backlog_says_how_much_waits_and_why(database: str) -> None:
     mail = claim(first)
     assert mail is not None
     with session_scope() as session:
-        note_delivery(session, mail, delayed=True, error="Connection refused")
+        save_attempt(session, mail, delayed=True, error="Connection refused")
     with session_scope() as session:
         assert find_backlog(session) == Backlog(
             waiting=2, oldest_at=first.created_at, error="Connection refused"
@@ -181,9 +181,9 @@ def test_the_backlog_says_how_much_waits_and_why(database: str) -> None:
 )
 def test_silence_names_the_setting(host: str, to: str, missing: str) -> None:
     """One sentence names what has to be set."""
-    assert missing in explain_silence(Settings(smtp_host=host, mail_to=[to] if to else []))
+    assert missing in why_no_mail(Settings(smtp_host=host, mail_to=[to] if to else []))
 
 
 def test_nothing_to_explain_when_all_is_set() -> None:
     """With server and recipients set, mails are sent."""
-    assert explain_silence(Settings(smtp_host="mail.example.test", mail_to=["a@example.test"])) == ""
+    assert why_no_mail(Settings(smtp_host="mail.example.test", mail_to=["a@example.test"])) == ""

@@ -11,13 +11,13 @@ from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
 from models.fulfilment.release import release_order
 from models.order_desk.edits import (
+    discard_edits,
     find_line,
     set_address,
     set_payment_kind,
     set_price,
     set_quantity,
     set_shipping_method,
-    take_channels_version,
 )
 from models.orders.history import Actor, OrderEdit
 from models.orders.order import AddressRole, OrderAddress, OrderState, PaymentState
@@ -89,7 +89,7 @@ def test_the_channel_changes_what_was_mended(sqlite_database: str) -> None:
         news = two(billing=BILLING.model_copy(update={"street": "Hauptstraße 9"}))
         take_in(session, shop, news)
         held = holds_in(session, "1")
-        take_channels_version(session, get_order(session, "1"))
+        discard_edits(session, get_order(session, "1"))
         take_in(session, shop, news)
 
         assert held == [
@@ -201,7 +201,7 @@ def test_a_released_order_is_reopened(sqlite_database: str) -> None:
         release_order(session, get_order(session, "1"))
         take_in(session, shop, two(quantity=5))
         held = [reason for reason, _, _ in holds_in(session, "1")]
-        take_channels_version(session, get_order(session, "1"))
+        discard_edits(session, get_order(session, "1"))
         take_in(session, shop, two(quantity=5))
 
         assert held == ["changed_after_release"]

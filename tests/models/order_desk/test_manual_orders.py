@@ -16,14 +16,14 @@ from models.database.session import session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
-from models.fulfilment.returns import Judged, announce_return, cancel_return, receive_return
+from models.fulfilment.returns import InspectedUnits, announce_return, cancel_return, receive_return
 from models.fulfilment.shipments import ParcelData
 from models.intake.activation import set_mode
 from models.intake.orders import save_orders
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
-from models.order_desk.manual_orders import add_line, pick_own_account, take_own_order
-from models.order_desk.manual_records import OwnAddress, OwnLine, OwnOrder, read_own_order
+from models.order_desk.manual_orders import add_line, pick_manual_account, take_manual_order
+from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder, read_manual_order
 from models.order_desk.offers import Offer, OfferState, accept_offer, decline_offer, find_offer, make_offer
 from models.order_desk.repeats import exchange_return, repeat_order
 from models.orders.holds import HoldReason
@@ -38,7 +38,7 @@ from models.tenants.account_kinds import MANUAL
 from models.tenants.methods import save_shipping_method
 from models.tenants.records import Mode, PaymentKind
 from models.tenants.tenant import Tenant, add_tenant
-from models.upkeep.after_restore import mark_restored, told_before
+from models.upkeep.after_restore import find_restore, mark_restored
 from tests.support.builders import (
     BILLING,
     PLACED_AT,
@@ -62,7 +62,7 @@ from tests.support.races import accept_by_hand, run_at_once, take_by_hand
 YEAR = utc_now().year
 FIRST = f"W-{YEAR}-00001"
 SECOND = f"W-{YEAR}-00002"
-BUYER = OwnAddress(**(BILLING.model_dump() | {"email": "anna@buyer.example"}))
+BUYER = ManualAddress(**(BILLING.model_dump() | {"email": "anna@buyer.example"}))
 
 
 def open_shop(session: Session) -> Shop:
@@ -81,9 +81,9 @@ def own(session: Session) -> Account:
     return session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
 
 
-def asked(*lines: OwnLine, **more: Any) -> OwnOrder:
+def asked(*lines: ManualLine, **more: Any) -> ManualOrder:
     values = {"payment": PaymentKind.invoice, **more}
-    return OwnOrder(billing=BUYER, lines=list(lines) or [OwnLine(article="MUG", quantity=2)], **values)
+    return ManualOrder(billing=BUYER, lines=list(lines) or [ManualLine(article="MUG", quantity=2)], **values)
 
 
 def told(session: Session) -> list[str]:
@@ -98,8 +98,11 @@ def test_an_order_by_telephone_lives_as_any_other(database: str) -> None:
     with session_scope() as session:
         shop = open_shop(session)
         save_shipping_method(session, shop.tenant_id, "Paket", {"carrier": "DHL"})
-        lines = (OwnLine(article="MUG", quantity=2), OwnLine(article="04000000000007", price=Decimal("9.00")))
-        order, is_new = take_own_order(
+        lines = (
+            ManualLine(article="MUG", quantity=2),
+            ManualLine(article="04000000000007", price=Decimal("9.00")),
+        )
+        order, is_new = take_manual_order(
             session,
             own(session),
             asked(*lines, shipping_method="Paket", shipping_amount=Decimal("4.90"), comment="Bitte klingeln"),
@@ -150,27 +153,27 @@ def test_an_order_by_hand_says_whether_parts_may_leave(database: str) -> None:
         open_shop(session)
         plain = asked(reference="Zettel 7")
         hashed = hashlib.sha256(plain.model_dump_json(exclude={"partial_shipping"}).encode()).hexdigest()
-        order, _ = take_own_order(session, own(session), plain)
+        order, _ = take_manual_order(session, own(session), plain)
         origin = session.exec(select(OrderOrigin).where(OrderOrigin.order_id == order.id)).one()
-        in_parts, is_new = take_own_order(session, own(session), asked(partial_shipping=True))
+        in_parts, is_new = take_manual_order(session, own(session), asked(partial_shipping=True))
 
         assert (order.partial_shipping, origin.asked_hash) == (None, hashed)
         assert (in_parts.partial_shipping, is_new) == (True, True)
         with pytest.raises(RuleError, match="was asked for otherwise"):
-            take_own_order(session, own(session), asked(partial_shipping=False, reference="Zettel 7"))
+            take_manual_order(session, own(session), asked(partial_shipping=False, reference="Zettel 7"))
 
 
 def test_the_same_reference_makes_one_order(database: str) -> None:
     """Given again it is found, for other goods it is refused, and without one each is an order of its own."""
     with session_scope() as session:
         open_shop(session)
-        first = take_own_order(session, own(session), asked(reference="Zettel 7"))
-        again = take_own_order(session, own(session), asked(reference="Zettel 7"))
+        first = take_manual_order(session, own(session), asked(reference="Zettel 7"))
+        again = take_manual_order(session, own(session), asked(reference="Zettel 7"))
 
         assert (first[1], again[1], again[0].id) == (True, False, first[0].id)
         with pytest.raises(RuleError, match=f"belongs to order {FIRST}"):
-            take_own_order(session, own(session), asked(OwnLine(article="CUP"), reference="Zettel 7"))
-        assert take_own_order(session, own(session), asked())[0].external_id == SECOND
+            take_manual_order(session, own(session), asked(ManualLine(article="CUP"), reference="Zettel 7"))
+        assert take_manual_order(session, own(session), asked())[0].external_id == SECOND
         assert session.exec(select(DocumentSeries.last)).all() == [2]
         assert [row.email for row in session.exec(select(Customer))] == ["anna@buyer.example"]
         assert [each[0] for each in holds_in(session, SECOND)] == [HoldReason.suspected_duplicate]
@@ -215,7 +218,7 @@ def test_a_command_given_twice_at_once_makes_one_order(database: str) -> None:
 )
 def test_what_is_wrong_in_a_file_is_named(text: str, said: str) -> None:
     with pytest.raises(RuleError) as caught:
-        read_own_order(text)
+        read_manual_order(text)
     assert said in str(caught.value)
 
 
@@ -226,13 +229,13 @@ def test_each_line_that_cannot_be_taken_is_named(sqlite_database: str) -> None:
         add_article(session, shop, "BARE", tax_rate=Decimal(19))
         add_article(session, shop, "RATELESS")
         lines = [
-            OwnLine(article="???"),
-            OwnLine(article="BARE"),
-            OwnLine(article="RATELESS", price=Decimal(1)),
-            OwnLine(article="MUG"),
+            ManualLine(article="???"),
+            ManualLine(article="BARE"),
+            ManualLine(article="RATELESS", price=Decimal(1)),
+            ManualLine(article="MUG"),
         ]
         with pytest.raises(RuleError) as caught:
-            take_own_order(session, own(session), asked(*lines, shipping_method="Ballon"))
+            take_manual_order(session, own(session), asked(*lines, shipping_method="Ballon"))
 
         assert str(caught.value).splitlines() == [
             "line 1: no article has the SKU or GTIN '???'.",
@@ -242,7 +245,9 @@ def test_each_line_that_cannot_be_taken_is_named(sqlite_database: str) -> None:
         ]
         assert caught.value.advice == (Advice(Action.method_add, "Ballon"),)
         with pytest.raises(RuleError, match="more than any order may cost"):
-            take_own_order(session, own(session), asked(OwnLine(article="MUG", quantity=10**9, price=10**9)))
+            take_manual_order(
+                session, own(session), asked(ManualLine(article="MUG", quantity=10**9, price=10**9))
+            )
         assert session.exec(select(DocumentSeries)).all() == []
         assert session.exec(select(Order)).all() == []
 
@@ -251,20 +256,20 @@ def test_the_account_is_found_or_named(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = make_shop(session)
         with pytest.raises(RuleError, match="has no account in which orders are taken by hand") as refused:
-            pick_own_account(session, shop.tenant_id)
+            pick_manual_account(session, shop.tenant_id)
         assert refused.value.advice == (
             Advice(Action.account_add, values={"kind": MANUAL.name, "tenant": "nord"}),
         )
         make_account(session, shop.tenant_id, "telefon", MANUAL.name)
-        assert pick_own_account(session, shop.tenant_id).name == "telefon"
+        assert pick_manual_account(session, shop.tenant_id).name == "telefon"
         make_account(session, shop.tenant_id, "laden", MANUAL.name)
         with pytest.raises(RuleError, match=r"several accounts \(laden, telefon\)"):
-            pick_own_account(session, shop.tenant_id)
+            pick_manual_account(session, shop.tenant_id)
         with pytest.raises(RuleError, match="In 'nord' no orders are taken by hand"):
-            pick_own_account(session, shop.tenant_id, "nord")
-        set_mode(session, pick_own_account(session, shop.tenant_id, "laden"), Mode.draft)
+            pick_manual_account(session, shop.tenant_id, "nord")
+        set_mode(session, pick_manual_account(session, shop.tenant_id, "laden"), Mode.draft)
         with pytest.raises(RuleError, match="is a draft"):
-            pick_own_account(session, shop.tenant_id, "laden")
+            pick_manual_account(session, shop.tenant_id, "laden")
 
 
 def test_what_is_taken_in_test_is_a_trial(sqlite_database: str) -> None:
@@ -273,7 +278,7 @@ def test_what_is_taken_in_test_is_a_trial(sqlite_database: str) -> None:
         open_shop(session)
         account = own(session)
         set_mode(session, account, Mode.test)
-        order, _ = take_own_order(session, account, asked())
+        order, _ = take_manual_order(session, account, asked())
 
         assert (order.trial, stock_in(session)["MUG"]) == (True, (10, 0))
         assert set_mode(session, account, Mode.live) == 1
@@ -285,36 +290,36 @@ def test_after_a_restore_no_number_is_given_twice(sqlite_database: str) -> None:
         shop = open_shop(session)
         mark_restored(session)
         tenant = session.get_one(Tenant, shop.tenant_id, populate_existing=True)
-        told = told_before(session, need_id(own(session).id))
+        told = find_restore(session, need_id(own(session).id))
 
         assert told is not None
         assert told[1] is not None, "no import will ever catch up for it"
         with pytest.raises(RuleError, match="may have been given since the copy was made") as refused:
-            take_own_order(session, own(session), asked())
+            take_manual_order(session, own(session), asked())
         assert refused.value.advice == (Advice(Action.document_resume, "nord"),)
         resume_numbers(session, tenant, [f"W-{YEAR}-00041"])
 
-        assert take_own_order(session, own(session), asked())[0].external_id == f"W-{YEAR}-00042"
+        assert take_manual_order(session, own(session), asked())[0].external_id == f"W-{YEAR}-00042"
 
 
 def test_goods_are_added_until_it_is_released(database: str) -> None:
     with session_scope() as session:
         open_shop(session)
-        order, _ = take_own_order(session, own(session), asked())
-        add_line(session, order, OwnLine(article="CUP", quantity=12))
+        order, _ = take_manual_order(session, own(session), asked())
+        add_line(session, order, ManualLine(article="CUP", quantity=12))
 
         assert order.total == Decimal("23.80") + 12 * Decimal("10.70")
         assert lines_in(session, FIRST)[f"{FIRST}-2"] == (12, 10, 0, 0)
         assert [each[:2] for each in holds_in(session, FIRST)] == [(HoldReason.stock_short, f"{FIRST}-2")]
         assert events_in(session, FIRST)[1:] == [("person", "edited"), ("cycle", "held")]
         check_laws(session)
-        other, _ = take_own_order(session, own(session), asked(OwnLine(article="MUG")))
+        other, _ = take_manual_order(session, own(session), asked(ManualLine(article="MUG")))
         release_order(session, other)
         with pytest.raises(RuleError, match="is released: nothing is added"):
-            add_line(session, other, OwnLine(article="MUG"))
+            add_line(session, other, ManualLine(article="MUG"))
         take_in(session, shop_of(session), make_order("1", make_line("a", "MUG")))
         with pytest.raises(RuleError, match="is a channel's"):
-            add_line(session, get_order(session, "1"), OwnLine(article="MUG"))
+            add_line(session, get_order(session, "1"), ManualLine(article="MUG"))
 
 
 def shop_of(session: Session) -> Shop:
@@ -349,7 +354,7 @@ def test_an_order_is_repeated(sqlite_database: str, of_then: bool, total: str) -
 def test_who_is_forgotten_gets_nothing_sent(sqlite_database: str) -> None:
     with session_scope() as session:
         open_shop(session)
-        order, _ = take_own_order(session, own(session), asked())
+        order, _ = take_manual_order(session, own(session), asked())
         order.anonymised_at = utc_now()
         session.add(order)
         with pytest.raises(RuleError, match="was made anonymous"):
@@ -378,10 +383,12 @@ def test_a_return_is_exchanged(database: str) -> None:
     """The replacement costs what it costs, is linked both ways, and money stays with each order."""
     with session_scope() as session:
         row = come_back(session)
-        new, difference, _ = exchange_return(session, row, own(session), [OwnLine(article="CUP", quantity=3)])
+        new, difference, _ = exchange_return(
+            session, row, own(session), [ManualLine(article="CUP", quantity=3)]
+        )
         old = get_order(session, "1")
         line_id = need_id(find_line(session, old, "a").id)
-        receive_return(session, row, {line_id: Judged(to_stock=2)})
+        receive_return(session, row, {line_id: InspectedUnits(to_stock=2)})
         credit_return(session, row)
 
         assert (new.total, difference) == (Decimal("32.10"), Decimal("8.30"))
@@ -414,7 +421,7 @@ def offered(database: str) -> str:
     """An offer of five mugs at ten euro; the database."""
     with session_scope() as session:
         open_shop(session)
-        line = OwnLine(article="MUG", quantity=5, price=Decimal(10))
+        line = ManualLine(article="MUG", quantity=5, price=Decimal(10))
         make_offer(session, own(session), asked(line), utc_now().date() + timedelta(days=3))
     return database
 
@@ -485,7 +492,7 @@ def test_nobody_else_writes_into_an_own_order(sqlite_database: str) -> None:
     """What a channel of the tenant tells under the same number is an order of its own."""
     with session_scope() as session:
         shop = open_shop(session)
-        order, _ = take_own_order(session, own(session), asked())
+        order, _ = take_manual_order(session, own(session), asked())
         data = make_order(FIRST, make_line(f"{FIRST}-1", "CUP"), placed_at=PLACED_AT)
         save_orders(session, shop.account, (), [data])
 

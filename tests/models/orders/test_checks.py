@@ -11,13 +11,13 @@ from models.catalog.article import Article, ArticlePrice
 from models.countries import COUNTRIES, POSTCODES, postcode_fits
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
-from models.order_desk.edits import accept
+from models.order_desk.edits import accept_holds
 from models.order_desk.method_mapping import apply_mapping
 from models.orders.holds import HoldReason
 from models.orders.records import AddressData
 from models.tenants.account import get_account
-from models.tenants.methods import list_services, map_service, save_shipping_method
-from models.tenants.records import PaymentKind, ServiceKind
+from models.tenants.methods import list_channel_methods, map_channel_method, save_shipping_method
+from models.tenants.records import MethodKind, PaymentKind
 from models.warehouse.ledger import set_on_hand
 from tests.support.builders import (
     BILLING,
@@ -45,8 +45,8 @@ def make_stock(session: Session, **settings: Any) -> Shop:
 
 def map_payment(session: Session, shop: Shop, code: str, kind: PaymentKind) -> int:
 
-    map_service(session, shop.tenant_id, shop.account.id, ServiceKind.payment, code, kind)
-    return apply_mapping(session, get_account(session, shop.account.name), ServiceKind.payment, code)
+    map_channel_method(session, shop.tenant_id, shop.account.id, MethodKind.payment, code, kind)
+    return apply_mapping(session, get_account(session, shop.account.name), MethodKind.payment, code)
 
 
 @pytest.mark.parametrize(
@@ -110,9 +110,9 @@ def test_a_carriers_limits(sqlite_database: str) -> None:
         take_in(session, shop, make_order("1", MUG, billing=long, shipping_method="Paket"))
         before = holds_in(session, "1")
         save_shipping_method(session, shop.tenant_id, "parcel", {"carrier": "DHL", "limits": "dhl"})
-        map_service(session, shop.tenant_id, shop.account.id, ServiceKind.shipping, "Paket", "parcel")
+        map_channel_method(session, shop.tenant_id, shop.account.id, MethodKind.shipping, "Paket", "parcel")
 
-        count = apply_mapping(session, get_account(session, "nord"), ServiceKind.shipping, "Paket")
+        count = apply_mapping(session, get_account(session, "nord"), MethodKind.shipping, "Paket")
 
         assert (before, count) == ([], 1)
         assert holds_in(session, "1") == [
@@ -131,9 +131,9 @@ def test_methods_that_nobody_explained(sqlite_database: str) -> None:
         before = [reason for reason, _, _ in holds_in(session, "2")]
         count = map_payment(session, shop, "TRANSFER", PaymentKind.prepayment)
         halfway = [reason for reason, _, _ in holds_in(session, "2")]
-        map_service(session, shop.tenant_id, shop.account.id, ServiceKind.shipping, "DHL", "parcel")
+        map_channel_method(session, shop.tenant_id, shop.account.id, MethodKind.shipping, "DHL", "parcel")
 
-        apply_mapping(session, get_account(session, "nord"), ServiceKind.shipping, "DHL")
+        apply_mapping(session, get_account(session, "nord"), MethodKind.shipping, "DHL")
         order = get_order(session, "2")
 
         assert before == ["payment_unmapped", "shipping_unmapped"]
@@ -155,9 +155,13 @@ def test_a_mapping_needs_what_exists(sqlite_database: str) -> None:
         with pytest.raises(NotFoundError, match="method list"):
             map_payment(session, shop, "PAYPAL", PaymentKind.wallet)
         with pytest.raises(RuleError, match="prepayment, card"):
-            map_service(session, shop.tenant_id, shop.account.id, ServiceKind.payment, "TRANSFER", "cash")
+            map_channel_method(
+                session, shop.tenant_id, shop.account.id, MethodKind.payment, "TRANSFER", "cash"
+            )
 
-        assert [(row.external_id, row.mapped_to) for row in list_services(session)] == [("TRANSFER", "")]
+        assert [(row.external_id, row.mapped_to) for row in list_channel_methods(session)] == [
+            ("TRANSFER", "")
+        ]
 
 
 def test_cash_at_the_door_cannot_be_there_yet(sqlite_database: str) -> None:
@@ -244,7 +248,7 @@ def test_what_a_person_let_pass_stays_so(database: str) -> None:
     with session_scope() as session:
         shop = make_stock(session)
         take_in(session, shop, make_order("1", MUG, billing=street))
-        done = accept(session, get_order(session, "1"), [], "so heißt das Dorf")
+        done = accept_holds(session, get_order(session, "1"), [], "so heißt das Dorf")
         take_in(session, shop, make_order("1", MUG, billing=street, memo="news"))
         after = holds_in(session, "1")
         worse = street.model_copy(update={"city": ""})
@@ -262,9 +266,9 @@ def test_what_no_word_lets_pass(sqlite_database: str) -> None:
         add_article(session, shop, "MUG", on_hand=0)
         take_in(session, shop, make_order("1", MUG))
         with pytest.raises(RuleError, match="cannot be let pass"):
-            accept(session, get_order(session, "1"), [HoldReason.stock_short])
+            accept_holds(session, get_order(session, "1"), [HoldReason.stock_short])
         with pytest.raises(RuleError, match="not held"):
-            accept(session, get_order(session, "1"), [])
+            accept_holds(session, get_order(session, "1"), [])
 
         assert [reason for reason, _, _ in holds_in(session, "1")] == ["stock_short"]
 

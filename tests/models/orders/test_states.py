@@ -10,8 +10,8 @@ import pytest
 from models.errors import RuleError
 from models.orders.history import Actor
 from models.orders.order import Order, OrderState
-from models.orders.row_values import state_of
-from models.orders.states import STEPS, draw_states, move
+from models.orders.row_values import imported_state
+from models.orders.states import TRANSITIONS, change_state, draw_states
 from tests.support.builders import PLACED_AT, make_line, make_order
 
 ROOT = Path(__file__).parents[3]
@@ -23,27 +23,29 @@ OTHERS = ("run", "row", "pick_list", "offer", "self")
 def test_only_steps_of_the_table_are_taken(before: OrderState, after: OrderState, actor: Actor) -> None:
     """Any other leaves the order as it is."""
     order = Order(tenant_id=1, account_id=1, external_id="1", currency="EUR", total=Decimal(1), state=before)
-    if any((step.before, step.after) == (before, after) and actor in step.by for step in STEPS):
-        move(order, after, actor)
+    if any((step.before, step.after) == (before, after) and actor in step.by for step in TRANSITIONS):
+        change_state(order, after, actor)
         assert order.state is after
         return
     with pytest.raises(RuleError, match=f"is {before} and does not become {after} by the {actor}"):
-        move(order, after, actor)
+        change_state(order, after, actor)
     assert order.state is before
 
 
 def test_an_order_arrives_in_a_state_of_the_table() -> None:
     """Whatever the channel tells first."""
     told = [
-        state_of(make_order("1", make_line("a"), cancelled=cancelled, shipped_at=shipped, checkout_at=done))
+        imported_state(
+            make_order("1", make_line("a"), cancelled=cancelled, shipped_at=shipped, checkout_at=done)
+        )
         for cancelled, shipped, done in product((False, True), (None, PLACED_AT), (None, PLACED_AT))
     ]
 
-    assert set(told) == {step.after for step in STEPS if step.before is None}
+    assert set(told) == {step.after for step in TRANSITIONS if step.before is None}
 
 
 def find_changes(source: str) -> list[str]:
-    """Return where code sets the state of what may be an order past `move`."""
+    """Return where code sets the state of what may be an order past `change_state`."""
     found = []
     for node in ast.walk(ast.parse(source)):
         targets: list[ast.expr] = []

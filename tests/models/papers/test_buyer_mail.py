@@ -13,23 +13,30 @@ from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
-from models.fulfilment.returns import Judged, announce_return, receive_return
+from models.fulfilment.returns import InspectedUnits, announce_return, receive_return
 from models.fulfilment.shipments import ParcelData
 from models.fulfilment.tracking_links import tracking_link
-from models.mails.buyer_events import mail_key, read_key, tell_buyer
+from models.mails.buyer_events import mail_key, queue_buyer_mail, read_key
 from models.orders.history import Actor, events_of
 from models.orders.order import Order, OrderAddress, OrderLine, OrderState
 from models.orders.records import AddressData
-from models.papers.buyer_mail import Drop, find_subject, happened_at, recipient_of, why_not, write_letter
-from models.papers.records import BuyerLetter, LetterLine, LetterParcel, PaymentAsk, Place
+from models.papers.buyer_mail import (
+    SkipReason,
+    compose_buyer_mail,
+    find_subject,
+    happened_at,
+    recipient_of,
+    skip_reason,
+)
+from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
 from models.payments.payment import (
     Payment,
-    note_authorised,
+    apply_channel_total,
     record_payment,
     record_refund,
-    take_channel_total,
+    set_authorised,
 )
-from models.payments.reminders import dun
+from models.payments.reminders import send_reminders
 from models.sync.outbound import Outbound, OutboundState, queue_once
 from models.sync.records import OutboundKind
 from models.tenants.account import Account
@@ -103,8 +110,8 @@ def ship(session: Session, order: Order, units: dict[str, int] | None = None, **
     return need_id(done.id)
 
 
-def letter_of(session: Session, order: Order, event: BuyerEvent, **more: Any) -> BuyerLetter:
-    return write_letter(session, order, event, find_subject(session, order, event), **more)
+def letter_of(session: Session, order: Order, event: BuyerEvent, **more: Any) -> BuyerMailData:
+    return compose_buyer_mail(session, order, event, find_subject(session, order, event), **more)
 
 
 def test_what_happens_to_an_order_is_queued_once(database: str) -> None:
@@ -114,7 +121,7 @@ def test_what_happens_to_an_order_is_queued_once(database: str) -> None:
         order = bought(session, shop)
         sell(session, shop)
         pay(session, shop, order, "10.00")
-        take_channel_total(session, order, Decimal("34.97"), NOW, handled_by=Side.channel, method="")
+        apply_channel_total(session, order, Decimal("34.97"), NOW, handled_by=Side.channel, method="")
         ship(session, order, {"1-a": 1})
         cancel_order(session, order, actor=Actor.person)
 
@@ -187,8 +194,8 @@ def test_the_same_key_is_told_once(database: str) -> None:
         order = bought(session, shop)
         settle_outbound(session)
         for _ in range(2):
-            tell_buyer(session, order, BuyerEvent.refund, 7)
-            tell_buyer(session, order, BuyerEvent.order_received)
+            queue_buyer_mail(session, order, BuyerEvent.refund, 7)
+            queue_buyer_mail(session, order, BuyerEvent.order_received)
         assert queued(session) == ["1 refund #"]
         parked = session.exec(select(Outbound).where(Outbound.state == OutboundState.pending)).one()
         parked.state = OutboundState.parked
@@ -215,7 +222,7 @@ def test_an_order_received_says_what_was_bought(database: str) -> None:
             payment_method_name="Vorkasse",
             shipping=parcel_shop,
         )
-        assert letter_of(session, order, BuyerEvent.order_received) == BuyerLetter(
+        assert letter_of(session, order, BuyerEvent.order_received) == BuyerMailData(
             event=BuyerEvent.order_received,
             language="de",
             recipient="aenne@post.example",
@@ -224,8 +231,8 @@ def test_an_order_received_says_what_was_bought(database: str) -> None:
             ordered_on=NOW.astimezone().date(),
             currency="EUR",
             lines=[
-                LetterLine(number="A", title="A", quantity=3, amount=Decimal("29.97")),
-                LetterLine(number="B", title="B", quantity=1, amount=Decimal(5)),
+                BuyerMailLine(number="A", title="A", quantity=3, amount=Decimal("29.97")),
+                BuyerMailLine(number="B", title="B", quantity=1, amount=Decimal(5)),
             ],
             shipping_amount=Decimal("4.90"),
             fee_amount=Decimal(-1),
@@ -249,7 +256,7 @@ def test_a_request_asks_for_what_is_still_owed(database: str) -> None:
         tenant = session.get_one(Tenant, shop.tenant_id)
         tenant.mails = {"payment_link": "https://pay.example/{number}?sum={amount}&in={currency}"}
         letter = letter_of(session, order, BuyerEvent.payment_request)
-        assert letter.ask == PaymentAsk(
+        assert letter.ask == PaymentRequest(
             amount=Decimal("24.97"),
             purpose="Bestellung 1",
             due_on=(utc_now() + timedelta(days=7)).astimezone().date(),
@@ -284,12 +291,13 @@ def test_a_part_is_named_as_such(database: str) -> None:
         first = ship(session, order, {"1-a": 2}, tracking_number="00340 4341/61")
         second = ship(session, order)
         one, two = (
-            write_letter(session, order, BuyerEvent.shipped, str(subject)) for subject in (first, second)
+            compose_buyer_mail(session, order, BuyerEvent.shipped, str(subject))
+            for subject in (first, second)
         )
         assert one.is_part
-        assert one.lines == [LetterLine(number="A", title="A", quantity=2)]
+        assert one.lines == [BuyerMailLine(number="A", title="A", quantity=2)]
         assert one.parcels == [
-            LetterParcel(
+            BuyerMailParcel(
                 number="00340 4341/61",
                 link="https://www.dhl.de/de/privatkunden/pakete-empfangen/verfolgen.html"
                 "?piececode=003404341%2F61",
@@ -298,18 +306,18 @@ def test_a_part_is_named_as_such(database: str) -> None:
         assert [(line.number, line.quantity) for line in two.lines] == [("A", 1), ("B", 1)]
         assert two.parcels == []
         line_id = need_id(session.exec(select(OrderLine.id).where(OrderLine.external_id == "1-a")).one())
-        for judged in (Judged(to_stock=1, scrapped=1), Judged(b_stock=1)):
+        for judged in (InspectedUnits(to_stock=1, scrapped=1), InspectedUnits(b_stock=1)):
             coming = announce_return(session, order, {line_id: judged.units})
             assert (
                 letter_of(session, order, BuyerEvent.return_received).lines
-                == [LetterLine(number="A", title="A", quantity=2)][: judged.b_stock]
+                == [BuyerMailLine(number="A", title="A", quantity=2)][: judged.b_stock]
             )
             receive_return(session, coming, {line_id: judged})
         assert queued(session)[-2:] == ["1 return_received #"] * 2
         back = letter_of(session, order, BuyerEvent.return_received)
         assert [(line.number, line.quantity) for line in back.lines] == [("A", 1)]
         subject = find_subject(session, order, BuyerEvent.return_received)
-        assert why_not(session, order, BuyerEvent.return_received, subject) is None
+        assert skip_reason(session, order, BuyerEvent.return_received, subject) is None
         assert happened_at(session, order, BuyerEvent.return_received, subject) == coming.received_at
 
         other = bought(session, shop, "2")
@@ -359,7 +367,7 @@ def _refund_after_cancelling(session: Session, shop: Shop, order: Order) -> None
 
 
 def _authorise(session: Session, shop: Shop, order: Order) -> None:
-    note_authorised(session, order, order.total, actor=Actor.channel)
+    set_authorised(session, order, order.total, actor=Actor.channel)
 
 
 def _merge(session: Session, shop: Shop, order: Order) -> None:
@@ -390,28 +398,28 @@ def _spoil_address(session: Session, shop: Shop, order: Order) -> None:
         (_nothing, BuyerEvent.order_received, None),
         (_nothing, BuyerEvent.payment_request, None),
         (_nothing, BuyerEvent.ready_to_collect, None),
-        (_nothing, BuyerEvent.cancelled, Drop.not_cancelled),
-        (_nothing, BuyerEvent.refund, Drop.taken_back),
-        (_nothing, BuyerEvent.return_received, Drop.taken_back),
-        (_nothing, BuyerEvent.shipped, Drop.taken_back),
-        (_cancel, BuyerEvent.order_received, Drop.cancelled),
-        (_cancel, BuyerEvent.payment_request, Drop.cancelled),
+        (_nothing, BuyerEvent.cancelled, SkipReason.not_cancelled),
+        (_nothing, BuyerEvent.refund, SkipReason.taken_back),
+        (_nothing, BuyerEvent.return_received, SkipReason.taken_back),
+        (_nothing, BuyerEvent.shipped, SkipReason.taken_back),
+        (_cancel, BuyerEvent.order_received, SkipReason.cancelled),
+        (_cancel, BuyerEvent.payment_request, SkipReason.cancelled),
         (_cancel, BuyerEvent.cancelled, None),
-        (_pay_all, BuyerEvent.payment_request, Drop.nothing_owed),
-        (_pay_all, BuyerEvent.payment_reminder, Drop.nothing_owed),
+        (_pay_all, BuyerEvent.payment_request, SkipReason.nothing_owed),
+        (_pay_all, BuyerEvent.payment_reminder, SkipReason.nothing_owed),
         (_pay_all, BuyerEvent.payment_received, None),
-        (_take_back, BuyerEvent.payment_received, Drop.taken_back),
-        (_take_back, BuyerEvent.refund, Drop.taken_back),
-        (_merge, BuyerEvent.order_received, Drop.merged),
-        (_unwant, BuyerEvent.order_received, Drop.unwanted),
+        (_take_back, BuyerEvent.payment_received, SkipReason.taken_back),
+        (_take_back, BuyerEvent.refund, SkipReason.taken_back),
+        (_merge, BuyerEvent.order_received, SkipReason.merged),
+        (_unwant, BuyerEvent.order_received, SkipReason.unwanted),
         (_ship, BuyerEvent.shipped, None),
-        (_ship, BuyerEvent.ready_to_collect, Drop.gone),
-        (_ship_part_and_cancel, BuyerEvent.shipped, Drop.cancelled),
-        (_spoil_address, BuyerEvent.order_received, Drop.no_address),
+        (_ship, BuyerEvent.ready_to_collect, SkipReason.gone),
+        (_ship_part_and_cancel, BuyerEvent.shipped, SkipReason.cancelled),
+        (_spoil_address, BuyerEvent.order_received, SkipReason.no_address),
     ],
 )
 def test_what_is_true_no_more_is_not_mailed(
-    sqlite_database: str, happens: Any, event: BuyerEvent, drop: Drop | None
+    sqlite_database: str, happens: Any, event: BuyerEvent, drop: SkipReason | None
 ) -> None:
     """What happened between the event and its mail counts."""
     with session_scope() as session:
@@ -419,7 +427,7 @@ def test_what_is_true_no_more_is_not_mailed(
         order = bought(session, shop)
         happens(session, shop, order)
         session.flush()
-        assert why_not(session, order, event, find_subject(session, order, event)) is drop
+        assert skip_reason(session, order, event, find_subject(session, order, event)) is drop
 
 
 def test_what_was_due_before_counts_as_told_then(sqlite_database: str) -> None:
@@ -431,11 +439,11 @@ def test_what_was_due_before_counts_as_told_then(sqlite_database: str) -> None:
         order.payment_kind = PaymentKind.prepayment
         session.flush()
         for back in (20, 10):
-            dun(session, shop.account, [need_id(order.id)])
+            send_reminders(session, shop.account, [need_id(order.id)])
             step = events_of(session, need_id(order.id))[-1]
             order.reminded_at = step.at = NOW - timedelta(days=back)
             session.flush()
-        dun(session, shop.account, [need_id(order.id)])
+        send_reminders(session, shop.account, [need_id(order.id)])
         assert order.state is OrderState.cancelled
         assert happened_at(session, order, BuyerEvent.payment_request, "") == old
         assert happened_at(session, order, BuyerEvent.payment_reminder, "1") == old + timedelta(days=2)
@@ -455,9 +463,9 @@ def test_a_subject_of_another_order_is_none(sqlite_database: str) -> None:
         payment = pay(session, shop, one, "5.00")
         shipment = ship(session, one)
         for event, subject in ((BuyerEvent.payment_received, payment.id), (BuyerEvent.shipped, shipment)):
-            assert why_not(session, one, event, str(subject)) is None
-            assert why_not(session, two, event, str(subject)) is Drop.taken_back
-            assert why_not(session, one, event, "") is Drop.taken_back
+            assert skip_reason(session, one, event, str(subject)) is None
+            assert skip_reason(session, two, event, str(subject)) is SkipReason.taken_back
+            assert skip_reason(session, one, event, "") is SkipReason.taken_back
 
 
 @pytest.mark.parametrize(

@@ -18,21 +18,21 @@ from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.release import release_order
 from models.fulfilment.shipments import shipments_of
-from models.order_desk.edits import accept
+from models.order_desk.edits import accept_holds
 from models.orders.history import Actor
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lines_of
 from models.orders.records import AddressData
 from models.papers.parcel_papers import address_label, packing_slip, return_slip
-from models.papers.pick_papers import check_pickable, pick_papers, walk_papers
-from models.papers.priced_papers import confirm, offer, receipt
+from models.papers.pick_papers import check_pickable, pick_list_papers, pick_papers
+from models.papers.priced_papers import confirmation_paper, order_offer_paper, receipt_paper
 from models.papers.records import Goods, OrderPaper, PaperKind, PickTarget, Place
 from models.payments.payment import record_payment
 from models.tenants.logo import Logo, find_logos, save_logo
 from models.tenants.methods import ShippingMethod
 from models.tenants.records import SellerData
 from models.tenants.tenant import Tenant
-from models.warehouse.bins import get_bin, put_articles, save_bin
+from models.warehouse.bins import get_bin, place_articles, save_bin
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.pick_lists import PickMode
 from models.warehouse.picking import create_list
@@ -100,7 +100,7 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
         tenant = session.get_one(Tenant, shop.tenant_id)
         ids = {row.external_id: row.id for row in lines_of(session, [need_id(order.id)])[need_id(order.id)]}
 
-        assert confirm(session, order, language="en") == OrderPaper(
+        assert confirmation_paper(session, order, language="en") == OrderPaper(
             kind=PaperKind.confirmation,
             dated=utc_now().astimezone().date(),
             language="en",
@@ -154,7 +154,7 @@ def test_tax_that_is_not_known_or_not_ours_is_not_stated(
     """Such an order is confirmed all the same."""
     with session_scope() as session:
         shop = make_invoicing_shop(session, **seller)
-        paper = confirm(session, sell(session, shop, "1", *lines, **fields))
+        paper = confirmation_paper(session, sell(session, shop, "1", *lines, **fields))
 
         assert (paper.taxes, paper.tax, paper.net) == ([], Decimal(0), paper.gross)
         assert [one.tax_rate for one in paper.lines] == [None] * len(lines)
@@ -166,12 +166,14 @@ def test_an_offer_is_good_for_a_while(sqlite_database: str) -> None:
         order = sell(session, open_shop(session, a=1), "1", line("a"))
         today = utc_now().astimezone().date()
 
-        assert offer(session, order, today + timedelta(days=3)).valid_until == today + timedelta(days=3)
+        assert order_offer_paper(session, order, today + timedelta(days=3)).valid_until == today + timedelta(
+            days=3
+        )
         with pytest.raises(RuleError, match="that is over"):
-            offer(session, order, today - timedelta(days=2))
+            order_offer_paper(session, order, today - timedelta(days=2))
         release_order(session, order)
         with pytest.raises(RuleError, match="is released"):
-            offer(session, order, today + timedelta(days=3))
+            order_offer_paper(session, order, today + timedelta(days=3))
 
 
 def test_a_receipt_tells_what_came_when_and_what_is_left(database: str) -> None:
@@ -180,11 +182,11 @@ def test_a_receipt_tells_what_came_when_and_what_is_left(database: str) -> None:
         shop = open_shop(session, a=5)
         order = sell(session, shop, "1", line("a", 3), payment_method="7", payment_method_name="Vorkasse")
         with pytest.raises(RuleError, match="nothing was received"):
-            receipt(session, order)
+            receipt_paper(session, order)
         record_payment(session, shop.account, order, Decimal("20.00"), PLACED_AT, reference="R-1")
         second = record_payment(session, shop.account, order, Decimal("5.00"), PLACED_AT, method="Bar")
 
-        paper = receipt(session, order)
+        paper = receipt_paper(session, order)
         assert [(one.on, one.amount, one.method, one.reference) for one in paper.received] == [
             (date(2026, 3, 2), Decimal("20.00"), "Vorkasse", "R-1"),
             (date(2026, 3, 2), Decimal("5.00"), "Bar", ""),
@@ -192,7 +194,7 @@ def test_a_receipt_tells_what_came_when_and_what_is_left(database: str) -> None:
         assert (paper.gross, paper.open_amount, paper.taxes[0].tax) == (
             Decimal("30.00"), Decimal("5.00"), Decimal("4.79"),
         )  # fmt: skip
-        assert [one.amount for one in receipt(session, order, [second]).received] == [Decimal("5.00")]
+        assert [one.amount for one in receipt_paper(session, order, [second]).received] == [Decimal("5.00")]
 
 
 def test_a_slip_tells_what_is_in_the_parcel_and_what_follows(database: str) -> None:
@@ -292,13 +294,13 @@ def test_a_pick_list_for_many_orders_says_for_whom(database: str) -> None:
         warehouse = session.get_one(Warehouse, shop.warehouse_id)
         for name, sku in (("Z-1", "A"), ("A-9", "B")):
             save_bin(session, warehouse, name)
-            put_articles(session, warehouse, get_bin(session, warehouse, name), [_article_id(session, sku)])
+            place_articles(session, warehouse, get_bin(session, warehouse, name), [_article_id(session, sku)])
         scan(session, need_id(walk.id), "A")
         assert [(row.bin, row.sku, row.quantity) for row in pick_papers(session, orders)[0].rows] == [
             ("Z-1", "A", 2),
             ("A-9", "B", 1),
         ]
-        first, _ = walk_papers(session, need_id(walk.id))
+        first, _ = pick_list_papers(session, need_id(walk.id))
         assert (first.number, first.warehouse) == (str(walk.id), "main")
         assert {(row.sku, target.quantity, target.order_number, target.box)
                 for row in first.rows for target in row.targets} == {
@@ -335,7 +337,7 @@ def test_addresses_name_the_country_only_abroad(sqlite_database: str) -> None:
         home = sell(session, shop, "2", line("a"))
         assert address_label(session, home).to.country == ""
         nowhere = sell(session, shop, "3", line("a"), billing=AddressData(last_name="Groß", country="DE"))
-        accept(session, nowhere, [])
+        accept_holds(session, nowhere, [])
         with pytest.raises(RuleError, match="the address has no street, city"):
             address_label(session, nowhere)
 
@@ -345,7 +347,7 @@ def test_what_has_no_paper_is_refused_with_the_reason(sqlite_database: str) -> N
     with session_scope() as session:
         shop = open_shop(session, a=1)
         take_in(session, shop, make_order("trial", line("a")), trial=True)
-        for draw in (confirm, receipt, packing_slip, return_slip, address_label):
+        for draw in (confirmation_paper, receipt_paper, packing_slip, return_slip, address_label):
             with pytest.raises(RuleError, match="is a trial"):
                 draw(session, get_order(session, "trial"))
 
@@ -358,7 +360,7 @@ def test_what_has_no_paper_is_refused_with_the_reason(sqlite_database: str) -> N
 
         gone = sell(session, shop, "gone", line("a"))
         cancel_order(session, gone, actor=Actor.person)
-        for draw in (confirm, receipt, packing_slip, address_label):
+        for draw in (confirmation_paper, receipt_paper, packing_slip, address_label):
             with pytest.raises(RuleError, match="is cancelled"):
                 draw(session, gone)
 

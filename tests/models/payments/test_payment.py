@@ -11,7 +11,7 @@ from models.fulfilment.holding import hold_order
 from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderState
 from models.orders.records import OrderData
-from models.payments.payment import take_channel_totals
+from models.payments.payment import apply_channel_totals
 from models.tenants.records import Side
 from tests.support.builders import Shop, get_order, make_line, make_order, make_shop, take_in
 
@@ -35,8 +35,8 @@ def test_orders_known_here_take_the_reported_totals(database: str) -> None:
     """The same report again changes nothing."""
     with session_scope() as session:
         shop, paid = make_sales(session)
-        first = take_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
-        again = take_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
+        first = apply_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
+        again = apply_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
 
         assert (first.changed, first.unchanged) == (3, 0)
         assert (again.changed, again.unchanged) == (0, 3)
@@ -47,7 +47,7 @@ def test_a_test_run_takes_nothing(database: str) -> None:
     """It counts the orders it found as unchanged."""
     with session_scope() as session:
         shop, paid = make_sales(session)
-        counts = take_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=True)
+        counts = apply_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=True)
 
         assert (counts.changed, counts.unchanged) == (0, 3)
         assert set(paid_in(session).values()) == {Decimal(0)}
@@ -81,7 +81,7 @@ def test_some_orders_take_no_money_over(
         shop, paid = make_sales(session)
         change(session, get_order(session, "2"))
         session.flush()
-        counts = take_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
+        counts = apply_channel_totals(session, shop.account.id, paid, handled_by=Side.channel, test=False)
 
         assert counts.changed == 2 + takes
         assert paid_in(session) == {"1": Decimal(10), "2": Decimal(10 * takes), "3": Decimal(10)}

@@ -23,12 +23,12 @@ from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import hold_order
 from models.fulfilment.returns import ReturnState, announce_return
-from models.invoicing.credit_notes import correct_invoice
+from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import issue_invoice
 from models.mails.outbox import Mail, queue_mail
 from models.mails.records import MailContent, MailPart
-from models.order_desk.edits import accept, find_line, set_address, set_quantity
-from models.order_desk.manual_records import OwnOrder
+from models.order_desk.edits import accept_holds, find_line, set_address, set_quantity
+from models.order_desk.manual_records import ManualOrder
 from models.order_desk.offers import Offer, accept_offer, make_offer
 from models.orders.history import Actor, OrderEvent, add_event
 from models.orders.holds import HoldReason
@@ -44,18 +44,18 @@ from models.privacy.retention import (
     check_years,
     erase_documents,
     kept_until,
+    list_due_buyer_mails,
     list_due_documents,
     list_due_erasures,
-    list_due_letters,
     list_due_orders,
     years_of,
 )
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind, RejectedData
-from models.sync.rejected import Aside, set_aside
+from models.sync.rejected import RejectedRecord, save_rejected
 from models.tenants.account import Account
 from models.tenants.tenant import Tenant
-from models.upkeep.pruning import list_steps
+from models.upkeep.pruning import list_prune_steps
 from tests.support.builders import (
     PLACED_AT,
     Shop,
@@ -158,7 +158,7 @@ def run_steps(session: Session) -> int:
     tenants = list(session.exec(select(Tenant)).all())
     long_ago = datetime(2000, 1, 1, tzinfo=UTC)
     count = 0
-    for step in list_steps(tenants, calls_before=long_ago, history_before=long_ago):
+    for step in list_prune_steps(tenants, calls_before=long_ago, history_before=long_ago):
         while ids := step.find(session, 2):
             step.take(session, ids)
             session.flush()
@@ -269,7 +269,7 @@ def live(session: Session) -> Shop:
     set_address(session, order, AddressRole.shipping, {"street": "Xstreet 8", "last_name": "Xlast-Xfirst"})
     set_quantity(session, order, find_line(session, order, "1a"), 2, actor=Actor.person)
     hold_order(session, order, HoldReason.changed_after_release, {"changes": {"billing.city": ["Xcity", ""]}})
-    accept(session, order, [HoldReason.changed_after_release], "Xwords")
+    accept_holds(session, order, [HoldReason.changed_after_release], "Xwords")
     add_event(session, order, "note", {"text": "Xwords"}, actor=Actor.person)
     add_event(session, order, "handed_over", {"to": "Xlast"}, actor=Actor.person)
     record_payment(session, shop.account, order, Decimal("10.00"), PLACED_AT, reference="Xbank Xlast")
@@ -287,7 +287,7 @@ def live(session: Session) -> Shop:
     )
     queue_mail(session, "1", content, ["xmail@example.com"], order_id=order.id)
     rejected = RejectedData(kind="order", external_id="1", reason="?", raw="Xlast")
-    set_aside(session, shop.account.id, [rejected, rejected.model_copy(update={"external_id": "2"})])
+    save_rejected(session, shop.account.id, [rejected, rejected.model_copy(update={"external_id": "2"})])
     settle_outbound(session)
     let_rest(session)
     return shop
@@ -318,7 +318,7 @@ def test_a_whole_life_leaves_no_trace_but_what_the_law_keeps(session: Session) -
         *columns_of(Fate.letter),
     } - {"offer"}
 
-    session.execute(update(Aside).values(last_seen_at=utc_now() - timedelta(days=100)))
+    session.execute(update(RejectedRecord).values(last_seen_at=utc_now() - timedelta(days=100)))
     run_steps(session)
 
     law = {*columns_of(Fate.document), *columns_of(Fate.letter)}
@@ -344,7 +344,7 @@ def test_after_their_years_documents_and_letters_go(
         then.setattr("tests.models.privacy.test_retention.PLACED_AT", LONG_AGO)
         shop = live(session)
     session.execute(update(Mail).values(sent_at=LONG_AGO))
-    session.execute(update(Aside).values(last_seen_at=LONG_AGO))
+    session.execute(update(RejectedRecord).values(last_seen_at=LONG_AGO))
     issued = session.exec(select(Document)).one()
     kept = issued.model_dump(exclude={"content", "erased_at"})
 
@@ -366,7 +366,7 @@ def test_after_their_years_documents_and_letters_go(
     assert session.exec(select(DocumentFile)).all() == []
     assert session.exec(select(Mail)).all() == []
     with pytest.raises(RuleError, match="was erased on"):
-        correct_invoice(session, erased, "?")
+        cancel_invoice(session, erased, "?")
     check_laws(session)
     assert get_order(session, "1").account_id == shop.account.id
 
@@ -499,12 +499,12 @@ def test_trials_and_records_set_aside_go_in_the_same_time(session: Session) -> N
     """Trials whole, with their buyers; of what is set aside the raw form."""
     shop = open_shop(session)
     take_in(session, shop, record("1"), trial=True)
-    set_aside(
+    save_rejected(
         session, shop.account.id, [RejectedData(kind="order", external_id="9", reason="?", raw="Xlast")]
     )
     assert run_steps(session) == 0
     session.execute(update(Order).values(changed_at=utc_now() - timedelta(days=31)))
-    session.execute(update(Aside).values(last_seen_at=utc_now() - timedelta(days=31)))
+    session.execute(update(RejectedRecord).values(last_seen_at=utc_now() - timedelta(days=31)))
     assert run_steps(session) == 2
     assert (session.exec(select(Order)).all(), session.exec(select(Customer)).all()) == ([], [])
     assert traces(session) == {}
@@ -516,7 +516,7 @@ def test_offers_go_with_their_orders_or_when_their_day_is_long_over(session: Ses
     account = session.get_one(Account, shop.account.id)
     account.kind = "manual"
     way = {"article": "MUG", "price": "10.00", "tax_rate": "19"}
-    asked = OwnOrder.model_validate(
+    asked = ManualOrder.model_validate(
         {"billing": ADDRESS.model_dump(), "lines": [way], "payment": "invoice", "memo": "Xwords"}
     )
     day = utc_now().date() + timedelta(days=1)
@@ -589,9 +589,9 @@ def test_letters_go_when_an_archive_keeps_them(session: Session) -> None:
     queue_mail(session, "1", MailContent(subject="?", text="?"), ["a@example.com"], order_id=order.id)
     session.execute(update(Mail).values(sent_at=utc_now() - timedelta(days=91)))
     tenant = tenant_of(session, shop)
-    assert list_due_letters(session, tenant, 10) == []
+    assert list_due_buyer_mails(session, tenant, 10) == []
     tenant.retention = {"letter_years": 0}
-    assert len(list_due_letters(session, tenant, 10)) == 1
+    assert len(list_due_buyer_mails(session, tenant, 10)) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from models.accounting.issued import list_documents
 from models.accounting.records import DocumentKind
 from models.clock import utc_now
 from models.database.session import session_scope
-from models.fulfilment.returns import Judged, announce_return, receive_return
+from models.fulfilment.returns import InspectedUnits, announce_return, receive_return
 from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
 from models.orders.history import add_event
@@ -21,11 +21,11 @@ from models.reconciliation.effects import (
     EffectKind,
     ReplayOutcome,
     as_if_published,
-    compare,
+    compare_effects,
     list_effects,
     unknown_there,
 )
-from models.sync.outbound import OF_ORDERS
+from models.sync.outbound import ORDER_UPDATES
 from models.sync.records import OutboundKind
 from tests.models.fulfilment.test_returns import sell
 from tests.support.builders import Shop, get_order
@@ -35,7 +35,7 @@ def _take_back(session: Session, shop: Shop) -> None:
     order = get_order(session, "1")
     line_id = find_line(session, order, "a").id or 0
     row = announce_return(session, order, {line_id: 1})
-    receive_return(session, row, {line_id: Judged(to_stock=1)})
+    receive_return(session, row, {line_id: InspectedUnits(to_stock=1)})
     credit_return(session, row)
     record_refund(session, shop.account, order, row.credited_amount, utc_now())
     add_event(session, order, "mail_queued", {"event": "return_received", "of": str(row.id)})
@@ -52,14 +52,14 @@ def test_every_effect_of_an_order_is_listed_once_and_known_again(database: str) 
         (note,) = list_documents(session, kind=DocumentKind.credit_note)
 
     assert len({effect.key for effect in after}) == len(after)
-    new = [each.effect for each in compare(before, after) if each.outcome is ReplayOutcome.new]
+    new = [each.effect for each in compare_effects(before, after) if each.outcome is ReplayOutcome.new]
     assert {(effect.kind, effect.of) for effect in new} == {
         (EffectKind.document_issued, note.label),
         (EffectKind.buyer_mailed, "return_received 1"),
         (EffectKind.goods_returned, "return 1"),
         (EffectKind.payment_booked, "payment 2"),
     }
-    again = [each for each in compare(after, after) if each.outcome is not ReplayOutcome.waits]
+    again = [each for each in compare_effects(after, after) if each.outcome is not ReplayOutcome.waits]
     assert {each.outcome for each in again} == {ReplayOutcome.done_before}
     documents = [effect for effect in before if effect.kind is EffectKind.document_issued]
     assert [effect.value for effect in documents] == ["invoice, 51.30 EUR"]
@@ -93,7 +93,7 @@ def test_an_order_that_the_channel_does_not_know() -> None:
 
 def test_every_message_about_an_order_has_its_effects() -> None:
     """One for what was published, one for what waits, and words for what was said."""
-    assert set(PUBLISHED) == set(WAITING) == set(SAY) == set(OF_ORDERS)
+    assert set(PUBLISHED) == set(WAITING) == set(SAY) == set(ORDER_UPDATES)
     assert not set(PUBLISHED.values()) & set(WAITING.values())
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.orders.records import ComponentData
 from models.reconciliation.news import OrderNews, StockNews, Unread, confirm, listings_of
 from models.reconciliation.records import OUTBOUND_FOR, DifferenceData, DifferenceKind, Remedy
-from models.sync.outbound import OF_ORDERS
+from models.sync.outbound import ORDER_UPDATES
 from models.sync.records import OutboundKind, RejectedData
 from tests.support.builders import make_line, make_order
 
@@ -28,7 +28,7 @@ def order_news(**fields: Any) -> OrderNews:
     values: dict[str, Any] = {
         "unread": Unread(),
         "lines": {"7": {"a", "b"}},
-        "unpublished": {kind: set() for kind in OF_ORDERS},
+        "unpublished": {kind: set() for kind in ORDER_UPDATES},
         "paid_by": {},
         "paid_until": None,
     }
@@ -65,10 +65,10 @@ def test_an_order_that_was_not_read_yet(news: OrderNews) -> None:
     assert all(news.explains(finding(kind)) for kind in ORDER_KINDS)
 
 
-@pytest.mark.parametrize("kind", OF_ORDERS)
+@pytest.mark.parametrize("kind", ORDER_UPDATES)
 def test_an_order_with_something_to_publish(kind: OutboundKind) -> None:
     """It explains the difference of its own kind, and no other."""
-    news = order_news(unpublished={**{each: set() for each in OF_ORDERS}, kind: {"7"}})
+    news = order_news(unpublished={**{each: set() for each in ORDER_UPDATES}, kind: {"7"}})
 
     explained = {each for each in ORDER_KINDS if news.explains(finding(each))}
     assert {OUTBOUND_FOR[each] for each in explained} == {kind}
@@ -140,4 +140,4 @@ def test_a_page_is_added_whole() -> None:
 
 def test_every_kind_that_a_channel_is_told_of_an_order_has_its_difference() -> None:
     """And stock, too: what is published can be compared."""
-    assert set(OUTBOUND_FOR.values()) == {OutboundKind.stock, *OF_ORDERS}
+    assert set(OUTBOUND_FOR.values()) == {OutboundKind.stock, *ORDER_UPDATES}

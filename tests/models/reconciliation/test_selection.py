@@ -10,7 +10,7 @@ from sqlmodel import Session, col, update
 
 from models.clock import utc_now
 from models.database.columns import need_id
-from models.database.provenance import acting
+from models.database.provenance import acting_as
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -28,7 +28,7 @@ from models.reconciliation.selection import (
 )
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Counts, Cycle, RejectedData
-from models.sync.rejected import Aside, set_aside
+from models.sync.rejected import RejectedRecord, save_rejected
 from models.sync.runs import RunState, begin_run, finish_run
 from tests.support.builders import Shop, add_article, get_order, make_line, make_order, make_shop, take_in
 
@@ -127,8 +127,8 @@ def test_the_orders_of_a_day(database: str) -> None:
     with shop_of("1", "2", "3", placed_at=AFTER, checkout_at=AFTER) as (session, shop):
         session.execute(update(Order).where(col(Order.external_id) == "2").values(placed_at=LAST))
         record_payment(session, shop.account, get_order(session, "3"), get_order(session, "3").total, FIRST)
-        set_aside(session, shop.account.id, [RejectedData(kind="order", external_id="9", reason="?")])
-        session.execute(update(Aside).values(first_seen_at=LAST, last_seen_at=AFTER))
+        save_rejected(session, shop.account.id, [RejectedData(kind="order", external_id="9", reason="?")])
+        session.execute(update(RejectedRecord).values(first_seen_at=LAST, last_seen_at=AFTER))
 
         assert selected(session, shop, Selection(day=DAY)) == ["2", "3", "9"]
 
@@ -138,9 +138,9 @@ def test_the_orders_of_a_run(database: str) -> None:
     with shop_of("1", "2", "3") as (session, shop):
         account_id = shop.account.id
         run = begin_run(session, account_id, Cycle.order_import)
-        with acting(need_id(run.id)):
+        with acting_as(need_id(run.id)):
             take_in(session, shop, make_order("4", make_line("l4", "MUG")))
-        set_aside(session, account_id, [RejectedData(kind="order", external_id="9", reason="?")])
+        save_rejected(session, account_id, [RejectedData(kind="order", external_id="9", reason="?")])
         finish_run(session, need_id(run.id), RunState.completed, Counts())
         ship(session, "2")
         sync = begin_run(session, account_id, Cycle.shipping_sync)
@@ -160,7 +160,7 @@ def test_the_orders_of_a_run(database: str) -> None:
 def test_everything_that_waits(database: str) -> None:
     """Orders with something to publish, and those that are rejected."""
     with shop_of("1", "2") as (session, shop):
-        set_aside(session, shop.account.id, [RejectedData(kind="order", external_id="9", reason="?")])
+        save_rejected(session, shop.account.id, [RejectedData(kind="order", external_id="9", reason="?")])
         ship(session, "2")
         assert selected(session, shop, Selection(everything=True)) == ["2", "9"]
         sent(session, utc_now())

@@ -11,18 +11,18 @@ from models.database.session import session_scope
 from models.sync.alarms import (
     Alarm,
     find_alarm,
-    is_noted,
+    is_recorded,
     list_alarms,
     list_reminders,
     list_unreported,
-    note_failure,
-    note_quietly,
-    note_success,
-    remind,
+    note_reminded,
+    record_failure,
+    record_incident,
+    record_success,
 )
 from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
 from models.sync.runs import Run, mark_vanished
-from models.sync.schedules import save_rhythm
+from models.sync.schedules import save_schedule
 from models.tenants.records import Mode
 from tests.support.alarm_steps import begin, count_incidents, let_alarms_age, lose, make_account, read_alarms
 
@@ -33,7 +33,7 @@ def note(
     account_id: int, run_id: int | None = None, *, flow_run_id: str = "", error: str = ""
 ) -> AlarmNotice | None:
     with session_scope() as session:
-        return note_failure(
+        return record_failure(
             session,
             account_id,
             CYCLE,
@@ -47,7 +47,7 @@ def note(
 
 def note_overdue(account_id: int) -> AlarmNotice | None:
     with session_scope() as session:
-        return note_failure(session, account_id, CYCLE, AlarmKind.overdue, reminder_hours=24)
+        return record_failure(session, account_id, CYCLE, AlarmKind.overdue, reminder_hours=24)
 
 
 def notices(*told: AlarmNotice | None) -> list[NoticeKind | None]:
@@ -133,7 +133,7 @@ def test_the_database_refuses_a_second_open_streak(database: str) -> None:
     for number in range(2):
         note(account_id, flow_run_id=f"f-{number}")
         with session_scope() as session:
-            note_success(session, account_id, CYCLE)
+            record_success(session, account_id, CYCLE)
     note(account_id, flow_run_id="f-9")
 
     def open_second() -> None:
@@ -158,8 +158,8 @@ def test_success_closes_and_is_told_once(database: str) -> None:
     note(account_id, flow_run_id="f-1")
     note(account_id, flow_run_id="f-2")
     with session_scope() as session:
-        told = note_success(session, account_id, CYCLE)
-        again = note_success(session, account_id, CYCLE)
+        told = record_success(session, account_id, CYCLE)
+        again = record_success(session, account_id, CYCLE)
 
     assert notices(told, again) == [NoticeKind.recovery, None]
     assert told is not None
@@ -172,8 +172,8 @@ def test_cycles_and_accounts_are_apart(database: str) -> None:
     note(first, flow_run_id="f-1")
     note(second, flow_run_id="f-1")
     with session_scope() as session:
-        assert note_success(session, first, Cycle.stock_export) is None
-        note_success(session, first, CYCLE)
+        assert record_success(session, first, Cycle.stock_export) is None
+        record_success(session, first, CYCLE)
         assert [alarm.account_id for alarm in list_alarms(session)] == [second]
 
 
@@ -194,12 +194,12 @@ def test_a_quiet_failure_is_noted_without_a_streak(database: str) -> None:
     run_id = begin(account_id, flow_run_id="f-1")
     for _ in range(2):
         with session_scope() as session:
-            note_quietly(session, account_id, CYCLE, AlarmKind.failed, run_id=run_id)
+            record_incident(session, account_id, CYCLE, AlarmKind.failed, run_id=run_id)
 
     assert note(account_id, run_id) is None
     assert read_alarms() == []
     with session_scope() as session:
-        assert is_noted(session, account_id, run_id, "")
+        assert is_recorded(session, account_id, run_id, "")
 
 
 def test_a_failing_test_account_is_marked(database: str) -> None:
@@ -234,7 +234,7 @@ def test_who_paused_a_cycle_is_not_reminded(
 
 def _pause(account_id: int, *, active: bool) -> None:
     with session_scope() as session:
-        save_rhythm(session, account_id, CYCLE, 300, active=active)
+        save_schedule(session, account_id, CYCLE, 300, active=active)
 
 
 def test_a_reminder_is_given_once(database: str) -> None:
@@ -247,7 +247,7 @@ def test_a_reminder_is_given_once(database: str) -> None:
     told = []
     for _ in range(2):
         with session_scope() as session:
-            told.append(remind(session, alarm.id, 24))
+            told.append(note_reminded(session, alarm.id, 24))
     assert notices(*told) == [NoticeKind.reminder, None]
 
 

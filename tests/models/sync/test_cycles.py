@@ -6,8 +6,8 @@ import pytest
 
 from documents.mails import alarm, parked
 from models.errors import RuleError
-from models.sync.cycles import CYCLES, PUBLISHED_BY, check_has_cycle, has_cycle, leases_of, runs_for
-from models.sync.outbound import OF_ORDERS, OUTBOUND
+from models.sync.cycles import CYCLES, PUBLISHED_BY, check_has_cycle, has_cycle, has_cycle_now, leases_of
+from models.sync.outbound import ORDER_UPDATES, OUTBOUND
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.account import Account
 from models.tenants.account_kinds import AFTERBUY, KINDS, MANUAL, AccountKind, Capability, Family, kind_of
@@ -55,7 +55,7 @@ def test_each_kind_of_change_is_declared_and_published_by_one_cycle(kind: Outbou
 
 def test_of_an_order_its_payment_shipments_and_cancellations_are_published() -> None:
     """Their rows are keyed by the order's id."""
-    assert (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation) == OF_ORDERS
+    assert (OutboundKind.payment, OutboundKind.shipment, OutboundKind.cancellation) == ORDER_UPDATES
 
 
 def test_a_cycle_that_does_the_work_of_others_holds_their_leases() -> None:
@@ -112,15 +112,15 @@ def test_what_is_done_in_the_house_is_done_where_the_options_ask_for_it(
     plain = Account(tenant_id=1, name="shop", kind=AFTERBUY.name)
     asking = Account(tenant_id=1, name="shop", kind=AFTERBUY.name, settings=settings)
 
-    assert not runs_for(plain, cycle)
-    assert {each for each in CYCLES if runs_for(asking, each)} == set(Cycle) - IN_HOUSE | {cycle}
+    assert not has_cycle_now(plain, cycle)
+    assert {each for each in CYCLES if has_cycle_now(asking, each)} == set(Cycle) - IN_HOUSE | {cycle}
 
 
 def test_settings_that_do_not_fit_hide_no_cycle() -> None:
     """Its runs say what is wrong with them; a cycle that is not there would be silent."""
     account = Account(tenant_id=1, name="telefon", kind=MANUAL.name, settings={"release": "sometimes"})
 
-    assert {cycle for cycle in CYCLES if runs_for(account, cycle)} == IN_HOUSE
+    assert {cycle for cycle in CYCLES if has_cycle_now(account, cycle)} == IN_HOUSE
 
 
 def test_a_cycle_that_an_account_cannot_have_is_refused_with_those_it_can() -> None:

@@ -12,20 +12,20 @@ from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.delivery import (
-    ALONE_ATTEMPTS,
+    ATTEMPTS_IN_BATCH,
     MAX_ATTEMPTS,
     RETRY_SECONDS,
-    claim_doubtful,
     claim_due,
+    claim_unconfirmed,
     count_due,
     list_due,
     list_outbound,
     lock_claimed,
     mark_failed,
-    mark_missing,
+    mark_not_arrived,
     mark_sent,
     mark_uncertain,
-    mark_unknown,
+    mark_unconfirmed,
     retry_parked,
 )
 from models.sync.outbound import Outbound, OutboundState, queue_outbound
@@ -141,7 +141,7 @@ def test_a_row_of_a_dead_run_is_doubtful(database: str) -> None:
         session.flush()
 
         assert shown(session) == [("1", "sending", 1, 0), ("2", "uncertain", 1, 1), ("3", "pending", 1, 0)]
-        assert [row.key for row in claim_doubtful(session, account_id, STOCK, 10, RUN + 1)] == ["1", "2"]
+        assert [row.key for row in claim_unconfirmed(session, account_id, STOCK, 10, RUN + 1)] == ["1", "2"]
         assert shown(session) == [("1", "uncertain", 1, 1), ("2", "uncertain", 1, 1), ("3", "pending", 1, 0)]
         assert [row.key for row in list_due(session, account_id, STOCK, 10)] == ["3"]
         queue_outbound(session, account_id, STOCK, [1, 2])
@@ -226,7 +226,7 @@ def waits_of(session: Session, account_id: int, note: Callable[[Outbound], None]
         if row.state is OutboundState.pending:
             mark_uncertain(session, claim_one(session, account_id), "no answer")
             session.flush()
-        (row,) = claim_doubtful(session, account_id, STOCK, 10, RUN)
+        (row,) = claim_unconfirmed(session, account_id, STOCK, 10, RUN)
         before = utc_now()
         note(row)
         waits.append(max(0, round((row.next_try_at - before).total_seconds())))
@@ -240,7 +240,7 @@ def test_a_write_that_never_arrives_is_parked_at_last(database: str) -> None:
         account_id = make_shop(session).account.id
         queue_outbound(session, account_id, STOCK, [1])
 
-        waits = waits_of(session, account_id, lambda row: mark_missing(session, row))
+        waits = waits_of(session, account_id, lambda row: mark_not_arrived(session, row))
 
         assert waits[:-1] == [0, *RETRY_SECONDS[: MAX_ATTEMPTS - 2]]
         assert shown(session) == [("1", "parked", 1, MAX_ATTEMPTS)]
@@ -255,7 +255,7 @@ def test_a_write_that_cannot_be_looked_up_is_parked_at_last(database: str, again
         account_id = make_shop(session).account.id
         queue_outbound(session, account_id, STOCK, [1])
 
-        waits = waits_of(session, account_id, lambda row: mark_unknown(session, row, "not known there"))
+        waits = waits_of(session, account_id, lambda row: mark_unconfirmed(session, row, "not known there"))
 
         assert waits[:-1] == list(RETRY_SECONDS[1 : MAX_ATTEMPTS - 1])
         (parked,) = list_outbound(session, [OutboundState.parked])
@@ -266,7 +266,7 @@ def test_a_write_that_cannot_be_looked_up_is_parked_at_last(database: str, again
             queue_outbound(session, account_id, STOCK, [1])
         assert list_due(session, account_id, STOCK, 10) == []
         session.expire_all()
-        (row,) = claim_doubtful(session, account_id, STOCK, 10, RUN)
+        (row,) = claim_unconfirmed(session, account_id, STOCK, 10, RUN)
         mark_sent(session, row, 1)
         # What changed since is told; what had arrived is not repeated.
         assert shown(session) == [("1", "sent", 1, 0) if again == "retry" else ("1", "pending", 2, 0)]
@@ -278,7 +278,7 @@ def test_a_row_that_failed_often_goes_alone(database: str) -> None:
         account_id = make_shop(session).account.id
         queue_outbound(session, account_id, STOCK, range(1, 6))
         for row in session.exec(select(Outbound).where(col(Outbound.key).in_(["1", "2"]))):
-            row.attempts = ALONE_ATTEMPTS
+            row.attempts = ATTEMPTS_IN_BATCH
         session.flush()
 
         batches = [[row.key for row in claim_due(session, account_id, STOCK, 10, RUN)] for _ in range(4)]
@@ -295,13 +295,15 @@ def test_a_claim_of_a_living_run_is_nobody_elses(database: str) -> None:
         other = need_id(begin_run(session, account_id, Cycle.payment_sync).id)
         (row,) = claim_due(session, account_id, STOCK, 1, run_id)
         assert [one.key for one in claim_due(session, account_id, STOCK, 10, other)] == ["2"]
-        assert claim_doubtful(session, account_id, STOCK, 10, other)[0].key == "2", "its own, that broke off"
+        assert claim_unconfirmed(session, account_id, STOCK, 10, other)[0].key == "2", (
+            "its own, that broke off"
+        )
         lease = session.get_one(Lease, (account_id, Cycle.stock_export))
         lease.expires_at = utc_now()
         session.add(lease)
         session.flush()
 
-        taken = claim_doubtful(session, account_id, STOCK, 10, other)
+        taken = claim_unconfirmed(session, account_id, STOCK, 10, other)
 
         assert [one.key for one in taken] == ["1", "2"]
         assert lock_claimed(session, [need_id(row.id)], run_id) == {}

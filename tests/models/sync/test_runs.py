@@ -23,7 +23,7 @@ from models.sync.runs import (
     list_vanished,
     mark_vanished,
 )
-from models.sync.schedules import Rhythm, list_overdue, restart_rhythms, save_rhythm
+from models.sync.schedules import CycleSchedule, list_overdue, restart_overdue_clocks, save_schedule
 from tests.support.builders import make_account, make_shop, row_counts
 from tests.support.races import begin, run_at_once
 
@@ -212,20 +212,20 @@ def test_rhythms_count_anew_after_a_long_pause(database: str) -> None:
     with session_scope() as session:
         account_id = make_shop(session).account.id
         for cycle in (Cycle.order_import, Cycle.stock_export):
-            save_rhythm(session, account_id, cycle, 300, active=True)
-            session.get_one(Rhythm, (account_id, cycle)).since = utc_now() - timedelta(days=9)
+            save_schedule(session, account_id, cycle, 300, active=True)
+            session.get_one(CycleSchedule, (account_id, cycle)).since = utc_now() - timedelta(days=9)
         ran = begin_run(session, account_id, Cycle.order_import)
         ran.started_at = utc_now() - timedelta(days=2)
         session.flush()
         assert len(list_overdue(session, 3)) == 2
 
-        restart_rhythms(session)
+        restart_overdue_clocks(session)
         session.expire_all()
         assert [rhythm.cycle for rhythm, _ in list_overdue(session, 3)] == [Cycle.stock_export]
 
         since = utc_now() - timedelta(hours=1)
-        session.get_one(Rhythm, (account_id, Cycle.order_import)).since = since
+        session.get_one(CycleSchedule, (account_id, Cycle.order_import)).since = since
         session.flush()
-        restart_rhythms(session)
+        restart_overdue_clocks(session)
         session.expire_all()
         assert len(list_overdue(session, 3)) == 2, "it never began since"

@@ -8,10 +8,10 @@ import pytest
 
 from models.errors import RuleError
 from models.tax.areas import MEMBER_STATES, vat_area
-from models.tax.options import TaxOptions, ToldRates
+from models.tax.options import ReportedRates, TaxOptions
 from models.tax.rates import rates_on
 from models.tax.records import TaxCase
-from models.tax.treatment import Sale, extras_rate, rate_of, treat
+from models.tax.treatment import Sale, decide_tax, extras_rate, rate_of
 from models.tax.vat_ids import plain_vat_id, vat_id_country
 from models.tenants.records import SellerData
 
@@ -27,7 +27,7 @@ AUSTRIAN = "ATU13585627"
 def case_of(country: str, seller: SellerData = SELLER, options: Any = OSS, **values: Any) -> tuple[str, str]:
     postcode = values.pop("postcode", POSTCODES.get(country, "1"))
     sale = Sale(country, postcode, **{"day": DAY, **values})
-    found = treat(seller, TaxOptions.model_validate(options), sale)
+    found = decide_tax(seller, TaxOptions.model_validate(options), sale)
     return str(found.case), found.country
 
 
@@ -123,7 +123,7 @@ def test_the_rate_that_was_told_is_checked(
 ) -> None:
     """It is printed if it is one of the country's; otherwise both are named."""
     sale = Sale(country, postcode, day=DAY, collected=options.get("collected", False))
-    treatment = treat(SELLER, TaxOptions.model_validate({**OSS, **options}), sale)
+    treatment = decide_tax(SELLER, TaxOptions.model_validate({**OSS, **options}), sale)
     rate = Decimal(told) if told is not None else None
     if not expected.replace(".", "").isdigit():
         with pytest.raises(RuleError, match=expected):
@@ -135,11 +135,11 @@ def test_the_rate_that_was_told_is_checked(
 def test_shipping_goes_with_the_goods_where_its_rate_is_that_at_home() -> None:
     """Told as 19 % for a parcel to Austria it is no rate there."""
     sale = Sale("AT", "1010", day=DAY)
-    told = TaxOptions(oss_from=DAY, told_rates=ToldRates.home)
+    told = TaxOptions(oss_from=DAY, told_rates=ReportedRates.home)
 
-    assert extras_rate(treat(SELLER, told, sale), Decimal(19)) is None
+    assert extras_rate(decide_tax(SELLER, told, sale), Decimal(19)) is None
     with pytest.raises(RuleError, match="Shipping: the channel reports 19 %"):
-        extras_rate(treat(SELLER, TaxOptions(oss_from=DAY), sale), Decimal(19))
+        extras_rate(decide_tax(SELLER, TaxOptions(oss_from=DAY), sale), Decimal(19))
 
 
 def test_every_member_state_has_its_rates() -> None:

@@ -19,9 +19,9 @@ from models.orders.holds import Hold
 from models.orders.order import OrderState
 from models.orders.queries import lines_of
 from models.warehouse.allocation import allocate
-from models.warehouse.ledger import set_on_hand, take_out
+from models.warehouse.ledger import set_on_hand, withdraw
 from models.warehouse.levels import MovementReason, StockLevel
-from models.warehouse.sellable import StockFigures, figures_of
+from models.warehouse.sellable import StockFigures, stock_figures
 from models.warehouse.shrinking import release_allocation
 from tests.support.builders import (
     PLACED_AT,
@@ -99,7 +99,7 @@ def test_a_bundle_is_as_available_as_its_scarcest_part(database: str) -> None:
         half = add_article(session, shop, "HALF-KNOWN", parts={cup: 1, unknown: 1})
         none = add_article(session, shop, "UNKNOWN-SET", parts={unknown: 1})
 
-        assert figures_of(session, [cup, pot, unknown, tea, half, none]) == {
+        assert stock_figures(session, [cup, pot, unknown, tea, half, none]) == {
             cup: StockFigures(7, 0, 7),
             pot: StockFigures(2, 0, 2),
             tea: StockFigures(2, 0, 2),
@@ -132,7 +132,7 @@ def test_selling_a_part_changes_the_bundle(database: str) -> None:
 
         take_in(session, shop, make_order("1", make_line("a", "CUP", 3)))
 
-        assert figures_of(session, [tea])[tea].available == 2
+        assert stock_figures(session, [tea])[tea].available == 2
         assert sorted(queued_listings(session)) == ["L-CUP", "L-TEA-SET"]
 
 
@@ -301,10 +301,10 @@ def test_goods_go_out_of_what_is_promised_first(database: str) -> None:
         set_on_hand(session, shop.warehouse_id, {mug: 3})
         line_id = line_id_of(session, "1")
 
-        take_out(session, {line_id: 1}, "one")
+        withdraw(session, {line_id: 1}, "one")
         assert (stock_in(session), lines_in(session, "1")) == ({"MUG": (2, 1)}, {"a": (6, 1, 1, 0)})
         check_laws(session)
-        take_out(session, {line_id: 5}, "rest")
+        withdraw(session, {line_id: 5}, "rest")
 
         assert (stock_in(session), lines_in(session, "1")) == ({"MUG": (0, 0)}, {"a": (6, 0, 6, 0)})
         assert ledger_in(session)[-2:] == [("MUG", -1, "shipment", "one"), ("MUG", -2, "shipment", "rest")]
@@ -319,7 +319,7 @@ def test_what_is_promised_to_another_stays(database: str) -> None:
         take_in(session, shop, make_order("1", make_line("a", "MUG", 2)))
         take_in(session, shop, make_order("2", make_line("b", "MUG", 2)))
 
-        take_out(session, {line_id_of(session, "2"): 2}, "told")
+        withdraw(session, {line_id_of(session, "2"): 2}, "told")
 
         assert (stock_in(session), lines_in(session, "2")) == ({"MUG": (2, 2)}, {"b": (2, 0, 2, 0)})
         check_laws(session)

@@ -11,12 +11,12 @@ from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.shipments import ParcelData
-from models.order_desk.edits import find_line, set_address, set_quantity, take_channels_version
+from models.order_desk.edits import discard_edits, find_line, set_address, set_quantity
 from models.orders.history import Actor
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.order import AddressRole, Order, OrderLine
 from models.tenants.records import Side
-from models.warehouse.bins import get_bin, put_articles, save_bin
+from models.warehouse.bins import get_bin, place_articles, save_bin
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation
 from models.warehouse.missing_goods import report_short
@@ -25,12 +25,12 @@ from models.warehouse.pick_lists import PickItem, PickMode, PickOrder
 from models.warehouse.pick_sheets import read_sheet
 from models.warehouse.picking import (
     StoppedOrder,
-    begin_walk,
     cancel_list,
     close_list,
     create_list,
+    list_result,
     list_waiting,
-    summarise,
+    start_next_list,
 )
 from models.warehouse.scanning import scan, undo
 from models.warehouse.warehouses import Warehouse
@@ -63,7 +63,7 @@ def put(session: Session, warehouse_id: int, bins: dict[str, tuple[int, list[int
     warehouse = session.get_one(Warehouse, warehouse_id)
     for name, (place, article_ids) in bins.items():
         save_bin(session, warehouse, name, place)
-        put_articles(session, warehouse, get_bin(session, warehouse, name), article_ids)
+        place_articles(session, warehouse, get_bin(session, warehouse, name), article_ids)
 
 
 def make_walk(session: Session, mode: PickMode = PickMode.boxes) -> tuple[Shop, int]:
@@ -81,7 +81,7 @@ def make_walk(session: Session, mode: PickMode = PickMode.boxes) -> tuple[Shop, 
         make_order("2", make_line("2a", "SET", 2)),
         make_order("3", make_line("3a", "MUG", 1), make_line("3b", "POT", 1)),
     )
-    return shop, need_id(begin_walk(session, shop.tenant_id, mode, 9).id)
+    return shop, need_id(start_next_list(session, shop.tenant_id, mode, 9).id)
 
 
 def picked(session: Session) -> dict[str, int]:
@@ -138,7 +138,7 @@ def test_only_what_may_go_is_listed(database: str) -> None:
         hold_order(session, get_order(session, "held"), HoldReason.changed_after_release, {})
 
         assert list_waiting(session, shop.tenant_id, 9) == ids[:1]
-        begin_walk(session, shop.tenant_id, PickMode.batch, 9)
+        start_next_list(session, shop.tenant_id, PickMode.batch, 9)
         for name, reason in {
             "old": "is on pick list 1 already",
             "held": r"is held \(changed_after_release\)",
@@ -149,7 +149,7 @@ def test_only_what_may_go_is_listed(database: str) -> None:
             with pytest.raises(RuleError, match=reason):
                 create_list(session, shop.tenant_id, PickMode.single, [order_id])
         with pytest.raises(RuleError, match="No order waits to be picked"):
-            begin_walk(session, shop.tenant_id, PickMode.boxes, 9)
+            start_next_list(session, shop.tenant_id, PickMode.boxes, 9)
 
 
 def test_scans_count_up_until_orders_lie_ready(database: str) -> None:
@@ -231,7 +231,7 @@ def test_a_code_of_two_articles_of_the_list_is_refused(database: str) -> None:
         for sku in ("MUG", "MUG-B"):
             add_article(session, shop, sku, on_hand=1, gtin=GTIN)
         release(session, shop, make_order("1", make_line("a", "MUG"), make_line("b", "MUG-B")))
-        number = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
         with pytest.raises(ScanError, match="may be any of MUG, MUG-B"):
             scan(session, number, GTIN)
         scan(session, number, "MUG")
@@ -303,8 +303,8 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
             kind, "is cancelled"
         )
         back = [] if kind == "shipped there" else [PutBack("MUG", "1", 1, 2)]
-        assert summarise(session, number).stopped == [StoppedOrder("1", reason)]
-        assert summarise(session, number).put_back == back
+        assert list_result(session, number).stopped == [StoppedOrder("1", reason)]
+        assert list_result(session, number).put_back == back
 
         goods = "put back 2 × MUG from box 1." if back else "nothing of it is wanted any more."
         assert scan(session, number, "MUG").notices == [f"Order 1 {reason}: {goods}"]
@@ -321,7 +321,7 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
         assert ("person", "picking_stopped") in events_in(session, "1")
         check_laws(session)
         if kind == "held":
-            settle_holds(session, get_order(session, "1"), (HoldReason.changed_after_release,))
+            close_holds(session, get_order(session, "1"), (HoldReason.changed_after_release,))
             assert list_waiting(session, shop.tenant_id, 9) == [need_id(order.id)]
 
 
@@ -343,7 +343,7 @@ def test_an_order_that_is_mended_goes_on(database: str) -> None:
         closed = close_list(session, number, unfinished=True)
         assert (closed.ready, closed.put_back) == (["1"], [PutBack("MUG", "1", 1, 1)])
 
-        take_channels_version(session, get_order(session, "2"))
+        discard_edits(session, get_order(session, "2"))
         assert list_waiting(session, shop.tenant_id, 9) == [need_id(get_order(session, "3").id)]
 
 
@@ -366,7 +366,7 @@ def test_what_only_a_stopped_order_wanted_is_refused(database: str) -> None:
         for sku in ("MUG", "CUP"):
             add_article(session, shop, sku, on_hand=1)
         release(session, shop, make_order("1", make_line("a", "MUG")), make_order("2", make_line("b", "CUP")))
-        number = need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, 2).id)
+        number = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 2).id)
         cancel_order(session, get_order(session, "1"), actor=Actor.person)
         for code in ("MUG", "CUP", "MUG"):
             if code == "CUP":
@@ -383,10 +383,10 @@ def test_parts_of_a_set_that_lay_ready_go_back_when_the_rest_is_missing(database
         mug, cup = (add_article(session, shop, sku, on_hand=2) for sku in ("MUG", "CUP"))
         add_article(session, shop, "SET", parts={mug: 1, cup: 2})
         release(session, shop, make_order("1", make_line("a", "SET")))
-        first = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        first = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
         scan(session, first, "CUP", 2)
         close_list(session, first, unfinished=True)
-        second = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        second = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
 
         result = report_short(session, second, "MUG")
 
@@ -426,7 +426,7 @@ def test_a_short_pick_is_served_from_elsewhere(database: str) -> None:
         # Later stock serves it, and it is on the next list with the rest alone.
         set_on_hand(session, shop.warehouse_id, {mug: 9})
         assert holds_in(session, "3") == []
-        again = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        again = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
         assert [(stop.sku, stop.quantity) for stop in read_sheet(session, again).stops] == [("MUG", 1)]
         scan(session, again, "MUG")
         assert close_list(session, again).ready == ["3"]
@@ -442,7 +442,7 @@ def test_a_set_that_is_short_gives_its_other_parts_back(database: str) -> None:
         add_article(session, shop, "SET", parts={mug: 1, cup: 2})
         release(session, shop, make_order("1", make_line("a", "SET", 2)))
         take_in(session, shop, make_order("2", make_line("b", "CUP", 2)))
-        number = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
         scan(session, number, "CUP", 4)
         scan(session, number, "MUG")
         assert (picked(session), lines_in(session, "2")) == ({"a": 1}, {"b": (2, 0, 0, 0)})
@@ -464,7 +464,7 @@ def test_found_units_of_a_set_that_is_short_are_free_again(database: str) -> Non
         mug = add_article(session, shop, "MUG", on_hand=4)
         add_article(session, shop, "PAIR", parts={mug: 2})
         release(session, shop, make_order("1", make_line("a", "PAIR", 2)))
-        number = need_id(begin_walk(session, shop.tenant_id, PickMode.single, 1).id)
+        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
 
         result = report_short(session, number, "MUG", 1)
         assert (result.written_off, stock_in(session), lines_in(session, "1")) == (
@@ -484,7 +484,7 @@ def test_a_list_is_closed_or_given_up(database: str) -> None:
             close_list(session, number)
         result = close_list(session, number, unfinished=True)
         assert (result.ready, result.partly, result.unpicked) == ([], ["1"], ["2", "3"])
-        again = need_id(begin_walk(session, shop.tenant_id, PickMode.batch, 9).id)
+        again = need_id(start_next_list(session, shop.tenant_id, PickMode.batch, 9).id)
         sheet = read_sheet(session, again)
         assert [(stop.sku, stop.quantity) for stop in sheet.stops] == [("CUP", 4), ("MUG", 3), ("POT", 2)]
         scan(session, again, "MUG", 3)

@@ -22,7 +22,7 @@ from models.fulfilment.shipments import ParcelData
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.order_desk.edits import set_quantity
 from models.orders.history import Actor
-from models.orders.holds import HoldReason, settle_holds
+from models.orders.holds import HoldReason, close_holds
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of
 from models.warehouse import pick_items
@@ -30,7 +30,7 @@ from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation, StockLevel
 from models.warehouse.missing_goods import report_short
 from models.warehouse.pick_lists import (
-    ON_LIST,
+    ITEM_IS_OF_ORDER,
     PickItem,
     PickList,
     PickListState,
@@ -38,7 +38,7 @@ from models.warehouse.pick_lists import (
     PickOrder,
     PickOutcome,
 )
-from models.warehouse.picking import begin_walk, cancel_list, close_list, list_waiting
+from models.warehouse.picking import cancel_list, close_list, list_waiting, start_next_list
 from models.warehouse.scanning import scan, undo
 from models.warehouse.stops import find_stops
 from tests.support.builders import (
@@ -86,7 +86,7 @@ class Walks(RuleBasedStateMachine):
         add_article(self.session, self.shop, "PAIR", parts={mug: 2})
         self.sell([("MUG", 2), ("SET", 1)], released=True)
         self.sell([("PAIR", 1), ("POT", 2)], released=True)
-        begin_walk(self.session, self.shop.tenant_id, PickMode.boxes, 2)
+        start_next_list(self.session, self.shop.tenant_id, PickMode.boxes, 2)
 
     def one_of(self, query: Any, pick: int) -> Any:
         rows = self.session.exec(query).all()
@@ -178,7 +178,7 @@ class Walks(RuleBasedStateMachine):
         elif step == "hold":
             hold_order(self.session, order, HoldReason.changed_after_release, {"count": self.count})
         elif step == "settle":
-            settle_holds(self.session, order, (HoldReason.changed_after_release,))
+            close_holds(self.session, order, (HoldReason.changed_after_release,))
         elif step == "unsplit":
             self.refused(lambda: unsplit_order(self.session, order))
         else:
@@ -218,7 +218,7 @@ class Walks(RuleBasedStateMachine):
     @rule(mode=st.sampled_from(PickMode), count=few)
     def begin(self, mode: PickMode, count: int) -> None:
         waiting = list_waiting(self.session, self.shop.tenant_id, count)
-        made = self.refused(lambda: begin_walk(self.session, self.shop.tenant_id, mode, count))
+        made = self.refused(lambda: start_next_list(self.session, self.shop.tenant_id, mode, count))
         assert (made is None) == (not waiting)
 
     def wanted(self, number: int) -> dict[str, int]:
@@ -310,7 +310,7 @@ class Walks(RuleBasedStateMachine):
         assert len(set(open_on)) == len(open_on)
         ended = self.session.execute(
             select(PickItem, col(PickOrder.outcome))
-            .join(PickOrder, ON_LIST)
+            .join(PickOrder, ITEM_IS_OF_ORDER)
             .where(col(PickOrder.outcome).is_not(None))
         )
         for item, outcome in ended:

@@ -8,7 +8,7 @@ from models.database.columns import need_id
 from models.database.session import session_scope
 from models.orders.order import OrderLine
 from models.warehouse.pick_lists import PickList, PickMode, PickOrder
-from models.warehouse.picking import begin_walk, close_list
+from models.warehouse.picking import close_list, start_next_list
 from tests.support.builders import (
     Shop,
     add_article,
@@ -35,7 +35,7 @@ def open_list(orders: int, on_hand: int) -> tuple[Shop, int]:
             [make_line(f"{number}-m", "MUG", 2), make_line(f"{number}-c", "CUP")] for number in range(orders)
         ]
         release(session, shop, *(make_order(f"O-{at}", *each) for at, each in enumerate(lines)))
-        return shop, need_id(begin_walk(session, shop.tenant_id, PickMode.boxes, orders).id)
+        return shop, need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, orders).id)
 
 
 def test_two_scanners_take_each_unit_once(database: str) -> None:

@@ -5,7 +5,7 @@ from sqlmodel import Session
 from connectors.protocols.stock import StockItem
 from models.catalog.listing import Listing, get_listings
 from models.database.session import session_scope
-from models.sync.outbound import list_named, queue_outbound
+from models.sync.outbound import list_by_keys, queue_outbound
 from models.sync.records import OutboundKind
 from tasks.outbound import stock
 from tests.support.builders import Shop, add_article, add_listing, make_shop
@@ -28,7 +28,7 @@ def test_what_the_system_holds_now_is_saved(sqlite_database: str) -> None:
     """Its quantity, or that it is not known any more."""
     with session_scope() as session:
         shop, listing = make_listing(session)
-        (row,) = list_named(session, shop.account.id, OutboundKind.stock, None)
+        (row,) = list_by_keys(session, shop.account.id, OutboundKind.stock, None)
         stock.note_sent(session, row, {"external_id": "L-1", "quantity": "7", "version": 1})
         assert (listing.published_quantity, listing.published_at is not None) == (7, True)
         stock.note_sent(session, row, None)
@@ -46,4 +46,6 @@ def test_after_a_restore_no_quantity_is_known(sqlite_database: str) -> None:
         session.refresh(listing)
 
         assert listing.published_quantity is None
-        assert [row.version for row in list_named(session, shop.account.id, OutboundKind.stock, None)] == [2]
+        assert [row.version for row in list_by_keys(session, shop.account.id, OutboundKind.stock, None)] == [
+            2
+        ]

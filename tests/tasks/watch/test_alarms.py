@@ -19,7 +19,7 @@ from models.database.session import session_scope
 from models.errors import Action, Advice, LeaseHeldError, NotFoundError, RuleError
 from models.sync.records import AlarmKind, Cycle
 from models.sync.runs import Run, RunState, mark_vanished
-from models.sync.schedules import Rhythm, save_rhythm
+from models.sync.schedules import CycleSchedule, save_schedule
 from models.tenants.records import Mode
 from tasks.watch.alarms import OWN_ERRORS, Watched, report_crashed, report_failed, safe_error, watch
 from tasks.watch.mail_delivery import Delivery, deliver_due
@@ -72,8 +72,8 @@ def read_run(run_id: int) -> Run:
 
 def make_late(account_id: int, cycle: Cycle = Cycle.order_import) -> None:
     with session_scope() as session:
-        save_rhythm(session, account_id, cycle, 300, active=True)
-        rhythm = session.get_one(Rhythm, (account_id, cycle))
+        save_schedule(session, account_id, cycle, 300, active=True)
+        rhythm = session.get_one(CycleSchedule, (account_id, cycle))
         rhythm.since = utc_now() - timedelta(hours=2)
         session.add(rhythm)
 
@@ -158,7 +158,7 @@ def test_reminders_come_after_their_time(
     fail(account_id)
     let_alarms_age(hours=7)
     with session_scope() as session:
-        save_rhythm(session, account_id, Cycle.order_import, 300, active=True)
+        save_schedule(session, account_id, Cycle.order_import, 300, active=True)
     assert watch().reminders == 1
     assert watch().reminders == 0
 
@@ -377,7 +377,7 @@ def test_an_overdue_cycle_is_told_once(database: str) -> None:
     """Not before its time, not while its streak is open, and its next success ends it."""
     account_id = make_account()
     with session_scope() as session:
-        save_rhythm(session, account_id, Cycle.order_import, 300, active=True)
+        save_schedule(session, account_id, Cycle.order_import, 300, active=True)
     assert watch().overdue == 0
     make_late(account_id)
     assert [watch().overdue, watch().overdue] == [1, 0]
@@ -409,7 +409,7 @@ def test_watchers_at_once_tell_everything_once(database: str) -> None:
     fail(account_id, Cycle.stock_export)
     let_alarms_age(hours=25)
     with session_scope() as session:
-        save_rhythm(session, account_id, Cycle.stock_export, 300, active=True)
+        save_schedule(session, account_id, Cycle.stock_export, 300, active=True)
     lose(begin(account_id))
     make_late(account_id, Cycle.payment_sync)
     found = run_at_once(database, watch, [()] * 2)

@@ -67,7 +67,7 @@ UNPARSED = "NotFound"
 
 
 @dataclass
-class Asked:
+class ParsedRequest:
     """A parsed request; if it could not be parsed, `root` is None and `refusal` is set."""
 
     call: str
@@ -97,13 +97,13 @@ class Outcome:
     effects: int = 0
 
 
-def read(body: bytes) -> Asked:
+def read(body: bytes) -> ParsedRequest:
     """Parse a request; never raises: a refusal is kept in the result."""
     try:
         root = parse_request(body)
     except RefusedError as refusal:
-        return Asked(UNPARSED, None, refusal)
-    return Asked(text_of(root.find("AfterbuyGlobal"), "CallName") or UNPARSED, root)
+        return ParsedRequest(UNPARSED, None, refusal)
+    return ParsedRequest(text_of(root.find("AfterbuyGlobal"), "CallName") or UNPARSED, root)
 
 
 def redacted(root: Element) -> Element:
@@ -115,7 +115,7 @@ def redacted(root: Element) -> Element:
     return copy
 
 
-def run(asked: Asked, state: State, switches: Switches, *, shuffled: bool = False) -> Outcome:
+def run(asked: ParsedRequest, state: State, switches: Switches, *, shuffled: bool = False) -> Outcome:
     """Execute a call under the state's lock and write its answer."""
     try:
         if asked.refusal is not None or asked.root is None:
@@ -137,7 +137,7 @@ def run(asked: Asked, state: State, switches: Switches, *, shuffled: bool = Fals
     return Outcome(write_answer(asked.call, answer, asked.language), reply, answer.effects)
 
 
-def refused(asked: Asked, refusal: RefusedError, *, status: str = "Error") -> Outcome:
+def refused(asked: ParsedRequest, refusal: RefusedError, *, status: str = "Error") -> Outcome:
     """Return the outcome of a refusal; for a batch that was partly executed, with the number of changes."""
     effects = refusal.effects if isinstance(refusal, HalfDoneError) else 0
     text = write_errors(asked.call, refusal.codes, asked.language, status=status)
