@@ -501,6 +501,7 @@ def test_the_buyers_address(sqlite_database: str, billing: str, shipping: str, e
         ("a@straße.example", ""),
         ("a@localhost", ""),
         ("a@10.0.0.1", ""),
+        ("a@shop.local", "a@shop.local"),
         (".a@b.example", ""),
         ("a@b..example", ""),
         (f"{'a' * 65}@b.example", ""),

@@ -8,8 +8,8 @@ from sqlmodel import Session, col, update
 from models.clock import utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
-from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.dispatch import record_shipment
+from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.shipments import ParcelData
 from models.intake.merges import owners_of_lines
 from models.orders.history import Actor
