@@ -1,4 +1,4 @@
-"""The channel of the demo, and whether it holds what it was told."""
+"""The demo's channel, and a check that it has what was published to it."""
 
 from collections import Counter
 from decimal import Decimal
@@ -19,12 +19,12 @@ CONTROL_SECONDS = 10
 
 
 class Channel:
-    """The simulator, seen and steered over its control face."""
+    """The simulator, read and controlled through its control interface."""
 
     def __init__(self, port: int) -> None:
-        """Prepare; nothing is asked yet."""
+        """Prepare; nothing is sent yet."""
         self.url = f"http://127.0.0.1:{port}"
-        # A proxy in the environment must not come between.
+        # Requests to this machine must not go through a proxy of the environment.
         self._client = httpx.Client(
             base_url=f"{self.url}/_control/", timeout=CONTROL_SECONDS, trust_env=False
         )
@@ -45,15 +45,15 @@ class Channel:
             return False
 
     def arrive(self, count: int) -> None:
-        """Let buyers place so many orders. Raises: httpx.HTTPError."""
+        """Place `count` new orders. Raises: httpx.HTTPError."""
         self._client.post("arrive", json={"n": count}).raise_for_status()
 
     def order(self, number: str) -> dict[str, Any]:
-        """Return an order as the channel holds it. Raises: httpx.HTTPError."""
+        """Return an order as the channel has it. Raises: httpx.HTTPError."""
         return self._get(f"order/{number}")
 
     def product(self, number: str) -> dict[str, Any]:
-        """Return an article as the channel holds it. Raises: httpx.HTTPError."""
+        """Return an article as the channel has it. Raises: httpx.HTTPError."""
         return self._get(f"product/{number}")
 
     def _get(self, path: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Channel:
 
 
 def look_over(account_name: str, day: Day, channel: Channel) -> list[str]:
-    """Return a sentence for each thing that the channel holds otherwise than it was told here.
+    """Return a sentence for each value of the channel that differs from what was published.
 
     Raises: httpx.HTTPError.
     """

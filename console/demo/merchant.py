@@ -1,4 +1,4 @@
-"""What a merchant does on a day of the demo, from the first payment to a parcel that comes back."""
+"""What the demo's merchant does in a day, from the first payment to a returned parcel."""
 
 from collections import Counter
 from itertools import chain
@@ -49,34 +49,34 @@ MEANINGS = {
     "CREDIT_CARD": PaymentKind.card,
     "CASH_ON_DELIVERY": PaymentKind.cash_on_delivery,
 }
-"""Of the ways to pay that the channel names; all others are a marketplace's."""
+"""The kind of payment of each channel method; every other method belongs to a marketplace."""
 PAPERS = (PaperKind.packing_slip, PaperKind.label, PaperKind.invoice, PaperKind.credit_note)
 
 
 class Day(BaseModel):
-    """What the merchant did; orders by the channel's number."""
+    """What the merchant did; orders are named by the channel's number."""
 
     paid: list[str] = Field(default_factory=list)
     picked_units: int = 0
     shipped: dict[str, list[str]] = Field(default_factory=dict)
     """Tracking numbers by order."""
     counted: int = 0
-    """Articles whose stock was set."""
+    """How many articles had their stock set."""
     came_back: str = ""
-    """An order, all of which its buyer sent back."""
+    """An order that its buyer returned completely; empty if none was."""
 
 
 class Figures(BaseModel):
-    """What there is after the cycles ran."""
+    """Orders and holds after the cycles have run."""
 
     orders: int
     held: dict[str, int]
-    """Orders by the reason for which they wait; one may have several."""
+    """Number of orders by hold reason; an order may have several reasons."""
     unmatched_lines: int
 
 
 def open_house(session: Session, tenant_name: str) -> None:
-    """Say who issues invoices, and how goods leave."""
+    """Set the seller that issues invoices, and a shipping method."""
     tenant = get_tenant(session, tenant_name)
     tenant.seller = SELLER.model_dump()
     session.add(tenant)
@@ -84,7 +84,7 @@ def open_house(session: Session, tenant_name: str) -> None:
 
 
 def say_methods(account_name: str) -> None:
-    """Say what the ways to pay and to send mean that orders have named."""
+    """Set the meaning of the payment and shipping methods that orders have named."""
     with session_scope() as session:
         account = get_account(session, account_name)
         account_id = need_id(account.id)
@@ -97,7 +97,7 @@ def say_methods(account_name: str) -> None:
 
 
 def take_money(account_name: str, count: int) -> list[str]:
-    """Record what is still owed for some orders; return them."""
+    """Record the open amount of `count` orders as paid; return their numbers."""
     numbers = _list_payable(account_name)[:count]
     for number in numbers:
         with session_scope() as session:
@@ -116,13 +116,13 @@ def take_money(account_name: str, count: int) -> list[str]:
 
 
 def send(account_name: str, count: int, day: Day) -> None:
-    """Pick released orders in one walk, scan by scan, and ship those that lie ready whole."""
+    """Pick released orders in one walk, scan by scan, and ship the complete ones."""
     with session_scope() as session:
         account = get_account(session, account_name)
         waiting = [
             order_id
             for order_id in list_waiting(session, account.tenant_id, 10 * count)
-            # Only those with a process at the channel can be told of.
+            # Only orders with a process at the channel can have updates published.
             if session.get_one(Order, order_id).external_id.isdigit()
         ]
         if not waiting:
@@ -138,7 +138,7 @@ def send(account_name: str, count: int, day: Day) -> None:
     with session_scope() as session:
         ready = close_list(session, list_id).ready
     for number in ready:
-        # The last digits tell the parcels of the demo apart.
+        # The last digits make each tracking number of the demo unique.
         tracking = f"00340434{int(number) % 10**12:012d}"
         with session_scope() as session:
             order = find_order(session, number, get_account(session, account_name).id)
@@ -147,7 +147,7 @@ def send(account_name: str, count: int, day: Day) -> None:
 
 
 def take_back(account_name: str, day: Day) -> None:
-    """Receive all of the first order that left from its buyer, credit it, and give the money back."""
+    """Return the first shipped order completely: receive it, credit it and refund the money."""
     number = next(iter(day.shipped), "")
     if not number:
         return
@@ -166,7 +166,7 @@ def take_back(account_name: str, day: Day) -> None:
 
 
 def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
-    """Draw the papers of what was shipped into one PDF of each kind; return their pages by file."""
+    """Draw the papers of shipped orders into one PDF for each kind; return the pages of each file."""
     from documents.papers.join import write_pdf
     from tasks.drawing import Drawing
 
@@ -182,7 +182,7 @@ def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
 
 
 def count_stock(account_name: str, count: int) -> int:
-    """Set the stock of some articles: most get more, every fifth has no more than is promised."""
+    """Set the stock of `count` articles: most get more, every fifth only what is allocated."""
     with session_scope() as session:
         tenant_id = get_account(session, account_name).tenant_id
         articles = [
@@ -202,7 +202,7 @@ def count_stock(account_name: str, count: int) -> int:
 
 
 def read_figures(account_name: str) -> Figures:
-    """Return what there is of an account now."""
+    """Return the number of an account's orders and holds."""
     with read_scope() as session:
         account = get_account(session, account_name)
         orders = list(chain.from_iterable(list_orders(session, OrderFilter(account_id=account.id))))
@@ -214,7 +214,7 @@ def read_figures(account_name: str) -> Figures:
 
 
 def _list_payable(account_name: str) -> list[str]:
-    """Return orders that were not fully paid, oldest first; unpaid and partly paid ones in turn."""
+    """Return orders with an open amount, oldest first, unpaid and partly paid ones alternating."""
     orders = _list_open(account_name)
     by_state = [
         [order for order in orders if order.payment_state is state]
@@ -225,7 +225,7 @@ def _list_payable(account_name: str) -> list[str]:
 
 
 def _list_open(account_name: str) -> list[Order]:
-    """Return open orders that have a process at the channel, oldest first: only those can be told of."""
+    """Return open orders with a process at the channel, oldest first: others have no updates."""
     with read_scope() as session:
         account = get_account(session, account_name)
         wanted = OrderFilter(account_id=account.id, states=(OrderState.open,))

@@ -1,4 +1,4 @@
-"""`warenfluss demo`: every cycle against a stand-in channel, in a folder of its own."""
+"""`warenfluss demo`: every cycle against a simulated channel, in its own folder."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ SECRETS = {"partner_token": "demo-partner-token", "account_token": "demo-account
 START_DAYS = 30
 SIMULATOR_SECONDS = 30
 CYCLE_SECONDS = 180
-"""For one cycle from the request to its end."""
+"""How long one cycle may take, from the request to its end."""
 ARRIVAL_SECONDS = 8
 MINUTES = {
     Cycle.article_import: 10,
@@ -67,13 +67,13 @@ SIMULATE = "import sys; from connectors.afterbuy.simulator import serve; serve(i
 
 
 class DemoError(Exception):
-    """What went wrong, in one sentence."""
+    """The demo failed; the message says why in one sentence."""
 
 
 def run_demo(once: bool = False) -> int:
-    """Run every cycle and print what happened; return 0, or 1 with one sentence about what failed.
+    """Run every cycle and print the results; return 0, or 1 after printing what failed.
 
-    Without `once` everything stays up, orders keep arriving and schedules go on until SIGINT or SIGTERM.
+    Without `once`, orders keep arriving and schedules run until SIGINT or SIGTERM.
     """
     began = time.monotonic()
     begin_log()
@@ -108,7 +108,7 @@ def run_demo(once: bool = False) -> int:
 
 
 def clear_folder(folder: Path) -> None:
-    """Remove what an earlier demo left. Raises: UpError, if one is running."""
+    """Delete the data of an earlier demo. Raises: UpError, if a demo is running."""
     if folder.exists() and not folder.is_dir():
         raise DemoError(f"{folder} is in the way: it has to be a folder.")
     with taken(folder):
@@ -123,7 +123,7 @@ def clear_folder(folder: Path) -> None:
 
 
 def use_folder(folder: Path) -> None:
-    """Let this process and its children know nothing but the demo's folder, and find a port for the pages."""
+    """Point this process and its children to the demo's folder alone, with a free port for the pages."""
     wanted = get_settings().prefect_port
     port = wanted if _is_free(wanted) else _find_port()
     if port != wanted:
@@ -133,7 +133,7 @@ def use_folder(folder: Path) -> None:
             del os.environ[name]
     os.environ[f"{PREFIX}DATA_DIR"] = str(folder)
     os.environ[f"{PREFIX}DATABASE_URL"] = f"sqlite:///{folder / 'warenfluss.db'}"
-    # The settings of the real installation: its mail server must not hear of the demo.
+    # Not the settings of the real installation: its mail server must not send mails of the demo.
     os.environ[f"{PREFIX}ENV_FILE"] = str(folder / "none.env")
     os.environ[f"{PREFIX}PREFECT_PORT"] = str(port)
     get_settings.cache_clear()
@@ -149,7 +149,7 @@ def _wait_for(up: Up, channel: Channel) -> None:
 
 
 def _show_whole_round(up: Up, channel: Channel) -> None:
-    """Run all cycles and print what they did. Raises: DemoError, StoppedError, httpx.HTTPError."""
+    """Run all cycles and print their results. Raises: DemoError, StoppedError, httpx.HTTPError."""
     from tasks.run.artifacts import publish_overview
 
     _open_account(up, channel)
@@ -187,7 +187,7 @@ def _open_account(up: Up, channel: Channel) -> None:
 
     settings = settings_of(channel.url)
     save_secrets(ACCOUNT, SECRETS)
-    # Schedules begin after the first round, or their runs would come between.
+    # Schedules start after the first round: their runs would interfere with it.
     with up.chores.deploying:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
@@ -198,7 +198,7 @@ def _open_account(up: Up, channel: Channel) -> None:
 
 
 def settings_of(url: str) -> dict[str, Any]:
-    """Return the settings of the demo's account at a channel's address."""
+    """Return the settings of the demo's account; `url` is the channel's address."""
     start = (today() - timedelta(days=START_DAYS)).isoformat()
     return {
         "base_url": url,
@@ -212,7 +212,7 @@ def settings_of(url: str) -> dict[str, Any]:
 
 
 def _run_cycles(up: Up, cycles: Sequence[Cycle]) -> list[Run]:
-    """Run cycles through their deployments, all at once; return their runs. Raises: DemoError."""
+    """Run cycles through their deployments, at the same time; return their runs. Raises: DemoError."""
     from deployments.accounts import request_run
 
     requested = {request_run(ACCOUNT, cycle): cycle for cycle in cycles}
@@ -239,7 +239,7 @@ def _wait_for_run(up: Up, run_id: UUID, cycle: Cycle) -> Run:
 
 
 def _go_on(up: Up, channel: Channel) -> None:
-    """Keep everything going. Raises: StoppedError."""
+    """Keep orders arriving and schedules running. Raises: StoppedError."""
     from deployments.accounts import resume, set_interval
 
     for cycle, minutes in MINUTES.items():

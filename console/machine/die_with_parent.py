@@ -1,6 +1,6 @@
-"""Start a command that ends with the process that started it: `die_with_parent.py PARENT COMMAND…`, on Linux.
+"""Start a command that ends when its parent process ends: `die_with_parent.py PARENT COMMAND…`, on Linux.
 
-Run as a script; the command takes the place of this process.
+This file runs as a script; the command replaces its process.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Become the command; it gets SIGTERM when its parent ends, also by SIGKILL."""
+    """Replace this process by the command, which gets SIGTERM when its parent ends, also by SIGKILL."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() == parent:

@@ -1,6 +1,6 @@
-"""Prefect's surroundings: where it keeps its data and which server a process talks to.
+"""Prefect's environment: where Prefect keeps its data, and which server a process talks to.
 
-Imports nothing of Prefect, which reads its environment once, when it is first imported.
+This module imports nothing of Prefect: Prefect reads its environment once, when it is first imported.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from models.settings import PREFIX, get_settings, project_folder
 STATE_FILE = "up.json"
 HEALTH_SECONDS = 2.0
 DATABASE = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
-"""How settings begin that say where Prefect's server keeps its data."""
+"""How the settings begin that name the database of Prefect's server."""
 ONE_CONNECTION = "one-connection"
 """The plugin of `deployments.sqlite_pool`; SQLAlchemy finds it by this name."""
 QUIET = {
@@ -25,15 +25,15 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-    # Prefect gives a server of its own 20 seconds to start, which a busy machine exceeds.
+    # By default Prefect gives its own server 20 seconds to start; a busy machine needs more.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # Runs are planned ten minutes ahead, of a few deployments at once: an hour of five hundred schedules is
-    # thousands of rows in one transaction, and on SQLite nobody else writes meanwhile.
+    # Runs are planned ten minutes ahead, for a few deployments at a time: an hour of five hundred schedules
+    # is thousands of rows in one transaction, and SQLite lets no one else write during it.
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT10M",
     "PREFECT_SERVER_SERVICES_SCHEDULER_DEPLOYMENT_BATCH_SIZE": "20",
-    # Without `flow_runs` old runs stay for ever.
+    # Without `flow_runs` old runs are never deleted.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-    # The automation of `deployments.silent_runs` counts on a sign of life every half minute.
+    # The automation of `deployments.silent_runs` expects a heartbeat every half minute.
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
 }
 
@@ -41,8 +41,8 @@ QUIET = {
 def use_prefect() -> str:
     """Prepare this process's environment for Prefect; return the server's API address.
 
-    Empty means that Prefect starts a server of its own inside this process. What the user has set stays.
-    Called before anything imports Prefect; repeating it is harmless.
+    Empty means that Prefect starts its own server inside this process. Variables that the user has set stay.
+    Call it before anything imports Prefect; repeating it is harmless.
     Raises: SettingsError.
     """
     settings = get_settings()
@@ -51,7 +51,7 @@ def use_prefect() -> str:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect")))
-    # Prefect makes the folder itself, but not those above it, and then goes on without one.
+    # Prefect makes the folder but not its parents, and without them it runs on without a folder.
     home.mkdir(parents=True, exist_ok=True)
     if not any(name.startswith(DATABASE) for name in os.environ):
         os.environ[f"{DATABASE[0]}CONNECTION_URL"] = (
@@ -69,9 +69,9 @@ def use_prefect() -> str:
 
 
 def write_one_authority(folder: Path) -> Path:
-    """Return a file with one authority's certificate, to be trusted where nobody is asked for any.
+    """Return a file with the certificate of one authority, for connections by plain HTTP.
 
-    Each client of Prefect loads those that it trusts, also to speak plain HTTP; the usual 140 take 20 ms.
+    Each client of Prefect loads the certificates that it trusts, even for plain HTTP; 140 of them take 20 ms.
     """
     file = folder / "authority.pem"
     if not file.exists():
@@ -84,19 +84,19 @@ def write_one_authority(folder: Path) -> Path:
 
 
 def env_file() -> Path:
-    """Return the file that settings are read from beside the environment; it may be missing."""
+    """Return the file with settings that are not in the environment; it may be missing."""
     return Path(os.environ.get(f"{PREFIX}ENV_FILE") or project_folder() / ".env").resolve()
 
 
 def find_server(data_dir: Path) -> str:
-    """Return the API address of the server that `warenfluss up` runs for a folder, empty if none answers."""
+    """Return the API address of the server that `up` runs for a data folder; empty if none answers."""
     state = read_state(data_dir)
     url = str(state.get("api_url", ""))
     return url if url and is_healthy(url) else ""
 
 
 def read_state(data_dir: Path) -> dict[str, object]:
-    """Return what a running `warenfluss up` noted of itself, empty if none did."""
+    """Return the state that a running `up` has saved; empty if none runs."""
     try:
         state = json.loads((data_dir / STATE_FILE).read_text("utf-8"))
     except (OSError, ValueError):
@@ -105,14 +105,14 @@ def read_state(data_dir: Path) -> dict[str, object]:
 
 
 def write_state(data_dir: Path, state: dict[str, object]) -> None:
-    """Note where this `warenfluss up` can be reached; readers see the old note or the new one, no half."""
+    """Save where this `up` can be reached; a reader gets the old state or the new one, never a part."""
     draft = data_dir / f"{STATE_FILE}.new"
     draft.write_text(json.dumps(state), "utf-8")
     draft.replace(data_dir / STATE_FILE)
 
 
 def clear_state(data_dir: Path) -> None:
-    """Take the note away."""
+    """Delete the saved state."""
     (data_dir / STATE_FILE).unlink(missing_ok=True)
 
 
@@ -120,7 +120,7 @@ def is_healthy(api_url: str, timeout_seconds: float = HEALTH_SECONDS) -> bool:
     """Return whether a Prefect server answers at this API address."""
     parts = urlsplit(api_url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    # Not by httpx: a proxy in the environment must not come between this machine and itself.
+    # Not httpx: it would send requests to this machine through a proxy of the environment.
     connection = connect(parts.hostname or "", parts.port, timeout=timeout_seconds)
     try:
         connection.request("GET", f"{parts.path.rstrip('/')}/health")
@@ -134,7 +134,7 @@ def is_healthy(api_url: str, timeout_seconds: float = HEALTH_SECONDS) -> bool:
 def _read_env_file() -> dict[str, str]:
     """Return Prefect's variables in the settings file.
 
-    Prefect reads `.env` of the working directory only, and runs of cycles have one of their own.
+    Prefect reads `.env` of the working directory only, and each run has its own working directory.
     """
     try:
         lines = env_file().read_text("utf-8").splitlines()

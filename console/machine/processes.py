@@ -1,4 +1,4 @@
-"""Child processes that are restarted when they die and that leave nothing behind when they stop."""
+"""Child processes that are restarted when they die, and stopped with all that they started."""
 
 import ctypes
 import logging
@@ -18,9 +18,9 @@ from console.machine import die_with_parent
 logger = logging.getLogger(__name__)
 
 WAITS = (1, 2, 5, 10, 30, 60)
-"""Seconds before a dead child is started again, longer each time."""
+"""Seconds until a dead child is started again; each death takes the next value."""
 SETTLED_SECONDS = 60
-"""A child that lived this long starts anew with the shortest wait."""
+"""A child that lived longer than this is started again after the shortest wait."""
 LOG_BYTES = 10_000_000
 RUNS_AT_ONCE = (os.cpu_count() or 2) + 2
 """How many runs one machine works on at once: a run waits for the network most of its time."""
@@ -28,7 +28,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Child:
-    """A process of ours with a log file; only the main thread starts it, because it ends with that thread."""
+    """A child process with a log file. Start it from the main thread: it ends when that thread ends."""
 
     def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         """Prepare; `start` starts it."""
@@ -47,7 +47,7 @@ class Child:
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start it, in a session of its own: Ctrl-C in a terminal is for this process to hand on."""
+        """Start it in its own session, so that Ctrl-C in a terminal reaches this process alone."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
@@ -61,7 +61,7 @@ class Child:
         self._started = time.monotonic()
 
     def restart_if_dead(self) -> None:
-        """Start it again if it died, after a wait that grows with each death."""
+        """Start it again if it died; the wait grows with each death."""
         if self._process is None or self._process.poll() is None:
             return
         now = time.monotonic()
@@ -82,7 +82,7 @@ class Child:
             self.start()
 
     def stop(self, seconds: float) -> None:
-        """End it politely, and after so many seconds by force, with what it has started."""
+        """End it by SIGTERM, after `seconds` by SIGKILL, with all processes that it started."""
         process = self._process
         if process is None:
             return
@@ -96,22 +96,22 @@ class Child:
         self._process = None
 
     def trim_log(self) -> None:
-        """Keep the log small: what is long goes to a second file, which replaces the one before."""
+        """Move a long log to a second file, which replaces the one before."""
         with suppress(FileNotFoundError):
             if self.log.stat().st_size > LOG_BYTES:
                 shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
-                # The child appends, so that it goes on at the new end.
+                # The child appends, so it continues at the new end.
                 os.truncate(self.log, 0)
 
 
 def adopt_orphans() -> None:
-    """Let orphaned descendants become children of this process, which can then end them; on Linux."""
+    """Make orphaned descendants children of this process, so that it can end them; on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_orphans(known: Iterable[int | None]) -> None:
-    """Kill every descendant of this process that is not one of the known children or below one."""
+    """Kill every descendant of this process except the known children and their descendants."""
     kept = {pid for pid in known if pid is not None}
     kept |= {pid for child in kept for pid in list_descendants(child)}
     for pid in list_descendants(os.getpid()):
@@ -121,7 +121,7 @@ def end_orphans(known: Iterable[int | None]) -> None:
 
 
 def reap(known: Iterable[int | None]) -> None:
-    """Take the exit codes of orphans that ended, so that they do not stay as zombies."""
+    """Collect the exit codes of orphans that have ended, so that no zombies remain."""
     own = set(known)
     for pid, (parent, state) in _read_processes().items():
         if parent == os.getpid() and state == "Z" and pid not in own:
@@ -130,7 +130,7 @@ def reap(known: Iterable[int | None]) -> None:
 
 
 def list_descendants(pid: int) -> list[int]:
-    """Return the processes below this one that are alive; always empty where there is no /proc."""
+    """Return the living descendants of a process; always empty on systems without /proc."""
     children: dict[int, list[int]] = defaultdict(list)
     processes = _read_processes()
     for child, (parent, _) in processes.items():
@@ -146,17 +146,17 @@ def list_descendants(pid: int) -> list[int]:
 
 
 def kill(pid: int, number: int) -> None:
-    """Send a signal; that the process is gone is fine."""
+    """Send a signal; do nothing if the process has ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def _read_processes() -> dict[int, tuple[int, str]]:
-    """Return parent and state of every process."""
+    """Return (parent, state) of every process, by its id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold blanks and parentheses itself.
+            # The name in parentheses may itself contain blanks and parentheses.
             rest = (folder / "stat").read_text().rpartition(")")[2].split()
             found[int(folder.name)] = (int(rest[1]), rest[0])
     return found

@@ -1,4 +1,4 @@
-"""`warenfluss up`: everything that one machine needs, started, watched and stopped together."""
+"""`warenfluss up`: starts, watches and stops everything that one machine needs."""
 
 import errno
 import fcntl
@@ -52,18 +52,18 @@ ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
 
 class UpError(Exception):
-    """Why it cannot start, in one sentence that says what to do."""
+    """It cannot start; the message says why and what to do."""
 
 
 class StoppedError(Exception):
-    """Somebody asked for the end."""
+    """A signal asked this process to stop."""
 
 
 class Up:
     """The parts of a running installation: Prefect's server, a worker, and the chores."""
 
     def __init__(self, *, runs_at_once: int = RUNS_AT_ONCE, query_seconds: int = 5) -> None:
-        """Prepare; `running` starts it. `query_seconds` is how often the worker asks for runs."""
+        """Prepare; `running` starts it. The worker asks for runs every `query_seconds`."""
         self._runs_at_once = runs_at_once
         self._query_seconds = query_seconds
         self._settings: Settings = get_settings()
@@ -79,12 +79,12 @@ class Up:
 
     @property
     def ui_url(self) -> str:
-        """Where people find Prefect's pages."""
+        """The address of Prefect's pages."""
         return str(self._settings.public_url).rstrip("/")
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start everything, and stop it in order on leaving.
+        """Start everything; stop it in order on leaving.
 
         From here on SIGINT and SIGTERM make `wait` raise. Raises: UpError, SettingsError, StoppedError.
         """
@@ -97,7 +97,7 @@ class Up:
                 self._stop()
 
     def wait(self, seconds: float = TICK_SECONDS) -> None:
-        """Let so many seconds pass and start again what died. Raises: StoppedError."""
+        """Wait for `seconds`, and start again what died meanwhile. Raises: StoppedError."""
         end = time.monotonic() + seconds
         while True:
             if self._stopping.wait(max(0.0, min(TICK_SECONDS, end - time.monotonic()))):
@@ -126,12 +126,12 @@ class Up:
     def _prepare_environment(self) -> None:
         settings = self._settings
         os.environ[f"{PREFIX}DATA_DIR"] = str(settings.data_dir)
-        # Runs have working directories of their own, where the file would not be found.
+        # Each run has its own working directory, where the file would not be found.
         os.environ[f"{PREFIX}ENV_FILE"] = str(env_file())
         host = "127.0.0.1" if settings.prefect_host in ANYWHERE else settings.prefect_host
         address = f"http://{f'[{host}]' if ':' in host else host}:{settings.prefect_port}"
         if "public_url" not in settings.model_fields_set:
-            # Links in mails follow the port.
+            # Links in mails contain the port.
             os.environ[f"{PREFIX}PUBLIC_URL"] = address
             get_settings.cache_clear()
             self._settings = get_settings()
@@ -148,10 +148,10 @@ class Up:
             refresh_global_settings_context()
 
     def _need_free_port(self) -> None:
-        """Make sure that the server can listen. Raises: UpError."""
+        """Check that the server can listen. Raises: UpError."""
         settings = self._settings
         family = socket.AF_INET6 if ":" in settings.prefect_host else socket.AF_INET
-        # The server of an `up` that was killed needs a moment to end, too.
+        # After an `up` was killed, its server needs a moment to end.
         end = time.monotonic() + (STOPPING_SECONDS if self._was_left_alone else 0)
         while True:
             with socket.socket(family) as probe:
@@ -180,15 +180,15 @@ class Up:
             **os.environ,
             "PREFECT_SERVER_API_HOST": settings.prefect_host,
             "PREFECT_SERVER_API_PORT": str(settings.prefect_port),
-            # The pages ask this address, from wherever they were opened.
+            # The pages call this address, wherever they were opened.
             "PREFECT_SERVER_UI_API_URL": f"{self.ui_url}/api",
-            # Each look at a schedule checks its time zone by a list of all, which takes 7 ms to gather from
-            # the files of the system and 2 from the package `tzdata`.
+            # For each schedule that it reads, Prefect checks the time zone against the list of all zones. The
+            # list takes 7 ms to read from the system's files, and 2 ms from the package `tzdata`.
             "PYTHONTZPATH": "",
         }
         self._server = Child("Prefect's server", [*PREFECT, "server", "start"], env, self._log("server"))
         self._server.start()
-        # Takes two seconds, in which the server starts as well.
+        # This import takes two seconds; the server starts meanwhile.
         import deployments.accounts  # noqa: F401
 
         end = time.monotonic() + STARTING_SECONDS
@@ -257,7 +257,7 @@ class Up:
         clear_state(self._settings.data_dir)
 
     def _drain(self) -> list[int]:
-        """Let the worker end its runs and then itself; return the processes that it had."""
+        """Ask the worker to end after its runs; return the ids of the processes that it had."""
         from deployments.worker import DRAIN_SECONDS, ENDING_SECONDS
 
         pid = self._worker.pid if self._worker is not None else None
@@ -265,7 +265,7 @@ class Up:
             return []
         processes = list_descendants(pid)
         kill(pid, signal.SIGTERM)
-        # The worker itself is one of them.
+        # One of the processes is the worker itself.
         if len(processes) > 1:
             logger.info("Waiting at most %d s for runs to end.", DRAIN_SECONDS)
         end = time.monotonic() + DRAIN_SECONDS + ENDING_SECONDS
@@ -274,7 +274,7 @@ class Up:
         return processes
 
     def _release(self, runs: list[int]) -> None:
-        """Tell Prefect which runs were cut off, so that their cycles can start again at once."""
+        """Mark runs that were cut off as ended in Prefect, so that their cycles can start again at once."""
         from deployments.ended_runs import tidy
 
         try:
@@ -297,7 +297,7 @@ class Up:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """Note the first signal as the wish to stop, and another as the wish to do so without waiting."""
+        """On the first SIGINT or SIGTERM, stop; on the second, stop without waiting for runs."""
 
         def note(_number: int, _frame: FrameType | None) -> None:
             if self._stopping.is_set():
@@ -314,7 +314,7 @@ class Up:
 
 @contextmanager
 def taken(data_dir: Path) -> Iterator[None]:
-    """Hold the data folder for this process. Raises: UpError, if another `up` has it."""
+    """Lock the data folder for this process. Raises: UpError, if another `up` has locked it."""
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / LOCK_FILE).open("a") as lock:
         try:
@@ -327,7 +327,7 @@ def taken(data_dir: Path) -> Iterator[None]:
 
 
 def begin_log() -> None:
-    """Let this process's log lines go to standard error, with their time."""
+    """Write log lines to standard error, with their time."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     for name in ("httpx", "httpcore", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

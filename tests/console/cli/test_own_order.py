@@ -151,7 +151,7 @@ def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:
     shipped = call("order", "ship", "100", "--carrier", "DHL", "--tracking", "T1")
 
     assert re.search(r"Zusammen mit\s*M-101", " ".join(page.extract_text().split()))
-    assert shipped.stderr == "Order 100: 1 parcel booked, now shipped. With it left 101.\n"
+    assert shipped.stderr == "Order 100: 1 parcel booked, now shipped. Shipped with it: 101.\n"
     for number, other in (("100", "101"), ("101", "100")):
         shown = read("order", "show", number)
         assert (shown["state"], shown["links"]) == ("shipped", [f"together with {other}"])
