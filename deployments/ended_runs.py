@@ -1,4 +1,4 @@
-"""Make Prefect show as ended what has ended, when the process that should have said so is gone."""
+"""Marks runs as crashed in Prefect if their process ended without reporting it."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -25,18 +25,18 @@ from models.sync.runs import RunState
 
 PAGE = 200
 REPORTING_SECONDS = 120
-"""Time for a run whose work is done to tell Prefect so: it still writes artifacts."""
+"""How long a run may take after its work to report its end to Prefect: it still writes artifacts."""
 STARTING_SECONDS = 300
-"""Time for a run that a worker has taken until it opens its row here."""
+"""How long a run may take from its worker to its row in this database."""
 OPEN = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
 def tidy(*, pool: str = POOL, ended_pids: Collection[int] = ()) -> int:
     """Mark the flow runs of dead processes as crashed; return how many.
 
-    A run is dead if its row here is vanished, or closed since a while, or never came, or if its process is
-    one of `ended_pids`. The slot that it held comes free, so that the next run of its cycle can start.
-    No hook runs and no mail is sent: `tasks.watch.alarms.watch` does that. Safe in several processes.
+    A run is dead if its row here is vanished, or was closed a while ago, or never came, or if its process is
+    one of `ended_pids`. Its slot becomes free, so that the next run of its cycle can start.
+    No hook runs and no mail is sent: `tasks.watch.alarms.watch` sends mails. Safe in several processes.
     """
     count = 0
     with get_client(sync_client=True) as client:
@@ -62,7 +62,7 @@ def _list_open(client: SyncPrefectClient, pool: str) -> list[FlowRun]:
     found: list[FlowRun] = []
     while True:
         page = client.read_flow_runs(
-            # Operators may run flows of their own in this pool: what is theirs is let alone.
+            # Operators may run flows of their own in this pool: these stay as they are.
             flow_filter=FlowFilter(name=FlowFilterName(any_=[str(cycle) for cycle in Cycle])),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool])),
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=OPEN))),
@@ -75,7 +75,7 @@ def _list_open(client: SyncPrefectClient, pool: str) -> list[FlowRun]:
 
 
 def _why_dead(run: FlowRun) -> str:
-    """Return why a run that Prefect shows as open has ended, empty if it may be alive."""
+    """Return why a run that Prefect shows as open is dead, empty if it may be alive."""
     now = datetime.now(UTC)
     with read_scope() as session:
         attempts = list_attempts(session, str(run.id))
@@ -93,7 +93,7 @@ def _why_dead(run: FlowRun) -> str:
 
 
 def _is_unchanged(client: SyncPrefectClient, run: FlowRun) -> bool:
-    """Look again just before forcing: the run may have ended by itself, or tried anew."""
+    """Return whether a run still has the state that was read: it may have ended, or begun a new attempt."""
     try:
         return client.read_flow_run(run.id).state_id == run.state_id
     except ObjectNotFound:

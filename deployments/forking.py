@@ -1,7 +1,8 @@
-"""Processes forked from one that has imported everything: they begin at once and cost no import.
+"""Processes forked from one that has imported everything: they start at once and import nothing.
 
-`serve` makes its caller the parent of all. It has one thread and no open connection, so that whatever it
-forks starts clean; the worker, whose event loop has both, is its first child. Fork is safe on Linux only.
+`serve` makes its caller the parent of all of them. The parent has one thread and no open connection, so that
+each fork starts clean. The worker has threads and connections, so it is a child, too: the first one. Fork is
+safe on Linux only.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ Call = Callable[..., int]
 
 @dataclass(frozen=True)
 class Job:
-    """A process that somebody asks for."""
+    """A request for a process."""
 
     number: int
     call: Call
@@ -38,7 +39,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Started:
-    """A process began, or could not, for a reason."""
+    """A process has started, or could not: then `error` is the reason."""
 
     number: int
     pid: int = 0
@@ -47,7 +48,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Ended:
-    """A process is gone; a negative code is the signal that ended it."""
+    """A process has ended; a negative code is the signal that ended it."""
 
     number: int
     code: int
@@ -62,47 +63,47 @@ class Forked:
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def wait(self) -> None:
-        """Return when it is gone and `returncode` is known."""
+        """Return when it has ended and `returncode` is known."""
         await self._gone.wait()
 
     def note_end(self, code: int) -> None:
-        """Let those who wait go on."""
+        """Save the exit code; every `wait` returns."""
         self.returncode = code
         self._gone.set()
 
 
 class Forks:
-    """The worker's end: asks for processes, and hears how they ended."""
+    """The worker's end of the connection: it requests processes and learns how they ended."""
 
     def __init__(self, connection: Connection) -> None:
-        """Take the connection to the parent; `listen` begins."""
+        """Take the connection to the parent; `listen` starts reading from it."""
         self._connection = connection
         self._numbers = itertools.count()
         self._starting: dict[int, asyncio.Future[Forked]] = {}
         self._running: dict[int, Forked] = {}
 
     def listen(self) -> None:
-        """Hear the parent in the running event loop."""
+        """Read the parent's messages in the running event loop."""
         asyncio.get_running_loop().add_reader(self._connection.fileno(), self._hear)
 
     async def start(
         self, call: Call, *arguments: Any, env: Mapping[str, str], folder: Path, quiet: bool = False
     ) -> Forked:
-        """Start a process with just this environment; a `quiet` one's output is thrown away.
+        """Start a process with only this environment; if `quiet` is true, its output is dropped.
 
-        Raises: OSError, if there is no room for another.
+        Raises: OSError, if the machine cannot start another process.
         """
         number = next(self._numbers)
         future = self._starting[number] = asyncio.get_running_loop().create_future()
         self._connection.send(Job(number, call, arguments, env, folder, quiet))
-        # Somebody who stops waiting must not lose sight of the process.
+        # If the caller is cancelled, the process must still be registered when it starts.
         return await asyncio.shield(future)
 
     def _hear(self) -> None:
         try:
             message = self._connection.recv()
         except (EOFError, OSError):
-            # The parent was killed. Runs go on without us, as without a worker that was killed.
+            # The parent was killed. Runs continue, as after a worker was killed.
             os._exit(1)
         if isinstance(message, Ended):
             self._running.pop(message.number).note_end(message.code)
@@ -116,13 +117,13 @@ class Forks:
 
 
 def serve(work: Callable[[Forks], int]) -> NoReturn:
-    """Fork a worker that does `work`, and what it asks for, until it ends; then leave with its exit code.
+    """Fork a worker that does `work`, and the processes that it requests; exit with its code when it ends.
 
-    SIGINT and SIGTERM are handed on to the worker. What it asked for goes on if it ends first.
+    SIGINT and SIGTERM are passed on to the worker. Processes that outlive it continue.
     """
     context = multiprocessing.get_context("fork")
     here, there = context.Pipe()
-    # What everybody shares is neither looked at nor copied when children collect garbage.
+    # Garbage collection in a child then neither visits nor copies the memory that all share.
     gc.collect()
     gc.freeze()
     worker = context.Process(target=_work, args=(work, here, there), name="worker")
@@ -138,7 +139,7 @@ def serve(work: Callable[[Forks], int]) -> NoReturn:
     running: dict[int, tuple[int, ForkProcess]] = {}
     while worker.exitcode is None:
         for ready in wait([here, worker.sentinel, *running]):
-            # A worker that is gone is noticed by its own end.
+            # If the worker has ended, its sentinel reports it.
             with suppress(OSError, EOFError):
                 if ready is here:
                     job: Job = here.recv()
@@ -156,12 +157,12 @@ def serve(work: Callable[[Forks], int]) -> NoReturn:
                     code = process.exitcode or 0
                     process.close()
                     here.send(Ended(number, code))
-    # Not the usual way out, which would wait for every child.
+    # `sys.exit` would wait for every child.
     os._exit(worker.exitcode if worker.exitcode >= 0 else 1)
 
 
 def _fork(process: ForkProcess) -> None:
-    """Start a process; what a signal does to this one must not happen in a child that is not ready yet."""
+    """Start a process with signals blocked: the child must not run this process's signal handlers."""
     if threading.active_count() > 1:
         raise RuntimeError("A process with threads must not be forked.")
     signals = {signal.SIGINT, signal.SIGTERM}
@@ -185,7 +186,7 @@ def _work(work: Callable[[Forks], int], here: Connection, there: Connection) -> 
 
 
 def _become(job: Job, here: Connection) -> None:
-    # A session of its own: the worker ends a run with all that it has started.
+    # A session of its own: the worker can end a run with all processes that it started.
     os.setsid()
     os.environ.clear()
     os.environ.update(job.env)

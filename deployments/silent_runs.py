@@ -1,6 +1,6 @@
-"""An automation that shows runs as crashed when their signs of life stop.
+"""An automation of Prefect that marks runs as crashed when their heartbeats stop.
 
-It tidies what people see; who works on what is decided by leases in the database of Warenfluss.
+It only changes what people see: leases in the database of Warenfluss decide which run may work.
 """
 
 from datetime import timedelta
@@ -12,12 +12,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 
 NAME = "warenfluss: runs without a sign of life"
 HEARTBEAT_SECONDS = 30
-"""How often a run shows that it lives: `PREFECT_FLOWS_HEARTBEAT_FREQUENCY`, whose least value this is."""
+"""Seconds between heartbeats of a run: the lowest value of `PREFECT_FLOWS_HEARTBEAT_FREQUENCY`."""
 SILENCE_SECONDS = 75
 
 
 def ensure_automation(client: SyncPrefectClient) -> None:
-    """Make the automation if there is none of its name; one that operators changed or disabled stays."""
+    """Create the automation if none has its name; one that operators changed or disabled stays."""
     if client.read_automations_by_name(NAME):
         return
     ends = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed")}

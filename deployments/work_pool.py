@@ -13,7 +13,7 @@ POOL = "warenfluss"
 
 
 def ensure_pool(client: SyncPrefectClient, name: str = POOL) -> None:
-    """Make the work pool if it is missing; an existing one stays as operators left it."""
+    """Create the work pool if it is missing; an existing one is not changed."""
     try:
         client.read_work_pool(name)
     except ObjectNotFound:
@@ -31,17 +31,17 @@ def ensure_pool(client: SyncPrefectClient, name: str = POOL) -> None:
 
 @dataclass(frozen=True)
 class PoolService:
-    """Whether runs of a work pool find somebody who takes them."""
+    """Whether workers take runs from a work pool."""
 
     is_paused: bool = False
     online: int = 0
-    """Workers that Prefect's server has heard of within their last few heartbeats."""
+    """Workers with a recent heartbeat at Prefect's server."""
     last_seen_at: datetime | None = None
-    """When any worker was last heard of, by the clock of Prefect's server; None if none is known."""
+    """Time of the last heartbeat of any worker, by the clock of Prefect's server; None: no worker yet."""
 
 
 def find_service(client: SyncPrefectClient, name: str = POOL) -> PoolService | None:
-    """Return who serves a work pool, None if there is no such pool.
+    """Return the service of a work pool, None if there is no such pool.
 
     Raises: PrefectHTTPStatusError or httpx.HTTPError, if the server refuses or cannot be reached.
     """
