@@ -53,16 +53,16 @@ from models.tenants.tenant import Tenant
 
 SLUG = "default"
 DRAFT_TAG = "paused-as-draft"
-"""On a deployment that was paused because its account became a draft or lost the cycle, by nobody else."""
+"""On a deployment that Warenfluss paused, because its account became a draft or lost the cycle."""
 PAGE = 200
 UNPLANNED_SECONDS = 24 * 3600
-"""The interval of a calendar of which Prefect has not planned any run yet."""
+"""The interval of a calendar for which Prefect has not planned any run yet."""
 SOON = timedelta(seconds=10)
 DAY_MINUTES = 1440
 NIGHT_MINUTES = 180
-"""From one o'clock on, by UTC."""
+"""How long the night of daily cycles lasts, from 01:00 UTC."""
 APART = timedelta(seconds=30)
-"""Between the first runs of a new account, so that articles are there before orders."""
+"""Time between the first runs of a new account's cycles: articles are imported before orders."""
 
 FindFlow = Callable[[Cycle], "Flow[..., Any]"]
 
@@ -77,12 +77,13 @@ def find_flow(cycle: Cycle) -> "Flow[..., Any]":
 def deploy_account(
     name: str, *, pool: str = POOL, active: bool = True, find_flow: FindFlow = find_flow
 ) -> list[str]:
-    """Bring an account's deployments up to date; return the names of those that exist now.
+    """Bring an account's deployments up to date; return the names of its deployments.
 
-    New ones run by their schedules unless `active` is false. A draft gets none; those it has from
-    an earlier time pause until it is a draft no more. Repeating it is harmless.
-    Raises: NotFoundError; RuleError, if another installation on this Prefect server has an account of
-    this name.
+    New ones run by their schedules unless `active` is false. A draft gets no new one; its existing ones are
+    paused until it is no longer a draft. Repeating it is harmless.
+
+    Raises: NotFoundError; RuleError, if another installation on this Prefect server has an account of this
+    name.
     """
     with read_scope() as session:
         account = get_account(session, name)
@@ -92,7 +93,7 @@ def deploy_account(
 
 
 def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int:
-    """Do as `deploy_account` for all accounts; return how many deployments there are. Raises: RuleError."""
+    """Deploy all accounts as `deploy_account` does; return how many deployments exist. Raises: RuleError."""
     with read_scope() as session:
         accounts = list_accounts(session)
     count = 0
@@ -104,9 +105,9 @@ def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int
 
 
 def expect_rhythms() -> None:
-    """Note the usual rhythm of every cycle of which none is known yet.
+    """Save the usual schedule of every cycle without a known one.
 
-    Needs no Prefect, so that a cycle is missed even if Prefect was never there to schedule it.
+    It needs no Prefect: a cycle becomes overdue even if Prefect was never there to schedule it.
     """
     with read_scope() as session:
         known = {(row.account_id, row.cycle) for row in list_schedules(session)}
@@ -126,9 +127,9 @@ def expect_rhythms() -> None:
 
 
 def read_rhythms() -> int:
-    """Copy what Prefect has scheduled into the table of rhythms; return how many cycles are scheduled.
+    """Copy Prefect's schedules into `CycleSchedule`; return how many cycles are scheduled.
 
-    A cycle is inactive there if its deployment or every schedule of it is paused, or it has none.
+    A cycle is inactive there if its deployment is paused, or if it has no schedule that is active.
     """
     with read_scope() as session:
         accounts = {account.name: need_id(account.id) for account in list_accounts(session)}
@@ -152,14 +153,14 @@ def read_rhythms() -> int:
 
 
 def tags_of(tenant: str, account: str, cycle: Cycle) -> list[str]:
-    """Return the tags by which people find the runs of a cycle in Prefect."""
+    """Return the tags of a cycle's runs; people find runs in Prefect by them."""
     return [f"tenant:{tenant}", f"account:{account}", f"cycle:{cycle}"]
 
 
 def set_interval(name: str, cycle: Cycle, minutes: int) -> None:
-    """Let a cycle of an account run every so many minutes; whether it is paused stays.
+    """Set the interval of an account's cycle in minutes; a paused cycle stays paused.
 
-    Raises: NotFoundError, if it is not deployed; RuleError, for less than a minute or a cycle by hand.
+    Raises: NotFoundError, if it is not deployed; RuleError, for less than a minute or without a schedule.
     """
     if minutes < 1:
         raise RuleError("The shortest interval is one minute.")
@@ -188,7 +189,7 @@ def pause(name: str, cycle: Cycle) -> None:
 
 
 def resume(name: str, cycle: Cycle) -> None:
-    """Let the schedule of a cycle go on. Raises: NotFoundError."""
+    """Start the schedule of a cycle again. Raises: NotFoundError."""
     with get_client(sync_client=True) as client:
         client.resume_deployment(_get_deployment(client, name, cycle).id)
 
@@ -196,7 +197,7 @@ def resume(name: str, cycle: Cycle) -> None:
 def request_run(name: str, cycle: Cycle, parameters: Mapping[str, Any] | None = None) -> UUID:
     """Ask Prefect to run a cycle of an account now; return the flow run's id.
 
-    `parameters` replace or add to those of the deployment. Raises: NotFoundError.
+    `parameters` replace or extend the parameters of the deployment. Raises: NotFoundError.
     """
     with get_client(sync_client=True) as client:
         deployment = _get_deployment(client, name, cycle)
@@ -227,8 +228,8 @@ def _deploy(
             [*tags_of(tenant, account.name, cycle), installation],
             pool=pool,
             schedules=_usual_schedules(spec, account, position),
-            # Two runs of one cycle would wait for each other's lease, and the later one has nothing to add;
-            # of what people ask for nothing is dropped.
+            # A second run of a scheduled cycle would find the lease taken and has nothing to add: it is
+            # cancelled. A run that a person asked for is never dropped: it waits.
             collision=ConcurrencyLimitStrategy.ENQUEUE
             if spec.every_minutes is None
             else ConcurrencyLimitStrategy.CANCEL_NEW,
@@ -252,7 +253,7 @@ def _usual_schedules(spec: CycleSpec, account: Account, position: int) -> list[S
 
 
 def _first_at(minutes: int, account: Account, position: int) -> datetime:
-    """Return when a cycle first runs: soon, in business order; one a day at night, accounts apart."""
+    """Return when a cycle first runs: soon, in business order; a daily one at night, each account later."""
     soon = datetime.now(UTC) + SOON + position * APART
     if minutes < DAY_MINUTES:
         return soon
@@ -293,7 +294,7 @@ def _refuse_foreign(deployment: DeploymentResponse, installation: str, name: str
 def _update(
     client: SyncPrefectClient, old: DeploymentResponse, wanted: RunnerDeployment, *, draft: bool
 ) -> None:
-    """Bring a deployment's code and limits up to date, and its pause if the account's mode asks for it."""
+    """Bring a deployment's code and limits up to date; pause it for a draft, or end that pause."""
     schema = parameter_schema_of(wanted)
     limit = old.global_concurrency_limit
     is_current = (
@@ -370,7 +371,7 @@ def _get_deployment(client: SyncPrefectClient, name: str, cycle: Cycle) -> Deplo
 
 
 def _main_schedule(schedules: Sequence[DeploymentSchedule]) -> DeploymentSchedule | None:
-    """Return the schedule that an interval changes: ours, or the first that is an interval, or the first."""
+    """Return the schedule that `set_interval` changes: ours, else the first interval, else the first one."""
     ours = [schedule for schedule in schedules if schedule.slug == SLUG]
     intervals = [schedule for schedule in schedules if isinstance(schedule.schedule, IntervalSchedule)]
     return next(iter([*ours, *intervals, *schedules]), None)
@@ -379,7 +380,7 @@ def _main_schedule(schedules: Sequence[DeploymentSchedule]) -> DeploymentSchedul
 def _interval_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> int | None:
     """Return the seconds between a deployment's runs, None if no schedule of it is active.
 
-    A calendar (cron, rrule) counts with its longest pause from now over the runs that Prefect has planned.
+    The interval of a calendar (cron, rrule) is the longest gap between now and the runs that Prefect planned.
     """
     active = [schedule.schedule for schedule in deployment.schedules if schedule.active]
     if deployment.paused or not active:
@@ -400,7 +401,7 @@ def _interval_of(client: SyncPrefectClient, deployment: DeploymentResponse) -> i
     now = datetime.now(UTC)
     starts = [now, *(run.expected_start_time for run in planned if run.expected_start_time)]
     if len(starts) < 3:
-        # A single one may be left over from a schedule that was changed just now.
+        # A single run may be left over from a schedule that was just changed.
         return UNPLANNED_SECONDS
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     return max(1, round(max(gaps).total_seconds()))

@@ -1,7 +1,7 @@
-"""All that Warenfluss takes from Prefect's private parts: a release of Prefect changes this file alone.
+"""Everything that Warenfluss uses of Prefect's private parts: a new Prefect changes only this file.
 
-Private are modules and names with an underscore, variables that begin with `PREFECT__`, and what a run
-imports on its way. Written for Prefect 3.8.8.
+Private are modules and names with an underscore, variables that begin with `PREFECT__`, and the list of
+modules that a run imports. Written for Prefect 3.8.8.
 """
 
 import asyncio
@@ -36,25 +36,25 @@ IMPORTED_BY_RUNS = (
     "stdnum.eu.vat",
     "stdnum.iban",
 )
-"""Modules that each run would import on its way, which takes half a second."""
+"""Modules that each run would import itself, which takes half a second."""
 UNBUILT_MODELS = ("prefect.client.schemas.", "prefect.events.", "prefect.artifacts")
-"""Where Prefect declares models that it builds on first use, which takes thirty milliseconds of each run."""
+"""Where Prefect declares models that it builds on first use: thirty milliseconds in each run."""
 OF_A_RUN = "PREFECT__"
-"""How variables begin that describe a run; all others that begin with PREFECT_ are settings."""
+"""The prefix of variables that describe a run; all others with PREFECT_ are settings."""
 ENTRYPOINT = f"{OF_A_RUN}FLOW_ENTRYPOINT"
 
 Hooks = Literal["cancellation", "crashed"]
 
 
 class Starter(Protocol):
-    """What Prefect's executor asks to start a run."""
+    """Starts a run for Prefect's executor."""
 
     async def start(self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = ...) -> None:
         """Return when the run's process has ended."""
 
 
 class HooksOfRuns(Protocol):
-    """What Prefect's executor asks to run a flow's hooks."""
+    """Runs a flow's hooks for Prefect's executor."""
 
     async def run_cancellation_hooks(self, flow_run: FlowRun, state: State) -> None:
         """Return when the hooks have ended."""
@@ -74,7 +74,7 @@ class Executors(FlowRunExecutorContext):
     """What the runs of a worker share: a client of Prefect, and the subscription to cancellations."""
 
     is_deaf = False
-    """Whether cancellations arrive no more, because the server was away for long."""
+    """Whether cancellations no longer arrive, because the server was away for a long time."""
 
     def _handle_cancellation_observer_failure(self, flow_run_ids: set[UUID]) -> None:
         self.is_deaf = True
@@ -95,7 +95,7 @@ class Executors(FlowRunExecutorContext):
 
     def variables_of(self, flow_run: FlowRun, entrypoint: str) -> dict[str, str]:
         """Return the environment variables that tell a process which run it is."""
-        # By way of this channel a run learns that it is cancelled, and says that it has ended well.
+        # Over this channel a run learns that it is cancelled, and reports that it has ended well.
         port, token = self.control_channel.register(flow_run.id)
         return {
             f"{OF_A_RUN}FLOW_RUN_ID": str(flow_run.id),
@@ -117,17 +117,17 @@ def has_own_command(configuration: ProcessJobConfiguration) -> bool:
 
 
 def count_runs(worker: BaseWorker[Any, Any, Any]) -> int:
-    """Return how many runs a worker has at the moment."""
+    """Return how many runs a worker has now."""
     return int(worker._limiter.borrowed_tokens) if worker._limiter else 0
 
 
 def has_room(worker: BaseWorker[Any, Any, Any]) -> bool:
-    """Return whether a worker may take one run more."""
+    """Return whether a worker may take one more run."""
     return not worker._limiter or worker._limiter.available_tokens > 0
 
 
 def run_hooks_of(hooks: Hooks, flow_run: FlowRun, state: State) -> None:
-    """Run the hooks that the flow of this process's run has for its end."""
+    """Run the hooks for a crash or a cancellation of the flow that this process runs."""
 
     async def find(_flow_run: FlowRun) -> "Flow[..., Any]":
         return load_flow_from_entrypoint(os.environ[ENTRYPOINT], use_placeholder_flow=False)
@@ -138,7 +138,7 @@ def run_hooks_of(hooks: Hooks, flow_run: FlowRun, state: State) -> None:
 
 
 def parameter_schema_of(deployment: RunnerDeployment) -> dict[str, Any]:
-    """Return the schema of a deployment's parameters as Prefect's server keeps it."""
+    """Return the schema of a deployment's parameters, as Prefect's server stores it."""
     schema: dict[str, Any] = deployment._parameter_openapi_schema.model_dump(exclude_unset=True)
     return schema
 
@@ -153,7 +153,7 @@ def settings_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_modules() -> None:
-    """Import what each run would import on its way, and build the models that Prefect leaves unbuilt.
+    """Import the modules that each run needs, and build the models that Prefect builds on first use.
 
     Starts no thread and opens nothing.
     """

@@ -1,6 +1,6 @@
 """The worker of Warenfluss: Prefect's process worker, but it forks the runs of cycles.
 
-Importing Prefect and the cycles takes much longer than a cycle with nothing to do. A fork has them already.
+Importing Prefect and the cycles takes much longer than a cycle without work. A fork has them loaded already.
 Each run is still a process of its own.
 """
 
@@ -54,15 +54,15 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 20
 """How long runs may take to end after the worker was asked to end."""
 ENDING_SECONDS = 5
-"""How long a run may take to end after it was told to, before it is killed."""
+"""How long a run may take to end after SIGTERM before it is killed."""
 LOOK_SECONDS = 0.2
 OURS = "flows."
-"""How the entrypoint of a flow of this program begins."""
+"""The prefix of the entrypoints of this program's flows."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """Environment and folder of a run's process and of its hooks; the output of a `quiet` one is dropped."""
+    """Environment and folder of a run's process and its hooks; if `quiet` is true, output is dropped."""
 
     env: Mapping[str, str]
     folder: Path
@@ -70,24 +70,24 @@ class Launch:
 
 
 class Configuration(ProcessJobConfiguration):
-    """How a run is started, as its work pool and its deployment say."""
+    """How a run is started, according to its work pool and its deployment."""
 
     _entrypoint: str = ""
 
     @property
     def can_fork(self) -> bool:
-        """Return whether the flow is imported here, with nothing to fetch or to start before."""
+        """Return whether the flow can be imported here, without fetching code or starting a command first."""
         return bool(self._entrypoint) and not has_own_command(self)
 
     @property
     def entrypoint(self) -> str:
-        """Return where the flow is; empty if it must be fetched first."""
+        """Return the flow's entrypoint; empty if its code must be fetched first."""
         return self._entrypoint
 
     def prepare_for_flow_run(
         self, flow_run: FlowRun, deployment: "DeploymentResponse | None" = None, *others: Any, **named: Any
     ) -> None:
-        """Note where the flow is."""
+        """Note the flow's entrypoint, if its code is here."""
         super().prepare_for_flow_run(flow_run, deployment, *others, **named)
         if (
             deployment is not None
@@ -110,7 +110,7 @@ class ForkStarter:
     async def start(
         self, flow_run: FlowRun, task_status: anyio.abc.TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """Return when the run's process has ended; if this is cancelled, end the process."""
+        """Return when the run's process has ended. If this call is cancelled, the process is ended."""
         launch = self._launch
         process = await self._forks.start(
             run_engine, env=launch.env, folder=launch.folder, quiet=launch.quiet
@@ -128,7 +128,7 @@ class ForkedHooks:
     """Runs a flow's hooks for a crash or a cancellation, each in a process of its own."""
 
     def __init__(self, forks: Forks, launches: Mapping[UUID, Launch]) -> None:
-        """`launches`: environment and folder of each run that the worker has."""
+        """`launches` holds environment and folder of each run of the worker."""
         self._forks = forks
         self._launches = launches
 
@@ -165,7 +165,7 @@ class Worker(ProcessWorker, abc.ABC):
     job_configuration = Configuration
 
     def __init__(self, *arguments: Any, forks: Forks | None, **named: Any) -> None:
-        """Prepare; `start` starts it. Without `forks` every run is started as Prefect does."""
+        """Prepare; `start` starts it. Without `forks` every run is started as Prefect starts it."""
         super().__init__(*arguments, **named)
         self._forks = forks
         self._executors = Executors()
@@ -179,7 +179,7 @@ class Worker(ProcessWorker, abc.ABC):
 
     @property
     def is_deaf(self) -> bool:
-        """Whether cancellations arrive no more."""
+        """Whether cancellations no longer arrive."""
         return self._executors.is_deaf
 
     def drain(self) -> None:
@@ -189,9 +189,8 @@ class Worker(ProcessWorker, abc.ABC):
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Take the runs that are due, until the worker is draining.
 
-        A worker that has as many runs as it may have takes the next one as soon as one has ended. Prefect's
-        worker waits until it polls again: however short the runs are, it starts no more of them in an
-        interval than may run at once.
+        A worker at its limit takes the next run as soon as one has ended. Prefect's worker waits until it
+        polls again: even if runs are short, it starts no more between two polls than may run at once.
         """
         taken: list[FlowRun] = []
         while not self._is_draining:
@@ -262,7 +261,7 @@ class Worker(ProcessWorker, abc.ABC):
 
 
 async def end(process: Forked) -> None:
-    """End a process and all that it started: by SIGTERM, and by SIGKILL if it does not end in time."""
+    """End a process and all that it started: with SIGTERM, then SIGKILL if it does not end in time."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -276,15 +275,15 @@ def run_engine() -> int:
     _read_environment()
     sys.argv = ["prefect.engine"]
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
-    # The worker and the lease notice a run that died. Prefect's heartbeat delays the end of each run by a
-    # second; that of a short run arrives when Prefect already knows the end, and then raises an alarm.
+    # The worker and the lease notice a run that died. Prefect's heartbeat would delay the end of each run by
+    # a second; after a short run it arrives when Prefect already knows the end, and raises an alarm.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         runpy.run_module("prefect.engine", run_name="__main__")
     return 0
 
 
 def run_hooks(hooks: Hooks, flow_run: str, state: str) -> int:
-    """Run in this process the hooks that a flow has for the end of its run; run and state are JSON."""
+    """Run a flow's hooks for the end of its run in this process; `flow_run` and `state` are JSON."""
     _read_environment()
     run_hooks_of(hooks, FlowRun.model_validate_json(flow_run), State.model_validate_json(state))
     return 0
@@ -316,7 +315,7 @@ def load() -> None:
 
 
 async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> int:
-    # A fork starts at once: a run taken before its time would hold a slot and only wait.
+    # A fork starts at once: a run that is taken early would only hold a slot and wait.
     worker = Worker(work_pool_name=pool, name=name, limit=limit, prefetch_seconds=0, forks=forks)
     signals = 0
 
@@ -331,7 +330,7 @@ async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> 
     while not signals and not worker.is_deaf and not task.done():
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
     worker.drain()
-    # A worker that only misses cancellations waits for its runs; `up` starts it again.
+    # A worker that only misses cancellations waits for its runs to end; `up` starts it again.
     until = loop.time() + DRAIN_SECONDS if signals else math.inf
     while not task.done() and not worker.is_idle and signals < 2 and loop.time() < until:
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
@@ -342,13 +341,13 @@ async def _serve_pool(forks: Forks | None, name: str, limit: int, pool: str) -> 
 
 
 _inherited: dict[str, str] = {}
-"""Prefect's settings in the process from which runs are forked."""
+"""Prefect's settings in the process that forks runs."""
 
 
 def _read_environment() -> None:
-    """Read this process's own environment; the settings in memory are those of the process it came from."""
+    """Read the settings from this process's environment; until then they are its parent's."""
     get_settings.cache_clear()
-    # Reading Prefect's settings takes a tenth of a second of processor time, and most often changes nothing.
+    # Reading Prefect's settings takes a tenth of a second of processor time, and usually changes nothing.
     if settings_in(os.environ) != _inherited:
         refresh_global_settings_context()
         setup_logging()

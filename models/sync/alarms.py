@@ -1,4 +1,4 @@
-"""Alarm: a streak of failures of one cycle for one account, and what people are told of it."""
+"""Alarms: streaks of failures of one cycle for one account, and the notices about them."""
 
 from datetime import datetime, timedelta
 
@@ -15,9 +15,9 @@ from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
 
 UNREPORTED_SECONDS = 60
-"""Time for a run's own hook to report its failure, before a watcher does so in its place."""
+"""How long a run's own hook may take to report its failure before a watcher reports it."""
 UNREPORTED_DAYS = 14
-"""Failures older than this are history, and looking for them would grow slower and slower."""
+"""Older failures are not reported any more: a search without limit would grow slower with time."""
 
 
 class Alarm(SQLModel, table=True):
@@ -39,11 +39,11 @@ class Alarm(SQLModel, table=True):
     account_id: int = Field(foreign_key="account.id", index=True)
     cycle: Cycle = code(Cycle)
     kind: AlarmKind = code(AlarmKind)
-    """Of the latest failure, as are the error and the run below."""
+    """The kind of the latest failure; error and run below are of the same failure."""
     error: str = Field(default="", sa_type=Text)
     flow_run_id: str = Field(default="", max_length=40)
     failures: int = 0
-    """Runs that failed; none yet while the cycle is merely overdue."""
+    """Runs that failed; 0 while the cycle is only overdue."""
     since: datetime = instant()
     failed_at: datetime = instant()
     """When the latest failure was noted."""
@@ -53,7 +53,7 @@ class Alarm(SQLModel, table=True):
 
 
 class Incident(SQLModel, table=True):
-    """One run's failure, reported once whoever reports it: its own process, its worker or a watcher."""
+    """One run's failure, noted once: by its own process, its worker or a watcher, whichever is first."""
 
     __tablename__ = "incident"
 
@@ -61,7 +61,7 @@ class Incident(SQLModel, table=True):
     key: str = Field(unique=True, max_length=100)
     run_id: int | None = Field(default=None, foreign_key="run.id", unique=True, ondelete="SET NULL")
     alarm_id: int | None = Field(default=None, foreign_key="alarm.id", index=True)
-    """None, if nobody had to be told."""
+    """None: people were not notified."""
     account_id: int = Field(foreign_key="account.id", index=True)
     cycle: Cycle = code(Cycle)
     kind: AlarmKind = code(AlarmKind)
@@ -81,10 +81,10 @@ def record_failure(
     flow_run_id: str = "",
     since: datetime | None = None,
 ) -> AlarmNotice | None:
-    """Open a streak or add to it; return what is to be told now, None if nothing is.
+    """Open a streak or add to it; return the notice to mail now, None if none is due.
 
-    A run is known by its id, or by its flow run if it never began, and counts once.
-    An overdue cycle opens a streak but never adds to one. The caller queues the mail in this transaction.
+    A run counts once; it is known by its id, or by its flow run if it never began. An overdue cycle opens a
+    streak but never adds to one. The caller queues the mail in this transaction.
     """
     _lock(session, account_id)
     now = utc_now()
@@ -119,14 +119,14 @@ def record_incident(
     run_id: int | None = None,
     flow_run_id: str = "",
 ) -> None:
-    """Note a failure of which nobody is told, so that no watcher reports it later; repeating is harmless."""
+    """Note a failure without a notice, so that no watcher reports it later. Repeating it is harmless."""
     _lock(session, account_id)
     if not is_recorded(session, account_id, run_id, flow_run_id):
         _add_incident(session, account_id, cycle, kind, error, run_id, flow_run_id, None)
 
 
 def record_success(session: Session, account_id: int, cycle: Cycle) -> AlarmNotice | None:
-    """Close the open streak; return that it works again, None if nobody had been told that it did not."""
+    """Close the open streak; return the notice that the cycle works again, None if no failure was mailed."""
     alarm = find_alarm(session, account_id, cycle)
     if alarm is None:
         return None
@@ -152,9 +152,9 @@ def list_alarms(session: Session) -> list[Alarm]:
 
 
 def list_reminders(session: Session, reminder_hours: float) -> list[int]:
-    """Return the ids of open streaks of which people were last told too long ago.
+    """Return the ids of open streaks with a last mail at least this many hours ago.
 
-    A cycle that was paused after its last failure was told needs no reminder: somebody knows.
+    A cycle that was paused after the mail about its last failure needs no reminder: a person knows.
     """
     limit = utc_now() - timedelta(hours=reminder_hours)
     rows = session.exec(
@@ -177,7 +177,7 @@ def list_reminders(session: Session, reminder_hours: float) -> list[int]:
 
 
 def note_reminded(session: Session, alarm_id: int, reminder_hours: float) -> AlarmNotice | None:
-    """Return the reminder of an open streak; None if it was closed or told of meanwhile."""
+    """Return the reminder of an open streak, None if it was closed or mailed about meanwhile."""
     alarm = session.exec(
         select(Alarm)
         .where(Alarm.id == alarm_id, col(Alarm.closed_at).is_(None))
@@ -198,10 +198,10 @@ def is_recorded(session: Session, account_id: int, run_id: int | None, flow_run_
 
 
 def list_unreported(session: Session) -> list[Run]:
-    """Return runs that ended badly and of which no incident tells, oldest first.
+    """Return failed and vanished runs without an incident, oldest first.
 
-    Such a run's process ended before it could report, or its successor found it dead.
-    A later attempt of the same flow run stands for the earlier ones.
+    The process of such a run ended before it could report, or its successor found it dead. Of the attempts of
+    a flow run only the latest counts.
     """
     now = utc_now()
     runs = session.exec(
@@ -219,14 +219,14 @@ def list_unreported(session: Session) -> list[Run]:
 
 
 def list_attempts(session: Session, flow_run_id: str) -> list[Run]:
-    """Return the runs that belong to a flow run: of each account and cycle the latest attempt."""
+    """Return the runs of a flow run: the latest attempt for each account and cycle."""
     runs = session.exec(select(Run).where(Run.flow_run_id == flow_run_id).order_by(col(Run.id))).all()
     return list({(run.account_id, run.cycle): run for run in runs}.values())
 
 
 def _lock(session: Session, account_id: int) -> None:
-    # PostgreSQL: reporters of one account come one after the other, while rows that
-    # refer to the account can still be written. SQLite has one writer anyway.
+    # PostgreSQL: failures of one account are noted one after the other, while rows that refer to the account
+    # can still be written. SQLite has one writer anyway.
     session.exec(select(Account.id).where(Account.id == account_id).with_for_update(key_share=True)).one()
 
 

@@ -1,4 +1,4 @@
-"""Call: one exchange with an outside system, without what was said in it, kept for a set time."""
+"""Calls: exchanges with outside systems, without their content, kept for a limited time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ class Call(SQLModel, table=True):
     __tablename__ = "call"
     __table_args__ = (
         Index("ix_call_account", "account_id", "id"),
-        # Written as the query below is, or SQLite would not use it.
+        # Spelled as in the query below; otherwise SQLite would not use it.
         Index(
             "ix_call_failed",
             "id",
@@ -29,20 +29,20 @@ class Call(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     run_id: int | None = None
-    """The run that made it; none if a person tried a login. No foreign key: runs may be forgotten first."""
+    """The run that made it; None if a person tried a login. No foreign key: runs may be deleted first."""
     call: str = Field(max_length=200)
     reads: bool
     started_at: datetime = instant()
     milliseconds: int | None = None
-    """Until the whole answer was there."""
+    """Time until the whole answer had arrived."""
     ending: str = Field(max_length=60)
     """`ok`, `held back`, `open`, or the class of the error."""
     failed: bool = False
-    """Neither `ok` nor `held back`."""
+    """Whether the ending is neither `ok` nor `held back`."""
     status: int | None = None
     """The HTTP status, if an answer came."""
     size_bytes: int | None = None
-    """Of the answer, unpacked."""
+    """Size of the unpacked answer."""
 
 
 class CallOrder(SQLModel, table=True):
@@ -105,7 +105,7 @@ def list_calls(
     failed: bool = False,
     limit: int | None = None,
 ) -> list[Call]:
-    """Return calls, the latest first."""
+    """Return calls, latest first; if `failed` is true, only those that failed."""
     query = select(Call).order_by(col(Call.id).desc()).limit(limit)
     if account_id is not None:
         query = query.where(Call.account_id == account_id)

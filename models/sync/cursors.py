@@ -1,4 +1,4 @@
-"""Cursors: up to where a cycle has read."""
+"""Cursors: how far each cycle has read."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ TEST_SUFFIX = ":test"
 
 
 class Cursor(SQLModel, table=True):
-    """How far a cycle has read an account, saved in the commit of what it read."""
+    """How far a cycle has read an account, saved in the same commit as what it read."""
 
     __tablename__ = "cursor"
     __table_args__ = (PrimaryKeyConstraint("account_id", "name"),)
@@ -28,7 +28,7 @@ class Cursor(SQLModel, table=True):
 
 
 def test_cursor_name(name: str) -> str:
-    """Return the name of the cursor that stands for another while its account is in test."""
+    """Return the name of the cursor that replaces this one while the account is in test."""
     return f"{name}{TEST_SUFFIX}"
 
 
@@ -39,7 +39,7 @@ def find_cursor(session: Session, account_id: int, name: str) -> dict[str, Any]:
 
 
 def save_cursor(session: Session, account_id: int, name: str, value: dict[str, Any]) -> None:
-    """Set a cursor."""
+    """Save a cursor's value."""
     insert_or_update(
         session,
         Cursor,

@@ -16,7 +16,7 @@ from models.tenants.records import AccountOptions
 
 @dataclass(frozen=True)
 class CycleSpec:
-    """What is true of a cycle, whatever account it works for."""
+    """What is true of a cycle for every account."""
 
     every_minutes: int | None
     """How often it runs until a person changes that. None: people start it, and it is never overdue."""
@@ -29,13 +29,13 @@ class CycleSpec:
     publishes: tuple[OutboundKind, ...] = ()
     """What it takes from the outbound queue."""
     works_as: tuple[Cycle, ...] = ()
-    """Cycles whose work it does as well: it holds their leases, too."""
+    """Cycles that it does the work of: it holds their leases, too."""
     area: str = ""
     """The head of its column in the overview. Empty: it has none."""
 
     @property
     def in_house(self) -> bool:
-        """Whether it asks no outside system for anything."""
+        """Whether it needs no outside system."""
         return not self.needs
 
 
@@ -128,7 +128,7 @@ def has_cycle_now(account: Account, cycle: Cycle) -> bool:
 
 
 def check_has_cycle(name: str, kind: AccountKind, cycle: Cycle) -> None:
-    """Make sure that an account of a kind can have a cycle. Raises: RuleError."""
+    """Make sure that an account's kind can have a cycle. Raises: RuleError, naming its cycles."""
     if has_cycle(kind, cycle):
         return
     there = ", ".join(each for each in CYCLES if has_cycle(kind, each))

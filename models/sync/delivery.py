@@ -17,7 +17,7 @@ from models.tenants.locks import lock_tenants
 
 MAX_ATTEMPTS = 8
 ATTEMPTS_IN_BATCH = 6
-"""After so many attempts a row is sent by itself: perhaps it is a neighbour that fails."""
+"""After this number of attempts a row is sent alone: perhaps it fails because of another row."""
 
 RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
 
@@ -29,7 +29,7 @@ UNCONFIRMED = (OutboundState.sending, OutboundState.uncertain)
 def list_due(
     session: Session, account_id: int, kind: OutboundKind, limit: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Return rows that may be sent now, oldest change first; with keys, those of these subjects alone."""
+    """Return rows that may be sent now, oldest change first; with keys, only rows of these subjects."""
     return list(
         session.exec(
             select(Outbound)
@@ -56,7 +56,7 @@ def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys 
 
 
 def has_unconfirmed(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
-    """Return whether there are rows that may have gone out without an answer, due to be looked up or not."""
+    """Return whether any row may have been sent without an answer, due to be looked up or not."""
     query = select(Outbound.id).where(
         *conditions_for_keys(account_id, kind, keys), col(Outbound.state).in_(UNCONFIRMED)
     )
@@ -66,9 +66,9 @@ def has_unconfirmed(session: Session, account_id: int, kind: OutboundKind, keys:
 def claim_due(
     session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Claim rows that may be sent now for a run and return them; what another run claims is left out.
+    """Claim rows that may be sent now for a run and return them, without rows that another run has claimed.
 
-    One that failed often comes alone.
+    A row that failed often is returned alone.
     """
     rows = _claim(
         session, account_id, kind, limit, run_id, keys, [OutboundState.pending], col(Outbound.changed_at)
@@ -86,10 +86,10 @@ def claim_due(
 def claim_unconfirmed(
     session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Claim rows of which nobody knows whether they went out, to look them up, and return them.
+    """Claim rows that may have been sent without an answer, and return them to be looked up.
 
-    Rows being sent count if their run holds no living lease any more, or is this one, whose step broke off;
-    such a one counts as a further attempt.
+    A row that is being sent is among them if its run holds no valid lease any more, or is this run after a
+    step of it broke off. That counts as a further attempt.
     """
     rows = _claim(session, account_id, kind, limit, run_id, keys, UNCONFIRMED, col(Outbound.id))
     for row in rows:
@@ -112,7 +112,7 @@ def _claim(
     states: Sequence[OutboundState],
     order: Any,
 ) -> list[Outbound]:
-    """Return due rows that no other living run has claimed, locked; those locked by others are passed by."""
+    """Return due rows without a claim of another living run, locked; rows locked by others are skipped."""
     living = select(Lease.run_id).where(Lease.expires_at > utc_now())
     claim = col(Outbound.run_id)
     return list(
@@ -133,9 +133,9 @@ def _claim(
 
 
 def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int, Outbound]:
-    """Return those of the rows whose claim this run still holds, locked, by id.
+    """Return, by id and locked, the rows that this run still claims.
 
-    What it learnt of the others does not count: another run took them over.
+    The others were taken over by another run: what this run found out about them does not count.
     """
     rows = session.exec(
         select(Outbound)
@@ -152,8 +152,8 @@ def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int,
 
 
 def mark_sent(session: Session, row: Outbound, version: int) -> None:
-    """Close a row whose effect is known; one that changed meanwhile is due again at once."""
-    # Locked, or a change that comes between this look and the commit would be closed with what was sent.
+    """Close a row that is published or has nothing to say; if it changed meanwhile, it is due again."""
+    # Locked: otherwise a change between this read and the commit would be closed without being sent.
     session.refresh(row, with_for_update=True)
     now = utc_now()
     row.sent_at, row.error, row.attempts, row.run_id = now, "", 0, None
@@ -167,10 +167,10 @@ def mark_sent(session: Session, row: Outbound, version: int) -> None:
 def mark_failed(
     session: Session, row: Outbound, error: str, *, final: bool = False, version: int | None = None
 ) -> None:
-    """Note a failed try: the next waits longer; after the last, or if final, a person decides.
+    """Note a failed try. The next one waits longer; after the last one, or if `final` is true, it is parked.
 
-    If the row changed since the `version` that was refused for good, it is due at once: what changed was
-    not told yet.
+    If the row changed since the `version` that was refused for good, it is due at once: the change was not
+    published yet.
     """
     if version is not None:
         session.refresh(row, with_for_update=True)
@@ -189,7 +189,7 @@ def mark_failed(
 
 
 def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
-    """Note that a row left and no answer came; it is looked up with the next run of its cycle."""
+    """Note that a row left and no answer came; the next run of its cycle looks it up."""
     row.state, row.error, row.run_id = OutboundState.uncertain, error, None
     row.attempts += 1
     row.next_try_at = utc_now()
@@ -197,10 +197,9 @@ def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
 
 
 def mark_not_arrived(session: Session, row: Outbound) -> None:
-    """Note that what was in doubt is known not to have arrived.
+    """Note that a row in doubt did not arrive.
 
-    It is due at once after its first attempt, later after a longer wait each time; a person decides after
-    the last.
+    After its first attempt it is due at once, later after longer waits. After the last it is parked.
     """
     if row.attempts >= MAX_ATTEMPTS:
         _park(row)
@@ -211,9 +210,9 @@ def mark_not_arrived(session: Session, row: Outbound) -> None:
 
 
 def mark_unconfirmed(session: Session, row: Outbound, error: str) -> None:
-    """Note that the channel could not say whether a row arrived: it is asked again after a longer wait.
+    """Note that the channel could not say whether a row arrived; it is asked again after a longer wait.
 
-    After the last attempt a person decides; a retry then asks first, too.
+    After the last attempt the row is parked; if a person retries it, the channel is asked first, too.
     """
     row.error = error
     row.attempts += 1
@@ -229,7 +228,7 @@ def mark_unconfirmed(session: Session, row: Outbound, error: str) -> None:
 
 
 def release_claim(session: Session, row: Outbound) -> None:
-    """Make a row due again of which it is known that it did not leave."""
+    """Make a row due again that is known not to have left."""
     row.state, row.run_id = OutboundState.pending, None
     session.add(row)
 
@@ -243,9 +242,9 @@ def _wait(attempts: int) -> timedelta:
 
 
 def take_unreported(session: Session) -> list[Outbound]:
-    """Return parked rows of which nobody was told yet, and note that they are told of in this transaction.
+    """Return parked rows without a notification, and mark them as notified in this transaction.
 
-    Those of a run that is still at work wait, so that one mail tells of all that it parked.
+    Rows of a run that is still at work wait, so that one mail lists everything that it parked.
     """
     claim = col(Outbound.run_id)
     at_work = select(Lease.run_id).where(Lease.expires_at > utc_now())
@@ -269,7 +268,7 @@ def has_unreported(session: Session) -> bool:
 
 def _unreported() -> tuple[ColumnElement[bool], ...]:
     return (
-        # Account and kind stand in the index, so that not every row has to be looked at.
+        # The index begins with account and kind; without them every row would be read.
         col(Outbound.account_id).in_(select(Account.id)),
         col(Outbound.kind).in_(list(OutboundKind)),
         col(Outbound.state) == OutboundState.parked,
@@ -278,9 +277,9 @@ def _unreported() -> tuple[ColumnElement[bool], ...]:
 
 
 def retry_parked(session: Session, ids: Sequence[int]) -> int:
-    """Make parked rows due again, all of them if no ids are given; return how many.
+    """Make parked rows due again, all of them if `ids` is empty; return how many.
 
-    One that may have arrived is looked up before it is sent again.
+    A row that may have arrived is looked up before it is sent again.
     """
     parked = [col(Outbound.state) == OutboundState.parked, *([col(Outbound.id).in_(ids)] if ids else [])]
     accounts = select(Outbound.account_id).where(*parked)

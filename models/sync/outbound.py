@@ -1,8 +1,8 @@
-"""Outbound: a change that an outside system must hear, written in the commit that caused it.
+"""Outbound: a change to publish to an outside system, queued in the commit that makes it.
 
-A row says *that* something changed; what is sent is worked out from the truth at the moment of
-sending, so a row that waited long never tells old news. One row stands for one subject
-(a listing's stock, an order's payment, a shipment): changing it again before it was sent adds nothing.
+A row says *that* something changed. What is sent is worked out when it is sent, so a row that waited long
+still sends the latest values. One row stands for one subject (a listing's stock, an order's payment, an
+order's shipments): a further change before it was sent adds no row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ Keys = Sequence[str | int] | None
 
 @dataclass(frozen=True)
 class OutboundSpec:
-    """What is true of a kind of change, whatever account hears it."""
+    """What is true of a kind of change for every account."""
 
     capability: Capability | None
-    """What the account must be able to do. None: the mail server hears it, not the account's system."""
+    """What the account must be able to do. None: it goes to the mail server, not to the account's system."""
     of_order: bool = False
     """Whether it updates an order at the account's system, and its key is the order's id."""
 
@@ -51,7 +51,7 @@ ORDER_UPDATES = tuple(kind for kind, spec in OUTBOUND.items() if spec.of_order)
 class OutboundState(StrEnum):
     pending = "pending"
     sending = "sending"
-    """Claimed by a run; if that run died, nobody knows whether it went out."""
+    """Claimed by a run; if that run died, it may or may not have been sent."""
     uncertain = "uncertain"
     """It left and no answer came: it is looked up before anything is sent again."""
     sent = "sent"
@@ -63,7 +63,7 @@ class Outbound(SQLModel, table=True):
     __tablename__ = "outbound"
     __table_args__ = (
         UniqueConstraint("account_id", "kind", "key"),
-        # In the order of sending, so that a batch of many that wait is read without sorting them all.
+        # In the order of sending: one batch is read without sorting all rows that wait.
         Index("ix_outbound_due", "account_id", "kind", "state", "changed_at", "id"),
     )
 
@@ -71,30 +71,30 @@ class Outbound(SQLModel, table=True):
     account_id: int = Field(foreign_key="account.id")
     kind: OutboundKind = code(OutboundKind)
     key: str = Field(max_length=80)
-    """The subject's id here: of a listing or an order; of a mail what it is about."""
+    """The subject's id here: of a listing or an order; for a mail, what it is about."""
     version: int = 1
     """Rises with each change, so that an answer closes only what it answers."""
     state: OutboundState = code(OutboundState, OutboundState.pending)
     changed_at: datetime = instant()
-    """When the oldest change that is not yet told happened."""
+    """When the oldest unpublished change happened."""
     next_try_at: datetime = instant()
     attempts: int = 0
     run_id: int | None = None
-    """The run that sends or looks it up right now, or that parked it. No foreign key: runs are forgotten."""
+    """The run that sends it, looks it up or parked it. No foreign key: runs are deleted earlier."""
     in_doubt: bool = False
     """Parked although it may have arrived: it is looked up before it is sent again."""
     reported_at: datetime | None = instant(nullable=True)
-    """When people were told that it is parked."""
+    """When people were notified that it is parked."""
     sent_at: datetime | None = instant(nullable=True)
     sent_values: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """What was last handed over, field by field, without a buyer's data."""
+    """What was last sent, field by field, without a buyer's data."""
     error: str = ""
     repeat_version: int | None = None
-    """The version that repeats what was told before, because a person asked: no buyer is mailed of it."""
+    """The version that repeats what was published, because a person asked: no buyer is mailed about it."""
 
 
 def hears(account_kind: str, kind: OutboundKind) -> bool:
-    """Return whether accounts with this kind's name can hear a kind of change."""
+    """Return whether accounts of this kind take a kind of change."""
     capability = OUTBOUND[kind].capability
     return capability is None or capability in kind_of(account_kind).capabilities
 
@@ -107,11 +107,11 @@ def queue_outbound(
     *,
     account_kind: str | None = None,
 ) -> None:
-    """Queue subjects that changed; repeating it before they were sent changes nothing but the version.
+    """Queue subjects that changed; queueing them again before they were sent only raises the version.
 
-    Keys are unique. A row in flight or uncertain keeps its state; its version tells the sender that there is
-    newer news than it carried. For an account that cannot hear this kind of change nothing is queued.
-    `account_kind` saves the look-up of the account where the caller knows its kind.
+    Keys are unique. A row that is being sent or is uncertain keeps its state: the sender sees by the version
+    that there is a newer change than the one it sent. Nothing is queued for an account that does not take
+    this kind of change. `account_kind` saves the look-up of the account if the caller knows its kind.
     """
     if not hears(account_kind or session.get_one(Account, account_id).kind, kind):
         return
@@ -138,7 +138,7 @@ def queue_outbound(
 
 
 def queue_once(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
-    """Queue subjects that are told once: those that were ever queued, sent or not, are left as they are."""
+    """Queue subjects that are sent only once; a subject that was ever queued stays as it is."""
     rows = _new_rows(account_id, kind, [str(key) for key in keys], utc_now())
     insert_or_update(session, Outbound, rows, key=("account_id", "kind", "key"))
 
@@ -167,9 +167,9 @@ def _new_rows(
 def requeue_published(
     session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]
 ) -> None:
-    """Queue subjects to be told once more as they are, although nothing changed; no buyer is mailed of it.
+    """Queue subjects again that were published before, although nothing changed; no buyer is mailed about it.
 
-    What waits or is in flight is left as it is: it is told anyway, or may hold news.
+    A row that waits or is being sent stays as it is: it is published anyway, perhaps with a change.
     """
     rows = session.exec(
         select(Outbound)
@@ -190,7 +190,7 @@ def requeue_published(
 
 
 def transfer_unpublished(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
-    """Queue for an order that took over lines what the channel was not yet told of the one that had them."""
+    """Queue for the order that took over the lines of another one what was not yet published of that one."""
     for kind in ORDER_UPDATES:
         rows = list_by_keys(session, account_id, kind, [order_id])
         if any(row.state is not OutboundState.sent for row in rows):
@@ -198,7 +198,7 @@ def transfer_unpublished(session: Session, account_id: int, order_id: int, heir_
 
 
 def make_due_now(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:
-    """Make subjects that wait for their next try due at once."""
+    """Make the waiting retries of these subjects due now."""
     session.execute(
         update(Outbound)
         .where(
@@ -211,7 +211,7 @@ def make_due_now(session: Session, account_id: int, kind: OutboundKind, keys: Se
 
 
 def requeued_values(now: datetime) -> dict[str, Any]:
-    """Return what makes a sent or parked row due again: one in doubt is looked up first."""
+    """Return the values that make a sent or parked row due again; a row in doubt is looked up first."""
     return {
         "state": case(
             (col(Outbound.in_doubt).is_(True), literal(OutboundState.uncertain, Code(OutboundState))),
@@ -227,7 +227,7 @@ def requeued_values(now: datetime) -> dict[str, Any]:
 
 
 def list_by_keys(session: Session, account_id: int, kind: OutboundKind, keys: Keys) -> list[Outbound]:
-    """Return the rows of these subjects, in whatever state, by id."""
+    """Return the rows of these subjects in every state, ordered by id."""
     query = select(Outbound).where(*conditions_for_keys(account_id, kind, keys)).order_by(col(Outbound.id))
     return list(session.exec(query).all())
 

@@ -13,9 +13,9 @@ from models.clock import utc_now
 class AlarmKind(StrEnum):
     failed = "failed"
     crashed = "crashed"
-    """Its process ended early, and Prefect saw it."""
+    """Its process ended early, and Prefect noticed it."""
     vanished = "vanished"
-    """Its process ended and nobody saw it; found by its lease."""
+    """Its process ended without a report; found because its lease ran out."""
     overdue = "overdue"
     """No run of it succeeded for too long."""
 
@@ -41,22 +41,22 @@ class Cycle(StrEnum):
 
 
 class AlarmNotice(BaseModel, frozen=True):
-    """What people are to be told of a streak; the mail for it belongs into the same commit."""
+    """A notification about a streak of failures; its mail is queued in the same commit."""
 
     key: str
-    """Names this notice for ever: the mail's key."""
+    """The mail's key: no other notice ever has it."""
     notice: NoticeKind
     kind: AlarmKind
     account: str
     tenant: str
     cycle: Cycle
     test: bool
-    """The account is not live: nothing outside is affected."""
+    """Whether the account is not live: then nothing outside is affected."""
     failures: int
     since: datetime
     last_success_at: datetime | None
     error: str
-    """As `tasks.watch.alarms.safe_error` words it: an error class, perhaps with a message."""
+    """From `tasks.watch.alarms.safe_error`: the class of an error, perhaps with a message."""
     flow_run_id: str
     ended_at: datetime | None = None
     """When it worked again."""
@@ -81,18 +81,18 @@ OK = "ok"
 HELD_BACK = "held back"
 """Test mode: it never left."""
 OPEN = "open"
-"""A write that is leaving; one that stays so was cut off, and nobody knows what came of it."""
+"""A write that is leaving. If it stays open, it was cut off and may or may not have arrived."""
 
 
 @dataclass(eq=False)
 class CallData:
-    """One exchange while it goes on: the transport fills it in, and its recorder keeps it."""
+    """One exchange while it lasts: the transport fills it in, and its recorder saves it."""
 
     call: str
     """The connector's name of the call; never a query or a body."""
     reads: bool
     order_numbers: tuple[str, ...] = ()
-    """Of a call that names orders: their numbers at the channel."""
+    """The channel's numbers of the orders that the call names."""
     started_at: datetime = field(default_factory=utc_now)
     milliseconds: int | None = None
     ending: str = OPEN
@@ -100,7 +100,7 @@ class CallData:
     status: int | None = None
     size_bytes: int | None = None
     row_id: int | None = None
-    """Of what is saved of it already, once that is committed."""
+    """The id of its saved row, once that is committed."""
 
 
 class Counts(BaseModel):
@@ -111,24 +111,24 @@ class Counts(BaseModel):
     changed: int = 0
     unchanged: int = 0
     skipped: int = 0
-    """Older than the point from which the account imports, or not checked out yet; of mails, true no more."""
+    """Orders before the account's start or before their checkout; mails that are no longer true."""
     held: int = 0
     set_aside: int = 0
     sent: int = 0
     would_send: int = 0
     released: int = 0
-    """To the warehouse."""
+    """Orders handed to the warehouse."""
     unpaid: int = 0
-    """Wait for their money."""
+    """Orders that wait for their payment."""
     reminded: int = 0
     cancelled: int = 0
     issued: int = 0
-    """Documents."""
+    """Documents that were issued."""
     failed: int = 0
     different: int = 0
     """Differences that are open after a reconciliation."""
     on_the_way: int = 0
-    """What differs because its news has not been carried over yet."""
+    """Differences that the next import or publication removes."""
     parked: int = 0
     """Changes that the channel refused or that were tried too often: a person decides."""
 
@@ -148,15 +148,15 @@ class OutboundKind(StrEnum):
     payment = "payment"
     shipment = "shipment"
     cancellation = "cancellation"
-    """What is left of an order of which something was cancelled here."""
+    """What remains of an order after a cancellation here."""
     buyer_mail = "buyer_mail"
-    """A mail to a buyer: told once, whatever comes later (`models.mails.buyer_events`)."""
+    """A mail to a buyer: sent once, whatever changes later (`models.mails.buyer_events`)."""
     order_notice = "order_notice"
-    """A new order, for the operators."""
+    """A mail to operators about a new order."""
 
 
 class ParkedNotice(BaseModel, frozen=True):
-    """What people are to be told of parked changes, in numbers; reasons hold no buyer's data."""
+    """A notification about parked changes: how many, by kind and by reason. It holds no buyer's data."""
 
     account: str
     tenant: str

@@ -1,4 +1,4 @@
-"""Aside: a record that could not be used, kept in its raw form with the reason."""
+"""Rejected records: records that could not be used, saved in their raw form with the reason."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -33,7 +33,7 @@ class RejectedRecord(SQLModel, table=True):
 
 
 def save_rejected(session: Session, account_id: int, rejected: Sequence[RejectedData]) -> None:
-    """Keep records that could not be used; one seen again is counted, not doubled."""
+    """Save records that could not be used; a record seen again is counted, not saved twice."""
     if not rejected:
         return
     now = utc_now()
@@ -72,7 +72,7 @@ def save_rejected(session: Session, account_id: int, rejected: Sequence[Rejected
 
 
 def settle_rejected(session: Session, account_id: int, kind: str, external_ids: Sequence[str]) -> None:
-    """Close the entries of records that could be used after all."""
+    """Close the entries of records that can be used now."""
     if not external_ids:
         return
     session.execute(
@@ -90,7 +90,7 @@ def settle_rejected(session: Session, account_id: int, kind: str, external_ids: 
 def find_open_rejected(
     session: Session, account_id: int, kind: str, external_ids: Collection[str]
 ) -> set[str]:
-    """Return those of the records that are set aside."""
+    """Return which of these records are rejected and not settled yet."""
     query = select(RejectedRecord.external_id).where(
         RejectedRecord.account_id == account_id,
         RejectedRecord.kind == kind,
@@ -103,7 +103,7 @@ def find_open_rejected(
 def list_rejected(
     session: Session, account_id: int | None = None, *, settled: bool = False
 ) -> list[RejectedRecord]:
-    """Return open entries, oldest first, or the settled ones."""
+    """Return the open entries, or if `settled` is true the settled ones; oldest first."""
     query = select(RejectedRecord).order_by(col(RejectedRecord.id))
     if account_id is not None:
         query = query.where(RejectedRecord.account_id == account_id)
@@ -112,7 +112,7 @@ def list_rejected(
 
 
 def find_rejected(session: Session, name: str) -> RejectedRecord:
-    """Return the entry with this number, or else of the record with this external id.
+    """Return the entry with this number, or else the entry of the record with this external id.
 
     Raises: NotFoundError if there is none, RuleError if several records have the id.
     """

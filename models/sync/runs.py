@@ -1,4 +1,4 @@
-"""Runs of cycles, and the leases that keep one run of a cycle at a time.
+"""Runs of cycles, and their leases: they allow one run of a cycle and account at a time.
 
 Locks: a run's leases are locked before the run itself, and several leases in the order of their cycles.
 """
@@ -29,11 +29,11 @@ class RunState(StrEnum):
     completed = "completed"
     failed = "failed"
     vanished = "vanished"
-    """Its process ended without a word; found by its lease."""
+    """Its process ended without a report; found because its lease ran out."""
 
 
 class Run(SQLModel, table=True):
-    """One run of a cycle for one account, as this database knows it, whatever Prefect believes."""
+    """One run of a cycle for one account. Its state here counts, not the one in Prefect."""
 
     __tablename__ = "run"
     __table_args__ = (
@@ -52,15 +52,15 @@ class Run(SQLModel, table=True):
     error: str = ""
     flow_run_id: str = Field(default="", index=True)
     oldest_news_at: datetime | None = instant(nullable=True)
-    """When the oldest thing that this run moved had happened, by the clock of the side it came from."""
+    """When the oldest change that this run carried over happened, by the clock of its own side."""
     slowest_seconds: int | None = None
-    """The longest time from a change to its arrival on the other side, of what this run moved."""
+    """The longest time from a change to its arrival on the other side, among the changes of this run."""
     window: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
     """Which orders it set out to read, so that a run that failed can be replayed."""
 
 
 class Lease(SQLModel, table=True):
-    """Which run works on a cycle of an account, and until when it may."""
+    """Which run works on a cycle of an account, and until when it may do so."""
 
     __tablename__ = "lease"
     __table_args__ = (PrimaryKeyConstraint("account_id", "cycle"),)
@@ -74,7 +74,7 @@ class Lease(SQLModel, table=True):
 def begin_run(
     session: Session, account_id: int, cycle: Cycle, *, test: bool = False, flow_run_id: str = ""
 ) -> Run:
-    """Open a run and take the lease of its account and cycle, and those of the cycles whose work it does.
+    """Open a run and take its leases: of its cycle, and of the cycles that it does the work of.
 
     A lease that ran out is taken over, and the run that held it is marked vanished.
     Raises: LeaseHeldError, if another run holds one; nothing is saved then.
@@ -95,7 +95,7 @@ def begin_run(
     session.flush()
     run_id, expires_at = need_id(run.id), now + timedelta(seconds=LEASE_SECONDS)
     for each in wanted:
-        # Two first runs at once: the primary key lets one in, the other waits here and then fails.
+        # If two first runs begin at once, the primary key accepts one; the other waits here and then fails.
         lease = leases.get(each) or Lease(account_id=account_id, cycle=each, run_id=run_id)
         lease.run_id, lease.expires_at = run_id, expires_at
         session.add(lease)
@@ -116,8 +116,8 @@ def finish_run(
     oldest_news_at: datetime | None = None,
     slowest_seconds: int | None = None,
 ) -> None:
-    """Close a run with its figures and give its leases back, those that it still holds."""
-    # Leases before the run, as in `begin_run`: two that lock them the other way round wait for ever.
+    """Close a run with its figures, and end the leases that it still holds."""
+    # Leases before the run, as in `begin_run`: locked in another order, two runs would deadlock.
     leases = _lock_leases(session, Lease.run_id == run_id)
     run = session.get_one(Run, run_id)
     run.state, run.finished_at, run.counts, run.error = state, utc_now(), counts.model_dump(), error
@@ -130,10 +130,10 @@ def finish_run(
 
 
 def keep_lease(session: Session, run_id: int, leases: int = 1) -> None:
-    """Extend the `leases` leases that a run holds. Raises: LeaseLostError, if another run took one of them.
+    """Extend the leases of a run; `leases` is their number. Raises: LeaseLostError, if another run took one.
 
-    Called in each transaction that saves a page, so that the late work of a run that counted as dead
-    does not mix with the work of its successor.
+    Each transaction that saves a page calls it. So a run that counted as dead saves nothing more once another
+    run does its work.
     """
     if leases > 1:
         _lock_leases(session, Lease.run_id == run_id)
@@ -164,7 +164,7 @@ def mark_vanished(session: Session, run_id: int) -> bool:
 
 
 def list_vanished(session: Session) -> list[Run]:
-    """Return open runs whose lease has run out or is another's."""
+    """Return open runs that hold no valid lease any more."""
     held = select(Lease.run_id).where(col(Lease.expires_at) > utc_now())
     return list(
         session.exec(
@@ -178,7 +178,7 @@ def list_vanished(session: Session) -> list[Run]:
 
 
 def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | None:
-    """Return when this cycle last completed in earnest for this account."""
+    """Return when this cycle last completed for this account outside test mode."""
     return session.exec(
         select(func.max(Run.finished_at)).where(
             Run.account_id == account_id,
@@ -192,7 +192,7 @@ def last_success(session: Session, account_id: int, cycle: Cycle) -> datetime | 
 def list_runs(
     session: Session, account_id: int | None = None, cycle: Cycle | None = None, limit: int | None = None
 ) -> list[Run]:
-    """Return runs, the latest first."""
+    """Return runs, latest first."""
     query = select(Run).order_by(col(Run.id).desc()).limit(limit)
     if account_id is not None:
         query = query.where(Run.account_id == account_id)
@@ -202,7 +202,7 @@ def list_runs(
 
 
 def save_window(session: Session, run_id: int, window: dict[str, Any]) -> None:
-    """Keep which orders a run set out to read."""
+    """Save which orders a run set out to read."""
     run = session.get_one(Run, run_id)
     run.window = window
     session.add(run)

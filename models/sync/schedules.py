@@ -14,9 +14,9 @@ from models.tenants.records import Mode
 
 
 class CycleSchedule(SQLModel, table=True):
-    """How often a cycle is due for an account, as last read from Prefect, which holds the schedules.
+    """How often a cycle is due for an account, as last read from Prefect, where the schedules are.
 
-    Kept here so that a cycle that stands still is noticed even while Prefect is gone.
+    Saved here so that a cycle that has stopped is noticed even while Prefect is away.
     """
 
     __tablename__ = "rhythm"
@@ -27,13 +27,13 @@ class CycleSchedule(SQLModel, table=True):
     interval_seconds: int
     active: bool = True
     since: datetime = instant()
-    """From when on it is expected: a cycle just switched on is not overdue at once."""
+    """The time from which it is expected: a cycle that was just switched on is not overdue at once."""
 
 
 def save_schedule(
     session: Session, account_id: int, cycle: Cycle, interval_seconds: int, *, active: bool
 ) -> None:
-    """Note a schedule; when it was switched on or slowed down, what is overdue counts from now."""
+    """Save a schedule. If it was switched on or its interval changed, overdue time counts from now."""
     row = session.get(CycleSchedule, (account_id, cycle))
     if row is None:
         row = CycleSchedule(
@@ -47,10 +47,10 @@ def save_schedule(
 
 
 def restart_overdue_clocks(session: Session) -> None:
-    """Let what is overdue count from now, because nothing ran while everything was switched off.
+    """Restart the overdue clocks after a shutdown, when no cycle could run.
 
-    A cycle that has not begun since it last counted anew goes on counting, or one that never begins would be
-    missed by nobody while the program is started again and again.
+    The clock of a cycle that has not begun since its last restart goes on. Otherwise a cycle that never
+    begins would not become overdue while the program is restarted again and again.
     """
     begun = (
         select(Run.id)
@@ -65,9 +65,9 @@ def restart_overdue_clocks(session: Session) -> None:
 
 
 def list_overdue(session: Session, factor: float) -> list[tuple[CycleSchedule, datetime]]:
-    """Return live cycles without success for `factor` intervals, each with the instant of the last one.
+    """Return cycles of live accounts without success for `factor` intervals, each with its last success.
 
-    The instant is that since which the cycle is expected, if it never succeeded.
+    For a cycle that never succeeded, the instant is the time from which it was expected.
     """
     now = utc_now()
     overdue = []

@@ -20,7 +20,7 @@ Options = TypeVar("Options", bound=AccountOptions)
 
 
 class Installation(SQLModel, table=True):
-    """The one row that tells this database from another, e.g. in names of Prefect blocks."""
+    """The only row: its key tells this database from others, e.g. in names of Prefect blocks."""
 
     __tablename__ = "installation"
 
@@ -42,7 +42,7 @@ class Account(SQLModel, table=True):
 
 
 def add_account(session: Session, tenant_id: int, name: str, kind: str, settings: dict[str, Any]) -> Account:
-    """Add an account in mode draft. Raises: RuleError, if the name is taken or unfit."""
+    """Add an account in mode draft. Raises: RuleError, if the name is taken or holds other characters."""
     if not name or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise RuleError(f"The account name {name!r} may hold only letters, digits, '-' and '_'.")
     if session.exec(select(Account).where(Account.name == name)).first():
@@ -54,7 +54,7 @@ def add_account(session: Session, tenant_id: int, name: str, kind: str, settings
 
 
 def name_taken(name: str) -> RuleError:
-    """Return the refusal of a second account with this name."""
+    """Return the error for a second account with this name."""
     return RuleError(f"Account {name!r} exists already.", Advice(Action.account_set, name, {"setting": ""}))
 
 
@@ -72,7 +72,7 @@ def account_id_of(session: Session, name: str | None) -> int | None:
 
 
 def check_is_opened(account: Account | AccountData) -> None:
-    """Make sure that an account is no draft any more. Raises: RuleError."""
+    """Make sure that an account is not a draft. Raises: RuleError."""
     if account.mode is Mode.draft:
         raise RuleError(
             f"Account {account.name!r} is a draft.",
@@ -128,7 +128,7 @@ def options_as(account: Account | AccountData, model: type[Options]) -> Options:
 
     Example: `options_as(account, ChannelOptions).release`.
 
-    Raises: RuleError, if the account is of a family that has no such options, or its settings do not fit.
+    Raises: RuleError, if the account's family has no such options, or its settings do not fit.
     """
     options = account.options if isinstance(account, AccountData) else account_options(account)
     if not isinstance(options, model):

@@ -29,7 +29,7 @@ class Capability(StrEnum):
     orders = "orders"
     """Its orders can be read."""
     stock = "stock"
-    """It takes quantities of listings, and tells which it holds."""
+    """It takes quantities of listings, and shows the ones that it holds."""
     payments = "payments"
     """It takes what was paid for an order."""
     shipments = "shipments"
@@ -51,7 +51,7 @@ class AccountKind:
 
     @property
     def takes_manual_orders(self) -> bool:
-        """Whether people enter the account's orders, because there is no system that has them."""
+        """Whether people enter the account's orders, because no system holds them."""
         return self.family is Family.channel and Capability.orders not in self.capabilities
 
 
@@ -65,7 +65,7 @@ KINDS: Mapping[str, AccountKind] = {kind.name: kind for kind in (AFTERBUY, MANUA
 def kind_of(name: str) -> AccountKind:
     """Return the kind with this name. A kind that this version does not know can do nothing.
 
-    Such an account is left from a newer version, or from a connector that was removed: it has no cycle, and
-    the other accounts go on.
+    Its account was added by a newer version, or its connector was removed. It has no cycle; other accounts
+    are not affected.
     """
     return KINDS.get(name) or AccountKind(name, None, frozenset())

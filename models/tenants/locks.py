@@ -13,21 +13,21 @@ from sqlmodel import Session, SQLModel, col
 from models.tenants.tenant import Tenant
 
 STANDSTILL_SECONDS = 60
-"""A transaction that locks a tenant and does nothing for so long is ended by PostgreSQL."""
+"""PostgreSQL ends a transaction that locks a tenant and is idle for this long."""
 
 
 def lock_tenants(session: Session, tenant_ids: Iterable[int]) -> None:
-    """Wait until no other transaction changes these tenants' goods, and let none until this one ends.
+    """Lock these tenants' goods until the transaction ends; wait while another transaction holds the lock.
 
-    Goods are orders, stock, articles, listings and outbound rows. Whoever changes any of them takes this lock
-    before any row of theirs and after a lease; several tenants at once, in the order of their ids. Repeating
-    it is harmless. SQLite lets one transaction write at a time anyway.
+    Goods are orders, stock, articles, listings and outbound rows. A transaction takes this lock before it
+    locks or changes any of their rows, after a lease, and for all its tenants at once, in the order of their
+    ids. Repeating it is harmless. SQLite needs no lock: one transaction writes at a time.
     """
     run_lock(session, _LOCK, {"tenants": sorted(set(tenant_ids))})
 
 
 class _StandstillEnds(FunctionElement[str]):
-    """Have PostgreSQL end the transaction when it does nothing for long."""
+    """Makes PostgreSQL end the transaction after `STANDSTILL_SECONDS` without a statement."""
 
     inherit_cache = True
     type = String()
@@ -40,23 +40,23 @@ def _set_limit(_element: _StandstillEnds, _compiler: SQLCompiler, **_options: An
 
 @compiles(_StandstillEnds, "sqlite")
 def _set_nothing(_element: _StandstillEnds, _compiler: SQLCompiler, **_options: Any) -> str:
-    # Its lock goes with the process.
+    # The lock of SQLite ends with its process.
     return "NULL"
 
 
 def with_tenant_lock(query: Select[Any], *others: type[SQLModel]) -> Select[Any]:
-    """Return a query that joins tenants as one that locks them as `lock_tenants` does, and then these rows.
+    """Return a query that also locks the tenants it joins, as `lock_tenants` does, and its rows of `others`.
 
-    What it says of rows that it does not lock may be from before it waited.
+    Rows that it does not lock may be read as they were before it waited.
     """
-    # A process that was stopped in here must not stop all others for ever.
+    # A process that is suspended in this transaction must not block all others for ever.
     ended = query.add_columns(_StandstillEnds())
-    # Weak enough to let others insert rows that point to the tenant.
+    # Weak enough: others can still insert rows that point to the tenant.
     return ended.with_for_update(key_share=True, of=[Tenant, *others])
 
 
 def lock_statement(tenant_ids: Any) -> Select[Any]:
-    """Return the statement that `run_lock` locks tenants by, whose ids are a query or a parameter."""
+    """Return the statement for `run_lock`; `tenant_ids` is a query or a parameter."""
     query = sqlalchemy_select(col(Tenant.id)).where(col(Tenant.id).in_(tenant_ids)).order_by(col(Tenant.id))
     return with_tenant_lock(query)
 
@@ -65,6 +65,6 @@ _LOCK = lock_statement(bindparam("tenants", expanding=True))
 
 
 def run_lock(session: Session, lock: Select[Any], parameters: Mapping[str, Any]) -> None:
-    """Lock tenants as `lock_tenants` does, by a statement of `lock_statement` that was made once."""
+    """Lock tenants as `lock_tenants` does, by a statement that `lock_statement` returned."""
     if session.get_bind().dialect.name != "sqlite":
         session.connection().execute(lock, parameters)

@@ -1,4 +1,7 @@
-"""Logo: a picture on papers, kept by its hash, so that what was issued with it is drawn with it for ever."""
+"""Logo: a picture on papers, saved under its hash.
+
+A paper is always drawn with the logo that it was issued with, also after the tenant has a new one.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,7 +15,7 @@ from models.database.columns import instant
 
 
 class Logo(SQLModel, table=True):
-    """The database refuses every change of a row, as it does of documents."""
+    """One picture. The database refuses every change of a row, as for documents."""
 
     __tablename__ = "logo"
 
@@ -22,7 +25,7 @@ class Logo(SQLModel, table=True):
 
 
 def save_logo(session: Session, png: bytes) -> str:
-    """Keep a picture and return the hash that names it; repeating it is harmless."""
+    """Save a picture and return its hash; saving it again changes nothing."""
     sha256 = hashlib.sha256(png).hexdigest()
     row = {"sha256": sha256, "png": png, "added_at": utc_now()}
     insert_or_update(session, Logo, [row], key=("sha256",))
@@ -30,7 +33,7 @@ def save_logo(session: Session, png: bytes) -> str:
 
 
 def find_logos(session: Session, hashes: Iterable[str]) -> dict[str, bytes]:
-    """Return the pictures by their hashes; the empty hash has none."""
+    """Return the pictures by their hashes; the empty hash stands for no logo."""
     wanted = sorted({sha256 for sha256 in hashes if sha256})
     if not wanted:
         return {}

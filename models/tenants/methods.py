@@ -1,4 +1,4 @@
-"""Service: a payment or shipping method as a channel names it, and what it means here."""
+"""Methods: payment and shipping methods as a channel names them, and what they mean here."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -18,7 +18,7 @@ from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
 
 
 class Carrier(StrEnum):
-    """Carriers whose limits of addresses are known."""
+    """Carriers with known limits for the parts of an address."""
 
     dhl = "dhl"
     easylog = "easylog"
@@ -35,7 +35,7 @@ class AddressLimits(BaseModel, frozen=True):
 
 ADDRESS_LIMITS: Mapping[Carrier, AddressLimits] = {
     Carrier.dhl: AddressLimits(name=50, street=50, city=40),
-    # Street and number are two fields there, of 30 and 10.
+    # EasyLog has two fields for street and number, of 30 and 10 characters.
     Carrier.easylog: AddressLimits(name=40, street=40, city=40),
     Carrier.dpd: AddressLimits(name=50, street=50, city=50),
 }
@@ -43,7 +43,7 @@ ADDRESS_LIMITS: Mapping[Carrier, AddressLimits] = {
 
 
 class ChannelMethod(SQLModel, table=True):
-    """A method that the channel lists, or that an order named, by the channel's code for it."""
+    """A method that the channel lists, or that an order named, by the channel's code."""
 
     __tablename__ = "service"
     __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
@@ -54,11 +54,11 @@ class ChannelMethod(SQLModel, table=True):
     external_id: str
     name: str
     mapped_to: str = ""
-    """A `PaymentKind`, or the name of a `ShippingMethod`; empty as long as nobody has said."""
+    """A `PaymentKind`, or the name of a `ShippingMethod`; empty until a person maps it."""
 
 
 class ShippingMethod(SQLModel, table=True):
-    """A way in which a tenant sends goods: carrier, product and extras."""
+    """A shipping method of a tenant: carrier, product and extras."""
 
     __tablename__ = "shipping_method"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
@@ -67,20 +67,20 @@ class ShippingMethod(SQLModel, table=True):
     tenant_id: int = Field(foreign_key="tenant.id")
     name: str = Field(max_length=60)
     carrier: str = Field(default="", max_length=60)
-    """As it is printed and told, e.g. DHL; empty for goods that are fetched."""
+    """As it is printed and published, e.g. DHL; empty if the buyer collects the goods."""
     limits: str = Field(default="", max_length=40)
-    """The `Carrier` whose limits an address must keep, or empty."""
+    """The `Carrier` that sets the limits for addresses; empty: no limits."""
     product: str = Field(default="", max_length=60)
     """The carrier's code, e.g. V01PAK."""
     extras: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """The carrier's names of further services and what each is set to."""
+    """The value of each additional service, by the carrier's name for it."""
     express: bool = False
     pickup: bool = False
-    """The buyer fetches the goods."""
+    """Whether the buyer collects the goods."""
 
 
 class NamesMethods(Protocol):
-    """What an order says of its methods."""
+    """An order's payment and shipping method, as its channel names them."""
 
     payment_method: str
     payment_method_name: str
@@ -100,16 +100,16 @@ class Methods:
         self._session, self._account_id = session, account_id
 
     def payment_of(self, order: NamesMethods) -> PaymentKind | None:
-        """Return how an order is paid, None if nobody has said what its method means."""
+        """Return how an order is paid, None if its method is not mapped."""
         mapped = self._mapped.get((MethodKind.payment, payment_code(order)), "")
         return PaymentKind(mapped) if mapped else None
 
     def shipping_of(self, order: NamesMethods) -> ShippingMethod | None:
-        """Return how an order is sent, None if nobody has said what its method means."""
+        """Return how an order is sent, None if its method is not mapped."""
         return self.ways.get(self._mapped.get((MethodKind.shipping, order.shipping_method), ""))
 
     def note(self, orders: Iterable[NamesMethods]) -> None:
-        """Add methods that orders name and that are not listed yet, so that people can say what they mean."""
+        """Add methods that orders name and that are not listed yet, so that people can map them."""
         new: dict[tuple[MethodKind, str], str] = {}
         for order in orders:
             for kind, external_id, name in (
@@ -133,7 +133,7 @@ class Methods:
 
 
 def payment_code(order: NamesMethods) -> str:
-    """Return by which code an order's way to pay is known."""
+    """Return the code of an order's payment method, or its name if the channel gives no code."""
     return order.payment_method or order.payment_method_name
 
 
@@ -166,10 +166,10 @@ def list_channel_methods(session: Session, account_id: int | None = None) -> lis
 def map_channel_method(
     session: Session, tenant_id: int, account_id: int, kind: MethodKind, external_id: str, meaning: str
 ) -> ChannelMethod:
-    """Say what a channel's method means; an empty meaning takes it back.
+    """Map a channel's method to one of ours; an empty meaning removes the mapping.
 
     Raises: NotFoundError, for a method that neither the channel nor an order has named; RuleError, for a
-    meaning that does not exist, with those that do.
+    meaning that does not exist; its message lists the existing ones.
     """
     row = session.exec(
         select(ChannelMethod).where(
@@ -198,7 +198,7 @@ def map_channel_method(
 
 
 def list_shipping_methods(session: Session, tenant_id: int) -> list[ShippingMethod]:
-    """Return a tenant's ways to send goods by name."""
+    """Return a tenant's shipping methods, ordered by name."""
     query = select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id)
     return list(session.exec(query.order_by(col(ShippingMethod.name))).all())
 
@@ -206,7 +206,7 @@ def list_shipping_methods(session: Session, tenant_id: int) -> list[ShippingMeth
 def save_shipping_method(
     session: Session, tenant_id: int, name: str, values: Mapping[str, Any]
 ) -> ShippingMethod:
-    """Add a way to send goods, or change the one of this name. Raises: RuleError, for a name without text."""
+    """Add a shipping method, or change the one of this name. Raises: RuleError, if the name does not fit."""
     name = name.strip()
     if not name or len(name) > 60 or not name.isprintable():
         raise RuleError("A shipping method's name has 1 to 60 characters.")

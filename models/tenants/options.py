@@ -17,9 +17,9 @@ class Role(StrEnum):
     """What an account is to its tenant."""
 
     articles = "articles"
-    """It leads the master data of articles."""
+    """Its articles are the master data: importing them changes ours."""
     orders = "orders"
-    """A mere interface for orders: its articles are linked to ours and never change them."""
+    """Only an interface for orders: its articles are linked to ours and never change ours."""
 
 
 class TakeOrders(StrEnum):
@@ -35,7 +35,7 @@ class OpeningStock(StrEnum):
 
 
 class OrderNotice(StrEnum):
-    """How the operators hear of new orders."""
+    """How operators are notified of new orders."""
 
     none = "none"
     each = "each"
@@ -46,7 +46,7 @@ class OrderNotice(StrEnum):
 class Release(StrEnum):
     by_hand = "by_hand"
     automatic = "automatic"
-    """Whoever may go to the warehouse goes there with the next run of order-release."""
+    """The next run of order-release hands over every order that may leave."""
 
 
 class ArticleOptions(AccountOptions):
@@ -55,7 +55,7 @@ class ArticleOptions(AccountOptions):
     role: Role = Role.articles
     opening_stock: OpeningStock = OpeningStock.channel
     overlap_minutes: int = RecordField(default=30, ge=0)
-    """How far each window reaches back into the one before."""
+    """How far each window overlaps with the one before."""
 
 
 class ChannelOptions(ArticleOptions):
@@ -63,7 +63,7 @@ class ChannelOptions(ArticleOptions):
 
     take_orders: TakeOrders = TakeOrders.checkout_done
     payments: Side = Side.channel
-    """Who handles payments: paid orders come from the channel, or our payments go there."""
+    """Who handles payments: they are read from the channel, or ours are published to it."""
     start: str = "new"
     """Where the first order import begins: "new", a date (2026-11-01) or an order number of the channel.
 
@@ -72,36 +72,36 @@ class ChannelOptions(ArticleOptions):
     invoices: Side = Side.channel
     """Who makes the invoices."""
     invoices_from: date | None = RecordField(default=None, validate_default=True)
-    """Of invoices made here: by themselves only for orders placed from this German day on."""
+    """First German day of invoices from here: older orders are not invoiced automatically."""
     buyer_mails: tuple[BuyerEvent, ...] = ()
-    """What buyers are mailed of from here; "all" is everything. Many channels mail them themselves."""
+    """Events that buyers are mailed about from here, or "all". Many channels mail buyers themselves."""
     order_notice: OrderNotice = OrderNotice.none
     order_notice_hour: int = RecordField(default=7, ge=0, le=23)
-    """By German time, of the digest."""
+    """The German hour of the digest."""
 
     release: Release = Release.by_hand
-    """Who hands orders to the warehouse."""
+    """Whether people or the cycle order-release hand orders to the warehouse."""
     partial_shipping: bool = False
-    """Whether what is there of an order may leave before the rest."""
+    """Whether the available part of an order may leave before the rest."""
     release_unpaid: frozenset[PaymentKind] = frozenset(
         {PaymentKind.invoice, PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup}
     )
-    """Ways to pay with which goods leave before the money is there."""
+    """Payment methods with which goods leave before they are paid."""
     remind_after_days: int | None = RecordField(default=None, ge=1, le=365)
-    """Days until a buyer who has not paid is reminded, and again as many until the next time; None: never."""
+    """Days until a buyer who has not paid is reminded, and between two reminders; None: never."""
     remind_times: int = RecordField(default=1, ge=1, le=9)
     remind_kinds: frozenset[PaymentKind] = frozenset({PaymentKind.prepayment})
-    """Ways to pay with which the buyer is asked for the money from here."""
+    """Payment methods with which buyers are asked for the money from here."""
     cancel_after_days: int | None = RecordField(default=None, ge=1, le=365)
-    """Days after the last reminder until an unpaid order is cancelled by itself; None: never."""
+    """Days after the last reminder until an unpaid order is cancelled automatically; None: never."""
     price_tolerance: Decimal | None = RecordField(default=None, ge=0, le=100)
-    """By how many percent a price may differ from the article's before its order is held; None: any."""
+    """Percent by which a price may differ from the article's before its order is held; None: any."""
     price_group: str = ""
-    """Which of the article's prices are meant; empty is everyone's."""
+    """The price group of the article's price; empty: the price for everyone."""
     duplicate_hours: int = RecordField(default=24, ge=0, le=24 * 31)
-    """Two orders of a buyer within so many hours with the same goods are one too many perhaps; 0: never."""
+    """Hours within which a buyer's second order of the same goods may be a duplicate; 0: never."""
     need_house_number: bool = True
-    """Whether a German street without any number is incomplete."""
+    """Whether a German street without a house number counts as incomplete."""
 
     @field_validator("release_unpaid", "remind_kinds", mode="before")
     @classmethod
@@ -130,7 +130,7 @@ class ChannelOptions(ArticleOptions):
     def start_on(self) -> date | None:
         """The day on which the first order import begins; None for "new" and for an order number."""
         try:
-            # Digits alone are a number, although 20261101 is a date to ISO 8601, too.
+            # Digits alone are an order number, although ISO 8601 also reads 20261101 as a date.
             return date.fromisoformat(self.start) if "-" in self.start else None
         except ValueError:
             return None

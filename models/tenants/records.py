@@ -1,4 +1,4 @@
-"""Records of tenants, accounts and methods that other rooms are handed."""
+"""Plain records of tenants, accounts and methods, for every room."""
 
 import re
 from enum import StrEnum
@@ -12,12 +12,12 @@ from pydantic import Field as RecordField
 from models.values import is_bic, is_iban, plain_address
 
 HeaderText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=70)]
-"""A text that may stand in a mail's head: one line."""
+"""One line of a mail's header."""
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
 class BankData(BaseModel):
-    """Where a tenant's buyers transfer money to."""
+    """The bank account to which a tenant's buyers transfer money."""
 
     holder: HeaderText = RecordField(
         default="", description="Name of the account's holder; banks compare it before they transfer."
@@ -62,7 +62,7 @@ PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length
 
 
 class MailOptions(BaseModel):
-    """How a tenant's mails to buyers look, and what they lead to."""
+    """How a tenant's mails to buyers look, and where their links lead."""
 
     sender_name: HeaderText = RecordField(default="", description="Sender's name; empty: the tenant's title.")
     sender_address: str = RecordField(
@@ -155,11 +155,11 @@ class Mode(StrEnum):
 
 
 class AccountOptions(BaseModel, frozen=True, extra="ignore"):
-    """What operators may set for an account. This is the form without a field; `options_model` picks one."""
+    """What operators may set for an account. This base has no field; `options_model` returns the model."""
 
 
 class AccountData(BaseModel, frozen=True):
-    """What other rooms need to know about an account; its secrets are handed in beside it."""
+    """An account, as other rooms see it. Its secrets are separate."""
 
     id: int
     tenant_id: int
@@ -169,7 +169,7 @@ class AccountData(BaseModel, frozen=True):
     settings: dict[str, Any]
     """As stored: the options and the connector's own settings."""
     options: AccountOptions
-    """The same for every connector of a family, validated when this record was made."""
+    """What means the same for every connector of a family, already validated."""
 
 
 class Side(StrEnum):
@@ -178,7 +178,7 @@ class Side(StrEnum):
 
 
 class BuyerEvent(StrEnum):
-    """What a buyer can be mailed of."""
+    """An event that a buyer can be mailed about."""
 
     order_received = "order_received"
     payment_request = "payment_request"
@@ -197,7 +197,7 @@ class MethodKind(StrEnum):
 
 
 class PaymentKind(StrEnum):
-    """What a way to pay means for an order: who asks for the money, and whether goods may leave before."""
+    """What a payment method means for an order: who asks for the money, and whether goods leave before."""
 
     prepayment = "prepayment"
     card = "card"
@@ -206,14 +206,14 @@ class PaymentKind(StrEnum):
     direct_debit = "direct_debit"
     instalments = "instalments"
     marketplace = "marketplace"
-    """The marketplace collects: a buyer is never asked for money from here."""
+    """The marketplace collects the money: buyers are never asked for it from here."""
     invoice = "invoice"
     cash_on_delivery = "cash_on_delivery"
     cash_on_pickup = "cash_on_pickup"
 
 
 PAID_ON_DELIVERY = frozenset({PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup})
-"""Nobody has paid like this before the goods left."""
+"""Kinds with which the buyer pays after the goods have left."""
 
 
 class ChannelMethodData(BaseModel, frozen=True):
@@ -223,7 +223,7 @@ class ChannelMethodData(BaseModel, frozen=True):
 
 
 class SellerData(BaseModel):
-    """Who issues a tenant's papers, in the words that are printed."""
+    """The issuer of a tenant's papers, as it is printed."""
 
     name: str = RecordField(default="", max_length=100, description="Legal name of who issues invoices.")
     address: list[PrintedLine] = RecordField(
@@ -240,7 +240,7 @@ class SellerData(BaseModel):
         description="Foot of each paper, line by line: bank, register, managing directors …",
     )
     logo: str = RecordField(default="", max_length=64)
-    """Hash under which `models.tenants.logo` finds the logo; empty without one."""
+    """The logo's hash in `models.tenants.logo`; empty: no logo."""
 
     @field_validator("vat_id", mode="before")
     @classmethod

@@ -22,16 +22,15 @@ class Tenant(SQLModel, table=True):
     bank: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """The fields of `BankData` in `models.tenants.records`."""
     mails: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """The fields of `MailOptions`, there."""
+    """The fields of `MailOptions` in `models.tenants.records`."""
     taxes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    """The fields of `TaxOptions`, there."""
+    """The fields of `TaxOptions` in `models.tax.options`."""
     retention: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     """The fields of `RetentionOptions` in `models.privacy.retention`."""
     numbers_in_doubt: bool = False
-    """The database was restored, and documents may have been issued that it does not know."""
+    """Whether documents may exist that this database lacks, because it was restored from a backup."""
     match_rules: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
-    """Rules of `models.orders.matching` in the order in which they are tried; empty means the default
-    order."""
+    """Rules of `models.orders.matching`, in the order of trying them; empty: the default order."""
 
 
 def add_tenant(session: Session, name: str, title: str = "") -> Tenant:

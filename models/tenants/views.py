@@ -1,4 +1,4 @@
-"""Accounts as people see them, ready for any face."""
+"""Accounts as people see them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.tenants.tenant import tenant_names
 
 @dataclass(frozen=True)
 class AccountView:
-    """One account without its secrets, which are not in this database."""
+    """One account without its secrets: they are not in this database."""
 
     name: str
     tenant: str

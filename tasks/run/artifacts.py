@@ -1,4 +1,4 @@
-"""What a run leaves behind in the Prefect UI: its figures, what test mode held back, and the overview."""
+"""What Prefect's pages show of runs: figures, what test mode held back, tables and the overview."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,11 +32,11 @@ from models.upkeep.status import AccountStatus, CycleStatus, status_of_accounts
 logger = logging.getLogger(__name__)
 
 OUTSIDE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and not spec.in_house}
-"""What is kept in step with an outside system: the cycle of each column in the overview."""
+"""The columns of the overview for cycles with an outside system: the cycle by its area."""
 HOUSE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and spec.in_house}
-"""What is done in the house, where an account asks for it."""
+"""The columns for cycles without an outside system, in the same form."""
 WOULD_SEND_LIMIT = 2000
-"""Rows of a report of what would have been sent; Prefect keeps an artifact as one text."""
+"""The most rows of a table: Prefect stores an artifact as one text."""
 
 
 def artifact_key(*parts: str) -> str:
@@ -45,16 +45,16 @@ def artifact_key(*parts: str) -> str:
 
 
 def run_link(flow_run_id: str, text: str) -> str:
-    """Return a markdown link to a run in the Prefect UI, or the plain text if it has no run there."""
+    """Return a markdown link to a run in the Prefect UI, or the plain text if `flow_run_id` is empty."""
     if not flow_run_id:
         return text
     return f"[{text}]({str(get_settings().public_url).rstrip('/')}/runs/flow-run/{flow_run_id})"
 
 
 def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
-    """Publish the figures of a finished run, and what it would have sent.
+    """Publish the figures of a finished run, and for a test run what it would have sent.
 
-    The run's work is committed by now, so that a Prefect that does not answer costs only the picture.
+    The run's work is committed by now: if Prefect does not answer, only the tables are missing.
     """
     with read_scope() as session:
         run = session.get_one(Run, run_id)
@@ -69,9 +69,9 @@ def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
 
 
 def publish_overview() -> None:
-    """Publish how all accounts stand: after a run by hand, and every minute while `warenfluss up` runs.
+    """Publish the overview of all accounts: after a run by hand, and every minute while `warenfluss up` runs.
 
-    Not after each run: with many accounts everybody would draw the others' figures again and again.
+    Not after each run: with many accounts, each run would collect the figures of all the others again.
     """
     with read_scope() as session:
         overview = status_of_accounts(session)
@@ -82,7 +82,7 @@ def publish_overview() -> None:
         description="All accounts at a glance",
     )
     try:
-        # The function for artifacts wants a run, and this belongs to none.
+        # `create_markdown_artifact` needs a run, and the overview belongs to none.
         with get_client(sync_client=True) as client:
             client.create_artifact(artifact)
     except Exception as error:
@@ -90,7 +90,7 @@ def publish_overview() -> None:
 
 
 def publish_effects(run_id: int, rows: Sequence[Mapping[str, Any]], text: str) -> None:
-    """Publish the table of a replay: which effects were had before, and which are new."""
+    """Publish the table of a replay: what had been done before, and what is new."""
     with read_scope() as session:
         run = session.get_one(Run, run_id)
         account = session.get_one(Account, run.account_id)
@@ -110,7 +110,7 @@ def _difference(difference: Difference | DifferenceData, account: Account) -> di
 
 
 def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
-    """Publish what differs between an account and this database; of a test run, what it found."""
+    """Publish the open differences between an account and this database; for a test run, what it found."""
     with read_scope() as session:
         run = session.get_one(Run, run_id)
         account = session.get_one(Account, run.account_id)
@@ -135,7 +135,7 @@ def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
 
 
 def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> None:
-    """Publish a table; a Prefect that does not answer costs only the picture."""
+    """Publish a table; if Prefect does not answer, log a warning."""
     try:
         create_table_artifact(key=key, table=table, description=description)
     except Exception as error:
@@ -143,7 +143,7 @@ def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> N
 
 
 def start_progress(cycle: Cycle, account: str) -> Any:
-    """Open a progress bar in the UI for work of several steps; return its id, None if Prefect is away."""
+    """Open a progress bar in the UI; return its id, None if Prefect does not answer."""
     try:
         return create_progress_artifact(
             progress=0.0, key=artifact_key("progress", cycle, account), description=f"{cycle} of {account}"
@@ -154,7 +154,7 @@ def start_progress(cycle: Cycle, account: str) -> Any:
 
 
 def show_progress(progress: Any, percent: float, text: str) -> None:
-    """Move a progress bar; `percent` is 0 while the total is not known."""
+    """Move a progress bar, if there is one; `percent` is 0 while the total is not known."""
     if progress is None:
         return
     try:
@@ -164,7 +164,7 @@ def show_progress(progress: Any, percent: float, text: str) -> None:
 
 
 def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
-    """Return the overview of all accounts: when each area was last in step, what waits, how old news is."""
+    """Return the overview of all accounts: last success of each area, what waits, how long changes took."""
     now = now or datetime.now(UTC)
     waiting = [
         ["account", "held orders", "set aside", "waiting to be told", "parked", "differences", "news took"]
@@ -190,7 +190,7 @@ def overview_markdown(overview: list[AccountStatus], now: datetime | None = None
 
 
 def _stand(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datetime) -> list[list[str]]:
-    """Return when each account was last in step in these areas; nothing, if none of them has any."""
+    """Return a table of the last success of each account in these areas; no row, if no account has any."""
     rows = []
     for status in overview:
         runs = {item.cycle: item for item in status.cycles if has_cycle_now(status.account, item.cycle)}
@@ -213,12 +213,12 @@ def _table(rows: list[list[str]]) -> str:
 
 
 def age(instant: datetime, now: datetime) -> str:
-    """Return how long ago an instant was, in its largest fitting unit."""
+    """Return how long ago an instant was, in the largest unit that fits, e.g. "3 h"."""
     return duration(max(0, int((now - instant).total_seconds())))
 
 
 def duration(seconds: int) -> str:
-    """Return a length of time in words of one unit."""
+    """Return a length of time in the largest unit that fits, e.g. "3 h"."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{seconds // length} {unit}"

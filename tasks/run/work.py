@@ -1,4 +1,4 @@
-"""The frame of every cycle: who works, on what, with which connection, and how it ended."""
+"""The frame of every cycle: it opens a run and its connection, and closes them with figures and reports."""
 
 import gc
 import logging
@@ -56,8 +56,8 @@ logger = logging.getLogger(__name__)
 class Work:
     """One run of a cycle for one account, while it works.
 
-    Tasks are handed its `run_id` and find it by `work_of`: a connection must not be an argument of a
-    task, because Prefect hashes arguments.
+    Tasks get its `run_id` and find it with `work_of`: a connection must not be an argument of a task, because
+    Prefect hashes arguments.
     """
 
     run_id: int
@@ -68,16 +68,16 @@ class Work:
     connection: Connection
     calls: CallLog
     pages: ReadAhead = field(default_factory=ReadAhead)
-    """Through here pages of the channel are read, the next while one is saved."""
+    """Reads pages of the channel: the next one while the current one is saved."""
     counts: Counts = field(default_factory=Counts)
     oldest_news_at: datetime | None = None
     slowest_seconds: int | None = None
     would_send: list[dict[str, str]] = field(default_factory=list)
-    """What test mode held back, one row for each field."""
+    """What test mode held back, one entry for each field."""
     known_there: set[str] = field(default_factory=set)
-    """Of the orders that were named, those that the channel knows."""
+    """The external ids of named orders that the channel knows."""
     seen: RunFindings = field(default_factory=RunFindings)
-    """What reconciliation keeps in mind from one page to the next."""
+    """What reconciliation remembers from one page to the next."""
 
     @property
     def options(self) -> ChannelOptions:
@@ -125,12 +125,16 @@ class Work:
         return self.test and self.account.mode is Mode.live
 
     def cursor(self, name: str) -> str:
-        """Return the name of a cursor; an account in test reads by cursors of its own."""
+        """Return the name of a cursor; an account in test has cursors of its own."""
         return test_cursor_name(name) if self.account.mode is Mode.test else name
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Yield a session that changes the tenant's goods alone; refused if another run holds the lease."""
+        """Yield a session that holds the run's leases and the tenant's lock.
+
+        No other transaction changes the tenant's goods meanwhile. Raises: LeaseLostError, if another run took
+        a lease.
+        """
         with acting_as(self.run_id), session_scope() as session:
             keep_lease(session, self.run_id, len(leases_of(self.cycle)))
             lock_tenants(session, [self.account.tenant_id])
@@ -143,12 +147,12 @@ class Work:
         )
 
     def note_known(self, records: Sequence[OrderData], rejected: Sequence[RejectedData]) -> None:
-        """Note which of the orders that were named the channel knows, usable or not."""
+        """Note that the channel knows these orders, whether they could be used or not."""
         self.known_there.update(data.external_id for data in records)
         self.known_there.update(one.external_id for one in rejected)
 
     def note_age(self, oldest_news_at: datetime | None, seconds: int | None) -> None:
-        """Keep the oldest news and the longest way that any of it took."""
+        """Keep the time of the oldest change and the longest time that any change took to arrive."""
         if oldest_news_at is not None:
             self.oldest_news_at = min(self.oldest_news_at or oldest_news_at, oldest_news_at)
         if seconds is not None:
@@ -175,10 +179,11 @@ def work_of(run_id: int) -> Work:
 
 @contextmanager
 def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
-    """Open a run of a cycle for an account, and close it with its figures and reports.
+    """Open a run of a cycle for an account, yield its work, and close it with its figures and reports.
 
-    Raises: RuleError, for an account in draft; LeaseHeldError, if another run works on the same;
-    AccountError, if a setting or secret is missing; and whatever the work raises, after noting it.
+    Raises: RuleError, for an account in draft or without the cycle; LeaseHeldError, if another run works on
+    the same; AccountError, if a setting or secret is missing; and any error of the work, after the run is
+    closed as failed.
     """
     with read_scope() as session:
         row = get_account(session, account)
@@ -231,10 +236,10 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
 
 @cache
 def _freeze_loaded() -> None:
-    """Take what this process has loaded out of garbage collection, once.
+    """Exclude everything that is loaded by now from garbage collection; once for each process.
 
-    Prefect and SQLAlchemy leave some hundred thousand objects that live as long as the process; walking
-    them again and again took a quarter of an import's time.
+    Prefect and SQLAlchemy create some hundred thousand objects that live as long as the process. Otherwise
+    garbage collection visits them again and again, which took a quarter of an import's time.
     """
     gc.collect()
     gc.freeze()
@@ -255,13 +260,13 @@ def _close_failed(run_id: int, counts: Counts, error: str) -> None:
             finish_run(session, run_id, RunState.failed, counts, error=error)
             report_parked(session)
     except Exception as trouble:
-        # The watcher finds the run by its lease; what made it fail must not be hidden by this.
+        # The watcher finds the run by its lease; this error must not hide the one that made the run fail.
         logger.error("Run %s: its failure could not be noted (%s)", run_id, safe_error(trouble))
 
 
 @contextmanager
 def _heartbeat(run_id: int, cycle: Cycle, calls: CallLog) -> Iterator[None]:
-    """Keep the lease of a run alive, and save its calls now and then, from a thread of its own."""
+    """Extend the leases of a run and save its calls regularly, from a thread of its own."""
     stop = threading.Event()
 
     def beat() -> None:
