@@ -55,7 +55,21 @@ class AccountKind:
         return self.family is Family.channel and Capability.orders not in self.capabilities
 
 
-AFTERBUY = AccountKind("afterbuy", Family.channel, frozenset(Capability))
+AFTERBUY = AccountKind(
+    "afterbuy",
+    Family.channel,
+    frozenset(
+        {
+            Capability.articles,
+            Capability.orders,
+            Capability.stock,
+            Capability.payments,
+            Capability.shipments,
+            Capability.cancellations,
+            Capability.methods,
+        }
+    ),
+)
 MANUAL = AccountKind("manual", Family.channel, frozenset())
 """Orders that people take by telephone or letter: there is no system behind the account."""
 

@@ -17,10 +17,10 @@ EVERY = timedelta(hours=24)
 def refresh_methods(run_id: int) -> None:
     """Read the channel's lists of methods once a day. People map them to our methods from these lists.
 
-    A test run of a live account reads nothing.
+    A test run of a live account reads nothing, and a channel that lists no methods is not asked.
     """
     work = work_of(run_id)
-    if work.is_inspection:
+    if work.is_inspection or work.connection.methods is None:
         return
     with read_scope() as session:
         read_at = find_cursor(session, work.account.id, CURSOR).get("at")

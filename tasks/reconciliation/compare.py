@@ -97,10 +97,10 @@ def compare_orders_here(run_id: int, window: Window, page: str | None) -> str | 
 def compare_stock(run_id: int, page: str | None) -> str | None:
     """Compare the stock of one page of listings; return the next page.
 
-    Nothing is published to an account in test, so there is nothing to compare.
+    Nothing is published to an account in test, or to one that takes no quantities: nothing can be compared.
     """
     work = work_of(run_id)
-    if is_in_test(work):
+    if is_in_test(work) or work.connection.stock is None:
         return None
     with read_scope() as session:
         listings = list_listings_after(session, work.account.id, int(page or 0), LISTINGS_AT_ONCE)
