@@ -15,7 +15,7 @@ from sqlmodel import select as select_rows
 
 from models.accounting.bookings import Booking
 from models.accounting.issued import Document
-from models.clock import utc_now
+from models.clock import today, utc_now
 from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import Action, Advice, NotFoundError, RuleError
@@ -183,7 +183,7 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
             )
         )
     }
-    found = PersonFindings(bookings_until=kept_until(utc_now().date(), years.invoices))
+    found = PersonFindings(bookings_until=kept_until(today(), years.invoices))
     query = (
         select_rows(Order)
         .where(among(col(Order.id), person.orders))

@@ -27,7 +27,7 @@ class Cursor(SQLModel, table=True):
     updated_at: datetime = instant()
 
 
-def test_cursor_name(name: str) -> str:
+def cursor_name_in_test(name: str) -> str:
     """Return the name of the cursor that replaces this one while the account is in test."""
     return f"{name}{TEST_SUFFIX}"
 

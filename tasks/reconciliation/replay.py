@@ -33,7 +33,7 @@ from models.reconciliation.selection import (
     rejected_orders,
     select_orders,
 )
-from models.sync.cursors import find_cursor, test_cursor_name
+from models.sync.cursors import cursor_name_in_test, find_cursor
 from models.sync.records import Cycle, OutboundKind
 from models.sync.runs import Run, save_window
 from models.tenants.account import get_account
@@ -108,7 +108,7 @@ def choose_orders(
     with read_scope() as session:
         row = get_account(session, account)
         account_id = need_id(row.id)
-        cursor = test_cursor_name(CURSOR) if row.mode is Mode.test else CURSOR
+        cursor = cursor_name_in_test(CURSOR) if row.mode is Mode.test else CURSOR
         if (everything or day) and not find_cursor(session, account_id, cursor):
             raise RuleError(f"No order-import of account {account!r} has run yet; it takes the orders in.")
         if run.strip():

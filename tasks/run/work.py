@@ -33,7 +33,7 @@ from models.errors import LeaseHeldError, LeaseLostError
 from models.orders.match_rules import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import RunFindings
-from models.sync.cursors import test_cursor_name
+from models.sync.cursors import cursor_name_in_test
 from models.sync.cycles import check_has_cycle, leases_of
 from models.sync.records import Counts, Cycle, RejectedData
 from models.sync.runs import LEASE_SECONDS, Run, RunState, begin_run, finish_run, keep_lease
@@ -126,7 +126,7 @@ class Work:
 
     def cursor(self, name: str) -> str:
         """Return the name of a cursor; an account in test has cursors of its own."""
-        return test_cursor_name(name) if self.account.mode is Mode.test else name
+        return cursor_name_in_test(name) if self.account.mode is Mode.test else name
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

@@ -18,7 +18,7 @@ from models.orders.match_rules import DEFAULT_RULES
 from models.orders.order import Customer, LinePart, Order, OrderAddress, OrderLine, OrderState, PaymentState
 from models.orders.records import OrderData
 from models.payments.payment import Payment
-from models.sync.cursors import find_cursor, save_cursor, test_cursor_name
+from models.sync.cursors import cursor_name_in_test, find_cursor, save_cursor
 from models.sync.outbound import Outbound
 from models.tenants.account import Account
 from models.tenants.records import Mode
@@ -399,7 +399,7 @@ def test_trials_vanish_when_the_account_goes_live(database: str) -> None:
         shop = trial_shop(session)
         take_in(session, shop, make_order("O-2", make_line("c", "MUG"), paid_amount=Decimal(10)))
         save_cursor(session, shop.account.id, "orders", {"page": "3"})
-        save_cursor(session, shop.account.id, test_cursor_name("orders"), {"page": "9"})
+        save_cursor(session, shop.account.id, cursor_name_in_test("orders"), {"page": "9"})
         account = session.get_one(Account, shop.account.id)
         account.mode = Mode.test
 
@@ -408,7 +408,7 @@ def test_trials_vanish_when_the_account_goes_live(database: str) -> None:
         assert removed == 1
         assert [row.external_id for row in session.exec(select(Order))] == ["O-2"]
         assert row_counts(session, OrderLine, Payment, OrderEvent) == [1, 1, 1]
-        assert find_cursor(session, shop.account.id, test_cursor_name("orders")) == {}
+        assert find_cursor(session, shop.account.id, cursor_name_in_test("orders")) == {}
         assert find_cursor(session, shop.account.id, "orders") == {"page": "3"}
         assert (account.mode, account.activated_at is not None) == (Mode.live, True)
 

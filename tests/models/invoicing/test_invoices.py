@@ -17,7 +17,7 @@ from models.accounting.issued import Document, DocumentLine, find_document, list
 from models.accounting.numbers import DocumentSeries
 from models.accounting.records import DocumentKind, PaperContent, content_hash
 from models.catalog.article import Article
-from models.clock import utc_now
+from models.clock import today
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
@@ -57,7 +57,7 @@ from tests.support.builders import (
     take_in,
 )
 
-YEAR = utc_now().astimezone().year
+YEAR = today().year
 VIENNA = AddressData(
     first_name="Eva", last_name="Huber", street="Ring 1", postcode="1010", city="Wien", country="AT"
 )

@@ -422,7 +422,7 @@ def offered(database: str) -> str:
     with session_scope() as session:
         open_shop(session)
         line = ManualLine(article="MUG", quantity=5, price=Decimal(10))
-        make_offer(session, own(session), asked(line), utc_now().date() + timedelta(days=3))
+        make_offer(session, own(session), asked(line), today() + timedelta(days=3))
     return database
 
 
@@ -456,7 +456,7 @@ def test_an_offer_that_is_over_or_declined_is_no_order(sqlite_database: str) -> 
         account, yesterday = own(session), date(2026, 3, 1)
         with pytest.raises(RuleError, match="that is over"):
             make_offer(session, account, asked(), yesterday)
-        offer = make_offer(session, account, asked(), utc_now().date() + timedelta(days=1))
+        offer = make_offer(session, account, asked(), today() + timedelta(days=1))
         offer.valid_until = yesterday
         session.add(offer)
         session.flush()
@@ -464,7 +464,7 @@ def test_an_offer_that_is_over_or_declined_is_no_order(sqlite_database: str) -> 
             accept_offer(session, offer)
         assert session.exec(select(Order)).all() == []
         assert accept_offer(session, offer, late=True).external_id == FIRST
-        other = make_offer(session, account, asked(), utc_now().date() + timedelta(days=1))
+        other = make_offer(session, account, asked(), today() + timedelta(days=1))
         decline_offer(session, other)
         with pytest.raises(RuleError, match="was declined already"):
             accept_offer(session, other)

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from models.catalog.article import Article, ArticlePrice
 from models.countries import COUNTRIES, POSTCODES, postcode_fits
 from models.database.session import session_scope
-from models.errors import NotFoundError, RuleError
+from models.errors import Action, NotFoundError, RuleError
 from models.order_desk.edits import accept_holds
 from models.order_desk.method_mapping import apply_mapping
 from models.orders.holds import HoldReason
@@ -152,8 +152,9 @@ def test_a_mapping_needs_what_exists(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = make_stock(session)
         take_in(session, shop, make_order("1", MUG, payment_method="TRANSFER"))
-        with pytest.raises(NotFoundError, match="method list"):
+        with pytest.raises(NotFoundError, match="no payment method 'PAYPAL'") as refused:
             map_payment(session, shop, "PAYPAL", PaymentKind.wallet)
+        assert [one.action for one in refused.value.advice] == [Action.method_list]
         with pytest.raises(RuleError, match="prepayment, card"):
             map_channel_method(
                 session, shop.tenant_id, shop.account.id, MethodKind.payment, "TRANSFER", "cash"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from models.clock import utc_now
+from models.clock import local_date, today, utc_now
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
@@ -228,7 +228,7 @@ def test_an_order_received_says_what_was_bought(database: str) -> None:
             recipient="aenne@post.example",
             buyer="Änne Groß",
             order_number="X-77",
-            ordered_on=NOW.astimezone().date(),
+            ordered_on=local_date(NOW),
             currency="EUR",
             lines=[
                 BuyerMailLine(number="A", title="A", quantity=3, amount=Decimal("29.97")),
@@ -259,7 +259,7 @@ def test_a_request_asks_for_what_is_still_owed(database: str) -> None:
         assert letter.ask == PaymentRequest(
             amount=Decimal("24.97"),
             purpose="Bestellung 1",
-            due_on=(utc_now() + timedelta(days=7)).astimezone().date(),
+            due_on=today() + timedelta(days=7),
             bank=BankData(holder="Nord Handels GmbH", iban="DE02120300000000202051"),
             link="https://pay.example/1?sum=24.97&in=EUR",
         )

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from models.accounting.records import PaperLine, TaxSum
 from models.catalog.article import Article
-from models.clock import utc_now
+from models.clock import today
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
@@ -102,7 +102,7 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
 
         assert confirmation_paper(session, order, language="en") == OrderPaper(
             kind=PaperKind.confirmation,
-            dated=utc_now().astimezone().date(),
+            dated=today(),
             language="en",
             currency="EUR",
             seller=SellerData.model_validate(tenant.seller),
@@ -164,16 +164,16 @@ def test_an_offer_is_good_for_a_while(sqlite_database: str) -> None:
     """Not until a day that is over, and not of what the warehouse has."""
     with session_scope() as session:
         order = sell(session, open_shop(session, a=1), "1", line("a"))
-        today = utc_now().astimezone().date()
+        day = today()
 
-        assert order_offer_paper(session, order, today + timedelta(days=3)).valid_until == today + timedelta(
+        assert order_offer_paper(session, order, day + timedelta(days=3)).valid_until == day + timedelta(
             days=3
         )
         with pytest.raises(RuleError, match="that is over"):
-            order_offer_paper(session, order, today - timedelta(days=2))
+            order_offer_paper(session, order, day - timedelta(days=2))
         release_order(session, order)
         with pytest.raises(RuleError, match="is released"):
-            order_offer_paper(session, order, today + timedelta(days=3))
+            order_offer_paper(session, order, day + timedelta(days=3))
 
 
 def test_a_receipt_tells_what_came_when_and_what_is_left(database: str) -> None:

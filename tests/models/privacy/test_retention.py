@@ -16,7 +16,7 @@ import models
 from models.accounting.bookings import Booking
 from models.accounting.issued import Document, DocumentFile, save_files
 from models.accounting.records import KEPT_CONTENT, PaperContent
-from models.clock import utc_now
+from models.clock import today, utc_now
 from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
@@ -242,11 +242,13 @@ def test_every_field_of_a_record_was_judged() -> None:
         "original_currency",
         "paid_amount",
         "paid_at",
+        "paid_on",
         "payment_method",
         "payment_method_name",
         "shipping_method",
         "carrier",
         "shipped_at",
+        "shipped_on",
         "tracking_numbers",
         "cancelled",
         "invoice_number",
@@ -519,13 +521,13 @@ def test_offers_go_with_their_orders_or_when_their_day_is_long_over(session: Ses
     asked = ManualOrder.model_validate(
         {"billing": ADDRESS.model_dump(), "lines": [way], "payment": "invoice", "memo": "Xwords"}
     )
-    day = utc_now().date() + timedelta(days=1)
+    day = today() + timedelta(days=1)
     offers = [make_offer(session, account, asked, day) for _ in range(2)]
     accept_offer(session, offers[0])
     let_rest(session)
     assert run_steps(session) == 0
 
-    session.execute(update(Offer).values(valid_until=utc_now().date() - timedelta(days=32)))
+    session.execute(update(Offer).values(valid_until=today() - timedelta(days=32)))
     session.expire_all()
     assert run_steps(session) == 1
     assert (offers[1].state, offers[1].content["billing"]) == ("declined", {"country": "DE"})

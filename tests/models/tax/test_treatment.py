@@ -46,7 +46,7 @@ def case_of(country: str, seller: SellerData = SELLER, options: Any = OSS, **val
         ("MC", {"postcode": "98000"}, ("oss", "FR")),
         ("GB", {}, ("export", "GB")),
         ("GB", {"postcode": "bt1 5gs"}, ("oss", "XI")),
-        ("GB", {"postcode": "BT1 5GS", "vat_id": "XI123456789"}, ("intra_community", "XI")),
+        ("GB", {"postcode": "BT1 5GS", "vat_id": "XI980780684"}, ("intra_community", "XI")),
         ("CH", {"options": {}, "collected": True}, ("export", "CH")),
         ("DE", {"postcode": "78266"}, ("export", "DE")),
         ("DE", {"postcode": "27498"}, ("export", "DE")),
