@@ -96,12 +96,6 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
     return holds
 
 
-def blocking_holds(session: Session, order_id: int) -> list[Hold]:
-    """Return an order's open holds that stop goods; a refused invoice does not."""
-    holds = open_holds(session, [order_id]).get(order_id, [])
-    return [hold for hold in holds if hold.reason not in NOT_BLOCKING]
-
-
 def close_holds(
     session: Session, order: Order, reasons: tuple[HoldReason, ...], line_id: int | None = None
 ) -> None:

@@ -15,9 +15,6 @@ from models.tenants.account_kinds import Capability, kind_of
 from models.values import MAX_COUNT
 from models.warehouse.sellable import queue_account_listings
 
-STOCKED_KINDS = (ArticleKind.single, ArticleKind.variant)
-"""Kinds of articles that have stock of their own."""
-
 
 def stockable_articles(session: Session, tenant_id: int, skus: Sequence[str]) -> dict[str, int | str]:
     """Return {SKU: article id, or a sentence that says why no stock can be set}."""
