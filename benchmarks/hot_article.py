@@ -59,7 +59,6 @@ def prepare(orders: int) -> None:
     from models.catalog.listing import Listing
     from models.clock import utc_now
     from models.database.bulk import insert_returning, insert_rows
-    from models.database.columns import need_id
     from models.database.session import session_scope
     from models.orders.order import LinePart, Order, OrderLine, OrderState, PaymentState
     from models.tenants.account import add_account
@@ -68,16 +67,14 @@ def prepare(orders: int) -> None:
     from models.warehouse.warehouses import main_warehouse
 
     with session_scope() as session:
-        tenant_id = need_id(add_tenant(session, "hot").id)
-        account_id = need_id(add_account(session, tenant_id, "hot", "afterbuy", {}).id)
+        tenant_id = add_tenant(session, "hot").row_id
+        account_id = add_account(session, tenant_id, "hot", "afterbuy", {}).row_id
         article = Article(tenant_id=tenant_id, sku="HOT")
         session.add(article)
         session.flush()
-        article_id = need_id(article.id)
+        article_id = article.row_id
         session.add(Listing(account_id=account_id, external_id="HOT", article_id=article_id))
-        set_on_hand(
-            session, need_id(main_warehouse(session, tenant_id).id), {article_id: int(orders * ON_HAND)}
-        )
+        set_on_hand(session, main_warehouse(session, tenant_id).row_id, {article_id: int(orders * ON_HAND)})
         ids = insert_returning(
             session,
             Order,

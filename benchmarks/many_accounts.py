@@ -123,13 +123,12 @@ def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, A
 
 
 def _add_accounts(url: str, count: int) -> None:
-    from models.database.columns import need_id
     from models.database.session import session_scope
     from models.tenants.account import add_account
     from models.tenants.tenant import add_tenant
 
     with session_scope() as rows:
-        tenant_id = need_id(add_tenant(rows, "merchant").id)
+        tenant_id = add_tenant(rows, "merchant").row_id
         for number in range(count):
             settings = {"base_url": url, "start": "2020-01-01"}
             add_account(rows, tenant_id, f"shop-{number}", "afterbuy", settings)

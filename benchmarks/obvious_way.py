@@ -40,7 +40,6 @@ def load(url: str, orders: int) -> dict[str, float]:
     from benchmarks.floor import read_orders
     from benchmarks.stand_in import read_pages
     from benchmarks.surroundings import open_account, time_flow
-    from models.database.columns import need_id
     from models.database.session import session_scope
     from models.orders.order import Order, OrderAddress, OrderLine, OrderState, PaymentState
     from models.orders.row_values import addresses_of
@@ -60,7 +59,7 @@ def load(url: str, orders: int) -> dict[str, float]:
             )
             session.add(order)
             session.flush()
-            order_id = need_id(order.id)
+            order_id = order.row_id
             for position, line in enumerate(record.lines):
                 session.add(
                     OrderLine(

@@ -97,7 +97,6 @@ def _pick_together(orders: int) -> float:
 def prepare(url: str) -> None:
     """Add an account with automatic release and invoices, and import the articles of the orders."""
     from flows.article_import import article_import
-    from models.database.columns import need_id
     from models.database.session import session_scope
     from models.tenants.account import get_account
     from models.tenants.methods import map_channel_method, save_channel_methods, save_shipping_method
@@ -113,7 +112,7 @@ def prepare(url: str) -> None:
             "vat_id": "DE123456789",
         }
         session.add(tenant)
-        tenant_id, account_id = need_id(tenant.id), need_id(get_account(session, ACCOUNT).id)
+        tenant_id, account_id = tenant.row_id, get_account(session, ACCOUNT).row_id
         save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
         for kind, code, meaning in (
             (MethodKind.payment, "TRANSFER", PaymentKind.prepayment),
@@ -200,7 +199,6 @@ def _time(work: Callable[[], int]) -> tuple[float, int]:
 
 def _pick() -> int:
     """Scan lists of the next orders until none waits; return how many orders are completely picked."""
-    from models.database.columns import need_id
     from models.database.session import in_transaction, read_scope
     from models.errors import RuleError
     from models.tenants.tenant import get_tenant
@@ -210,12 +208,12 @@ def _pick() -> int:
     from models.warehouse.scanning import scan
 
     with read_scope() as session:
-        tenant_id = need_id(get_tenant(session, ACCOUNT).id)
+        tenant_id = get_tenant(session, ACCOUNT).row_id
     ready = 0
     while True:
         try:
             list_id = in_transaction(
-                lambda session: need_id(start_next_list(session, tenant_id, PickMode.batch, BATCH).id)
+                lambda session: start_next_list(session, tenant_id, PickMode.batch, BATCH).row_id
             )
         except RuleError:
             return ready

@@ -75,7 +75,6 @@ def fill(url: str, listings: int) -> None:
     from models.catalog.article import Article
     from models.catalog.listing import Listing
     from models.clock import utc_now
-    from models.database.columns import need_id
     from models.database.session import session_scope
     from models.sync.outbound import Outbound, OutboundState
     from models.sync.records import OutboundKind
@@ -86,7 +85,7 @@ def fill(url: str, listings: int) -> None:
     open_account(url)
     with session_scope() as session:
         account = get_account(session, ACCOUNT)
-        warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+        warehouse_id = main_warehouse(session, account.tenant_id).row_id
         connection = session.connection()
         number = column("number", Integer)
         name = cast(number, String)

@@ -11,7 +11,6 @@ from documents.mails.buyer import receipt_file_name, render_buyer_mail
 from documents.mails.new_orders import render_orders
 from documents.papers.render import render_paper
 from models.clock import LOCAL, utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.mails.buyer_events import read_key
@@ -286,10 +285,10 @@ def _new_orders(session: Session, rows: list[Outbound]) -> list[NewOrder]:
         order = session.get(Order, int(row.key))
         if order is None or order.state in (OrderState.merged, OrderState.cancelled):
             continue
-        lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        lines = lines_of(session, [order.row_id]).get(order.row_id, [])
         found.append(
             NewOrder(
-                row_id=need_id(row.id),
+                row_id=row.row_id,
                 number=printed_number(order),
                 total=order.total,
                 currency=order.currency,

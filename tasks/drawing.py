@@ -18,7 +18,6 @@ from models.accounting.issued import (
     save_files,
 )
 from models.accounting.records import PaperContent
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.orders.order import Order
@@ -47,7 +46,7 @@ def draw_missing(documents: Sequence[Document]) -> dict[int, bytes]:
     """
     with read_scope() as session:
         contents = {
-            need_id(document.id): PaperContent.model_validate(document.content)
+            document.row_id: PaperContent.model_validate(document.content)
             for document in list_undrawn(session, documents)
         }
         logos = find_logos(session, (content.seller.logo for content in contents.values()))
@@ -67,7 +66,7 @@ def draw_and_keep(documents: Sequence[Document]) -> list[bytes]:
             save_files(session, files)
     with read_scope() as session:
         # If another process saved a PDF first, that one counts.
-        return [find_pdf(session, need_id(document.id)) or b"" for document in documents]
+        return [find_pdf(session, document.row_id) or b"" for document in documents]
 
 
 @dataclass

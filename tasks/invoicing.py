@@ -7,7 +7,6 @@ from sqlmodel import Session
 
 from documents.commands import explain
 from models.accounting.issued import list_issued_after, save_files
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.invoicing.drafts import draft_invoices, invoices_from, seller_of
@@ -96,7 +95,7 @@ def draw_page(run_id: int, page: str | None) -> str | None:
     files = draw_missing(documents)
     with work.transaction() as session:
         save_files(session, files)
-        save_cursor(session, work.account.id, DRAWN_CURSOR, {"document": need_id(documents[-1].id)})
+        save_cursor(session, work.account.id, DRAWN_CURSOR, {"document": documents[-1].row_id})
     return str(documents[-1].id) if len(documents) == PAPERS_AT_ONCE else None
 
 

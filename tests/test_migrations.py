@@ -22,7 +22,6 @@ from models.accounting.issued import save_files
 from models.catalog.article import Article, ArticlePrice, BundlePart
 from models.catalog.listing import LimitScope, StockLimit
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.schema import Schema, downgrade, find_schema, migration_config, upgrade
 from models.database.session import session_scope
@@ -83,14 +82,14 @@ def fill(session: Session) -> None:
     take_in(session, shop, make_order("3", make_line("a", "SHIRT-RED"), make_line("b", "SET")))
     record_payment(session, shop.account, get_order(session, "3"), Decimal("20.00"), PLACED_AT)
     record_shipment(session, get_order(session, "3"), "DHL", [ParcelData(tracking_number="T1")], PLACED_AT)
-    account_id = need_id(shop.account.id)
-    run_id = need_id(begin_run(session, account_id, Cycle.shipping_sync).id)
+    account_id = shop.account.row_id
+    run_id = begin_run(session, account_id, Cycle.shipping_sync).row_id
     assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
     call = CallData("UpdateSoldItems", reads=False, order_numbers=("3",))
     save_calls(session, account_id, run_id, [call], ids_by_number(session, account_id, ["3"]))
     add_picking(session, shop)
     document = issue_invoice(session, get_order(session, "3"), actor=Actor.person)
-    save_files(session, {need_id(document.id): b"%PDF"})
+    save_files(session, {document.row_id: b"%PDF"})
 
 
 def add_picking(session: Session, shop: Shop) -> None:
@@ -100,7 +99,7 @@ def add_picking(session: Session, shop: Shop) -> None:
     article = add_article(session, shop, "PAN", on_hand=2)
     place_articles(session, warehouse, get_bin(session, warehouse, "A"), [article])
     release(session, shop, make_order("4", make_line("p", "PAN", 2)))
-    scan(session, need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 1).id), "PAN")
+    scan(session, start_next_list(session, shop.tenant_id, PickMode.boxes, 1).row_id, "PAN")
 
 
 def sizes(url: str) -> dict[str, int]:
@@ -250,12 +249,12 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
     cup = add_article(session, shop, "CUP")
     take_in(session, shop, make_order("1", make_line("a", "MUG")))
     order = get_order(session, "1")
-    order_id, account_id = need_id(order.id), shop.account.id
-    line_id = need_id(lines_of(session, [order_id])[order_id][0].id)
+    order_id, account_id = order.row_id, shop.account.id
+    line_id = lines_of(session, [order_id])[order_id][0].row_id
     shipment = Shipment(order_id=order_id, told_by=Side.channel)
     session.add(shipment)
     session.flush()
-    shipment_id = need_id(shipment.id)
+    shipment_id = shipment.row_id
     parcel = Parcel(shipment_id=shipment_id, number=1)
     session.add(parcel)
     session.flush()
@@ -263,7 +262,7 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
     pick_list = PickList(tenant_id=shop.tenant_id, mode=PickMode.single)
     session.add(pick_list)
     session.flush()
-    list_id = need_id(pick_list.id)
+    list_id = pick_list.row_id
     session.add(PickOrder(pick_list_id=list_id, order_id=order_id, rank=1))
     session.flush()
     ended = PickList(tenant_id=shop.tenant_id, mode=PickMode.single)
@@ -336,20 +335,20 @@ def rows_that_break_a_rule(session: Session) -> list[tuple[str, SQLModel]]:
         ("allocation_picked", Allocation(order_line_id=line_id, level_id=level_id, quantity=1, picked=-1)),
         ("order_line_picked", order_line(quantity=3, allocated=1, picked=2)),
         ("order_line_picked", order_line(picked=-1)),
-        ("pick_order", PickOrder(pick_list_id=need_id(ended.id), order_id=order_id, rank=1)),
-        ("pick_order_box", PickOrder(pick_list_id=need_id(ended.id), order_id=order_id, rank=1, box=-1)),
+        ("pick_order", PickOrder(pick_list_id=ended.row_id, order_id=order_id, rank=1)),
+        ("pick_order_box", PickOrder(pick_list_id=ended.row_id, order_id=order_id, rank=1, box=-1)),
         ("pick_item_picked", pick_item(picked=2)),
         ("pick_item_picked", pick_item(picked=-1)),
         ("pick_item_put_back", pick_item(put_back=-1)),
         ("pick_item.order_line_id", pick_item(level_id=2)),
         (
             "pick_scan_quantity",
-            PickScan(pick_list_id=list_id, number=1, pick_item_id=need_id(item.id), quantity=0),
+            PickScan(pick_list_id=list_id, number=1, pick_item_id=item.row_id, quantity=0),
         ),
         ("bin_place", Bin(warehouse_id=shop.warehouse_id, name="B", place=-1)),
         ("bin.warehouse_id", Bin(warehouse_id=shop.warehouse_id, name="A", place=2)),
         ("bundle_part_quantity", BundlePart(bundle_id=cup, part_id=mug, quantity=0)),
-        ("parcel_line_quantity", ParcelLine(parcel_id=need_id(parcel.id), order_line_id=line_id, quantity=0)),
+        ("parcel_line_quantity", ParcelLine(parcel_id=parcel.row_id, order_line_id=line_id, quantity=0)),
         ("parcel.shipment_id", Parcel(shipment_id=shipment_id, number=1)),
         ("stock_limit_buffer", limit(buffer=-1)),
         ("stock_limit_maximum", limit(maximum=-1)),

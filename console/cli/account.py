@@ -196,7 +196,7 @@ def _deploy(name: str) -> None:
     if not prefect_env.use_prefect():
         say("No Prefect server runs: `warenfluss up` starts one and schedules the cycles.")
         return
-    from deployments.accounts import deploy_account
+    from deployments.deploy import deploy_account
 
     try:
         names = deploy_account(name)

@@ -21,7 +21,6 @@ from console.cli.output import (
 )
 from models.catalog.article import get_article
 from models.catalog.lists import count_articles, list_articles
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.tenants.account import account_data, list_accounts
 from models.tenants.tenant import Tenant, pick_tenant
@@ -48,7 +47,7 @@ def show_all(
             print_json_list(found)
             return
         rows = list(found)
-        count = count_articles(session, need_id(owner.id), search, only_active=active)
+        count = count_articles(session, owner.row_id, search, only_active=active)
     columns = ("sku", "title", "kind", "gtin", "price", "currency", "on_hand", "available", "active")
     print_columns(rows, columns)
     if len(rows) < count:
@@ -61,7 +60,7 @@ def show(sku: str, tenant: TenantOption = None, as_json: AsJson = False) -> None
     need_database()
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
-        view = article_view(session, owner, get_article(session, need_id(owner.id), sku))
+        view = article_view(session, owner, get_article(session, owner.row_id, sku))
     if as_json:
         print_json(view)
         return
@@ -120,5 +119,5 @@ def _rematch(tenant_id: int) -> None:
 def _rows(
     session: Session, tenant: Tenant, search: str, active: bool, limit: int | None
 ) -> Iterator[ArticleSummary]:
-    for batch in list_articles(session, need_id(tenant.id), search, only_active=active, limit=limit):
+    for batch in list_articles(session, tenant.row_id, search, only_active=active, limit=limit):
         yield from article_summaries(session, tenant, batch)

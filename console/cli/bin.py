@@ -8,7 +8,6 @@ import typer
 from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson, DryRun, TenantOption
 from console.cli.output import print_rows, print_sheet_report, say
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.tenants.tenant import pick_tenant
@@ -37,7 +36,7 @@ def add(
     need_database()
 
     def step(session: Session) -> None:
-        where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        where = pick_warehouse(session, pick_tenant(session, tenant).row_id, warehouse)
         if name in [row.name for _, row, _ in list_bins(session, where.tenant_id, where.name)]:
             raise RuleError(f"Warehouse {where.name!r} has a bin {name!r} already.")
         save_bin(session, where, name, place)
@@ -51,7 +50,7 @@ def show_all(warehouse: WarehouseOption = None, tenant: TenantOption = None, as_
     """List bins in walking order, with their articles."""
     need_database()
     with read_scope() as session:
-        rows = bin_views(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        rows = bin_views(session, pick_tenant(session, tenant).row_id, warehouse)
     print_rows(rows, ("warehouse", "bin", "place", "skus"), as_json=as_json)
 
 
@@ -73,7 +72,7 @@ def change(
     need_database()
 
     def step(session: Session) -> None:
-        where = pick_warehouse(session, need_id(pick_tenant(session, tenant).id), warehouse)
+        where = pick_warehouse(session, pick_tenant(session, tenant).row_id, warehouse)
         row = get_bin(session, where, name)
         found = stockable_articles(session, where.tenant_id, [*(skus or []), *(without or [])])
         wrong = [reason for reason in found.values() if isinstance(reason, str)]

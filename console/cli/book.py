@@ -10,7 +10,6 @@ from console.cli.options import AsJson, GermanSheet, LimitOption, TenantOption, 
 from console.cli.output import counted, print_rows, print_table, say
 from console.cli.parse import parse_day
 from models.accounting.bookings import sums_of
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.tenants.tenant import pick_tenant
 
@@ -86,4 +85,4 @@ def fill() -> None:
 
 def _tenant_id(name: str | None) -> int:
     with read_scope() as session:
-        return need_id(pick_tenant(session, name).id)
+        return pick_tenant(session, name).row_id

@@ -7,7 +7,6 @@ import typer
 from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, LimitOption, most_rows
 from console.cli.output import print_rows
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.order_desk.steps import find_scope
 from models.orders.queries import orders_of_calls
@@ -43,7 +42,7 @@ def show_all(
             failed=failed,
             limit=most_rows(limit, as_json=as_json),
         )
-        orders = orders_of_calls(session, [need_id(call.id) for call in calls])
+        orders = orders_of_calls(session, [call.row_id for call in calls])
         rows: list[dict[str, Any]] = [
             {
                 "id": call.id,
@@ -56,7 +55,7 @@ def show_all(
                 "status": call.status,
                 "milliseconds": call.milliseconds,
                 "size_bytes": call.size_bytes,
-                "orders": orders.get(need_id(call.id), []),
+                "orders": orders.get(call.row_id, []),
             }
             for call in calls
         ]

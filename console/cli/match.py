@@ -11,7 +11,6 @@ from console.cli.output import counted, print_json_list, print_table, say
 from console.cli.parse import parse_parts
 from models.catalog.article import get_article
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.order_desk.lists import CHANNEL_CODES
@@ -78,13 +77,13 @@ def resolve(
                 raise RuleError(
                     f"{sku} groups variants and is never sold itself; choose one of its variants."
                 )
-            parts.append((need_id(article.id), quantity))
+            parts.append((article.row_id, quantity))
         resolve_line(session, owner, row, line, parts, remember=remember)
         others = 0
         if remember:
             rules = read_rules(session.get_one(Tenant, row.tenant_id).match_rules)
             others = rematch_lines(session, account_data(owner), rules)
-        holds = open_holds(session, [need_id(row.id)]).get(need_id(row.id), [])
+        holds = open_holds(session, [row.row_id]).get(row.row_id, [])
         return row.external_id, others, {str(hold.reason) for hold in holds}
 
     number, others, reasons = in_transaction(step)

@@ -8,7 +8,6 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, TenantOption
 from console.cli.output import counted, print_rows, say
 from console.cli.parse import parse_pairs
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.method_mapping import apply_mapping
 from models.tenants.account import account_id_of, account_names, get_account
@@ -63,7 +62,7 @@ def map_one(
 
     def step(session: Session) -> int:
         row = get_account(session, account)
-        map_channel_method(session, row.tenant_id, need_id(row.id), kind, code, meaning)
+        map_channel_method(session, row.tenant_id, row.row_id, kind, code, meaning)
         return apply_mapping(session, row, kind, code)
 
     count = in_transaction(step)
@@ -79,7 +78,7 @@ def show_ways(tenant: TenantOption = None, as_json: AsJson = False) -> None:
         columns = ("name", "carrier", "product", "limits", "express", "pickup", "extras")
         rows = [
             {name: getattr(row, name) for name in columns}
-            for row in list_shipping_methods(session, need_id(owner.id))
+            for row in list_shipping_methods(session, owner.row_id)
         ]
     print_rows(rows, columns, as_json=as_json)
 
@@ -119,6 +118,6 @@ def add(
     }
     given = {key: value for key, value in values.items() if value is not None}
     in_transaction(
-        lambda session: save_shipping_method(session, need_id(pick_tenant(session, tenant).id), name, given)
+        lambda session: save_shipping_method(session, pick_tenant(session, tenant).row_id, name, given)
     )
     say(f"Shipping method {name!r} was saved.")

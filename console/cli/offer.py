@@ -20,7 +20,6 @@ from console.cli.options import (
 from console.cli.output import counted, print_rows, say
 from console.cli.parse import parse_day, parse_language, read_text
 from models.clock import today
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.manual_orders import pick_manual_account
 from models.order_desk.manual_records import read_manual_order
@@ -62,7 +61,7 @@ def make(
     need_database()
 
     def step(session: Session) -> Offer:
-        owner = pick_manual_account(session, need_id(pick_tenant(session, tenant).id), into)
+        owner = pick_manual_account(session, pick_tenant(session, tenant).row_id, into)
         return make_offer(session, owner, asked, day)
 
     offer = in_transaction(step)

@@ -33,7 +33,6 @@ from console.cli.output import (
 )
 from console.cli.parse import parse_month, read_text
 from documents.commands import sentences_of
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import Advice
 from models.order_desk.lists import (
@@ -188,7 +187,7 @@ def take(
     need_database()
 
     def step(session: Session) -> tuple[Order, bool]:
-        owner = pick_manual_account(session, need_id(pick_tenant(session, tenant).id), into)
+        owner = pick_manual_account(session, pick_tenant(session, tenant).row_id, into)
         return take_manual_order(session, owner, asked)
 
     say_taken(*in_transaction(step))
@@ -279,9 +278,9 @@ for commands in (order_goods.app, order_money.app):
 
 def _sheet_rows(session: Session, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
     for batch in list_orders(session, wanted):
-        found = addresses_of(session, [need_id(order.id) for order in batch]) if addresses else {}
+        found = addresses_of(session, [order.row_id for order in batch]) if addresses else {}
         for order, row in zip(batch, order_summaries(session, batch), strict=True):
-            roles = found.get(need_id(order.id), {})
+            roles = found.get(order.row_id, {})
             target = next((roles[role] for role in sorted(roles, reverse=True)), None)
             shared = {
                 **vars(row),

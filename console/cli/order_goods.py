@@ -10,7 +10,6 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, Number, Numbers, TenantOption, When
 from console.cli.output import counted, print_table, say, say_results
 from console.cli.parse import parse_day, parse_parts, parse_time_or_now
-from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
@@ -58,7 +57,7 @@ def join(
         return
     with read_scope() as session:
         accounts = account_names(session)
-        groups = suggest_consolidations(session, need_id(pick_tenant(session, tenant).id))
+        groups = suggest_consolidations(session, pick_tenant(session, tenant).row_id)
     print_table(
         ("placed_at", "orders", "accounts"),
         [
@@ -107,7 +106,7 @@ def split(
 
     def step(session: Session, order: Order) -> str:
         split_order(session, order, _by_line_id(session, order, parts), day)
-        rows = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        rows = lines_of(session, [order.row_id])[order.row_id]
         kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
         back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
         return f"Order {order.external_id}: {kept or 'nothing'} is held back; {back or 'nothing'} ships next."
@@ -242,4 +241,4 @@ def mark_shipped(
 
 def _by_line_id(session: Session, order: Order, parts: Mapping[str, int]) -> dict[int, int]:
     """Return the units of each line, named by its external id, by the line's id. Raises: NotFoundError."""
-    return {need_id(find_line(session, order, name).id): count for name, count in parts.items()}
+    return {find_line(session, order, name).row_id: count for name, count in parts.items()}

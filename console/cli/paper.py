@@ -13,7 +13,6 @@ from console.cli.options import OFFER_DAYS, AccountOption, LanguageOption, Numbe
 from console.cli.output import counted, fail, say
 from console.cli.parse import parse_day
 from models.clock import today
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.orders.queries import find_order
@@ -73,7 +72,7 @@ def _find_orders(numbers: list[str], account: str | None, refused: list[RuleErro
         account_id = account_id_of(session, account)
         for number in dict.fromkeys(numbers):
             try:
-                yield need_id(find_order(session, number, account_id).id)
+                yield find_order(session, number, account_id).row_id
             except RuleError as error:
                 refused.append(error)
 

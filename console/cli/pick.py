@@ -13,7 +13,6 @@ from console.cli.options import AccountOption, AsJson, LanguageOption, LimitOpti
 from console.cli.output import counted, print_json, print_rows, print_table, say
 from console.cli.parse import parse_language
 from documents.commands import explain
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.orders.queries import find_order
@@ -68,8 +67,8 @@ def create(
         mode = PickMode.batch if batch else PickMode.boxes if boxes else PickMode.single
 
         def begin(session: Session) -> int:
-            tenant_id = need_id(pick_tenant(session, tenant).id)
-            return need_id(start_next_list(session, tenant_id, mode, batch or boxes or 1).id)
+            tenant_id = pick_tenant(session, tenant).row_id
+            return start_next_list(session, tenant_id, mode, batch or boxes or 1).row_id
 
         typer.echo(in_transaction(begin))
         return
@@ -77,7 +76,7 @@ def create(
     def single(number: str) -> Callable[[Session], int]:
         def step(session: Session) -> int:
             order = find_order(session, number, account_id_of(session, account))
-            return need_id(create_list(session, order.tenant_id, PickMode.single, [need_id(order.id)]).id)
+            return create_list(session, order.tenant_id, PickMode.single, [order.row_id]).row_id
 
         return step
 
@@ -102,7 +101,7 @@ def show_all(
     """List open pick lists, the latest first."""
     need_database()
     with read_scope() as session:
-        tenant_id = need_id(pick_tenant(session, tenant).id)
+        tenant_id = pick_tenant(session, tenant).row_id
         found = list_lists(session, tenant_id, only_open=not ended, limit=most_rows(limit, as_json=as_json))
     columns = ("number", "mode", "state", "created_at", "ended_at", "orders", "quantity", "picked")
     print_rows(found, columns, as_json=as_json)

@@ -20,7 +20,6 @@ from console.cli.options import (
 from console.cli.output import print_rows, say, say_taken
 from console.cli.parse import parse_amount, parse_pairs, parse_parts
 from models.accounting.issued import Document
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.fulfilment.returns import (
     InspectedUnits,
@@ -62,8 +61,8 @@ def announce(
     wanted = parse_parts(lines or [], "--line")
 
     def step(session: Session, order: Order) -> int:
-        units = {need_id(find_line(session, order, name).id): count for name, count in wanted.items()}
-        return need_id(announce_return(session, order, units, reason).id)
+        units = {find_line(session, order, name).row_id: count for name, count in wanted.items()}
+        return announce_return(session, order, units, reason).row_id
 
     need_database()
     say(f"Return {with_order(number, account, step)} was announced.")
@@ -96,7 +95,7 @@ def receive(
         counts: dict[int, dict[str, int]] = {}
         for verdict, parts in judged.items():
             for name, count in parts.items():
-                counts.setdefault(need_id(find_line(session, order, name).id), {})[verdict] = count
+                counts.setdefault(find_line(session, order, name).row_id, {})[verdict] = count
         if not counts:
             counts = {
                 each.order_line_id: {"to_stock": each.announced} for each in lines_of_return(session, number)

@@ -56,13 +56,13 @@ def change(
 
     if not prefect_env.use_prefect():
         raise RuleError("Prefect holds the schedules, and no server runs.", Advice(Action.start))
-    from deployments import accounts
+    from deployments import schedules
 
     if minutes is not None:
-        accounts.set_interval(account, cycle, minutes)
+        schedules.set_interval(account, cycle, minutes)
     if active is not None:
-        (accounts.resume if active else accounts.pause)(account, cycle)
-        accounts.read_rhythms()
+        (schedules.resume if active else schedules.pause)(account, cycle)
+        schedules.copy_schedules()
     every = f" runs every {minutes} minutes" if minutes else ""
     paused = "" if active is None else (" is resumed" if active else " is paused")
     say(f"{cycle.value} of account {account!r}{every}{' and' if every and paused else ''}{paused}.")

@@ -13,7 +13,6 @@ from console.cli.output import counted, print_columns, print_json_list, print_ro
 from models.catalog.article import get_article
 from models.catalog.listing import LimitScope
 from models.catalog.lists import list_articles
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
 from models.tenants.account import get_account
@@ -63,11 +62,11 @@ def change(
 
     def step(session: Session) -> int:
         owner = pick_tenant(session, tenant)
-        found = stockable_articles(session, need_id(owner.id), [sku])[sku]
+        found = stockable_articles(session, owner.row_id, [sku])[sku]
         if isinstance(found, str):
             raise RuleError(found)
-        place = pick_warehouse(session, need_id(owner.id), warehouse)
-        return set_on_hand(session, need_id(place.id), {found: quantity}, reference=reference).get(found, 0)
+        place = pick_warehouse(session, owner.row_id, warehouse)
+        return set_on_hand(session, place.row_id, {found: quantity}, reference=reference).get(found, 0)
 
     change_of = in_transaction(step)
     say(
@@ -96,7 +95,7 @@ def limit_stock(
 
     def step(session: Session) -> list[LimitView]:
         row = get_account(session, account)
-        account_id = need_id(row.id)
+        account_id = row.row_id
         scope, key = LimitScope.account, ""
         if category:
             scope, key = LimitScope.category, category
@@ -125,7 +124,7 @@ def warehouse(
     need_database()
 
     def step(session: Session) -> list[dict[str, Any]]:
-        tenant_id = need_id(pick_tenant(session, tenant).id)
+        tenant_id = pick_tenant(session, tenant).row_id
         if name:
             save_warehouse(session, tenant_id, name, priority)
         return [{"name": row.name, "priority": row.priority} for row in list_warehouses(session, tenant_id)]
@@ -166,5 +165,5 @@ def export_sheet(
 
 
 def _rows(session: Session, tenant: Tenant, search: str) -> Iterator[StockView]:
-    for batch in list_articles(session, need_id(tenant.id), search):
+    for batch in list_articles(session, tenant.row_id, search):
         yield from stock_views(session, tenant, batch)

@@ -85,7 +85,7 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
     use_prefect()
     from prefect import tags
 
-    from deployments.accounts import tags_of
+    from deployments.deploy import tags_of
 
     name = cycle.replace("-", "_")
     flow = getattr(importlib.import_module(f"flows.{name}"), name)

@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from models.catalog.lists import list_articles
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import Session, read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.returns import InspectedUnits, announce_return, lines_of_return, receive_return
@@ -80,14 +79,14 @@ def open_house(session: Session, tenant_name: str) -> None:
     tenant = get_tenant(session, tenant_name)
     tenant.seller = SELLER.model_dump()
     session.add(tenant)
-    save_shipping_method(session, need_id(tenant.id), "Paket", {"carrier": CARRIER})
+    save_shipping_method(session, tenant.row_id, "Paket", {"carrier": CARRIER})
 
 
 def say_methods(account_name: str) -> None:
     """Set the meaning of the payment and shipping methods that orders have named."""
     with session_scope() as session:
         account = get_account(session, account_name)
-        account_id = need_id(account.id)
+        account_id = account.row_id
         for service in list_channel_methods(session, account_id):
             kind, code = service.kind, service.external_id
             payment = MEANINGS.get(code, PaymentKind.marketplace)
@@ -128,7 +127,7 @@ def send(account_name: str, count: int, day: Day) -> None:
         if not waiting:
             return
         walk = create_list(session, account.tenant_id, PickMode.batch, waiting[:count])
-        list_id = need_id(walk.id)
+        list_id = walk.row_id
     with read_scope() as session:
         stops = read_sheet(session, list_id).stops
     for stop in stops:
@@ -155,7 +154,7 @@ def take_back(account_name: str, day: Day) -> None:
         account = get_account(session, account_name)
         order = find_order(session, number, account.id)
         row = announce_return(session, order, {}, "Gefällt nicht")
-        units = {line.order_line_id: line.announced for line in lines_of_return(session, need_id(row.id))}
+        units = {line.order_line_id: line.announced for line in lines_of_return(session, row.row_id)}
         receive_return(
             session, row, {line_id: InspectedUnits(to_stock=count) for line_id, count in units.items()}
         )
@@ -172,7 +171,7 @@ def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
 
     with read_scope() as session:
         account = get_account(session, account_name)
-        ids = [need_id(find_order(session, number, account.id).id) for number in day.shipped]
+        ids = [find_order(session, number, account.id).row_id for number in day.shipped]
     folder.mkdir(parents=True, exist_ok=True)
     pages = {}
     for kind in PAPERS:
@@ -186,7 +185,7 @@ def count_stock(account_name: str, count: int) -> int:
     with session_scope() as session:
         tenant_id = get_account(session, account_name).tenant_id
         articles = [
-            need_id(article.id)
+            article.row_id
             for batch in list_articles(session, tenant_id, only_active=True)
             for article in batch
             if article.kind is ArticleKind.single
@@ -198,7 +197,7 @@ def count_stock(account_name: str, count: int) -> int:
             for position, article_id in enumerate(chosen)
         }
         warehouse = main_warehouse(session, tenant_id)
-        return len(set_on_hand(session, need_id(warehouse.id), quantities, reference="demo"))
+        return len(set_on_hand(session, warehouse.row_id, quantities, reference="demo"))
 
 
 def read_figures(account_name: str) -> Figures:
@@ -206,7 +205,7 @@ def read_figures(account_name: str) -> Figures:
     with read_scope() as session:
         account = get_account(session, account_name)
         orders = list(chain.from_iterable(list_orders(session, OrderFilter(account_id=account.id))))
-        holds = open_holds(session, [need_id(order.id) for order in orders])
+        holds = open_holds(session, [order.row_id for order in orders])
         reasons = Counter(str(reason) for each in holds.values() for reason in {hold.reason for hold in each})
     unmatched = sum(hold.reason is HoldReason.line_unmatched for each in holds.values() for hold in each)
     held = dict(sorted(reasons.items()))

@@ -29,7 +29,6 @@ from console.demo.merchant import (
 from console.machine.processes import Child
 from console.machine.up import LOCK_FILE, StoppedError, Up, UpError, begin_log, taken
 from models.clock import today
-from models.database.columns import need_id
 from models.database.engine import dispose
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
@@ -182,7 +181,7 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
 
 
 def _open_account(up: Up, channel: Channel) -> None:
-    from deployments.accounts import deploy_account
+    from deployments.deploy import deploy_account
     from tasks.run.secrets import save_secrets
 
     settings = settings_of(channel.url)
@@ -192,7 +191,7 @@ def _open_account(up: Up, channel: Channel) -> None:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
             open_house(session, tenant.name)
-            account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
+            account = add_account(session, tenant.row_id, ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
         deploy_account(ACCOUNT, active=False)
 
@@ -213,7 +212,7 @@ def settings_of(url: str) -> dict[str, Any]:
 
 def _run_cycles(up: Up, cycles: Sequence[Cycle]) -> list[Run]:
     """Run cycles through their deployments, at the same time; return their runs. Raises: DemoError."""
-    from deployments.accounts import request_run
+    from deployments.deployed import request_run
 
     requested = {request_run(ACCOUNT, cycle): cycle for cycle in cycles}
     return [_wait_for_run(up, run_id, cycle) for run_id, cycle in requested.items()]
@@ -240,7 +239,7 @@ def _wait_for_run(up: Up, run_id: UUID, cycle: Cycle) -> Run:
 
 def _go_on(up: Up, channel: Channel) -> None:
     """Keep orders arriving and schedules running. Raises: StoppedError."""
-    from deployments.accounts import resume, set_interval
+    from deployments.schedules import resume, set_interval
 
     for cycle, minutes in MINUTES.items():
         set_interval(ACCOUNT, cycle, minutes)

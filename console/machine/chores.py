@@ -81,8 +81,8 @@ class Chores:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        from deployments.accounts import expect_rhythms, read_rhythms
         from deployments.ended_runs import tidy
+        from deployments.schedules import copy_schedules, expect_usual_schedules
         from tasks.run.artifacts import publish_overview
         from tasks.upkeep import prune
         from tasks.watch.alarms import watch
@@ -90,11 +90,11 @@ class Chores:
         # First what needs no Prefect: a mail must go out also while Prefect is gone.
         chores = [
             Chore("Status mails", watch, CHORES_SECONDS),
-            Chore("Expected cycles", expect_rhythms, CHORES_SECONDS),
+            Chore("Expected cycles", expect_usual_schedules, CHORES_SECONDS),
             Chore("Deployments", self._deploy, CHORES_SECONDS),
             # With many accounts a look at all of them takes seconds, half of them the server's.
             Chore("Overview", publish_overview, OVERVIEW_SECONDS, rests=RESTS),
-            Chore("Schedules", read_rhythms, OVERVIEW_SECONDS, rests=RESTS),
+            Chore("Schedules", copy_schedules, OVERVIEW_SECONDS, rests=RESTS),
             Chore("Ended runs", tidy, CHORES_SECONDS),
             Chore("Logs", self._trim_logs, OVERVIEW_SECONDS),
             Chore("Old records", prune, PRUNING_SECONDS),
@@ -110,7 +110,7 @@ class Chores:
 
         A full comparison costs Prefect many requests.
         """
-        from deployments.accounts import deploy_accounts
+        from deployments.deploy import deploy_accounts
 
         with self.deploying:
             with read_scope() as session:

@@ -189,7 +189,7 @@ class Up:
         self._server = Child("Prefect's server", [*PREFECT, "server", "start"], env, self._log("server"))
         self._server.start()
         # This import takes two seconds; the server starts meanwhile.
-        import deployments.accounts  # noqa: F401
+        import deployments.deploy  # noqa: F401
 
         end = time.monotonic() + STARTING_SECONDS
         while not is_healthy(self._api_url):
@@ -200,7 +200,7 @@ class Up:
     def _prepare_prefect(self) -> None:
         from prefect.client.orchestration import get_client
 
-        from deployments.accounts import deploy_accounts
+        from deployments.deploy import deploy_accounts
         from deployments.ended_runs import tidy
         from deployments.silent_runs import ensure_automation
         from deployments.work_pool import ensure_pool

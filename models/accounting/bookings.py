@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy import select as sqlalchemy_select
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
-from models.database.columns import Code, code, instant, money
+from models.database.columns import Code, Numbered, code, instant, money
 from models.database.conditions import among
 from models.orders.order import Order
 from models.tax.records import TaxCase
@@ -43,7 +43,7 @@ HAS_REFERENCE = "payment_id IS NOT NULL AND reference <> ''"
 PAPERS = (BookingKind.invoice, BookingKind.cancellation, BookingKind.credit_note)
 
 
-class Booking(SQLModel, table=True):
+class Booking(Numbered, table=True):
     """The booking record of one document or one payment; test orders have none.
 
     The database refuses a second record for the same document or payment, and any change of a record.
@@ -68,7 +68,6 @@ class Booking(SQLModel, table=True):
 
     # No foreign keys: a migration that adds one locks the other table, which is in use. Bookings are never
     # deleted.
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int
     account_id: int
     order_id: int

@@ -25,15 +25,15 @@ from models.accounting.numbers import SeriesKind, label_of, take_number
 from models.accounting.records import DocumentKind, PaperContent, content_hash
 from models.clock import local_date, utc_now
 from models.database.bulk import insert_or_update, insert_rows, reserve_ids, table_of
-from models.database.columns import code, instant, money, need_id
+from models.database.columns import Numbered, code, instant, money, need_id
 from models.database.conditions import among
 from models.database.provenance import by_run
 from models.errors import Action, Advice, NotFoundError, RuleError
 
-Numbered = TypeVar("Numbered", bound=SQLModel)
+Labelled = TypeVar("Labelled", bound=SQLModel)
 
 
-class Document(SQLModel, table=True):
+class Document(Numbered, table=True):
     __tablename__ = "document"
     __table_args__ = (
         UniqueConstraint("tenant_id", "kind", "year", "number"),
@@ -48,7 +48,6 @@ class Document(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     account_id: int = Field(foreign_key="account.id")
     order_id: int = Field(foreign_key="sales_order.id", index=True)
@@ -243,12 +242,12 @@ def find_document(session: Session, label: str, tenant_id: int | None = None) ->
 
 def find_numbered(
     session: Session,
-    table: type[Numbered],
+    table: type[Labelled],
     column: str,
     number: str,
     tenant_id: int | None,
     listed: Action,
-) -> Numbered:
+) -> Labelled:
     """Return the row of `table` whose `column` holds this number, as a person typed it.
 
     Without a tenant, all tenants are searched.

@@ -8,7 +8,7 @@ from sqlalchemy import PrimaryKeyConstraint
 from sqlmodel import Field, Session, SQLModel
 
 from models.database.bulk import conflict_insert, table_of
-from models.database.columns import code, need_id
+from models.database.columns import code
 from models.errors import Action, Advice, RuleError
 from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
@@ -85,12 +85,12 @@ def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> N
     Raises: RuleError, for a malformed label or one below the stored number; then nothing changes.
     """
     kinds = {prefix: kind for kind, prefix in PREFIXES.items()}
-    lock_tenants(session, [need_id(tenant.id)])
+    lock_tenants(session, [tenant.row_id])
     for label in labels:
         found = _LABEL.fullmatch(label.strip().upper())
         if found is None or found["prefix"] not in kinds:
             raise RuleError(f"{label!r} is no number of a document, such as RE-2026-00042.")
-        key = (need_id(tenant.id), kinds[found["prefix"]], int(found["year"]))
+        key = (tenant.row_id, kinds[found["prefix"]], int(found["year"]))
         series = session.get(DocumentSeries, key) or DocumentSeries(
             tenant_id=key[0], kind=key[1], year=key[2], last=0
         )

@@ -8,7 +8,6 @@ from typing import Any
 
 from models.accounting.issued import Document, cancelling_labels, find_pdf
 from models.accounting.records import DocumentKind
-from models.database.columns import need_id
 from models.database.session import Session
 from models.orders.order import Order
 from models.tenants.account import account_names
@@ -51,7 +50,7 @@ class DocumentView:
 def document_summaries(session: Session, documents: Sequence[Document]) -> list[DocumentSummary]:
     """Return a summary of each document, in the order given."""
     accounts = account_names(session)
-    corrected = cancelling_labels(session, [need_id(document.id) for document in documents])
+    corrected = cancelling_labels(session, [document.row_id for document in documents])
     return [
         DocumentSummary(
             label=document.label,
@@ -67,7 +66,7 @@ def document_summaries(session: Session, documents: Sequence[Document]) -> list[
             tax_case=document.content.get("tax_case"),
             country=document.content.get("goes_to"),
             corrects=document.content["corrects"] or None,
-            corrected_by=corrected.get(need_id(document.id)),
+            corrected_by=corrected.get(document.row_id),
         )
         for document in documents
     ]
@@ -76,5 +75,5 @@ def document_summaries(session: Session, documents: Sequence[Document]) -> list[
 def document_view(session: Session, document: Document) -> DocumentView:
     """Return one document with all that is printed on it."""
     (summary,) = document_summaries(session, [document])
-    is_drawn = find_pdf(session, need_id(document.id)) is not None
+    is_drawn = find_pdf(session, document.row_id) is not None
     return DocumentView(summary, is_drawn, document.sha256, document.content)

@@ -14,16 +14,15 @@ from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 import models.tenants.account
 import models.tenants.tenant  # noqa: F401
 from models.catalog.records import ArticleData, ArticleKind, NumberKind
-from models.database.columns import ExactDecimal, code, instant, money, need_id
+from models.database.columns import ExactDecimal, Numbered, code, instant, money
 from models.database.conditions import among
 from models.errors import Action, Advice, NotFoundError
 
 
-class Article(SQLModel, table=True):
+class Article(Numbered, table=True):
     __tablename__ = "article"
     __table_args__ = (UniqueConstraint("tenant_id", "sku"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     sku: str = Field(max_length=120)
     kind: ArticleKind = code(ArticleKind, ArticleKind.single)
@@ -59,14 +58,13 @@ class ArticleText(SQLModel, table=True):
     keywords: str = Field(default="", sa_type=Text)
 
 
-class ArticlePrice(SQLModel, table=True):
+class ArticlePrice(Numbered, table=True):
     __tablename__ = "article_price"
     __table_args__ = (
         UniqueConstraint("article_id", "price_group", "currency", "min_quantity"),
         CheckConstraint("min_quantity >= 1", name="min_quantity"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     article_id: int = Field(foreign_key="article.id")
     price_group: str = ""
     currency: str = Field(max_length=3)
@@ -74,24 +72,22 @@ class ArticlePrice(SQLModel, table=True):
     amount: Decimal = Field(sa_type=ExactDecimal)
 
 
-class ArticleImage(SQLModel, table=True):
+class ArticleImage(Numbered, table=True):
     __tablename__ = "article_image"
     __table_args__ = (UniqueConstraint("article_id", "position"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     article_id: int = Field(foreign_key="article.id")
     position: int
     url: str
     alt: str = ""
 
 
-class ArticleNumber(SQLModel, table=True):
+class ArticleNumber(Numbered, table=True):
     """A number by which an article is found; `loose` is the number in its `loose_form`, for searching."""
 
     __tablename__ = "article_number"
     __table_args__ = (Index("ix_article_number_search", "tenant_id", "kind", "loose"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     article_id: int = Field(foreign_key="article.id", index=True)
     kind: NumberKind = code(NumberKind)
@@ -111,13 +107,12 @@ class BundlePart(SQLModel, table=True):
     quantity: int
 
 
-class Category(SQLModel, table=True):
+class Category(Numbered, table=True):
     """A node of the category tree of one account."""
 
     __tablename__ = "category"
     __table_args__ = (UniqueConstraint("account_id", "external_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     external_id: str
     parent_external_id: str = ""
@@ -220,5 +215,5 @@ def parts_of(session: Session, article_ids: Sequence[int]) -> dict[int, list[tup
 
 def variants_of(session: Session, parent: Article) -> list[Article]:
     """Return the variants of a parent, ordered by SKU."""
-    query = select(Article).where(Article.parent_id == need_id(parent.id)).order_by(col(Article.sku))
+    query = select(Article).where(Article.parent_id == parent.row_id).order_by(col(Article.sku))
     return list(session.exec(query).all())

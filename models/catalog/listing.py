@@ -6,16 +6,16 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 # Foreign keys point to their tables.
 import models.tenants.account  # noqa: F401
 from models.catalog.article import ArticleCategory
-from models.database.columns import code, instant
+from models.database.columns import Numbered, code, instant
 from models.values import MAX_COUNT
 
 
-class Listing(SQLModel, table=True):
+class Listing(Numbered, table=True):
     __tablename__ = "listing"
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
@@ -30,7 +30,6 @@ class Listing(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     external_id: str
     article_id: int | None = Field(default=None, foreign_key="article.id")
@@ -57,7 +56,7 @@ class LimitScope(StrEnum):
     article = "article"
 
 
-class StockLimit(SQLModel, table=True):
+class StockLimit(Numbered, table=True):
     """Limits what a channel may sell: `buffer` units are held back, and at most `maximum` are published."""
 
     __tablename__ = "stock_limit"
@@ -67,7 +66,6 @@ class StockLimit(SQLModel, table=True):
         CheckConstraint("maximum IS NULL OR maximum >= 0", name="maximum"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     scope: LimitScope = code(LimitScope)
     scope_key: str = ""

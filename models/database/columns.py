@@ -100,6 +100,18 @@ def code(codes: type[StrEnum], default: StrEnum | None = None, *, index: bool = 
     return Field(default=default, sa_type=Code(codes), nullable=False, index=index)
 
 
+class Numbered(SQLModel):
+    """What each table has whose rows the database numbers."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    """None until the row is flushed; `row_id` for code that needs it."""
+
+    @property
+    def row_id(self) -> int:
+        """The id of a row that has been flushed; a missing id is a bug."""
+        return need_id(self.id)
+
+
 def need_id(value: int | None) -> int:
     """Return the id of a row that has been flushed; a missing id is a bug."""
     if value is None:

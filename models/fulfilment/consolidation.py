@@ -11,7 +11,6 @@ from dataclasses import replace
 from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipments
@@ -44,11 +43,11 @@ def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]
     if not 2 <= len(group) <= MAX_GROUP_SIZE:
         raise RuleError(f"2 to {MAX_GROUP_SIZE} orders go together, not {len(group)}.")
     first = group[0]
-    ids = [need_id(order.id) for order in group]
+    ids = [order.row_id for order in group]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
     ways = _destinations_of(session, group)
     for order in group:
-        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())} - NOT_BLOCKING
+        reasons = {hold.reason for hold in holds.get(order.row_id, ())} - NOT_BLOCKING
         if order.tenant_id != first.tenant_id:
             raise RuleError(f"Order {order.external_id} is another tenant's than {first.external_id}.")
         if order.trial or order.state is not OrderState.open:
@@ -57,7 +56,7 @@ def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]
             )
         if reasons:
             raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
-        if any(line.kept_back for line in lines.get(need_id(order.id), ())):
+        if any(line.kept_back for line in lines.get(order.row_id, ())):
             raise RuleError(
                 f"Order {order.external_id} is split, and orders that go together leave whole.",
                 Advice(Action.order_unsplit, order.external_id),
@@ -67,7 +66,7 @@ def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]
             raise RuleError(f"Order {order.external_id} is fetched by its buyer and goes into no parcel.")
         if order.payment_kind is PaymentKind.cash_on_delivery:
             raise RuleError(f"Order {order.external_id} is paid at the door; its parcel goes by itself.")
-        if ways[need_id(order.id)] != ways[need_id(first.id)]:
+        if ways[order.row_id] != ways[first.row_id]:
             raise RuleError(
                 f"Orders {first.external_id} and {order.external_id} do not go to the same place in the same "
                 "way: compare the addresses of shipping and the shipping methods."
@@ -87,7 +86,7 @@ def separate_order(session: Session, order: Order) -> None:
     group = _lock_with_group(session, [order])
     if order.ships_with_id is None or order.state not in TO_SHIP:
         raise RuleError(f"Order {order.external_id} goes with no other, or has left.")
-    _remove_from_group(session, group, {need_id(order.id): ""}, actor=Actor.person)
+    _remove_from_group(session, group, {order.row_id: ""}, actor=Actor.person)
 
 
 def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Order]]:
@@ -96,7 +95,7 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
     An order that was cancelled or merged, or that has another address or method by now, is separated, with
     the reason in its history. Shipped orders stay in their group. The caller holds the tenant's lock.
     """
-    named = [need_id(order.id) for order in orders if order.ships_with_id is not None]
+    named = [order.row_id for order in orders if order.ships_with_id is not None]
     if not named:
         return {}
     groups = consolidated_orders(session, named)
@@ -104,7 +103,7 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
     going: dict[int, list[Order]] = {}
     for group_id, group in groups.items():
         left = {
-            need_id(order.id): f"is {order.state}"
+            order.row_id: f"is {order.state}"
             for order in group
             if order.state not in (*TO_SHIP, OrderState.shipped)
         }
@@ -112,9 +111,9 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
         ways = _destinations_of(session, there)
         # The group's first order may be shipped already; then the next one decides where the others go.
         left |= {
-            need_id(order.id): "goes elsewhere, or in another way"
+            order.row_id: "goes elsewhere, or in another way"
             for order in there
-            if ways[need_id(order.id)] != ways[need_id(there[0].id)]
+            if ways[order.row_id] != ways[there[0].row_id]
         }
         if left:
             _remove_from_group(session, group, left)
@@ -132,7 +131,7 @@ def ship_consolidated(
     lock_each(session, [each.order for each in wanted])
     if all(each.order.ships_with_id is None for each in wanted):
         return record_shipments(session, wanted, carried=carried)
-    groups = consolidated_orders(session, [need_id(each.order.id) for each in wanted])
+    groups = consolidated_orders(session, [each.order.row_id for each in wanted])
     lock_each(session, [order for group in groups.values() for order in group])
     results: dict[int, Shipment | RuleError] = {}
     alone = [place for place, each in enumerate(wanted) if len(_to_ship_of(groups, each.order)) < 2]
@@ -162,9 +161,9 @@ def _ship_group(
             raise RuleError("they go to different places by now.", separate)
         if any(parcel.lines for each in places.values() for parcel in each.parcels):
             raise RuleError("they leave whole.", separate)
-        named = {need_id(each.order.id) for each in places.values()}
+        named = {each.order.row_id for each in places.values()}
         parcel = [ParcelData(tracking_number=each.tracking_number) for each in first.parcels[:1]]
-        others = [order for order in group if need_id(order.id) not in named]
+        others = [order for order in group if order.row_id not in named]
         with session.begin_nested():
             page = [*places.values(), *(replace(first, order=order, parcels=parcel) for order in others)]
             shipments = []
@@ -203,8 +202,8 @@ def suggest_consolidations(session: Session, tenant_id: int) -> list[list[Order]
     ways = _destinations_of(session, orders)
     found: dict[Destination, list[Order]] = defaultdict(list)
     for order in orders:
-        if any(ways[need_id(order.id)][1:]):
-            found[ways[need_id(order.id)]].append(order)
+        if any(ways[order.row_id][1:]):
+            found[ways[order.row_id]].append(order)
     return [group for group in found.values() if len(group) > 1]
 
 
@@ -214,9 +213,9 @@ def _to_ship_of(groups: Mapping[int, Sequence[Order]], order: Order) -> list[Ord
 
 def _lock_with_group(session: Session, orders: Sequence[Order]) -> list[Order]:
     lock_each(session, orders)
-    groups = consolidated_orders(session, [need_id(order.id) for order in orders])
-    found = {need_id(order.id): order for order in orders}
-    found |= {need_id(order.id): order for group in groups.values() for order in group}
+    groups = consolidated_orders(session, [order.row_id for order in orders])
+    found = {order.row_id: order for order in orders}
+    found |= {order.row_id: order for group in groups.values() for order in group}
     lock_each(session, list(found.values()))
     return [found[order_id] for order_id in sorted(found)]
 
@@ -225,20 +224,20 @@ def _remove_from_group(
     session: Session, group: Sequence[Order], left: Mapping[int, str], *, actor: Actor = Actor.cycle
 ) -> None:
     """Separate orders from their group, each with a reason; a single member left over is separated too."""
-    staying = [order for order in group if need_id(order.id) not in left]
+    staying = [order for order in group if order.row_id not in left]
     if sum(order.state in TO_SHIP for order in staying) < 2 and all(
         order.state in TO_SHIP for order in staying
     ):
-        left = {**left, **{need_id(order.id): "the others left" for order in staying}}
-    first_id = min((need_id(order.id) for order in group if need_id(order.id) not in left), default=None)
+        left = {**left, **{order.row_id: "the others left" for order in staying}}
+    first_id = min((order.row_id for order in group if order.row_id not in left), default=None)
     for order in group:
         session.add(order)
-        if need_id(order.id) not in left:
+        if order.row_id not in left:
             # With the id of a member, no two groups have the same id.
             order.ships_with_id = first_id
             continue
         order.ships_with_id = None
-        reason = left[need_id(order.id)]
+        reason = left[order.row_id]
         add_event(session, order, "parted", {"reason": reason} if reason else None, actor=actor)
     session.flush()
     flag_orders(session, left)
@@ -247,14 +246,14 @@ def _remove_from_group(
 def _destinations_of(session: Session, orders: Sequence[Order]) -> dict[int, Destination]:
     """Return {order id: shipping method and address}; orders with equal values fit into one parcel."""
     places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     for batch in in_batches(ids):
         for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), batch))):
             places[row.order_id][row.role] = row
     ways: dict[int, Destination] = {}
     for order in orders:
-        roles = places[need_id(order.id)]
+        roles = places[order.row_id]
         place = roles.get(AddressRole.shipping, roles.get(AddressRole.billing))
         parts = [" ".join(str(getattr(place, name, "")).casefold().split()) for name in PLACE_FIELDS]
-        ways[need_id(order.id)] = (str(order.shipping_method_id or order.shipping_method), *parts)
+        ways[order.row_id] = (str(order.shipping_method_id or order.shipping_method), *parts)
     return ways

@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 
 from models.clock import utc_now
 from models.database.bulk import insert_returning, insert_rows
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment, ShipmentData, shipments_of
@@ -66,7 +65,7 @@ def record_shipments(
     while rest:
         places: dict[int, int] = {}
         for place, each in rest.items():
-            places.setdefault(need_id(each.order.id), place)
+            places.setdefault(each.order.row_id, place)
         page = [rest.pop(place) for place in places.values()]
         results.update(zip(places.values(), _record_page(session, page, told_by, carried), strict=True))
     return [results[place] for place in range(len(wanted))]
@@ -84,7 +83,7 @@ class _Dispatch:
 
     @property
     def order_id(self) -> int:
-        return need_id(self.data.order.id)
+        return self.data.order.row_id
 
     @property
     def units(self) -> dict[int, int]:
@@ -101,7 +100,7 @@ def _record_page(
 ) -> list[Shipment | RuleError]:
     """Record shipments of different orders: no order may be on the page twice."""
     lock_each(session, [each.order for each in page])
-    order_ids = [need_id(each.order.id) for each in page]
+    order_ids = [each.order.row_id for each in page]
     lines = lines_of(session, order_ids)
     holds = open_holds(session, order_ids)
     results: list[_Dispatch | RuleError] = []
@@ -124,7 +123,7 @@ def _record_page(
             queue_outbound(session, account_id, OutboundKind.shipment, its_orders)
         if carried:
             pairs = zip(loads, shipments, strict=True)
-            told = [(load.data.order, need_id(shipment.id)) for load, shipment in pairs]
+            told = [(load.data.order, shipment.row_id) for load, shipment in pairs]
             queue_buyer_mails(session, BuyerEvent.shipped, told)
     booked = iter(shipments)
     return [each if isinstance(each, RuleError) else next(booked) for each in results]
@@ -135,7 +134,7 @@ def _check_dispatch(
 ) -> _Dispatch:
     """Return what the order ships. Raises: RuleError, as `record_shipment`."""
     order = data.order
-    lines = {need_id(line.id): line for line in rows}
+    lines = {line.row_id: line for line in rows}
     left = {line_id: line.left for line_id, line in lines.items() if line.left > 0}
     if told_by is Side.warenfluss:
         left = {line_id: line.going for line_id, line in lines.items() if line.going > 0}
@@ -251,7 +250,7 @@ def add_tracking(session: Session, order: Order, tracking_number: str, carrier: 
     Raises: RuleError, if every parcel has a number.
     """
     lock_order(session, order)
-    pairs = [pair for pair in shipments_of(session, need_id(order.id)) if pair[0].told_by is Side.warenfluss]
+    pairs = [pair for pair in shipments_of(session, order.row_id) if pair[0].told_by is Side.warenfluss]
     parcels = [(shipment, parcel) for shipment, parcels in pairs for parcel in parcels]
     if any(parcel.tracking_number == tracking_number for _, parcel in parcels):
         return False
@@ -264,9 +263,9 @@ def add_tracking(session: Session, order: Order, tracking_number: str, carrier: 
         shipment.carrier = order.carrier = carrier
     session.add_all([shipment, parcel, order])
     detail = {"carrier": shipment.carrier, "tracking": [tracking_number]}
-    session.add(OrderEvent(order_id=need_id(order.id), actor=Actor.person, kind="tracked", detail=detail))
+    session.add(OrderEvent(order_id=order.row_id, actor=Actor.person, kind="tracked", detail=detail))
     session.flush()
-    queue_outbound(session, order.account_id, OutboundKind.shipment, [need_id(order.id)])
+    queue_outbound(session, order.account_id, OutboundKind.shipment, [order.row_id])
     return True
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from models.accounting.issued import documents_total
-from models.database.columns import need_id
 from models.errors import RuleError
 from models.mails.buyer_events import queue_buyer_mail
 from models.orders.amounts import update_payment_state
@@ -37,10 +36,10 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     if order.state is OrderState.shipped:
         raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
     check_transition(order, OrderState.cancelled, actor)
-    order_id = need_id(order.id)
+    order_id = order.row_id
     lines = lines_of(session, [order_id]).get(order_id, [])
     lying = {line.external_id: line.picked for line in lines if line.picked}
-    free = release_allocation(session, [need_id(line.id) for line in lines])
+    free = release_allocation(session, [line.row_id for line in lines])
     for line in lines:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
@@ -71,7 +70,7 @@ def _credit_after_cancelling(session: Session, order: Order, lines: Sequence[Ord
     extras = order.shipping_amount + order.fee_amount
     credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - left - extras))
     if all(line.returned == line.shipped for line in lines) and order.total - credited <= extras:
-        return max(credited, order.total - documents_total(session, need_id(order.id)))
+        return max(credited, order.total - documents_total(session, order.row_id))
     return credited
 
 
@@ -96,10 +95,10 @@ def hold_order(
     if row is not None and row.detail == detail:
         return
     if row is None:
-        row = Hold(order_id=need_id(order.id), order_line_id=line_id, reason=reason, field=field)
+        row = Hold(order_id=order.row_id, order_line_id=line_id, reason=reason, field=field)
     row.detail = detail
     session.add(row)
     if order.state is OrderState.released:
         session.flush()
-        flag_orders(session, [need_id(order.id)])
+        flag_orders(session, [order.row_id])
     add_event(session, order, "held", {"reason": reason, **detail})

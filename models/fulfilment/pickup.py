@@ -3,7 +3,6 @@
 from sqlmodel import Session
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
@@ -26,7 +25,7 @@ def mark_ready(session: Session, order: Order) -> None:
     _check(session, order)
     if is_ready(session, order):
         raise RuleError(f"Order {order.external_id} lies ready already; the buyer was told once.")
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
     if not any(line.going for line in lines) or any(line.allocated < line.going for line in lines):
         raise RuleError(f"Order {order.external_id}: not all of its goods are there.")
     earlier = _steps(session, order).count(FETCHED)
@@ -53,7 +52,7 @@ def is_ready(session: Session, order: Order) -> bool:
 
 
 def _steps(session: Session, order: Order) -> list[str]:
-    kinds = [event.kind for event in events_of(session, need_id(order.id))]
+    kinds = [event.kind for event in events_of(session, order.row_id)]
     return [kind for kind in kinds if kind in (READY, FETCHED)]
 
 

@@ -55,16 +55,16 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     of other accounts, are released together once each may ship whole. The caller holds the tenant's lock.
     """
     orders = _lock_open(session, order_ids)
-    recheck(session, account, [need_id(order.id) for order in orders])
+    recheck(session, account, [order.row_id for order in orders])
     groups = lock_groups(session, orders)
     kept_back = _wait_for_group(session, groups)
     options = options_as(account, ChannelOptions)
     in_parts = _may_ship_partly(session, orders, options)
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
     done = ReleaseResult()
     for order in orders:
-        order_id = need_id(order.id)
+        order_id = order.row_id
         if order_id in kept_back or blocking_reasons(
             holds.get(order_id, ()), lines.get(order_id, ()), partly=order_id in in_parts
         ):
@@ -74,8 +74,8 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
         else:
             done.released.append(order_id)
     mates = [order for group in groups.values() for order in group if order.state is OrderState.open]
-    chosen = {need_id(order.id): order for order in orders if order.id in set(done.released)}
-    chosen |= {need_id(order.id): order for order in mates if order.id not in kept_back}
+    chosen = {order.row_id: order for order in orders if order.id in set(done.released)}
+    chosen |= {order.row_id: order for order in mates if order.id not in kept_back}
     done.released = sorted(chosen)
     now = utc_now()
     for order in chosen.values():
@@ -108,7 +108,7 @@ def _may_ship_partly(session: Session, orders: Sequence[Order], options: Channel
         if allows is None:
             allows = said.get(order.customer_id or 0, options.partial_shipping)
         if allows:
-            allowing.add(need_id(order.id))
+            allowing.add(order.row_id)
     return allowing
 
 
@@ -118,7 +118,7 @@ def _wait_for_group(session: Session, groups: Mapping[int, Sequence[Order]]) -> 
     for group in groups.values():
         for order in group:
             if order.state is OrderState.open and not _may_release_whole(session, order):
-                kept_back |= {need_id(each.id) for each in group}
+                kept_back |= {each.row_id for each in group}
     return kept_back
 
 
@@ -126,7 +126,7 @@ def _may_release_whole(session: Session, order: Order) -> bool:
     """Return whether a cycle would release all units of an order, by the settings of its own account."""
     account = account_data(session.get_one(Account, order.account_id))
     options = options_as(account, ChannelOptions)
-    order_id = need_id(order.id)
+    order_id = order.row_id
     recheck(session, account, [order_id])
     lines = lines_of(session, [order_id]).get(order_id, ())
     return (
@@ -160,7 +160,7 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
         change_state(each, OrderState.released, Actor.person)
         each.released_at = utc_now()
         session.add(each)
-        session.add(OrderEvent(order_id=need_id(each.id), actor=Actor.person, kind="released"))
+        session.add(OrderEvent(order_id=each.row_id, actor=Actor.person, kind="released"))
     session.flush()
 
 
@@ -169,7 +169,7 @@ def _check_may_release(session: Session, order: Order, *, partly: bool) -> None:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
         )
-    order_id = need_id(order.id)
+    order_id = order.row_id
     recheck(session, account_data(session.get_one(Account, order.account_id)), [order_id])
     lines = lines_of(session, [order_id]).get(order_id, [])
     reasons = blocking_reasons(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)

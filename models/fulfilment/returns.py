@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.clock import utc_now
-from models.database.columns import code, instant, money, need_id
+from models.database.columns import Numbered, code, instant, money
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.mails.buyer_events import queue_buyer_mail
 from models.orders.history import Actor, add_event
@@ -49,11 +49,10 @@ class InspectedUnits(BaseModel, frozen=True):
         return self.to_stock + self.b_stock + self.scrapped
 
 
-class Return(SQLModel, table=True):
+class Return(Numbered, table=True):
     __tablename__ = "order_return"
     __table_args__ = (Index("ix_order_return_state", "state", "id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
     state: ReturnState = code(ReturnState, ReturnState.announced)
     reason: str = ""
@@ -102,11 +101,11 @@ def announce_return(session: Session, order: Order, units: Mapping[int, int], re
                 f"Line {name} of order {order.external_id}: {count} cannot come back, "
                 f"{max(0, free.get(line_id, 0))} have left and are not announced yet."
             )
-    row = Return(order_id=need_id(order.id), reason=_reason(reason))
+    row = Return(order_id=order.row_id, reason=_reason(reason))
     session.add(row)
     session.flush()
     for line_id, count in sorted(wanted.items()):
-        session.add(ReturnLine(return_id=need_id(row.id), order_line_id=line_id, announced=count))
+        session.add(ReturnLine(return_id=row.row_id, order_line_id=line_id, announced=count))
     detail = {"return": row.id, "units": sum(wanted.values()), "reason": row.reason}
     add_event(session, order, "return_announced", detail, actor=Actor.person)
     session.flush()
@@ -135,9 +134,9 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Inspected
         if each.units > left:
             name = lines[line_id].external_id if line_id in lines else str(line_id)
             raise RuleError(f"Line {name}: {each.units} cannot have come back, {left} have left.")
-    rows = {each.order_line_id: each for each in lines_of_return(session, need_id(row.id))}
+    rows = {each.order_line_id: each for each in lines_of_return(session, row.row_id)}
     for line_id, each in came.items():
-        line_row = rows.get(line_id) or ReturnLine(return_id=need_id(row.id), order_line_id=line_id)
+        line_row = rows.get(line_id) or ReturnLine(return_id=row.row_id, order_line_id=line_id)
         line_row.to_stock, line_row.b_stock, line_row.scrapped = each.to_stock, each.b_stock, each.scrapped
         lines[line_id].returned += each.units
         session.add_all([line_row, lines[line_id]])
@@ -151,13 +150,13 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Inspected
     ):
         wanted = {line_id: count for line_id, count in units.items() if count}
         if wanted:
-            return_to_stock(session, need_id(warehouse(session, order.tenant_id).id), wanted, reference)
+            return_to_stock(session, warehouse(session, order.tenant_id).row_id, wanted, reference)
     detail = {
         "return": row.id,
         **{name: sum(getattr(each, name) for each in came.values()) for name in InspectedUnits.model_fields},
     }
     add_event(session, order, "return_received", detail, actor=Actor.person)
-    queue_buyer_mail(session, order, BuyerEvent.return_received, need_id(row.id))
+    queue_buyer_mail(session, order, BuyerEvent.return_received, row.row_id)
     session.flush()
 
 
@@ -212,8 +211,8 @@ def _announced(session: Session, order: Order) -> dict[int, int]:
 
 
 def _lines(session: Session, order: Order) -> dict[int, OrderLine]:
-    order_id = need_id(order.id)
-    return {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+    order_id = order.row_id
+    return {line.row_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
 
 
 def _reason(text: str) -> str:

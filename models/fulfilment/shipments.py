@@ -10,7 +10,7 @@ from pydantic import Field as RecordField
 from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.database.conditions import among
 from models.orders.order import Order, OrderLine
 from models.tenants.records import Side
@@ -34,10 +34,9 @@ class ShipmentData:
     shipped_at: datetime
 
 
-class Shipment(SQLModel, table=True):
+class Shipment(Numbered, table=True):
     __tablename__ = "shipment"
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
     told_by: Side = code(Side)
     carrier: str = ""
@@ -45,11 +44,10 @@ class Shipment(SQLModel, table=True):
     recorded_at: datetime = instant()
 
 
-class Parcel(SQLModel, table=True):
+class Parcel(Numbered, table=True):
     __tablename__ = "parcel"
     __table_args__ = (UniqueConstraint("shipment_id", "number"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     shipment_id: int = Field(foreign_key="shipment.id")
     number: int
     tracking_number: str = Field(default="", index=True)
@@ -80,7 +78,7 @@ def shipments_of(session: Session, order_id: int) -> list[tuple[Shipment, list[P
         .order_by(col(Parcel.shipment_id), col(Parcel.number))
     ):
         parcels[parcel.shipment_id].append(parcel)
-    return [(shipment, parcels[need_id(shipment.id)]) for shipment in shipments]
+    return [(shipment, parcels[shipment.row_id]) for shipment in shipments]
 
 
 def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, set[str]]:

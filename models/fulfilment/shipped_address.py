@@ -7,7 +7,6 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from models.database.columns import need_id
 from models.fulfilment.shipments import Shipment
 from models.orders.history import events_of
 from models.orders.order import AddressRole, Order, OrderAddress
@@ -24,7 +23,7 @@ def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRo
         role, _, name = field.partition(".")
         if role in ROLES and name in AddressData.model_fields:
             row = addresses.setdefault(
-                AddressRole(role), OrderAddress(order_id=need_id(order.id), role=AddressRole(role))
+                AddressRole(role), OrderAddress(order_id=order.row_id, role=AddressRole(role))
             )
             setattr(row, name, before)
     return {
@@ -49,7 +48,7 @@ def _changes_since(session: Session, order: Order, at: datetime, *, kind: str = 
     kinds = (kind,) if kind else ("edited", "changed")
     return [
         (field, before)
-        for event in reversed(events_of(session, need_id(order.id)))
+        for event in reversed(events_of(session, order.row_id))
         if event.kind in kinds and event.at > at
         for field, (before, _) in event.detail.get("changes", {}).items()
     ]

@@ -11,7 +11,6 @@ from datetime import date
 from sqlmodel import Session, col, select
 
 from models.clock import today
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import Action, Advice, RuleError
 from models.orders.history import Actor, add_event
@@ -32,9 +31,9 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
     units than remain of it, or a day that is past or on which no cycle would release them.
     """
     lock_order(session, order)
-    order_id = need_id(order.id)
+    order_id = order.row_id
     _check_may_split(session, order, until)
-    lines = {need_id(line.id): line for line in lines_of(session, [order_id]).get(order_id, [])}
+    lines = {line.row_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
     changed: list[OrderLine] = []
     for line_id, count in units.items():
         line = lines.get(line_id)
@@ -77,7 +76,7 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
 def unsplit_order(session: Session, order: Order) -> None:
     """Release all held-back units of an order. Raises: RuleError, if there are none."""
     lock_order(session, order)
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
     kept = [line for line in lines if line.kept_back]
     if not kept:
         raise RuleError(f"Nothing of order {order.external_id} is held back.")
@@ -114,7 +113,7 @@ def release_due(session: Session, order_ids: Sequence[int]) -> None:
     for order in orders:
         over = [
             line
-            for line in lines.get(need_id(order.id), [])
+            for line in lines.get(order.row_id, [])
             if line.kept_until is not None and line.kept_until <= day
         ]
         if over:
@@ -128,7 +127,7 @@ def _release_held_back(session: Session, order: Order, lines: list[OrderLine], a
         session.add(line)
     add_event(session, order, "unsplit", {"let_go": detail}, actor=actor)
     session.flush()
-    flag_orders(session, [need_id(order.id)])
+    flag_orders(session, [order.row_id])
 
 
 def _check_may_split(session: Session, order: Order, until: date | None) -> None:

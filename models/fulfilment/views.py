@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from models.database.columns import need_id
 from models.database.session import Session
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.orders.order import Order
@@ -39,7 +38,7 @@ def return_views(session: Session, returns: Sequence[Return]) -> list[ReturnView
     """Return a view of each return, in the given order."""
     return [
         ReturnView(
-            number=need_id(row.id),
+            number=row.row_id,
             order=session.get_one(Order, row.order_id).external_id,
             state=row.state,
             announced_at=row.announced_at,
@@ -62,5 +61,5 @@ def _line_views(session: Session, row: Return) -> list[ReturnLineView]:
             b_stock=each.b_stock,
             scrapped=each.scrapped,
         )
-        for each in lines_of_return(session, need_id(row.id))
+        for each in lines_of_return(session, row.row_id)
     ]

@@ -13,7 +13,6 @@ from models.catalog.article import (
 from models.catalog.listing import Listing
 from models.catalog.records import ArticleKind, MemberData
 from models.database.bulk import insert_rows
-from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.sync.records import RejectedData
 from models.sync.rejected import save_rejected, settle_rejected
@@ -88,12 +87,10 @@ def _join(
     session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
 ) -> bool:
     """Link members to their set; return False and change nothing if one article has too many units."""
-    article_id = need_id(article.id)
+    article_id = article.row_id
     ids = [article_ids[member.external_id] for member in members]
     if article.kind is ArticleKind.parent:
-        rows = {
-            need_id(row.id): row for row in session.exec(select(Article).where(among(col(Article.id), ids)))
-        }
+        rows = {row.row_id: row for row in session.exec(select(Article).where(among(col(Article.id), ids)))}
         for member in members:
             variant = rows[article_ids[member.external_id]]
             variant.parent_id, variant.variant_values = article_id, member.values

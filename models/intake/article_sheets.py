@@ -24,7 +24,6 @@ from models.catalog.article import (
 from models.catalog.lists import skus_by_id
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.intake.sheet_results import SheetOutcome, SheetResult
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
@@ -113,7 +112,7 @@ def read_states(session: Session, tenant_id: int, skus: Iterable[str]) -> dict[s
             )
         ).all()
         by_id = {
-            need_id(article.id): ArticleState(article, accounts.get(article.source_account_id, ""))
+            article.row_id: ArticleState(article, accounts.get(article.source_account_id, ""))
             for article in articles
         }
         _read_details(session, by_id)
@@ -303,13 +302,13 @@ def save_sheet_articles(
         session.add(article)
         articles[row.sku] = article
     session.flush()
-    ids = [need_id(article.id) for article in articles.values()]
+    ids = [article.row_id for article in articles.values()]
     texts = {
         (text.article_id, text.language): text
         for text in session.exec(select(ArticleText).where(col(ArticleText.article_id).in_(ids)))
     }
     for row in rows:
-        article_id = need_id(articles[row.sku].id)
+        article_id = articles[row.sku].row_id
         for language, title in row.titles.items():
             text = texts.get((article_id, language))
             if text is None and title:
@@ -322,7 +321,7 @@ def save_sheet_articles(
     session.add_all(
         ArticleNumber(
             tenant_id=tenant_id,
-            article_id=need_id(article.id),
+            article_id=article.row_id,
             kind=kind,
             value=value,
             loose=loose_form(value),
@@ -349,7 +348,7 @@ def _save_prices(
     for row in rows:
         if "price" not in row.model_fields_set:
             continue
-        key = (need_id(articles[row.sku].id), row.currency or currency)
+        key = (articles[row.sku].row_id, row.currency or currency)
         price = prices.get(key)
         if row.price is None:
             if price is not None:
@@ -377,13 +376,11 @@ def link_sheet_articles(session: Session, tenant_id: int, rows: Sequence[SheetAr
         if "parts" in given and state.parts != row.parts:
             session.execute(delete(BundlePart).where(col(BundlePart.bundle_id) == article.id))
             session.add_all(
-                BundlePart(
-                    bundle_id=need_id(article.id), part_id=need_id(states[sku].article.id), quantity=quantity
-                )
+                BundlePart(bundle_id=article.row_id, part_id=states[sku].article.row_id, quantity=quantity)
                 for sku, quantity in row.parts.items()
             )
             article.kind = ArticleKind.bundle if row.parts else ArticleKind.single
-            touched.append(need_id(article.id))
+            touched.append(article.row_id)
         if "parent_sku" in given and state.parent_sku != row.parent_sku:
             parent = states[row.parent_sku].article if row.parent_sku else None
             if parent is not None and parent.kind is not ArticleKind.parent:

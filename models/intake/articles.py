@@ -425,7 +425,7 @@ def _take_opening_stock(
             col(Article.kind).in_([ArticleKind.single, ArticleKind.variant]),
         )
     ).all()
-    warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
+    warehouse_id = main_warehouse(session, account.tenant_id).row_id
     opening = {article_id: told[article_id] for article_id in sorted(map(need_id, physical))}
     open_levels(session, warehouse_id, opening, f"account {account.name}")
     return set(opening)

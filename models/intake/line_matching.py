@@ -7,7 +7,6 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from models.catalog.article import Article
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.holding import hold_order
 from models.orders.holds import HoldReason, close_holds
@@ -40,7 +39,7 @@ def set_match(session: Session, order: Order, row: OrderLine, match: Match) -> N
     row.article_id, row.matched_by = match.article_id, match.rule if match.parts else ""
     session.add(row)
     for article_id, quantity in match.parts:
-        session.add(LinePart(order_line_id=need_id(row.id), article_id=article_id, quantity=quantity))
+        session.add(LinePart(order_line_id=row.row_id, article_id=article_id, quantity=quantity))
     session.flush()
     close_holds(session, order, (HoldReason.line_unmatched, HoldReason.line_ambiguous), row.id)
     if not match.parts:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.fulfilment.holding import hold_order
 from models.fulfilment.shipments import transfer_shipments
@@ -46,7 +45,7 @@ def owners_of_lines(
 
 def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: str) -> list[Order]:
     found = {
-        need_id(order.id): order
+        order.row_id: order
         for line in data.lines
         if (order := owners.get(line.external_id)) is not None and order.external_id != external_id
     }
@@ -69,7 +68,7 @@ class KnownOrders:
     def __init__(self, session: Session, owners: dict[str, Order], orders: Sequence[Order]) -> None:
         """`owners` is {external id of the line: order that has the line}."""
         self._session, self.owners = session, owners
-        ids = [need_id(order.id) for order in orders]
+        ids = [order.row_id for order in orders]
         self._lines = lines_of(session, ids)
         self.held = set(open_holds(session, ids))
         """Ids of orders with open holds; the others have no holds to release."""
@@ -80,23 +79,23 @@ class KnownOrders:
 
     def lines(self, order: Order) -> list[OrderLine]:
         """Return an order's lines by position."""
-        order_id = need_id(order.id)
+        order_id = order.row_id
         if order_id not in self._lines:
             self._lines.update(lines_of(self._session, [order_id]))
         return self._lines.get(order_id, [])
 
     def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
         """Return an order's addresses by role. A caller that changes this dict saves the rows too."""
-        return self._addresses[need_id(order.id)]
+        return self._addresses[order.row_id]
 
     def edits(self, order: Order) -> dict[str, str]:
         """Return {field: the channel's value when a person changed the field}."""
-        return self._edits.get(need_id(order.id), {})
+        return self._edits.get(order.row_id, {})
 
     def forget_lines(self, *orders: Order) -> None:
         """Read the lines of these orders again when they are next asked for."""
         for order in orders:
-            self._lines.pop(need_id(order.id), None)
+            self._lines.pop(order.row_id, None)
 
 
 def transfer_lines(
@@ -113,7 +112,7 @@ def transfer_lines(
     owners = known.owners
     for other in foreign_owners(owners, data, order.external_id):
         moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
-        known.held.update((need_id(order.id), need_id(other.id)))
+        known.held.update((order.row_id, other.row_id))
         lock_order(session, other)
         if order.state not in NOT_RELEASED or other.state not in (*NOT_RELEASED, OrderState.merged):
             blocked.update(dict.fromkeys(moving, other))
@@ -140,13 +139,13 @@ def transfer_lines(
             col(OrderLine.order_id) == order.id, among(col(OrderLine.external_id), moving)
         )
         session.execute(update(Hold).where(col(Hold.order_line_id).in_(moved_ids)).values(order_id=order.id))
-        transfer_shipments(session, need_id(other.id), need_id(order.id))
-        transfer_unpublished(session, account_id, need_id(other.id), need_id(order.id))
-        transfer_waiting_mails(session, account_id, need_id(other.id), need_id(order.id))
+        transfer_shipments(session, other.row_id, order.row_id)
+        transfer_unpublished(session, account_id, other.row_id, order.row_id)
+        transfer_waiting_mails(session, account_id, other.row_id, order.row_id)
         session.expire_all()
         known.forget_lines(order, other)
         owners.update(dict.fromkeys(moving, order))
-        rest = lines_of(session, [need_id(other.id)]).get(need_id(other.id), [])
+        rest = lines_of(session, [other.row_id]).get(other.row_id, [])
         if not any(line.quantity > line.cancelled for line in rest):
             _close_merged(session, other, order)
         add_event(

@@ -13,7 +13,6 @@ from sqlmodel import Session, col, select
 
 from models.clock import utc_now
 from models.database.bulk import insert_or_update, insert_rows, reserve_ids
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.intake.line_matching import Matcher, match_hold, skus_of
 from models.mails.buyer_events import queue_arrival_mails
@@ -111,7 +110,7 @@ def insert_shell(session: Session, account: AccountData, data: OrderData) -> Ord
     session.add(order)
     session.flush()
     if data.checkout_at is not None:
-        queue_arrival_mails(session, account, {need_id(order.id): data.checkout_at})
+        queue_arrival_mails(session, account, {order.row_id: data.checkout_at})
     return order
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from sqlmodel import Session, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
 from models.fulfilment.shipments import ParcelData, Shipment
@@ -85,7 +84,7 @@ def apply_changes(
     if order.state is OrderState.pending and data.checkout_at is not None:
         change_state(order, OrderState.open, Actor.channel)
         add_event(session, order, "checkout_done", actor=Actor.channel)
-        queue_arrival_mails(session, account, {need_id(order.id): data.checkout_at})
+        queue_arrival_mails(session, account, {order.row_id: data.checkout_at})
     _apply_methods(order, data, methods, edits)
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
@@ -259,7 +258,7 @@ def _apply_addresses(session: Session, order: Order, data: OrderData, known: Kno
                 session.delete(stored.pop(role))
             continue
         if row is None:
-            row = stored[role] = OrderAddress(order_id=need_id(order.id), role=role)
+            row = stored[role] = OrderAddress(order_id=order.row_id, role=role)
         for name in ADDRESS_FIELDS:
             setattr(row, name, getattr(address, name))
         session.add(row)
@@ -273,7 +272,7 @@ def _apply_lines(
     blocked: Mapping[str, Order],
     known: KnownOrders,
 ) -> None:
-    order_id = need_id(order.id)
+    order_id = order.row_id
     ours = {line.external_id: line for line in known.lines(order)}
     told = [line for line in data.lines if line.external_id not in blocked]
     for position, line in enumerate(told):
@@ -291,7 +290,7 @@ def _apply_lines(
         else:
             if row.allocated > line.quantity - row.shipped or rematch:
                 # What still fits is allocated again at the end of the page, for all orders at once.
-                release_allocation(session, [need_id(row.id)])
+                release_allocation(session, [row.row_id])
                 session.refresh(row)
             row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
             row.fit_kept_back()
@@ -324,7 +323,7 @@ def _check_total(session: Session, order: Order, data: OrderData, known: KnownOr
 
 def cancel_line(session: Session, line: OrderLine) -> None:
     """Cancel a line's units that are not shipped, and allocate their stock to waiting orders."""
-    free = release_allocation(session, [need_id(line.id)])
+    free = release_allocation(session, [line.row_id])
     session.refresh(line)
     line.cancelled = line.quantity - line.shipped
     line.fit_kept_back()

@@ -12,7 +12,6 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.intake.line_matching import Matcher
 from models.intake.merges import KnownOrders, foreign_owners, is_outdated, owners_of_lines
@@ -84,7 +83,7 @@ def save_orders(
         methods.note([*page.new, *(data for _, data in page.changed)])
     new_ids = insert_orders(session, account, page.new, matcher, methods, trial=trial)
     _follow_changed(session, account, page.changed, matcher, methods)
-    order_ids = [*new_ids, *(need_id(order.id) for order, _ in page.changed)]
+    order_ids = [*new_ids, *(order.row_id for order, _ in page.changed)]
     if not trial:
         _book_stock(session, account, new_ids, page)
         queue_payment_requests(session, account, order_ids)
@@ -159,7 +158,7 @@ def _without_replaced(
         if order.trial and not (trial and order.content_hash == order_hash(told[number]))
     }
     if replaced:
-        delete_test_orders(session, [need_id(order.id) for order in replaced.values()])
+        delete_test_orders(session, [order.row_id for order in replaced.values()])
     return {number: order for number, order in known.items() if number not in replaced}
 
 
@@ -178,21 +177,21 @@ def _follow_changed(
     known = KnownOrders(session, owners, [order for order, _ in changed])
     for order, data in changed:
         apply_changes(session, account, options, order, data, matcher, known, methods)
-    recheck(session, account, [need_id(order.id) for order, _ in changed])
+    recheck(session, account, [order.row_id for order, _ in changed])
 
 
 def _book_stock(session: Session, account: AccountData, new_ids: Sequence[int], page: _Page) -> None:
     """Allocate stock to orders to ship, take shipped goods out of stock, and queue the listings of both."""
     withdraw_shipped_before(session, _already_shipped(new_ids, page.new))
     waiting = [order_id for order_id, data in zip(new_ids, page.new, strict=True) if not data.shipped_at]
-    waiting += [need_id(order.id) for order, _ in page.changed if order.state in NOT_RELEASED]
+    waiting += [order.row_id for order, _ in page.changed if order.state in NOT_RELEASED]
     # Goods that are allocated here were sold here, so their listings are queued below.
     allocate_unqueued(session, waiting)
     fixed = [data for order, data in page.changed if order.state not in NOT_RELEASED]
     queue_sold_listings(
         session,
         account.id,
-        [*new_ids, *(need_id(order.id) for order, _ in page.changed)],
+        [*new_ids, *(order.row_id for order, _ in page.changed)],
         {line.listing_id for data in fixed for line in data.lines},
     )
 

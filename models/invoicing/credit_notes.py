@@ -15,7 +15,6 @@ from models.accounting.issued import (
 )
 from models.accounting.numbers import check_numbers_known
 from models.accounting.records import DocumentKind, PaperContent, PaperLine, TaxSum
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.invoicing.sums import gross_by_rate, paper_line, prorate, tax_sums
@@ -45,8 +44,8 @@ def cancel_invoice(session: Session, document: Document, reason: str) -> Documen
         raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
     if _credited_parts(session, document):
         raise RuleError(f"Of {document.label} a part was credited; credit the rest by a return, too.")
-    if earlier := cancelling_labels(session, [need_id(document.id)]):
-        raise RuleError(f"{document.label} was taken back by {earlier[need_id(document.id)]} already.")
+    if earlier := cancelling_labels(session, [document.row_id]):
+        raise RuleError(f"{document.label} was taken back by {earlier[document.row_id]} already.")
     invoice = PaperContent.model_validate(document.content)
     rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
     units = {row.order_line_id: row.quantity for row in rows}
@@ -77,8 +76,8 @@ def credit_partly(
     tenant = session.get_one(Tenant, order.tenant_id)
     # Units that came back before they were invoiced are on no invoice.
     left = {
-        need_id(line.id): min(units[need_id(line.id)], line.invoiced - line.shipped + line.returned)
-        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        line.row_id: min(units[line.row_id], line.invoiced - line.shipped + line.returned)
+        for line in lines_of(session, [order.row_id]).get(order.row_id, [])
         if line.id in units
     }
     notes: list[Document] = []
@@ -140,7 +139,7 @@ def _standing_invoices(session: Session, order: Order) -> list[Document]:
         )
         .order_by(col(Document.id).desc())
     ).all()
-    gone = cancelling_labels(session, [need_id(row.id) for row in rows])
+    gone = cancelling_labels(session, [row.row_id for row in rows])
     return [row for row in rows if row.id not in gone]
 
 
@@ -159,10 +158,10 @@ def _issue_part(
     # Documents older than the field `order_line_id` were all domestic.
     with_tax = bool(content.taxes)
     lines = [
-        _as_invoiced(as_invoiced[line.id], units[need_id(line.id)])
+        _as_invoiced(as_invoiced[line.id], units[line.row_id])
         if line.id in as_invoiced
-        else paper_line(line, units[need_id(line.id)], line.tax_rate if with_tax else None)
-        for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        else paper_line(line, units[line.row_id], line.tax_rate if with_tax else None)
+        for line in lines_of(session, [order.row_id])[order.row_id]
         if line.id in units
     ]
     gross = sum((line.amount for line in lines), shipping + extra)
@@ -295,5 +294,5 @@ def _reduce_invoiced(session: Session, units: Mapping[int, int]) -> None:
         .order_by(col(OrderLine.id))
         .execution_options(populate_existing=True)
     ):
-        line.invoiced -= units[need_id(line.id)]
+        line.invoiced -= units[line.row_id]
     session.flush()

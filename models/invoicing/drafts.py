@@ -13,7 +13,6 @@ from sqlmodel import Session
 from models.accounting.numbers import check_numbers_known
 from models.accounting.records import DocumentKind, PaperContent, PaperLine
 from models.clock import local_date, today, utc_now
-from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.invoicing.facts import InvoiceFacts, owes_more, read_facts
 from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of, treat_order
@@ -118,7 +117,7 @@ def draft_invoices(
     is the reason.
     """
     facts = read_facts(session, orders)
-    return [draft_from(order, facts[need_id(order.id)], test=test) for order in orders]
+    return [draft_from(order, facts[order.row_id], test=test) for order in orders]
 
 
 def draft_from(order: Order, facts: InvoiceFacts, *, test: bool = False) -> Draft | RuleError:
@@ -134,12 +133,12 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
     _check_may_invoice(order, facts, test=test)
     seller = seller_of(tenant)
     quantities = {
-        need_id(line.id): line.shipped - line.returned - line.invoiced
+        line.row_id: line.shipped - line.returned - line.invoiced
         for line in lines
         if line.shipped - line.returned > line.invoiced
     }
     # Returned units are not invoiced, but the shipping of goods that came back may still be owed.
-    units = quantities or {need_id(line.id): line.shipped for line in lines if line.shipped}
+    units = quantities or {line.row_id: line.shipped for line in lines if line.shipped}
     if not quantities and (not units or not owes_more(order, facts)):
         raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
     check_total(order, lines)
@@ -147,7 +146,7 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
     buyer = _buyer(order, facts.places)
     chosen = [line for line in lines if line.id in units]
     treatment = treat_order(tenant, seller, facts.places, chosen, max(delivered))
-    sent = [_print_line(line, units[need_id(line.id)], treatment) for line in chosen]
+    sent = [_print_line(line, units[line.row_id], treatment) for line in chosen]
     printed = sent if quantities else []
     goods = sum((line.amount for line in printed), Decimal(0))
     shipping, fee = _remaining_extras(order, facts, goods)

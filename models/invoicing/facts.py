@@ -10,7 +10,6 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlmodel import Session, col, select
 
 from models.accounting.issued import Document, DocumentLine
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.returns import Return, ReturnState
 from models.fulfilment.shipments import Parcel, ParcelLine, Shipment
@@ -45,9 +44,9 @@ class InvoiceFacts:
 
 def read_facts(session: Session, orders: Sequence[Order]) -> dict[int, InvoiceFacts]:
     """Return what the invoices of these orders are made from."""
-    order_ids = [need_id(order.id) for order in orders]
+    order_ids = [order.row_id for order in orders]
     lines, holds = lines_of(session, order_ids), open_holds(session, order_ids)
-    owners = {need_id(line.id): line.order_id for rows in lines.values() for line in rows}
+    owners = {line.row_id: line.order_id for rows in lines.values() for line in rows}
     places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
     for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), order_ids))):
         places[row.order_id][row.role] = row

@@ -13,7 +13,6 @@ from sqlmodel import Session, col, func, select
 from models.accounting.issued import Document, DocumentDraft, issue_each
 from models.clock import midnight, utc_now
 from models.database.bulk import insert_rows
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.fulfilment.holding import hold_order
@@ -56,7 +55,7 @@ def issue_remaining(session: Session, order: Order) -> Document | None:
     account = session.get_one(Account, order.account_id)
     if account.mode is not Mode.live or not makes_invoices(account_options(account)):
         return None
-    order_id = need_id(order.id)
+    order_id = order.row_id
     if not invoiceable(session, [order_id], invoices_from(account)):
         return None
     facts = read_facts(session, [order])[order_id]
@@ -75,18 +74,18 @@ def issue_invoices(
     """
     lock_each(session, orders)
     facts = read_facts(session, orders)
-    drafts = [draft_from(order, facts[need_id(order.id)]) for order in orders]
+    drafts = [draft_from(order, facts[order.row_id]) for order in orders]
     issued = [(order, draft) for order, draft in zip(orders, drafts, strict=True) if isinstance(draft, Draft)]
     papers = [
-        DocumentDraft(draft.content, draft.quantities, order.tenant_id, order.account_id, need_id(order.id))
+        DocumentDraft(draft.content, draft.quantities, order.tenant_id, order.account_id, order.row_id)
         for order, draft in issued
     ]
     documents = issue_each(session, papers)
     events = []
     for (order, draft), document in zip(issued, documents, strict=True):
-        its = facts[need_id(order.id)]
+        its = facts[order.row_id]
         for line in its.lines:
-            line.invoiced += draft.quantities.get(need_id(line.id), 0)
+            line.invoiced += draft.quantities.get(line.row_id, 0)
         for held in its.holds:
             if held.reason is REFUSED:
                 held.released_at = utc_now()
@@ -96,7 +95,7 @@ def issue_invoices(
             "gross": str(document.gross),
             "units": sum(draft.quantities.values()),
         }
-        events.append(event_values(need_id(order.id), "invoiced", detail, actor=actor))
+        events.append(event_values(order.row_id, "invoiced", detail, actor=actor))
     session.flush()
     insert_rows(session, OrderEvent, events)
     for order, refused in zip(orders, drafts, strict=True):
@@ -104,7 +103,7 @@ def issue_invoices(
             found: dict[str, Any] = {"reason": str(refused)}
             if refused.advice:
                 found["advice"] = [asdict(advice) for advice in refused.advice]
-            known = [held.detail for held in facts[need_id(order.id)].holds if held.reason is REFUSED]
+            known = [held.detail for held in facts[order.row_id].holds if held.reason is REFUSED]
             if found not in known:
                 hold_order(session, order, REFUSED, found)
     session.flush()

@@ -5,7 +5,6 @@ from decimal import Decimal
 from sqlmodel import Session
 
 from models.accounting.issued import Document
-from models.database.columns import need_id
 from models.errors import RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.invoicing.credit_notes import credit_partly
@@ -38,10 +37,10 @@ def credit_return(
     session.refresh(row)
     if row.state is not ReturnState.received:
         raise RuleError(f"Return {row.id} is {row.state}: what was received is credited once.")
-    lines = {need_id(line.id): line for line in lines_of(session, [row.order_id]).get(row.order_id, [])}
+    lines = {line.row_id: line for line in lines_of(session, [row.order_id]).get(row.order_id, [])}
     units = {
         each.order_line_id: each.to_stock + each.b_stock + each.scrapped
-        for each in lines_of_return(session, need_id(row.id))
+        for each in lines_of_return(session, row.row_id)
     }
     units = {line_id: count for line_id, count in units.items() if count}
     goods = sum((lines[line_id].price * count for line_id, count in units.items()), Decimal(0))

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.orders.order import Order
 from models.sync.outbound import Outbound, OutboundState, queue_once
 from models.sync.records import OutboundKind
@@ -39,7 +38,7 @@ def queue_buyer_mails(
     by_account: dict[int, list[str]] = defaultdict(list)
     for order, subject in subjects:
         if not order.trial:
-            by_account[order.account_id].append(mail_key(need_id(order.id), event, subject))
+            by_account[order.account_id].append(mail_key(order.row_id, event, subject))
     for account_id, keys in sorted(by_account.items()):
         if _mails_of(session, account_id, event):
             queue_once(session, account_id, OutboundKind.buyer_mail, keys)

@@ -13,7 +13,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, Text, col, func, select
 
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
-from models.database.columns import instant, need_id
+from models.database.columns import Numbered, instant
 from models.mails.records import LOGO_LINK, MailContent, Sender
 from models.orders.order import Order
 from models.settings import Settings, get_settings
@@ -30,11 +30,10 @@ DELAYED_TOO_LONG = timedelta(days=5)
 """The same for a buyer mail that the server keeps delaying: its news is old by then."""
 
 
-class Mail(SQLModel, table=True):
+class Mail(Numbered, table=True):
     __tablename__ = "mail"
     __table_args__ = (Index("ix_mail_tenant_sent", "tenant_id", "sent_at"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=120)
     """Identifies the occasion: a second mail with the same key is not queued."""
     message_id: str = Field(max_length=255)
@@ -263,7 +262,7 @@ def embed_logo(session: Session, mail: Mail) -> tuple[str, list[MailFile]]:
     logos = find_logos(session, LOGO_LINK.findall(mail.html)[:1])
     files = [
         MailFile(
-            mail_id=need_id(mail.id),
+            mail_id=mail.row_id,
             number=0,
             name="logo.png",
             media_type="image/png",

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from models.database.columns import need_id
 from models.database.session import Session
 from models.errors import Action, Advice, NotFoundError
 from models.mails.outbox import Mail, MailState, files_of, mail_state
@@ -57,7 +56,7 @@ def mail_summaries(session: Session, mails: Sequence[Mail]) -> list[MailSummary]
     orders = {mail.id: session.get(Order, mail.order_id) for mail in mails if mail.order_id is not None}
     return [
         MailSummary(
-            id=need_id(mail.id),
+            id=mail.row_id,
             created_at=mail.created_at,
             order=order.external_id if (order := orders.get(mail.id)) else None,
             subject=mail.subject,

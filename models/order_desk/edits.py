@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 
 from models.clock import utc_now
 from models.countries import COUNTRIES
-from models.database.columns import need_id
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import shipments_of
@@ -57,7 +56,7 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
         raise RuleError("A country is written as its two letters, such as DE or AT.")
     rows = {
         row.role: row
-        for row in session.exec(select(OrderAddress).where(OrderAddress.order_id == need_id(order.id)))
+        for row in session.exec(select(OrderAddress).where(OrderAddress.order_id == order.row_id))
     }
     row, changed = rows.get(role), {}
     if row is None:
@@ -92,11 +91,11 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
         raise RuleError(f"Line {line.external_id}: {line.shipped} have left already.")
     if quantity == there:
         return
-    lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+    lines = lines_of(session, [order.row_id])[order.row_id]
     if not quantity and all(each.quantity == each.cancelled for each in lines if each.id != line.id):
         cancel_order(session, order, actor=actor)
         return
-    free = reduce_allocation(session, need_id(line.id), quantity - line.shipped)
+    free = reduce_allocation(session, line.row_id, quantity - line.shipped)
     less = line.price * (there - quantity)
     _note(
         session,
@@ -116,25 +115,25 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     session.add(order)
     session.flush()
     limit_picked(session, [line] if line.kept_back else [])
-    queue_outbound(session, order.account_id, OutboundKind.cancellation, [need_id(order.id)])
-    allocate(session, [need_id(order.id)])
+    queue_outbound(session, order.account_id, OutboundKind.cancellation, [order.row_id])
+    allocate(session, [order.row_id])
     if quantity == line.shipped:
         close_holds(session, order, tuple(HoldReason), line.id)
     allocate_freed(session, free)
     if not any(each.left for each in lines):
         _complete(session, order, actor)
-    recheck(session, _account(session, order), [need_id(order.id)])
+    recheck(session, _account(session, order), [order.row_id])
 
 
 def _complete(session: Session, order: Order, actor: Actor) -> None:
     """Mark an order as shipped whose remaining units were cancelled."""
     change_state(order, OrderState.shipped, actor)
-    left = [shipment.shipped_at for shipment, _ in shipments_of(session, need_id(order.id))]
+    left = [shipment.shipped_at for shipment, _ in shipments_of(session, order.row_id)]
     order.shipped_at = max(left, default=utc_now())
     session.add(order)
     add_event(session, order, "completed", actor=actor)
     session.flush()
-    flag_orders(session, [need_id(order.id)])
+    flag_orders(session, [order.row_id])
     issue_remaining(session, order)
 
 
@@ -169,7 +168,7 @@ def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
     session.add(order)
     _keep(session, order, "payment_kind", payment_code(order))
     _note_change(session, order, {"payment_kind": [str(old or ""), str(kind)]})
-    queue_payment_requests(session, _account(session, order), [need_id(order.id)])
+    queue_payment_requests(session, _account(session, order), [order.row_id])
 
 
 def set_shipping_method(session: Session, order: Order, name: str) -> None:
@@ -210,7 +209,7 @@ def accept_holds(
     Raises: RuleError, for a reason that cannot be accepted, or that the order is not held for.
     """
     lock_order(session, order)
-    order_id = need_id(order.id)
+    order_id = order.row_id
     wanted = set(reasons)
     if refused := sorted(wanted & NOT_ACCEPTABLE):
         raise RuleError(
@@ -240,7 +239,7 @@ def discard_edits(session: Session, order: Order) -> None:
     Raises: RuleError, if goods were shipped, or the order cannot be changed.
     """
     _lock_editable(session, order)
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
     if any(line.shipped for line in lines):
         raise RuleError(f"Of order {order.external_id} goods have left; it stays as it is.")
     session.execute(delete(OrderEdit).where(col(OrderEdit.order_id) == order.id))
@@ -253,12 +252,12 @@ def discard_edits(session: Session, order: Order) -> None:
     session.add(order)
     add_event(session, order, "reopened", actor=Actor.person)
     session.flush()
-    flag_orders(session, [need_id(order.id)])
+    flag_orders(session, [order.row_id])
 
 
 def find_line(session: Session, order: Order, number: str) -> OrderLine:
     """Return an order's line with this number. Raises: NotFoundError, naming the lines there are."""
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
     for line in lines:
         if line.external_id == number:
             return line
@@ -294,8 +293,8 @@ def _note(
 
 
 def _keep(session: Session, order: Order, field: str, told: str) -> None:
-    if session.get(OrderEdit, (need_id(order.id), field)) is None:
-        session.add(OrderEdit(order_id=need_id(order.id), field=field, told=told))
+    if session.get(OrderEdit, (order.row_id, field)) is None:
+        session.add(OrderEdit(order_id=order.row_id, field=field, told=told))
         session.flush()
 
 
@@ -309,6 +308,6 @@ def _note_change(
 ) -> None:
     add_event(session, order, "edited", {"changes": dict(changes)}, actor=actor)
     session.flush()
-    flag_orders(session, [need_id(order.id)])
+    flag_orders(session, [order.row_id])
     if check:
-        recheck(session, _account(session, order), [need_id(order.id)])
+        recheck(session, _account(session, order), [order.row_id])

@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
 from models.catalog.lists import skus_by_id
-from models.database.columns import need_id
 from models.fulfilment.shipments import Parcel, Shipment
 from models.orders.holds import Hold, HoldReason, open_holds
 from models.orders.order import (
@@ -226,10 +225,10 @@ class OrderSummary:
 
 def order_summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
     """Return a summary of each order, in the order given, with a fixed number of queries."""
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     accounts, tenants = account_names(session), tenant_names(session)
     lines, holds = lines_of(session, ids), open_holds(session, ids)
-    line_ids = [need_id(line.id) for each in lines.values() for line in each]
+    line_ids = [line.row_id for each in lines.values() for line in each]
     parts = line_parts_of(session, line_ids)
     skus = skus_by_id(session, [article_id for each in parts.values() for article_id, _ in each])
     return [
@@ -260,9 +259,7 @@ def order_summaries(session: Session, orders: Sequence[Order]) -> list[OrderSumm
             shipping_method=order.shipping_method,
             carrier=order.carrier,
             partial_shipping=order.partial_shipping,
-            lines=[
-                _line_view(line, parts.get(need_id(line.id), []), skus) for line in lines.get(order_id, ())
-            ],
+            lines=[_line_view(line, parts.get(line.row_id, []), skus) for line in lines.get(order_id, ())],
         )
         for order_id, order in zip(ids, orders, strict=True)
     ]

@@ -13,7 +13,6 @@ from models.accounting.numbers import SeriesKind, check_numbers_known, label_of,
 from models.catalog.article import Article, price_for, prices_of, titles_of
 from models.clock import today, utc_now
 from models.database.bulk import insert_or_update
-from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.intake.line_matching import Matcher, set_match
 from models.intake.orders import save_orders
@@ -173,7 +172,7 @@ def take_manual_order(
     session.add(order)
     session.add(
         OrderOrigin(
-            order_id=need_id(order.id),
+            order_id=order.row_id,
             account_id=data.id,
             kind=kind,
             reference=asked.reference or None,
@@ -247,7 +246,7 @@ def _save_methods(session: Session, account_id: int, order: ManualOrder) -> None
 
 def _accept_repeat(session: Session, order: Order, number: str) -> None:
     """Accept the hold of an order that is suspected to be a duplicate of the order it repeats on purpose."""
-    for hold in open_holds(session, [need_id(order.id)]).get(need_id(order.id), []):
+    for hold in open_holds(session, [order.row_id]).get(order.row_id, []):
         if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
             accept_holds(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
 
@@ -267,7 +266,7 @@ def add_line(session: Session, order: Order, line: ManualLine) -> OrderLine:
         raise RuleError(
             f"Order {order.external_id} is {'a trial' if order.trial else order.state}: nothing is added."
         )
-    order_id = need_id(order.id)
+    order_id = order.row_id
     lines = lines_of(session, [order_id]).get(order_id, [])
     if len(lines) >= MOST_LINES:
         raise RuleError(f"An order by hand has at most {MOST_LINES} lines.")

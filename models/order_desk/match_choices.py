@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.errors import NotFoundError, RuleError
 from models.intake.line_matching import Matcher, set_match
 from models.orders.custom_codes import remember_code
@@ -80,15 +79,15 @@ def resolve_line(
     ).first()
     if line is None:
         raise NotFoundError(f"Order {order.external_id} has no line {line_external_id!r}.")
-    free = release_allocation(session, [need_id(line.id)])
+    free = release_allocation(session, [line.row_id])
     session.refresh(line)
     set_match(session, order, line, Match(parts=list(parts), rule=BY_HAND))
     add_event(
         session, order, "matched", {"line": line.external_id, "remembered": remember}, actor=Actor.person
     )
     if remember:
-        remember_code(session, order.tenant_id, need_id(account.id), reported_line(line), parts)
-    allocate(session, [need_id(order.id)])
+        remember_code(session, order.tenant_id, account.row_id, reported_line(line), parts)
+    allocate(session, [order.row_id])
     allocate_freed(session, free)
 
 
@@ -101,7 +100,7 @@ def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchR
     found = [row for row in waiting if matcher.of(reported_line(row.line)).parts]
     for row in found:
         set_match(session, row.order, row.line, matcher.of(reported_line(row.line)))
-    allocate(session, list(dict.fromkeys(need_id(row.order.id) for row in found)))
+    allocate(session, list(dict.fromkeys(row.order.row_id for row in found)))
     return len(found)
 
 

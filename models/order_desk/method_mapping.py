@@ -2,7 +2,6 @@
 
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.order_desk.edits import EDITABLE_STATES
 from models.orders.checks import recheck
@@ -49,7 +48,7 @@ def apply_mapping(session: Session, account: Account, kind: MethodKind, code: st
                 order.shipping_method_id, order.express = (way.id, way.express) if way else (None, False)
             session.add(order)
         session.flush()
-        ids = [need_id(order.id) for order in orders]
+        ids = [order.row_id for order in orders]
         recheck(session, data, ids)
         queue_payment_requests(session, data, ids)
     return len(numbers)

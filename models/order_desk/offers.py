@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 from models.accounting.issued import find_numbered
 from models.accounting.numbers import SeriesKind, check_numbers_known, label_of, take_number
 from models.clock import today, utc_now
-from models.database.columns import code, instant, money, need_id
+from models.database.columns import Numbered, code, instant, money
 from models.errors import Action, RuleError
 from models.order_desk.manual_orders import complete_order, line_data, take_manual_order, total_of
 from models.order_desk.manual_records import ManualOrder
@@ -33,11 +33,10 @@ class OfferState(StrEnum):
     declined = "declined"
 
 
-class Offer(SQLModel, table=True):
+class Offer(Numbered, table=True):
     __tablename__ = "offer"
     __table_args__ = (UniqueConstraint("tenant_id", "number"), Index("ix_offer_state", "state", "id"))
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     account_id: int = Field(foreign_key="account.id")
     """The account of the later order."""
@@ -72,7 +71,7 @@ def make_offer(session: Session, account: Account, asked: ManualOrder, valid_unt
     taken = take_number(session, account.tenant_id, SeriesKind.offer, year)
     offer = Offer(
         tenant_id=account.tenant_id,
-        account_id=need_id(account.id),
+        account_id=account.row_id,
         number=label_of(SeriesKind.offer, year, taken),
         valid_until=valid_until,
         currency=filled.currency or "",

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from sqlmodel import Session, select
 
 from models.catalog.article import Article
-from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.order_desk.manual_orders import take_manual_order
@@ -39,7 +38,7 @@ def repeat_order(
     lock_order(session, order)
     lines = [
         (line, line.quantity - line.cancelled)
-        for line in lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        for line in lines_of(session, [order.row_id]).get(order.row_id, [])
         if line.quantity > line.cancelled
     ]
     if order.trial or not lines:
@@ -53,7 +52,7 @@ def repeat_order(
         order.shipping_amount,
         reference,
     )
-    return take_manual_order(session, account, asked, OriginKind.repeat, from_order_id=need_id(order.id))
+    return take_manual_order(session, account, asked, OriginKind.repeat, from_order_id=order.row_id)
 
 
 def exchange_return(
@@ -80,7 +79,7 @@ def exchange_return(
     came = row.state is not ReturnState.announced
     back = [
         (by_id[each.order_line_id], each.to_stock + each.b_stock + each.scrapped if came else each.announced)
-        for each in lines_of_return(session, need_id(row.id))
+        for each in lines_of_return(session, row.row_id)
     ]
     back = [(line, count) for line, count in back if count]
     asked = _repeat_for_buyer(
@@ -92,8 +91,8 @@ def exchange_return(
         Decimal(0),
         reference,
     )
-    known = find_exchange(session, need_id(row.id))
-    used = find_by_reference(session, need_id(account.id), reference) if reference else None
+    known = find_exchange(session, row.row_id)
+    used = find_by_reference(session, account.row_id, reference) if reference else None
     if known is not None and (used is None or used.order_id != known.id):
         raise RuleError(f"Return {row.id} is exchanged by order {known.external_id} already.")
     new, is_new = take_manual_order(
@@ -102,7 +101,7 @@ def exchange_return(
         asked,
         OriginKind.exchange,
         from_order_id=row.order_id,
-        return_id=need_id(row.id),
+        return_id=row.row_id,
     )
     if is_new:
         detail = {"return": row.id, "by": new.external_id}

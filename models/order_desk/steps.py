@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from models.database.columns import need_id
 from models.database.session import Session, in_transaction
 from models.errors import RuleError
 from models.orders.order import Order
@@ -25,7 +24,7 @@ class Scope:
 def find_scope(session: Session, account: str | None, order: str | None) -> Scope:
     """Return the ids of an account by its name and of an order by its number. Raises: as `find_order`."""
     account_id = account_id_of(session, account)
-    return Scope(account_id, need_id(find_order(session, order, account_id).id) if order else None)
+    return Scope(account_id, find_order(session, order, account_id).row_id if order else None)
 
 
 def with_order(number: str, account: str | None, step: Callable[[Session, Order], T]) -> T:

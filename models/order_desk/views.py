@@ -8,7 +8,6 @@ from typing import Any
 
 from models.accounting.issued import list_documents
 from models.accounting.records import DocumentKind
-from models.database.columns import need_id
 from models.database.session import Session
 from models.fulfilment.shipments import shipments_of
 from models.order_desk.lists import OrderSummary, addresses_of, order_summaries
@@ -111,7 +110,7 @@ class OrderView:
 
 def order_view(session: Session, order: Order) -> OrderView:
     """Return one order with addresses, lines, holds, payments, shipments, documents, history and calls."""
-    order_id = need_id(order.id)
+    order_id = order.row_id
     (summary,) = order_summaries(session, [order])
     merged_into = session.get_one(Order, order.merged_into_id) if order.merged_into_id else None
     offer = find_offer_of(session, order_id)

@@ -19,7 +19,6 @@ from models.catalog.article import price_for, prices_of
 from models.clock import utc_now
 from models.countries import COUNTRIES, postcode_fits
 from models.database.bulk import insert_rows
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.history import OrderEvent, event_values
 from models.orders.holds import Hold, HoldReason, hold_values
@@ -271,7 +270,7 @@ def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) ->
     ).all()
     if not orders:
         return
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     save_check_findings(session, ids, check_orders(session, account, _read_facts(session, account, orders)))
 
 
@@ -320,10 +319,10 @@ def hold_for(finding: CheckFinding) -> dict[str, Any]:
 
 
 def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[OrderFacts]:
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     lines = lines_of(session, ids)
     parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    line_ids = [need_id(line.id) for rows in lines.values() for line in rows]
+    line_ids = [line.row_id for rows in lines.values() for line in rows]
     for part in session.exec(
         select(LinePart)
         .where(among(col(LinePart.order_line_id), line_ids))
@@ -337,7 +336,7 @@ def _read_facts(session: Session, account: AccountData, orders: Sequence[Order])
     ways: Mapping[int | None, ShippingMethod] = {way.id: way for way in methods.ways.values()}
     facts = []
     for order in orders:
-        order_id = need_id(order.id)
+        order_id = order.row_id
         role = AddressRole.shipping if AddressRole.shipping in addresses[order_id] else AddressRole.billing
         address = addresses[order_id].get(role)
         facts.append(
@@ -358,10 +357,10 @@ def _read_facts(session: Session, account: AccountData, orders: Sequence[Order])
                 else AddressData(),
                 lines=[
                     LineFacts(
-                        need_id(line.id),
+                        line.row_id,
                         line.quantity - line.cancelled,
                         line.price,
-                        tuple(parts[need_id(line.id)]),
+                        tuple(parts[line.row_id]),
                     )
                     for line in lines.get(order_id, ())
                     if line.quantity > line.cancelled

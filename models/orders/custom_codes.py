@@ -9,13 +9,13 @@ from sqlmodel import Field, Session, SQLModel, col, select
 import models.tenants.account
 import models.tenants.tenant  # noqa: F401
 from models.catalog.article import loose_form
-from models.database.columns import code, need_id
+from models.database.columns import Numbered, code
 from models.errors import RuleError
 from models.orders.match_rules import DEFAULT_SOURCES, MatchBy, Source
 from models.orders.records import OrderLineData
 
 
-class CustomCode(SQLModel, table=True):
+class CustomCode(Numbered, table=True):
     """A channel's code that stands for articles of ours, e.g. "3-pack" for three units of one article."""
 
     __tablename__ = "custom_code"
@@ -24,7 +24,6 @@ class CustomCode(SQLModel, table=True):
         Index("ix_custom_code_loose", "tenant_id", "loose"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     account_id: int = Field(foreign_key="account.id")
     value: str
@@ -82,6 +81,6 @@ def save_custom_code(
     session.flush()
     session.execute(delete(CustomCodePart).where(col(CustomCodePart.custom_code_id) == row.id))
     for article_id, quantity in parts:
-        session.add(CustomCodePart(custom_code_id=need_id(row.id), article_id=article_id, quantity=quantity))
+        session.add(CustomCodePart(custom_code_id=row.row_id, article_id=article_id, quantity=quantity))
     session.flush()
     return row

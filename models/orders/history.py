@@ -9,7 +9,7 @@ from sqlalchemy import PrimaryKeyConstraint
 from sqlmodel import JSON, Field, Session, SQLModel, Text, col, select
 
 from models.clock import utc_now
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.database.conditions import among
 from models.database.provenance import by_run
 from models.orders.order import Order
@@ -33,12 +33,11 @@ class OrderEdit(SQLModel, table=True):
     told: str = Field(sa_type=Text)
 
 
-class OrderEvent(SQLModel, table=True):
+class OrderEvent(Numbered, table=True):
     """One step in an order's history."""
 
     __tablename__ = "order_event"
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
     at: datetime = instant()
     actor: Actor = code(Actor, Actor.cycle)
@@ -77,4 +76,4 @@ def add_event(
     actor: Actor = Actor.cycle,
 ) -> None:
     """Add one step to an order's history."""
-    session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind=kind, detail=detail or {}))
+    session.add(OrderEvent(order_id=order.row_id, actor=actor, kind=kind, detail=detail or {}))

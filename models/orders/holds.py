@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, text, update
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import code, instant
+from models.database.columns import Numbered, code, instant
 from models.database.conditions import among
 from models.orders.order import Order
 
@@ -42,7 +42,7 @@ SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
 """Holds that stop only the missing units."""
 
 
-class Hold(SQLModel, table=True):
+class Hold(Numbered, table=True):
     """A named reason why an order waits for a person (Prüfung)."""
 
     __tablename__ = "hold"
@@ -56,7 +56,6 @@ class Hold(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
     order_line_id: int | None = Field(default=None, foreign_key="order_line.id")
     reason: HoldReason = code(HoldReason)

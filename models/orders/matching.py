@@ -15,7 +15,6 @@ from sqlmodel import Session, col, select
 from models.catalog.article import Article, ArticleNumber, loose_form
 from models.catalog.listing import Listing
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.custom_codes import CustomCode, CustomCodePart
 from models.orders.match_rules import NUMBER_KINDS, MatchBy, MatchRule
@@ -192,7 +191,7 @@ def _by_variant(
     for numbers, line in zip(wanted, lines, strict=True):
         chosen = {rule.normal(value) for value in line.attributes.values()}
         fitting = [
-            need_id(article.id)
+            article.row_id
             for number in numbers
             for parent_id in parents.get(rule.normal(number), ())
             for article in variants[parent_id]

@@ -12,7 +12,7 @@ from sqlmodel import JSON, Field, SQLModel, Text
 import models.catalog.article
 import models.tenants.account
 import models.tenants.tenant  # noqa: F401
-from models.database.columns import Code, ExactDecimal, code, instant, money
+from models.database.columns import Code, ExactDecimal, Numbered, code, instant, money
 from models.tenants.records import PaymentKind
 
 
@@ -58,11 +58,10 @@ An order that was cancelled before its import owes nothing.
 """
 
 
-class Customer(SQLModel, table=True):
+class Customer(Numbered, table=True):
     __tablename__ = "customer"
     __table_args__ = (UniqueConstraint("account_id", "external_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     external_id: str
     user_name: str = ""
@@ -72,7 +71,7 @@ class Customer(SQLModel, table=True):
     created_at: datetime = instant()
 
 
-class Order(SQLModel, table=True):
+class Order(Numbered, table=True):
     __tablename__ = "sales_order"
     __table_args__ = (
         UniqueConstraint("account_id", "external_id"),
@@ -92,7 +91,6 @@ class Order(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     account_id: int = Field(foreign_key="account.id")
     external_id: str = Field(max_length=80)
@@ -175,7 +173,7 @@ class OrderAddress(SQLModel, table=True):
     vat_id: str = ""
 
 
-class OrderLine(SQLModel, table=True):
+class OrderLine(Numbered, table=True):
     __tablename__ = "order_line"
     __table_args__ = (
         UniqueConstraint("order_id", "external_id"),
@@ -202,7 +200,6 @@ class OrderLine(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id")
     account_id: int = Field(foreign_key="account.id")
     external_id: str = Field(max_length=80)

@@ -97,7 +97,7 @@ def lock_each(session: Session, orders: Sequence[Order]) -> None:
     """Lock the orders' tenants, then the orders, and reload them."""
     lock_tenants(session, {order.tenant_id for order in orders})
     session.flush()
-    for batch in in_batches([need_id(order.id) for order in orders]):
+    for batch in in_batches([order.row_id for order in orders]):
         session.exec(
             select(Order)
             .where(among(col(Order.id), batch))

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from sqlmodel import Session, col, func, select
 
 from models.clock import LOCAL, local_date, utc_now
-from models.database.columns import need_id
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, lines_of_return
 from models.fulfilment.shipments import Shipment, contents_of, shipments_of
@@ -90,7 +89,7 @@ def skip_reason(session: Session, order: Order, event: BuyerEvent, subject: str)
         return SkipReason.unwanted
     if order.state is OrderState.merged:
         return SkipReason.merged
-    order_id = need_id(order.id)
+    order_id = order.row_id
     lines = lines_of(session, [order_id]).get(order_id, [])
     drop = None
     match event:
@@ -122,7 +121,7 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
 
     A subject is the id of a shipment, a return or a payment, as text.
     """
-    order_id = need_id(order.id)
+    order_id = order.row_id
     if event is BuyerEvent.shipped:
         return "".join(str(shipment.id) for shipment, _ in shipments_of(session, order_id)[-1:])
     if event is BuyerEvent.return_received:
@@ -158,7 +157,7 @@ def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str)
 def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
     """Return when a reminder, or a cancellation for lack of payment, was due; None if a person cancelled."""
     options = options_as(session.get_one(Account, order.account_id), ChannelOptions)
-    steps = events_of(session, need_id(order.id))
+    steps = events_of(session, order.row_id)
     if event is BuyerEvent.cancelled:
         by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
         return reminder_due_at(order, options) if by_itself else None
@@ -190,7 +189,7 @@ def compose_buyer_mail(
     language = paper_language(tenant, language)
     found = _addresses_in(session, order)
     billing = found.get(AddressRole.billing)
-    order_id = need_id(order.id)
+    order_id = order.row_id
     letter = BuyerMailData(
         event=event,
         language=language,
@@ -239,7 +238,7 @@ def compose_buyer_mail(
             }
         case BuyerEvent.return_received:
             came = _came_back(session, subject) if _return_in(session, order, subject) else {}
-            more["lines"] = _lines(lines, lambda line: came.get(need_id(line.id), 0))
+            more["lines"] = _lines(lines, lambda line: came.get(line.row_id, 0))
     return letter.model_copy(update=more)
 
 
@@ -304,7 +303,7 @@ def _shipped(
     options: MailOptions,
     subject: str,
 ) -> dict[str, object]:
-    told = [pair for pair in shipments_of(session, need_id(order.id)) if str(pair[0].id) == subject]
+    told = [pair for pair in shipments_of(session, order.row_id) if str(pair[0].id) == subject]
     if not told:
         return {}
     ((shipment, parcels),) = told
@@ -312,11 +311,11 @@ def _shipped(
     goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
     postcode = goes_to.postcode if goes_to is not None else ""
     units: dict[int, int] = {}
-    for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
+    for content in contents_of(session, [parcel.row_id for parcel in parcels]).values():
         for line_id, quantity in content.items():
             units[line_id] = units.get(line_id, 0) + quantity
     return {
-        "lines": _lines(lines, lambda line: units.get(need_id(line.id), 0)),
+        "lines": _lines(lines, lambda line: units.get(line.row_id, 0)),
         "carrier": print_text(shipment.carrier),
         "parcels": [
             BuyerMailParcel(
@@ -326,7 +325,7 @@ def _shipped(
             for parcel in parcels
             if (number := print_text(parcel.tracking_number))
         ],
-        "is_part": any(line.quantity - line.cancelled > units.get(need_id(line.id), 0) for line in lines),
+        "is_part": any(line.quantity - line.cancelled > units.get(line.row_id, 0) for line in lines),
         "shipping": _address(goes_to, "") if goes_to is not None else None,
     }
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, select
 
-from models.database.columns import need_id
 from models.errors import RuleError
 from models.fulfilment.release import blocking_reasons
 from models.orders.holds import open_holds
@@ -36,7 +35,7 @@ def check_may_ship(session: Session, order: Order, lines: Sequence[OrderLine]) -
 
 
 def blocking_reasons_of(session: Session, order: Order, lines: Sequence[OrderLine]) -> list[str]:
-    holds = open_holds(session, [need_id(order.id)]).get(need_id(order.id), [])
+    holds = open_holds(session, [order.row_id]).get(order.row_id, [])
     # If an order was released despite a shortage, the units that are there are shipped.
     return blocking_reasons(holds, lines, partly=order.state is OrderState.released)
 
@@ -47,7 +46,7 @@ def seller_on_paper(tenant: Tenant) -> SellerData:
 
 
 def lines_of_order(session: Session, order: Order) -> list[OrderLine]:
-    return lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+    return lines_of(session, [order.row_id]).get(order.row_id, [])
 
 
 def address_of(session: Session, order: Order, role: AddressRole) -> OrderAddress:
@@ -83,4 +82,4 @@ def next_parcel_units(lines: Sequence[OrderLine]) -> dict[int, int]:
     Units that are held back are in no next parcel.
     """
     ready = any(line.picked for line in lines)
-    return {need_id(line.id): line.picked if ready else min(line.allocated, line.going) for line in lines}
+    return {line.row_id: line.picked if ready else min(line.allocated, line.going) for line in lines}

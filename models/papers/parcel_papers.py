@@ -7,7 +7,6 @@ from sqlmodel import Session, col, select
 
 from models.catalog.article import Article, parts_of, titles_of
 from models.clock import local_date
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.fulfilment.shipments import Shipment, contents_of, shipments_of
@@ -87,14 +86,14 @@ def _packed(session: Session, order: Order, shipment: Shipment | None, language:
         units = next_parcel_units(lines)
     after = dict.fromkeys(units, 0) if shipment else units
     later = {
-        need_id(line.id): line.quantity - line.cancelled - line.shipped - after.get(need_id(line.id), 0)
+        line.row_id: line.quantity - line.cancelled - line.shipped - after.get(line.row_id, 0)
         for line in lines
     }
     return _goods(session, lines, units, later, language)
 
 
 def _last_shipment(session: Session, order: Order) -> Shipment | None:
-    shipments = shipments_of(session, need_id(order.id))
+    shipments = shipments_of(session, order.row_id)
     return shipments[-1][0] if shipments else None
 
 
@@ -102,7 +101,7 @@ def _consolidated(session: Session, order: Order, shipment: Shipment | None) -> 
     """Return the other orders in the same parcel: of this shipment, or without one, of the next."""
     if order.ships_with_id is None:
         return []
-    group = consolidated_orders(session, [need_id(order.id)]).get(order.ships_with_id, [])
+    group = consolidated_orders(session, [order.row_id]).get(order.ships_with_id, [])
     mates = [each for each in group if each.id != order.id]
     if shipment is None:
         return [each for each in mates if each.state in TO_SHIP]
@@ -121,7 +120,7 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
     """
     check_state(order, *MAY_SHIP_STATES, OrderState.cancelled)
     lines = lines_of_order(session, order)
-    units = {need_id(line.id): line.shipped - line.returned for line in lines}
+    units = {line.row_id: line.shipped - line.returned for line in lines}
     if not blocking_reasons_of(session, order, lines):
         for line_id, quantity in next_parcel_units(lines).items():
             units[line_id] += quantity
@@ -175,7 +174,7 @@ def _units_of(session: Session, shipment: Shipment) -> dict[int, int]:
         parcels for row, parcels in shipments_of(session, shipment.order_id) if row.id == shipment.id
     )
     units: dict[int, int] = defaultdict(int)
-    for content in contents_of(session, [need_id(parcel.id) for parcel in parcels]).values():
+    for content in contents_of(session, [parcel.row_id for parcel in parcels]).values():
         for line_id, quantity in content.items():
             units[line_id] += quantity
     return dict(units)
@@ -189,9 +188,7 @@ def _goods(
     language: str,
 ) -> list[Goods]:
     """Return the printed goods of all lines with units in this parcel or in a later one."""
-    chosen = [
-        line for line in lines if units.get(need_id(line.id), 0) > 0 or later.get(need_id(line.id), 0) > 0
-    ]
+    chosen = [line for line in lines if units.get(line.row_id, 0) > 0 or later.get(line.row_id, 0) > 0]
     asked: dict[int, list[LinePart]] = defaultdict(list)
     query = select(LinePart).where(among(col(LinePart.order_line_id), [line.id for line in chosen]))
     for part in session.exec(query.order_by(col(LinePart.article_id))):
@@ -200,22 +197,22 @@ def _goods(
     ids = {part.article_id for each in asked.values() for part in each}
     ids |= {article_id for each in bundles.values() for article_id, _ in each}
     articles = {
-        need_id(row.id): row
+        row.row_id: row
         for row in session.exec(select(Article).where(among(col(Article.id), sorted(ids)))).all()
     }
     titles = titles_of(session, sorted(ids), language)
     goods = []
     for line in chosen:
-        quantity = max(0, units.get(need_id(line.id), 0))
+        quantity = max(0, units.get(line.row_id, 0))
         article = articles.get(line.article_id or 0)
-        parts = _parts(asked[need_id(line.id)], bundles)
+        parts = _parts(asked[line.row_id], bundles)
         goods.append(
             Goods(
                 number=article.sku if article else str(line.codes.get("sku", "")),
                 gtin=article.gtin if article else str(line.codes.get("gtin", "")),
                 title=line.title,
                 quantity=quantity,
-                later=max(0, later.get(need_id(line.id), 0)),
+                later=max(0, later.get(line.row_id, 0)),
                 parts=[
                     Goods(
                         number=articles[article_id].sku,

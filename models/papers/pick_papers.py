@@ -7,7 +7,6 @@ from sqlmodel import Session, col, select
 
 from models.catalog.article import Article, titles_of
 from models.clock import today
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.orders.order import Order, OrderState
@@ -30,7 +29,7 @@ def check_pickable(session: Session, order: Order) -> None:
     """
     check_state(order, OrderState.released)
     check_may_ship(session, order, lines_of_order(session, order))
-    if not units_to_take(session, [need_id(order.id)]):
+    if not units_to_take(session, [order.row_id]):
         raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
 
 
@@ -39,12 +38,12 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
 
     Every order must pass `check_pickable`. Nothing is stored, and no pick list is opened.
     """
-    numbers = {need_id(order.id): printed_number(order) for order in orders}
+    numbers = {order.row_id: printed_number(order) for order in orders}
     units = units_to_take(session, list(numbers))
     levels = session.exec(
         select(StockLevel).where(among(col(StockLevel.id), sorted({row[2] for row in units})))
     ).all()
-    warehouse_of = {need_id(level.id): level.warehouse_id for level in levels}
+    warehouse_of = {level.row_id: level.warehouse_id for level in levels}
     wanted: dict[tuple[int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for order_id, _, level_id, article_id, quantity in sorted(units):
         wanted[warehouse_of[level_id], article_id][order_id] += quantity

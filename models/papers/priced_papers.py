@@ -8,7 +8,6 @@ from typing import Any
 from sqlmodel import Session
 
 from models.clock import local_date, today
-from models.database.columns import need_id
 from models.errors import RuleError
 from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of, treat_order
 from models.orders.amounts import amount_owed
@@ -62,7 +61,7 @@ def receipt_paper(
     nothing was received.
     """
     check_state(order, OrderState.pending, *MAY_SHIP_STATES)
-    payments = payments or payments_of(session, need_id(order.id))
+    payments = payments or payments_of(session, order.row_id)
     if sum((payment.amount for payment in payments), Decimal(0)) <= 0:
         raise RuleError(f"Order {order.external_id}: nothing was received that a receipt could be for.")
     paper = _order_paper(session, order, PaperKind.receipt, language)

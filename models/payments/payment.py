@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import exists
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from models.accounting.bookings import Booking, BookingKind, save_bookings
 from models.clock import local_date, utc_now
-from models.database.columns import ExactDecimal, code, instant, need_id
+from models.database.columns import ExactDecimal, Numbered, code, instant
 from models.errors import RuleError
 from models.mails.buyer_events import queue_buyer_mail, wants_mail
 from models.orders.amounts import update_payment_state
@@ -34,12 +34,11 @@ class PaymentMove(StrEnum):
     """Paid back to the buyer; negative."""
 
 
-class Payment(SQLModel, table=True):
+class Payment(Numbered, table=True):
     """One amount received or paid back."""
 
     __tablename__ = "payment"
 
-    id: int | None = Field(default=None, primary_key=True)
     order_id: int = Field(foreign_key="sales_order.id", index=True)
     kind: PaymentMove = code(PaymentMove, PaymentMove.received)
     told_by: Side = code(Side)
@@ -108,7 +107,7 @@ def record_refund(
     order.refunded_amount += amount
     payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
     session.flush()
-    queue_buyer_mail(session, order, BuyerEvent.refund, need_id(payment.id))
+    queue_buyer_mail(session, order, BuyerEvent.refund, payment.row_id)
     _queue_for_channel(session, account, order)
     return payment
 
@@ -127,7 +126,7 @@ def set_authorised(session: Session, order: Order, amount: Decimal, *, actor: Ac
     update_payment_state(order)
     session.add(order)
     detail = {"authorised": str(amount), "state": order.payment_state}
-    session.add(OrderEvent(order_id=need_id(order.id), actor=actor, kind="authorised", detail=detail))
+    session.add(OrderEvent(order_id=order.row_id, actor=actor, kind="authorised", detail=detail))
     session.flush()
 
 
@@ -159,10 +158,10 @@ def apply_channel_totals(
     """
     by_number = {data.external_id: data for data in reported}
     orders = lock_orders(session, account_id, by_number)
-    holds = open_holds(session, [need_id(order.id) for order in orders])
+    holds = open_holds(session, [order.row_id for order in orders])
     counts = Counts()
     for order in orders:
-        reasons = {hold.reason for hold in holds.get(need_id(order.id), ())}
+        reasons = {hold.reason for hold in holds.get(order.row_id, ())}
         if order.trial or order.state is OrderState.merged or HoldReason.changed_after_release in reasons:
             continue
         data = by_number[order.external_id]
@@ -228,7 +227,7 @@ def _add(
     kind: PaymentMove = PaymentMove.received,
 ) -> Payment:
     payment = Payment(
-        order_id=need_id(order.id),
+        order_id=order.row_id,
         kind=kind,
         told_by=told_by,
         amount=amount,
@@ -243,7 +242,7 @@ def _add(
     session.add(order)
     session.add(
         OrderEvent(
-            order_id=need_id(order.id),
+            order_id=order.row_id,
             actor=Actor.channel if told_by is Side.channel else Actor.person,
             kind="refund" if kind is PaymentMove.refund else "payment",
             detail={"amount": str(amount), "paid": str(order.paid_amount), "state": order.payment_state},
@@ -252,13 +251,13 @@ def _add(
     session.flush()
     book_payments(session, [payment])
     if amount > 0 and wants_mail(session, order, BuyerEvent.payment_received):
-        queue_buyer_mail(session, order, BuyerEvent.payment_received, need_id(payment.id))
+        queue_buyer_mail(session, order, BuyerEvent.payment_received, payment.row_id)
     return payment
 
 
 def _queue_for_channel(session: Session, account: AccountData, order: Order) -> None:
     if options_as(account, ChannelOptions).payments is Side.warenfluss:
-        queue_outbound(session, account.id, OutboundKind.payment, [need_id(order.id)])
+        queue_outbound(session, account.id, OutboundKind.payment, [order.row_id])
 
 
 def _refusal_reason(order: Order) -> str:

@@ -103,7 +103,7 @@ def anonymise_orders(
     rejected records lose their raw data, and a buyer without other orders becomes unknown. Safe to repeat.
     Takes the tenant's lock.
     """
-    tenant_id = need_id(tenant.id)
+    tenant_id = tenant.row_id
     lock_tenants(session, [tenant_id])
     before = None if asked else retention_cutoff(tenant)
     if before is None and not asked:
@@ -196,7 +196,7 @@ def anonymise_customers(session: Session, ids: Collection[int]) -> None:
 
 def close_offers(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Remove buyers' data from expired offers and decline those still open. Takes the tenant's lock."""
-    lock_tenants(session, [need_id(tenant.id)])
+    lock_tenants(session, [tenant.row_id])
     for offer in session.exec(select_rows(Offer).where(among(col(Offer.id), ids))).all():
         if offer.state is OfferState.open:
             offer.state, offer.decided_at = OfferState.declined, utc_now()
@@ -207,5 +207,5 @@ def close_offers(session: Session, tenant: Tenant, ids: Sequence[int | None]) ->
 
 def delete_due_test_orders(session: Session, tenant: Tenant, ids: Sequence[int | None]) -> None:
     """Delete test orders; they can be imported again. Takes the tenant's lock."""
-    lock_tenants(session, [need_id(tenant.id)])
+    lock_tenants(session, [tenant.row_id])
     delete_test_orders(session, [need_id(one) for one in ids])

@@ -16,7 +16,6 @@ from sqlmodel import select as select_rows
 from models.accounting.bookings import Booking
 from models.accounting.issued import Document
 from models.clock import today, utc_now
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.mails.outbox import Mail
@@ -89,7 +88,7 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     `name` is a mail address, the channel's number of the buyer, or the number of one of the buyer's orders.
     Raises: NotFoundError, if nothing is found.
     """
-    name, tenant_id = name.strip(), need_id(tenant.id)
+    name, tenant_id = name.strip(), tenant.row_id
     accounts = select(col(Account.id)).where(col(Account.tenant_id) == tenant_id)
     own = col(Customer.account_id).in_(accounts)
     customers: set[int] = set()
@@ -166,7 +165,7 @@ def _says(column: Any, mails: Collection[str]) -> Any:
 
 def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonFindings:
     """Return what an erasure would remove now, and what it would keep."""
-    tenant_id, years = need_id(tenant.id), years_of(tenant)
+    tenant_id, years = tenant.row_id, years_of(tenant)
     free = read_ids(
         session,
         select(col(Order.id)).where(
@@ -190,7 +189,7 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
         .order_by(col(Order.placed_at), col(Order.id))
     )
     for order in session.exec(query):
-        order_id, address = need_id(order.id), billed.get(need_id(order.id))
+        order_id, address = order.row_id, billed.get(order.row_id)
         parts = (address.company, address.first_name, address.last_name) if address else ()
         anonymous = order.anonymised_at is not None
         found.orders.append(
@@ -218,7 +217,7 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
     letters = select_rows(Mail).where(among(col(Mail.id), person.mails), col(Mail.sent_at).is_not(None))
     if years.letters != 0:
         found.letters = {
-            need_id(row.id): kept_until((row.sent_at or utc_now()).date(), years.letters)
+            row.row_id: kept_until((row.sent_at or utc_now()).date(), years.letters)
             for row in session.exec(letters)
         }
     found.bookings = session.execute(

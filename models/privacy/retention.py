@@ -24,13 +24,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import aliased
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from models.accounting.bookings import HAS_REFERENCE, Booking
 from models.accounting.issued import Document, DocumentFile
 from models.accounting.records import erased_content
 from models.clock import midnight, utc_now
-from models.database.columns import instant, need_id
+from models.database.columns import Numbered, instant
 from models.database.conditions import among, in_batches
 from models.errors import RuleError
 from models.fulfilment.returns import Return, ReturnState
@@ -97,13 +97,12 @@ LEGAL_YEARS = {"DE": Years(invoices=8, letters=6)}
 """Legal periods by country. For other countries everything is kept until the tenant sets a period."""
 
 
-class Erasure(SQLModel, table=True):
+class Erasure(Numbered, table=True):
     """An order whose buyer asked for erasure: data that a restore brings back is removed again."""
 
     __tablename__ = "erasure"
     __table_args__ = (UniqueConstraint("account_id", "order_number"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     order_number: str = Field(max_length=80)
     """The order's external id."""
@@ -223,7 +222,7 @@ def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[in
     before = retention_cutoff(tenant)
     if before is None:
         return []
-    query = select(Order.id).where(*may_be_anonymised(session, need_id(tenant.id), before))
+    query = select(Order.id).where(*may_be_anonymised(session, tenant.row_id, before))
     return session.exec(query.order_by(col(Order.placed_at)).limit(limit)).all()
 
 
@@ -236,7 +235,7 @@ def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[
     for account_id, number in session.exec(query.order_by(col(Erasure.id))):
         asked.setdefault(account_id, []).append(number)
     found: list[int | None] = []
-    conditions = may_be_anonymised(session, need_id(tenant.id)) if asked else []
+    conditions = may_be_anonymised(session, tenant.row_id) if asked else []
     for account_id, numbers in asked.items():
         for batch in in_batches(numbers):
             named = (Order.account_id == account_id, among(col(Order.external_id), batch))
@@ -326,7 +325,7 @@ def erase_documents(session: Session, tenant: Tenant, ids: Sequence[int | None])
 
     Takes the tenant's lock. A database trigger refuses documents that are younger than the legal period.
     """
-    lock_tenants(session, [need_id(tenant.id)])
+    lock_tenants(session, [tenant.row_id])
     query = select(Document).where(among(col(Document.id), ids), col(Document.erased_at).is_(None))
     for document in session.exec(query.order_by(col(Document.id)).with_for_update()).all():
         document.content, document.erased_at = erased_content(document.content), utc_now()

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint, case, func, null, update
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 from models.clock import utc_now
 from models.database.bulk import conflict_insert
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.errors import Action, Advice, NotFoundError
 from models.orders.order import Order
 from models.reconciliation.queries import listings_by_number, orders_by_number
@@ -27,13 +27,12 @@ from models.tenants.locks import lock_tenants
 from models.tenants.tenant import Tenant
 
 
-class Difference(SQLModel, table=True):
+class Difference(Numbered, table=True):
     """One field in which a channel and this database differ. Contains no buyer's data."""
 
     __tablename__ = "difference"
     __table_args__ = (UniqueConstraint("account_id", "kind", "subject", "field"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     kind: DifferenceKind = code(DifferenceKind)
     subject: str
@@ -175,7 +174,7 @@ def take_new_differences(session: Session, run_id: int, limit: int) -> Differenc
         tenant=tenant.title or tenant.name,
         shown=[(describe_difference(row), advice_on(row, account.name)) for row in first],
         new=count,
-        open=count_differences(session, need_id(account.id)),
+        open=count_differences(session, account.row_id),
         flow_run_id=run.flow_run_id,
     )
 
@@ -215,10 +214,10 @@ def republish(session: Session, difference: Difference) -> bool:
             # As if never published: otherwise the same quantity would not be sent again.
             listing.published_quantity = None
             session.add(listing)
-        keys = [need_id(listing.id) for listing in listings]
+        keys = [listing.row_id for listing in listings]
     else:
         orders = orders_by_number(session, account_id, [difference.subject], trial=False)
-        keys = [need_id(order.id) for order in orders.values()]
+        keys = [order.row_id for order in orders.values()]
     queue_outbound(session, account_id, OUTBOUND_FOR[difference.kind], keys)
     difference.mended_at = utc_now()
     session.add(difference)

@@ -128,7 +128,7 @@ def list_effects(session: Session, account_id: int, numbers: Sequence[str]) -> l
         .where(Order.account_id == account_id, among(col(Order.external_id), numbers))
         .execution_options(populate_existing=True)
     ).all()
-    by_id = {need_id(order.id): order.external_id for order in orders}
+    by_id = {order.row_id: order.external_id for order in orders}
     found: dict[str, list[Effect]] = defaultdict(list)
     for effect in (
         *_list_states(session, orders),
@@ -214,20 +214,20 @@ def unknown_there(
 
 def _list_states(session: Session, orders: Sequence[Order]) -> Iterable[Effect]:
     """Yield what orders and their lines say of themselves: taken in, allocated, picked, held, released."""
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     lines, holds = lines_of(session, ids), open_holds(session, ids)
-    articles = _articles(session, [need_id(line.id) for each in lines.values() for line in each])
+    articles = _articles(session, [line.row_id for each in lines.values() for line in each])
     names = {line.id: f"line {line.external_id}" for each in lines.values() for line in each}
     merged_into = _numbers(session, [order.merged_into_id for order in orders if order.merged_into_id])
     for order in orders:
-        order_id = need_id(order.id)
+        order_id = order.row_id
         effect = partial(Effect, order.external_id, order_id)
         taken = EffectKind.inspected if order.trial else EffectKind.taken_in
         own_lines = lines.get(order_id, [])
         yield effect(taken, "", f"{len(own_lines)} lines, {order.total} {order.currency}", order.imported_at)
         for line in own_lines:
             of = names[line.id]
-            if found := articles.get(need_id(line.id)):
+            if found := articles.get(line.row_id):
                 yield effect(EffectKind.article_found, of, found)
             if line.allocated:
                 yield effect(EffectKind.stock_allocated, of, f"{line.allocated} of {line.quantity}")
@@ -274,7 +274,7 @@ def _list_bookings(session: Session, orders: Mapping[int, str]) -> Iterable[Effe
             row.order_id,
             EffectKind.shipment_booked,
             f"shipment {row.id}",
-            f"{counts.get(need_id(row.id), 0)} parcels, reported by {row.told_by}",
+            f"{counts.get(row.row_id, 0)} parcels, reported by {row.told_by}",
             row.recorded_at,
         )
 

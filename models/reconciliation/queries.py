@@ -8,7 +8,6 @@ from sqlmodel import Session, col, select
 
 from models.catalog.article import parts_of
 from models.catalog.listing import Listing
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.shipments import Shipment
 from models.intake.merges import is_outdated
@@ -42,7 +41,7 @@ def read_orders(
     read, and none but these.
     """
     orders = orders_by_number(session, account_id, {*reported, *numbers}, trial=trial)
-    ids = [need_id(order.id) for order in orders.values()]
+    ids = [order.row_id for order in orders.values()]
     lines, holds, edits = lines_of(session, ids), _holds_over_changes(session, ids), edits_of(session, ids)
     payments: dict[int, list[Payment]] = {}
     for row in session.exec(
@@ -52,10 +51,10 @@ def read_orders(
     return {
         number: OurOrder(
             order,
-            lines=lines.get(need_id(order.id), ()),
-            holds=holds.get(need_id(order.id), ()),
-            edits=edits.get(need_id(order.id), {}),
-            payments=payments.get(need_id(order.id), ()),
+            lines=lines.get(order.row_id, ()),
+            holds=holds.get(order.row_id, ()),
+            edits=edits.get(order.row_id, {}),
+            payments=payments.get(order.row_id, ()),
             is_old_news=order.state is OrderState.merged
             and number in reported
             and is_outdated(session, order, reported[number], owners, reported),
@@ -152,7 +151,7 @@ def read_order_news(
 ) -> OrderNews:
     """Return what is on its way of the orders with these numbers; the parameters are those of `OrderNews`."""
     orders = orders_by_number(session, account_id, numbers, trial=trial)
-    names = {need_id(order.id): number for number, order in orders.items()}
+    names = {order.row_id: number for number, order in orders.items()}
     lines = lines_of(session, list(names))
     return OrderNews(
         unread,
@@ -174,7 +173,7 @@ def read_stock_news(
     `unfinished` are the listings sold in checkouts that are not taken in before they are done.
     """
     listings = listings_by_number(session, account_id, numbers)
-    names = {need_id(listing.id): listing.external_id for listing in listings}
+    names = {listing.row_id: listing.external_id for listing in listings}
     waiting = _unpublished(session, account_id, OutboundKind.stock, names)
     return StockNews(
         unread,

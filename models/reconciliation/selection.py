@@ -78,7 +78,7 @@ def find_run(session: Session, account_id: int, name: str) -> int:
         found = [session.get(Run, int(name))]
     else:
         found = [*list_attempts(session, name)]
-    ids = [need_id(run.id) for run in found if run is not None and run.account_id == account_id]
+    ids = [run.row_id for run in found if run is not None and run.account_id == account_id]
     if not ids:
         raise NotFoundError(f"This account has no run {name!r}.", Advice(Action.run_list))
     return ids[-1]

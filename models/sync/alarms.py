@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import Index, text
-from sqlmodel import Field, Session, SQLModel, Text, col, select
+from sqlmodel import Field, Session, Text, col, select
 
 from models.clock import utc_now
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
 from models.sync.runs import Run, RunState, last_success
 from models.sync.schedules import CycleSchedule
@@ -20,7 +20,7 @@ UNREPORTED_DAYS = 14
 """Older failures are not reported any more: a search without limit would grow slower with time."""
 
 
-class Alarm(SQLModel, table=True):
+class Alarm(Numbered, table=True):
     """A streak: opened by the first failure, closed by the next success."""
 
     __tablename__ = "alarm"
@@ -35,7 +35,6 @@ class Alarm(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id", index=True)
     cycle: Cycle = code(Cycle)
     kind: AlarmKind = code(AlarmKind)
@@ -52,12 +51,11 @@ class Alarm(SQLModel, table=True):
     closed_at: datetime | None = instant(nullable=True)
 
 
-class Incident(SQLModel, table=True):
+class Incident(Numbered, table=True):
     """One run's failure, noted once: by its own process, its worker or a watcher, whichever is first."""
 
     __tablename__ = "incident"
 
-    id: int | None = Field(default=None, primary_key=True)
     key: str = Field(unique=True, max_length=100)
     run_id: int | None = Field(default=None, foreign_key="run.id", unique=True, ondelete="SET NULL")
     alarm_id: int | None = Field(default=None, foreign_key="alarm.id", index=True)
@@ -169,7 +167,7 @@ def list_reminders(session: Session, reminder_hours: float) -> list[int]:
         .order_by(col(Alarm.id))
     ).all()
     return [
-        need_id(alarm.id)
+        alarm.row_id
         for alarm, rhythm, account in rows
         if (rhythm is not None and rhythm.active and account.mode is not Mode.draft)
         or (alarm.mailed_at is not None and alarm.failed_at > alarm.mailed_at)

@@ -9,11 +9,11 @@ from sqlmodel import Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.tenants.account  # noqa: F401
 from models.database.bulk import insert_returning, insert_rows
-from models.database.columns import instant
+from models.database.columns import Numbered, instant
 from models.sync.records import HELD_BACK, OK, CallData
 
 
-class Call(SQLModel, table=True):
+class Call(Numbered, table=True):
     __tablename__ = "call"
     __table_args__ = (
         Index("ix_call_account", "account_id", "id"),
@@ -26,7 +26,6 @@ class Call(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     run_id: int | None = None
     """The run that made it; None if a person tried a login. No foreign key: runs may be deleted first."""

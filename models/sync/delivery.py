@@ -8,7 +8,6 @@ from sqlalchemy import ColumnElement, func, or_, update
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.sync.outbound import Keys, Outbound, OutboundState, conditions_for_keys, requeued_values
 from models.sync.records import OutboundKind
 from models.sync.runs import Lease
@@ -148,7 +147,7 @@ def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int,
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    return {need_id(row.id): row for row in rows}
+    return {row.row_id: row for row in rows}
 
 
 def mark_sent(session: Session, row: Outbound, version: int) -> None:

@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Index, UniqueConstraint, case, literal, update
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
-from models.database.columns import Code, code, instant
+from models.database.columns import Code, Numbered, code, instant
 from models.database.conditions import among
 from models.sync.records import OutboundKind
 from models.tenants.account import Account
@@ -59,7 +59,7 @@ class OutboundState(StrEnum):
     """Refused or tried too often: a person decides."""
 
 
-class Outbound(SQLModel, table=True):
+class Outbound(Numbered, table=True):
     __tablename__ = "outbound"
     __table_args__ = (
         UniqueConstraint("account_id", "kind", "key"),
@@ -67,7 +67,6 @@ class Outbound(SQLModel, table=True):
         Index("ix_outbound_due", "account_id", "kind", "state", "changed_at", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     kind: OutboundKind = code(OutboundKind)
     key: str = Field(max_length=80)

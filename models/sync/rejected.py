@@ -4,23 +4,22 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import UniqueConstraint, update
-from sqlmodel import Field, Session, SQLModel, Text, col, select
+from sqlmodel import Field, Session, Text, col, select
 
 # Foreign keys point to their tables.
 import models.tenants.account  # noqa: F401
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
-from models.database.columns import instant
+from models.database.columns import Numbered, instant
 from models.database.conditions import among
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.sync.records import RAW_LIMIT, RejectedData
 
 
-class RejectedRecord(SQLModel, table=True):
+class RejectedRecord(Numbered, table=True):
     __tablename__ = "aside"
     __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id", index=True)
     kind: str = Field(max_length=40)
     external_id: str

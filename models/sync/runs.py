@@ -15,7 +15,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.tenants.account  # noqa: F401
 from models.clock import utc_now
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.errors import LeaseHeldError, LeaseLostError
 from models.sync.cycles import leases_of
 from models.sync.records import Counts, Cycle
@@ -32,7 +32,7 @@ class RunState(StrEnum):
     """Its process ended without a report; found because its lease ran out."""
 
 
-class Run(SQLModel, table=True):
+class Run(Numbered, table=True):
     """One run of a cycle for one account. Its state here counts, not the one in Prefect."""
 
     __tablename__ = "run"
@@ -41,7 +41,6 @@ class Run(SQLModel, table=True):
         Index("ix_run_latest", "account_id", "cycle", "id"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     cycle: Cycle = code(Cycle)
     test: bool = False
@@ -93,7 +92,7 @@ def begin_run(
     run = Run(account_id=account_id, cycle=cycle, test=test, flow_run_id=flow_run_id)
     session.add(run)
     session.flush()
-    run_id, expires_at = need_id(run.id), now + timedelta(seconds=LEASE_SECONDS)
+    run_id, expires_at = run.row_id, now + timedelta(seconds=LEASE_SECONDS)
     for each in wanted:
         # If two first runs begin at once, the primary key accepts one; the other waits here and then fails.
         lease = leases.get(each) or Lease(account_id=account_id, cycle=each, run_id=run_id)

@@ -9,7 +9,7 @@ from sqlmodel import JSON, Field, Session, SQLModel, col, select
 
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.account_kinds import kind_of
 from models.tenants.options import options_model
@@ -28,10 +28,9 @@ class Installation(SQLModel, table=True):
     key: str = Field(default_factory=lambda: uuid4().hex[:12])
 
 
-class Account(SQLModel, table=True):
+class Account(Numbered, table=True):
     __tablename__ = "account"
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id", index=True)
     name: str = Field(unique=True, max_length=60)
     kind: str = Field(max_length=40)
@@ -68,7 +67,7 @@ def get_account(session: Session, name: str) -> Account:
 
 def account_id_of(session: Session, name: str | None) -> int | None:
     """Return the id of the account of this name, None if no name is given. Raises: NotFoundError."""
-    return need_id(get_account(session, name).id) if name else None
+    return get_account(session, name).row_id if name else None
 
 
 def check_is_opened(account: Account | AccountData) -> None:
@@ -87,13 +86,13 @@ def list_accounts(session: Session) -> list[Account]:
 
 def account_names(session: Session) -> dict[int, str]:
     """Return the name of each account by its id."""
-    return {need_id(row.id): row.name for row in list_accounts(session)}
+    return {row.row_id: row.name for row in list_accounts(session)}
 
 
 def account_data(account: Account) -> AccountData:
     """Return the plain record of a row. Raises: RuleError, if the stored settings do not fit."""
     return AccountData(
-        id=need_id(account.id),
+        id=account.row_id,
         tenant_id=account.tenant_id,
         name=account.name,
         kind=account.kind,

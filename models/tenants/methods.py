@@ -6,13 +6,13 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 from sqlalchemy import UniqueConstraint
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
 # Foreign keys point to their tables.
 import models.tenants.account
 import models.tenants.tenant  # noqa: F401
 from models.database.bulk import insert_or_update
-from models.database.columns import code
+from models.database.columns import Numbered, code
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
 
@@ -42,13 +42,12 @@ ADDRESS_LIMITS: Mapping[Carrier, AddressLimits] = {
 """DHL's Parcel DE Shipping API 2.1; EasyLog's POOL fields and DPD's Cloud Service as clients use them."""
 
 
-class ChannelMethod(SQLModel, table=True):
+class ChannelMethod(Numbered, table=True):
     """A method that the channel lists, or that an order named, by the channel's code."""
 
     __tablename__ = "service"
     __table_args__ = (UniqueConstraint("account_id", "kind", "external_id"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     account_id: int = Field(foreign_key="account.id")
     kind: MethodKind = code(MethodKind)
     external_id: str
@@ -57,13 +56,12 @@ class ChannelMethod(SQLModel, table=True):
     """A `PaymentKind`, or the name of a `ShippingMethod`; empty until a person maps it."""
 
 
-class ShippingMethod(SQLModel, table=True):
+class ShippingMethod(Numbered, table=True):
     """A shipping method of a tenant: carrier, product and extras."""
 
     __tablename__ = "shipping_method"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     name: str = Field(max_length=60)
     carrier: str = Field(default="", max_length=60)

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from sqlmodel import JSON, Field, Session, SQLModel, col, select
+from sqlmodel import JSON, Field, Session, col, select
 
-from models.database.columns import need_id
+from models.database.columns import Numbered
 from models.errors import Action, Advice, NotFoundError, RuleError
 
 
-class Tenant(SQLModel, table=True):
+class Tenant(Numbered, table=True):
     __tablename__ = "tenant"
 
-    id: int | None = Field(default=None, primary_key=True)
     name: str = Field(unique=True, max_length=60)
     title: str = ""
     language: str = "de"
@@ -53,7 +52,7 @@ def get_tenant(session: Session, name: str) -> Tenant:
 
 def tenant_id_of(session: Session, name: str | None) -> int | None:
     """Return the id of the tenant of this name, None if no name is given. Raises: NotFoundError."""
-    return need_id(get_tenant(session, name).id) if name else None
+    return get_tenant(session, name).row_id if name else None
 
 
 def list_tenants(session: Session) -> list[Tenant]:
@@ -63,7 +62,7 @@ def list_tenants(session: Session) -> list[Tenant]:
 
 def tenant_names(session: Session) -> dict[int, str]:
     """Return the name of each tenant by its id."""
-    return {need_id(row.id): row.name for row in list_tenants(session)}
+    return {row.row_id: row.name for row in list_tenants(session)}
 
 
 def pick_tenant(session: Session, name: str | None) -> Tenant:

@@ -40,7 +40,7 @@ def mark_restored(session: Session) -> list[str]:
     ).all()
     catching_up = []
     for account in accounts:
-        account_id, kind = need_id(account.id), kind_of(account.kind)
+        account_id, kind = account.row_id, kind_of(account.kind)
         for outbound, cycle in PUBLISHED_BY.items():
             if has_cycle(kind, cycle):
                 save_cursor(session, account_id, f"{CURSOR}{outbound}", {"at": utc_now().isoformat()})

@@ -8,7 +8,6 @@ from sqlalchemy import select as sqlalchemy_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from models.database.columns import need_id
 from models.orders.holds import Hold
 from models.orders.order import Order
 from models.reconciliation.differences import Difference
@@ -97,13 +96,13 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
     return [
         AccountStatus(
             account=account,
-            cycles=standings[need_id(account.id)],
-            held_orders=held.get(need_id(account.id), 0),
-            set_aside=asides.get(need_id(account.id), 0),
-            waiting=waiting.get(need_id(account.id), {}),
-            parked=parked.get(need_id(account.id), 0),
-            differences=differences.get(need_id(account.id), 0),
-            oldest_waiting_at=oldest.get(need_id(account.id)),
+            cycles=standings[account.row_id],
+            held_orders=held.get(account.row_id, 0),
+            set_aside=asides.get(account.row_id, 0),
+            waiting=waiting.get(account.row_id, {}),
+            parked=parked.get(account.row_id, 0),
+            differences=differences.get(account.row_id, 0),
+            oldest_waiting_at=oldest.get(account.row_id),
         )
         for account in accounts
     ]

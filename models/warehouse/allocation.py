@@ -48,7 +48,7 @@ def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
     places: dict[int, list[StockLevel]] = defaultdict(list)
     for level in sorted(levels, key=lambda level: ranks[level.warehouse_id]):
         places[level.article_id].append(level)
-    free = {need_id(level.id): level.on_hand - level.allocated for level in levels}
+    free = {level.row_id: level.on_hand - level.allocated for level in levels}
 
     taken: dict[tuple[int, int], int] = {}
     for line in lines:
@@ -58,7 +58,7 @@ def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
         units = min(
             line.missing,
             *(
-                sum(free[need_id(level.id)] for level in places[article]) // quantity
+                sum(free[level.row_id] for level in places[article]) // quantity
                 for article, quantity in per_unit.items()
             ),
         )
@@ -68,7 +68,7 @@ def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
         for article, quantity in per_unit.items():
             rest = units * quantity
             for level in places[article]:
-                level_id = need_id(level.id)
+                level_id = level.row_id
                 part = min(rest, free[level_id])
                 if part > 0:
                     free[level_id] -= part
@@ -215,7 +215,7 @@ def _discontinued(session: Session, article_ids: Collection[int]) -> set[int]:
 
 def _warehouse_ranks(session: Session) -> dict[int, tuple[int, int]]:
     rows = session.exec(select(Warehouse)).all()
-    return {need_id(row.id): (row.priority, need_id(row.id)) for row in rows}
+    return {row.row_id: (row.priority, row.row_id) for row in rows}
 
 
 def allocate_freed(session: Session, article_ids: Iterable[int]) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.catalog.article  # noqa: F401
 from models.database.bulk import insert_or_update
-from models.database.columns import need_id
+from models.database.columns import Numbered
 from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.tenants.locks import lock_tenants
@@ -23,14 +23,13 @@ PLACE_STEP = 10
 """Distance between the places of bins that are added one after the other, so that others fit in between."""
 
 
-class Bin(SQLModel, table=True):
+class Bin(Numbered, table=True):
     __tablename__ = "bin"
     __table_args__ = (
         UniqueConstraint("warehouse_id", "name"),
         CheckConstraint("place >= 0", name="place"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     warehouse_id: int = Field(foreign_key="warehouse.id")
     name: str = Field(max_length=60)
     place: int
@@ -72,8 +71,8 @@ def save_bin(session: Session, warehouse: Warehouse, name: str, place: int | Non
         return None
     is_new = row is None
     if place is None:
-        place = _next_place(session, need_id(warehouse.id))
-    row = row or Bin(warehouse_id=need_id(warehouse.id), name=name, place=place)
+        place = _next_place(session, warehouse.row_id)
+    row = row or Bin(warehouse_id=warehouse.row_id, name=name, place=place)
     row.place = place
     session.add(row)
     session.flush()
@@ -129,7 +128,7 @@ def place_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids
         session,
         ArticleBin,
         [
-            {"warehouse_id": need_id(warehouse.id), "article_id": article_id, "bin_id": need_id(row.id)}
+            {"warehouse_id": warehouse.row_id, "article_id": article_id, "bin_id": row.row_id}
             for article_id in sorted(moved)
         ],
         key=("warehouse_id", "article_id"),
@@ -163,14 +162,14 @@ def list_bins(
     )
     rows = session.exec(query).all()
     articles: dict[int, list[int]] = {}
-    for batch in in_batches([need_id(row.id) for _, row in rows]):
+    for batch in in_batches([row.row_id for _, row in rows]):
         for bin_id, article_id in session.execute(
             select(col(ArticleBin.bin_id), col(ArticleBin.article_id))
             .where(among(col(ArticleBin.bin_id), batch))
             .order_by(col(ArticleBin.article_id))
         ):
             articles.setdefault(bin_id, []).append(article_id)
-    return [(place, row, articles.get(need_id(row.id), [])) for place, row in rows]
+    return [(place, row, articles.get(row.row_id, [])) for place, row in rows]
 
 
 def bins_of(session: Session, article_ids: Sequence[int]) -> dict[tuple[int, int], BinPlace]:

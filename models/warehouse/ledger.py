@@ -128,7 +128,7 @@ def withdraw_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
     """
     line_ids = sorted(line_id for _, quantities in departures for line_id in quantities)
     lines = {
-        need_id(line.id): line
+        line.row_id: line
         for batch in in_batches(line_ids)
         for line in session.exec(select(OrderLine).where(among(col(OrderLine.id), batch)))
     }
@@ -139,7 +139,7 @@ def withdraw_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
             allocations[row.order_line_id].append(row)
     level_ids = set(level_ids_of(session, sorted({article for each in demand.values() for article in each})))
     level_ids.update(row.level_id for rows in allocations.values() for row in rows)
-    levels = {need_id(level.id): level for level in lock_levels_by_id(session, sorted(level_ids))}
+    levels = {level.row_id: level for level in lock_levels_by_id(session, sorted(level_ids))}
     places: dict[int, dict[int, StockLevel]] = defaultdict(dict)
     for level_id, level in levels.items():
         places[level.article_id][level_id] = level
@@ -233,7 +233,7 @@ def write_off_missing(
     change = level.allocated - sum(missing.values()) - level.on_hand
     freed: set[int] = set()
     for line in lines:
-        line_id = need_id(line.id)
+        line_id = line.row_id
         rows = allocations[line_id]
         promised = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
         units = (promised - missing[line_id]) * line.allocated // promised
@@ -301,7 +301,7 @@ def withdraw_shipped_before(session: Session, departed: Mapping[int, tuple[datet
                 rest -= part
                 rows.append(
                     {
-                        "level_id": need_id(level.id),
+                        "level_id": level.row_id,
                         "quantity": -part,
                         "reason": MovementReason.shipment,
                         "reference": f"order {number}",
@@ -342,7 +342,7 @@ def _write_ledger(
 ) -> None:
     rows = [
         {
-            "level_id": need_id(level.id),
+            "level_id": level.row_id,
             "quantity": changes[level.article_id],
             "reason": reason,
             "reference": reference,

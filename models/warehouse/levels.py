@@ -14,7 +14,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 import models.catalog.article
 import models.orders.order  # noqa: F401
 from models.database.bulk import insert_or_update
-from models.database.columns import code, instant, need_id
+from models.database.columns import Numbered, code, instant, need_id
 from models.database.conditions import among, in_batches
 from models.warehouse.warehouses import sells
 
@@ -30,26 +30,24 @@ class MovementReason(StrEnum):
     """A picker did not find it at its place."""
 
 
-class StockLevel(SQLModel, table=True):
+class StockLevel(Numbered, table=True):
     __tablename__ = "stock_level"
     __table_args__ = (
         UniqueConstraint("warehouse_id", "article_id"),
         CheckConstraint("allocated >= 0 AND allocated <= on_hand", name="allocated"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     warehouse_id: int = Field(foreign_key="warehouse.id")
     article_id: int = Field(foreign_key="article.id", index=True)
     on_hand: int = 0
     allocated: int = 0
 
 
-class StockMovement(SQLModel, table=True):
+class StockMovement(Numbered, table=True):
     """One change of `on_hand`; the movements of a level sum to it."""
 
     __tablename__ = "stock_movement"
 
-    id: int | None = Field(default=None, primary_key=True)
     level_id: int = Field(foreign_key="stock_level.id", index=True)
     quantity: int
     reason: MovementReason = code(MovementReason)

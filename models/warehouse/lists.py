@@ -7,7 +7,6 @@ from sqlmodel import Session, col, select
 from models.catalog.article import Article
 from models.catalog.listing import LimitScope, StockLimit
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.errors import NotFoundError, RuleError
 from models.tenants.account import Account
@@ -30,7 +29,7 @@ def stockable_articles(session: Session, tenant_id: int, skus: Sequence[str]) ->
             elif article.kind is ArticleKind.parent:
                 found[article.sku] = f"{article.sku} groups variants; set the stock of each of them."
             else:
-                found[article.sku] = need_id(article.id)
+                found[article.sku] = article.row_id
     return {sku: found.get(sku, f"There is no article with SKU {sku!r}.") for sku in wanted}
 
 

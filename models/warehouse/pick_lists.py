@@ -28,7 +28,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
 from models.clock import utc_now
-from models.database.columns import Code, code, instant
+from models.database.columns import Code, Numbered, code, instant
 from models.database.conditions import among, in_batches
 from models.orders.holds import NOT_BLOCKING, SHORTAGES
 from models.orders.order import OrderLine
@@ -65,11 +65,10 @@ class PickOutcome(StrEnum):
     """Cancelled, held or shipped in the meantime, or the list was cancelled; picked units are put back."""
 
 
-class PickList(SQLModel, table=True):
+class PickList(Numbered, table=True):
     __tablename__ = "pick_list"
     __table_args__ = (Index("ix_pick_list_tenant_state", "tenant_id", "state"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     mode: PickMode = code(PickMode)
     state: PickListState = code(PickListState, PickListState.open)
@@ -114,7 +113,7 @@ class PickOrder(SQLModel, table=True):
     """When something happened to the order that the list has not checked yet."""
 
 
-class PickItem(SQLModel, table=True):
+class PickItem(Numbered, table=True):
     """Units of one article at one level for one order line."""
 
     __tablename__ = "pick_item"
@@ -137,7 +136,6 @@ class PickItem(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
     pick_list_id: int
     order_id: int
     # No foreign keys here: a migration may lock only one table in use, and referenced rows are never deleted.

@@ -7,7 +7,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from models.catalog.article import Article, titles_of
-from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.orders.order import Order
 from models.tenants.tenant import Tenant
@@ -100,7 +99,7 @@ def read_sheet(session: Session, list_id: int) -> PickSheet:
         titles |= titles_of(session, batch, language)
     stops: dict[int, PickStop] = {}
     for item, article, warehouse in items:
-        place = bins.get((need_id(warehouse.id), item.article_id))
+        place = bins.get((warehouse.row_id, item.article_id))
         stop = stops.setdefault(
             item.level_id,
             PickStop(
@@ -138,7 +137,7 @@ def list_lists(
     rows = session.exec(query.order_by(col(PickList.id).desc()).limit(limit)).all()
     orders: dict[int, int] = {}
     units: dict[int, tuple[int, int]] = {}
-    for batch in in_batches([need_id(row.id) for row in rows]):
+    for batch in in_batches([row.row_id for row in rows]):
         counts = session.execute(
             select(col(PickOrder.pick_list_id), func.count())
             .where(col(PickOrder.pick_list_id).in_(batch))
@@ -153,13 +152,13 @@ def list_lists(
             units[list_id] = int(quantity), int(picked)
     return [
         PickListSummary(
-            need_id(row.id),
+            row.row_id,
             row.mode,
             row.state,
             row.created_at,
             row.ended_at,
-            orders[need_id(row.id)],
-            *units.get(need_id(row.id), (0, 0)),
+            orders[row.row_id],
+            *units.get(row.row_id, (0, 0)),
         )
         for row in rows
     ]

@@ -115,13 +115,13 @@ def _with_consolidated(session: Session, tenant_id: int, order_ids: Sequence[int
     Orders of a group have the same box: the group's id, or the order's own id without a group.
     """
     groups = consolidated_orders(session, order_ids)
-    group_of = {need_id(order.id): group_id for group_id, group in groups.items() for order in group}
+    group_of = {order.row_id: group_id for group_id, group in groups.items() for order in group}
     mates = sorted(set(group_of) - set(order_ids))
     waiting = {*order_ids, *(list_waiting(session, tenant_id, len(mates), mates) if mates else ())}
     boxes: dict[int, int] = {}
     for order_id in order_ids:
         group = groups.get(group_of.get(order_id, 0), ())
-        for each in (order_id, *(need_id(order.id) for order in group)):
+        for each in (order_id, *(order.row_id for order in group)):
             if each in waiting:
                 boxes.setdefault(each, group_of.get(each, each))
     return boxes
@@ -178,7 +178,7 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
     pick_list = PickList(tenant_id=tenant_id, mode=mode)
     session.add(pick_list)
     session.flush()
-    list_id = need_id(pick_list.id)
+    list_id = pick_list.row_id
     boxes = _with_consolidated(session, tenant_id, order_ids)
     number_of = {box: number for number, box in enumerate(dict.fromkeys(boxes.values()), start=1)}
     insert_rows(
@@ -322,6 +322,6 @@ def _summary(session: Session, pick_list: PickList) -> CloseResult:
             result.stopped.append(StoppedOrder(numbers[row.order_id], row.reason))
         elif row.outcome is not None:
             getattr(result, row.outcome).append(numbers[row.order_id])
-    back = units_to_put_back(session, need_id(pick_list.id), numbers, PickItem.put_back)
+    back = units_to_put_back(session, pick_list.row_id, numbers, PickItem.put_back)
     result.put_back = [each for goods in back.values() for each in goods]
     return result

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import Session, col, select
 
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.scanned_codes import LONGEST_SCAN, Scanned, find_scanned
 from models.warehouse.pick_items import Refusal, ScanError, numbers_of
@@ -18,7 +17,7 @@ SHOWN = 40
 def identify(session: Session, pick_list: PickList, code: str) -> tuple[int, str]:
     """Return the id and SKU of the article on a list that a code stands for. Raises: ScanError."""
     found = need_articles(code, find_scanned(session, pick_list.tenant_id, code))
-    return narrow_to_list(session, need_id(pick_list.id), code, found)
+    return narrow_to_list(session, pick_list.row_id, code, found)
 
 
 def narrow_to_list(session: Session, list_id: int, code: str, found: Sequence[Scanned]) -> tuple[int, str]:

@@ -9,7 +9,6 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from models.catalog.lists import skus_by_id
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.errors import RuleError
 from models.orders.order import Order
@@ -150,7 +149,7 @@ def undo(session: Session, list_id: int, *, number: int | None = None, code: str
     article_id = rows[0][1].article_id
     count_units(
         session,
-        [Taken(need_id(item.id), item.order_line_id, item.level_id, -taken.quantity) for taken, item in rows],
+        [Taken(item.row_id, item.order_line_id, item.level_id, -taken.quantity) for taken, item in rows],
     )
     where = {
         order_id: (name, box)

@@ -9,7 +9,6 @@ from sqlmodel import Session, col, select
 
 from models.catalog.article import BundlePart, parts_of
 from models.catalog.listing import Listing, limits_for, sellable
-from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.orders.order import LinePart, OrderLine
 from models.sync.outbound import queue_outbound
@@ -80,7 +79,7 @@ def sellable_quantities(session: Session, account_id: int, listings: Sequence[Li
     """Return {listing id: quantity that its channel may sell}, without unknown articles and unknown stock."""
     article_ids = sorted({row.article_id for row in listings if row.article_id is not None})
     quantities = sellable_for(session, account_id, article_ids)
-    return {need_id(row.id): quantities[row.article_id] for row in listings if row.article_id in quantities}
+    return {row.row_id: quantities[row.article_id] for row in listings if row.article_id in quantities}
 
 
 def queue_listings(session: Session, article_ids: Iterable[int]) -> None:

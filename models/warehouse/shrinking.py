@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.orders.order import OrderLine
 from models.warehouse.levels import Allocation, StockLevel, lock_levels_by_id
@@ -29,7 +28,7 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
         back[row.level_id] += row.quantity
     touched = set()
     for level in lock_levels_by_id(session, sorted(back)):
-        level.allocated -= back[need_id(level.id)]
+        level.allocated -= back[level.row_id]
         session.add(level)
         touched.add(level.article_id)
     session.flush()
@@ -60,11 +59,11 @@ def limit_picked(session: Session, lines: Sequence[OrderLine]) -> None:
 
     The other units stay allocated, and open pick lists note them as "put back".
     """
-    line_ids = [need_id(line.id) for line in lines]
+    line_ids = [line.row_id for line in lines]
     session.flush()
     fresh, allocations, levels = lock_allocations(session, line_ids)
     for line in fresh:
-        rows = allocations[need_id(line.id)]
+        rows = allocations[line.row_id]
         going = min(line.allocated, line.going)
         by_article: dict[int, list[Allocation]] = defaultdict(list)
         for row in rows:
@@ -104,7 +103,7 @@ def lock_allocations(
         allocations[row.order_line_id].append(row)
     level_ids = {row.level_id for rows in allocations.values() for row in rows}
     levels = lock_levels_by_id(session, sorted(level_ids))
-    return lines, allocations, {need_id(level.id): level for level in levels}
+    return lines, allocations, {level.row_id: level for level in levels}
 
 
 def reduce_line(

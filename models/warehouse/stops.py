@@ -7,7 +7,6 @@ from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
 from models.database.bulk import insert_rows
-from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
@@ -99,17 +98,17 @@ def _stop(session: Session, list_id: int, rows: Sequence[PickOrder], stops: Mapp
             .execution_options(populate_existing=True)
         )
     ]
-    taken = {need_id(item.id): item.picked for item in items}
+    taken = {item.row_id: item.picked for item in items}
     count_units(
         session,
         [
-            Taken(need_id(item.id), item.order_line_id, item.level_id, -item.picked)
+            Taken(item.row_id, item.order_line_id, item.level_id, -item.picked)
             for item in items
             if item.picked
         ],
     )
     for item in items:
-        item.put_back += taken[need_id(item.id)]
+        item.put_back += taken[item.row_id]
         item.quantity = 0
         session.add(item)
     for row in rows:

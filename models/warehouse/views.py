@@ -12,7 +12,6 @@ from models.catalog.article import Article, parts_of, titles_of, variants_of
 from models.catalog.listing import LimitScope
 from models.catalog.lists import images_of, listings_of, prices_of, skus_by_id, texts_of
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.session import Session
 from models.tenants.account import Account, account_names
 from models.tenants.tenant import Tenant
@@ -174,7 +173,7 @@ class BinView:
 
 def article_summaries(session: Session, tenant: Tenant, articles: Sequence[Article]) -> list[ArticleSummary]:
     """Return a summary of each of a tenant's articles, in the given order."""
-    ids = [need_id(article.id) for article in articles]
+    ids = [article.row_id for article in articles]
     titles, prices = titles_of(session, ids, tenant.language), prices_of(session, ids)
     figures = stock_figures(session, ids)
     found = []
@@ -206,7 +205,7 @@ def article_summaries(session: Session, tenant: Tenant, articles: Sequence[Artic
 
 def article_view(session: Session, tenant: Tenant, article: Article) -> ArticleView:
     """Return one of a tenant's articles with texts, prices, parts, variants, stock and listings."""
-    article_id = need_id(article.id)
+    article_id = article.row_id
     parts = parts_of(session, [article_id]).get(article_id, [])
     figure = stock_figures(session, [article_id]).get(article_id)
     skus = skus_by_id(session, [part_id for part_id, _ in parts])
@@ -263,8 +262,8 @@ def article_view(session: Session, tenant: Tenant, article: Article) -> ArticleV
 
 def stock_views(session: Session, tenant: Tenant, articles: Sequence[Article]) -> list[StockView]:
     """Return the stock of a tenant's articles, in the given order; articles never counted are missing."""
-    ids = [need_id(article.id) for article in articles]
-    warehouses = {need_id(row.id): row.name for row in list_warehouses(session, need_id(tenant.id))}
+    ids = [article.row_id for article in articles]
+    warehouses = {row.row_id: row.name for row in list_warehouses(session, tenant.row_id)}
     figures, titles = stock_figures(session, ids), titles_of(session, ids, tenant.language)
     levels: dict[int, list[LevelView]] = {}
     for level in session.exec(
@@ -291,7 +290,7 @@ def stock_views(session: Session, tenant: Tenant, articles: Sequence[Article]) -
 
 def limit_views(session: Session, account: Account) -> list[LimitView]:
     """Return the limits of an account: the one for all articles, then by category, then by article."""
-    limits = list_limits(session, need_id(account.id))
+    limits = list_limits(session, account.row_id)
     of_articles = [int(row.scope_key) for row in limits if row.scope is LimitScope.article]
     skus = skus_by_id(session, of_articles)
     return [

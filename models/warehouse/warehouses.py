@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, UniqueConstraint
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, col, select
 
 # It defines how constraints are named, so it must be imported before any table is declared.
 import models.database.columns
@@ -11,14 +11,14 @@ import models.database.columns
 # Foreign keys point to their tables.
 import models.tenants.tenant  # noqa: F401
 from models.database.bulk import insert_or_update
+from models.database.columns import Numbered
 from models.errors import Action, Advice, NotFoundError, RuleError
 
 
-class Warehouse(SQLModel, table=True):
+class Warehouse(Numbered, table=True):
     __tablename__ = "warehouse"
     __table_args__ = (UniqueConstraint("tenant_id", "name"),)
 
-    id: int | None = Field(default=None, primary_key=True)
     tenant_id: int = Field(foreign_key="tenant.id")
     name: str = Field(max_length=60)
     priority: int = 0

@@ -8,7 +8,6 @@ from sqlmodel import Session
 from connectors.protocols.order_updates import CancellationItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult, Outcome
-from models.database.columns import need_id
 from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
@@ -29,11 +28,11 @@ def build(
     """Return by order what remains of it; an order of which nothing is cancelled is missing."""
     items: dict[int, CancellationItem] = {}
     orders = list_publishable(session, ids)
-    lines = lines_of(session, [need_id(order.id) for order in orders])
+    lines = lines_of(session, [order.row_id for order in orders])
     for order in orders:
-        own = lines.get(need_id(order.id), [])
+        own = lines.get(order.row_id, [])
         if any(line.cancelled for line in own):
-            items[need_id(order.id)] = CancellationItem(
+            items[order.row_id] = CancellationItem(
                 key=str(order.id),
                 order_external_id=order.external_id,
                 left={line.external_id: line.quantity - line.cancelled for line in own},

@@ -15,7 +15,6 @@ from sqlmodel import Session
 from connectors.errors import ConnectorError, RecordError, RequestRefusedError
 from connectors.protocols.results import ItemResult, Outcome
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseLostError
 from models.sync.delivery import (
@@ -159,7 +158,7 @@ def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> in
     except (RequestRefusedError, RecordError) as error:
         found, why = ReadBack(unknown={row.key for row in rows}), str(error)
     with work.transaction() as session:
-        for row in lock_claimed(session, [need_id(row.id) for row in rows], run_id).values():
+        for row in lock_claimed(session, [row.row_id for row in rows], run_id).values():
             if row.key in found.arrived:
                 # What changed since it was sent is not what the system holds.
                 sent_version = row.sent_values.get("version", 0)
@@ -197,7 +196,7 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
             }
         to_send = {message.row_id for message in batch.messages}
         for row in rows:
-            if need_id(row.id) not in to_send:
+            if row.row_id not in to_send:
                 mark_sent(session, row, row.version)
     counts = Counts(read=len(rows), unchanged=batch.idle)
     if batch.messages:
@@ -268,7 +267,7 @@ def _may_publish(work: Work, kind: OutboundKind) -> bool:
             rows = list_waiting(session, account_id, kind, last, WAITING_AT_ONCE)
             messages = {message.row_id: message for message in _build(session, work, kind, rows).messages}
             for row in rows:
-                last = need_id(row.id)
+                last = row.row_id
                 if last in messages:
                     values = SUBJECTS[kind].values(messages[last].item)
                     row.sent_values = {**values, "version": row.version}
@@ -304,7 +303,7 @@ def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outb
         if item is None:
             batch.idle += 1
         else:
-            batch.messages.append(_Message(need_id(row.id), row.key, row.version, row.changed_at, item))
+            batch.messages.append(_Message(row.row_id, row.key, row.version, row.changed_at, item))
     return batch
 
 

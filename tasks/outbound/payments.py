@@ -9,7 +9,6 @@ from sqlmodel import Session
 from connectors.protocols.order_updates import PaymentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
-from models.database.columns import need_id
 from models.orders.queries import list_publishable
 from models.payments.payment import payments_of
 from models.sync.outbound import Outbound
@@ -31,7 +30,7 @@ def build(
     """Return by order what was received for it; an order without a payment is missing."""
     items: dict[int, PaymentItem] = {}
     for order in list_publishable(session, ids):
-        order_id = need_id(order.id)
+        order_id = order.row_id
         payments = payments_of(session, order_id)
         if payments:
             items[order_id] = PaymentItem(

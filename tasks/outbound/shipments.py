@@ -11,7 +11,6 @@ from connectors.protocols.order_updates import ParcelItem, ShipmentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
 from models.clock import local_date
-from models.database.columns import need_id
 from models.fulfilment.shipments import contents_of, shipments_of
 from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
@@ -34,14 +33,14 @@ def build(
     """Return by order what was shipped of it from here; an order of which nothing was is missing."""
     items: dict[int, ShipmentItem] = {}
     for order in list_publishable(session, ids):
-        order_id = need_id(order.id)
+        order_id = order.row_id
         shipments = [pair for pair in shipments_of(session, order_id) if pair[0].told_by is Side.warenfluss]
         if not shipments:
             continue
         last = shipments[-1][0]
         parcels = [parcel for _, parcels in shipments for parcel in parcels]
-        contents = contents_of(session, [need_id(parcel.id) for parcel in parcels])
-        line_ids = {need_id(line.id): line.external_id for line in lines_of(session, [order_id])[order_id]}
+        contents = contents_of(session, [parcel.row_id for parcel in parcels])
+        line_ids = {line.row_id: line.external_id for line in lines_of(session, [order_id])[order_id]}
         items[order_id] = ShipmentItem(
             key=str(order_id),
             order_external_id=order.external_id,
@@ -52,7 +51,7 @@ def build(
                     tracking_number=parcel.tracking_number,
                     lines={
                         line_ids[line_id]: quantity
-                        for line_id, quantity in contents[need_id(parcel.id)].items()
+                        for line_id, quantity in contents[parcel.row_id].items()
                         if line_id in line_ids
                     },
                     weight_grams=parcel.weight_grams,

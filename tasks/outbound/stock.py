@@ -9,7 +9,6 @@ from connectors.protocols.results import ItemResult
 from connectors.protocols.stock import StockItem
 from models.catalog.listing import Listing, get_listings
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from models.upkeep.after_restore import clear_published
@@ -33,7 +32,7 @@ def build(
     quantities = sellable_quantities(session, work.account.id, listings)
     items: dict[int, StockItem] = {}
     for listing in listings:
-        listing_id = need_id(listing.id)
+        listing_id = listing.row_id
         if listing_id in quantities and quantities[listing_id] != listing.published_quantity:
             items[listing_id] = StockItem(str(listing_id), listing.external_id, quantities[listing_id])
     return items

@@ -8,7 +8,6 @@ from prefect.logging import get_run_logger
 from connectors.protocols.orders import OrderQuery
 from documents.mails.differences import render_differences
 from models.clock import LOCAL
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.mails.outbox import queue_mail
 from models.orders.records import OrderData
@@ -129,7 +128,7 @@ def recheck_known(run_id: int, window: Window, page: str | None) -> str | None:
     found = [*confirm_orders(work, window, first), *confirm_stock(work, look_at_stock(work, stock))]
     _keep(work, found)
     still = {finding.key for finding in found} | work.seen.on_the_way
-    gone = [need_id(row.id) for row in rows if (row.kind, row.subject, row.field) not in still]
+    gone = [row.row_id for row in rows if (row.kind, row.subject, row.field) not in still]
     with work.transaction() as session:
         settle_differences(session, gone)
     return str(rows[-1].id) if len(rows) == ORDERS_AT_ONCE else None

@@ -11,7 +11,6 @@ from sqlmodel import Session
 
 from connectors.protocols.orders import OrderQuery, OrderStatus
 from connectors.protocols.results import Page
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.fulfilment.shipments import shipment_sources
 from models.intake.merges import owners_of_lines
@@ -115,9 +114,7 @@ def _our_shipments(
     session: Session, work: Work, ours: Mapping[str, OurOrder], reported: Mapping[str, OrderData]
 ) -> dict[str, OurShipment]:
     """Return by number what is published of the orders that were shipped from here."""
-    ids = {
-        need_id(one.order.id): number for number, one in ours.items() if one.order.state not in NOT_COMPARED
-    }
+    ids = {one.order.row_id: number for number, one in ours.items() if one.order.state not in NOT_COMPARED}
     shippers = shipment_sources(session, list(ids))
     from_here = [order_id for order_id in ids if Side.warenfluss in shippers.get(order_id, ())]
     return {
@@ -137,9 +134,7 @@ def _our_cancellations(
     if not work.orders.shows_cancellations:
         return {}
     ids = {
-        need_id(one.order.id): number
-        for number, one in ours.items()
-        if one.order.state is OrderState.cancelled
+        one.order.row_id: number for number, one in ours.items() if one.order.state is OrderState.cancelled
     }
     queued = {
         int(row.key) for row in list_by_keys(session, work.account.id, OutboundKind.cancellation, list(ids))
@@ -193,8 +188,7 @@ def look_at_stock(work: Work, numbers: Sequence[str]) -> list[DifferenceData]:
         listings = listings_by_number(session, work.account.id, numbers)
         here = sellable_quantities(session, work.account.id, listings)
     compared = (
-        compare_stock(row.external_id, here.get(need_id(row.id)), there.get(row.external_id))
-        for row in listings
+        compare_stock(row.external_id, here.get(row.row_id), there.get(row.external_id)) for row in listings
     )
     return [finding for finding in compared if finding is not None]
 

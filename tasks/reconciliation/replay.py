@@ -12,7 +12,6 @@ from prefect.logging import get_run_logger
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseHeldError, RuleError
 from models.reconciliation.effects import (
@@ -107,7 +106,7 @@ def choose_orders(
     selection = make_selection(orders, day, run, everything, again)
     with read_scope() as session:
         row = get_account(session, account)
-        account_id = need_id(row.id)
+        account_id = row.row_id
         cursor = cursor_name_in_test(CURSOR) if row.mode is Mode.test else CURSOR
         if (everything or day) and not find_cursor(session, account_id, cursor):
             raise RuleError(f"No order-import of account {account!r} has run yet; it takes the orders in.")

@@ -26,7 +26,6 @@ from connectors.protocols.order_updates import (
 from connectors.protocols.orders import ReadsOrders
 from connectors.protocols.stock import PublishesStock
 from connectors.registry import open_connection
-from models.database.columns import need_id
 from models.database.provenance import acting_as
 from models.database.session import read_scope, session_scope
 from models.errors import LeaseHeldError, LeaseLostError
@@ -251,7 +250,7 @@ def _begin(account: AccountData, cycle: Cycle, *, test: bool) -> int:
             run = begin_run(session, account.id, cycle, test=test, flow_run_id=str(runtime.id or ""))
     except IntegrityError:
         raise LeaseHeldError(f"Another run of {cycle} for {account.name} began at the same moment.") from None
-    return need_id(run.id)
+    return run.row_id
 
 
 def _close_failed(run_id: int, counts: Counts, error: str) -> None:

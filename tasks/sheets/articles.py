@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from models.catalog.lists import list_articles
-from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope
 from models.intake.article_sheets import (
     ArticleState,
@@ -31,7 +30,7 @@ def import_articles(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRe
     sheet = read_sheet(file)
     with read_scope() as session:
         owner = pick_tenant(session, tenant)
-        tenant_id, currency, language = need_id(owner.id), owner.currency, owner.language
+        tenant_id, currency, language = owner.row_id, owner.currency, owner.language
     columns, ignored = match_headings(sheet.headings, (*ARTICLE_COLUMNS, WEIGHT_KG), title_language=language)
     need_columns(columns, ("sku",))
     read, refused = read_rows(sheet, columns, _article_from)
@@ -53,9 +52,9 @@ def export_articles(file: Path, tenant: str | None, *, german: bool = False) -> 
         owner = pick_tenant(session, tenant)
         rows = [
             _article_row(state, owner.currency)
-            for batch in list_articles(session, need_id(owner.id))
+            for batch in list_articles(session, owner.row_id)
             for _, state in sorted(
-                read_states(session, need_id(owner.id), [article.sku for article in batch]).items()
+                read_states(session, owner.row_id, [article.sku for article in batch]).items()
             )
         ]
     write_sheet(file, ARTICLE_COLUMNS, rows, german=german)

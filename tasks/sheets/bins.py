@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlmodel import Session
 
-from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope
 from models.errors import Advice, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
@@ -32,7 +31,7 @@ def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport
     need_columns(columns, ("bin",))
     read, results = read_rows(sheet, columns, _bin_from)
     with read_scope() as session:
-        tenant_id = need_id(pick_tenant(session, tenant).id)
+        tenant_id = pick_tenant(session, tenant).row_id
         found = stockable_articles(session, tenant_id, [row.sku for row in read if row.sku])
     first: dict[tuple[str, ...], _BinRow] = {}
     rows = []

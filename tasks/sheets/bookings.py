@@ -10,7 +10,6 @@ from sqlmodel import Session
 
 from models.accounting.bookings import list_bookings, rows_by_rate
 from models.accounting.issued import book_documents, list_unbooked_documents
-from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope
 from models.payments.payment import book_payments, list_unbooked_payments
 from models.tenants.account import list_accounts
@@ -31,7 +30,7 @@ def _fill(
     def step(session: Session, after: int) -> list[int]:
         found = find(session, after, BATCH)
         book(session, found)
-        return [need_id(row.id) for row in found]
+        return [row.row_id for row in found]
 
     count = last = 0
     while ids := in_transaction(partial(step, after=last)):

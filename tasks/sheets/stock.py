@@ -8,7 +8,6 @@ from typing import Any
 from sqlmodel import Session
 
 from models.catalog.lists import list_articles
-from models.database.columns import need_id
 from models.database.session import in_transaction, read_scope, session_scope
 from models.errors import Advice, NotFoundError, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
@@ -32,12 +31,12 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     need_columns(columns, ("sku", "on_hand"))
     read, results = read_rows(sheet, columns, _count_from)
     with session_scope() as session:
-        tenant_id = need_id(pick_tenant(session, tenant).id)
+        tenant_id = pick_tenant(session, tenant).row_id
         found = stockable_articles(session, tenant_id, [count.sku for count in read])
         warehouses: dict[str, int | NotFoundError] = {}
         for name in {count.warehouse for count in read}:
             try:
-                warehouses[name] = need_id(pick_warehouse(session, tenant_id, name).id)
+                warehouses[name] = pick_warehouse(session, tenant_id, name).row_id
             except NotFoundError as error:
                 warehouses[name] = error
     by_warehouse: dict[int, list[_Count]] = {}
@@ -73,7 +72,7 @@ def export_stock(file: Path, tenant: str | None, *, german: bool = False) -> int
         owner = pick_tenant(session, tenant)
         rows = [
             {"sku": row.sku, **asdict(level)}
-            for batch in list_articles(session, need_id(owner.id))
+            for batch in list_articles(session, owner.row_id)
             for row in stock_views(session, owner, batch)
             for level in row.warehouses
         ]

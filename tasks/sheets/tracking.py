@@ -9,7 +9,6 @@ from typing import Any
 from sqlmodel import Session
 
 from models.clock import LOCAL, utc_now
-from models.database.columns import need_id
 from models.database.conditions import in_batches
 from models.database.session import in_transaction, read_scope
 from models.errors import Advice, RuleError
@@ -52,7 +51,7 @@ def import_tracking(file: Path, account: str | None, *, carrier: str = "", dry_r
     columns, ignored = match_headings(sheet.headings, TRACKING_COLUMNS)
     need_columns(columns, ("order", "tracking_number"))
     with read_scope() as session:
-        account_id = need_id(get_account(session, account).id) if account else None
+        account_id = get_account(session, account).row_id if account else None
 
     def read(number: int, values: dict[str, Any]) -> _Row:
         return _row_from(number, values, carrier)
@@ -113,8 +112,8 @@ def _book(
         if isinstance(order, RuleError):
             results += _refuse(groups[number], order)
         else:
-            orders[need_id(order.id)] = order
-            rows_of.setdefault(need_id(order.id), []).extend(groups[number])
+            orders[order.row_id] = order
+            rows_of.setdefault(order.row_id, []).extend(groups[number])
     lock_each(session, list(orders.values()))
     known = tracking_numbers(session, list(orders))
     leaving: dict[int, list[_Row]] = {}

@@ -20,7 +20,6 @@ from connectors.errors import (
 from documents.commands import sentences_of
 from documents.mails.alarm import render_alarm
 from documents.mails.parked import render_parked
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import (
     LeaseHeldError,
@@ -147,7 +146,7 @@ def note_run_failed(
         run.cycle,
         kind,
         error=error or (run.error if kind is AlarmKind.failed else ""),
-        run_id=need_id(run.id),
+        run_id=run.row_id,
         flow_run_id=flow_run_id or run.flow_run_id,
         since=run.finished_at,
     )
@@ -188,8 +187,8 @@ def watch() -> Watched:
     settings = get_settings()
     done = Watched()
     with read_scope() as session:
-        vanished = [need_id(run.id) for run in list_vanished(session)]
-        unreported = [need_id(run.id) for run in list_unreported(session)]
+        vanished = [run.row_id for run in list_vanished(session)]
+        unreported = [run.row_id for run in list_unreported(session)]
         known = {(alarm.account_id, alarm.cycle) for alarm in list_alarms(session)}
         overdue = [
             (rhythm.account_id, rhythm.cycle, since)
@@ -237,7 +236,7 @@ def _report_attempts(session: Session, flow_run: "FlowRun", kind: AlarmKind, err
     runs = list_attempts(session, str(flow_run.id))
     # A flow may serve many accounts. It may also fail after its work was done and noted.
     for run in [run for run in runs if run.state is not RunState.completed] or runs:
-        run_id = need_id(run.id)
+        run_id = run.row_id
         if run.state is RunState.running and kind is AlarmKind.failed:
             finish_run(session, run_id, RunState.failed, Counts.model_validate(run.counts), error=error)
         else:
@@ -264,7 +263,7 @@ def _report_unbegun(
     test = account.mode is Mode.test or flow_run.parameters.get("test") is True
     if test and (_is_inspection(account, test) or not flow_run.auto_scheduled):
         return
-    _note(session, need_id(account.id), Cycle(flow_name), kind, error=error, flow_run_id=str(flow_run.id))
+    _note(session, account.row_id, Cycle(flow_name), kind, error=error, flow_run_id=str(flow_run.id))
 
 
 def _close_vanished(session: Session, run_id: int) -> bool:
@@ -280,7 +279,7 @@ def _report_late(session: Session, run: Run, kind: AlarmKind | None = None) -> N
     kind = kind or (AlarmKind.failed if run.state is RunState.failed else AlarmKind.vanished)
     account = session.get_one(Account, run.account_id)
     if _is_inspection(account, run.test):
-        record_incident(session, run.account_id, run.cycle, kind, error=run.error, run_id=need_id(run.id))
+        record_incident(session, run.account_id, run.cycle, kind, error=run.error, run_id=run.row_id)
         return
     note_run_failed(session, run, kind)
     success = last_success(session, run.account_id, run.cycle)

@@ -8,13 +8,16 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
 from deployments.work_pool import ensure_pool
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.activation import set_mode
+from models.sync.cycles import CYCLES
 from models.sync.records import Cycle
 from models.tenants.account import add_account
 from models.tenants.records import Mode
 from models.tenants.tenant import add_tenant
+
+MINUTES = {cycle: spec.every_minutes for cycle, spec in CYCLES.items() if spec.every_minutes is not None}
+"""The usual minutes between two runs of each cycle with a schedule."""
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def make_account(mode: Mode, **settings: str) -> str:
     name = f"shop-{uuid4().hex[:8]}"
     with session_scope() as session:
         tenant = add_tenant(session, name)
-        row = add_account(session, need_id(tenant.id), name, "afterbuy", {**EVERYTHING, **settings})
+        row = add_account(session, tenant.row_id, name, "afterbuy", {**EVERYTHING, **settings})
         set_mode(session, row, mode)
     return name
 

@@ -9,10 +9,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelling, Pending, Running
 
-from deployments.accounts import deploy_account, request_run
+from deployments.deploy import deploy_account
+from deployments.deployed import request_run
 from deployments.ended_runs import REPORTING_SECONDS, count_open, tidy
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import Counts, Cycle
 from models.sync.runs import Run, RunState, begin_run, finish_run, mark_vanished
@@ -40,8 +40,8 @@ def start(client: SyncPrefectClient, account: str, state: State[None]) -> UUID:
 def open_row(account: str, flow_run_id: UUID) -> int:
     """Return the id of our own row for a flow run."""
     with session_scope() as session:
-        account_id = need_id(get_account(session, account).id)
-        return need_id(begin_run(session, account_id, Cycle.order_import, flow_run_id=str(flow_run_id)).id)
+        account_id = get_account(session, account).row_id
+        return begin_run(session, account_id, Cycle.order_import, flow_run_id=str(flow_run_id)).row_id
 
 
 def close_row(run_id: int, ago: timedelta) -> None:

@@ -14,7 +14,8 @@ from prefect.states import Cancelling
 from sqlmodel import col, select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
-from deployments.accounts import deploy_account, request_run
+from deployments.deploy import deploy_account
+from deployments.deployed import request_run
 from deployments.ended_runs import tidy
 from models.catalog.article import Article
 from models.database.session import read_scope, session_scope

@@ -76,10 +76,10 @@ class Desk(Shipping):
         if mine is None:
             return
         with read_scope() as session:
-            lines = lines_of(session, [need_id(mine.id)])[need_id(mine.id)]
+            lines = lines_of(session, [mine.row_id])[mine.row_id]
             goods = _by_sku(session, ((line, line.quantity - line.cancelled) for line in lines))
         reference = f"Noch einmal {slip}"
-        self._take(reference, partial(commands.repeat, self.desk, need_id(mine.id), reference), goods)
+        self._take(reference, partial(commands.repeat, self.desk, mine.row_id, reference), goods)
 
     def exchange(self, number: int) -> None:
         """Replace returned goods by the same goods, perhaps for a return that was replaced before."""
@@ -87,7 +87,7 @@ class Desk(Shipping):
             rows = session.exec(select(Return).order_by(col(Return.id))).all()
             if not rows:
                 return
-            return_id = need_id(rows[number % len(rows)].id)
+            return_id = rows[number % len(rows)].row_id
             goods = _by_sku(
                 session,
                 (
@@ -139,7 +139,7 @@ class Desk(Shipping):
         """Remove one unit of the first line with several units for a caller."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
-            for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]:
+            for line in lines_of(session, [order.row_id])[order.row_id]:
                 left = line.quantity - line.cancelled
                 if left - line.shipped > 1:
                     set_quantity(session, order, line, left - 1, actor=Actor.person)
@@ -152,7 +152,7 @@ class Desk(Shipping):
         """Cancel a manual order for a caller."""
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
-            lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+            lines = lines_of(session, [order.row_id])[order.row_id]
             wanted = _by_sku(session, ((line, line.cancelled - line.quantity) for line in lines))
             cancel_order(session, order, actor=Actor.person)
             return wanted
@@ -182,8 +182,8 @@ class Desk(Shipping):
         back: Counter[str] = Counter()
 
         def step(session: Session, order: Order) -> Mapping[str, int]:
-            lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
-            out = [need_id(line.id) for line in lines if line.shipped > line.returned]
+            lines = lines_of(session, [order.row_id])[order.row_id]
+            out = [line.row_id for line in lines if line.shipped > line.returned]
             if out:
                 row = announce_return(session, order, {out[0]: 1}, "Zu klein")
                 receive_return(session, row, {out[0]: InspectedUnits(to_stock=1)})

@@ -69,7 +69,7 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
     working: list[int] = []
     with read_scope() as session:
         for number, side in enumerate(world.sides):
-            account_id = need_id(get_account(session, side.name).id)
+            account_id = get_account(session, side.name).row_id
             orders = _by_line(session, account_id)
             for theirs in side.state.orders.values():
                 _check_order(session, side, theirs, orders)
@@ -79,7 +79,7 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
             _check_asides(session, account_id)
             if side.works_here:
                 working.append(account_id)
-        working.append(need_id(get_account(session, world.desk).id))
+        working.append(get_account(session, world.desk).row_id)
         for account_id in working:
             _check_invoiced(session, account_id)
         _check_mailed(session, world, working)
@@ -100,7 +100,7 @@ def check_looked_back(world: World) -> None:
     """
     with read_scope() as session:
         for side in world.sides:
-            _check_reconciled(session, side, need_id(get_account(session, side.name).id))
+            _check_reconciled(session, side, get_account(session, side.name).row_id)
         _check_runs(session, world)
     _check_secrecy(world)
 
@@ -209,7 +209,7 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
     )
     if mine is None:
         raise BrokenLawError(1, f"{name} is missing")
-    involved = {need_id(orders[str(item.id)].id) for item in theirs.items if str(item.id) in orders}
+    involved = {orders[str(item.id)].row_id for item in theirs.items if str(item.id) in orders}
     # If it was merged after it had shipped here, the order with the new number shows that.
     named = select(Order.id).where(
         Order.account_id == mine.account_id, Order.external_id == str(theirs.order_id)
@@ -243,8 +243,7 @@ def _check_order(session: Session, side: Side, theirs: TheirOrder, orders: dict[
 def _is_cancelled_by_cycle(session: Session, mine: Order) -> bool:
     """Return whether an order was cancelled because it was not paid."""
     return mine.state is OrderState.cancelled and any(
-        (event.kind, event.actor) == ("cancelled", Actor.cycle)
-        for event in events_of(session, need_id(mine.id))
+        (event.kind, event.actor) == ("cancelled", Actor.cycle) for event in events_of(session, mine.row_id)
     )
 
 
@@ -253,7 +252,7 @@ def _may_stay(session: Session, theirs: TheirOrder, mine: Order) -> bool:
 
     It has other goods there than were cancelled, or some have shipped.
     """
-    lines = lines_of(session, [need_id(mine.id)]).get(need_id(mine.id), [])
+    lines = lines_of(session, [mine.row_id]).get(mine.row_id, [])
     known = {line.external_id: line.quantity for line in lines}
     changed = any(item.quantity > known.get(str(item.id), 0) for item in theirs.items)
     left = theirs.delivery_date is not None or any(line.shipped for line in lines)
@@ -282,7 +281,7 @@ def _check_content(
     if mine.total != theirs.full_amount:
         raise BrokenLawError(3, f"{name}: {theirs.full_amount} there and {mine.total} here")
     told = {str(item.id): (item.quantity, item.price) for item in theirs.items}
-    lines = lines_of(session, [need_id(mine.id)]).get(need_id(mine.id), [])
+    lines = lines_of(session, [mine.row_id]).get(mine.row_id, [])
     kept = {line.external_id: (line.quantity - line.cancelled, line.price) for line in lines}
     if {key: value for key, value in kept.items() if value[0]} != told:
         raise BrokenLawError(1, f"{name}: lines {told} there and {kept} here")
@@ -339,7 +338,7 @@ def _check_told(session: Session, side: Side, account_id: int) -> None:
             there, here = side.state.products[number].quantity, sellable[listing.article_id]
             if there != here and not here < there <= here + unseen[str(number)]:
                 raise BrokenLawError(2, f"product {number}: {there} there, {here} to sell")
-    excused = {need_id(order.id) for order in _torn(session, side, account_id)}
+    excused = {order.row_id for order in _torn(session, side, account_id)}
     waiting = [
         (row.kind, row.state, row.error)
         for row in session.exec(
@@ -482,10 +481,10 @@ def _check_totals(session: Session) -> None:
     orders = session.exec(
         select(Order).where(col(Order.trial).is_(False), col(Order.state).in_([OrderState.open, *FIXED]))
     ).all()
-    ids = [need_id(order.id) for order in orders]
+    ids = [order.row_id for order in orders]
     lines, holds = lines_of(session, ids), open_holds(session, ids)
     for order in orders:
-        order_id = need_id(order.id)
+        order_id = order.row_id
         told = sum(
             (line.price * (line.quantity - line.cancelled) for line in lines.get(order_id, [])), Decimal(0)
         )
@@ -567,7 +566,7 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
     Raises: BrokenLawError.
     """
     with read_scope() as session:
-        account_id = need_id(get_account(session, side.name).id)
+        account_id = get_account(session, side.name).row_id
         aside = session.exec(
             select(RejectedRecord.external_id).where(
                 RejectedRecord.account_id == account_id, col(RejectedRecord.settled_at).is_(None)
@@ -824,14 +823,14 @@ def _check_runs(session: Session, world: World) -> None:
     open_runs = [row.id for row in runs if row.state is RunState.running]
     if open_runs:
         raise BrokenLawError(10, f"runs {open_runs} never ended")
-    bad = {need_id(row.id) for row in runs if row.state in (RunState.failed, RunState.vanished)}
+    bad = {row.row_id for row in runs if row.state in (RunState.failed, RunState.vanished)}
     noted = {row.run_id: row for row in session.exec(select(Incident))}
     if silent := bad - set(noted):
         raise BrokenLawError(10, f"of the runs {sorted(silent)} nobody was told")
-    accounts = {need_id(row.id): row.name for row in session.exec(select(Account))}
+    accounts = {row.row_id: row.name for row in session.exec(select(Account))}
     mails = [str(message.get_body(("plain",))) for message in world.smtp.messages]
     for row in runs:
-        if need_id(row.id) in bad and not row.test:
+        if row.row_id in bad and not row.test:
             words = (accounts[row.account_id], str(row.cycle))
             if not any(all(word in mail for word in words) for mail in mails):
                 raise BrokenLawError(10, f"no mail tells of {words[1]} of {words[0]}")

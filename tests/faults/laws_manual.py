@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from sqlalchemy import text
 from sqlmodel import Session
 
-from models.database.columns import need_id
 from models.tenants.account import get_account
 from tests.faults.broken_law import BrokenLawError
 from tests.faults.desk import Desk
@@ -18,7 +17,7 @@ def check_by_hand(session: Session, desk: Desk) -> None:
 
     Raises: BrokenLawError.
     """
-    account_id = need_id(get_account(session, desk.desk).id)
+    account_id = get_account(session, desk.desk).row_id
     rows = session.execute(
         text(
             "SELECT o.id, o.external_id, o.total, g.kind, g.reference FROM sales_order o "

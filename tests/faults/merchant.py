@@ -13,7 +13,6 @@ from connectors.afterbuy.simulator import Simulator, State
 from models.accounting.issued import cancelling_labels, list_documents
 from models.accounting.records import DocumentKind
 from models.catalog.article import Article
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
@@ -102,9 +101,7 @@ class Merchant:
         def book(session: Session) -> None:
             article = session.exec(select(Article).where(Article.sku == sku)).one()
             tenant_id = get_account(session, self.sides[0].name).tenant_id
-            set_on_hand(
-                session, need_id(main_warehouse(session, tenant_id).id), {need_id(article.id): quantity}
-            )
+            set_on_hand(session, main_warehouse(session, tenant_id).row_id, {article.row_id: quantity})
 
         if self._try(book):
             self.counted[sku] = quantity
@@ -151,7 +148,7 @@ class Merchant:
 
         def book(session: Session) -> None:
             row = session.get_one(Order, mine.id)
-            for line in lines_of(session, [need_id(row.id)])[need_id(row.id)]:
+            for line in lines_of(session, [row.row_id])[row.row_id]:
                 left = line.quantity - line.cancelled
                 if left - line.shipped > 1:
                     set_quantity(session, row, line, left - 1, actor=Actor.person)
@@ -194,7 +191,7 @@ class Merchant:
         def book(session: Session) -> None:
             tenant_id = get_account(session, self.sides[side].name).tenant_id
             walk = session.exec(select(PickList).where(PickList.state == PickListState.open)).first()
-            walk_id = need_id((walk or start_next_list(session, tenant_id, PickMode.boxes, 3)).id)
+            walk_id = walk or start_next_list(session, tenant_id, PickMode.boxes, 3).row_id
             wanted: Counter[str] = Counter()
             for units, sku in session.execute(
                 select(col(PickItem.quantity) - col(PickItem.picked), col(Article.sku))
@@ -223,8 +220,8 @@ class Merchant:
 
         def book(session: Session) -> None:
             row = session.get_one(Order, mine.id)
-            lines = lines_of(session, [need_id(row.id)]).get(need_id(row.id), [])
-            out = [need_id(line.id) for line in lines if line.shipped > line.returned]
+            lines = lines_of(session, [row.row_id]).get(row.row_id, [])
+            out = [line.row_id for line in lines if line.shipped > line.returned]
             if not out:
                 return
             announced = announce_return(session, row, {out[0]: 1}, "Gefällt nicht")
@@ -242,7 +239,7 @@ class Merchant:
 
         def book(session: Session) -> None:
             invoices = list_documents(session, kind=DocumentKind.invoice)
-            undone = cancelling_labels(session, [need_id(one.id) for one in invoices])
+            undone = cancelling_labels(session, [one.row_id for one in invoices])
             standing = [one for one in invoices if one.id not in undone]
             if standing:
                 cancel_invoice(session, standing[number % len(standing)], "The buyer wants another address.")

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.errors import RuleError
 from models.fulfilment.consolidation import (
@@ -108,11 +107,11 @@ class Shipping(Merchant):
             named: set[int] = set()
             for theirs in filter(None, (chosen.theirs(number, _is_done) for number in numbers)):
                 mine = self.order_here(side, theirs.key)
-                if mine is None or need_id(mine.id) in named:
+                if mine is None or mine.row_id in named:
                     continue
                 group = self._group(session, mine)
-                named |= {need_id(each.id) for each in group}
-                lacks = "" in tracking_numbers(session, [need_id(mine.id)])[need_id(mine.id)]
+                named |= {each.row_id for each in group}
+                lacks = "" in tracking_numbers(session, [mine.row_id])[mine.row_id]
                 tracking = f"FILE{side}{theirs.key}{len(chosen.shipped.get(theirs.key, []))}"
                 left = [Leaving(chosen, theirs.key, {})] if lacks else self._leaving(session, mine)
                 leaving[mine.external_id] = tracking, lacks, left
@@ -164,7 +163,7 @@ class Shipping(Merchant):
     def ship_mate(self, number: int) -> None:
         """Ship one of the consolidated orders, and so all of them."""
         if mate := self._mate(number):
-            self.ship(mate, f"MATE{need_id(mate.id)}{self.parcels.total()}", whole=True)
+            self.ship(mate, f"MATE{mate.row_id}{self.parcels.total()}", whole=True)
 
     def _mate(self, number: int) -> Order | None:
         with read_scope() as session:
@@ -174,7 +173,7 @@ class Shipping(Merchant):
 
     def _group(self, session: Session, order: Order) -> list[Order]:
         """Return an order with the orders that ship with it."""
-        groups = consolidated_orders(session, [need_id(order.id)]).values()
+        groups = consolidated_orders(session, [order.row_id]).values()
         mates = [mate for group in groups for mate in group if mate.state in TO_SHIP and mate.id != order.id]
         return [order, *(mates if order.state in TO_SHIP else [])]
 
@@ -190,7 +189,7 @@ class Shipping(Merchant):
     def _place(self, session: Session, order: Order) -> tuple[Side | None, int]:
         """Return where an order was bought, and its key at the channel."""
         name = session.get_one(Account, order.account_id).name
-        lines = {line.external_id for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]}
+        lines = {line.external_id for line in lines_of(session, [order.row_id])[order.row_id]}
         for side in self.sides:
             keys = [
                 theirs.key if str(theirs.key) in lines else item.id
@@ -218,5 +217,5 @@ def _is_done(order: Any) -> bool:
 
 def _open_units(session: Session, order: Order) -> dict[int, int]:
     """Return the units of the next parcel by line."""
-    lines = lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
-    return {need_id(line.id): line.going for line in lines if line.going}
+    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
+    return {line.row_id: line.going for line in lines if line.going}

@@ -23,7 +23,6 @@ from connectors.afterbuy.simulator import Address, Member, Simulator, State, Swi
 from connectors.afterbuy.simulator import Order as TheirOrder
 from connectors.afterbuy.simulator.state import CANCELLED_FLAG
 from flows.replay import replay
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.activation import set_mode
 from models.privacy.retention import SHORTEST_DAYS
@@ -334,7 +333,7 @@ def opened(
         with session_scope() as session:
             tenant = add_tenant(session, "merchant")
             tenant.seller, tenant.bank = SELLER, BANK
-            tenant_id = need_id(tenant.id)
+            tenant_id = tenant.row_id
         for number, pays_here in enumerate((False, True)):
             simulator = stack.enter_context(Simulator(State(clocks.there), Switches()))
             simulator.switches.change(**(switches or {}))
@@ -373,7 +372,7 @@ def opened(
 
 def _map_methods(session: Session, account: Account) -> None:
     """Map the channel's payment and shipping methods."""
-    tenant_id, account_id = account.tenant_id, need_id(account.id)
+    tenant_id, account_id = account.tenant_id, account.row_id
     save_shipping_method(session, tenant_id, "Paket", {"carrier": "DHL"})
     meanings = {
         (MethodKind.payment, "TRANSFER"): PaymentKind.prepayment,

@@ -8,7 +8,6 @@ from sqlmodel import col, select
 from connectors.afterbuy.simulator import Member
 from models.catalog.article import Article, ArticleCategory, ArticlePrice, ArticleText, BundlePart, Category
 from models.catalog.records import ArticleKind
-from models.database.columns import need_id
 from models.database.session import read_scope
 from models.sync.records import Cycle
 from models.tenants.account import get_account
@@ -55,7 +54,7 @@ def test_articles_variants_bundles_and_stock_come_in(shop: Shop) -> None:
 
     assert (counts.read, counts.new, counts.set_aside) == (5, 5, 0)
     with read_scope() as session:
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         articles = {row.sku: row for row in session.exec(select(Article))}
         kinds = {sku: row.kind for sku, row in articles.items()}
         parts = {
@@ -120,7 +119,7 @@ def test_second_run_reads_only_what_changed(sqlite_shop: Shop) -> None:
     assert (again.read, again.unchanged, again.new, again.changed) == (2, 2, 0, 0)
     assert (changed.read, changed.unchanged, changed.new, changed.changed) == (2, 1, 0, 1)
     with read_scope() as session:
-        article_id = need_id(session.exec(select(Article).where(Article.sku == "BECHER-1")).one().id)
+        article_id = session.exec(select(Article).where(Article.sku == "BECHER-1")).one().row_id
         title = session.exec(select(ArticleText.title).where(ArticleText.article_id == article_id)).one()
         price = session.exec(select(ArticlePrice).where(ArticlePrice.article_id == article_id)).one()
     assert (title, price.amount) == ("Becher „Küste“", Decimal("11.50"))

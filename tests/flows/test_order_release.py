@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from models.clock import today, utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.splitting import split_order
@@ -28,7 +27,7 @@ def explain_methods(shop: Shop) -> None:
     with session_scope() as session:
         account = get_account(session, shop.name)
         save_shipping_method(session, account.tenant_id, "parcel", {"carrier": "DHL"})
-        for row in list_channel_methods(session, need_id(account.id)):
+        for row in list_channel_methods(session, account.row_id):
             meaning = "prepayment" if row.kind is MethodKind.payment else "parcel"
             map_channel_method(session, account.tenant_id, row.account_id, row.kind, row.external_id, meaning)
             apply_mapping(session, account, row.kind, row.external_id)
@@ -64,15 +63,15 @@ def test_what_was_kept_back_until_today_goes_by_itself(shop: Shop, orders: list[
     sync(RELEASE, shop)
     with session_scope() as session:
         order = session.merge(shop.order(orders[0]))
-        (line,) = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+        (line,) = lines_of(session, [order.row_id])[order.row_id]
         cancel_order(session, session.merge(shop.order(orders[1])), actor=Actor.person)
-        split_order(session, order, {need_id(line.id): 1}, today() + timedelta(days=1))
+        split_order(session, order, {line.row_id: 1}, today() + timedelta(days=1))
         line.kept_until = today()
     told = []
     for test in (True, False, False):
         sync(RELEASE, shop, test=test)
         with session_scope() as session:
-            (line,) = lines_of(session, [need_id(order.id)])[need_id(order.id)]
+            (line,) = lines_of(session, [order.row_id])[order.row_id]
             told.append((line.kept_back, events(shop.order(orders[0])).count("unsplit")))
 
     assert told == [(1, 0), (0, 1), (0, 1)]

@@ -15,7 +15,6 @@ from connectors.afterbuy.stock import AfterbuyStock
 from console.cli.reconcile import mend
 from models.catalog.listing import LimitScope, StockLimit
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
@@ -447,7 +446,7 @@ def test_rules_of_ours_are_no_difference(sqlite_busy: Shop) -> None:
     with session_scope() as session:
         release_order(session, find_order(session, str(first.order_id)))
         cancel_order(session, find_order(session, str(second.order_id)), actor=Actor.person)
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         session.add(StockLimit(account_id=account_id, scope=LimitScope.account, buffer=2, maximum=6))
         session.flush()
         queue_account_listings(session, account_id)

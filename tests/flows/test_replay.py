@@ -13,7 +13,6 @@ import tasks.intake.orders
 import tasks.reconciliation.replay
 from connectors.afterbuy.simulator import Fault
 from flows.replay import replay
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.fulfilment.shipments import ParcelData
 from models.intake.orders import save_orders
@@ -240,7 +239,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
     # What the replay took in was touched by that and not by the failed run, which can be replayed itself.
     assert {row["order"] for row in by_flow_run} == set(part)
     assert set(outcomes(by_flow_run)) == {"done before"}
-    assert {row["order"] for row in run_again(shop, run=str(need_id(failed.id) + 1))} == set(part) | new
+    assert {row["order"] for row in run_again(shop, run=str(failed.row_id + 1))} == set(part) | new
     assert sync(ORDER, shop).new == 0
 
 
@@ -340,7 +339,7 @@ def test_a_parcel_after_a_repeat_mails_the_buyer(sqlite_shop: Shop) -> None:
     run_again(shop, orders=[number], again=["shipment"])
     assert shop.channel.mails_to_buyers == []
     with session_scope() as session:
-        order_id = need_id(shop.order(number).id)
+        order_id = shop.order(number).row_id
         queue_outbound(session, shop.order(number).account_id, OutboundKind.shipment, [order_id])
 
     sync(Cycle.shipping_sync, shop)
@@ -447,9 +446,9 @@ def test_it_waits_for_the_cycle_whose_work_it_does(
     monkeypatch.setattr(tasks.reconciliation.replay, "LOOK_SECONDS", 0.1)
     sync(ORDER, shop)
     with session_scope() as session:
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         runs = {
-            cycle: need_id(begin_run(session, account_id, cycle).id)
+            cycle: begin_run(session, account_id, cycle).row_id
             for cycle in (ORDER, Cycle.payment_sync, Cycle.shipping_sync)
         }
     ended: list[Any] = []

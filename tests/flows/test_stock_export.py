@@ -13,7 +13,6 @@ from connectors.protocols.results import ItemResult
 from connectors.protocols.stock import StockItem
 from models.catalog.article import Article
 from models.catalog.listing import LimitScope, StockLimit
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import Cycle
 from models.tenants.account import get_account
@@ -28,7 +27,7 @@ STOCK = Cycle.stock_export
 
 def _limit(shop: Shop, buffer: int = 0, maximum: int | None = None) -> None:
     with session_scope() as session:
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         session.add(
             StockLimit(account_id=account_id, scope=LimitScope.account, buffer=buffer, maximum=maximum)
         )
@@ -135,8 +134,8 @@ def test_a_listing_of_an_article_with_stock_is_told_of_it(sqlite_shop: Shop) -> 
         article = Article(tenant_id=account.tenant_id, sku="BECHER-1")
         session.add(article)
         session.flush()
-        warehouse_id = need_id(main_warehouse(session, account.tenant_id).id)
-        set_on_hand(session, warehouse_id, {need_id(article.id): 4})
+        warehouse_id = main_warehouse(session, account.tenant_id).row_id
+        set_on_hand(session, warehouse_id, {article.row_id: 4})
     mug, _ = add_mug(shop, 10), add_mug(shop, 5, "BECHER-2")
     prepare(shop, Cycle.article_import)
 

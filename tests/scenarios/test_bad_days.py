@@ -10,7 +10,6 @@ import pytest
 from sqlmodel import select
 
 from connectors.afterbuy.simulator import Fault, Simulator, State, Switches
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
@@ -293,7 +292,7 @@ def test_a_lost_answer_of_a_second_shipment(sqlite_shop: Shop) -> None:
         order = find_order(session, str(theirs.order_id))
         from models.orders.queries import lines_of
 
-        line_id = need_id(lines_of(session, [need_id(order.id)])[need_id(order.id)][0].id)
+        line_id = lines_of(session, [order.row_id])[order.row_id][0].row_id
         record_shipment(session, order, "DHL", [ParcelData(lines={line_id: 1})], SHIPPED_AT)
     sync(Cycle.shipping_sync, shop)
     ship(shop, theirs.order_id, ParcelData(), at=PAID_AT.replace(day=21))

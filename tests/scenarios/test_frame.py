@@ -15,7 +15,6 @@ from sqlmodel import select
 import tasks.intake.orders
 import tasks.run.work
 from connectors.afterbuy.simulator import Address, Fault
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import read_scope, session_scope
 from models.intake.orders import save_orders
@@ -65,7 +64,7 @@ def _everything_in_prefect(flow_run_id: str) -> str:
 def test_a_second_run_does_nothing(shop: Shop, cycle: Cycle) -> None:
     """While a run holds the lease another ends as cancelled, asks the channel nothing and notes no run."""
     with session_scope() as session:
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         first = begin_run(session, account_id, cycle)
 
     state = attempt(cycle, shop)

@@ -18,11 +18,12 @@ from sqlmodel import select
 
 from connectors.registry import SPECS
 from connectors.spec import ConnectorSpec
-from deployments.accounts import deploy_account, deploy_accounts, expect_rhythms, read_rhythms, request_run
+from deployments.deploy import deploy_account, deploy_accounts
+from deployments.deployed import request_run
+from deployments.schedules import copy_schedules, expect_usual_schedules
 from deployments.work_pool import ensure_pool
 from models.catalog.article import Article
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.mails.outbox import Mail
@@ -111,7 +112,7 @@ def add(family: Family, mode: str = "live") -> str:
 
 def id_of(name: str) -> int:
     with read_scope() as session:
-        return need_id(get_account(session, name).id)
+        return get_account(session, name).row_id
 
 
 def deployed(client: SyncPrefectClient, name: str) -> set[str]:
@@ -212,8 +213,8 @@ def test_nothing_is_missed_that_it_cannot_do(
     """No rhythm but those of its own cycles, so that after a month none but those is overdue."""
     name = add(family)
     deploy_account(name, pool=pool)
-    expect_rhythms()
-    read_rhythms()
+    expect_usual_schedules()
+    copy_schedules()
     with read_scope() as session:
         rhythms = session.exec(select(CycleSchedule).where(CycleSchedule.account_id == id_of(name))).all()
         assert {rhythm.cycle for rhythm in rhythms} == set(family.cycles)
@@ -282,7 +283,7 @@ def test_what_it_can_do_it_does(opened: None, pool: str) -> None:
     with session_scope() as session:
         article = session.exec(select(Article)).one()
         tenant_id = session.get_one(Account, id_of(name)).tenant_id
-        set_on_hand(session, need_id(main_warehouse(session, tenant_id).id), {need_id(article.id): 7})
+        set_on_hand(session, main_warehouse(session, tenant_id).row_id, {article.row_id: 7})
     with read_scope() as session:
         in_step = overview_markdown(status_of_accounts(session)).split("What waits:")[0]
     head, _, row = (line for line in in_step.splitlines() if line.startswith("|"))

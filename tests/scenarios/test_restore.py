@@ -12,7 +12,6 @@ from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.engine import dispose
 from models.database.session import read_scope, session_scope
 from models.errors import RuleError
@@ -206,7 +205,7 @@ def test_a_restore_waits_for_runs_and_keeps_what_was_there(database: str, tmp_pa
     backup = tmp_path / "copy"
     with session_scope() as session:
         shop = make_shop(session)
-        run_id = need_id(begin_run(session, shop.account.id, Cycle.order_import).id)
+        run_id = begin_run(session, shop.account.id, Cycle.order_import).row_id
     run("db", "backup", str(backup))
     with session_scope() as session:
         add_article(session, shop, "MUG", on_hand=3)

@@ -17,7 +17,8 @@ from sqlmodel import SQLModel, func, select
 from connectors.afterbuy.simulator import Simulator, sample_state
 from console.machine.prefect_env import read_state
 from console.machine.processes import list_descendants
-from deployments.accounts import deploy_account, request_run
+from deployments.deploy import deploy_account
+from deployments.deployed import request_run
 from deployments.work_pool import POOL, ensure_pool
 from models.database.session import read_scope
 from models.orders.order import Order

@@ -7,7 +7,6 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlmodel import select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
 from models.settings import get_settings
@@ -60,10 +59,10 @@ def make_account(name: str = "muellers-shop", mode: Mode = Mode.live) -> int:
     """Add an account and, once, its tenant; return the account's id."""
     with session_scope() as session:
         tenant = add_tenant(session, f"tenant-{name}", "Müllers Töpferei")
-        account = add_account(session, need_id(tenant.id), name, "afterbuy", {})
+        account = add_account(session, tenant.row_id, name, "afterbuy", {})
         account.mode = mode
         session.add(account)
-    return need_id(account.id)
+    return account.row_id
 
 
 def begin(
@@ -71,7 +70,7 @@ def begin(
 ) -> int:
     """Begin a run; return its id."""
     with session_scope() as session:
-        return need_id(begin_run(session, account_id, cycle, flow_run_id=flow_run_id, test=test).id)
+        return begin_run(session, account_id, cycle, flow_run_id=flow_run_id, test=test).row_id
 
 
 def fail(

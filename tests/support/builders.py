@@ -14,7 +14,6 @@ from sqlmodel import Session, col, func, select
 from models.catalog.article import Article, ArticleNumber, BundlePart, loose_form, numbers_of, parts_of
 from models.catalog.listing import Listing
 from models.catalog.records import ArticleData, ArticleKind, TextData
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
@@ -54,9 +53,9 @@ class Shop:
 
 def make_shop(session: Session, name: str = "nord", **settings: Any) -> Shop:
     """Add a tenant with a live account and its first warehouse."""
-    tenant_id = need_id(add_tenant(session, name).id)
+    tenant_id = add_tenant(session, name).row_id
     account = make_account(session, tenant_id, name, **settings)
-    return Shop(tenant_id, account, need_id(main_warehouse(session, tenant_id).id))
+    return Shop(tenant_id, account, main_warehouse(session, tenant_id).row_id)
 
 
 def make_account(
@@ -74,7 +73,7 @@ def add_warehouse(session: Session, shop: Shop, name: str, priority: int) -> int
     row = Warehouse(tenant_id=shop.tenant_id, name=name, priority=priority)
     session.add(row)
     session.flush()
-    return need_id(row.id)
+    return row.row_id
 
 
 def add_article(
@@ -92,7 +91,7 @@ def add_article(
     article = Article(tenant_id=shop.tenant_id, sku=sku, kind=ArticleKind.bundle if parts else kind, **fields)
     session.add(article)
     session.flush()
-    article_id = need_id(article.id)
+    article_id = article.row_id
     for number_kind, value in numbers_of(article):
         session.add(
             ArticleNumber(
@@ -126,7 +125,7 @@ def add_listing(
     )
     session.add(row)
     session.flush()
-    return need_id(row.id)
+    return row.row_id
 
 
 def make_line(
@@ -309,7 +308,7 @@ def check_laws(session: Session) -> None:
         moved[movement.level_id] += movement.quantity
     promised: dict[int, int] = defaultdict(int)
     by_line: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    levels = {need_id(level.id): level for level in session.exec(select(StockLevel))}
+    levels = {level.row_id: level for level in session.exec(select(StockLevel))}
     ready: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     allocations: dict[tuple[int, int], Allocation] = {}
     for row in session.exec(select(Allocation)):
@@ -327,12 +326,12 @@ def check_laws(session: Session) -> None:
     for line in session.exec(select(OrderLine)):
         assert 0 <= line.allocated <= line.quantity - line.cancelled - line.shipped
         expected: dict[int, int] = defaultdict(int)
-        for part in parts[need_id(line.id)]:
+        for part in parts[line.row_id]:
             for article_id, quantity in bundles.get(part.article_id, [(part.article_id, 1)]):
                 expected[article_id] += line.allocated * part.quantity * quantity
-        told = dict(by_line[need_id(line.id)])
+        told = dict(by_line[line.row_id])
         assert told == {article_id: units for article_id, units in expected.items() if units}
-        assert line.picked == whole_units(ready[need_id(line.id)], line.allocated) <= line.allocated
+        assert line.picked == whole_units(ready[line.row_id], line.allocated) <= line.allocated
         assert 0 <= line.kept_back <= line.left
         assert line.kept_back or line.kept_until is None
         if line.kept_back:
@@ -355,7 +354,7 @@ def release(session: Session, shop: Shop, *records: OrderData) -> list[int]:
     for order in orders:
         release_order(session, order)
     session.flush()
-    return [need_id(order.id) for order in orders]
+    return [order.row_id for order in orders]
 
 
 SELLER = {
@@ -380,5 +379,5 @@ def ship_units(session: Session, external_id: str, **units: int) -> None:
     """Ship units of lines in one parcel; without `units`, everything that is left."""
     order = get_order(session, external_id)
     lines = session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
-    content = {need_id(line.id): units[line.external_id] for line in lines if line.external_id in units}
+    content = {line.row_id: units[line.external_id] for line in lines if line.external_id in units}
     record_shipment(session, order, "DHL", [ParcelData(lines=content)], SHIPPED_AT)

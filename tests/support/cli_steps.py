@@ -9,7 +9,6 @@ from typer.testing import CliRunner, Result
 
 from console.cli.app import app
 from models.catalog.records import ArticleData, ArticleKind, MemberData, PriceData, TextData
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.article_sets import link_members
 from models.intake.articles import save_articles
@@ -53,7 +52,7 @@ def open_shop(mode: Mode = Mode.live, role: str = "articles") -> None:
     """Add the tenant `acme` with the account `shop`."""
     with session_scope() as session:
         tenant = add_tenant(session, "acme", "Acme GmbH")
-        account = add_account(session, need_id(tenant.id), "shop", "afterbuy", {"role": role})
+        account = add_account(session, tenant.row_id, "shop", "afterbuy", {"role": role})
         account.mode = mode
 
 

@@ -9,7 +9,6 @@ from prefect import flow, runtime
 from prefect.client.orchestration import get_client
 from prefect.runner import Runner
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import Cycle
 from models.sync.runs import begin_run
@@ -21,7 +20,7 @@ from tasks.watch.alarms import report_crashed, report_failed
 def import_orders(account: str) -> None:
     """Begin a run and die."""
     with session_scope() as session:
-        account_id = need_id(get_account(session, account).id)
+        account_id = get_account(session, account).row_id
         begin_run(session, account_id, Cycle.order_import, flow_run_id=str(runtime.flow_run.id))
     os.kill(os.getpid(), signal.SIGKILL)
 

@@ -14,7 +14,6 @@ from sqlmodel import select
 
 from models.accounting.issued import list_documents
 from models.accounting.records import DocumentKind
-from models.database.columns import need_id
 from models.database.engine import dispose
 from models.database.schema import upgrade
 from models.database.session import session_scope
@@ -292,7 +291,7 @@ def invoice_all(worker: int, external_ids: Sequence[str]) -> Counter[str]:
         try:
             with session_scope() as session:
                 order = get_order(session, external_id)
-                document = list_documents(session, order_id=need_id(order.id), kind=DocumentKind.invoice)[0]
+                document = list_documents(session, order_id=order.row_id, kind=DocumentKind.invoice)[0]
                 cancel_invoice(session, document, "a mistake")
             done["corrected"] += 1
         except (RuleError, IndexError):
@@ -322,7 +321,7 @@ def claim_all(account_id: int, run_id: int) -> list[str]:
     while True:
         with session_scope() as session:
             rows = claim_due(session, account_id, OutboundKind.stock, 7, run_id)
-            ids = [need_id(row.id) for row in rows]
+            ids = [row.row_id for row in rows]
         if not ids:
             return keys
         with session_scope() as session:

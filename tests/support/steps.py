@@ -25,7 +25,6 @@ from flows.stock_export import stock_export
 from models.catalog.article import Article
 from models.catalog.listing import Listing
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
@@ -87,7 +86,7 @@ def prepare(shop: Shop, *cycles: Cycle) -> None:
 def last_run(shop: Shop, cycle: Cycle) -> Run:
     """Return the last run of a cycle."""
     with read_scope() as session:
-        account_id = need_id(get_account(session, shop.name).id)
+        account_id = get_account(session, shop.name).row_id
         query = select(Run).where(Run.account_id == account_id, Run.cycle == cycle)
         return session.exec(query.order_by(col(Run.id).desc()).limit(1)).one()
 
@@ -129,9 +128,9 @@ def set_stock(shop: Shop, **quantities: int) -> None:
     """Set counted stock; underscores in a name stand for hyphens of the SKU."""
     with session_scope() as session:
         tenant_id = get_account(session, shop.name).tenant_id
-        warehouse_id = need_id(main_warehouse(session, tenant_id).id)
+        warehouse_id = main_warehouse(session, tenant_id).row_id
         ids = {
-            need_id(session.exec(select(Article).where(Article.sku == sku)).one().id): quantity
+            session.exec(select(Article).where(Article.sku == sku)).one().row_id: quantity
             for sku, quantity in ((name.replace("_", "-"), number) for name, number in quantities.items())
         }
         set_on_hand(session, warehouse_id, ids)
@@ -140,7 +139,7 @@ def set_stock(shop: Shop, **quantities: int) -> None:
 def line_rows(order: Order) -> list[OrderLine]:
     """Return an order's lines by position."""
     with read_scope() as session:
-        return lines_of(session, [need_id(order.id)]).get(need_id(order.id), [])
+        return lines_of(session, [order.row_id]).get(order.row_id, [])
 
 
 def addresses(order: Order) -> dict[str, OrderAddress]:
@@ -184,7 +183,7 @@ def numbers_there(shop: Shop) -> list[str]:
 def cursor(shop: Shop, name: str) -> dict[str, Any]:
     """Return one of the account's cursors."""
     with read_scope() as session:
-        return find_cursor(session, need_id(get_account(session, shop.name).id), name)
+        return find_cursor(session, get_account(session, shop.name).row_id, name)
 
 
 def outbound(shop: Shop) -> list[tuple[str, str]]:
@@ -202,8 +201,8 @@ def calls(shop: Shop, **wanted: Any) -> list[tuple[str, str, list[str]]]:
     with read_scope() as session:
         account_id = get_account(session, shop.name).id
         rows = list_calls(session, account_id=account_id, **wanted)[::-1]
-        orders = orders_of_calls(session, [need_id(row.id) for row in rows])
-        return [(row.call, row.ending, orders.get(need_id(row.id), [])) for row in rows]
+        orders = orders_of_calls(session, [row.row_id for row in rows])
+        return [(row.call, row.ending, orders.get(row.row_id, [])) for row in rows]
 
 
 def listing_of(shop: Shop, product: Product) -> Listing:

@@ -8,7 +8,6 @@ from sqlalchemy import update
 from sqlmodel import SQLModel, col, func, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
 from models.orders.order import Order
@@ -106,7 +105,7 @@ def test_history_goes_and_what_is_last_or_open_stays(database: str, small_batche
         assert last_success(session, account_id, Cycle.order_import) is not None
         (alarm,) = session.exec(select(Alarm)).all()
         assert (alarm.cycle, alarm.closed_at) == (Cycle.stock_export, None)
-        assert session.exec(select(Incident.alarm_id)).all() == [need_id(alarm.id)]
+        assert session.exec(select(Incident.alarm_id)).all() == [alarm.row_id]
         assert [row.subject for row in session.exec(select(Difference)).all()] == ["2"]
     assert (count(Mail), count(RejectedRecord)) == (5, 1)
 

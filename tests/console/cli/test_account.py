@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.accounts import deploy_accounts
+from deployments.deploy import deploy_accounts
 from models.database.session import session_scope
 from models.sync.cycles import CYCLES
 from models.tenants.account import add_account, get_account

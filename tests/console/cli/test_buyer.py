@@ -9,7 +9,6 @@ from pathlib import Path
 
 from models.accounting.issued import save_files
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import ParcelData
@@ -75,7 +74,7 @@ def sell() -> str:
         sold = find_order(session, "1")
         record_shipment(session, sold, "DHL", [ParcelData()], PLACED)
         invoice = issue_invoice(session, sold, actor=Actor.cycle)
-        save_files(session, {need_id(invoice.id): b"%PDF invoice"})
+        save_files(session, {invoice.row_id: b"%PDF invoice"})
         content = MailContent(
             subject="Ihre Bestellung",
             text="Hallo",

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.records import RejectedData
 from models.sync.rejected import save_rejected
@@ -93,7 +92,7 @@ def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
     call("account", "mode", "shop", "live")
     number = str(next(iter(shop.state.orders.values())).order_id)
     with session_scope() as session:
-        account_id = need_id(get_account(session, "shop").id)
+        account_id = get_account(session, "shop").row_id
         for external_id in (number, "1"):
             rejected = RejectedData(kind="order", external_id=external_id, reason="It had no lines.")
             save_rejected(session, account_id, [rejected])

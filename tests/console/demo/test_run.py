@@ -31,7 +31,6 @@ from flows.order_release import order_release
 from flows.payment_sync import payment_sync
 from flows.shipping_sync import shipping_sync
 from flows.stock_export import stock_export
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.activation import set_mode
 from models.sync.cycles import CYCLES, has_cycle_now
@@ -62,7 +61,7 @@ def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
             tenant = add_tenant(session, "Sonnenhof")
             open_house(session, tenant.name)
             settings = settings_of(simulator.url)
-            account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
+            account = add_account(session, tenant.row_id, ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
         save_secrets(ACCOUNT, SECRETS)
         yield simulator

@@ -21,9 +21,8 @@ from sqlmodel import select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
 from console.machine.prefect_env import find_server, is_healthy, read_state
-from deployments.accounts import request_run
+from deployments.deployed import request_run
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.intake.activation import set_mode
 from models.mails.outbox import Mail
@@ -48,7 +47,7 @@ def add_live_account(simulator: Simulator) -> None:
     with session_scope() as session:
         tenant = add_tenant(session, "merchant")
         settings = {"base_url": simulator.url, "start": "2020-01-01"}
-        account = add_account(session, need_id(tenant.id), ACCOUNT, "afterbuy", settings)
+        account = add_account(session, tenant.row_id, ACCOUNT, "afterbuy", settings)
         set_mode(session, account, Mode.live)
 
 

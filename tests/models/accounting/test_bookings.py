@@ -15,7 +15,6 @@ from sqlmodel import Session, col, select
 from models.accounting.bookings import PAPERS, Booking, list_bookings, rows_by_rate, sums_of
 from models.accounting.issued import Document, list_documents
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.schema import downgrade, upgrade
 from models.database.session import session_scope
@@ -88,7 +87,7 @@ def shown(session: Session) -> list[tuple[Any, ...]]:
 
 def give_back(session: Session, order: Order, line: str) -> None:
     """Let a unit of a line come back and be credited."""
-    line_id = need_id(find_line(session, order, line).id)
+    line_id = find_line(session, order, line).row_id
     row = announce_return(session, order, {line_id: 1})
     receive_return(session, row, {line_id: InspectedUnits(scrapped=1)})
     credit_return(session, row)

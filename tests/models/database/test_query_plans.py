@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import event
 from sqlmodel import Session
 
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.intake.article_sets import link_members
@@ -147,7 +146,7 @@ def test_a_scan_reads_no_list_whole(sqlite_database: str) -> None:
             for line in lines:
                 add_article(session, shop, line.sku, on_hand=1)
             release(session, shop, *(make_order(line.external_id, line) for line in lines))
-            list_id = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, orders).id)
+            list_id = start_next_list(session, shop.tenant_id, PickMode.boxes, orders).row_id
             session.expunge_all()
             with plans_of(session) as plans:
                 scan(session, list_id, "SKU-1")

@@ -9,7 +9,6 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import (
@@ -115,7 +114,7 @@ def test_two_orders_go_in_one_parcel(database: str) -> None:
         parcels = [
             (shipment.carrier, parcel.tracking_number)
             for order in (first, second)
-            for shipment, its_parcels in shipments_of(session, need_id(order.id))
+            for shipment, its_parcels in shipments_of(session, order.row_id)
             for parcel in its_parcels
         ]
         assert parcels == [("DHL", "T1")] * 2
@@ -316,7 +315,7 @@ def test_a_list_of_one_order_has_its_mates(sqlite_database: str) -> None:
         consolidate_orders(session, orders(session, "1", "3"))
         for number in ("1", "2", "4"):
             release_order(session, get_order(session, number))
-        wanted = [need_id(order.id) for order in orders(session, "1", "2", "4")]
+        wanted = [order.row_id for order in orders(session, "1", "2", "4")]
         walk = create_list(session, shop.tenant_id, PickMode.boxes, wanted)
         rows = session.exec(
             select(Order.external_id, PickOrder.box)
@@ -346,7 +345,7 @@ def test_all_of_a_group_may_be_named(sqlite_database: str) -> None:
         numbers = {
             order.external_id: [
                 parcel.tracking_number
-                for _, parcels in shipments_of(session, need_id(order.id))
+                for _, parcels in shipments_of(session, order.row_id)
                 for parcel in parcels
             ]
             for order in orders(session, "1", "2", "3", "4")

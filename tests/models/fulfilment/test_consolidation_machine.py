@@ -104,7 +104,7 @@ class Days(RuleBasedStateMachine):
         return rows[number % len(rows)]
 
     def line(self, order: Order, number: int) -> OrderLine:
-        lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+        lines = lines_of(self.session, [order.row_id])[order.row_id]
         return lines[number % len(lines)]
 
     @rule(units=st.integers(1, 3))
@@ -171,11 +171,11 @@ class Days(RuleBasedStateMachine):
             assert left in (set(), group), "all of a group, or none"
             assert isinstance(result, Shipment) == bool(left)
             if isinstance(result, Shipment):
-                self.parcels[data.parcels[0].tracking_number] = {need_id(data.order.id)}
+                self.parcels[data.parcels[0].tracking_number] = {data.order.row_id}
 
     def going_with(self, order: Order) -> set[int]:
         if order.ships_with_id is None or order.state not in TO_SHIP:
-            return {need_id(order.id)} if order.state in TO_SHIP else set()
+            return {order.row_id} if order.state in TO_SHIP else set()
         query = select(Order.id).where(
             Order.ships_with_id == order.ships_with_id, col(Order.state).in_(TO_SHIP)
         )
@@ -192,7 +192,7 @@ class Days(RuleBasedStateMachine):
         session, order = self.session, self.order(pick)
         if step == "announce":
             line = self.line(order, units)
-            self.attempt(lambda: announce_return(session, order, {need_id(line.id): units}))
+            self.attempt(lambda: announce_return(session, order, {line.row_id: units}))
             return
         rows = session.exec(select(Return).order_by(col(Return.id))).all()
         if not rows:
@@ -207,7 +207,7 @@ class Days(RuleBasedStateMachine):
         self.attempt(steps[step])
 
     def receive(self, row: Return) -> None:
-        lines = lines_of_return(self.session, need_id(row.id))
+        lines = lines_of_return(self.session, row.row_id)
         receive_return(
             self.session, row, {each.order_line_id: InspectedUnits(to_stock=each.announced) for each in lines}
         )
@@ -225,7 +225,7 @@ class Days(RuleBasedStateMachine):
     def money_is_conserved(self) -> None:
         """Nothing that is done with two orders moves money from one to the other."""
         for order in self.session.exec(select(Order)):
-            lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+            lines = lines_of(self.session, [order.row_id])[order.row_id]
             if order.state is not OrderState.cancelled:
                 goods = sum((line.price * (line.quantity - line.cancelled) for line in lines), Decimal(0))
                 assert order.total == goods + order.shipping_amount

@@ -3,7 +3,6 @@
 import pytest
 from sqlmodel import Session, select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.pickup import hand_over, mark_ready
@@ -71,7 +70,7 @@ def test_an_order_that_is_split_is_collected_twice(sqlite_database: str) -> None
         order = get_order(session, "2")
         set_shipping_method(session, order, "counter")
         release_order(session, order)
-        line = need_id(find_line(session, order, "b").id)
+        line = find_line(session, order, "b").row_id
         split_order(session, order, {line: 3})
         with pytest.raises(RuleError, match="not all of its goods"):
             mark_ready(session, order)

@@ -8,7 +8,6 @@ import pytest
 from sqlmodel import Session
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -150,7 +149,7 @@ def test_a_last_look_before_the_door(sqlite_database: str) -> None:
         from models.catalog.article import Article, ArticlePrice
 
         article = session.exec(select(Article).where(Article.sku == "MUG")).one()
-        session.add(ArticlePrice(article_id=need_id(article.id), currency="EUR", amount=Decimal("12.00")))
+        session.add(ArticlePrice(article_id=article.row_id, currency="EUR", amount=Decimal("12.00")))
         session.flush()
         done = run(session, shop)
 
@@ -198,7 +197,7 @@ def test_what_is_there_may_go_first(database: str) -> None:
         )
         done = run(session, shop)
         order = get_order(session, "1")
-        line_ids = {row.external_id: need_id(row.id) for row in _lines(session, "1")}
+        line_ids = {row.external_id: row.row_id for row in _lines(session, "1")}
         with pytest.raises(RuleError, match="stock_short"):
             record_shipment(session, order, "DHL", [ParcelData(lines={line_ids["b"]: 11})], utc_now())
         record_shipment(
@@ -331,11 +330,11 @@ def _article(session: Session, sku: str) -> int:
 
     from models.catalog.article import Article
 
-    return need_id(session.exec(select(Article).where(Article.sku == sku)).one().id)
+    return session.exec(select(Article).where(Article.sku == sku)).one().row_id
 
 
 def _lines(session: Session, number: str) -> list[Any]:
     from models.orders.queries import lines_of
 
-    order_id = need_id(get_order(session, number).id)
+    order_id = get_order(session, number).row_id
     return lines_of(session, [order_id])[order_id]

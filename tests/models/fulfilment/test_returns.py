@@ -10,7 +10,6 @@ from documents.papers.invoice import render_invoice
 from models.accounting.issued import list_documents
 from models.accounting.records import DocumentKind, PaperContent
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.holding import cancel_order
@@ -70,7 +69,7 @@ def sell(session: Session, *, paid: bool = True, invoiced: bool = True) -> Shop:
 
 
 def line_id(session: Session, name: str) -> int:
-    return need_id(find_line(session, get_order(session, "1"), name).id)
+    return find_line(session, get_order(session, "1"), name).row_id
 
 
 def come_back(session: Session, **units: Any) -> Return:
@@ -278,7 +277,7 @@ def test_the_rest_is_cancelled_after_the_first_part_came_back(sqlite_database: s
         take_in(session, shop, make_order("2", *lines, shipping_amount=Decimal("4.90")))
         ship_units(session, "2", **{"2a": 1})
         order = get_order(session, "2")
-        mug = need_id(find_line(session, order, "2a").id)
+        mug = find_line(session, order, "2a").row_id
         row = announce_return(session, order, {mug: 1})
         receive_return(session, row, {mug: InspectedUnits(to_stock=1)})
         assert credit_return(session, row) == []
@@ -287,7 +286,7 @@ def test_the_rest_is_cancelled_after_the_first_part_came_back(sqlite_database: s
         else:
             set_quantity(session, order, find_line(session, order, "2b"), 0, actor=Actor.person)
 
-        told = [row.gross for row in list_documents(session, order_id=need_id(order.id))]
+        told = [row.gross for row in list_documents(session, order_id=order.row_id)]
         assert order.total - order.credited_amount == sum(told, Decimal(0))
         assert (str(order.state), told) == (("cancelled", []) if whole else ("shipped", [Decimal("4.90")]))
         assert ("person", "cancelled" if whole else "completed") in events_in(session, "2")

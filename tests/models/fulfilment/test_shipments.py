@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment, record_shipments
@@ -58,8 +57,8 @@ def make_sale(session: Session, **settings: Any) -> tuple[Shop, Order, dict[str,
     add_article(session, shop, "CUP", on_hand=10)
     take_in(session, shop, make_order("1", make_line("a", "MUG", 3), make_line("b", "CUP", 2)))
     order = get_order(session, "1")
-    lines = lines_of(session, [need_id(order.id)])[need_id(order.id)]
-    return shop, order, {line.external_id: need_id(line.id) for line in lines}
+    lines = lines_of(session, [order.row_id])[order.row_id]
+    return shop, order, {line.external_id: line.row_id for line in lines}
 
 
 def queued(session: Session) -> list[tuple[str, str]]:
@@ -77,9 +76,9 @@ def test_an_order_leaves_in_parts(database: str) -> None:
 
         shown = [
             (shipment.carrier, parcel.tracking_number, parcel.weight_grams, contents)
-            for shipment, parcels in shipments_of(session, need_id(order.id))
+            for shipment, parcels in shipments_of(session, order.row_id)
             for parcel in parcels
-            for contents in [contents_of(session, [need_id(parcel.id)])[need_id(parcel.id)]]
+            for contents in [contents_of(session, [parcel.row_id])[parcel.row_id]]
         ]
         assert shown == [
             ("DHL", "T1", 700, {ids["a"]: 1, ids["b"]: 2}),
@@ -107,7 +106,7 @@ def test_one_shipment_may_have_several_parcels(database: str) -> None:
 
         rows = session.exec(select(Parcel)).all()
         assert [row.number for row in rows] == [1, 2, 3]
-        assert [dict(contents_of(session, [need_id(row.id)])) for row in rows] == [
+        assert [dict(contents_of(session, [row.row_id])) for row in rows] == [
             {1: {ids["a"]: 3}}, {2: {ids["b"]: 2}}, {},
         ]  # fmt: skip
         assert order.state == "shipped"
@@ -223,7 +222,7 @@ def test_a_payment_is_told_only_where_we_handle_them(database: str, handled_by: 
 
         assert (order.paid_amount, order.payment_state) == (Decimal(50), PaymentState.paid)
         assert [each["state"] for each in details_in(session, "1", "payment")] == ["partly_paid", "paid"]
-        assert [(row.told_by, row.amount) for row in payments_of(session, need_id(order.id))] == [
+        assert [(row.told_by, row.amount) for row in payments_of(session, order.row_id)] == [
             (Side.warenfluss, Decimal(20)),
             (Side.warenfluss, Decimal(30)),
         ]
@@ -340,9 +339,9 @@ def test_a_page_is_booked_like_one_order_after_the_other(database: str) -> None:
     """Each order has its own result; the one that is refused keeps nobody back, and changes nothing."""
     with session_scope() as session:
         orders = make_page(session)
-        ids = {order.external_id: need_id(order.id) for order in orders}
+        ids = {order.external_id: order.row_id for order in orders}
         line = lines_of(session, [ids["1"]])[ids["1"]][0]
-        parts = {"1": {need_id(line.id): 1}}
+        parts = {"1": {line.row_id: 1}}
         wanted = [
             ShipmentData(order, f"C{order.external_id}", [parcel], PLACED_AT)
             for order in (*orders, orders[0])

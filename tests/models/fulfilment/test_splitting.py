@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from models.clock import today, utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import consolidate_orders, suggest_consolidations
@@ -72,7 +71,7 @@ def split(session: Session, until: date | None = None, *, order: str = "1", **un
 
 
 def line_id(session: Session, name: str, order: str = "1") -> int:
-    return need_id(find_line(session, get_order(session, order), name).id)
+    return find_line(session, get_order(session, order), name).row_id
 
 
 def kept(session: Session) -> dict[str, int]:
@@ -113,7 +112,7 @@ def test_the_first_part_leaves_and_the_rest_stays_promised(database: str) -> Non
 
         assert details_in(session, "1", "split") == [{"kept_back": {"a": 2, "b": 2}}]
         assert holds_in(session, "2") == [("stock_short", "c", {"missing": 1, "quantity": 1})]
-        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 9).id)
+        walk = start_next_list(session, shop.tenant_id, PickMode.boxes, 9).row_id
         assert asked(session, walk) == {"MUG": 1}
         scan(session, walk, "MUG")
         done = close_list(session, walk)
@@ -205,7 +204,7 @@ def test_an_open_list_is_told_and_what_lies_ready_beyond_goes_back(database: str
         take_in(session, shop, make_order("2", make_line("s", "SET", 3)))
         for number in ("1", "2"):
             release_order(session, get_order(session, number))
-        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 9).id)
+        walk = start_next_list(session, shop.tenant_id, PickMode.boxes, 9).row_id
         scan(session, walk, "MUG", 5)
         scan(session, walk, "CUP", 4)
         split(session, a=1)
@@ -232,7 +231,7 @@ def test_units_that_are_missing_are_taken_where_the_kept_ones_lie(database: str)
         set_on_hand(session, far, {mug: 2})
         release_order(session, get_order(session, "1"))
         split(session, a=2, b=2)
-        walk = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        walk = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
         done = report_short(session, walk, "MUG")
 
         assert (done.elsewhere, done.short, asked(session, walk)) == (1, ["1"], {"MUG": 1})
@@ -249,7 +248,7 @@ def test_a_day_lets_them_go(database: str) -> None:
         tomorrow = today() + timedelta(days=1)
         split(session, tomorrow, a=1)
         split(session, tomorrow + timedelta(days=1), b=1)
-        account_id = need_id(shop.account.id)
+        account_id = shop.account.row_id
         assert list_due_splits(session, account_id, 9) == []
         find_line(session, get_order(session, "1"), "a").kept_until = today()
         due = list_due_splits(session, account_id, 9)
@@ -346,7 +345,7 @@ def test_the_rest_may_go_elsewhere_in_another_way(database: str) -> None:
         set_shipping_method(session, order, "Brief")
         unsplit_order(session, order)
 
-        (first, _), *_ = shipments_of(session, need_id(order.id))
+        (first, _), *_ = shipments_of(session, order.row_id)
         before, now = packing_slip(session, order, first), packing_slip(session, order)
         assert BILLING.street in before.to.lines
         assert (before.shipping_method, now.shipping_method) == ("Paket", "Brief")

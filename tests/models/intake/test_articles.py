@@ -28,7 +28,6 @@ from models.catalog.records import (
     PriceData,
     TextData,
 )
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.intake.article_sets import link_members
 from models.intake.articles import save_articles, save_categories
@@ -219,7 +218,7 @@ def test_opening_stock_is_taken_once(database: str) -> None:
         assert row_counts(session, StockLevel) == [0]
         save(session, shop, make_article("1", "A", quantity=5), make_article("2", "B", quantity=-3))
         assert stock_in(session) == {"A": (5, 0), "B": (0, 0)}
-        set_on_hand(session, shop.warehouse_id, {need_id(article_in(session, shop, "A").id): 1})
+        set_on_hand(session, shop.warehouse_id, {article_in(session, shop, "A").row_id: 1})
         save(session, shop, make_article("1", "A", quantity=8), make_article("3", "C"))
         assert stock_in(session) == {"A": (1, 0), "B": (0, 0)}
 
@@ -250,7 +249,7 @@ def test_a_mere_interface_links_and_changes_nothing(database: str) -> None:
         save(session, shop, *page, account=other)
         assert links(session, other.id) == {"S1": "TASSE-1", "S2": "LATER"}
         settle_outbound(session)
-        set_on_hand(session, shop.warehouse_id, {need_id(article_in(session, shop, "TASSE-1").id): 6})
+        set_on_hand(session, shop.warehouse_id, {article_in(session, shop, "TASSE-1").row_id: 6})
         assert sorted(queued_listings(session)) == ["1001", "S1"]
 
 
@@ -282,13 +281,13 @@ def test_members_may_come_on_a_later_page(database: str) -> None:
         )
         save(session, shop, bundle, make_article("1", "A", quantity=9))
         assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "9")])
-        assert stock_figures(session, [need_id(article_in(session, shop, "SET").id)]) == {}
+        assert stock_figures(session, [article_in(session, shop, "SET").row_id]) == {}
         save(session, shop, make_article("2", "B", quantity=3))
         settle_outbound(session)
 
         assert (link_members(session, shop.account.id), asides(session)) == (0, [])
-        set_id = need_id(article_in(session, shop, "SET").id)
-        ids = [need_id(article_in(session, shop, sku).id) for sku in ("A", "B")]
+        set_id = article_in(session, shop, "SET").row_id
+        ids = [article_in(session, shop, sku).row_id for sku in ("A", "B")]
         assert parts_of(session, [set_id]) == {set_id: [(ids[0], 2), (ids[1], 2)]}
         assert stock_figures(session, [set_id])[set_id].available == 1
         assert (list(queued_listings(session)), sorted(stock_in(session))) == (["9"], ["A", "B"])
@@ -304,7 +303,7 @@ def test_a_set_may_change_its_parts(database: str) -> None:
             save(session, shop, make_article("9", "SET", kind=ArticleKind.bundle, members=members(*parts)))
             link_members(session, shop.account.id)
 
-        set_id, b = (need_id(article_in(session, shop, sku).id) for sku in ("SET", "B"))
+        set_id, b = (article_in(session, shop, sku).row_id for sku in ("SET", "B"))
         assert parts_of(session, [set_id]) == {set_id: [(b, 2)]}
         assert row_counts(session, BundlePart) == [1]
 

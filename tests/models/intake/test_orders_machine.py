@@ -19,7 +19,6 @@ from sqlmodel import Session, col, func, select
 from models.accounting.issued import Document, DocumentLine, documents_total
 from models.accounting.records import DocumentKind
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -99,7 +98,7 @@ class Business(RuleBasedStateMachine):
         return rows[number % len(rows)] if rows else None
 
     def line(self, order: Order, number: int) -> OrderLine:
-        lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+        lines = lines_of(self.session, [order.row_id])[order.row_id]
         return lines[number % len(lines)]
 
     @rule(
@@ -162,7 +161,7 @@ class Business(RuleBasedStateMachine):
             assert not (kept and order.state is OrderState.shipped)
 
     def kept_back(self, order: Order) -> dict[str, int]:
-        lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+        lines = lines_of(self.session, [order.row_id])[order.row_id]
         return {line.external_id: line.kept_back for line in lines if line.kept_back}
 
     @rule(
@@ -177,12 +176,12 @@ class Business(RuleBasedStateMachine):
         if order is None:
             return
         session, line = self.session, self.line(order, at)
-        parcel = ParcelData(lines={need_id(line.id): max(1, units)})
+        parcel = ParcelData(lines={line.row_id: max(1, units)})
         steps: dict[str, Callable[[], Any]] = {
             "ship": lambda: record_shipment(session, order, "DHL", [parcel], utc_now()),
             "quantity": lambda: set_quantity(session, order, line, units, actor=Actor.person),
             "price": lambda: set_price(session, order, line, amount),
-            "split": lambda: split_order(session, order, {need_id(line.id): units}),
+            "split": lambda: split_order(session, order, {line.row_id: units}),
         }
         self.attempt(steps[step])
 
@@ -191,7 +190,7 @@ class Business(RuleBasedStateMachine):
         order = self.pick(Order, pick)
         if order is None:
             return
-        line_id = need_id(self.line(order, at).id)
+        line_id = self.line(order, at).row_id
         judged = InspectedUnits(to_stock=units) if good else InspectedUnits(b_stock=units)
 
         def step() -> None:
@@ -211,7 +210,7 @@ class Business(RuleBasedStateMachine):
 
         def step() -> None:
             row = announce_return(self.session, order, {})
-            lines = lines_of_return(self.session, need_id(row.id))
+            lines = lines_of_return(self.session, row.row_id)
             judged = {each.order_line_id: InspectedUnits(to_stock=each.announced) for each in lines}
             receive_return(self.session, row, judged)
             given = {"fee": Decimal(fee) / 100, "goodwill": Decimal(goodwill) / 100}
@@ -320,7 +319,7 @@ class Business(RuleBasedStateMachine):
             select(Document.order_id).where(col(Document.corrects_id).is_not(None))
         ).all()
         for order in session.exec(select(Order)):
-            order_id = need_id(order.id)
+            order_id = order.row_id
             lines = lines_of(session, [order_id])[order_id]
             waits = any(line.left or line.shipped - line.returned > line.invoiced for line in lines)
             if waits or order_id in (*received, *corrected) or open_holds(session, [order_id]):

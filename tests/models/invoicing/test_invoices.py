@@ -18,7 +18,6 @@ from models.accounting.numbers import DocumentSeries
 from models.accounting.records import DocumentKind, PaperContent, content_hash
 from models.catalog.article import Article
 from models.clock import today
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import RuleError
@@ -315,11 +314,11 @@ def test_what_the_channel_has_invoiced_waits_for_nobody(sqlite_database: str) ->
     with session_scope() as session:
         shipped(session, taxed("a"), invoice_number="4711")
         order = get_order(session, "1")
-        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == []
+        assert invoiceable(session, [order.row_id], date(2020, 1, 1)) == []
         order.details = {**order.details, "invoice_number": "0"}
-        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == [order]
+        assert invoiceable(session, [order.row_id], date(2020, 1, 1)) == [order]
         order.details = {**order.details, "externally_invoiced": True}
-        assert invoiceable(session, [need_id(order.id)], date(2020, 1, 1)) == []
+        assert invoiceable(session, [order.row_id], date(2020, 1, 1)) == []
 
 
 def test_a_total_that_does_not_add_up_is_not_invoiced(sqlite_database: str) -> None:
@@ -436,7 +435,7 @@ def test_the_database_refuses_to_change_what_was_issued(change: str, database: s
     """Whoever asks for it."""
     with session_scope() as session:
         shipped(session, taxed("a"))
-        save_files(session, {need_id(invoice(session).id): b"%PDF"})
+        save_files(session, {invoice(session).row_id: b"%PDF"})
     with pytest.raises(DBAPIError, match="what was issued never changes"), session_scope() as session:
         session.execute(text(change))
 
@@ -463,7 +462,7 @@ def test_a_file_that_is_there_stays(database: str) -> None:
         shipped(session, taxed("a"))
         document = invoice(session)
         for pdf in (b"one", b"two"):
-            save_files(session, {need_id(document.id): pdf})
+            save_files(session, {document.row_id: pdf})
 
         assert session.execute(text("SELECT pdf FROM document_file")).scalar_one() == b"one"
         assert find_document(session, document.label.lower()).id == document.id
@@ -571,7 +570,7 @@ def make_page(session: Session) -> list[Order]:
     # Shipping of the fifth was invoiced with it: it is not to be asked for once more with its other lines.
     orders[4].state, orders[4].merged_into_id = OrderState.merged, orders[0].id
     for line in session.exec(select(OrderLine).where(OrderLine.order_id == orders[4].id)):
-        line.order_id = need_id(orders[0].id)
+        line.order_id = orders[0].row_id
         orders[0].total += line.price * line.quantity
     session.flush()
     return orders

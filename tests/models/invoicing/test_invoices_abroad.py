@@ -12,7 +12,6 @@ from sqlmodel import Session, select
 from models.accounting.bookings import Booking, rows_by_rate
 from models.accounting.issued import Document, list_documents
 from models.accounting.records import DocumentKind, PaperContent
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
@@ -220,14 +219,14 @@ def test_in_every_case_an_invoice_and_all_its_parts_come_to_nothing(
             row.tax_rate, row.price = Decimal(3), row.price + 1
             session.add(row)
         session.flush()
-        left = [need_id(row.id) for row in session.exec(select(OrderLine)) for _ in range(row.quantity)]
+        left = [row.row_id for row in session.exec(select(OrderLine)) for _ in range(row.quantity)]
         dice.shuffle(left)
         while left:
             cut = dice.randint(1, len(left))
             units = {line_id: left[:cut].count(line_id) for line_id in left[:cut]}
             left = left[cut:]
             for row in session.exec(select(OrderLine)):
-                row.returned += units.get(need_id(row.id), 0)
+                row.returned += units.get(row.row_id, 0)
                 session.add(row)
             credit_partly(
                 session, get_order(session, "1"), units,

@@ -5,7 +5,6 @@ from datetime import timedelta
 import pytest
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.mails.outbox import (
     CLAIM_SECONDS,
@@ -35,7 +34,7 @@ def queue(key: str) -> Mail:
 
 def claim(mail: Mail) -> Mail | None:
     with session_scope() as session:
-        return claim_mail(session, need_id(mail.id))
+        return claim_mail(session, mail.row_id)
 
 
 def reread(mail: Mail) -> Mail:
@@ -149,7 +148,7 @@ def test_putting_off_spares_what_is_claimed(database: str) -> None:
     first, second = queue("alarm 1"), queue("alarm 2")
     claimed = claim(first)
     with session_scope() as session:
-        postpone_mails(session, [need_id(first.id), need_id(second.id)], 60)
+        postpone_mails(session, [first.row_id, second.row_id], 60)
     assert claimed is not None
     assert reread(first).next_try_at == claimed.next_try_at
     assert reread(second).next_try_at > utc_now()

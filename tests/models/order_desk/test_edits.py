@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
 from models.fulfilment.release import release_order
@@ -57,7 +56,7 @@ def two(quantity: int = 3, price: str = "10.00", **fields: Any) -> Any:
 
 def street(session: Session, role: AddressRole = AddressRole.billing) -> str:
     session.flush()
-    order_id = need_id(get_order(session, "1").id)
+    order_id = get_order(session, "1").row_id
     return session.get_one(OrderAddress, (order_id, role)).street
 
 

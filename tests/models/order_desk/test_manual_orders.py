@@ -11,7 +11,6 @@ from sqlmodel import Session, select
 from models.accounting.numbers import DocumentSeries, resume_numbers
 from models.catalog.article import ArticlePrice
 from models.clock import today, utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -138,7 +137,7 @@ def make_data(session: Session) -> Any:
 def test_a_status_is_queued_for_channels_alone(sqlite_database: str) -> None:
     with session_scope() as session:
         shop = open_shop(session)
-        for account_id in (shop.account.id, need_id(own(session).id)):
+        for account_id in (shop.account.id, own(session).row_id):
             for kind in OutboundKind:
                 queue_outbound(session, account_id, kind, [7])
         rows = {(row.account_id == shop.account.id, row.kind) for row in session.exec(select(Outbound))}
@@ -290,7 +289,7 @@ def test_after_a_restore_no_number_is_given_twice(sqlite_database: str) -> None:
         shop = open_shop(session)
         mark_restored(session)
         tenant = session.get_one(Tenant, shop.tenant_id, populate_existing=True)
-        told = find_restore(session, need_id(own(session).id))
+        told = find_restore(session, own(session).row_id)
 
         assert told is not None
         assert told[1] is not None, "no import will ever catch up for it"
@@ -327,7 +326,7 @@ def shop_of(session: Session) -> Shop:
     from models.warehouse.warehouses import main_warehouse
 
     account = account_data(get_account(session, "nord"))
-    return Shop(account.tenant_id, account, need_id(main_warehouse(session, account.tenant_id).id))
+    return Shop(account.tenant_id, account, main_warehouse(session, account.tenant_id).row_id)
 
 
 @pytest.mark.parametrize(("of_then", "total"), [(True, "30.00"), (False, "35.70")])
@@ -345,8 +344,8 @@ def test_an_order_is_repeated(sqlite_database: str, of_then: bool, total: str) -
 
         assert (new.total, new.payment_kind) == (Decimal(total), PaymentKind.prepayment)
         assert lines_in(session, FIRST) == {f"{FIRST}-1": (3, 3, 0, 0)}
-        assert links_of(session, need_id(new.id)) == [("repeat of", "1")]
-        assert links_of(session, need_id(order.id)) == [("repeated as", FIRST)]
+        assert links_of(session, new.row_id) == [("repeat of", "1")]
+        assert links_of(session, order.row_id) == [("repeated as", FIRST)]
         again, _ = repeat_order(session, new, own(session))
         assert (holds_in(session, again.external_id), again.payment_kind) == ([], PaymentKind.prepayment)
 
@@ -376,7 +375,7 @@ def come_back(session: Session) -> Any:
     take_in(session, shop, make_order("1", *lines, paid_amount=Decimal("35.70")))
     ship_units(session, "1")
     order = get_order(session, "1")
-    return announce_return(session, order, {need_id(find_line(session, order, "a").id): 2})
+    return announce_return(session, order, {find_line(session, order, "a").row_id: 2})
 
 
 def test_a_return_is_exchanged(database: str) -> None:
@@ -387,15 +386,15 @@ def test_a_return_is_exchanged(database: str) -> None:
             session, row, own(session), [ManualLine(article="CUP", quantity=3)]
         )
         old = get_order(session, "1")
-        line_id = need_id(find_line(session, old, "a").id)
+        line_id = find_line(session, old, "a").row_id
         receive_return(session, row, {line_id: InspectedUnits(to_stock=2)})
         credit_return(session, row)
 
         assert (new.total, difference) == (Decimal("32.10"), Decimal("8.30"))
         assert (old.total - old.credited_amount, old.paid_amount) == (Decimal("11.90"), Decimal("35.70"))
         assert new.paid_amount == 0
-        assert links_of(session, need_id(new.id)) == [("exchange for", "1")]
-        assert links_of(session, need_id(old.id)) == [("exchanged for", FIRST)]
+        assert links_of(session, new.row_id) == [("exchange for", "1")]
+        assert links_of(session, old.row_id) == [("exchanged for", FIRST)]
         assert ("person", "exchanged") in events_in(session, "1")
         with pytest.raises(RuleError, match=f"exchanged by order {FIRST} already"):
             exchange_return(session, row, own(session))
@@ -477,7 +476,7 @@ def test_an_offer_is_found_by_its_number_alone_if_one_tenant_has_it(sqlite_datab
         offer = make_offer(session, own(session), asked(), today())
         assert find_offer(session, f" {number.lower()} ").id == offer.id
 
-        other = make_account(session, need_id(add_tenant(session, "other").id), "other", MANUAL.name)
+        other = make_account(session, add_tenant(session, "other").row_id, "other", MANUAL.name)
         its = {"id": None, "tenant_id": other.tenant_id, "account_id": other.id}
         session.add(Offer(**{**offer.model_dump(), **its}))
         with pytest.raises(RuleError, match=f"Several tenants have offer '{number}'"):
@@ -502,4 +501,4 @@ def test_nobody_else_writes_into_an_own_order(sqlite_database: str) -> None:
 def lines_in_order(session: Session, order: Order) -> list[int]:
     from models.orders.queries import lines_of
 
-    return [line.quantity for line in lines_of(session, [need_id(order.id)])[need_id(order.id)]]
+    return [line.quantity for line in lines_of(session, [order.row_id])[order.row_id]]

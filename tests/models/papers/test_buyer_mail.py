@@ -105,9 +105,9 @@ def pay(session: Session, shop: Shop, order: Order, amount: str, at: datetime = 
 
 def ship(session: Session, order: Order, units: dict[str, int] | None = None, **parcel: Any) -> int:
     rows = session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
-    lines = {need_id(row.id): units[row.external_id] for row in rows if units and row.external_id in units}
+    lines = {row.row_id: units[row.external_id] for row in rows if units and row.external_id in units}
     done = record_shipment(session, order, "DHL Paket", [ParcelData(lines=lines, **parcel)], NOW)
-    return need_id(done.id)
+    return done.row_id
 
 
 def letter_of(session: Session, order: Order, event: BuyerEvent, **more: Any) -> BuyerMailData:
@@ -439,11 +439,11 @@ def test_what_was_due_before_counts_as_told_then(sqlite_database: str) -> None:
         order.payment_kind = PaymentKind.prepayment
         session.flush()
         for back in (20, 10):
-            send_reminders(session, shop.account, [need_id(order.id)])
-            step = events_of(session, need_id(order.id))[-1]
+            send_reminders(session, shop.account, [order.row_id])
+            step = events_of(session, order.row_id)[-1]
             order.reminded_at = step.at = NOW - timedelta(days=back)
             session.flush()
-        send_reminders(session, shop.account, [need_id(order.id)])
+        send_reminders(session, shop.account, [order.row_id])
         assert order.state is OrderState.cancelled
         assert happened_at(session, order, BuyerEvent.payment_request, "") == old
         assert happened_at(session, order, BuyerEvent.payment_reminder, "1") == old + timedelta(days=2)

@@ -98,7 +98,7 @@ def test_a_confirmation_has_all_that_was_ordered_with_its_tax(database: str) -> 
             shipping_method="DHL",
         )
         tenant = session.get_one(Tenant, shop.tenant_id)
-        ids = {row.external_id: row.id for row in lines_of(session, [need_id(order.id)])[need_id(order.id)]}
+        ids = {row.external_id: row.id for row in lines_of(session, [order.row_id])[order.row_id]}
 
         assert confirmation_paper(session, order, language="en") == OrderPaper(
             kind=PaperKind.confirmation,
@@ -217,7 +217,7 @@ def test_a_slip_tells_what_is_in_the_parcel_and_what_follows(database: str) -> N
         assert units(packing_slip(session, get_order(session, "1")).goods) == [("A", 2, 0), ("B", 2, 0)]
         ship_units(session, "1")
         order = get_order(session, "1")
-        shipments = [shipment for shipment, _ in shipments_of(session, need_id(order.id))]
+        shipments = [shipment for shipment, _ in shipments_of(session, order.row_id)]
         assert units(packing_slip(session, order, shipments[0]).goods) == [("A", 1, 0)]
         last = packing_slip(session, order)
         assert units(last.goods) == [("A", 2, 0), ("B", 2, 0)]
@@ -290,17 +290,17 @@ def test_a_pick_list_for_many_orders_says_for_whom(database: str) -> None:
         ]
         assert [(row.sku, row.quantity) for row in hall.rows] == [("A", 3)]
 
-        walk = create_list(session, shop.tenant_id, PickMode.boxes, [need_id(one.id) for one in orders])
+        walk = create_list(session, shop.tenant_id, PickMode.boxes, [one.row_id for one in orders])
         warehouse = session.get_one(Warehouse, shop.warehouse_id)
         for name, sku in (("Z-1", "A"), ("A-9", "B")):
             save_bin(session, warehouse, name)
             place_articles(session, warehouse, get_bin(session, warehouse, name), [_article_id(session, sku)])
-        scan(session, need_id(walk.id), "A")
+        scan(session, walk.row_id, "A")
         assert [(row.bin, row.sku, row.quantity) for row in pick_papers(session, orders)[0].rows] == [
             ("Z-1", "A", 2),
             ("A-9", "B", 1),
         ]
-        first, _ = pick_list_papers(session, need_id(walk.id))
+        first, _ = pick_list_papers(session, walk.row_id)
         assert (first.number, first.warehouse) == (str(walk.id), "main")
         assert {(row.sku, target.quantity, target.order_number, target.box)
                 for row in first.rows for target in row.targets} == {

@@ -277,7 +277,7 @@ def live(session: Session) -> Shop:
     record_payment(session, shop.account, order, Decimal("10.00"), PLACED_AT, reference="Xbank Xlast")
     ship_units(session, "1")
     document = issue_invoice(session, order, actor=Actor.cycle)
-    save_files(session, {need_id(document.id): b"%PDF xlast"})
+    save_files(session, {document.row_id: b"%PDF xlast"})
     row = announce_return(session, order, {}, "Xwords")
     row.state = ReturnState.cancelled
     session.add(row)
@@ -399,7 +399,7 @@ def test_nothing_goes_before_it_may(session: Session) -> None:
     session.execute(update(OrderLine).values(invoiced=2))
     assert due() == []
     session.execute(update(OrderLine).values(invoiced=3))
-    queue_outbound(session, shop.account.id, OutboundKind.shipment, [need_id(order.id)])
+    queue_outbound(session, shop.account.id, OutboundKind.shipment, [order.row_id])
     assert due() == []
     settle_outbound(session)
     hold_order(session, order, HoldReason.invoice_refused, {})

@@ -3,7 +3,6 @@
 import pytest
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import NotFoundError
 from models.orders.order import Order
@@ -41,7 +40,7 @@ STOCK = DifferenceData(DifferenceKind.stock, "L-MUG", "quantity", "7", "9", Reme
 
 def begin(session: Session, shop: Shop) -> int:
     """Return the id of a new run."""
-    return need_id(begin_run(session, shop.account.id, Cycle.reconcile).id)
+    return begin_run(session, shop.account.id, Cycle.reconcile).row_id
 
 
 def open_fields(session: Session, shop: Shop) -> list[str]:
@@ -67,7 +66,7 @@ def test_a_difference_is_known_until_it_is_settled(database: str) -> None:
         assert take_new_differences(session, run_id, 1) is None
         assert [row.field for row in list_unseen(session, shop.account.id, run_id + 1, 0, 9)] == ["paid"]
 
-        settle_differences(session, [need_id(first.id)])
+        settle_differences(session, [first.row_id])
         assert open_fields(session, shop) == ["paid"]
         assert count_differences(session, shop.account.id) == 1
         assert [row.field for row in list_differences(session, settled=True)] == ["total"]
@@ -83,10 +82,10 @@ def test_only_open_differences_are_named(database: str) -> None:
         save_findings(session, shop.account.id, begin(session, shop), [TOTAL, PAID])
         total, paid = list_differences(session)
 
-        assert get_differences(session, [need_id(paid.id), need_id(total.id)]) == [total, paid]
-        settle_differences(session, [need_id(total.id)])
+        assert get_differences(session, [paid.row_id, total.row_id]) == [total, paid]
+        settle_differences(session, [total.row_id])
         with pytest.raises(NotFoundError, match=f"no open difference {total.id}"):
-            get_differences(session, [need_id(paid.id), need_id(total.id)])
+            get_differences(session, [paid.row_id, total.row_id])
 
 
 def difference(session: Session, shop: Shop, data: DifferenceData) -> Difference:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from sqlmodel import Session, col, update
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order, hold_order
@@ -165,7 +164,7 @@ def test_what_is_on_its_way_of_stock(database: str) -> None:
         take_in(session, shop, make_order("1", make_line("a", "NIX", listing_id="L-NIX")))
         waiting = listings_by_number(session, shop.account.id, ["L-SET"])[0]
         settle_outbound(session)
-        queue_outbound(session, shop.account.id, OutboundKind.stock, [need_id(waiting.id)])
+        queue_outbound(session, shop.account.id, OutboundKind.stock, [waiting.row_id])
 
         news = read_stock_news(session, shop.account.id, ["L-CUP", "L-SET"], Unread(), {"L-MUG"})
 
@@ -181,7 +180,7 @@ def test_listings_come_page_by_page(database: str) -> None:
         add_article(session, shop, "CUP", listed=True)
 
         first = list_listings_after(session, shop.account.id, 0, 1)
-        rest = list_listings_after(session, shop.account.id, need_id(first[0].id), 9)
+        rest = list_listings_after(session, shop.account.id, first[0].row_id, 9)
 
         assert [row.external_id for row in (*first, *rest)] == ["L-MUG", "L-CUP"]
 

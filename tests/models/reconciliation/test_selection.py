@@ -9,7 +9,6 @@ import pytest
 from sqlmodel import Session, col, update
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.provenance import acting_as
 from models.database.session import session_scope
 from models.errors import NotFoundError, RuleError
@@ -138,14 +137,14 @@ def test_the_orders_of_a_run(database: str) -> None:
     with shop_of("1", "2", "3") as (session, shop):
         account_id = shop.account.id
         run = begin_run(session, account_id, Cycle.order_import)
-        with acting_as(need_id(run.id)):
+        with acting_as(run.row_id):
             take_in(session, shop, make_order("4", make_line("l4", "MUG")))
         save_rejected(session, account_id, [RejectedData(kind="order", external_id="9", reason="?")])
-        finish_run(session, need_id(run.id), RunState.completed, Counts())
+        finish_run(session, run.row_id, RunState.completed, Counts())
         ship(session, "2")
         sync = begin_run(session, account_id, Cycle.shipping_sync)
         sent(session, utc_now())
-        finish_run(session, need_id(sync.id), RunState.completed, Counts())
+        finish_run(session, sync.row_id, RunState.completed, Counts())
         ship(session, "3")
         session.flush()
 
@@ -190,4 +189,4 @@ def test_what_is_known_of_orders(database: str) -> None:
 
         assert hashes_by_number(session, shop.account.id, numbers).keys() == {"1", "2"}
         assert hashes_by_number(session, shop.account.id, numbers)["1"] == order_hash(data)
-        assert ids_to_publish(session, shop.account.id, numbers) == [need_id(get_order(session, "2").id)]
+        assert ids_to_publish(session, shop.account.id, numbers) == [get_order(session, "2").row_id]

@@ -9,7 +9,6 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.sync.delivery import (
     ATTEMPTS_IN_BATCH,
@@ -291,8 +290,8 @@ def test_a_claim_of_a_living_run_is_nobody_elses(database: str) -> None:
     with session_scope() as session:
         account_id = make_shop(session).account.id
         queue_outbound(session, account_id, STOCK, [1, 2])
-        run_id = need_id(begin_run(session, account_id, Cycle.stock_export).id)
-        other = need_id(begin_run(session, account_id, Cycle.payment_sync).id)
+        run_id = begin_run(session, account_id, Cycle.stock_export).row_id
+        other = begin_run(session, account_id, Cycle.payment_sync).row_id
         (row,) = claim_due(session, account_id, STOCK, 1, run_id)
         assert [one.key for one in claim_due(session, account_id, STOCK, 10, other)] == ["2"]
         assert claim_unconfirmed(session, account_id, STOCK, 10, other)[0].key == "2", (
@@ -306,8 +305,8 @@ def test_a_claim_of_a_living_run_is_nobody_elses(database: str) -> None:
         taken = claim_unconfirmed(session, account_id, STOCK, 10, other)
 
         assert [one.key for one in taken] == ["1", "2"]
-        assert lock_claimed(session, [need_id(row.id)], run_id) == {}
-        assert list(lock_claimed(session, [need_id(row.id)], other)) == [row.id]
+        assert lock_claimed(session, [row.row_id], run_id) == {}
+        assert list(lock_claimed(session, [row.row_id], other)) == [row.id]
 
 
 def test_many_runs_at_once_hold_each_row_once(database: str) -> None:

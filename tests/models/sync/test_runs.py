@@ -6,7 +6,6 @@ import pytest
 from sqlmodel import Session, col, select
 
 from models.clock import utc_now
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import LeaseHeldError, LeaseLostError
 from models.sync.cursors import find_cursor, save_cursor
@@ -32,7 +31,7 @@ CYCLE = Cycle.order_import
 
 def open_run(account_id: int, cycle: Cycle = CYCLE) -> int:
     with session_scope() as session:
-        return need_id(begin_run(session, account_id, cycle).id)
+        return begin_run(session, account_id, cycle).row_id
 
 
 def let_expire(run_id: int) -> None:
@@ -151,7 +150,7 @@ def test_a_heartbeat_keeps_the_lease(account_id: int) -> None:
     run_id = open_run(account_id)
     let_expire(run_id)
     with session_scope() as session:
-        assert [need_id(run.id) for run in list_vanished(session)] == [run_id]
+        assert [run.row_id for run in list_vanished(session)] == [run_id]
         keep_lease(session, run_id)
     with session_scope() as session:
         assert list_vanished(session) == []

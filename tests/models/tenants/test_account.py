@@ -2,7 +2,6 @@
 
 import pytest
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
 from models.tenants.account import (
@@ -81,7 +80,7 @@ def test_settings_that_do_not_fit_are_named() -> None:
 def test_accounts_are_listed_whatever_their_settings(sqlite_database: str) -> None:
     """The row is no record: it can be shown and mended."""
     with session_scope() as session:
-        tenant_id = need_id(add_tenant(session, "acme").id)
+        tenant_id = add_tenant(session, "acme").row_id
         add_account(session, tenant_id, "faulty", AFTERBUY.name, {"release": "sometimes"})
         add_account(session, tenant_id, "newer", "of a newer version", {})
 

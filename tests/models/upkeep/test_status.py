@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session
 
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.sync.records import Counts, Cycle
@@ -22,7 +21,7 @@ def run(
     """Let an order import run, and end if it is not running; return when it ended."""
     opened = begin_run(session, account_id, Cycle.order_import, flow_run_id=f"run-{state}", **how)
     if state is not RunState.running:
-        finish_run(session, need_id(opened.id), state, Counts(), slowest_seconds=seconds)
+        finish_run(session, opened.row_id, state, Counts(), slowest_seconds=seconds)
     return opened.finished_at
 
 

@@ -7,7 +7,6 @@ from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from models.catalog.article import BundlePart
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -45,8 +44,8 @@ from tests.support.builders import (
 
 def line_id_of(session: Session, external_id: str, position: int = 0) -> int:
     """Return the id of an order's line."""
-    order_id = need_id(get_order(session, external_id).id)
-    return need_id(lines_of(session, [order_id])[order_id][position].id)
+    order_id = get_order(session, external_id).row_id
+    return lines_of(session, [order_id])[order_id][position].row_id
 
 
 def levels_in(session: Session) -> list[tuple[int, int, int]]:
@@ -75,7 +74,7 @@ def test_allocating_again_adds_only_what_came(database: str) -> None:
         shop = make_shop(session)
         mug = add_article(session, shop, "MUG", on_hand=3, listed=True)
         take_in(session, shop, make_order("1", make_line("a", "MUG", 5)))
-        order_id = need_id(get_order(session, "1").id)
+        order_id = get_order(session, "1").row_id
         settle_outbound(session)
 
         allocate(session, [order_id])
@@ -245,7 +244,7 @@ def test_an_order_that_is_not_open_gets_nothing(database: str) -> None:
         take_in(session, shop, make_order("1", make_line("a", "MUG"), cancelled=True))
         take_in(session, shop, make_order("2", make_line("b", "MUG")), trial=True)
 
-        allocate(session, [need_id(get_order(session, number).id) for number in ("1", "2")])
+        allocate(session, [get_order(session, number).row_id for number in ("1", "2")])
 
         assert stock_in(session) == {"MUG": (3, 0)}
 
@@ -347,7 +346,7 @@ def test_a_bundle_that_changed_its_parts_gives_all_back(database: str, step: str
             cancel_order(session, order, actor=Actor.person)
         else:
             release_allocation(session, [line_id_of(session, "1")])
-            allocate(session, [need_id(order.id)])
+            allocate(session, [order.row_id])
 
         allocated = {sku: allocated for sku, (_, allocated) in stock_in(session).items()}
         assert allocated == {"CUP": 0, "POT": 2 if step == "allocate" else 0}

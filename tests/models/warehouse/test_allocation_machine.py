@@ -14,7 +14,6 @@ from hypothesis.stateful import (
 )
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -122,7 +121,7 @@ class Life(RuleBasedStateMachine):
     def ask_again(self, pick: int) -> None:
         order = self.order_of(pick)
         if order is not None:
-            allocate(self.session, [need_id(order.id)])
+            allocate(self.session, [order.row_id])
 
     @rule(
         pick=st.integers(0, 9),
@@ -139,9 +138,9 @@ class Life(RuleBasedStateMachine):
             elif step == "cancel":
                 cancel_order(self.session, order, actor=Actor.person)
             elif step == "ship":
-                lines = lines_of(self.session, [need_id(order.id)]).get(need_id(order.id), [])
+                lines = lines_of(self.session, [order.row_id]).get(order.row_id, [])
                 open_lines = [line for line in lines if line.quantity > line.cancelled + line.shipped]
-                content = {need_id(line.id): 1 for line in open_lines} if part else {}
+                content = {line.row_id: 1 for line in open_lines} if part else {}
                 record_shipment(self.session, order, "DHL", [ParcelData(lines=content)], PLACED_AT)
             elif order.external_id in self.told:
                 data = self.told[order.external_id].model_copy(update={"shipped_at": PLACED_AT})
@@ -158,7 +157,7 @@ class Life(RuleBasedStateMachine):
         for payment in self.session.exec(select(Payment)):
             payments[payment.order_id] = payments.get(payment.order_id, Decimal(0)) + payment.amount
         for order in orders:
-            assert order.paid_amount == payments.get(need_id(order.id), Decimal(0))
+            assert order.paid_amount == payments.get(order.row_id, Decimal(0))
             if order.state is OrderState.merged:
                 rest = self.session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
                 assert all(line.allocated == 0 for line in rest)

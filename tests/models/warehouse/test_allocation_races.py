@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from sqlmodel import select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.orders.order import Order
 from models.payments.payment import Payment
@@ -67,7 +66,7 @@ def test_hot_articles_in_opposite_orders_do_not_lock_each_other(database: str) -
         orders = session.exec(select(Order)).all()
         for order in orders:
             order.trial = False
-        order_ids = [need_id(order.id) for order in orders]
+        order_ids = [order.row_id for order in orders]
 
     done = run_at_once(database, allocate_again, [(order_id, 5) for order_id in order_ids])
 

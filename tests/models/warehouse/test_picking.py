@@ -81,7 +81,7 @@ def make_walk(session: Session, mode: PickMode = PickMode.boxes) -> tuple[Shop, 
         make_order("2", make_line("2a", "SET", 2)),
         make_order("3", make_line("3a", "MUG", 1), make_line("3b", "POT", 1)),
     )
-    return shop, need_id(start_next_list(session, shop.tenant_id, mode, 9).id)
+    return shop, start_next_list(session, shop.tenant_id, mode, 9).row_id
 
 
 def picked(session: Session) -> dict[str, int]:
@@ -118,7 +118,7 @@ def test_further_warehouses_come_after_and_what_lies_nowhere_last(database: str)
         put(session, far, {"0": (0, [ids["X"]])})
         lines = [make_line(sku, sku, 2 if sku in "WX" else 1) for sku in ids]
         (order_id,) = release(session, shop, make_order("1", *lines))
-        number = need_id(create_list(session, shop.tenant_id, PickMode.single, [order_id]).id)
+        number = create_list(session, shop.tenant_id, PickMode.single, [order_id]).row_id
 
         stops = [(stop.warehouse, stop.bin, stop.sku) for stop in read_sheet(session, number).stops]
         assert stops == [
@@ -145,7 +145,7 @@ def test_only_what_may_go_is_listed(database: str) -> None:
             "open": "is open and cannot be picked",
             "trial": "is a trial",
         }.items():
-            order_id = need_id(get_order(session, name).id)
+            order_id = get_order(session, name).row_id
             with pytest.raises(RuleError, match=reason):
                 create_list(session, shop.tenant_id, PickMode.single, [order_id])
         with pytest.raises(RuleError, match="No order waits to be picked"):
@@ -231,7 +231,7 @@ def test_a_code_of_two_articles_of_the_list_is_refused(database: str) -> None:
         for sku in ("MUG", "MUG-B"):
             add_article(session, shop, sku, on_hand=1, gtin=GTIN)
         release(session, shop, make_order("1", make_line("a", "MUG"), make_line("b", "MUG-B")))
-        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        number = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
         with pytest.raises(ScanError, match="may be any of MUG, MUG-B"):
             scan(session, number, GTIN)
         scan(session, number, "MUG")
@@ -322,7 +322,7 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
         check_laws(session)
         if kind == "held":
             close_holds(session, get_order(session, "1"), (HoldReason.changed_after_release,))
-            assert list_waiting(session, shop.tenant_id, 9) == [need_id(order.id)]
+            assert list_waiting(session, shop.tenant_id, 9) == [order.row_id]
 
 
 def test_an_order_that_is_mended_goes_on(database: str) -> None:
@@ -344,7 +344,7 @@ def test_an_order_that_is_mended_goes_on(database: str) -> None:
         assert (closed.ready, closed.put_back) == (["1"], [PutBack("MUG", "1", 1, 1)])
 
         discard_edits(session, get_order(session, "2"))
-        assert list_waiting(session, shop.tenant_id, 9) == [need_id(get_order(session, "3").id)]
+        assert list_waiting(session, shop.tenant_id, 9) == [get_order(session, "3").row_id]
 
 
 def test_a_hold_that_came_unheard_stops_a_scan(database: str) -> None:
@@ -366,7 +366,7 @@ def test_what_only_a_stopped_order_wanted_is_refused(database: str) -> None:
         for sku in ("MUG", "CUP"):
             add_article(session, shop, sku, on_hand=1)
         release(session, shop, make_order("1", make_line("a", "MUG")), make_order("2", make_line("b", "CUP")))
-        number = need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, 2).id)
+        number = start_next_list(session, shop.tenant_id, PickMode.boxes, 2).row_id
         cancel_order(session, get_order(session, "1"), actor=Actor.person)
         for code in ("MUG", "CUP", "MUG"):
             if code == "CUP":
@@ -383,10 +383,10 @@ def test_parts_of_a_set_that_lay_ready_go_back_when_the_rest_is_missing(database
         mug, cup = (add_article(session, shop, sku, on_hand=2) for sku in ("MUG", "CUP"))
         add_article(session, shop, "SET", parts={mug: 1, cup: 2})
         release(session, shop, make_order("1", make_line("a", "SET")))
-        first = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        first = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
         scan(session, first, "CUP", 2)
         close_list(session, first, unfinished=True)
-        second = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        second = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
 
         result = report_short(session, second, "MUG")
 
@@ -426,7 +426,7 @@ def test_a_short_pick_is_served_from_elsewhere(database: str) -> None:
         # Later stock serves it, and it is on the next list with the rest alone.
         set_on_hand(session, shop.warehouse_id, {mug: 9})
         assert holds_in(session, "3") == []
-        again = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        again = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
         assert [(stop.sku, stop.quantity) for stop in read_sheet(session, again).stops] == [("MUG", 1)]
         scan(session, again, "MUG")
         assert close_list(session, again).ready == ["3"]
@@ -442,7 +442,7 @@ def test_a_set_that_is_short_gives_its_other_parts_back(database: str) -> None:
         add_article(session, shop, "SET", parts={mug: 1, cup: 2})
         release(session, shop, make_order("1", make_line("a", "SET", 2)))
         take_in(session, shop, make_order("2", make_line("b", "CUP", 2)))
-        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        number = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
         scan(session, number, "CUP", 4)
         scan(session, number, "MUG")
         assert (picked(session), lines_in(session, "2")) == ({"a": 1}, {"b": (2, 0, 0, 0)})
@@ -464,7 +464,7 @@ def test_found_units_of_a_set_that_is_short_are_free_again(database: str) -> Non
         mug = add_article(session, shop, "MUG", on_hand=4)
         add_article(session, shop, "PAIR", parts={mug: 2})
         release(session, shop, make_order("1", make_line("a", "PAIR", 2)))
-        number = need_id(start_next_list(session, shop.tenant_id, PickMode.single, 1).id)
+        number = start_next_list(session, shop.tenant_id, PickMode.single, 1).row_id
 
         result = report_short(session, number, "MUG", 1)
         assert (result.written_off, stock_in(session), lines_in(session, "1")) == (
@@ -484,7 +484,7 @@ def test_a_list_is_closed_or_given_up(database: str) -> None:
             close_list(session, number)
         result = close_list(session, number, unfinished=True)
         assert (result.ready, result.partly, result.unpicked) == ([], ["1"], ["2", "3"])
-        again = need_id(start_next_list(session, shop.tenant_id, PickMode.batch, 9).id)
+        again = start_next_list(session, shop.tenant_id, PickMode.batch, 9).row_id
         sheet = read_sheet(session, again)
         assert [(stop.sku, stop.quantity) for stop in sheet.stops] == [("CUP", 4), ("MUG", 3), ("POT", 2)]
         scan(session, again, "MUG", 3)

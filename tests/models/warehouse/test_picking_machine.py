@@ -12,7 +12,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from models.database.columns import need_id
 from models.database.engine import get_engine
 from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
@@ -95,7 +94,7 @@ class Walks(RuleBasedStateMachine):
     def open_list(self, pick: int) -> int:
         query = select(PickList).where(PickList.state == PickListState.open).order_by(col(PickList.id))
         found = self.one_of(query, pick)
-        return need_id(found.id) if found else 1
+        return found.row_id if found else 1
 
     def snapshot(self) -> list[Any]:
         self.session.flush()
@@ -182,14 +181,14 @@ class Walks(RuleBasedStateMachine):
         elif step == "unsplit":
             self.refused(lambda: unsplit_order(self.session, order))
         else:
-            line = lines_of(self.session, [need_id(order.id)])[need_id(order.id)][0]
+            line = lines_of(self.session, [order.row_id])[order.row_id][0]
             left = max(0, line.quantity - line.cancelled - 1)
             before = Counter(self.gone)
             with self.leaving():
                 if step == "fewer":
                     self.refused(lambda: set_quantity(self.session, order, line, left, actor=Actor.person))
                 elif step == "split":
-                    self.refused(lambda: split_order(self.session, order, {need_id(line.id): units}))
+                    self.refused(lambda: split_order(self.session, order, {line.row_id: units}))
                 else:
                     self.refused(lambda: cancel_order(self.session, order, actor=Actor.person))
             if on_list is not None and earlier is None:
@@ -202,14 +201,14 @@ class Walks(RuleBasedStateMachine):
         if line is not None:
             order = self.session.get_one(Order, line.order_id)
             with self.leaving():
-                self.refused(lambda: split_order(self.session, order, {need_id(line.id): units}))
+                self.refused(lambda: split_order(self.session, order, {line.row_id: units}))
 
     @rule(pick=any_one, part=st.booleans())
     def ship(self, pick: int, part: bool) -> None:
         order = self.one_of(select(Order).order_by(col(Order.id)), pick)
-        lines = lines_of(self.session, [need_id(order.id)])[need_id(order.id)]
+        lines = lines_of(self.session, [order.row_id])[order.row_id]
         left = [line for line in lines if line.quantity > line.cancelled + line.shipped]
-        content = {need_id(line.id): 1 for line in left} if part else {}
+        content = {line.row_id: 1 for line in left} if part else {}
         with self.leaving():
             self.refused(
                 lambda: record_shipment(self.session, order, "DHL", [ParcelData(lines=content)], PLACED_AT)
@@ -291,8 +290,8 @@ class Walks(RuleBasedStateMachine):
         done = self.refused(lambda: close_list(self.session, number, unfinished=unfinished))
         for external_id in done.ready if done else ():
             order = self.session.exec(select(Order).where(Order.external_id == external_id)).one()
-            assert (order.state, find_stops(self.session, [need_id(order.id)])) == (OrderState.released, {})
-            for line in lines_of(self.session, [need_id(order.id)])[need_id(order.id)]:
+            assert (order.state, find_stops(self.session, [order.row_id])) == (OrderState.released, {})
+            for line in lines_of(self.session, [order.row_id])[order.row_id]:
                 assert line.picked == line.going
 
     @rule(pick=any_one)

@@ -4,7 +4,6 @@ from collections import Counter
 
 from sqlmodel import col, func, select
 
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.orders.order import OrderLine
 from models.warehouse.pick_lists import PickList, PickMode, PickOrder
@@ -35,7 +34,7 @@ def open_list(orders: int, on_hand: int) -> tuple[Shop, int]:
             [make_line(f"{number}-m", "MUG", 2), make_line(f"{number}-c", "CUP")] for number in range(orders)
         ]
         release(session, shop, *(make_order(f"O-{at}", *each) for at, each in enumerate(lines)))
-        return shop, need_id(start_next_list(session, shop.tenant_id, PickMode.boxes, orders).id)
+        return shop, start_next_list(session, shop.tenant_id, PickMode.boxes, orders).row_id
 
 
 def test_two_scanners_take_each_unit_once(database: str) -> None:

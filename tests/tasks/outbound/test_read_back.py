@@ -6,7 +6,6 @@ from typing import cast
 from sqlmodel import Session
 
 from connectors.protocols.orders import OrderStatus
-from models.database.columns import need_id
 from models.database.session import session_scope
 from models.orders.order import OrderState
 from models.sync.outbound import Outbound
@@ -39,7 +38,7 @@ def sent(session: Session, number: str, under: str = "") -> Outbound:
     return Outbound(
         account_id=order.account_id,
         kind=OutboundKind.payment,
-        key=str(need_id(order.id)),
+        key=str(order.row_id),
         sent_values=values,
     )
 

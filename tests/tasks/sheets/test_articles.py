@@ -9,7 +9,6 @@ import pytest
 
 from models.catalog.article import Article, get_article, parts_of
 from models.catalog.lists import list_articles
-from models.database.columns import need_id
 from models.database.session import read_scope, session_scope
 from models.intake.article_sheets import read_states
 from models.intake.sheet_results import SheetOutcome
@@ -39,7 +38,7 @@ def reasons(file: Path) -> list[str]:
 def stored(sku: str) -> Article:
     """Return an article."""
     with read_scope() as session:
-        return get_article(session, need_id(pick_tenant(session, None).id), sku)
+        return get_article(session, pick_tenant(session, None).row_id, sku)
 
 
 GERMAN = (
@@ -82,7 +81,7 @@ def test_a_german_file(tenant: None, tmp_path: Path, encoding: str, separator: s
     assert red.variant_values == {"Farbe": "rot,Größe=L"}
     assert whole.active is False
     with read_scope() as session:
-        assert parts_of(session, [need_id(whole.id)]) == {whole.id: [(pot.id, 2), (red.id, 1)]}
+        assert parts_of(session, [whole.row_id]) == {whole.id: [(pot.id, 2), (red.id, 1)]}
         state = read_states(session, pot.tenant_id, ["007"])["007"]
     assert state.prices == {"EUR": Decimal("1234.50")}
     assert state.titles == {"de": "Übertöpfe, groß", "en": "Pots"}

@@ -8,45 +8,30 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, FlowRun
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound
 
-from deployments.accounts import (
-    deploy_account,
-    deploy_accounts,
-    expect_rhythms,
-    pause,
-    read_rhythms,
-    request_run,
-    resume,
-    set_interval,
-)
-from models.database.columns import need_id
+from deployments.deploy import deploy_account, deploy_accounts
+from deployments.deployed import request_run
+from deployments.schedules import copy_schedules, expect_usual_schedules, pause, resume, set_interval
 from models.database.session import read_scope, session_scope
-from models.errors import Action, Advice, NotFoundError, RuleError
+from models.errors import NotFoundError, RuleError
 from models.intake.activation import set_mode
 from models.sync.cycles import CYCLES
 from models.sync.records import Cycle
-from models.sync.schedules import CycleSchedule, list_schedules
-from models.tenants.account import Account, Installation, get_account
+from models.sync.schedules import list_schedules
+from models.tenants.account import Installation, get_account
 from models.tenants.account_kinds import MANUAL
 from models.tenants.records import Mode
-from tests.deployments.conftest import make_account, read
+from tests.deployments.conftest import MINUTES, make_account, read
 
 SCHEDULING_SECONDS = 60
-MINUTES = {cycle: spec.every_minutes for cycle, spec in CYCLES.items() if spec.every_minutes is not None}
 BY_HAND = [cycle for cycle, spec in CYCLES.items() if spec.every_minutes is None]
 
 
 def change_mode(name: str, mode: Mode) -> None:
     with session_scope() as session:
         set_mode(session, get_account(session, name), mode)
-
-
-def rhythm_of(name: str, cycle: Cycle) -> CycleSchedule:
-    with read_scope() as session:
-        account: Account = get_account(session, name)
-        return session.get_one(CycleSchedule, (need_id(account.id), cycle))
 
 
 def test_a_new_account_gets_a_deployment_for_each_cycle(
@@ -98,8 +83,8 @@ def test_two_runs_of_a_cycle_never_overlap(client: SyncPrefectClient, pool: str,
 def test_what_people_start_has_no_schedule(client: SyncPrefectClient, pool: str, account: str) -> None:
     """It waits for a run of its own, has a form that explains itself, and is never expected."""
     deploy_account(account, pool=pool)
-    read_rhythms()
-    expect_rhythms()
+    copy_schedules()
+    expect_usual_schedules()
 
     for cycle in BY_HAND:
         deployment = read(client, account, cycle)
@@ -112,7 +97,7 @@ def test_what_people_start_has_no_schedule(client: SyncPrefectClient, pool: str,
         with pytest.raises(RuleError, match="has no schedule"):
             set_interval(account, cycle, 5)
     with read_scope() as session:
-        assert {rhythm.cycle for rhythm in list_schedules(session)} == set(MINUTES)
+        assert {schedule.cycle for schedule in list_schedules(session)} == set(MINUTES)
 
 
 def test_deploying_again_keeps_what_operators_changed(
@@ -185,80 +170,6 @@ def test_an_account_that_becomes_a_draft_pauses_until_it_is_none(
     assert not read(client, account, Cycle.stock_export).paused
 
 
-def test_an_interval_is_set_and_known_here_at_once(
-    client: SyncPrefectClient, pool: str, account: str
-) -> None:
-    """A command changes the schedule in Prefect and the rhythm by which the cycle is missed."""
-    deploy_account(account, pool=pool)
-
-    set_interval(account, Cycle.order_import, 3)
-
-    (schedule,) = read(client, account, Cycle.order_import).schedules
-    assert isinstance(schedule.schedule, IntervalSchedule)
-    assert schedule.schedule.interval == timedelta(minutes=3)
-    assert rhythm_of(account, Cycle.order_import).interval_seconds == 180
-
-
-def test_an_interval_that_makes_no_sense_changes_nothing(
-    client: SyncPrefectClient, pool: str, account: str
-) -> None:
-    """Less than a minute is refused, and so is an account that nobody knows or deployed."""
-    with pytest.raises(NotFoundError, match="is not deployed") as refused:
-        set_interval(account, Cycle.order_import, 3)
-    assert refused.value.advice == (Advice(Action.start),)
-    deploy_account(account, pool=pool)
-
-    with pytest.raises(RuleError, match="one minute"):
-        set_interval(account, Cycle.order_import, 0)
-    with pytest.raises(NotFoundError, match="no account"):
-        set_interval("nobody", Cycle.order_import, 3)
-
-    (schedule,) = read(client, account, Cycle.order_import).schedules
-    assert isinstance(schedule.schedule, IntervalSchedule)
-    assert schedule.schedule.interval == timedelta(minutes=MINUTES[Cycle.order_import])
-
-
-def test_rhythms_follow_what_operators_do_in_prefect(
-    client: SyncPrefectClient, pool: str, account: str
-) -> None:
-    """A changed interval, a pause, a schedule switched off and a calendar are all known here."""
-    deploy_account(account, pool=pool)
-    read_rhythms()
-    assert rhythm_of(account, Cycle.order_import).interval_seconds == MINUTES[Cycle.order_import] * 60
-
-    order, stock = read(client, account, Cycle.order_import), read(client, account, Cycle.stock_export)
-    client.update_deployment_schedule(
-        order.id, order.schedules[0].id, schedule=IntervalSchedule(interval=timedelta(minutes=42))
-    )
-    client.update_deployment_schedule(stock.id, stock.schedules[0].id, active=False)
-    pause(account, Cycle.payment_sync)
-    article = read(client, account, Cycle.article_import)
-    client.update_deployment_schedule(
-        article.id, article.schedules[0].id, schedule=CronSchedule(cron="0 3 * * *")
-    )
-    read_rhythms()
-
-    assert rhythm_of(account, Cycle.order_import).interval_seconds == 42 * 60
-    assert not rhythm_of(account, Cycle.stock_export).active
-    assert not rhythm_of(account, Cycle.payment_sync).active
-    assert rhythm_of(account, Cycle.article_import).interval_seconds <= 24 * 3600
-    assert rhythm_of(account, Cycle.article_import).interval_seconds > 1800
-    assert rhythm_of(account, Cycle.shipping_sync).active
-
-
-def test_a_cycle_is_expected_even_if_prefect_was_never_there(sqlite_database: str) -> None:
-    """A live account has the usual rhythm from the start; a draft has none, and what is known stays."""
-    live, draft = make_account(Mode.live), make_account(Mode.draft)
-
-    expect_rhythms()
-    expect_rhythms()
-
-    with read_scope() as session:
-        ids = {get_account(session, name).id: name for name in (live, draft)}
-        found = {(ids[row.account_id], row.cycle): row.interval_seconds for row in list_schedules(session)}
-    assert found == {(live, cycle): minutes * 60 for cycle, minutes in MINUTES.items()}
-
-
 @pytest.mark.parametrize(
     ("cycle", "setting", "here", "elsewhere"),
     [
@@ -275,12 +186,12 @@ def test_an_account_invoices_and_mails_only_where_that_is_done_here(
     here: str,
     elsewhere: str,
 ) -> None:
-    """No deployment and no rhythm otherwise; one that it has pauses until it is wanted again."""
+    """No deployment and no schedule otherwise; one that it has pauses until it is wanted again."""
     account = make_account(Mode.live, **{setting: elsewhere})
     assert f"{cycle}/{account}" not in deploy_account(account, pool=pool)
-    expect_rhythms()
+    expect_usual_schedules()
     with read_scope() as session:
-        assert cycle not in {rhythm.cycle for rhythm in list_schedules(session)}
+        assert cycle not in {schedule.cycle for schedule in list_schedules(session)}
 
     for value, paused in ((here, False), (elsewhere, True), (here, False)):
         with session_scope() as session:
