@@ -16,8 +16,10 @@ BEGUN := $(VENV)/.installing
 # What pip says is shown if it fails: warnings of a pip that works concern nobody here.
 LOG := $(VENV)/install.log
 PIP := $(BIN)/python -m pip
-# Whatever the user's settings say, bytecode is written: without it each start of Prefect costs seconds more.
 INSTALL_LOCK := $(PIP) install --quiet --compile --require-hashes --requirement
+# Whatever the user's settings say, bytecode is written: without it each process that loads Prefect and this project
+# costs seconds more.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A question would stand in the log, where nobody sees it.
 export PIP_NO_INPUT := 1

@@ -31,6 +31,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, get_current_sett
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
 import flows
+from connectors.registry import SPECS
 from deployments.forking import Forked, Forks, serve
 from deployments.prefect_private import (
     Executors,
@@ -310,6 +311,8 @@ def load() -> None:
     """Import what every run needs, before the first fork; starts no thread and opens nothing."""
     for module in iter_modules(flows.__path__):
         import_module(f"flows.{module.name}")
+    for load_spec in SPECS.values():
+        load_spec()
     load_driver()
     load_modules()
 
