@@ -1,6 +1,6 @@
 """`warenfluss call`: calls to outside systems."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from models.database.session import read_scope
 from models.order_desk.steps import find_scope
 from models.orders.queries import orders_of_calls
 from models.sync.calls import list_calls
-from models.tenants.account import account_names
+from models.sync.views import call_views
 
 app = new_app("Calls to outside systems, and how they ended.")
 apps = {"call": app}
@@ -33,7 +33,7 @@ def show_all(
     """
     need_database()
     with read_scope() as session:
-        names, scope = account_names(session), find_scope(session, account, order)
+        scope = find_scope(session, account, order)
         calls = list_calls(
             session,
             account_id=scope.account_id,
@@ -42,22 +42,6 @@ def show_all(
             failed=failed,
             limit=most_rows(limit, as_json=as_json),
         )
-        orders = orders_of_calls(session, [call.row_id for call in calls])
-        rows: list[dict[str, Any]] = [
-            {
-                "id": call.id,
-                "started_at": call.started_at,
-                "account": names[call.account_id],
-                "run": call.run_id,
-                "call": call.call,
-                "kind": "read" if call.reads else "write",
-                "ending": call.ending,
-                "status": call.status,
-                "milliseconds": call.milliseconds,
-                "size_bytes": call.size_bytes,
-                "orders": orders.get(call.row_id, []),
-            }
-            for call in calls
-        ]
+        rows = call_views(session, calls, orders_of_calls(session, [call.row_id for call in calls]))
     columns = ("started_at", "account", "run", "call", "kind", "ending", "status", "milliseconds", "orders")
     print_rows(rows, columns, as_json=as_json)

@@ -10,16 +10,16 @@ from console.cli.output import counted, print_rows, say
 from console.cli.parse import parse_pairs
 from models.database.session import Session, in_transaction, read_scope
 from models.order_desk.method_mapping import apply_mapping
-from models.tenants.account import account_id_of, account_names, get_account
+from models.tenants.account import account_id_of, get_account
 from models.tenants.methods import (
     Carrier,
-    list_channel_methods,
     list_shipping_methods,
     map_channel_method,
     save_shipping_method,
 )
 from models.tenants.records import MethodKind
 from models.tenants.tenant import pick_tenant
+from models.tenants.views import channel_method_views
 
 app = new_app("What channels' payment and shipping methods mean here.")
 apps = {"method": app}
@@ -30,18 +30,7 @@ def show_all(account: AccountOption = None, as_json: AsJson = False) -> None:
     """List the methods that channels list or orders have named, and what each means here."""
     need_database()
     with read_scope() as session:
-        names = account_names(session)
-        account_id = account_id_of(session, account)
-        rows: list[dict[str, Any]] = [
-            {
-                "account": names[row.account_id],
-                "kind": row.kind,
-                "code": row.external_id,
-                "name": row.name,
-                "means": row.mapped_to,
-            }
-            for row in list_channel_methods(session, account_id)
-        ]
+        rows = channel_method_views(session, account_id_of(session, account))
     print_rows(rows, ("account", "kind", "code", "name", "means"), as_json=as_json)
 
 

@@ -1,6 +1,6 @@
 """`warenfluss outbound`: updates that channels do not have yet."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,7 +10,8 @@ from console.cli.output import print_rows, say
 from models.database.session import in_transaction, read_scope
 from models.sync.delivery import list_outbound, retry_parked
 from models.sync.outbound import OutboundState
-from models.tenants.account import account_id_of, account_names
+from models.sync.views import outbound_views
+from models.tenants.account import account_id_of
 
 app = new_app("Updates that channels do not have yet.")
 apps = {"outbound": app}
@@ -29,25 +30,9 @@ def show_all(
     need_database()
     wanted = states or [state for state in OutboundState if state is not OutboundState.sent]
     with read_scope() as session:
-        names = account_names(session)
         only = account_id_of(session, account)
-        rows: list[dict[str, Any]] = [
-            {
-                "id": row.id,
-                "account": names[row.account_id],
-                "kind": row.kind,
-                "key": row.key,
-                "state": row.state,
-                "changed_at": row.changed_at,
-                "next_try_at": row.next_try_at,
-                "attempts": row.attempts,
-                "sent_at": row.sent_at,
-                "sent_values": row.sent_values,
-                "error": row.error,
-            }
-            for row in list_outbound(session, wanted)
-            if only is None or row.account_id == only
-        ]
+        found = [row for row in list_outbound(session, wanted) if only in (None, row.account_id)]
+        rows = outbound_views(session, found)
     columns = ("id", "account", "kind", "key", "state", "changed_at", "attempts", "error")
     print_rows(rows, columns, as_json=as_json)
 

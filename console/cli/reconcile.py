@@ -1,5 +1,6 @@
 """`warenfluss reconcile`: differences between a channel and this database."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +14,16 @@ from models.database.session import read_scope, session_scope
 from models.errors import RuleError
 from models.reconciliation.differences import (
     Difference,
-    advice_on,
     force_reimport,
     get_differences,
     list_differences,
     republish,
 )
 from models.reconciliation.records import OUTBOUND_FOR, Remedy
+from models.reconciliation.views import DifferenceView, difference_views
 from models.sync.cycles import PUBLISHED_BY
 from models.sync.records import Cycle
-from models.tenants.account import account_id_of, account_names, list_accounts
+from models.tenants.account import account_id_of, list_accounts
 from models.tenants.records import Mode
 
 app = new_app("Differences between a channel and this database.")
@@ -38,25 +39,8 @@ def show_all(
     """List differences, the oldest first, each with the command that settles it."""
     need_database()
     with read_scope() as session:
-        names = account_names(session)
-        account_id = account_id_of(session, account)
-        rows: list[dict[str, Any]] = [
-            {
-                "id": row.id,
-                "account": names[row.account_id],
-                "kind": row.kind,
-                "subject": row.subject,
-                "field": row.field,
-                "here": row.here,
-                "there": row.there,
-                "first_seen_at": row.first_seen_at,
-                "last_seen_at": row.last_seen_at,
-                "mended_at": row.mended_at,
-                "settled_at": row.settled_at,
-                "command": command_of(advice_on(row, names[row.account_id])),
-            }
-            for row in list_differences(session, account_id, settled=settled)
-        ]
+        found = list_differences(session, account_id_of(session, account), settled=settled)
+        rows = [_shown(view) for view in difference_views(session, found)]
     columns = ("id", "account", "kind", "subject", "field", "here", "there", "first_seen_at", "command")
     print_rows(rows, columns, as_json=as_json)
 
@@ -77,17 +61,17 @@ def mend(
         raise typer.BadParameter("Name the numbers of differences, or give --all.")
     need_database()
     with read_scope() as session:
-        accounts = {row.id: row for row in list_accounts(session)}
-        account_id = account_id_of(session, account)
-        rows = get_differences(session, ids) if ids else list_differences(session, account_id)
+        accounts = {row.row_id: row for row in list_accounts(session)}
+        only = account_id_of(session, account)
+        rows = get_differences(session, ids) if ids else list_differences(session, only)
     names = {account_id: row.name for account_id, row in accounts.items()}
     for row in rows:
         if row.remedy is not Remedy.decide and accounts[row.account_id].mode is not Mode.live:
             raise RuleError(
                 f"Account {names[row.account_id]!r} is not live: nothing is read or published for it."
             )
-    _tell([row for row in rows if row.remedy is Remedy.tell], names)
-    _read([row for row in rows if row.remedy is Remedy.read], names)
+    _publish_again([row for row in rows if row.remedy is Remedy.tell], names)
+    _read_again([row for row in rows if row.remedy is Remedy.read], names)
     undecided = [row for row in rows if row.remedy is Remedy.decide]
     for row in undecided if ids else []:
         say(_what_to_decide(row, names[row.account_id]))
@@ -97,7 +81,13 @@ def mend(
         raise typer.Exit(1)
 
 
-def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
+def _shown(view: DifferenceView) -> dict[str, Any]:
+    row = dict(vars(view))
+    row["command"] = command_of(row.pop("advice"))
+    return row
+
+
+def _publish_again(rows: Sequence[Difference], names: Mapping[int, str]) -> None:
     for row in rows:
         with session_scope() as session:
             known = republish(session, session.get_one(Difference, row.id))
@@ -110,7 +100,7 @@ def _tell(rows: list[Difference], names: dict[int | None, str]) -> None:
         )
 
 
-def _read(rows: list[Difference], names: dict[int | None, str]) -> None:
+def _read_again(rows: Sequence[Difference], names: Mapping[int, str]) -> None:
     for account_id in sorted({row.account_id for row in rows}):
         own = [row for row in rows if row.account_id == account_id]
         with session_scope() as session:

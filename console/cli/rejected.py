@@ -1,6 +1,6 @@
 """`warenfluss rejected`: records that could not be used."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,8 @@ from console.cli.sync import run_cycle
 from models.database.session import read_scope
 from models.sync.records import Cycle
 from models.sync.rejected import RejectedRecord, find_rejected, list_rejected
-from models.tenants.account import Account, account_id_of, account_names
+from models.sync.views import rejected_summaries, rejected_view
+from models.tenants.account import Account, account_id_of
 
 app = new_app("Records that could not be used, each with its reason.")
 apps = {"rejected": app}
@@ -28,12 +29,8 @@ def show_all(
     """List the rejected records, the oldest first."""
     need_database()
     with read_scope() as session:
-        names = account_names(session)
-        account_id = account_id_of(session, account)
-        rows = [
-            _shown(entry, names[entry.account_id])
-            for entry in list_rejected(session, account_id, settled=settled)
-        ]
+        found = list_rejected(session, account_id_of(session, account), settled=settled)
+        rows = rejected_summaries(session, found)
     columns = ("id", "account", "kind", "external_id", "times", "last_seen_at", "reason")
     print_rows(rows, columns, as_json=as_json)
 
@@ -43,15 +40,13 @@ def show(entry: Entry, as_json: AsJson = False) -> None:
     """Show one record with its raw form, as the channel sent it."""
     need_database()
     with read_scope() as session:
-        row = find_rejected(session, entry)
-        shown = {**_shown(row, session.get_one(Account, row.account_id).name), "raw": row.raw}
+        view = rejected_view(session, find_rejected(session, entry))
     if as_json:
-        print_json(shown)
+        print_json({**vars(view.summary), "raw": view.raw})
         return
-    for name, value in shown.items():
-        if name != "raw":
-            typer.echo(f"{name}: {value}")
-    typer.echo(shown["raw"])
+    for name, value in vars(view.summary).items():
+        typer.echo(f"{name}: {value}")
+    typer.echo(view.raw)
 
 
 @app.command("retry")
@@ -73,17 +68,3 @@ def retry(entry: Entry) -> None:
     if again.settled_at is None:
         raise fail(f"{row.kind} {row.external_id} of account {account!r} is still rejected: {again.reason}")
     say(f"{row.kind} {row.external_id} of account {account!r} was imported.")
-
-
-def _shown(row: RejectedRecord, account: str) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "account": account,
-        "kind": row.kind,
-        "external_id": row.external_id,
-        "reason": row.reason,
-        "times": row.times,
-        "first_seen_at": row.first_seen_at,
-        "last_seen_at": row.last_seen_at,
-        "settled_at": row.settled_at,
-    }

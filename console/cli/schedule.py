@@ -7,12 +7,12 @@ import typer
 from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson
 from console.cli.output import print_rows, say
+from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.sync.records import Cycle
-from models.sync.runs import last_success
-from models.sync.schedules import list_schedules
-from models.tenants.account import account_names, get_account
+from models.sync.views import schedule_views
+from models.tenants.account import get_account
 
 app = new_app("How often cycles run.")
 apps = {"schedule": app}
@@ -23,17 +23,7 @@ def show_all(as_json: AsJson = False) -> None:
     """List the schedules as last read from Prefect."""
     need_database()
     with read_scope() as session:
-        names = account_names(session)
-        rows = [
-            {
-                "account": names[rhythm.account_id],
-                "cycle": rhythm.cycle,
-                "minutes": round(rhythm.interval_seconds / 60, 2),
-                "active": rhythm.active,
-                "last_success_at": last_success(session, rhythm.account_id, rhythm.cycle),
-            }
-            for rhythm in list_schedules(session)
-        ]
+        rows = schedule_views(session)
     print_rows(rows, ("account", "cycle", "minutes", "active", "last_success_at"), as_json=as_json)
 
 
@@ -52,9 +42,7 @@ def change(
     need_database()
     with read_scope() as session:
         get_account(session, account)
-    from console.machine import prefect_env
-
-    if not prefect_env.use_prefect():
+    if not use_prefect():
         raise RuleError("Prefect holds the schedules, and no server runs.", Advice(Action.start))
     from deployments import schedules
 

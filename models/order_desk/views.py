@@ -79,7 +79,7 @@ class EventView:
 
 
 @dataclass(frozen=True)
-class CallView:
+class OrderCallView:
     """One exchange with an outside system about an order."""
 
     started_at: datetime
@@ -105,7 +105,7 @@ class OrderView:
     shipments: list[ShipmentView]
     documents: list[IssuedView]
     events: list[EventView]
-    calls: list[CallView]
+    calls: list[OrderCallView]
 
 
 def order_view(session: Session, order: Order) -> OrderView:
@@ -149,7 +149,7 @@ def order_view(session: Session, order: Order) -> OrderView:
         ],
         events=[EventView(row.at, row.actor, row.kind, row.detail) for row in events_of(session, order_id)],
         calls=[
-            CallView(row.started_at, row.call, row.ending, row.status, row.milliseconds, row.run_id)
+            OrderCallView(row.started_at, row.call, row.ending, row.status, row.milliseconds, row.run_id)
             for row in reversed(list_calls(session, order_id=order_id))
         ],
     )

@@ -1,12 +1,13 @@
-"""Accounts as people see them."""
+"""Accounts and their methods as people see them, ready for any face."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from models.database.session import Session
-from models.tenants.account import list_accounts
-from models.tenants.records import Mode
+from models.tenants.account import account_names, list_accounts
+from models.tenants.methods import list_channel_methods
+from models.tenants.records import MethodKind, Mode
 from models.tenants.tenant import tenant_names
 
 
@@ -23,6 +24,18 @@ class AccountView:
     activated_at: datetime | None
 
 
+@dataclass(frozen=True)
+class ChannelMethodView:
+    """A method that a channel lists or an order has named, and what it means here."""
+
+    account: str
+    kind: MethodKind
+    code: str
+    name: str
+    means: str
+    """A kind of payment, or the name of a shipping method; empty until a person maps it."""
+
+
 def account_views(session: Session) -> list[AccountView]:
     """Return all accounts by name."""
     tenants = tenant_names(session)
@@ -37,4 +50,13 @@ def account_views(session: Session) -> list[AccountView]:
             activated_at=row.activated_at,
         )
         for row in list_accounts(session)
+    ]
+
+
+def channel_method_views(session: Session, account_id: int | None = None) -> list[ChannelMethodView]:
+    """Return the methods by account, kind and code, of one account or of all."""
+    accounts = account_names(session)
+    return [
+        ChannelMethodView(accounts[row.account_id], row.kind, row.external_id, row.name, row.mapped_to)
+        for row in list_channel_methods(session, account_id)
     ]
