@@ -82,7 +82,7 @@ def fill(session: Session) -> None:
     take_in(session, shop, make_order("3", make_line("a", "SHIRT-RED"), make_line("b", "SET")))
     record_payment(session, shop.account, get_order(session, "3"), Decimal("20.00"), PLACED_AT)
     record_shipment(session, get_order(session, "3"), "DHL", [ParcelData(tracking_number="T1")], PLACED_AT)
-    account_id = shop.account.row_id
+    account_id = shop.account.id
     run_id = begin_run(session, account_id, Cycle.shipping_sync).row_id
     assert claim_due(session, account_id, OutboundKind.shipment, 1, run_id)
     call = CallData("UpdateSoldItems", reads=False, order_numbers=("3",))

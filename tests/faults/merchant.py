@@ -191,7 +191,7 @@ class Merchant:
         def book(session: Session) -> None:
             tenant_id = get_account(session, self.sides[side].name).tenant_id
             walk = session.exec(select(PickList).where(PickList.state == PickListState.open)).first()
-            walk_id = walk or start_next_list(session, tenant_id, PickMode.boxes, 3).row_id
+            walk_id = (walk or start_next_list(session, tenant_id, PickMode.boxes, 3)).row_id
             wanted: Counter[str] = Counter()
             for units, sku in session.execute(
                 select(col(PickItem.quantity) - col(PickItem.picked), col(Article.sku))

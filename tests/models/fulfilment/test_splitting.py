@@ -248,7 +248,7 @@ def test_a_day_lets_them_go(database: str) -> None:
         tomorrow = today() + timedelta(days=1)
         split(session, tomorrow, a=1)
         split(session, tomorrow + timedelta(days=1), b=1)
-        account_id = shop.account.row_id
+        account_id = shop.account.id
         assert list_due_splits(session, account_id, 9) == []
         find_line(session, get_order(session, "1"), "a").kept_until = today()
         due = list_due_splits(session, account_id, 9)
