@@ -65,7 +65,7 @@ def add(
     values = _check(kind, begun, given)
     with session_scope() as session:
         owner = get_tenant(session, tenant)
-        add_account(session, owner.id or 0, name, kind, values)
+        add_account(session, owner.row_id, name, kind, values)
     if given:
         _save_secrets(name, given)
     say(f"Account {name!r} was added as a draft; `warenfluss account mode {name} live` starts its cycles.")
@@ -110,7 +110,7 @@ def mode(name: str, new_mode: Annotated[Mode, typer.Argument(metavar="MODE")]) -
     removed = in_transaction(lambda session: set_mode(session, get_account(session, name), new_mode))
     say(
         f"Account {name!r} is {new_mode.value}."
-        + (f" {counted(removed, 'trial order')} removed." if removed else "")
+        + (f" {counted(removed, 'test order')} removed." if removed else "")
     )
     _deploy(name)
 
@@ -191,9 +191,7 @@ def _save_secrets(name: str, secrets: dict[str, str]) -> None:
 
 def _deploy(name: str) -> None:
     """Bring the account's schedules up to date if a Prefect server runs; otherwise `up` does it later."""
-    from console.machine import prefect_env
-
-    if not prefect_env.use_prefect():
+    if not use_prefect():
         say("No Prefect server runs: `warenfluss up` starts one and schedules the cycles.")
         return
     from deployments.deploy import deploy_account

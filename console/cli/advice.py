@@ -6,5 +6,5 @@ from models.errors import RuleError
 
 
 def say_refused(error: RuleError) -> None:
-    """Tell a person what was refused and which command helps."""
+    """Print what was refused, and which command helps."""
     say(explain(error))

@@ -3,8 +3,9 @@
 import io
 import json
 import zipfile
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,10 @@ from console.cli.output import as_plain, counted, print_json, print_rows, say
 from models.clock import utc_now
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
+from models.tenants.tenant import pick_tenant
+
+if TYPE_CHECKING:
+    from models.privacy.persons import PersonFindings
 
 app = new_app(
     "One buyer: partial shipping; the buyer's data and its erasure on request (Articles 15, 17, 20 GDPR)."
@@ -31,20 +36,18 @@ COLUMNS = ("order", "account", "placed_at", "state", "name", "data")
 def show(name: Name, tenant: TenantOption = None, as_json: AsJson = False) -> None:
     """Show the data about a buyer, and which of it could be erased now."""
     from models.privacy.persons import find_person, preview_erasure
-    from models.tenants.tenant import pick_tenant
 
     need_database()
     with read_scope() as session:
         seller = pick_tenant(session, tenant)
         found = preview_erasure(session, seller, find_person(session, seller, name))
-    _tell(found, as_json=as_json)
+    _print_findings(found, as_json=as_json)
 
 
 @app.command("parts")
 def parts(name: Name, allowed: Parts, tenant: TenantOption = None) -> None:
     """Set whether a buyer's orders may ship in parts, also later ones; an order's setting overrides it."""
     from models.privacy.persons import find_person, set_buyer_partial_shipping
-    from models.tenants.tenant import pick_tenant
 
     need_database()
 
@@ -65,7 +68,6 @@ def export(
     """Write all data about a buyer into a file: `buyer.json`, the buyer's documents and files of mails."""
     from models.privacy.export import export_person
     from models.privacy.persons import find_person
-    from models.tenants.tenant import pick_tenant
     from models.upkeep.backup import write_whole
 
     need_database()
@@ -98,7 +100,6 @@ def erase(
     """Erase a buyer's data as far as allowed; show what is kept, why and until when. It cannot be undone."""
     from models.privacy.erasure import erase_person
     from models.privacy.persons import find_person, preview_erasure
-    from models.tenants.tenant import pick_tenant
 
     need_database()
     with read_scope() as session:
@@ -106,16 +107,16 @@ def erase(
         person = find_person(session, seller, name)
         found = preview_erasure(session, seller, person)
     if dry_run or not yes:
-        _tell(found, as_json=as_json)
+        _print_findings(found, as_json=as_json)
     if dry_run:
         return
     if not yes:
         typer.confirm(
-            "Do these all belong to one buyer, and shall the buyer's data be erased?", abort=True, err=True
+            "Do these all belong to one buyer, and should the buyer's data be erased?", abort=True, err=True
         )
     found = in_transaction(lambda session: erase_person(session, pick_tenant(session, tenant), person))
     if yes:
-        _tell(found, as_json=as_json)
+        _print_findings(found, as_json=as_json)
     gone = counted(sum(not row.kept and not row.anonymous for row in found.orders), "order")
     say(f"{gone} anonymised; the others are anonymised by themselves when they have ended.")
     say("Backups hold the data until they are deleted; docs/retention.md says what a restore needs.")
@@ -128,7 +129,7 @@ def show_erased(as_json: AsJson = False) -> None:
 
     need_database()
     with read_scope() as session:
-        rows = [row.model_dump() for row in list_erasures(session)]
+        rows = list_erasures(session)
     print_rows(rows, ("account", "order", "asked_at"), as_json=as_json)
 
 
@@ -148,7 +149,7 @@ def erase_again(
     say(f"{known} of {len(erased)} erasures were read.")
 
 
-def _tell(found: Any, *, as_json: bool) -> None:
+def _print_findings(found: "PersonFindings", *, as_json: bool) -> None:
     from models.privacy.persons import describe_order
 
     rows = [dict(describe_order(row)) for row in found.orders]
@@ -162,12 +163,12 @@ def _tell(found: Any, *, as_json: bool) -> None:
         print_json({"orders": rows, "goes_as_well": goes, "kept_by_law": kept})
         return
     print_rows(rows, COLUMNS, as_json=False)
-    say(f"Offers: {found.offers}. Records set aside: {found.asides}.")
+    say(f"Offers: {found.offers}. Rejected records: {found.asides}.")
     for label, until in found.documents.items():
         say(f"{label} is kept {_until(until)}: vouchers (§ 147 AO, § 14b UStG; Article 17 (3) b GDPR).")
     if found.letters:
-        lasts = set(found.letters.values())
-        until = None if None in lasts else max(lasts)
+        days = [day for day in found.letters.values() if day is not None]
+        until = max(days) if len(days) == len(found.letters) else None
         mails = counted(len(found.letters), "mail")
         say(f"{mails} kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
     if found.bookings:
@@ -175,5 +176,5 @@ def _tell(found: Any, *, as_json: bool) -> None:
         say(f"References of {payments} are kept {_until(found.bookings_until)} in the booking records.")
 
 
-def _until(day: Any) -> str:
+def _until(day: date | None) -> str:
     return f"until {day}" if day is not None else "until the tenant sets a number of years"

@@ -1,11 +1,11 @@
 """`warenfluss db`: the database's schema, its backup and restore."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from console.cli.frame import new_app
+from console.cli.frame import new_app, refuse_foreign
 from console.cli.output import counted, fail, say
 from models.database import schema as database_schema
 from models.database.schema import Schema, find_losses, find_schema, newest_revision
@@ -22,8 +22,7 @@ def upgrade(
 ) -> None:
     """Upgrade the database to this program's schema; repeating it changes nothing."""
     schema = find_schema()
-    if schema in (Schema.newer, Schema.foreign):
-        _refuse(schema)
+    refuse_foreign(schema)
     if schema is Schema.current and revision == "head":
         say(f"The database is up to date (revision {newest_revision()}).")
         return
@@ -37,9 +36,7 @@ def downgrade(
     yes: Annotated[bool, typer.Option("--yes", help="Accept the loss of data.")] = False,
 ) -> None:
     """Take the database back to an older schema; refused if that loses data, unless --yes is given."""
-    schema = find_schema()
-    if schema in (Schema.newer, Schema.foreign):
-        _refuse(schema)
+    refuse_foreign(find_schema())
     losses = find_losses(revision)
     if losses and not yes:
         named = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in sorted(losses.items()))
@@ -74,30 +71,20 @@ def restore(
     try:
         with taken(get_settings().data_dir):
             erased = find_erasures()
-            aside = put_back(file, replace=replace)
+            former = put_back(file, replace=replace)
             accounts = in_transaction(mark_restored)
             in_transaction(lambda session: import_erasures(session, erased))
     except UpError as error:
         raise fail(str(error)) from None
     say(f"The database was restored from {file}.")
-    if aside:
-        say(f"The database from before is kept: {aside}.")
+    if former:
+        say(f"The former database is kept: {former}.")
     if accounts:
         say(f"Until its next order-import has completed, nothing is published to: {', '.join(accounts)}.")
     with read_scope() as session:
         doubtful = tenants_with_numbers_in_doubt(session)
     for tenant in doubtful:
-        say(
-            f"No document is issued until `warenfluss document resume {tenant}` names the last numbers given."
-        )
+        say(f"No document is issued until `warenfluss document resume {tenant}` gets the last numbers given.")
     if erased:
         say(f"{counted(len(erased), 'order')} of buyers who asked for erasure anonymised again.")
     say("docs/backup.md says what a person must do now.")
-
-
-def _refuse(schema: Schema) -> NoReturn:
-    reason = {
-        Schema.newer: "It was made by a newer version of Warenfluss: update the program.",
-        Schema.foreign: "It holds tables of another program: give Warenfluss a database of its own.",
-    }
-    raise RuleError(reason[schema])

@@ -89,7 +89,7 @@ def _words(problem: Problem) -> tuple[str, str]:
         case ProblemKind.database_foreign:
             return "It holds another program's tables.", "Set WARENFLUSS_DATABASE_URL."
         case ProblemKind.mail_not_set_up:
-            return "Nobody is told of failed runs.", text
+            return "No mail is sent about failed runs.", text
         case ProblemKind.mail_server:
             return (
                 f"The mail server takes no mail: {text}.",
@@ -113,14 +113,14 @@ def _words(problem: Problem) -> tuple[str, str]:
             return f"The server at {text} does not answer.", "Start it, or correct PREFECT_API_URL."
         case ProblemKind.prefect_login:
             return (
-                f"The server refuses to tell of its workers ({count}).",
+                f"The server refuses to list its workers ({count}).",
                 "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY.",
             )
         case ProblemKind.prefect_refuses:
-            return f"The server refuses to tell of its workers ({count}).", "See the server's own log."
+            return f"The server refuses to list its workers ({count}).", "See the server's own log."
         case ProblemKind.prefect_broken:
             return (
-                f"The server does not tell of its workers ({text}).",
+                f"The server did not list its workers ({text}).",
                 "Try again; then see the server's own log.",
             )
         case ProblemKind.no_work_pool:

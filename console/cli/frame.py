@@ -1,10 +1,14 @@
 """The frame of each command: the group of its noun, and a database that fits this program."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 
 from models.errors import Action, Advice, RuleError
+
+if TYPE_CHECKING:
+    from models.database.schema import Schema
 
 
 def new_app(help_text: str) -> typer.Typer:
@@ -29,7 +33,7 @@ def new_command(function: Callable[..., None]) -> typer.Typer:
 def need_database(*, create: bool = False) -> None:
     """Check that the database has this program's tables.
 
-    `create`: whether an empty database gets its tables now. Commands that begin an installation set it.
+    If `create` is true, an empty database gets them now: for commands that begin an installation.
     Raises: RuleError, if the database is empty, older, newer or another program's.
     """
     from models.database.schema import Schema, find_schema, upgrade
@@ -46,9 +50,16 @@ def need_database(*, create: bool = False) -> None:
         raise RuleError("The database has no tables yet.", Advice(Action.database_upgrade))
     elif schema is Schema.older:
         raise RuleError("The database is of an older version.", Advice(Action.database_upgrade))
-    elif schema is Schema.newer:
+    refuse_foreign(schema)
+
+
+def refuse_foreign(schema: "Schema") -> None:
+    """Raises: RuleError, if a newer version or another program made the tables."""
+    from models.database.schema import Schema
+
+    if schema is Schema.newer:
         raise RuleError("The database was made by a newer version of Warenfluss: update the program.")
-    elif schema is Schema.foreign:
+    if schema is Schema.foreign:
         raise RuleError(
             "The database holds tables that are not Warenfluss's: "
             "set WARENFLUSS_DATABASE_URL to a database of its own."

@@ -52,12 +52,12 @@ def say_results(results: Iterable[str | RuleError], done: str) -> None:
 
 
 def say_taken(order: "Order", is_new: bool) -> None:
-    """Print that an order was taken by hand; `is_new` is false if the same command took it before."""
+    """Print that a manual order was taken; `is_new` is false if the same command took it before."""
     if not is_new:
         say(f"It was taken before, as order {order.external_id}; nothing is done twice.")
         return
-    trial = ", a trial" if order.trial else ""
-    say(f"Order {order.external_id} was taken: {order.total} {order.currency}{trial}.")
+    test = ", a test order" if order.trial else ""
+    say(f"Order {order.external_id} was taken: {order.total} {order.currency}{test}.")
 
 
 def as_plain(value: Any) -> Any:

@@ -138,7 +138,7 @@ def show(
                 for stop in sheet.stops
             ],
         )
-    _tell(result)
+    _print_stopped(result)
 
 
 @app.command("print")
@@ -271,10 +271,10 @@ def _report(result: CloseResult, *, as_json: bool) -> None:
         orders = getattr(result, name)
         if orders:
             typer.echo(f"{text}: {', '.join(orders)}")
-    _tell(result)
+    _print_stopped(result)
 
 
-def _tell(result: CloseResult) -> None:
+def _print_stopped(result: CloseResult) -> None:
     """Print which orders were stopped, and which units are to be put back."""
     for each in result.stopped:
         typer.echo(f"Order {each.order} {each.reason}.")

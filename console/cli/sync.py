@@ -1,7 +1,6 @@
 """`warenfluss sync`: run one cycle of an account in this process."""
 
-import importlib
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,6 +15,9 @@ from models.sync.records import Counts, Cycle
 from models.tenants.account import account_options, check_is_opened, get_account
 from models.tenants.account_kinds import kind_of
 from models.tenants.tenant import Tenant
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 
 def sync(
@@ -73,7 +75,7 @@ def run_cycle(account: str, cycle: Cycle, *, test: bool = False, **parameters: A
         return Counts.model_validate(runs[-1].counts) if runs else Counts()
 
 
-def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> Any:
+def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: Any) -> "State[Any]":
     """Run a cycle in this process; return its completed state. Raises: typer.Exit, as `run_cycle`."""
     with read_scope() as session:
         row = get_account(session, account)
@@ -85,17 +87,16 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
     use_prefect()
     from prefect import tags
 
-    from deployments.deploy import tags_of
+    from deployments.deploy import find_flow, tags_of
 
-    name = cycle.replace("-", "_")
-    flow = getattr(importlib.import_module(f"flows.{name}"), name)
+    flow = find_flow(cycle)
     try:
         with tags(*tags_of(tenant, account, cycle)):
-            state = flow(account=account, test=test, **parameters, return_state=True)
+            state = cast("State[Any]", flow(account=account, test=test, **parameters, return_state=True))
     except Exception as error:
         # An error of the cycle itself is in the state: this one is Prefect's.
         raise fail(
-            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` tells more."
+            f"Prefect could not run {cycle} ({type(error).__name__}); `warenfluss doctor` says more."
         ) from None
     from tasks.run.artifacts import publish_overview
 
@@ -105,14 +106,13 @@ def run_flow(account: str, cycle: Cycle, *, test: bool = False, **parameters: An
     return state
 
 
-def _reason(state: Any) -> str:
-    """Return why a run ended; of an unknown error only its kind: its text may hold buyers' data."""
-    from tasks.watch.alarms import safe_error
+def _reason(state: "State[Any]") -> str:
+    """Return why a run ended; for an unknown error only its class: its text may hold buyers' data."""
+    from tasks.watch.alarms import find_exception, safe_error
 
-    data = getattr(state.data, "result", state.data)
-    if isinstance(data, BaseException):
-        return safe_error(data)
-    return state.message if state.is_cancelled() else str(state.name)
+    if error := find_exception(state):
+        return safe_error(error)
+    return str(state.message if state.is_cancelled() else state.name)
 
 
 apps = {"sync": new_command(sync)}

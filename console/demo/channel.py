@@ -61,7 +61,7 @@ class Channel:
         return found
 
 
-def look_over(account_name: str, day: Day, channel: Channel) -> list[str]:
+def compare_channel(account_name: str, day: Day, channel: Channel) -> list[str]:
     """Return a sentence for each value of the channel that differs from what was published.
 
     Raises: httpx.HTTPError.
@@ -69,20 +69,20 @@ def look_over(account_name: str, day: Day, channel: Channel) -> list[str]:
     with read_scope() as session:
         account = get_account(session, account_name)
         paid = {number: find_order(session, number, account.id).paid_amount for number in day.paid}
-        told = [
+        listings = [
             session.get_one(Listing, int(row.key))
             for row in list_outbound(session, [OutboundState.sent])
             if row.kind is OutboundKind.stock and row.account_id == account.id
         ]
-        stock = {row.external_id: row.published_quantity for row in told}
-        untold = [state for state in OutboundState if state is not OutboundState.sent]
-        waiting = Counter(str(row.kind) for row in list_outbound(session, untold))
-    wrong = [f"{count} changes of {kind} were not told." for kind, count in sorted(waiting.items())]
+        stock = {row.external_id: row.published_quantity for row in listings}
+        unpublished = [state for state in OutboundState if state is not OutboundState.sent]
+        waiting = Counter(str(row.kind) for row in list_outbound(session, unpublished))
+    wrong = [f"{count} changes of {kind} were not published." for kind, count in sorted(waiting.items())]
     if not stock:
-        wrong.append("The channel was told no stock at all.")
+        wrong.append("No stock was published at all.")
     for listing, quantity in stock.items():
         if (held := channel.product(listing)["quantity"]) != quantity:
-            wrong.append(f"Article {listing} has {held} at the channel and was told to have {quantity}.")
+            wrong.append(f"Article {listing} has {held} at the channel, and {quantity} was published.")
     for number, amount in paid.items():
         if Decimal(held := channel.order(number)["already_paid"]) != amount:
             wrong.append(f"Order {number} is paid with {held} at the channel and with {amount} here.")

@@ -61,7 +61,7 @@ class Day(BaseModel):
     """Tracking numbers by order."""
     counted: int = 0
     """How many articles had their stock set."""
-    came_back: str = ""
+    returned: str = ""
     """An order that its buyer returned completely; empty if none was."""
 
 
@@ -74,7 +74,7 @@ class Figures(BaseModel):
     unmatched_lines: int
 
 
-def open_house(session: Session, tenant_name: str) -> None:
+def set_up_seller(session: Session, tenant_name: str) -> None:
     """Set the seller that issues invoices, and a shipping method."""
     tenant = get_tenant(session, tenant_name)
     tenant.seller = SELLER.model_dump()
@@ -82,7 +82,7 @@ def open_house(session: Session, tenant_name: str) -> None:
     save_shipping_method(session, tenant.row_id, "Paket", {"carrier": CARRIER})
 
 
-def say_methods(account_name: str) -> None:
+def map_methods(account_name: str) -> None:
     """Set the meaning of the payment and shipping methods that orders have named."""
     with session_scope() as session:
         account = get_account(session, account_name)
@@ -95,7 +95,7 @@ def say_methods(account_name: str) -> None:
             apply_mapping(session, account, kind, code)
 
 
-def take_money(account_name: str, count: int) -> list[str]:
+def record_payments(account_name: str, count: int) -> list[str]:
     """Record the open amount of `count` orders as paid; return their numbers."""
     numbers = _list_payable(account_name)[:count]
     for number in numbers:
@@ -114,7 +114,7 @@ def take_money(account_name: str, count: int) -> list[str]:
     return numbers
 
 
-def send(account_name: str, count: int, day: Day) -> None:
+def pick_and_ship(account_name: str, count: int, day: Day) -> None:
     """Pick released orders in one walk, scan by scan, and ship the complete ones."""
     with session_scope() as session:
         account = get_account(session, account_name)
@@ -145,7 +145,7 @@ def send(account_name: str, count: int, day: Day) -> None:
         day.shipped[number] = [tracking]
 
 
-def take_back(account_name: str, day: Day) -> None:
+def return_order(account_name: str, day: Day) -> None:
     """Return the first shipped order completely: receive it, credit it and refund the money."""
     number = next(iter(day.shipped), "")
     if not number:
@@ -161,7 +161,7 @@ def take_back(account_name: str, day: Day) -> None:
         credit_return(session, row)
         if (surplus := -amount_owed(order)) > 0:
             record_refund(session, account_data(account), order, surplus, utc_now(), reference=number)
-    day.came_back = number
+    day.returned = number
 
 
 def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:

@@ -13,18 +13,18 @@ from uuid import UUID
 
 import httpx
 
-from console.demo.channel import Channel, look_over
+from console.demo.channel import Channel, compare_channel
 from console.demo.merchant import (
     Day,
     Figures,
     count_stock,
     draw_papers,
-    open_house,
+    map_methods,
+    pick_and_ship,
     read_figures,
-    say_methods,
-    send,
-    take_back,
-    take_money,
+    record_payments,
+    return_order,
+    set_up_seller,
 )
 from console.machine.processes import Child
 from console.machine.up import LOCK_FILE, StoppedError, Up, UpError, begin_log, taken
@@ -93,7 +93,7 @@ def run_demo(once: bool = False) -> int:
                 if once:
                     print("It worked; everything is stopped again.", flush=True)
                     return 0
-                _go_on(up, channel)
+                _keep_running(up, channel)
         finally:
             simulator.stop(SIMULATOR_SECONDS)
     except StoppedError:
@@ -107,7 +107,10 @@ def run_demo(once: bool = False) -> int:
 
 
 def clear_folder(folder: Path) -> None:
-    """Delete the data of an earlier demo. Raises: UpError, if a demo is running."""
+    """Delete the data of an earlier demo.
+
+    Raises: UpError, if a demo is running; DemoError, if a file has the folder's name.
+    """
     if folder.exists() and not folder.is_dir():
         raise DemoError(f"{folder} is in the way: it has to be a folder.")
     with taken(folder):
@@ -154,12 +157,12 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
     _open_account(up, channel)
     runs = _run_cycles(up, [Cycle.article_import])
     runs += _run_cycles(up, [Cycle.order_import])
-    say_methods(ACCOUNT)
-    day = Day(paid=take_money(ACCOUNT, PAYMENTS), counted=count_stock(ACCOUNT, COUNTS))
+    map_methods(ACCOUNT)
+    day = Day(paid=record_payments(ACCOUNT, PAYMENTS), counted=count_stock(ACCOUNT, COUNTS))
     runs += _run_cycles(up, [Cycle.order_release])
-    send(ACCOUNT, SHIPMENTS, day)
+    pick_and_ship(ACCOUNT, SHIPMENTS, day)
     runs += _run_cycles(up, [Cycle.invoicing])
-    take_back(ACCOUNT, day)
+    return_order(ACCOUNT, day)
     runs += _run_cycles(up, [Cycle.stock_export, Cycle.payment_sync, Cycle.shipping_sync])
     runs += _run_cycles(up, [Cycle.reconcile])
     publish_overview()
@@ -170,14 +173,14 @@ def _show_whole_round(up: Up, channel: Channel) -> None:
             raise DemoError(
                 f"The cycle {run.cycle} did not end well: {run.state} ({run.error or 'see above'})."
             )
-    wrong = look_over(ACCOUNT, day, channel)
+    wrong = compare_channel(ACCOUNT, day, channel)
     if wrong:
         raise DemoError(f"{len(wrong)} things differ at the channel; the first: {wrong[0]}")
     compared = Counts.model_validate(runs[-1].counts)
     if compared.different:
         raise DemoError(f"Reconciliation found {compared.different} differences.")
     print(f"Reconciliation compared {compared.read} orders and listings with the channel: nothing differs.")
-    print("The channel holds what it was told: stock, payments, deliveries and tracking numbers.")
+    print("The channel holds what was published: stock, payments, deliveries and tracking numbers.")
 
 
 def _open_account(up: Up, channel: Channel) -> None:
@@ -190,7 +193,7 @@ def _open_account(up: Up, channel: Channel) -> None:
     with up.chores.deploying:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof", "Sonnenhof Haus & Garten")
-            open_house(session, tenant.name)
+            set_up_seller(session, tenant.name)
             account = add_account(session, tenant.row_id, ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
         deploy_account(ACCOUNT, active=False)
@@ -237,7 +240,7 @@ def _wait_for_run(up: Up, run_id: UUID, cycle: Cycle) -> Run:
     return runs[0]
 
 
-def _go_on(up: Up, channel: Channel) -> None:
+def _keep_running(up: Up, channel: Channel) -> None:
     """Keep orders arriving and schedules running. Raises: StoppedError."""
     from deployments.schedules import resume, set_interval
 
@@ -245,14 +248,14 @@ def _go_on(up: Up, channel: Channel) -> None:
         set_interval(ACCOUNT, cycle, minutes)
         resume(ACCOUNT, cycle)
     print(f"\nPrefect's pages: {up.ui_url} (runs, artifacts, schedules). The simulator: {channel.url}")
-    print("Orders keep arriving, and schedules go on. Ctrl-C stops the demo.", flush=True)
+    print("Orders keep arriving, and cycles run by their schedules. Ctrl-C stops the demo.", flush=True)
     next_play = time.monotonic() + MEANWHILE_SECONDS
     while True:
         up.wait(ARRIVAL_SECONDS)
         channel.arrive(1)
         if time.monotonic() > next_play:
-            take_money(ACCOUNT, PAYMENTS_MEANWHILE)
-            send(ACCOUNT, SHIPMENTS_MEANWHILE, Day())
+            record_payments(ACCOUNT, PAYMENTS_MEANWHILE)
+            pick_and_ship(ACCOUNT, SHIPMENTS_MEANWHILE, Day())
             next_play = time.monotonic() + MEANWHILE_SECONDS
 
 
@@ -279,14 +282,14 @@ def _print_figures(figures: Figures, day: Day, counts: Mapping[Cycle, Counts]) -
         print(f"  held because {reason.replace('_', ' ')}: {count}")
     print(f"Lines that match no article: {figures.unmatched_lines}")
     print(
-        f"Released by themselves: {counts[Cycle.order_release].released} orders. Picked by scanning: "
-        f"{day.picked_units} units. Left the house: {len(day.shipped)} orders."
+        f"Released automatically: {counts[Cycle.order_release].released} orders. Picked by scanning: "
+        f"{day.picked_units} units. Shipped: {len(day.shipped)} orders."
     )
     issued = counts[Cycle.invoicing].issued
-    print(f"Invoices issued: {issued}. Came back, credited and refunded: order {day.came_back}")
-    print(f"Articles whose stock the channel was told: {counts[Cycle.stock_export].sent}")
+    print(f"Invoices issued: {issued}. Returned, credited and refunded: order {day.returned}")
+    print(f"Articles whose stock was published: {counts[Cycle.stock_export].sent}")
     print(
-        f"Recorded here and told: {len(day.paid)} payments, {len(day.shipped)} shipments, "
+        f"Recorded here and published: {len(day.paid)} payments, {len(day.shipped)} shipments, "
         f"{day.counted} counts of stock"
     )
     folder = get_settings().data_dir / "papers"

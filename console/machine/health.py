@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from deployments.work_pool import PoolService
 
 MAIL_PATIENCE = timedelta(minutes=15)
-"""How long a mail may wait before somebody should look."""
+"""How long a mail may wait before a person should look."""
 
 
 class ProblemKind(StrEnum):
@@ -91,7 +91,7 @@ DATABASE_PROBLEMS = {
 def find_problems(*, logins: bool) -> Iterator[Problem]:
     """Yield what needs a person, most general first; without a usable database nothing further is checked.
 
-    `logins`: whether each account's login is tried at its system, too.
+    If `logins` is true, each account's login is tried at its system, too.
     """
     try:
         settings = get_settings()
@@ -118,7 +118,7 @@ def find_problems(*, logins: bool) -> Iterator[Problem]:
 
 
 def check_mails(settings: Settings, *, is_live: bool) -> Iterator[Problem]:
-    """Yield what keeps mails from being sent. `is_live`: whether an account is live."""
+    """Yield what keeps mails from being sent; if `is_live`, an account is live, and that is urgent."""
     from tasks.watch.mail_delivery import find_trouble
 
     if missing := why_no_mail(settings):
@@ -141,7 +141,7 @@ def check_mails(settings: Settings, *, is_live: bool) -> Iterator[Problem]:
 
 
 def check_prefect(*, is_needed: bool) -> Iterator[Problem]:
-    """Yield what keeps cycles from running. `is_needed`: whether any account is more than a draft."""
+    """Yield what keeps cycles from running. If `is_needed`, an account has cycles that should run."""
     is_named = bool(os.environ.get("PREFECT_API_URL"))
     url = prefect_env.use_prefect()
     if not url:
@@ -175,7 +175,7 @@ def _check_work_pool() -> Iterator[Problem]:
 
 
 def check_service(service: "PoolService | None") -> Iterator[Problem]:
-    """Yield what keeps the work pool's runs from being taken; None: there is no work pool."""
+    """Yield why no worker takes runs from the work pool; `service` is None if there is no work pool."""
     if service is None:
         yield Problem(ProblemKind.no_work_pool, urgent=True)
         return
@@ -221,10 +221,10 @@ def check_cycles(settings: Settings) -> Iterator[Problem]:
             text=alarm.error,
         )
     failing = {(alarm.account_id, alarm.cycle) for alarm in alarms}
-    for rhythm, since in overdue:
-        if (rhythm.account_id, rhythm.cycle) not in failing:
-            name = names[rhythm.account_id]
-            yield Problem(ProblemKind.overdue, urgent=True, account=name, cycle=rhythm.cycle, at=since)
+    for schedule, since in overdue:
+        if (schedule.account_id, schedule.cycle) not in failing:
+            name = names[schedule.account_id]
+            yield Problem(ProblemKind.overdue, urgent=True, account=name, cycle=schedule.cycle, at=since)
     for run in vanished:
         name = names[run.account_id]
         yield Problem(ProblemKind.vanished, urgent=True, account=name, cycle=run.cycle, run_id=run.id)

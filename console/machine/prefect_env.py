@@ -116,12 +116,12 @@ def clear_state(data_dir: Path) -> None:
     (data_dir / STATE_FILE).unlink(missing_ok=True)
 
 
-def is_healthy(api_url: str, timeout_seconds: float = HEALTH_SECONDS) -> bool:
-    """Return whether a Prefect server answers at this API address."""
+def is_healthy(api_url: str) -> bool:
+    """Return whether a Prefect server answers at this API address within `HEALTH_SECONDS`."""
     parts = urlsplit(api_url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     # Not httpx: it would send requests to this machine through a proxy of the environment.
-    connection = connect(parts.hostname or "", parts.port, timeout=timeout_seconds)
+    connection = connect(parts.hostname or "", parts.port, timeout=HEALTH_SECONDS)
     try:
         connection.request("GET", f"{parts.path.rstrip('/')}/health")
         return connection.getresponse().status == HTTPStatus.OK

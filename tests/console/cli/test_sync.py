@@ -56,7 +56,7 @@ def test_from_an_account_to_its_orders(shop: Simulator) -> None:
 
     result = call("account", "mode", "shop", "live")
 
-    assert f"{counts['new']} trial orders removed." in result.stderr
+    assert f"{counts['new']} test orders removed." in result.stderr
     assert read("order", "list") == []
     number = next(iter(shop.state.orders.values())).order_id
     assert read("sync", "order-import", "--account", "shop", "--order", str(number))["read"] == 1

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from console.demo.channel import Channel, look_over
+from console.demo.channel import Channel, compare_channel
 from console.demo.merchant import (
     Day,
     count_stock,
     draw_papers,
-    open_house,
+    map_methods,
+    pick_and_ship,
     read_figures,
-    say_methods,
-    send,
-    take_back,
-    take_money,
+    record_payments,
+    return_order,
+    set_up_seller,
 )
 from console.demo.run import ACCOUNT, MINUTES, SECRETS, clear_folder, settings_of
 from console.machine.up import LOCK_FILE, UpError, taken
@@ -59,7 +59,7 @@ def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
     with Simulator(sample_state(products=60, orders=40)) as simulator:
         with session_scope() as session:
             tenant = add_tenant(session, "Sonnenhof")
-            open_house(session, tenant.name)
+            set_up_seller(session, tenant.name)
             settings = settings_of(simulator.url)
             account = add_account(session, tenant.row_id, ACCOUNT, "afterbuy", settings)
             set_mode(session, account, Mode.live)
@@ -68,7 +68,7 @@ def simulator(sqlite_database: str, prefect_api: str) -> Iterator[Simulator]:
 
 
 def test_what_differs_at_the_channel_is_found(simulator: Simulator, tmp_path: Path) -> None:
-    """After all cycles nothing differs; each kind of change at the channel is then told in a sentence."""
+    """After all cycles nothing differs; each kind of change at the channel is then named in a sentence."""
     with Channel(simulator.port) as channel:
         show_differences(simulator, channel, tmp_path / "papers")
 
@@ -76,20 +76,20 @@ def test_what_differs_at_the_channel_is_found(simulator: Simulator, tmp_path: Pa
 def show_differences(simulator: Simulator, channel: Channel, folder: Path) -> None:
     article_import(ACCOUNT)
     order_import(ACCOUNT)
-    say_methods(ACCOUNT)
-    day = Day(paid=take_money(ACCOUNT, 2), counted=count_stock(ACCOUNT, 5))
+    map_methods(ACCOUNT)
+    day = Day(paid=record_payments(ACCOUNT, 2), counted=count_stock(ACCOUNT, 5))
     order_release(ACCOUNT)
-    send(ACCOUNT, 2, day)
+    pick_and_ship(ACCOUNT, 2, day)
     assert (len(day.paid), len(day.shipped), day.counted) == (2, 2, 5)
     assert day.picked_units >= 2
     invoicing(ACCOUNT)
-    take_back(ACCOUNT, day)
-    assert any("were not told" in sentence for sentence in look_over(ACCOUNT, day, channel))
+    return_order(ACCOUNT, day)
+    assert any("were not published" in sentence for sentence in compare_channel(ACCOUNT, day, channel))
     stock_export(ACCOUNT)
     payment_sync(ACCOUNT)
     shipping_sync(ACCOUNT)
 
-    assert look_over(ACCOUNT, day, channel) == []
+    assert compare_channel(ACCOUNT, day, channel) == []
     pages = draw_papers(ACCOUNT, day, folder)
     assert pages == {"slips.pdf": 2, "labels.pdf": 1, "invoices.pdf": 2, "credit-notes.pdf": 1}
     assert {file.name for file in folder.iterdir()} == set(pages)
@@ -104,8 +104,8 @@ def show_differences(simulator: Simulator, channel: Channel, folder: Path) -> No
     simulator.state.order(int(shipped)).parcel_labels = []
     for product in simulator.state.products.values():
         product.quantity += 1
-    wrong = look_over(ACCOUNT, day, channel)
-    for part in (f"Order {paid} is paid", "no delivery date", "lacks tracking number", "was told to have"):
+    wrong = compare_channel(ACCOUNT, day, channel)
+    for part in (f"Order {paid} is paid", "no delivery date", "lacks tracking number", "was published"):
         assert any(part in sentence for sentence in wrong), part
 
 
