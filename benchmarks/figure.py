@@ -1,7 +1,7 @@
 """What a figure consists of: rows of the table, each with its floor."""
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -78,10 +78,12 @@ class Plan:
 
 
 class Figure(Protocol):
-    """A module that measures one figure."""
+    """How one figure is measured. A module is an instance of it."""
 
     NAME: str
-    measure: Callable[[Plan], Iterator[Row]]
+
+    def measure(self, plan: Plan, /) -> Iterator[Row]:
+        """Yield the rows of the table as they are measured. Raises: MissingError."""
 
 
 class MissingError(Exception):

@@ -158,7 +158,7 @@ def _wait(begin_at: float) -> float:
 
 
 def check(orders: int) -> dict[str, str]:
-    """Return the sums in words. Raises: AssertionError, unless exactly the stock was allocated."""
+    """Return the sums in words. Raises: AssertionError, unless all stock and no more was allocated."""
     from sqlmodel import func, select
 
     from models.database.session import read_scope
@@ -168,11 +168,11 @@ def check(orders: int) -> dict[str, str]:
 
     with read_scope() as session:
         level = session.exec(select(StockLevel)).one()
-        promised = session.exec(select(func.sum(Allocation.quantity))).one()
+        allocated = session.exec(select(func.sum(Allocation.quantity))).one()
         of_lines = session.exec(select(func.sum(OrderLine.allocated))).one()
         moved = session.exec(select(func.sum(StockMovement.quantity))).one()
         short = session.exec(select(func.count()).select_from(Hold)).one()
     assert level.on_hand == moved == int(orders * ON_HAND)
-    assert level.allocated == promised == of_lines == level.on_hand
+    assert level.allocated == allocated == of_lines == level.on_hand
     assert short == orders - level.on_hand
-    return {"note": f"{promised} of {level.on_hand} promised, {short} held as short"}
+    return {"note": f"{allocated} of {level.on_hand} allocated, {short} held as short"}

@@ -41,10 +41,9 @@ class Clock(threading.local):
         setattr(owner, name, call)
 
 
-def cycle(url: str, case: str, orders: int) -> dict[str, float]:
-    """Run the cycle; return the CPU seconds of each part."""
+def parts() -> list[tuple[Any, str, str]]:
+    """Return the functions whose time is counted, by owner and name, and the part that each belongs to."""
     import tasks.intake.orders
-    from benchmarks import order_import
     from connectors.afterbuy import xml, xml_parser
     from connectors.afterbuy.orders import AfterbuyOrders
     from connectors.http.transport import Transport
@@ -52,8 +51,7 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
     from models.intake import orders as intake_orders
     from models.intake.line_matching import Matcher
 
-    clock = Clock()
-    for owner, name, part in (
+    return [
         (Transport, "handle_request", "read: HTTP"),
         (xml_parser, "parse", "read: parse XML"),
         (xml, "values_of", "read: XML to values"),
@@ -62,15 +60,23 @@ def cycle(url: str, case: str, orders: int) -> dict[str, float]:
         (intake_orders, "owners_of_lines", "save: find what is known"),
         (Matcher, "add", "save: match articles"),
         (intake_orders, "insert_orders", "save: insert rows"),
-        (new_orders, "find", "save: check orders"),
+        (new_orders, "check_orders", "save: check orders"),
         (intake_orders, "recheck", "save: check orders"),
         (new_orders, "book_payments", "save: book payments"),
-        (intake_orders, "Known", "save: follow changes"),
-        (intake_orders, "follow", "save: follow changes"),
-        (intake_orders, "promise", "save: promise stock"),
-        (intake_orders, "note_sold_there", "save: queue for the channel"),
+        (intake_orders, "KnownOrders", "save: follow changes"),
+        (intake_orders, "apply_changes", "save: follow changes"),
+        (intake_orders, "allocate_unqueued", "save: allocate stock"),
+        (intake_orders, "queue_sold_listings", "save: queue updates for the channel"),
         (tasks.intake.orders, "save_orders", "save: hash, decide, count"),
-    ):
+    ]
+
+
+def cycle(url: str, case: str, orders: int) -> dict[str, float]:
+    """Run the cycle; return the CPU seconds of each part."""
+    from benchmarks import order_import
+
+    clock = Clock()
+    for owner, name, part in parts():
         clock.watch(owner, name, part)
     begin = time.process_time()
     answer = order_import.cycle(url, case, orders)

@@ -128,7 +128,7 @@ def request(call: str, after: int = 0, size: int = PAGE_SIZE) -> bytes:
 
 
 def answer(state: State, body: bytes) -> bytes:
-    """Return the simulator's answer."""
+    """Return the simulator's answer to a request, as bytes."""
     return calls.run(calls.read(body), state, state.switches).text.encode("utf-8", "surrogateescape")
 
 
@@ -189,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     shops: dict[str, Pages]
     idle: State
-    """An empty shop, which answers all calls except pages."""
+    """An empty shop; it answers every call for which no page was rendered."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         call = called.group(1).decode() if called else ""
         after = _AFTER.search(body)
         if call == "UpdateShopProducts":
-            # The stand-in lacks the products of a write: it confirms the list without warnings.
+            # The stand-in has none of these products: it confirms all of them without a warning.
             content = _TAKEN
         else:
             shop = self.shops.get(self.path)

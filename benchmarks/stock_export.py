@@ -165,7 +165,7 @@ def cycle(database_url: str, listings: int, changes: int, quantity: int) -> dict
     begin = time.perf_counter()
     with session_scope() as session:
         warehouse = main_warehouse(session, get_account(session, ACCOUNT).tenant_id)
-        set_on_hand(session, warehouse.id or 0, dict.fromkeys(ids, quantity))
+        set_on_hand(session, warehouse.row_id, dict.fromkeys(ids, quantity))
     noting = time.perf_counter() - begin
     export, counts = time_flow(stock_export, ACCOUNT)
     assert counts["sent"] == changes, counts

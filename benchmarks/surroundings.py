@@ -83,7 +83,7 @@ def open_account(url: str, **settings: Any) -> None:
         tenant = add_tenant(session, ACCOUNT)
         account = add_account(
             session,
-            tenant.id or 0,
+            tenant.row_id,
             ACCOUNT,
             "afterbuy",
             {"base_url": url, "start": "2020-01-01", "article_page_size": 250, **settings},
