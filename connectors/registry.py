@@ -73,7 +73,8 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
     Raises: AccountError with one sentence for each unknown key, wrong value and missing secret.
     """
     spec = spec_of(kind)
-    models: tuple[type[BaseModel], ...] = (options_model(spec.kind), spec.settings)
+    options = options_model(spec.kind)
+    models: tuple[type[BaseModel], ...] = (options, spec.settings)
     fields = {name for model in models for name in model.model_fields}
     sentences = [
         f"There is no setting {name!r}: allowed are {', '.join(sorted(fields))}."
@@ -88,7 +89,7 @@ def check_settings(kind: str, settings: Mapping[str, Any], secret_names: Collect
             read |= {name: values[name] for name in given}
         except ValidationError as error:
             sentences += describe_faults(error, model)
-    if models[0] is ChannelOptions and "start" in read and not _is_start(spec, read["start"]):
+    if options is ChannelOptions and "start" in read and not _is_start(spec, read["start"]):
         what = 'start must be "new", a date like 2026-11-01 or an order number'
         sentences.append(f"The setting 'start' does not fit: {what}.")
     sentences += [*_unknown_secrets(spec, secret_names), *_missing_secrets(spec, secret_names)]

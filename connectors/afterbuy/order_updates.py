@@ -1,13 +1,12 @@
 """What Afterbuy is sent about orders: payments, shipments, cancellations."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from connectors.afterbuy.client import AfterbuyClient, Answer
 from connectors.afterbuy.mapping_orders import ITEM_PREFIX, is_provisional
 from connectors.afterbuy.mapping_updates import cancellation_to_wire, payment_to_wire, shipment_to_wire
 from connectors.afterbuy.settings import AfterbuySettings
-from connectors.afterbuy.write_batches import Batch, send
+from connectors.afterbuy.write_batches import BatchItem, send
 from connectors.protocols.order_updates import CancellationItem, PaymentItem, ShipmentItem
 from connectors.protocols.results import ItemResult, Outcome
 
@@ -27,12 +26,11 @@ class AfterbuyPayments:
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch = [
-            Batch(item.key, _wire_id(item.order_external_id), payment_to_wire(item, self._settings))
+            BatchItem(item.key, _wire_id(item.order_external_id), payment_to_wire(item, self._settings))
             for item in items
         ]
-        # A second try would mail the buyer again.
-        splits = not self._settings.mail_buyer_payment
-        return send(batch, partial(_write_orders, self._client), self.batch_size, splits=splits)
+        mails_buyers = self._settings.mail_buyer_payment
+        return _update_orders(self._client, batch, self.batch_size, mails_buyers=mails_buyers)
 
 
 class AfterbuyShipments:
@@ -50,12 +48,11 @@ class AfterbuyShipments:
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
         batch = [
-            Batch(item.key, _wire_id(item.order_external_id), shipment_to_wire(item, self._settings))
+            BatchItem(item.key, _wire_id(item.order_external_id), shipment_to_wire(item, self._settings))
             for item in items
         ]
-        # A second try would mail the buyer again.
-        splits = not self._settings.mail_buyer_shipping
-        return send(batch, partial(_write_orders, self._client), self.batch_size, splits=splits)
+        mails_buyers = self._settings.mail_buyer_shipping
+        return _update_orders(self._client, batch, self.batch_size, mails_buyers=mails_buyers)
 
 
 class AfterbuyCancellations:
@@ -73,12 +70,12 @@ class AfterbuyCancellations:
         that has no number yet.
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
-        batch: list[Batch] = []
+        batch: list[BatchItem] = []
         refused: list[ItemResult] = []
         for item in items:
             number = item.order_external_id
             if item.is_whole and not is_provisional(number):
-                batch.append(Batch(item.key, number, cancellation_to_wire(item, self._settings)))
+                batch.append(BatchItem(item.key, number, cancellation_to_wire(item, self._settings)))
             else:
                 left = ", ".join(f"{units} × item {line}" for line, units in item.left.items() if units)
                 what = (
@@ -90,14 +87,21 @@ class AfterbuyCancellations:
                 refused.append(ItemResult(item.key, Outcome.refused, message))
         return [*refused, *send(batch, self._write, self.batch_size, splits=True)]
 
-    def _write(self, batch: Sequence[Batch]) -> Answer:
+    def _write(self, batch: Sequence[BatchItem]) -> Answer:
         return self._client.cancel_orders(
             [item.nodes for item in batch], [item.external_id for item in batch]
         )
 
 
-def _write_orders(client: AfterbuyClient, batch: Sequence[Batch]) -> Answer:
-    return client.update_sold_items([item.nodes for item in batch], [item.external_id for item in batch])
+def _update_orders(
+    client: AfterbuyClient, items: Sequence[BatchItem], size: int, *, mails_buyers: bool
+) -> list[ItemResult]:
+    """Send updates of orders. If Afterbuy mails the buyers, none is sent twice: it would mail them again."""
+
+    def write(batch: Sequence[BatchItem]) -> Answer:
+        return client.update_sold_items([item.nodes for item in batch], [item.external_id for item in batch])
+
+    return send(items, write, size, splits=not mails_buyers)
 
 
 def _wire_id(order_external_id: str) -> str:

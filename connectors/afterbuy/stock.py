@@ -9,7 +9,7 @@ from connectors.afterbuy.mapping_updates import stock_to_wire
 from connectors.afterbuy.paging import PageReader
 from connectors.afterbuy.settings import AfterbuySettings
 from connectors.afterbuy.wire_articles import StockWire
-from connectors.afterbuy.write_batches import Batch, send
+from connectors.afterbuy.write_batches import BatchItem, send
 from connectors.protocols.results import ItemResult
 from connectors.protocols.stock import StockItem
 
@@ -27,7 +27,7 @@ class AfterbuyStock:
 
         Raises: TransientError, AccountError, if nothing at all was sent.
         """
-        batch = [Batch(item.key, item.external_id, stock_to_wire(item, self._settings)) for item in items]
+        batch = [BatchItem(item.key, item.external_id, stock_to_wire(item, self._settings)) for item in items]
         return send(batch, self._write, self.batch_size, splits=True)
 
     def fetch_stock(self, external_ids: Sequence[str]) -> dict[str, int]:
@@ -44,5 +44,5 @@ class AfterbuyStock:
                     stock[wire.ProductID] = quantity
         return {external_id: stock[external_id] for external_id in wanted if external_id in stock}
 
-    def _write(self, batch: Sequence[Batch]) -> Answer:
+    def _write(self, batch: Sequence[BatchItem]) -> Answer:
         return self._client.update_shop_products([item.nodes for item in batch])

@@ -31,6 +31,7 @@ _ZONED = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T.*(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _TRUE = frozenset({"true", "ja", "j", "yes", "y", "wahr", "on"})
 _FALSE = frozenset({"false", "nein", "n", "no", "falsch", "off"})
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
+_BLANKS = {ord(blank): None for blank in " \t\r\n\u00a0\u202f\u2009"}
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -61,9 +62,6 @@ def _number(text: str) -> Decimal:
     if _POINT_GROUPS.fullmatch(compact):
         return Decimal(compact.replace(".", ""))
     raise ValueError("not a number")
-
-
-_BLANKS = {ord(blank): None for blank in " \t\r\n\u00a0\u202f\u2009"}
 
 
 def is_storable(number: Decimal | None) -> bool:
@@ -146,12 +144,12 @@ def _near(at: datetime) -> datetime:
     return at
 
 
-def format_decimal(number: Decimal, places: int = 2) -> str:
-    """Return a number with decimal comma, e.g. `12,50`: with at least `places` places, and not rounded."""
+def format_decimal(number: Decimal) -> str:
+    """Return a number with decimal comma, e.g. `12,50`: with at least two places, and not rounded."""
     exponent = number.as_tuple().exponent
     if isinstance(exponent, str):
         raise TypeError("only a finite number can be sent")
-    return f"{number:.{max(places, -exponent)}f}".replace(".", ",")
+    return f"{number:.{max(2, -exponent)}f}".replace(".", ",")
 
 
 def format_instant(at: datetime) -> str:
@@ -165,10 +163,7 @@ def format_window_start(since: datetime) -> str:
     A start in the hour that autumn has twice moves to the beginning of that hour: the wall clock shows a
     change in its second pass as a time from there on.
     """
-    wall = since.astimezone(BERLIN)
-    if wall.utcoffset() != wall.replace(fold=1 - wall.fold).utcoffset():
-        wall = wall.replace(minute=0, second=0)
-    return wall.strftime(_WRITTEN)
+    return format_instant(earliest_reading(since))
 
 
 def earliest_reading(at: datetime) -> datetime:

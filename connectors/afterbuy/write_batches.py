@@ -15,18 +15,18 @@ from connectors.protocols.results import ItemResult, Outcome
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One item: our key, Afterbuy's id, and its elements."""
+class BatchItem:
+    """One item of a batch: our key, Afterbuy's id, and its elements."""
 
     key: str
     external_id: str
     nodes: Sequence[Node]
 
 
-Write = Callable[[Sequence[Batch]], Answer]
+Write = Callable[[Sequence[BatchItem]], Answer]
 
 
-def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> list[ItemResult]:
+def send(items: Sequence[BatchItem], write: Write, size: int, *, splits: bool) -> list[ItemResult]:
     """Send items in batches of `size`; return one result for each item, in their order.
 
     If `splits`, parts of a batch are sent again where the answer does not say which item is at fault.
@@ -46,7 +46,7 @@ def send(items: Sequence[Batch], write: Write, size: int, *, splits: bool) -> li
     return results
 
 
-def _send(batch: Sequence[Batch], write: Write, splits: bool) -> list[ItemResult]:
+def _send(batch: Sequence[BatchItem], write: Write, splits: bool) -> list[ItemResult]:
     try:
         answer = write(batch)
     except WriteHeldBackError as error:
@@ -60,7 +60,7 @@ def _send(batch: Sequence[Batch], write: Write, splits: bool) -> list[ItemResult
     return _judge(batch, answer, write, splits)
 
 
-def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
+def _send_halves(batch: Sequence[BatchItem], write: Write) -> list[ItemResult]:
     """Send each half by itself. If one fails for now, its items are to be retried; the other half counts."""
     middle = len(batch) // 2
     results: list[ItemResult] = []
@@ -72,7 +72,7 @@ def _send_halves(batch: Sequence[Batch], write: Write) -> list[ItemResult]:
     return results
 
 
-def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -> list[ItemResult]:
+def _judge(batch: Sequence[BatchItem], answer: Answer, write: Write, splits: bool) -> list[ItemResult]:
     """Return the results of a batch by its warnings; Afterbuy took each item without one.
 
     A warning with an unknown number that names no item concerns none of them: it was logged.
@@ -103,19 +103,19 @@ def _judge(batch: Sequence[Batch], answer: Answer, write: Write, splits: bool) -
     ]
 
 
-def _meant(batch: Sequence[Batch], warning: WarningWire) -> set[str]:
+def _meant(batch: Sequence[BatchItem], warning: WarningWire) -> set[str]:
     """Return the keys of the items that a warning names: by our reference, or else by Afterbuy's id."""
     ids = {warning.ProductID, warning.OrderID, warning.ItemID, warning.Key} - {""}
     ours = {item.key for item in batch if item.key in (warning.UserProductID, warning.Key)}
     return ours or {item.key for item in batch if item.external_id in ids}
 
 
-def _warned(item: Batch, warnings: Sequence[WarningWire]) -> ItemResult:
+def _warned(item: BatchItem, warnings: Sequence[WarningWire]) -> ItemResult:
     numbers = [warning.WarningCode or 0 for warning in warnings]
     passing = all(number == codes.WARNING_RETRY for number in numbers)
     message = "; ".join(codes.warning_text(number) for number in dict.fromkeys(numbers))
     return _result(item, Outcome.retry if passing else Outcome.refused, message)
 
 
-def _result(item: Batch, outcome: Outcome, message: str = "") -> ItemResult:
+def _result(item: BatchItem, outcome: Outcome, message: str = "") -> ItemResult:
     return ItemResult(key=item.key, outcome=outcome, message=message, fields=xml.fields_of(item.nodes))

@@ -1,4 +1,4 @@
-"""The arguments of a call."""
+"""What a call gets: its request, and the account that it works on."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,21 @@ from connectors.afterbuy.simulator.wire.writer import Writer
 
 @dataclass(frozen=True)
 class Context:
-    """One call: the request's root, the account's state, the switches, and whether to shuffle its rows."""
+    """One call: the request's root, the account's state, and the switches."""
 
     request: Element
     state: State
     switches: Switches
-    shuffled: bool = False
+    backwards: bool = False
+    """Whether the records of a page are in reverse order, because a fault asks for it."""
 
     def writer(self) -> Writer:
-        """Return an empty Result writer, in ugly mode if the switch is on."""
+        """Return an empty writer for the Result, which writes as the switches say."""
         switches = self.switches
         return Writer(ugly=switches.ugly, keep_control_characters=switches.control_characters_out == "kept")
 
     def level(self, *bits: int) -> int:
-        """Return DetailLevel; 0 if absent.
-
-        Raises: RefusedError 18, unless it is a sum of `bits`.
-        """
+        """Return DetailLevel, 0 if it is absent. Raises: RefusedError 18, unless it is a sum of `bits`."""
         text = text_of(self.request.find("AfterbuyGlobal"), "DetailLevel") or "0"
         try:
             level = int(text)

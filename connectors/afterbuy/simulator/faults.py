@@ -38,7 +38,7 @@ READS = "Get"
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; the constructors below each say whether the call is still executed."""
+    """One fault, made by the constructors below; each says whether the call is executed all the same."""
 
     kind: Kind
     seconds: float = 0
@@ -53,6 +53,7 @@ class Fault:
     field: str = ""
     value: str = ""
     times: int = 0
+    """How often, how deep, or at which place, as the kind needs it."""
 
     @classmethod
     def refuse_login(cls, code: int | None = None) -> "Fault":
@@ -109,8 +110,8 @@ class Fault:
     def same_page(cls) -> "Fault":
         """Send the last page of the same query again. Not executed.
 
-        Waits for a reading call that was already answered with a page. For a write, nobody could find out
-        that a reported success did not happen; and a first page cannot be a repetition.
+        It waits for a read of a query that was answered before: a first page cannot be a repetition. Writes
+        never get it: that a reported success did not happen could not be found out.
         """
         return cls("same_page", takes_effect=False, reads_only=True)
 
@@ -163,8 +164,8 @@ class Fault:
     def nonsense_record(cls, field: str = "ItemPrice", value: str = "9" * 300, place: int = 1) -> "Fault":
         """Put a raw value into the `place`-th element with this name, if there is one. Executed.
 
-        NONSENSE lists possible values. The client has to reject or save the record with this element, and to
-        save all others.
+        `sample.malformed.NONSENSE` lists possible values. The client has to reject or save the record with
+        this element, and to save all others.
         """
         return cls("nonsense_record", field=field, value=value, times=place)
 
@@ -229,7 +230,10 @@ class Faults:
             self._queue.extend([(call, fault)] * times)
 
     def take(self, call: str, *, again: bool = True) -> Fault | None:
-        """Return and remove the next fault for this call. `again`: an earlier page can be sent again."""
+        """Return and remove the next fault for this call.
+
+        If `again` is false, no page of this query was sent before, and faults that repeat one stay queued.
+        """
         with self._lock:
             for place, (wanted, fault) in enumerate(self._queue):
                 if wanted in (None, call) and ((call.startswith(READS) and again) or not fault.reads_only):

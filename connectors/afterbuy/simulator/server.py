@@ -55,7 +55,7 @@ class ReceivedCall:
 
     @property
     def is_write(self) -> bool:
-        """Return whether the call is one that can change something."""
+        """Return whether the call can change something: its name begins with Update or Cancel."""
         return self.call.startswith(("Update", "Cancel"))
 
     def text(self) -> str:
@@ -105,13 +105,13 @@ class Simulator:
 
     @property
     def requests(self) -> list[ReceivedCall]:
-        """Return the last 20,000 received calls, oldest first."""
+        """Return the last `KEPT_REQUESTS` received calls, oldest first."""
         with self._lock:
             return list(self._requests)
 
     @property
     def writes(self) -> list[ReceivedCall]:
-        """Return received writing calls, whether executed or not."""
+        """Return the received writes, whether they were executed or not."""
         return [received for received in self.requests if received.is_write]
 
     def written(self, call: str) -> list[ReceivedCall]:
@@ -153,7 +153,7 @@ class Simulator:
         self.stop()
 
     def note(self, received: ReceivedCall) -> bool:
-        """Store a call; return whether it exceeds the daily limit."""
+        """Store and count a call; return whether it exceeds the daily limit."""
         limit = self.switches.calls_per_day
         day = received.at.astimezone(BERLIN).date().isoformat()
         with self._lock:
@@ -163,7 +163,7 @@ class Simulator:
             return limit is not None and self._calls_by_day[day] > limit
 
     def finish(self, asked: ParsedRequest, received: ReceivedCall, outcome: Outcome) -> None:
-        """Store the result of a call."""
+        """Store the result of a call, and its answer for the fault "same page"."""
         with self._lock:
             received.reply, received.effects = outcome.reply, outcome.effects
             self.effects_by_name[received.call] += outcome.effects
@@ -184,7 +184,7 @@ class Simulator:
 
 
 class Server(ThreadingHTTPServer):
-    """Does not wait for connections that clients keep open."""
+    """An HTTP server with a thread for each connection; stopping it waits for none of them."""
 
     daemon_threads = True
     block_on_close = False
@@ -250,7 +250,7 @@ class Handler(BaseHTTPRequestHandler):
         self._send(status, text.encode(), "application/json")
 
     def _answer(self, body: bytes) -> None:
-        """Answer one call of the XML interface, with or without a fault."""
+        """Answer one call of the XML interface; a queued fault replaces or spoils the answer."""
         simulator, switches = self.simulator, self.simulator.switches
         content_type = self.headers.get("Content-Type", "")
         kind = content_type.partition(";")[0].strip().casefold()
@@ -275,8 +275,8 @@ class Handler(BaseHTTPRequestHandler):
             received.reply = fault.kind
             self._fail(fault, asked)
             return
-        shuffled = fault is not None and fault.kind == "out_of_order"
-        outcome = calls.run(asked, simulator.state, switches, shuffled=shuffled)
+        backwards = fault is not None and fault.kind == "out_of_order"
+        outcome = calls.run(asked, simulator.state, switches, backwards=backwards)
         simulator.finish(asked, received, outcome)
         if fault is None:
             self._send_text(outcome.text)
@@ -293,7 +293,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send(429, OUTAGE_PAGE.encode(), HTML)
 
     def _fail(self, fault: Fault, asked: ParsedRequest) -> None:
-        """Send a fault instead of executing the call."""
+        """Answer with a fault; the call is not executed."""
         match fault.kind:
             case "refuse_login":
                 code = fault.code or self.simulator.switches.token_error_code
@@ -315,7 +315,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._reset()
 
     def _spoil(self, fault: Fault, outcome: Outcome) -> None:
-        """Send a fault instead of the answer, after the call was executed."""
+        """Answer with a fault; the call was executed before."""
         match fault.kind:
             case "slow":
                 self.simulator.stopping.wait(fault.seconds)
@@ -393,7 +393,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = not fault.honest_length
 
     def _flood(self, text: str, fault: Fault) -> None:
-        """Send a very large answer in the fault's form; clients may hang up."""
+        """Send a very large answer in the fault's form; a client that hangs up is no error."""
         if fault.form == "gzip":
             body = malformed.zipped(malformed.flood(text, fault.size))
             self._send(200, body, XML, {"Content-Encoding": "gzip"})

@@ -39,14 +39,14 @@ def utc_now() -> datetime:
 
 
 class State:
-    """All records of the account; every method takes the lock and renews ModDate of what it changes.
+    """All records of the account. Methods that change them take the lock and renew ModDate.
 
     A test may replace `now`. Records can be read without the lock; to read several that must match while
     calls arrive, hold `lock`.
     """
 
     def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
-        """Start with an empty account with payment services, shipping services and markers."""
+        """Start with payment services, shipping services and markers, and no other records."""
         self.now = now
         self.lock = RLock()
         self.switches = Switches()
@@ -116,7 +116,7 @@ class State:
             return product
 
     def products_changed(self) -> None:
-        """Clear caches derived from products; call this after changing a product directly."""
+        """Forget what is derived from products; call this after changing products or members directly."""
         self._parents = None
         self._product_ids = None
 
@@ -343,7 +343,7 @@ class State:
             return self.touch(order)
 
     def touch(self, order: Order) -> Order:
-        """Renew ModDate of an order and its items."""
+        """Renew ModDate of an order and its items; return the order. Takes no lock."""
         order.mod_date = self.now()
         for item in order.items:
             item.mod_date = order.mod_date

@@ -82,7 +82,7 @@ class ParsedRequest:
 
     @property
     def walk(self) -> tuple[str, ...]:
-        """Return what identifies the query, independent of the page."""
+        """Return what identifies the query: the same on all of its pages."""
         filters = [] if self.root is None else self.root.findall("DataFilter/Filter")
         wanted = (each for each in filters if text_of(each, "FilterName") != "RangeID")
         return (self.call, *sorted(" ".join(map(str, each.itertext())) for each in wanted))
@@ -90,7 +90,7 @@ class ParsedRequest:
 
 @dataclass
 class Outcome:
-    """The result of a call: answer text, its kind in one word, number of changed records."""
+    """The result of a call: the text of the answer, what kind it is, and the number of changed records."""
 
     text: str
     reply: str
@@ -115,8 +115,8 @@ def redacted(root: Element) -> Element:
     return copy
 
 
-def run(asked: ParsedRequest, state: State, switches: Switches, *, shuffled: bool = False) -> Outcome:
-    """Execute a call under the state's lock and write its answer."""
+def run(asked: ParsedRequest, state: State, switches: Switches, *, backwards: bool = False) -> Outcome:
+    """Execute a call under the state's lock and write its answer; if `backwards`, its records in reverse."""
     try:
         if asked.refusal is not None or asked.root is None:
             raise asked.refusal or RefusedError(2)
@@ -128,7 +128,7 @@ def run(asked: ParsedRequest, state: State, switches: Switches, *, shuffled: boo
         if asked.call not in CALLS:
             raise RefusedError(12)
         with state.lock:
-            answer = CALLS[asked.call](Context(asked.root, state, switches, shuffled))
+            answer = CALLS[asked.call](Context(asked.root, state, switches, backwards))
     except RefusedError as refusal:
         return refused(asked, refusal)
     if switches.wrong_host:
@@ -138,16 +138,17 @@ def run(asked: ParsedRequest, state: State, switches: Switches, *, shuffled: boo
 
 
 def refused(asked: ParsedRequest, refusal: RefusedError, *, status: str = "Error") -> Outcome:
-    """Return the outcome of a refusal; for a batch that was partly executed, with the number of changes."""
+    """Return the outcome of a refusal; if a batch was partly executed, it counts the changes."""
     effects = refusal.effects if isinstance(refusal, HalfDoneError) else 0
     text = write_errors(asked.call, refusal.codes, asked.language, status=status)
     return Outcome(text, f"error {' '.join(map(str, refusal.codes))}", effects)
 
 
 def _check_login(root: Element, switches: Switches) -> None:
-    """Accept either complete set of credentials.
+    """Check the login: the two tokens, or the four values of the legacy login.
 
-    Raises: RefusedError 4-9 for the legacy login, or the switches' code for wrong tokens.
+    Raises: RefusedError with the switches' code for wrong tokens, or 4 to 9 for a wrong legacy login, where
+    the switch `legacy_user_error_code` says what replaces 9.
     """
     head = root.find("AfterbuyGlobal")
     tokens = (text_of(head, "PartnerToken"), text_of(head, "AccountToken"))

@@ -37,7 +37,10 @@ def get_version(context: Context) -> Answer:
 
 
 def get_payment_services(context: Context) -> Answer:
-    """Return payment services by platform and country. Raises: RefusedError 15, if none matches."""
+    """Return the payment services of a platform and country; a filter by ValueOfGoods changes nothing.
+
+    Raises: RefusedError 15, if none matches.
+    """
     context.level()
     filters = read_filters(context.request, ("Land", "ValueOfGoods", "Plattform"), context.switches)
     services = context.state.payment_services
@@ -82,7 +85,10 @@ def _write_payment_service(writer: Writer, service: PaymentService, position: in
 
 
 def get_shipping_services(context: Context) -> Answer:
-    """Return shipping groups with their methods. Raises: RefusedError 25, if there are none."""
+    """Return shipping groups with their methods; only level 0 shows more of a method than its id.
+
+    Raises: RefusedError 25, if there are none.
+    """
     level = context.level(2, 4)
     services = context.state.shipping_services
     if not services:
@@ -106,7 +112,7 @@ def get_shipping_services(context: Context) -> Answer:
 
 
 def _write_method(writer: Writer, method: ShippingMethod, *, everything: bool) -> None:
-    """Write one ShippingMethod; at level 0 only its id."""
+    """Write one ShippingMethod: only its id, or `everything`, which level 0 asks for."""
     writer.open("ShippingMethod")
     writer.whole("ShippingMethodID", method.id)
     if everything:

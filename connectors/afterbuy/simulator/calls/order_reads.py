@@ -95,7 +95,7 @@ def get_sold_items(context: Context) -> Answer:
     writer = context.writer()
     writer.flag("HasMoreItems", len(matching) > size)
     writer.open("Orders")
-    for order in page[::-1] if context.shuffled else page:
+    for order in page[::-1] if context.backwards else page:
         _write_order(writer, order, context, level)
     writer.close("Orders")
     writer.whole("OrdersCount", len(counted))
@@ -306,7 +306,7 @@ def _write_payment(writer: Writer, order: Order, context: Context) -> None:
 
 
 def _write_buyer(writer: Writer, order: Order) -> None:
-    """Write BuyerInfo; without a shipping address of its own that element is absent, or for some empty."""
+    """Write BuyerInfo. Without a shipping address that element is absent, or empty for some ugly records."""
     billing = order.billing
     writer.open("BuyerInfo")
     writer.open("BillingAddress")
@@ -401,7 +401,7 @@ def _write_item(writer: Writer, item: Item, order: Order, context: Context, *, w
 
 
 def _write_master(writer: Writer, item: Item, context: Context) -> None:
-    """Write ShopProductDetails; for an item without a master product it is empty or absent."""
+    """Write ShopProductDetails; of an item without a master product it holds at most the external number."""
     product = context.state.products.get(item.product_id or 0)
     if product is None or not item.linked:
         # The external number of an unlinked item appears only here, if the seller entered one.

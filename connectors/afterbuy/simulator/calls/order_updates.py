@@ -110,7 +110,10 @@ def _key(element: Element) -> tuple[str, str]:
 
 
 def _find(element: Element, context: Context) -> Order | None:
-    """Return the named order. Raises: RefusedError 32 or 59, depending on a switch, if none is named."""
+    """Return the named order; None if there is none, or if a switch forbids to change it before its checkout.
+
+    Raises: RefusedError 32 or 59, depending on a switch, if no order is named.
+    """
     order_id, item_id = whole_of(element, "OrderID"), whole_of(element, "ItemID")
     if order_id:
         return context.state.find_order(order_id)
@@ -141,7 +144,7 @@ def _check_labels(element: Element, order: Order) -> None:
 
 
 def _check_attributes(element: Element, order: Order) -> None:
-    """Check that every attribute to change belongs to an item. Raises: RefusedError 98."""
+    """Check that an item of the order has each attribute that is to change. Raises: RefusedError 98."""
     known = {name for item in order.items for name, _ in item.attributes}
     for child in element.findall("Attributes/Attribute"):
         if text_of(child, "Name") not in known:

@@ -55,7 +55,9 @@ TIER_SLOTS = 5
 
 
 def get_shop_products(context: Context) -> Answer:
-    """Return one page of products.
+    """Return one page of products by ascending id, from a RangeID on or by page number.
+
+    With the switch `product_order` set to "modified" they are sorted by ModDate instead.
 
     Raises: RefusedError 15, 16, 18, and those of filters.
     """
@@ -80,7 +82,7 @@ def get_shop_products(context: Context) -> Answer:
     writer.flag("HasMoreProducts", number * size < len(matching))
     writer.open("Products")
     bare = text_of(context.request, "SuppressBaseProductRelatedData") == "1"
-    for product in page[::-1] if context.shuffled else page:
+    for product in page[::-1] if context.backwards else page:
         _write_product(writer, product, context, level, with_sets=not bare)
     writer.close("Products")
     writer.whole("LastProductID", page[-1].id)
@@ -197,7 +199,7 @@ def _write_product(
 
 
 def _write_set_data(writer: Writer, product: Product, context: Context) -> None:
-    """Write BaseProductFlag and BaseProducts; for some single products both are absent."""
+    """Write BaseProductFlag and, for sets and their members, BaseProducts."""
     parents = [] if product.kind else context.state.parents_of(product.id)
     flag = product.kind or (3 if parents else 0)
     if flag == 0:
@@ -395,7 +397,7 @@ def get_shop_catalogs(context: Context) -> Answer:
     writer.flag("HasMoreCatalogs", len(matching) > size)
     writer.whole("LastCatalogID", page[-1].id)
     writer.open("Catalogs")
-    for catalog in page[::-1] if context.shuffled else page:
+    for catalog in page[::-1] if context.backwards else page:
         _write_catalog(writer, catalog, context, with_products=level == 2)
     writer.close("Catalogs")
     return Answer(writer)
@@ -465,7 +467,7 @@ def get_stock_info(context: Context) -> Answer:
         raise RefusedError(15)
     if found:
         writer.open("Products")
-        for product in found[::-1] if context.shuffled else found:
+        for product in found[::-1] if context.backwards else found:
             _write_stock(writer, product, context, level)
         writer.close("Products")
     return Answer(writer, warnings)
@@ -498,7 +500,7 @@ def find_products(context: Context, key: str, text: str) -> list[Product]:
 
 
 def _write_stock(writer: Writer, product: Product, context: Context, level: int) -> None:
-    """Write one Product of GetStockInfo; level 0 omits availability."""
+    """Write one Product of GetStockInfo; the bits 2, 4 and 8 add availability and the real quantity."""
     writer.record(product.id)
     writer.open("Product")
     writer.whole("ProductID", product.id)

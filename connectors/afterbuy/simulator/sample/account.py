@@ -161,7 +161,7 @@ class _Shop:
         return parent
 
     def bundle(self, number: int) -> Product:
-        """Add a product set of two or three articles, slightly cheaper than its parts."""
+        """Add a product set of two or three articles, about 8 % cheaper than these."""
         shelf = [product for product in self.state.products.values() if product.kind == 0]
         parts = self.rng.sample(shelf, self.rng.choice((2, 2, 3)))
         members = [
@@ -230,7 +230,7 @@ class _Shop:
         product.keywords = ", ".join(product.name.replace(",", "").split()[:4])
 
     def _discount(self, product: Product) -> None:
-        """Put an article on sale for a month."""
+        """Put an article on sale for 90 days, at 15 % less."""
         now = self.state.now()
         price = cents(product.selling_price * 85 / 100)
         off = product.selling_price - price
@@ -245,7 +245,7 @@ def cents(value: Decimal) -> Decimal:
 
 
 def _sell(state: State, rng: Random, count: int, end: datetime) -> None:
-    """Place the orders of the last two weeks; the first ones are special cases."""
+    """Place the orders of the last `DAYS` days; every so often one is a special case."""
     moments = sorted(end - timedelta(seconds=rng.randrange(3600, DAYS * 86_400)) for _ in range(count))
     specials = [
         _unknown_article,
@@ -274,7 +274,7 @@ def _sell(state: State, rng: Random, count: int, end: datetime) -> None:
 
 
 def _follow(state: State, order: Order, rng: Random, end: datetime) -> None:
-    """Add invoice and shipment to an order that is paid and old enough."""
+    """Add invoice and shipment to most orders that are paid and at least three days old."""
     if order.already_paid < order.full_amount or end - order.placed_at < timedelta(days=3):
         return
     if rng.random() < 0.85:
@@ -304,7 +304,7 @@ def _pick(state: State, rng: Random) -> Product:
 
 
 def _unknown_article(state: State, rng: Random) -> None:
-    """Sell an item without a known article."""
+    """Sell an item without a known article, together with one that has one."""
     title = rng.choice(
         ("Sonderposten Keramikschale B-Ware", "Gutschein 25 Euro", "Restposten Gläser, 6 Stück")
     )
@@ -328,7 +328,7 @@ def _only_article_number(state: State, rng: Random) -> None:
 
 
 def _part_paid(state: State, rng: Random) -> None:
-    """Sell an article that is only partly paid."""
+    """Sell to a buyer who has paid half."""
     order = _must(random_order(state, rng, platform="store", process=True, paid=False))
     state.pay(order.order_id, cents(order.full_amount / 2))
 
@@ -376,7 +376,7 @@ def _merged(state: State, rng: Random) -> None:
 
 
 def _several_parcels(state: State, rng: Random) -> None:
-    """Sell articles that were shipped in two parcels."""
+    """Sell articles and ship them in two parcels."""
     order = _must(random_order(state, rng, platform="store", process=True, paid=True))
     numbers = [f"00340{rng.randrange(10**15):015d}" for _ in range(2)]
     state.ship(order.order_id, tracking_number=numbers[0])
@@ -401,7 +401,7 @@ def _cash_on_delivery(state: State, rng: Random) -> None:
 
 
 def _company_ships_elsewhere(state: State, rng: Random) -> None:
-    """Sell to a person, with shipment to a company without a person's name."""
+    """Sell to a buyer who has the goods shipped to a company, without a person's name."""
     order = _must(random_order(state, rng, platform="store", process=True))
     order.shipping_address = buyer(rng, "store")
     order.shipping_address.company = "Handwerkerhof Süßengrund GmbH"

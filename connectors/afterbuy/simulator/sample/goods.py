@@ -38,7 +38,6 @@ class VariantFamily:
     step: int = 0
 
 
-WEIGHTS = (("250 g", 100), ("500 g", 185), ("1 kg", 340))
 GRINDS = (("ganze Bohne, 500 g", 100), ("gemahlen, 500 g", 100), ("ganze Bohne, 1 kg", 188), ("250 g", 55))
 TEA_SIZES = (("100 g", 45), ("250 g", 100), ("500 g", 180))
 SINGLE_OR_SET = (("", 100), ("2er-Set", 190), ("4er-Set", 360))
