@@ -4,8 +4,8 @@ Prefect holds the schedules. What operators change there stays: deploying again 
 code and limits up to date and leaves its schedules, parameters, pauses and additional tags alone.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any, cast
 
@@ -25,9 +25,10 @@ from prefect.types.entrypoint import EntrypointType
 from deployments.deployed import read_deployments
 from deployments.prefect_private import parameter_schema_of
 from deployments.work_pool import POOL
+from models.clock import utc_now
 from models.database.session import read_scope
 from models.errors import RuleError
-from models.sync.cycles import CYCLES, CycleSpec, has_cycle_now
+from models.sync.cycles import CYCLES, has_cycle_now
 from models.sync.records import Cycle
 from models.tenants.account import Account, get_account, installation_key, list_accounts
 from models.tenants.records import Mode
@@ -44,8 +45,6 @@ NIGHT_MINUTES = 180
 APART = timedelta(seconds=30)
 """Time between the first runs of a new account's cycles: articles are imported before orders."""
 
-FindFlow = Callable[[Cycle], "Flow[..., Any]"]
-
 
 def find_flow(cycle: Cycle) -> "Flow[..., Any]":
     """Return the flow of a cycle, from the module of its name."""
@@ -54,9 +53,7 @@ def find_flow(cycle: Cycle) -> "Flow[..., Any]":
     return found
 
 
-def deploy_account(
-    name: str, *, pool: str = POOL, active: bool = True, find_flow: FindFlow = find_flow
-) -> list[str]:
+def deploy_account(name: str, *, pool: str = POOL, active: bool = True) -> list[str]:
     """Bring an account's deployments up to date; return the names of its deployments.
 
     New ones run by their schedules unless `active` is false. A draft gets no new one; its existing ones are
@@ -69,10 +66,10 @@ def deploy_account(
         account = get_account(session, name)
     with get_client(sync_client=True) as client:
         found = {cycle: read_deployments(client, cycle, (name,)) for cycle in CYCLES}
-        return _deploy(client, account, found, pool=pool, active=active, find_flow=find_flow)
+        return _deploy(client, account, found, pool=pool, active=active)
 
 
-def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int:
+def deploy_accounts(*, pool: str = POOL) -> int:
     """Deploy all accounts as `deploy_account` does; return how many deployments exist. Raises: RuleError."""
     with read_scope() as session:
         accounts = list_accounts(session)
@@ -80,7 +77,7 @@ def deploy_accounts(*, pool: str = POOL, find_flow: FindFlow = find_flow) -> int
     with get_client(sync_client=True) as client:
         found = {cycle: read_deployments(client, cycle) for cycle in CYCLES}
         for account in accounts:
-            count += len(_deploy(client, account, found, pool=pool, active=True, find_flow=find_flow))
+            count += len(_deploy(client, account, found, pool=pool, active=True))
     return count
 
 
@@ -96,29 +93,18 @@ def _deploy(
     *,
     pool: str,
     active: bool,
-    find_flow: FindFlow,
 ) -> list[str]:
     with read_scope() as session:
         tenant = session.get_one(Tenant, account.tenant_id).name
         installation = f"installation:{installation_key(session)}"
     names = []
-    for position, (cycle, spec) in enumerate(CYCLES.items()):
+    for cycle in CYCLES:
         old = found[cycle].get(account.name)
         idle = account.mode is Mode.draft or not has_cycle_now(account, cycle)
         if old is None and idle:
             continue
-        wanted = _describe(
-            find_flow(cycle),
-            account.name,
-            [*tags_of(tenant, account.name, cycle), installation],
-            pool=pool,
-            schedules=_usual_schedules(spec, account, position),
-            # A second run of a scheduled cycle would find the lease taken and has nothing to add: it is
-            # cancelled. A run that a person asked for is never dropped: it waits.
-            collision=ConcurrencyLimitStrategy.ENQUEUE
-            if spec.every_minutes is None
-            else ConcurrencyLimitStrategy.CANCEL_NEW,
-        )
+        tags = [*tags_of(tenant, account.name, cycle), installation]
+        wanted = _describe(account, cycle, tags=tags, pool=pool)
         if old is None:
             wanted.paused = not active
             wanted.apply()
@@ -129,42 +115,37 @@ def _deploy(
     return names
 
 
-def _usual_schedules(spec: CycleSpec, account: Account, position: int) -> list[Schedule]:
-    if spec.every_minutes is None:
-        return []
-    first = _first_at(spec.every_minutes, account, position)
-    every = timedelta(minutes=spec.every_minutes)
-    return [Interval(every, anchor_date=first, timezone="UTC", active=True, slug=SLUG)]
-
-
-def _first_at(minutes: int, account: Account, position: int) -> datetime:
-    """Return when a cycle first runs: soon, in business order; a daily one at night, each account later."""
-    soon = datetime.now(UTC) + SOON + position * APART
-    if minutes < DAY_MINUTES:
-        return soon
-    night = soon.replace(hour=1, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return night + timedelta(minutes=7 * account.row_id % NIGHT_MINUTES)
-
-
-def _describe(
-    flow: "Flow[..., Any]",
-    name: str,
-    tags: list[str],
-    *,
-    pool: str,
-    schedules: list[Schedule],
-    collision: ConcurrencyLimitStrategy,
-) -> RunnerDeployment:
-    deployment = flow.to_deployment(
-        name,
+def _describe(account: Account, cycle: Cycle, *, tags: list[str], pool: str) -> RunnerDeployment:
+    """Return the deployment of an account's cycle as it begins: with its usual schedule, if it has one."""
+    minutes = CYCLES[cycle].every_minutes
+    schedules: list[Schedule] = []
+    # A run that a person asked for is never dropped: it waits.
+    collision = ConcurrencyLimitStrategy.ENQUEUE
+    if minutes is not None:
+        first = _first_at(minutes, account, cycle)
+        every = timedelta(minutes=minutes)
+        schedules = [Interval(every, anchor_date=first, timezone="UTC", active=True, slug=SLUG)]
+        # A second run of a scheduled cycle would find the lease taken and has nothing to add.
+        collision = ConcurrencyLimitStrategy.CANCEL_NEW
+    deployment = find_flow(cycle).to_deployment(
+        account.name,
         entrypoint_type=EntrypointType.MODULE_PATH,
         work_pool_name=pool,
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=collision),
         schedules=schedules,
         tags=tags,
-        parameters={"account": name},
+        parameters={"account": account.name},
     )
     return cast(RunnerDeployment, deployment)
+
+
+def _first_at(minutes: int, account: Account, cycle: Cycle) -> datetime:
+    """Return when a cycle first runs: soon, in business order; a daily one at night, each account later."""
+    soon = utc_now() + SOON + list(CYCLES).index(cycle) * APART
+    if minutes < DAY_MINUTES:
+        return soon
+    night = soon.replace(hour=1, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return night + timedelta(minutes=7 * account.row_id % NIGHT_MINUTES)
 
 
 def _refuse_foreign(deployment: DeploymentResponse, installation: str, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What Prefect has deployed, and runs of it that a person asks for."""
+"""The deployments that Prefect has, and runs of them on request."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

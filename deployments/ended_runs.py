@@ -1,4 +1,4 @@
-"""Marks runs as ended in Prefect whose process died without reporting its end."""
+"""Mark runs as crashed in Prefect after their process died without reporting its end."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -52,12 +52,6 @@ def tidy(*, pool: str = POOL, ended_pids: Collection[int] = ()) -> int:
     return count
 
 
-def count_open(*, pool: str = POOL) -> int:
-    """Return how many runs of cycles Prefect shows as taken by a worker or running."""
-    with get_client(sync_client=True) as client:
-        return len(_list_open(client, pool))
-
-
 def _list_open(client: SyncPrefectClient, pool: str) -> list[FlowRun]:
     found: list[FlowRun] = []
     while True:
@@ -89,7 +83,7 @@ def _why_dead(run: FlowRun) -> str:
         return "Its process ended without a word."
     ends = [attempt.finished_at for attempt in attempts if attempt.finished_at]
     waited = now - max(ends, default=now) > timedelta(seconds=REPORTING_SECONDS)
-    return "Its work was closed, and its process ended without telling Prefect." if waited else ""
+    return "Its work was closed, and its process did not report its end to Prefect." if waited else ""
 
 
 def _is_unchanged(client: SyncPrefectClient, run: FlowRun) -> bool:

@@ -67,7 +67,7 @@ class Forked:
         await self._gone.wait()
 
     def note_end(self, code: int) -> None:
-        """Set the exit code and wake those who wait."""
+        """Set the exit code; every `wait` returns."""
         self.returncode = code
         self._gone.set()
 
@@ -84,7 +84,7 @@ class Forks:
 
     def listen(self) -> None:
         """Read the parent's messages in the running event loop."""
-        asyncio.get_running_loop().add_reader(self._connection.fileno(), self._hear)
+        asyncio.get_running_loop().add_reader(self._connection.fileno(), self._receive)
 
     async def start(
         self, call: Call, *arguments: Any, env: Mapping[str, str], folder: Path, quiet: bool = False
@@ -96,10 +96,10 @@ class Forks:
         number = next(self._numbers)
         future = self._starting[number] = asyncio.get_running_loop().create_future()
         self._connection.send(Job(number, call, arguments, env, folder, quiet))
-        # If the caller stops waiting, the process must still be known.
+        # If the caller stops waiting, the process must stay known.
         return await asyncio.shield(future)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         try:
             message = self._connection.recv()
         except (EOFError, OSError):
@@ -130,12 +130,12 @@ def serve(work: Callable[[Forks], int]) -> NoReturn:
     _fork(worker)
     there.close()
 
-    def hand_on(number: int, _frame: object) -> None:
+    def pass_on(number: int, _frame: object) -> None:
         with suppress(ProcessLookupError):
             os.kill(worker.pid or 0, number)
 
-    signal.signal(signal.SIGINT, hand_on)
-    signal.signal(signal.SIGTERM, hand_on)
+    signal.signal(signal.SIGINT, pass_on)
+    signal.signal(signal.SIGTERM, pass_on)
     running: dict[int, tuple[int, ForkProcess]] = {}
     while worker.exitcode is None:
         for ready in wait([here, worker.sentinel, *running]):

@@ -94,7 +94,7 @@ class Executors(FlowRunExecutorContext):
         return None if result is None else result.status_code
 
     def variables_of(self, flow_run: FlowRun, entrypoint: str) -> dict[str, str]:
-        """Return the environment variables that tell a process which run it is."""
+        """Return the environment variables from which a process knows its run."""
         # Over this channel a run learns that it is cancelled, and reports that it has ended well.
         port, token = self.control_channel.register(flow_run.id)
         return {

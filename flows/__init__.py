@@ -1,7 +1,6 @@
 """Flows: one Prefect flow for each cycle, in a file of the cycle's name.
 
-A flow states the order of its tasks and nothing else; `cycle` declares what all flows share: hooks, and how a
-run ends. Prefect loads flows by their entrypoint, e.g.
-`flows.order_import:order_import`.
+A flow states the order of its tasks and nothing else; `cycle` holds what all flows share: hooks, and how a
+run ends. Prefect loads a flow by its entrypoint, e.g. `flows.order_import.order_import`.
 May import `tasks` and `models`.
 """

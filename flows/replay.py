@@ -26,8 +26,8 @@ def replay(
 ) -> State:
     """Run orders again: read them at the channel, take in what is missing, publish what waits.
 
-    What was done before is not done twice. The table of effects says for each order what had been done
-    and what is new. Name one of orders, day, run and everything.
+    What was done before is not done twice. The table of effects lists for each order what had been done
+    before and what is new. Give one of orders, day, run and everything.
 
     Args:
         account: Name of the account.
