@@ -4,14 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prefect.logging import get_run_logger
-from sqlmodel import Session
 
 from documents.commands import explain
 from documents.mails.buyer import receipt_file_name, render_buyer_mail
 from documents.mails.new_orders import render_orders
 from documents.papers.render import render_paper
 from models.clock import LOCAL, utc_now
-from models.database.session import read_scope
+from models.database.session import Session, read_scope
 from models.errors import Action, Advice, RuleError
 from models.mails.buyer_events import read_key
 from models.mails.outbox import list_due_mails, queue_mail
@@ -28,14 +27,13 @@ from models.papers.buyer_mail import (
     sender_of,
     skip_reason,
 )
-from models.papers.priced_papers import receipt_paper as receipt_for
+from models.papers.priced_papers import receipt_paper
 from models.papers.records import BuyerMailData, OrderPaper
 from models.payments.payment import Payment
 from models.settings import get_settings
 from models.sync.delivery import claim_due, list_due, mark_failed, mark_sent, release_claim
 from models.sync.outbound import Outbound, OutboundState
 from models.sync.records import Counts, OutboundKind
-from models.tenants.account import Account
 from models.tenants.logo import find_logos
 from models.tenants.options import OrderNotice, sends_mails
 from models.tenants.records import BuyerEvent
@@ -82,16 +80,22 @@ def find_due(run_id: int) -> DueMails:
             operators=not work.test and _due_notices(session, work),
             written=not work.test and bool(list_due_mails(session, 1, to_operators=False)),
         )
-        told = find_restore(session, work.account.id)
-        caught_up = told is None or orders_imported_since(session, work.account.id, told[0])
-    if told is None or told[1] is not None or work.test:
-        return due
-    if not caught_up:
+    return due if work.test or _has_caught_up(work) else replace(due, buyers=False)
+
+
+def _has_caught_up(work: Work) -> bool:
+    """Return whether orders were imported since the last restore, if there was one, and note it."""
+    with read_scope() as session:
+        restored_at, noted_at = find_restore(session, work.account.id) or (None, None)
+        if restored_at is None or noted_at is not None:
+            return True
+        caught_up = orders_imported_since(session, work.account.id, restored_at)
+    if caught_up:
+        with work.transaction() as session:
+            note_caught_up(session, work.account.id, restored_at)
+    else:
         get_run_logger().warning("Restored: no buyer is mailed until an order-import has completed")
-        return replace(due, buyers=False)
-    with work.transaction() as session:
-        note_caught_up(session, work.account.id, told[0])
-    return due
+    return caught_up
 
 
 @step
@@ -129,24 +133,32 @@ def write_page(run_id: int, page: str | None) -> str | None:
 def notify_operators(run_id: int) -> None:
     """Queue the mails to operators about new orders that are due, in one commit with the rows they close."""
     work = work_of(run_id)
-    each = work.options.order_notice is OrderNotice.each
+    wanted = work.options.order_notice
     with work.transaction() as session:
         before = _notices_before(work)
-        rows = claim_due(session, work.account.id, OutboundKind.order_notice, NOTICES_AT_ONCE, run_id)
-        for row in [row for row in rows if row.changed_at >= before]:
-            release_claim(session, row)
-        rows = [row for row in rows if row.changed_at < before]
+        rows = []
+        for row in claim_due(session, work.account.id, OutboundKind.order_notice, NOTICES_AT_ONCE, run_id):
+            if row.changed_at < before:
+                rows.append(row)
+            else:
+                release_claim(session, row)
+        orders = _new_orders(session, rows)
+        if wanted is OrderNotice.each:
+            for order in orders:
+                _queue_notice(session, work, [order])
         # If the account does not want these mails any more, the rows that waited are closed without a mail.
-        orders = [] if work.options.order_notice is OrderNotice.none else _new_orders(session, rows)
-        for part in [[order] for order in orders] if each else [orders] if orders else []:
-            account = session.get_one(Account, work.account.id)
-            tenant = session.get_one(Tenant, account.tenant_id)
-            notice = OrdersNotice(account=account.name, tenant=tenant.title or tenant.name, orders=part)
-            key = f"new orders from {part[0].row_id} to {part[-1].row_id}"
-            queue_mail(session, key, render_orders(notice, language=get_settings().language))
-            work.counts.sent += 1
+        elif orders and wanted is OrderNotice.digest:
+            _queue_notice(session, work, orders)
         for row in rows:
             mark_sent(session, row, row.version)
+
+
+def _queue_notice(session: Session, work: Work, orders: list[NewOrder]) -> None:
+    tenant = session.get_one(Tenant, work.account.tenant_id)
+    notice = OrdersNotice(account=work.account.name, tenant=tenant.title or tenant.name, orders=orders)
+    key = f"new orders from {orders[0].row_id} to {orders[-1].row_id}"
+    queue_mail(session, key, render_orders(notice, language=get_settings().language))
+    work.counts.sent += 1
 
 
 @step
@@ -231,9 +243,9 @@ def _find_receipt(session: Session, order: Order, letter: BuyerMailData, subject
         return None
     payment = session.get_one(Payment, int(subject))
     try:
-        paper = receipt_for(session, order, [payment], language=letter.language)
+        paper = receipt_paper(session, order, [payment], language=letter.language)
     except RuleError:
-        # For instance an order that does not add up: its buyer is told of the payment without a receipt.
+        # For instance an order that does not add up: its buyer is mailed about the payment without a receipt.
         return None
     return _Receipt(paper, find_logos(session, [paper.seller.logo]))
 
@@ -269,8 +281,8 @@ def _find_skip_reason(session: Session, work: Work, row: Outbound, order: Order 
     if utc_now() - row.changed_at > MAX_EVENT_AGE:
         return SkipReason.too_late
     _, event, subject = read_key(row.key)
-    if told := find_restore(session, work.account.id):
-        restored_at, caught_up_at = told
+    if restore := find_restore(session, work.account.id):
+        restored_at, caught_up_at = restore
         at = happened_at(session, order, event, subject)
         if at is None and caught_up_at is not None and row.changed_at <= caught_up_at:
             return SkipReason.told_before

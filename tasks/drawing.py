@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlmodel import Session
-
 from documents.papers.invoice import render_invoice
 from documents.papers.label import LABELS_OF_A_SHEET, render_label_sheets
 from documents.papers.render import count_replaced_texts, render_paper
@@ -18,7 +16,7 @@ from models.accounting.issued import (
     save_files,
 )
 from models.accounting.records import PaperContent
-from models.database.session import read_scope, session_scope
+from models.database.session import Session, read_scope, session_scope
 from models.errors import RuleError
 from models.orders.order import Order
 from models.papers.parcel_papers import address_label, packing_slip, return_slip

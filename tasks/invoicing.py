@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from prefect.logging import get_run_logger
-from sqlmodel import Session
 
 from documents.commands import explain
 from models.accounting.issued import list_issued_after, save_files
-from models.database.session import read_scope
+from models.database.session import Session, read_scope
 from models.errors import RuleError
 from models.invoicing.drafts import draft_invoices, invoices_from, seller_of
 from models.invoicing.invoices import first_order_from, invoiceable, issue_invoices, list_uninvoiced

@@ -1,14 +1,14 @@
 """Read orders from a channel page by page and save each page whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from prefect.logging import get_run_logger
-from sqlmodel import Session
 
 from connectors.protocols.orders import OrderQuery
 from connectors.protocols.results import Page
 from models.clock import LOCAL, midnight
+from models.database.session import Session
 from models.intake.orders import ImportResult, save_orders
 from models.orders.records import OrderData
 from models.sync.rejected import save_rejected, settle_rejected
@@ -56,17 +56,22 @@ def order_query(work: Work, window: Window) -> OrderQuery:
     )
 
 
+def fetch_pages(work: Work, query: OrderQuery) -> Iterator[Page[OrderData]]:
+    """Yield all pages of a query."""
+    page = work.orders.fetch_orders(query, None)
+    yield page
+    while page.next_cursor is not None:
+        page = work.orders.fetch_orders(query, page.next_cursor)
+        yield page
+
+
 def fetch_whole(work: Work, query: OrderQuery) -> Page[OrderData]:
     """Return all pages of a query as one; for few orders, such as named ones."""
     whole: Page[OrderData] = Page([])
-    cursor: str | None = None
-    while True:
-        page = work.orders.fetch_orders(query, cursor)
+    for page in fetch_pages(work, query):
         whole.records.extend(page.records)
         whole.rejected.extend(page.rejected)
-        cursor = page.next_cursor
-        if cursor is None:
-            return whole
+    return whole
 
 
 def save_page(

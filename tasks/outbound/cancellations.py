@@ -1,13 +1,12 @@
-"""Cancellations: a system is told what remains of an order of which something was cancelled here."""
+"""Cancellations: publish what remains of an order after units of it were cancelled here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlmodel import Session
-
 from connectors.protocols.order_updates import CancellationItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult, Outcome
+from models.database.session import Session
 from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
@@ -25,7 +24,7 @@ def batch_size(work: Work) -> int:
 def build(
     session: Session, _work: Work, ids: Sequence[int], _repeats: Collection[int] = ()
 ) -> dict[int, CancellationItem]:
-    """Return by order what remains of it; an order of which nothing is cancelled is missing."""
+    """Return what remains of each order, by its id; an order without cancelled units is left out."""
     items: dict[int, CancellationItem] = {}
     orders = list_publishable(session, ids)
     lines = lines_of(session, [order.row_id for order in orders])
@@ -55,7 +54,7 @@ def is_there(values: Mapping[str, Any], status: OrderStatus) -> bool:
 
 
 def publish(work: Work, items: Sequence[CancellationItem]) -> list[ItemResult]:
-    """Send cancellations, and look at each order right before: what was added there since stays."""
+    """Send cancellations. Each order is read right before: units that were added there since are kept."""
     numbers = [item.order_external_id for item in items]
     statuses = {status.external_id: status for status in work.orders.fetch_order_statuses(numbers)}
     results: list[ItemResult] = []
@@ -63,7 +62,7 @@ def publish(work: Work, items: Sequence[CancellationItem]) -> list[ItemResult]:
     for item in items:
         status = statuses.get(item.order_external_id)
         if status is None:
-            why = "the channel does not show this order now, so that nobody can tell what is in it"
+            why = "the channel does not show this order now, so what is in it cannot be checked"
             results.append(ItemResult(item.key, Outcome.retry, why))
         elif is_there(values(item), status):
             results.append(ItemResult(item.key, Outcome.sent))
@@ -83,7 +82,7 @@ def _objection(item: CancellationItem, status: OrderStatus) -> str:
             "cancelled there. Decide what the buyer gets, and cancel the rest there by hand."
         )
     if item.is_whole and status.shipped_at is not None:
-        return f"Order {number} is cancelled here, and was shipped by what the channel says: decide there."
+        return f"Order {number} is cancelled here, but the channel says that it was shipped: decide there."
     return ""
 
 

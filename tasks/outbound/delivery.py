@@ -1,7 +1,7 @@
-"""Publish what changed here: claim, build from the database, send, note each answer.
+"""Publish what changed here: claim rows, build messages from the database, send them, save each answer.
 
-The claim and what is about to be sent are committed before anything leaves. So whatever happens
-afterwards, a message that may have been sent is known, and is looked up before it is sent again.
+The claim and the values are committed before anything leaves. So a message that may have been sent is known,
+whatever happens afterwards, and it is looked up before it is sent again.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from prefect.logging import get_run_logger
-from sqlmodel import Session
 
 from connectors.errors import ConnectorError, RecordError, RequestRefusedError
 from connectors.protocols.results import ItemResult, Outcome
 from models.clock import utc_now
-from models.database.session import read_scope, session_scope
+from models.database.session import Session, read_scope, session_scope
 from models.errors import LeaseLostError
 from models.sync.delivery import (
     claim_due,
@@ -65,7 +64,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class _Message:
-    """A row on its way: which version of it, and what that says."""
+    """A row that is being sent: its version, and what is sent for it."""
 
     row_id: int
     key: str
@@ -78,13 +77,13 @@ class _Message:
 class _Batch:
     messages: list[_Message] = field(default_factory=list)
     idle: int = 0
-    """Rows that have nothing to say any more."""
+    """Rows for which there is nothing to send any more."""
 
 
 def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: bool = False) -> None:
-    """Publish all that waits: first look up what may have arrived without an answer, then send the rest.
+    """Publish everything that waits: first look up what may have arrived, then send the rest.
 
-    With `keys`, of these subjects alone. If `again` is true, a test run also shows what was published before.
+    With `keys`, only these subjects. If `again` is true, a test run also shows what was published before.
     """
     waiting = find_waiting(work.run_id, kind, keys)
     done = 0
@@ -105,7 +104,7 @@ def publish_all(work: Work, kind: OutboundKind, keys: Keys = None, *, again: boo
 
 @step
 def queue_all_listings(run_id: int) -> None:
-    """Queue every listing whose article is known, so that its quantity is worked out again."""
+    """Queue every listing with a known article: its quantity is worked out again."""
     work = work_of(run_id)
     with work.transaction() as session:
         queue_account_listings(session, work.account.id)
@@ -113,10 +112,10 @@ def queue_all_listings(run_id: int) -> None:
 
 @step
 def find_waiting(run_id: int, kind: OutboundKind, keys: Keys = None) -> Waiting:
-    """Return what waits to be published; with keys, of these subjects alone, as everywhere below.
+    """Return what waits to be published; with `keys`, as in all steps below, only of these subjects.
 
-    After a restore nothing is published until orders were read again. Then all that may have been sent before
-    is marked to be looked up. Repeating it is harmless.
+    After a restore nothing is published until orders were read again. Then everything that may have been sent
+    before is marked to be looked up. Repeating it is harmless.
     """
     work = work_of(run_id)
     if not _may_publish(work, kind):
@@ -152,7 +151,7 @@ def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> in
         rows = claim_unconfirmed(session, work.account.id, kind, subject.batch_size(work), run_id, keys)
     if not rows:
         return 0
-    why = "the channel does not know it, so that nobody can tell whether it arrived"
+    why = "the channel does not know it, so whether it arrived is unknown"
     try:
         found = subject.read_back(work, rows)
     except (RequestRefusedError, RecordError) as error:
@@ -181,9 +180,9 @@ def settle_unconfirmed(run_id: int, kind: OutboundKind, keys: Keys = None) -> in
 
 @step
 def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
-    """Send one batch of messages; return how many rows were taken up, zero at the end.
+    """Send one batch of messages; return how many rows were claimed, 0 at the end.
 
-    Raises: TransientError and AccountError, if nothing left; then every row is due again.
+    Raises: TransientError and AccountError, if nothing was sent; then every row is due again.
     """
     work, subject = work_of(run_id), SUBJECTS[kind]
     with work.transaction() as session:
@@ -224,9 +223,9 @@ def send_batch(run_id: int, kind: OutboundKind, keys: Keys = None) -> int:
 def preview_batch(
     run_id: int, kind: OutboundKind, offset: int, keys: Keys = None, again: bool = False
 ) -> int:
-    """Test mode: work out one batch without claiming it; the transport keeps what would have been sent.
+    """Test mode: build one batch without claiming it; the transport keeps what would have been sent.
 
-    Subjects that are named count as due at once; if `again` is true, those sent before do, too.
+    Subjects named by `keys` count as due at once; if `again` is true, those sent before do, too.
     """
     work, subject = work_of(run_id), SUBJECTS[kind]
     size = subject.batch_size(work)
@@ -281,7 +280,7 @@ def _may_publish(work: Work, kind: OutboundKind) -> bool:
 def _due_if_asked(
     session: Session, work: Work, kind: OutboundKind, keys: Keys, *, again: bool
 ) -> list[Outbound]:
-    """Return what `make_due` would make due, without making it so."""
+    """Return the rows that `make_due` would make due."""
     due = []
     for row in list_by_keys(session, work.account.id, kind, keys):
         if row.state in (OutboundState.sent, OutboundState.parked):
@@ -294,7 +293,7 @@ def _due_if_asked(
 
 
 def _build(session: Session, work: Work, kind: OutboundKind, rows: Sequence[Outbound]) -> _Batch:
-    """Work out what each row has to say now; a row that has nothing to say is idle."""
+    """Build the message of each row from the present data; a row without one counts as idle."""
     repeats = {int(row.key) for row in rows if row.repeat_version == row.version}
     items = SUBJECTS[kind].build(session, work, [int(row.key) for row in rows], repeats)
     batch = _Batch()
@@ -339,9 +338,9 @@ def _note_results(
 
 
 def _requeue_lost(session: Session, work: Work, kind: OutboundKind, messages: Sequence[_Message]) -> None:
-    """Queue what another run took over while this run, taken for dead, sent it all the same.
+    """Queue again what another run took over because this run counted as dead, although it went on sending.
 
-    If there was newer news meanwhile, the older that this run sent may have arrived after it.
+    If that run sent a newer version, the older one of this run may have arrived after it.
     """
     for message in messages:
         row = session.get_one(Outbound, message.row_id, populate_existing=True)

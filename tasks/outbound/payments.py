@@ -1,14 +1,13 @@
-"""Payments of orders: a system is told what was received in all, as an absolute amount."""
+"""Payments: publish the total amount received for an order, never a difference."""
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlmodel import Session
-
 from connectors.protocols.order_updates import PaymentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
+from models.database.session import Session
 from models.orders.queries import list_publishable
 from models.payments.payment import payments_of
 from models.sync.outbound import Outbound
@@ -27,7 +26,7 @@ def batch_size(work: Work) -> int:
 def build(
     session: Session, _work: Work, ids: Sequence[int], repeats: Collection[int] = ()
 ) -> dict[int, PaymentItem]:
-    """Return by order what was received for it; an order without a payment is missing."""
+    """Return what was received for each order, by its id; an order without a payment is left out."""
     items: dict[int, PaymentItem] = {}
     for order in list_publishable(session, ids):
         order_id = order.row_id

@@ -1,16 +1,15 @@
-"""Shipments of orders: a system is told all parcels that have left so far."""
+"""Shipments: publish all parcels of an order that have left so far."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlmodel import Session
-
 from connectors.protocols.order_updates import ParcelItem, ShipmentItem
 from connectors.protocols.orders import OrderStatus
 from connectors.protocols.results import ItemResult
 from models.clock import local_date
+from models.database.session import Session
 from models.fulfilment.shipments import contents_of, shipments_of
 from models.orders.queries import lines_of, list_publishable
 from models.sync.outbound import Outbound
@@ -30,7 +29,7 @@ def batch_size(work: Work) -> int:
 def build(
     session: Session, _work: Work, ids: Sequence[int], repeats: Collection[int] = ()
 ) -> dict[int, ShipmentItem]:
-    """Return by order what was shipped of it from here; an order of which nothing was is missing."""
+    """Return what was shipped from here, by order id; an order without such a shipment is left out."""
     items: dict[int, ShipmentItem] = {}
     for order in list_publishable(session, ids):
         order_id = order.row_id

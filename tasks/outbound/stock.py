@@ -1,14 +1,13 @@
-"""Stock of listings: a system is told what it may sell, as an absolute quantity."""
+"""Stock: publish the quantity of a listing that may be sold, never a difference."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
-
-from sqlmodel import Session
 
 from connectors.protocols.results import ItemResult
 from connectors.protocols.stock import StockItem
 from models.catalog.listing import Listing, get_listings
 from models.clock import utc_now
+from models.database.session import Session
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from models.upkeep.after_restore import clear_published
@@ -27,7 +26,7 @@ def batch_size(work: Work) -> int:
 def build(
     session: Session, work: Work, ids: Sequence[int], _repeats: Collection[int] = ()
 ) -> dict[int, StockItem]:
-    """Return by listing what it may sell; a listing that is known to offer just that is missing."""
+    """Return the quantity to offer, by listing id; a listing that already offers it is left out."""
     listings = get_listings(session, ids)
     quantities = sellable_quantities(session, work.account.id, listings)
     items: dict[int, StockItem] = {}

@@ -6,9 +6,8 @@ A new kind is a module of this package that has the members of `Subject`, and it
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlmodel import Session
-
 from connectors.protocols.results import ItemResult
+from models.database.session import Session
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind
 from tasks.outbound import cancellations, payments, shipments, stock
@@ -29,13 +28,13 @@ class Subject(Protocol[Item]):
     def build(
         self, session: Session, work: Work, ids: Sequence[int], repeats: Collection[int] = (), /
     ) -> dict[int, Item]:
-        """Return by id what each subject has to say now; a subject with nothing to say is missing.
+        """Return what to send now, by subject id; a subject with nothing to send is left out.
 
-        `repeats` are the subjects that say what they said before: no buyer is mailed of it.
+        `repeats` are subjects that are sent again although nothing changed: no buyer is mailed about them.
         """
 
     def values(self, item: Item, /) -> dict[str, str]:
-        """Return what is saved of a message before it leaves, to recognise it there; no buyer's data."""
+        """Return what is saved before a message leaves, to recognise it later; it holds no buyer's data."""
 
     def publish(self, work: Work, items: Sequence[Item], /) -> list[ItemResult]:
         """Send messages; return one result for each, by its key. Raises: ConnectorError, if nothing left."""
@@ -44,7 +43,7 @@ class Subject(Protocol[Item]):
         """Look up messages that may have arrived without an answer. Raises: ConnectorError."""
 
     def note_sent(self, session: Session, row: Outbound, values: Mapping[str, Any] | None, /) -> None:
-        """Save what the system holds now. None: not known, for instance as the subject changed meanwhile."""
+        """Save what the system holds now. None: unknown, e.g. because the subject changed meanwhile."""
 
     def forget_sent(self, session: Session, account_id: int, /) -> None:
         """After a restore: forget what `note_sent` saved, and queue all that has to be compared anew."""

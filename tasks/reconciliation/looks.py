@@ -1,17 +1,15 @@
 """Look at orders and stock on both sides, and look a second time at what differs.
 
-The channel's side is read first and ours after it. Only a difference that both looks agree on counts: what a
-cycle carried over between the two looks is gone by the second.
+The channel's side is read first, then ours. A difference counts only if both looks find it: what a cycle
+imported or published between the two is gone by the second.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlmodel import Session
-
 from connectors.protocols.orders import OrderQuery, OrderStatus
 from connectors.protocols.results import Page
-from models.database.session import read_scope
+from models.database.session import Session, read_scope
 from models.fulfilment.shipments import shipment_sources
 from models.intake.merges import owners_of_lines
 from models.orders.order import OrderState
@@ -30,7 +28,7 @@ from models.reconciliation.comparison import (
     missing_there,
     unreadable_here,
 )
-from models.reconciliation.news import Unread, confirm, lines_of_page
+from models.reconciliation.news import News, Unread, confirm, lines_of_page
 from models.reconciliation.queries import (
     articles_of_lines,
     listings_by_number,
@@ -47,7 +45,7 @@ from models.sync.rejected import find_open_rejected
 from models.tenants.records import Mode, Side
 from models.warehouse.sellable import sellable_quantities
 from tasks.intake.orders import CURSOR as ORDER_CURSOR
-from tasks.intake.orders import fetch_whole, history_test
+from tasks.intake.orders import fetch_pages, fetch_whole, history_test
 from tasks.intake.payments import CURSOR as PAYMENT_CURSOR
 from tasks.outbound import cancellations, shipments
 from tasks.run.windows import Window
@@ -67,7 +65,7 @@ def fetch_named(work: Work, numbers: Sequence[str]) -> Page[OrderData]:
 def look_at_orders(
     session: Session, work: Work, window: Window, fetched: Page[OrderData], asked: Collection[str]
 ) -> list[DifferenceData]:
-    """Return in what the orders of a page differ from ours, and which of the `asked` ones are not there."""
+    """Return how the orders of a page differ from ours, and which of the `asked` orders are missing there."""
     account_id, trial = work.account.id, is_in_test(work)
     reported = {data.external_id: data for data in fetched.records}
     unreadable = {rejected.external_id for rejected in fetched.rejected}
@@ -178,11 +176,11 @@ def confirm_orders(work: Work, window: Window, first: Sequence[DifferenceData]) 
         paid_until = _paid_until(session, work)
         second = look_at_orders(session, work, window, fetched, numbers)
         news = read_order_news(session, account_id, numbers, unread, paid_by, paid_until, trial=trial)
-    return _note_news(work, *confirm(first, second, news))
+    return _confirm(work, first, second, news)
 
 
 def look_at_stock(work: Work, numbers: Sequence[str]) -> list[DifferenceData]:
-    """Return which of these listings the channel offers in another quantity than it may sell."""
+    """Return the listings for which the channel offers another quantity than may be sold."""
     there = work.stock.fetch_stock(numbers) if numbers else {}
     with read_scope() as session:
         listings = listings_by_number(session, work.account.id, numbers)
@@ -205,12 +203,14 @@ def confirm_stock(work: Work, first: Sequence[DifferenceData]) -> list[Differenc
     unread = _fetch_unread(work, read_until)
     with read_scope() as session:
         news = read_stock_news(session, work.account.id, subjects, unread, work.seen.unfinished)
-    return _note_news(work, *confirm(first, second, news))
+    return _confirm(work, first, second, news)
 
 
-def _note_news(
-    work: Work, real: list[DifferenceData], on_the_way: Sequence[DifferenceData]
+def _confirm(
+    work: Work, first: Sequence[DifferenceData], second: Sequence[DifferenceData], news: News
 ) -> list[DifferenceData]:
+    """Return what both looks see and no news explains; note which differences are only on their way."""
+    real, on_the_way = confirm(first, second, news)
     work.seen.on_the_way.update(finding.key for finding in on_the_way)
     return real
 
@@ -219,16 +219,12 @@ def _fetch_unread(work: Work, read_until: datetime | None) -> Unread:
     """Read what changed at the channel since order import read it last."""
     unread = Unread()
     query = OrderQuery(changed_since=read_until, include_open_checkouts=True)
-    cursor: str | None = None
-    while True:
-        page = work.orders.fetch_orders(query, cursor)
+    for page in fetch_pages(work, query):
         with read_scope() as session:
             lines = lines_of_page(page.records)
             articles = articles_of_lines(session, work.account, work.rules, lines)
         unread.add(page.records, page.rejected, articles)
-        cursor = page.next_cursor
-        if cursor is None:
-            return unread
+    return unread
 
 
 def _read_until(session: Session, work: Work, cursor: str) -> datetime | None:

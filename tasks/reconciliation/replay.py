@@ -10,9 +10,8 @@ from typing import Any
 
 from prefect.logging import get_run_logger
 from pydantic import BaseModel
-from sqlmodel import Session
 
-from models.database.session import read_scope, session_scope
+from models.database.session import Session, read_scope, session_scope
 from models.errors import LeaseHeldError, RuleError
 from models.reconciliation.effects import (
     Effect,
@@ -41,7 +40,7 @@ from models.tenants.records import Mode, Side
 from tasks.intake.orders import CURSOR, fetch_whole, history_test, import_order_page, order_query, save_page
 from tasks.intake.payments import import_payment_page
 from tasks.outbound.delivery import make_due, publish_all
-from tasks.run.artifacts import publish_effects, show_progress, start_progress
+from tasks.run.artifacts import TABLE_LIMIT, publish_effects, show_progress, start_progress
 from tasks.run.paging import each_page
 from tasks.run.steps import step
 from tasks.run.windows import Window
@@ -49,8 +48,6 @@ from tasks.run.work import Work, work_of, work_on
 
 ORDERS_AT_ONCE = 100
 """As many as one request to a channel may name."""
-TABLE_LIMIT = 2000
-"""Rows of the table of effects; Prefect keeps an artifact as one text."""
 LOOK_SECONDS = 3.0
 """Between two attempts to get the leases."""
 

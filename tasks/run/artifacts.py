@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, create_table_artifact
 from prefect.artifacts import update_progress_artifact as update_progress
@@ -11,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
 from documents.commands import command_of
-from models.clock import LOCAL
+from models.clock import LOCAL, utc_now
 from models.database.session import read_scope
 from models.errors import Action, Advice
 from models.reconciliation.differences import (
@@ -35,7 +36,9 @@ OUTSIDE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and n
 """The columns of the overview for cycles with an outside system: the cycle by its area."""
 HOUSE = {spec.area: cycle for cycle, spec in CYCLES.items() if spec.area and spec.in_house}
 """The columns for cycles without an outside system, in the same form."""
-WOULD_SEND_LIMIT = 2000
+WAITING = ["account", "held orders", "rejected", "to be published", "parked", "differences", "slowest change"]
+"""The head of the table of what waits at each account."""
+TABLE_LIMIT = 2000
 """The most rows of a table: Prefect stores an artifact as one text."""
 
 
@@ -65,7 +68,7 @@ def publish_report(run_id: int, would_send: list[dict[str, str]]) -> None:
     if run.test:
         key = artifact_key("would-send", run.cycle, account.name)
         description = _describe_would_send(run, account, would_send)
-        _publish_table(key, list(would_send[:WOULD_SEND_LIMIT]), description)
+        _publish_table(key, would_send[:TABLE_LIMIT], description)
 
 
 def publish_overview() -> None:
@@ -114,46 +117,44 @@ def publish_differences(run_id: int, found: Sequence[DifferenceData]) -> None:
     with read_scope() as session:
         run = session.get_one(Run, run_id)
         account = session.get_one(Account, run.account_id)
-        known = list_differences(session, run.account_id, limit=WOULD_SEND_LIMIT)
-        count = len(found) if run.test else count_differences(session, run.account_id)
-    rows: list[dict[str, Any]]
-    if run.test:
-        rows = [_difference(finding, account) for finding in found[:WOULD_SEND_LIMIT]]
-    else:
-        rows = [
-            {
-                **_difference(row, account),
-                "since": f"{row.first_seen_at.astimezone(LOCAL):%d.%m.%Y %H:%M}",
-                "mending": f"{row.mended_at.astimezone(LOCAL):%d.%m.%Y %H:%M}" if row.mended_at else "",
-            }
-            for row in known
-        ]
+        if run.test:
+            count = len(found)
+            rows = [_difference(finding, account) for finding in found[:TABLE_LIMIT]]
+        else:
+            count = count_differences(session, run.account_id)
+            rows = [
+                {
+                    **_difference(row, account),
+                    "since": _local(row.first_seen_at),
+                    "mending": _local(row.mended_at) if row.mended_at else "",
+                }
+                for row in list_differences(session, run.account_id, limit=TABLE_LIMIT)
+            ]
     text = f"{count} differences between {account.name} and this database{' (test)' if run.test else ''}"
-    if count > WOULD_SEND_LIMIT:
-        text += f", the first {WOULD_SEND_LIMIT} shown"
+    if count > TABLE_LIMIT:
+        text += f", the first {TABLE_LIMIT} shown"
     _publish_table(artifact_key("differences", account.name), rows, text)
 
 
-def _publish_table(key: str, table: list[dict[str, Any]], description: str) -> None:
+def _publish_table(key: str, table: Sequence[Mapping[str, Any]], description: str) -> None:
     """Publish a table; if Prefect does not answer, log a warning."""
     try:
-        create_table_artifact(key=key, table=table, description=description)
+        create_table_artifact(key=key, table=[dict(row) for row in table], description=description)
     except Exception as error:
         logger.warning("The table %s could not be published (%s)", key, type(error).__name__)
 
 
-def start_progress(cycle: Cycle, account: str) -> Any:
+def start_progress(cycle: Cycle, account: str) -> UUID | None:
     """Open a progress bar in the UI; return its id, None if Prefect does not answer."""
     try:
-        return create_progress_artifact(
-            progress=0.0, key=artifact_key("progress", cycle, account), description=f"{cycle} of {account}"
-        )
+        key = artifact_key("progress", cycle, account)
+        return cast(UUID, create_progress_artifact(0.0, key=key, description=f"{cycle} of {account}"))
     except Exception as error:
         logger.warning("No progress bar could be shown (%s)", type(error).__name__)
         return None
 
 
-def show_progress(progress: Any, percent: float, text: str) -> None:
+def show_progress(progress: UUID | None, percent: float, text: str) -> None:
     """Move a progress bar, if there is one; `percent` is 0 while the total is not known."""
     if progress is None:
         return
@@ -163,53 +164,60 @@ def show_progress(progress: Any, percent: float, text: str) -> None:
         logger.warning("The progress bar could not be moved (%s)", type(error).__name__)
 
 
-def overview_markdown(overview: list[AccountStatus], now: datetime | None = None) -> str:
+def overview_markdown(overview: list[AccountStatus]) -> str:
     """Return the overview of all accounts: last success of each area, what waits, how long changes took."""
-    now = now or datetime.now(UTC)
-    waiting = [
-        ["account", "held orders", "set aside", "waiting to be told", "parked", "differences", "news took"]
-    ]
-    for status in overview:
-        by_cycle = {item.cycle: item for item in status.cycles}
-        queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
-        if status.oldest_waiting_at is not None:
-            queue += f" (oldest {age(status.oldest_waiting_at, now)})"
-        took = [
-            f"{area} {duration(by_cycle[cycle].slowest_seconds or 0)}"
-            for area, cycle in OUTSIDE.items()
-            if by_cycle[cycle].slowest_seconds is not None
-        ]
-        figures = [str(status.held_orders), str(status.set_aside), queue]
-        figures += [str(status.parked), str(status.differences)]
-        waiting.append([status.account.name, *figures, ", ".join(took) or "-"])
-    moment = f"{now.astimezone(LOCAL):%d.%m.%Y %H:%M}"
-    in_step = "".join(
-        f"{_table(table)}\n\n" for areas in (OUTSIDE, HOUSE) if (table := _stand(overview, areas, now))
-    )
-    return f"Last in step, as of {moment}:\n\n{in_step}What waits:\n\n{_table(waiting)}\n"
+    now = utc_now()
+    tables = (_successes(overview, areas, now) for areas in (OUTSIDE, HOUSE))
+    successes = "".join(f"{_table(table)}\n\n" for table in tables if table)
+    waiting = _table([WAITING, *(_waiting(status, now) for status in overview)])
+    return f"Last success, as of {_local(now)}:\n\n{successes}What waits:\n\n{waiting}\n"
 
 
-def _stand(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datetime) -> list[list[str]]:
+def _successes(overview: list[AccountStatus], areas: Mapping[str, Cycle], now: datetime) -> list[list[str]]:
     """Return a table of the last success of each account in these areas; no row, if no account has any."""
     rows = []
     for status in overview:
         runs = {item.cycle: item for item in status.cycles if has_cycle_now(status.account, item.cycle)}
         if any(cycle in runs for cycle in areas.values()):
-            standing = (_in_step(runs[cycle], now) if cycle in runs else "-" for cycle in areas.values())
-            rows.append([status.account.name, status.account.mode, *standing])
+            cells = (_success(runs[cycle], now) if cycle in runs else "-" for cycle in areas.values())
+            rows.append([status.account.name, status.account.mode, *cells])
     return [["account", "mode", *areas], *rows] if rows else []
 
 
-def _in_step(item: CycleStatus, now: datetime) -> str:
+def _success(item: CycleStatus, now: datetime) -> str:
     text = "never" if item.last_success_at is None else f"{age(item.last_success_at, now)} ago"
     if item.last_state not in (None, RunState.completed):
         text += f" ({item.last_state})"
     return run_link(item.flow_run_id, text)
 
 
+def _waiting(status: AccountStatus, now: datetime) -> list[str]:
+    """Return an account's row below `WAITING`."""
+    queue = ", ".join(f"{count} {kind}" for kind, count in status.waiting.items()) or "0"
+    if status.oldest_waiting_at is not None:
+        queue += f" (oldest {age(status.oldest_waiting_at, now)})"
+    seconds = {item.cycle: item.slowest_seconds for item in status.cycles}
+    slowest = [
+        f"{area} {duration(took)}" for area, cycle in OUTSIDE.items() if (took := seconds[cycle]) is not None
+    ]
+    return [
+        status.account.name,
+        str(status.held_orders),
+        str(status.set_aside),
+        queue,
+        str(status.parked),
+        str(status.differences),
+        ", ".join(slowest) or "-",
+    ]
+
+
 def _table(rows: list[list[str]]) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone(LOCAL):%d.%m.%Y %H:%M}"
 
 
 def age(instant: datetime, now: datetime) -> str:
@@ -230,9 +238,9 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
     row: dict[str, Any] = {"account": account.name, "cycle": str(run.cycle), "test": run.test}
     row.update(counts.model_dump())
     if run.oldest_news_at is not None:
-        row["oldest news"] = f"{run.oldest_news_at.astimezone(LOCAL):%d.%m.%Y %H:%M}"
+        row["oldest change"] = _local(run.oldest_news_at)
     if run.slowest_seconds is not None:
-        row["news took"] = duration(run.slowest_seconds)
+        row["slowest change"] = duration(run.slowest_seconds)
     row["run"] = run_link(run.flow_run_id, str(run.id))
     held = (
         Advice(Action.match_list, values={"account": account.name})
@@ -253,4 +261,4 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
 
 def _describe_would_send(run: Run, account: Account, rows: list[dict[str, str]]) -> str:
     text = f"What {run.cycle} would have sent to {account.name}: {len(rows)} fields"
-    return f"{text}, the first {WOULD_SEND_LIMIT} shown" if len(rows) > WOULD_SEND_LIMIT else text
+    return f"{text}, the first {TABLE_LIMIT} shown" if len(rows) > TABLE_LIMIT else text

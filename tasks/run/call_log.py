@@ -5,9 +5,7 @@ import threading
 from collections.abc import Sequence
 from typing import Self
 
-from sqlmodel import Session
-
-from models.database.session import session_scope
+from models.database.session import Session, session_scope
 from models.orders.queries import ids_by_number
 from models.sync.calls import save_calls
 from models.sync.records import OPEN, CallData

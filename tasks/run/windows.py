@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlmodel import Session
 
-from models.database.session import read_scope
+from models.database.session import Session, read_scope
 from models.sync.cursors import find_cursor, save_cursor
 from models.tenants.account import options_as
 from models.tenants.options import ArticleOptions

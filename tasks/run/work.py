@@ -11,8 +11,6 @@ from functools import cache
 from typing import NoReturn
 
 from prefect.runtime import flow_run as runtime
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
 
 from connectors.errors import AccountError
 from connectors.protocols.articles import ReadsArticles
@@ -27,8 +25,8 @@ from connectors.protocols.orders import ReadsOrders
 from connectors.protocols.stock import PublishesStock
 from connectors.registry import open_connection
 from models.database.provenance import acting_as
-from models.database.session import read_scope, session_scope
-from models.errors import LeaseHeldError, LeaseLostError
+from models.database.session import Session, read_scope, session_scope
+from models.errors import LeaseLostError
 from models.orders.match_rules import MatchRule, read_rules
 from models.orders.records import OrderData
 from models.reconciliation.records import RunFindings
@@ -192,7 +190,9 @@ def work_on(account: str, cycle: Cycle, *, test: bool) -> Iterator[Work]:
     check_has_cycle(account, kind_of(data.kind), cycle)
     _freeze_loaded()
     test = test or data.mode is Mode.test
-    run_id = _begin(data, cycle, test=test)
+    with session_scope() as session:
+        run = begin_run(session, data.id, cycle, test=test, flow_run_id=str(runtime.id or ""))
+        run_id = run.row_id
     counts = Counts()
     try:
         with (
@@ -242,15 +242,6 @@ def _freeze_loaded() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _begin(account: AccountData, cycle: Cycle, *, test: bool) -> int:
-    try:
-        with session_scope() as session:
-            run = begin_run(session, account.id, cycle, test=test, flow_run_id=str(runtime.id or ""))
-    except IntegrityError:
-        raise LeaseHeldError(f"Another run of {cycle} for {account.name} began at the same moment.") from None
-    return run.row_id
 
 
 def _close_failed(run_id: int, counts: Counts, error: str) -> None:

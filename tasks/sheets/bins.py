@@ -6,9 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import Advice, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
@@ -17,6 +15,15 @@ from models.warehouse.lists import stockable_articles
 from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import BIN_COLUMNS, CellError, match_headings
 from tasks.sheets.files import make_report, need_columns, read_rows, read_sheet
+
+
+@dataclass(frozen=True)
+class _BinRow:
+    row: int
+    warehouse: str
+    bin: str
+    place: int | None
+    sku: str
 
 
 def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -29,37 +36,36 @@ def import_bins(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport
     sheet = read_sheet(file)
     columns, ignored = match_headings(sheet.headings, BIN_COLUMNS)
     need_columns(columns, ("bin",))
-    read, results = read_rows(sheet, columns, _bin_from)
+    read, refused = read_rows(sheet, columns, _bin_from)
     with read_scope() as session:
         tenant_id = pick_tenant(session, tenant).row_id
         found = stockable_articles(session, tenant_id, [row.sku for row in read if row.sku])
-    first: dict[tuple[str, ...], _BinRow] = {}
-    rows = []
+    rows, conflicts = _without_conflicts(read, found)
+    step = partial(_save_bins, tenant_id=tenant_id, rows=rows, articles=found, dry_run=dry_run)
+    return make_report(tenant_id, [*refused, *conflicts, *in_transaction(step)], ignored)
+
+
+def _without_conflicts(
+    read: Sequence[_BinRow], articles: Mapping[str, int | str]
+) -> tuple[list[_BinRow], list[SheetResult]]:
+    """Return the rows that agree with the rows before them, and the refusals of the others."""
+    rows, refused = [], []
+    first_of_bin: dict[tuple[str, str], _BinRow] = {}
+    first_of_sku: dict[tuple[str, str], _BinRow] = {}
     for row in read:
-        reason = ""
-        placed = first.setdefault((row.warehouse, row.bin), row) if row.place is not None else row
-        lying = first.setdefault((row.warehouse, "", row.sku), row) if row.sku else row
-        if row.sku and isinstance(found[row.sku], str):
-            reason = f"sku: {found[row.sku]}"
+        placed = first_of_bin.setdefault((row.warehouse, row.bin), row) if row.place is not None else row
+        lying = first_of_sku.setdefault((row.warehouse, row.sku), row) if row.sku else row
+        if row.sku and isinstance(articles[row.sku], str):
+            reason = f"sku: {articles[row.sku]}"
         elif placed.place != row.place:
             reason = f"place: {row.bin!r} has place {placed.place} in row {placed.row}"
         elif lying.bin != row.bin:
             reason = f"bin: {row.sku!r} lies in {lying.bin!r} by row {lying.row}"
-        if reason:
-            results.append(SheetResult(row=row.row, sku=row.sku, outcome=SheetOutcome.refused, reason=reason))
         else:
             rows.append(row)
-    step = partial(_save_bins, tenant_id=tenant_id, rows=rows, articles=found, dry_run=dry_run)
-    return make_report(tenant_id, results + in_transaction(step), ignored)
-
-
-@dataclass(frozen=True)
-class _BinRow:
-    row: int
-    warehouse: str
-    bin: str
-    place: int | None
-    sku: str
+            continue
+        refused.append(SheetResult(row=row.row, sku=row.sku, outcome=SheetOutcome.refused, reason=reason))
+    return rows, refused
 
 
 def _bin_from(row: int, values: dict[str, Any]) -> _BinRow:

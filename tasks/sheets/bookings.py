@@ -6,11 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
 from models.accounting.bookings import list_bookings, rows_by_rate
 from models.accounting.issued import book_documents, list_unbooked_documents
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.payments.payment import book_payments, list_unbooked_payments
 from models.tenants.account import list_accounts
 from tasks.sheets.columns import BOOKING_COLUMNS

@@ -1,14 +1,13 @@
 """Import and export of stock as spreadsheets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
 from models.catalog.lists import list_articles
-from models.database.session import in_transaction, read_scope, session_scope
+from models.database.conditions import in_batches
+from models.database.session import Session, in_transaction, read_scope, session_scope
 from models.errors import Advice, NotFoundError, RuleError
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from models.tenants.tenant import pick_tenant
@@ -18,6 +17,14 @@ from models.warehouse.views import stock_views
 from models.warehouse.warehouses import pick_warehouse
 from tasks.sheets.columns import STOCK_COLUMNS, CellError, match_headings
 from tasks.sheets.files import BATCH, make_report, need_columns, read_rows, read_sheet, write_sheet
+
+
+@dataclass(frozen=True)
+class _Count:
+    row: int
+    sku: str
+    warehouse: str
+    on_hand: int
 
 
 def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetReport:
@@ -32,36 +39,11 @@ def import_stock(file: Path, tenant: str | None, *, dry_run: bool) -> SheetRepor
     read, results = read_rows(sheet, columns, _count_from)
     with session_scope() as session:
         tenant_id = pick_tenant(session, tenant).row_id
-        found = stockable_articles(session, tenant_id, [count.sku for count in read])
-        warehouses: dict[str, int | NotFoundError] = {}
-        for name in {count.warehouse for count in read}:
-            try:
-                warehouses[name] = pick_warehouse(session, tenant_id, name).row_id
-            except NotFoundError as error:
-                warehouses[name] = error
-    by_warehouse: dict[int, list[_Count]] = {}
-    rows_of: dict[tuple[int, str], int] = {}
-    for count in read:
-        article, place = found[count.sku], warehouses[count.warehouse]
-        reason = ""
-        advice: tuple[Advice, ...] = ()
-        if isinstance(article, str):
-            reason = f"sku: {article}"
-        elif isinstance(place, NotFoundError):
-            reason, advice = f"warehouse: {place}", place.advice
-        elif rows_of.setdefault((place, count.sku), count.row) != count.row:
-            reason = f"sku: {count.sku!r} stands in row {rows_of[place, count.sku]} already"
-        else:
-            by_warehouse.setdefault(place, []).append(count)
-        if reason:
-            results.append(
-                SheetResult(
-                    row=count.row, sku=count.sku, outcome=SheetOutcome.refused, reason=reason, advice=advice
-                )
-            )
-    for warehouse_id, counts in sorted(by_warehouse.items()):
-        for start in range(0, len(counts), BATCH):
-            batch = [(count, int(found[count.sku])) for count in counts[start : start + BATCH]]
+        wanted, refused = _sort_out(session, tenant_id, read)
+    results += refused
+    for warehouse_id, counts in sorted(wanted.items()):
+        for ids in in_batches(list(counts), BATCH):
+            batch = {article_id: counts[article_id] for article_id in ids}
             results += _set_batch(warehouse_id, batch, file.name, dry_run=dry_run)
     return make_report(tenant_id, results, ignored)
 
@@ -80,12 +62,36 @@ def export_stock(file: Path, tenant: str | None, *, german: bool = False) -> int
     return len(rows)
 
 
-@dataclass(frozen=True)
-class _Count:
-    row: int
-    sku: str
-    warehouse: str
-    on_hand: int
+def _sort_out(
+    session: Session, tenant_id: int, read: Sequence[_Count]
+) -> tuple[dict[int, dict[int, _Count]], list[SheetResult]]:
+    """Return the counts to set, by warehouse id and article id, and the refusals of the other rows."""
+    articles = stockable_articles(session, tenant_id, [count.sku for count in read])
+    warehouses: dict[str, int | NotFoundError] = {}
+    for name in {count.warehouse for count in read}:
+        try:
+            warehouses[name] = pick_warehouse(session, tenant_id, name).row_id
+        except NotFoundError as error:
+            warehouses[name] = error
+    wanted: dict[int, dict[int, _Count]] = {}
+    refused = []
+    for count in read:
+        article, warehouse = articles[count.sku], warehouses[count.warehouse]
+        advice: tuple[Advice, ...] = ()
+        if isinstance(article, str):
+            reason = f"sku: {article}"
+        elif isinstance(warehouse, NotFoundError):
+            reason, advice = f"warehouse: {warehouse}", warehouse.advice
+        elif (first := wanted.setdefault(warehouse, {}).setdefault(article, count)) is not count:
+            reason = f"sku: {count.sku!r} stands in row {first.row} already"
+        else:
+            continue
+        refused.append(
+            SheetResult(
+                row=count.row, sku=count.sku, outcome=SheetOutcome.refused, reason=reason, advice=advice
+            )
+        )
+    return wanted, refused
 
 
 def _count_from(row: int, values: dict[str, Any]) -> _Count:
@@ -99,23 +105,23 @@ def _count_from(row: int, values: dict[str, Any]) -> _Count:
 
 
 def _set_batch(
-    warehouse_id: int, batch: Sequence[tuple[_Count, int]], reference: str, *, dry_run: bool
+    warehouse_id: int, batch: Mapping[int, _Count], reference: str, *, dry_run: bool
 ) -> list[SheetResult]:
-    """Set a batch at once; if a rule refuses it, row by row, so that only the refused rows are left out."""
+    """Set the counts of articles at once; if a rule refuses that, one by one, so that the others are set."""
+    wanted = {article_id: count.on_hand for article_id, count in batch.items()}
 
     def step(session: Session) -> tuple[dict[int, int], dict[int, str]]:
         try:
             with session.begin_nested():
-                wanted = {article_id: count.on_hand for count, article_id in batch}
                 changes = set_on_hand(session, warehouse_id, wanted, reference=reference)
             reasons: dict[int, str] = {}
         except RuleError:
             changes, reasons = {}, {}
-            for count, article_id in sorted(batch, key=lambda pair: pair[1]):
+            for article_id in sorted(batch):
                 try:
                     with session.begin_nested():
                         changes |= set_on_hand(
-                            session, warehouse_id, {article_id: count.on_hand}, reference=reference
+                            session, warehouse_id, {article_id: wanted[article_id]}, reference=reference
                         )
                 except RuleError as error:
                     reasons[article_id] = f"on_hand: {error}"
@@ -135,5 +141,5 @@ def _set_batch(
             else SheetOutcome.unchanged,
             reason=reasons.get(article_id, ""),
         )
-        for count, article_id in batch
+        for article_id, count in batch.items()
     ]

@@ -6,11 +6,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
-
 from models.clock import LOCAL, utc_now
 from models.database.conditions import in_batches
-from models.database.session import in_transaction, read_scope
+from models.database.session import Session, in_transaction, read_scope
 from models.errors import Advice, RuleError
 from models.fulfilment.consolidation import ship_consolidated
 from models.fulfilment.dispatch import add_tracking
@@ -20,7 +18,7 @@ from models.orders.order import Order, OrderState
 from models.orders.queries import find_orders, lock_each
 from models.tenants.account import get_account
 from tasks.sheets.columns import NO, TRACKING_COLUMNS, CellError, match_headings
-from tasks.sheets.files import need_columns, read_rows, read_sheet
+from tasks.sheets.files import make_report, need_columns, read_rows, read_sheet
 
 ORDERS_AT_ONCE = 100
 """Orders booked in one transaction."""
@@ -70,7 +68,7 @@ def import_tracking(file: Path, account: str | None, *, carrier: str = "", dry_r
             return done
 
         results += in_transaction(step)
-    return SheetReport(tenant_id=0, rows=sorted(results, key=lambda result: result.row), ignored=ignored)
+    return make_report(0, results, ignored)
 
 
 def _row_from(number: int, values: dict[str, Any], carrier: str) -> _Row:

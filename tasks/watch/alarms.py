@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session
-
 from connectors.errors import (
     AccountError,
     ConnectorError,
@@ -20,7 +18,7 @@ from connectors.errors import (
 from documents.commands import sentences_of
 from documents.mails.alarm import render_alarm
 from documents.mails.parked import render_parked
-from models.database.session import read_scope, session_scope
+from models.database.session import Session, read_scope, session_scope
 from models.errors import (
     LeaseHeldError,
     LeaseLostError,
@@ -82,7 +80,7 @@ class Watched:
     """What one call of `watch` did."""
 
     vanished: int = 0
-    """Open runs whose process turned out to be dead."""
+    """Open runs that were found to have no living process."""
     reported: int = 0
     """Runs that had failed without an alarm."""
     overdue: int = 0
@@ -112,6 +110,16 @@ def _without_addresses(text: str) -> str:
     return re.sub(r"\S+@\S+", "…", " ".join(text.split()))
 
 
+def find_exception(state: "State[Any]") -> BaseException | None:
+    """Return the exception that ended a run; None if there is none, or this process does not have it.
+
+    Prefect's own message is not used: it may quote buyers' data.
+    """
+    # In the run's own process the exception is wrapped in a record of results.
+    data = getattr(state.data, "result", state.data)
+    return data if isinstance(data, BaseException) else None
+
+
 def report_failed(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
     """Close the runs of a failed flow run, note their failure and send the alarm. Never raises.
 
@@ -130,15 +138,13 @@ def report_crashed(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[An
 
 
 def note_run_succeeded(session: Session, run: Run) -> None:
-    """Close the alarm of a run's cycle and queue the mail that it works again. Called when a flow ends."""
+    """Close the alarm of a completed run's cycle, if there is one, and queue the mail that it works again."""
     account = session.get_one(Account, run.account_id)
     if not _is_inspection(account, run.test):
         _queue(session, record_success(session, run.account_id, run.cycle))
 
 
-def note_run_failed(
-    session: Session, run: Run, kind: AlarmKind, *, error: str = "", flow_run_id: str = ""
-) -> None:
+def note_run_failed(session: Session, run: Run, kind: AlarmKind, *, error: str = "") -> None:
     """Note the failure of a closed run and queue the mail about it, if one is due. Safe to repeat."""
     _note(
         session,
@@ -147,15 +153,15 @@ def note_run_failed(
         kind,
         error=error or (run.error if kind is AlarmKind.failed else ""),
         run_id=run.row_id,
-        flow_run_id=flow_run_id or run.flow_run_id,
+        flow_run_id=run.flow_run_id,
         since=run.finished_at,
     )
 
 
 def report_parked(session: Session) -> int:
-    """Queue one mail for each account about all changes that runs parked. Return the number of mails.
+    """Queue one mail for each account about all changes that were parked. Return the number of mails.
 
-    Called in the commit that closes a run. Changes parked by a run that still works wait for its end.
+    Called in the commit that closes a run. Changes that a run parked are mailed when that run has ended.
     """
     if not has_unreported(session):
         return 0
@@ -191,9 +197,9 @@ def watch() -> Watched:
         unreported = [run.row_id for run in list_unreported(session)]
         known = {(alarm.account_id, alarm.cycle) for alarm in list_alarms(session)}
         overdue = [
-            (rhythm.account_id, rhythm.cycle, since)
-            for rhythm, since in list_overdue(session, settings.overdue_factor)
-            if (rhythm.account_id, rhythm.cycle) not in known
+            (schedule.account_id, schedule.cycle, since)
+            for schedule, since in list_overdue(session, settings.overdue_factor)
+            if (schedule.account_id, schedule.cycle) not in known
         ]
         reminders = list_reminders(session, settings.reminder_hours)
         parked = has_unreported(session)
@@ -219,7 +225,7 @@ def watch() -> Watched:
 
 def _report(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]", kind: AlarmKind) -> None:
     try:
-        exception = _find_exception(state)
+        exception = find_exception(state)
         if isinstance(exception, LeaseHeldError):
             return
         error = safe_error(exception) if exception is not None else ""
@@ -331,14 +337,3 @@ def _queue(session: Session, notice: AlarmNotice | None) -> bool:
     content = render_alarm(notice, language=settings.language, public_url=str(settings.public_url))
     queue_mail(session, notice.key, content)
     return True
-
-
-def _find_exception(state: "State[Any]") -> BaseException | None:
-    """Return the exception that ended the run, if this process has it.
-
-    Prefect's own message is not used: it may quote buyers' data.
-    """
-    data = state.data
-    # In the run's own process the exception is wrapped in a record of results.
-    data = getattr(data, "result", data)
-    return data if isinstance(data, BaseException) else None

@@ -1,7 +1,8 @@
 """The report of a replay."""
 
 from models.reconciliation.effects import Effect, EffectKind, EffectOutcome, ReplayOutcome
-from tasks.reconciliation.replay import TABLE_LIMIT, Report
+from tasks.reconciliation.replay import Report
+from tasks.run.artifacts import TABLE_LIMIT
 
 
 def outcome(number: int, outcome: ReplayOutcome) -> EffectOutcome:
