@@ -6,7 +6,7 @@ import pytest
 
 from connectors.afterbuy.client import Answer
 from connectors.afterbuy.wire import WarningWire
-from connectors.afterbuy.write_batches import Batch, send
+from connectors.afterbuy.write_batches import BatchItem, send
 from connectors.protocols.results import Outcome
 
 
@@ -14,8 +14,8 @@ def warning(code: int, **named: str) -> WarningWire:
     return WarningWire.model_validate({"warningcode": str(code), **named})
 
 
-def batch(*pairs: tuple[str, str]) -> list[Batch]:
-    return [Batch(key, external_id, [("ID", external_id)]) for key, external_id in pairs]
+def batch(*pairs: tuple[str, str]) -> list[BatchItem]:
+    return [BatchItem(key, external_id, [("ID", external_id)]) for key, external_id in pairs]
 
 
 class Server:
@@ -26,14 +26,14 @@ class Server:
         self.bad = bad
         self.sizes: list[int] = []
 
-    def write(self, batch: Sequence[Batch]) -> Answer:
+    def write(self, batch: Sequence[BatchItem]) -> Answer:
         self.sizes.append(len(batch))
         ids = [content for item in batch for _, content in item.nodes]
         found = [warning(12)] if self.bad in ids else []
         return Answer(result=None, warnings=self.warnings + found)
 
 
-def outcomes(items: list[Batch], server: Server, *, splits: bool = True) -> list[Outcome]:
+def outcomes(items: list[BatchItem], server: Server, *, splits: bool = True) -> list[Outcome]:
     return [one.outcome for one in send(items, server.write, 100, splits=splits)]
 
 
