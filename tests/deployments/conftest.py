@@ -10,14 +10,17 @@ from prefect.client.schemas.responses import DeploymentResponse
 from deployments.work_pool import ensure_pool
 from models.database.session import session_scope
 from models.intake.activation import set_mode
-from models.sync.cycles import CYCLES
+from models.sync.cycles import CYCLES, has_cycle
 from models.sync.records import Cycle
 from models.tenants.account import add_account
+from models.tenants.account_kinds import AFTERBUY
 from models.tenants.records import Mode
 from models.tenants.tenant import add_tenant
 
-MINUTES = {cycle: spec.every_minutes for cycle, spec in CYCLES.items() if spec.every_minutes is not None}
-"""The usual minutes between two runs of each cycle with a schedule."""
+OWN_CYCLES = {cycle: spec for cycle, spec in CYCLES.items() if has_cycle(AFTERBUY, cycle)}
+"""The cycles of the accounts that these tests deploy."""
+MINUTES = {cycle: spec.every_minutes for cycle, spec in OWN_CYCLES.items() if spec.every_minutes is not None}
+"""The usual minutes between two runs of each of them with a schedule."""
 
 
 @pytest.fixture

@@ -17,16 +17,15 @@ from deployments.schedules import copy_schedules, expect_usual_schedules, pause,
 from models.database.session import read_scope, session_scope
 from models.errors import NotFoundError, RuleError
 from models.intake.activation import set_mode
-from models.sync.cycles import CYCLES
 from models.sync.records import Cycle
 from models.sync.schedules import list_schedules
 from models.tenants.account import Installation, get_account
 from models.tenants.account_kinds import MANUAL
 from models.tenants.records import Mode
-from tests.deployments.conftest import MINUTES, make_account, read
+from tests.deployments.conftest import MINUTES, OWN_CYCLES, make_account, read
 
 SCHEDULING_SECONDS = 60
-BY_HAND = [cycle for cycle, spec in CYCLES.items() if spec.every_minutes is None]
+BY_HAND = [cycle for cycle, spec in OWN_CYCLES.items() if spec.every_minutes is None]
 
 
 def change_mode(name: str, mode: Mode) -> None:
@@ -40,7 +39,7 @@ def test_a_new_account_gets_a_deployment_for_each_cycle(
     """Each names its account, runs in our pool by its usual interval, and carries tags to find it by."""
     names = deploy_account(account, pool=pool)
 
-    assert names == [f"{cycle}/{account}" for cycle in CYCLES]
+    assert names == [f"{cycle}/{account}" for cycle in OWN_CYCLES]
     for cycle, minutes in MINUTES.items():
         deployment = read(client, account, cycle)
         module = cycle.replace("-", "_")
@@ -148,7 +147,7 @@ def test_a_draft_is_not_deployed(client: SyncPrefectClient, pool: str, sqlite_da
         request_run(account, Cycle.order_import)
 
     change_mode(account, Mode.test)
-    assert len(deploy_account(account, pool=pool)) == len(CYCLES)
+    assert len(deploy_account(account, pool=pool)) == len(OWN_CYCLES)
 
 
 def test_an_account_that_becomes_a_draft_pauses_until_it_is_none(

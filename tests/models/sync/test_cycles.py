@@ -11,6 +11,7 @@ from models.sync.outbound import ORDER_UPDATES, OUTBOUND
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.account import Account
 from models.tenants.account_kinds import AFTERBUY, KINDS, MANUAL, AccountKind, Capability, Family, kind_of
+from models.tenants.options import OPTIONS
 
 IN_HOUSE = {Cycle.order_release, Cycle.payment_due, Cycle.invoicing, Cycle.buyer_mail}
 
@@ -30,7 +31,7 @@ def test_each_cycle_is_declared_has_a_flow_of_its_name_and_words_for_people(cycl
     assert alarm.MEANINGS[cycle]
     assert spec.area or spec.every_minutes is None, "a cycle with a schedule stands in the overview"
     assert spec.needs or spec.family, "it would belong to accounts that can do nothing"
-    assert spec.wanted is None or spec.family is Family.channel, "only channels have options so far"
+    assert spec.wanted is None or spec.family in OPTIONS, "no options of its family could ask for it"
     assert set(spec.works_as) <= set(CYCLES)
 
 
@@ -113,7 +114,9 @@ def test_what_is_done_in_the_house_is_done_where_the_options_ask_for_it(
     asking = Account(tenant_id=1, name="shop", kind=AFTERBUY.name, settings=settings)
 
     assert not has_cycle_now(plain, cycle)
-    assert {each for each in CYCLES if has_cycle_now(asking, each)} == set(Cycle) - IN_HOUSE | {cycle}
+    assert {each for each in CYCLES if has_cycle_now(asking, each)} == cycles_of(AFTERBUY) - IN_HOUSE | {
+        cycle
+    }
 
 
 def test_settings_that_do_not_fit_hide_no_cycle() -> None:
