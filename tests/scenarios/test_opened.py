@@ -1,7 +1,8 @@
 """A system of another family is opened by its package and its kind alone, and is given nothing it cannot do.
 
-The four connectors in `tests/support/families` do nothing but declare themselves. `opened` adds them in the
-one place where the product lists its kinds and the one where it lists its connectors.
+The four connectors in `tests/support/families` do little but declare themselves: two can do nothing, one has
+an article, and one also takes its quantity. `opened` adds them in the one place where the product lists its
+kinds and the one where it lists its connectors.
 """
 
 import json
@@ -30,8 +31,9 @@ from models.mails.outbox import Mail
 from models.order_desk.manual_orders import pick_manual_account
 from models.sync.alarms import Alarm, Incident
 from models.sync.cursors import Cursor
+from models.sync.cycles import PUBLISHED_BY
 from models.sync.outbound import OUTBOUND, Outbound, queue_outbound
-from models.sync.records import Cycle
+from models.sync.records import Cycle, OutboundKind
 from models.sync.runs import Run
 from models.sync.schedules import CycleSchedule
 from models.tenants.account import Account, get_account
@@ -60,16 +62,28 @@ class Family:
     def kind(self) -> str:
         return self.spec.kind.name
 
+    @property
+    def hears(self) -> set[OutboundKind]:
+        """The changes that its own cycles publish."""
+        return {kind for kind in TO_SYSTEMS if PUBLISHED_BY[kind] in self.cycles}
+
     def get_spec(self) -> ConnectorSpec[Any]:
         return self.spec
 
 
 FAMILIES = (
     Family(supplier.SPEC, {"language": "en", "role": "articles"}, {"api_key": "k"}, (Cycle.article_import,)),
-    Family(erp.SPEC, {"company": "Acme"}, {"user": "u", "password": "p"}),
+    Family(
+        erp.SPEC,
+        {"company": "Acme"},
+        {"user": "u", "password": "p"},
+        (Cycle.article_import, Cycle.stock_export),
+    ),
     Family(carrier.SPEC, {"product": "letter"}, {"token": "t"}),
     Family(bank.SPEC, {}, {}),
 )
+SUPPLIER, ERP = FAMILIES[:2]
+TO_SYSTEMS = [kind for kind, spec in OUTBOUND.items() if spec.capability is not None]
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.kind)
 
 
@@ -160,7 +174,7 @@ def test_its_settings_and_secrets_are_its_own(opened: None, family: Family) -> N
 def test_it_is_deployed_what_it_can_do(
     opened: None, client: SyncPrefectClient, pool: str, family: Family
 ) -> None:
-    """Nothing, for three of them; whoever deploys all accounts deploys no more, and changes nothing."""
+    """Nothing, for two of them; whoever deploys all accounts deploys no more, and changes nothing."""
     name = add(family)
     expected = {f"cycle:{cycle}" for cycle in family.cycles}
 
@@ -194,14 +208,14 @@ def test_a_flow_that_is_started_for_it_all_the_same_alarms_nobody(
     opened: None, monkeypatch: pytest.MonkeyPatch, family: Family
 ) -> None:
     """Somebody changed the account in the form of another's deployment: he sees that it failed, and why."""
-    from flows.stock_export import stock_export
+    from flows.order_import import order_import
 
     name = add(family)
 
-    state = stock_export(account=name, return_state=True)
+    state = order_import(account=name, return_state=True)
 
     assert state.is_failed()
-    assert f"Account {name!r} of the kind {family.kind!r} has no stock-export" in str(state.message)
+    assert f"Account {name!r} of the kind {family.kind!r} has no order-import" in str(state.message)
     watch()
     assert rows_of(name) == {}
 
@@ -233,19 +247,24 @@ def test_nothing_is_missed_that_it_cannot_do(
 
 @each_family
 def test_nothing_is_queued_for_it(opened: None, family: Family) -> None:
-    """Neither by the rule itself, nor when stock moves of articles that it lists too, nor by a restore."""
+    """Neither by the rule itself, nor by a restore, but what a cycle of its own publishes."""
     name = add(family)
     account_id = id_of(name)
     with session_scope() as session:
-        for kind, spec in OUTBOUND.items():
-            if spec.capability is not None:
-                queue_outbound(session, account_id, kind, [7])
-    assert "takes no quantities" in refused("stock", "limit", name, "--buffer", "2")
+        for kind in TO_SYSTEMS:
+            queue_outbound(session, account_id, kind, [7])
+        assert set(session.exec(select(Outbound.kind)).all()) == family.hears
+    limit = ("stock", "limit", name, "--buffer", "2")
+    if OutboundKind.stock in family.hears:
+        assert call(*limit).exit_code == 0
+    else:
+        assert "takes no quantities" in refused(*limit)
     with session_scope() as session:
         assert mark_restored(session) == []
         assert tenants_with_numbers_in_doubt(session) == []
+        assert set(session.exec(select(Cursor.name)).all()) == {f"restored:{kind}" for kind in family.hears}
 
-    assert rows_of(name) == {}
+    assert set(rows_of(name)) == ({"Outbound", "Cursor"} if family.hears else set())
 
 
 @each_family
@@ -273,8 +292,7 @@ def test_it_stands_where_it_belongs_in_what_people_see(opened: None, family: Fam
 
 def test_what_it_can_do_it_does(opened: None, pool: str) -> None:
     """The supplier's articles come in twice by its own cycle, and their stock is told to nobody."""
-    (family,) = (family for family in FAMILIES if family.cycles)
-    name = add(family)
+    name = add(SUPPLIER)
 
     first = read("sync", "article-import", "--account", name)
     second = read("sync", "article-import", "--account", name)
@@ -299,8 +317,32 @@ def test_what_it_can_do_it_does(opened: None, pool: str) -> None:
     assert call("article", "list").exit_code == 0
 
 
+def test_what_it_takes_is_published_to_it_alone(opened: None, pool: str) -> None:
+    """The ERP system gets the quantity of its article; after a restore again, though no order is read."""
+    supplier_name, name = add(SUPPLIER), add(ERP)
+    for each in (supplier_name, name):
+        assert read("sync", "article-import", "--account", each)["read"] == 1
+    with session_scope() as session:
+        article = session.exec(select(Article)).one()
+        tenant_id = session.get_one(Account, id_of(name)).tenant_id
+        set_on_hand(session, main_warehouse(session, tenant_id).row_id, {article.row_id: 7})
+    held = ("Acme", "T-1")
+    erp.HELD.clear()
+
+    assert read("sync", "stock-export", "--account", name)["sent"] == 1
+    assert {held: 7} == erp.HELD
+
+    erp.HELD[held] = 3
+    with session_scope() as session:
+        mark_restored(session)
+    assert read("sync", "stock-export", "--account", name)["sent"] == 1
+    assert {held: 7} == erp.HELD
+    assert read("sync", "stock-export", "--account", name)["sent"] == 0
+    assert "Outbound" not in rows_of(supplier_name)
+
+
 def test_a_channel_beside_them_goes_on_as_before(opened: None, client: SyncPrefectClient, pool: str) -> None:
-    """It has all its cycles, and a restore lets it alone catch up."""
+    """It has all its cycles, and a restore makes it alone read its orders again."""
     others = [add(family) for family in FAMILIES]
     name = f"shop-{uuid4().hex[:8]}"
     secrets = ("--secret", "partner_token=p", "--secret", "account_token=a")
@@ -311,6 +353,9 @@ def test_a_channel_beside_them_goes_on_as_before(opened: None, client: SyncPrefe
     assert {f"cycle:{cycle}" for cycle in (Cycle.order_import, Cycle.stock_export)} < deployed(client, name)
     with session_scope() as session:
         assert mark_restored(session) == [name]
-        cursors = {cursor.account_id for cursor in session.exec(select(Cursor))}
-    assert cursors == {id_of(name)}
-    assert cursors.isdisjoint(map(id_of, others))
+        cursors = {(cursor.account_id, cursor.name) for cursor in session.exec(select(Cursor))}
+    erp_id = id_of(others[FAMILIES.index(ERP)])
+    assert {each for each in cursors if each[0] != id_of(name)} == {
+        (erp_id, f"restored:{OutboundKind.stock}")
+    }
+    assert {each for _, each in cursors} == {f"restored:{kind}" for kind in OutboundKind}
