@@ -1,4 +1,4 @@
-"""The work pool, the automation and the example for other machines."""
+"""The work pool, and the example for other machines."""
 
 import os
 import shutil
@@ -12,10 +12,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 
-from deployments.silent_runs import HEARTBEAT_SECONDS, NAME, SILENCE_SECONDS, ensure_automation
 from deployments.work_pool import POOL, PoolService, ensure_pool, find_service
 from models.clock import utc_now
-from tests.support import session
 
 PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 
@@ -47,18 +45,6 @@ def test_a_pool_says_who_serves_it(client: SyncPrefectClient, pool: str) -> None
     assert (service.is_paused, service.online) == (True, 1)
     assert service.last_seen_at is not None
     assert service.last_seen_at >= before
-
-
-def test_the_automation_is_made_once(client: SyncPrefectClient) -> None:
-    """Its patience is longer than two signs of life; a second start adds no other."""
-    with session.exclusive("automation"):
-        ensure_automation(client)
-        ensure_automation(client)
-
-        (automation,) = client.read_automations_by_name(NAME)
-        client.delete_automation(automation.id)
-    assert automation.enabled
-    assert SILENCE_SECONDS >= 2.5 * HEARTBEAT_SECONDS
 
 
 @pytest.mark.usefixtures("prefect_api")

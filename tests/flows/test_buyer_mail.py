@@ -30,15 +30,14 @@ from models.sync.records import Cycle, OutboundKind
 from models.tenants.account import account_data, get_account
 from models.tenants.records import BuyerEvent, Mode
 from models.tenants.tenant import Tenant
-from tasks.buyer_mails import last_digest_at
 from tasks.upkeep import prune
 from tasks.watch.mail_delivery import deliver_due
 from tests.flows.conftest import Shop
-from tests.models.papers.test_buyer_mail import BANK
 from tests.scenarios.test_kills import kill
 from tests.support import forks
 from tests.support.alarm_steps import OPERATORS, use_mail_server
 from tests.support.builders import SELLER
+from tests.support.buyer_mail import BANK
 from tests.support.cli_steps import call
 from tests.support.killed_cycle import run_cycle
 from tests.support.postgres import find_programs
@@ -358,17 +357,6 @@ def test_operators_hear_of_new_orders(
     for message in smtp_server.messages:
         assert "hlenberg" not in message.as_string()
         assert "24.70" in message.as_string()
-
-
-def test_a_digest_is_due_at_its_hour_by_german_time() -> None:
-    """Also on the days when clocks change."""
-    for now, hour, expected in (
-        (datetime(2026, 11, 22, 6, 0, tzinfo=UTC), 7, datetime(2026, 11, 22, 6, 0, tzinfo=UTC)),
-        (datetime(2026, 11, 22, 5, 59, tzinfo=UTC), 7, datetime(2026, 11, 21, 6, 0, tzinfo=UTC)),
-        (datetime(2026, 10, 25, 5, 0, tzinfo=UTC), 7, datetime(2026, 10, 24, 5, 0, tzinfo=UTC)),
-        (datetime(2026, 3, 29, 5, 0, tzinfo=UTC), 7, datetime(2026, 3, 29, 5, 0, tzinfo=UTC)),
-    ):
-        assert last_digest_at(hour, now) == expected
 
 
 @pytest.mark.parametrize(("days", "left"), [(91, 1), (7 * 366 + 1, 0)])

@@ -1,21 +1,15 @@
-"""`warenfluss order`: lists for programs and people, and the steps that people take."""
+"""`warenfluss order`: lists for programs and people, and orders one by one or many at once."""
 
 import csv
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 import pytest
 
-from models.database.session import read_scope
-from models.sync.delivery import list_outbound
-from models.sync.outbound import OutboundState
-from models.sync.records import OutboundKind
+from tests.support.cli_desk import open_shop_of_three
 from tests.support.cli_steps import (
     PLACED,
     article,
-    bundle,
     call,
     line,
     open_shop,
@@ -30,18 +24,7 @@ from tests.support.cli_steps import (
 @pytest.fixture
 def shop(database: str) -> None:
     """An account with three orders: one complete, one part paid and short, one with an unknown line."""
-    open_shop()
-    take_articles(article("MUG"), article("CUP", 1), bundle("SET", MUG=2, CUP=1))
-    take_orders(
-        order("100", line("100-1", "MUG", 2)),
-        order(
-            "101",
-            line("101-1", "CUP", 3, "1.5"),
-            paid_amount=Decimal("2.25"),
-            placed_at=PLACED + timedelta(hours=1),
-        ),
-        order("102", line("102-1", "???", 1, "4.00"), placed_at=PLACED + timedelta(hours=2)),
-    )
+    open_shop_of_three()
 
 
 def test_the_list_holds_what_programs_count_on(shop: None) -> None:
@@ -123,92 +106,6 @@ def test_an_order_by_its_marketplace_number(shop: None) -> None:
     assert "101-1" in call("order", "show", "101").stdout
     assert refused("order", "show", "999") == "There is no order '999'."
     assert "There is no account 'nix'" in refused("order", "list", "--account", "nix")
-
-
-def test_release_ship_and_what_the_channel_hears(shop: None) -> None:
-    """A held order is not released, the other is; its shipment is queued for the channel."""
-    result = call("order", "release", "100", "101")
-    assert result.exit_code == 1
-    assert "Order 100 was released." in result.stderr
-    assert "Order 101 is held (stock_short); settle that first." in result.stderr
-
-    assert (
-        call("order", "ship", "100", "--carrier", "DHL", "--tracking", "JJD1", "--tracking", "JJD2").exit_code
-        == 0
-    )
-
-    shown = read("order", "show", "100")
-    assert (shown["state"], shown["lines"][0]["shipped"]) == ("shipped", 2)
-    assert shown["shipments"][0]["tracking_numbers"] == ["JJD1", "JJD2"]
-    with read_scope() as session:
-        kinds = [row.kind for row in list_outbound(session, [OutboundState.pending])]
-    assert OutboundKind.shipment in kinds
-
-
-def test_a_part_leaves(shop: None) -> None:
-    """A line may leave in parts; an unknown line is refused and nothing is booked."""
-    assert "has no line '9'" in refused("order", "ship", "100", "--carrier", "DHL", "--line", "9=1")
-    assert call("order", "ship", "100", "--carrier", "DHL", "--line", "100-1=1").exit_code == 0
-
-    shown = read("order", "show", "100")
-    assert (shown["state"], shown["lines"][0]["shipped"]) == ("open", 1)
-
-
-def test_an_order_is_split(shop: None) -> None:
-    """What is kept back is told by the command, the order and the list; letting it go twice is refused."""
-    done = call("order", "split", "100", "--line", "100-1=1")
-    assert done.stderr == "Order 100: 1 of 100-1 is held back; 1 of 100-1 ships next.\n"
-    assert refused("order", "split", "100", "--line", "100-1=1", "--until", "2999-01-01").endswith(
-        "`warenfluss order unsplit 100` releases what is held back."
-    )
-    assert [row["external_id"] for row in read("order", "list", "--split")] == ["100"]
-    assert "kept_back" in call("order", "list").stdout.splitlines()[0]
-    assert "kept_back: 1 of 100-1\n" in call("order", "show", "100").stdout
-    assert call("order", "shipped", "100", "--carrier", "DHL").exit_code == 0
-    (row,) = read("order", "show", "100")["lines"]
-    assert (row["shipped"], row["kept_back"], row["kept_until"]) == (1, 1, None)
-
-    assert call("order", "unsplit", "100").exit_code == 0
-    assert refused("order", "unsplit", "100") == "Nothing of order 100 is held back."
-    assert "kept_back" not in call("order", "list").stdout
-    assert refused("order", "split", "100", "--line", "9=1").startswith("Order 100 has no line '9'")
-
-
-def test_who_allows_parts(shop: None) -> None:
-    """Said of an order, or of a buyer by one of his orders; an order whose buyer has no number is told of."""
-    assert call("mend", "parts", "101", "no").stderr == "Order 101: all units ship together.\n"
-    assert read("order", "show", "101")["partial_shipping"] is False
-    assert call("mend", "parts", "101", "default").exit_code == 0
-    assert read("order", "show", "101")["partial_shipping"] is None
-    assert "No account knows this buyer" in refused("buyer", "parts", "101", "yes")
-
-
-def test_pay_what_is_open(shop: None) -> None:
-    """Without an amount the rest is recorded; then nothing is open any more."""
-    assert call("order", "pay", "101").exit_code == 0
-
-    (row,) = [row for row in read("order", "list") if row["external_id"] == "101"]
-    assert (row["paid"], row["payment_state"]) == ("4.50", "paid")
-    assert "is paid; name an amount" in refused("order", "pay", "101")
-    assert call("order", "pay", "101", "1,5").exit_code == 0
-    assert read("order", "show", "101")["paid"] == "6.00"
-    assert call("order", "pay", "101", "viel").exit_code == 2
-    assert call("order", "pay", "101", "NaN").exit_code == 2
-
-
-def test_cancelling_gives_stock_to_who_waits(database: str) -> None:
-    """What comes free goes to the oldest order that is short of it."""
-    open_shop()
-    take_articles(article("CUP", 1))
-    take_orders(order("1", line("1-1", "CUP")))
-    take_orders(order("2", line("2-1", "CUP"), placed_at=PLACED + timedelta(hours=1)))
-    assert read("order", "show", "2")["holds"] == ["stock_short"]
-
-    assert call("order", "cancel", "1").exit_code == 0
-
-    shown = read("order", "show", "2")
-    assert (shown["holds"], shown["lines"][0]["allocated"]) == ([], 1)
-    assert refused("order", "cancel", "1") == "Order 1 is cancelled already."
 
 
 @pytest.mark.parametrize("german", [False, True])

@@ -1,67 +1,21 @@
-"""Orders by telephone, offers and exchanges on the command line."""
+"""Orders by telephone on the command line, and the account without a channel that they are taken in."""
 
 import io
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pypdf import PdfReader
-from sqlmodel import select
 
-from models.clock import utc_now
-from models.database.session import session_scope
-from models.intake.activation import set_mode
-from models.orders.order import Order
-from models.sync.outbound import Outbound
-from models.sync.records import OutboundKind
-from models.tenants.account import get_account
 from models.tenants.account_kinds import MANUAL
-from models.tenants.records import Mode
-from tests.support.cli_steps import (
-    article,
-    call,
-    line,
-    open_shop,
-    order,
-    read,
-    refused,
-    take_articles,
-    take_orders,
-)
-
-YEAR = utc_now().year
-FIRST = f"W-{YEAR}-00001"
-BUYER = {
-    "first_name": "Anna",
-    "last_name": "Groß",
-    "street": "Am Ölberg 3",
-    "postcode": "04109",
-    "city": "Leipzig",
-    "country": "DE",
-    "email": "anna@buyer.example",
-}
-
-
-def asked(**more: Any) -> str:
-    values = {
-        "billing": BUYER,
-        "lines": [{"article": "MUG", "quantity": 2, "tax_rate": 19}],
-        "payment": "invoice",
-    }
-    return json.dumps(values | more)
+from tests.support.cli_desk import FIRST, YEAR, asked, open_desk
+from tests.support.cli_steps import call, line, order, read, refused, take_orders
 
 
 @pytest.fixture
 def shop(sqlite_database: str) -> None:
     """A channel, and an account in which orders are taken by hand; ten mugs and ten cups at 9.90."""
-    open_shop()
-    take_articles(article("MUG"), article("CUP"))
-    added = call("account", "add", "telefon", "--kind", MANUAL.name, "--tenant", "acme")
-    assert added.exit_code == 0, added.stderr
-    with session_scope() as session:
-        set_mode(session, get_account(session, "telefon"), Mode.live)
+    open_desk()
 
 
 def test_an_order_is_taken_changed_and_repeated(shop: None) -> None:
@@ -89,50 +43,6 @@ def test_an_order_is_taken_changed_and_repeated(shop: None) -> None:
     ]
     assert len(read("order", "list", "--buyer", "anna@buyer.example")) == 2
     assert f"repeat of {FIRST}" in call("order", "show", f"W-{YEAR}-00002").stdout
-
-
-def test_an_offer_is_drawn_and_accepted_once(shop: None, tmp_path: Path) -> None:
-    """Its paper has its number; what became of it is listed, and a second word changes nothing."""
-    number = f"AN-{YEAR}-00001"
-    file = tmp_path / "offer.json"
-    file.write_text(asked(shipping_amount="4.90"), "utf-8-sig")
-    made = call("offer", "make", str(file), "--valid-until", f"{YEAR + 1}-12-31")
-    pdf = tmp_path / "offer.pdf"
-    assert call("offer", "draw", number, "--output", str(pdf)).exit_code == 0
-    text = " ".join(PdfReader(io.BytesIO(pdf.read_bytes())).pages[0].extract_text().split())
-
-    assert made.stderr == f"Offer {number} was made: 24.70 EUR, good until {YEAR + 1}-12-31.\n"
-    assert f"Angebot {number}" in text
-    assert re.search(r"Zahlungsart\s*Rechnung", text)
-    assert "24,70" in text
-    assert "3,94" in text, "of it tax at 19 %"
-    assert call("offer", "accept", number).stderr == f"Order {FIRST} was taken: 24.70 EUR.\n"
-    assert refused("offer", "accept", number) == f"Offer {number} was accepted already, as order {FIRST}."
-    assert refused("offer", "decline", number).startswith(f"Offer {number} was accepted already")
-    assert [(row["number"], row["state"], row["order"]) for row in read("offer", "list")] == [
-        (number, "accepted", FIRST)
-    ]
-    assert read("order", "show", FIRST)["links"] == [f"offered as {number}"]
-
-
-def test_a_return_is_exchanged(shop: None) -> None:
-    """The replacement is linked both ways, and the channel hears nothing of it."""
-    take_orders(order("100", line("100-1", "MUG", 2)))
-    for step in (("order", "release", "100"), ("order", "shipped", "100", "--carrier", "DHL")):
-        assert call(*step).exit_code == 0
-    assert call("return", "announce", "100", "--line", "100-1=1").exit_code == 0
-    result = call("return", "exchange", "1", "--line", "CUP", "--price", "CUP=12.00", "--tax-rate", "19")
-
-    assert result.stderr.splitlines() == [
-        f"Order {FIRST} was taken: 12.00 EUR.",
-        "It costs 2.10 EUR more than the returned goods.",
-    ]
-    assert read("order", "show", "100")["links"] == [f"exchanged for {FIRST}"]
-    assert refused("return", "exchange", "1") == f"Return 1 is exchanged by order {FIRST} already."
-    assert call("order", "shipped", FIRST, "--carrier", "DHL").exit_code == 0
-    with session_scope() as session:
-        told = session.exec(select(Outbound).where(Outbound.kind == OutboundKind.shipment)).all()
-        assert [session.get_one(Order, int(row.key)).external_id for row in told] == ["100"]
 
 
 def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:

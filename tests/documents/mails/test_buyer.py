@@ -1,16 +1,13 @@
 """The mails to buyers: each event in both languages, whole, safe, and with a code that banks can read."""
 
-import struct
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from documents.giro_code import draw_giro_code, giro_text
 from documents.mails.buyer import LEADS, LINES, SUBJECTS, receipt_file_name, render_buyer_mail
-from documents.mails.new_orders import render_orders
-from models.mails.records import MailPart, NewOrder, OrdersNotice
+from models.mails.records import MailPart
 from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
 from models.tenants.records import BankData, BuyerEvent, MailOptions, SellerData
 
@@ -227,21 +224,6 @@ def test_words_are_readable_on_the_tenants_colour(colour: str, ink: str) -> None
     assert f"background:{colour};color:{ink}" in html
 
 
-def test_a_giro_code_says_what_banks_expect() -> None:
-    """The eleven lines of the standard, version 002, UTF-8, without blanks in the IBAN."""
-    text = giro_text(
-        holder=BANK.holder, iban=BANK.iban, bic=BANK.bic, amount=Decimal("1224.5"), purpose=ASK.purpose
-    )
-    assert text.split("\n") == [
-        *("BCD", "002", "1", "SCT", "BYLADEM1001", "Sonnenhof Keramik GmbH", "DE02120300000000202051"),
-        *("EUR1224.50", "", "", "Bestellung A-100234"),
-    ]
-    png = draw_giro_code(text)
-    width, height = struct.unpack(">II", png[16:24])
-    assert png.startswith(b"\x89PNG")
-    assert width == height >= 150
-
-
 @pytest.mark.parametrize(
     ("changes", "currency"),
     [
@@ -259,26 +241,3 @@ def test_what_no_code_can_say_has_none(changes: dict[str, Any], currency: str) -
     assert content.parts == ()
     assert "cid:" not in content.html
     assert "DE02 1203" in content.text
-
-
-@pytest.mark.parametrize("language", ["de", "en"])
-def test_operators_read_of_new_orders_without_their_buyers(language: str) -> None:
-    """One, and those of a day, of which a hundred are shown."""
-    orders = [
-        NewOrder(row_id=number, number=f"A-{number}", total=Decimal("24.70"), currency="EUR", lines=2)
-        for number in range(1, 104)
-    ]
-    one = render_orders(
-        OrdersNotice(account="shop", tenant="Müller <&>", orders=orders[:1]), language=language
-    )
-    many = render_orders(OrdersNotice(account="shop", tenant="Müller <&>", orders=orders), language=language)
-    amount = "24,70\u00a0€" if language == "de" else "€24.70"
-    assert (
-        one.subject
-        == f"[Warenfluss] shop: {'neuer Auftrag' if language == 'de' else 'new order'} A-1, {amount}"
-    )
-    assert "103" in many.subject
-    assert "A-100:" in many.text
-    assert "A-101" not in many.text
-    assert many.text.count(amount) == many.html.count(amount) == 100
-    assert "Müller &lt;&amp;&gt;" in many.html

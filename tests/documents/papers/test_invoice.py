@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from documents.papers.frame import printable
 from documents.papers.invoice import render_invoice
 from models.accounting.records import DocumentKind, Exchange, PaperContent, PaperLine, TaxSum, content_hash
 from models.tenants.records import SellerData
@@ -220,21 +219,6 @@ def test_documents_from_before_there_were_cases_stay_as_they_were() -> None:
     assert content == make_content()
     assert content_hash(old) == kept
     assert "Geliefert nach" not in pages_of(content)[0]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("Łukasz Świątek, Dvořák, Erdős", "Łukasz Swiatek, Dvorák, Erdos"),
-        ("A\u0308nne", "Änne"),
-        ("5 € – „ja“ × ½", "5 € – „ja“ × ½"),
-        ("中文 ok\u202e", "?? ok"),
-        ("a\tb\x07c", "a b?c"),
-    ],
-)
-def test_signs_that_the_font_lacks_are_replaced(text: str, shown: str) -> None:
-    """Without accents where there are some, visibly otherwise."""
-    assert printable(text) == shown
 
 
 def test_long_texts_and_fine_prices_break_nothing() -> None:

@@ -11,22 +11,16 @@ from PIL import Image
 from pypdf import PdfReader
 from reportlab.lib.units import mm
 
-from documents.papers.barcode import barcode
-from documents.papers.label import render_label_sheets
 from documents.papers.logo import read_logo
 from documents.papers.render import ON_A_ROLL, count_replaced_texts, render_paper
-from documents.papers.roll import ROOM
-from models.accounting.records import PaperLine, TaxSum
 from models.errors import RuleError
 from models.papers.records import (
     AddressLabel,
     Goods,
-    OrderPaper,
     PackingSlip,
     Paper,
     PaperFormat,
     PaperKind,
-    PickPaper,
     PickRow,
     PickTarget,
     Place,
@@ -34,111 +28,22 @@ from models.papers.records import (
     ReturnSlip,
 )
 from models.tenants.records import SellerData
-
-SELLER = SellerData(
-    name="Sonnenhof Keramik GmbH",
-    address=["Am Ölberg 3", "04109 Leipzig"],
-    tax_number="231/123/45678",
-    vat_id="DE123456789",
-    footer=["IBAN DE02 1203 0000 0000 2020 51", "HRB 12345"],
+from tests.support.sample_papers import (
+    A4,
+    SELLER,
+    THERMAL,
+    VIENNA,
+    flat,
+    goods,
+    label,
+    order_paper,
+    packing_slip,
+    pages_of,
+    pick_list,
+    return_slip,
 )
-BUYER = Place(lines=["Änne Groß", "Straße 1", "80331 München"])
-VIENNA = Place(lines=["Änne Groß", "Ring 1", "1010 Wien"], country="AT")
-A4, THERMAL = PaperFormat.a4, PaperFormat.thermal
+
 PRICE = re.compile(r"\d,\d\d\b|€|EUR")
-
-
-def goods(count: int = 1, **values: Any) -> list[Goods]:
-    return [
-        Goods(number=f"B-{number}", title=f"Becher Größe {number}", quantity=2, **values)
-        for number in range(1, count + 1)
-    ]
-
-
-def order_paper(kind: PaperKind, count: int = 1, **values: Any) -> OrderPaper:
-    lines = [
-        PaperLine(
-            number=f"B-{number}",
-            title=f"Becher Größe {number}",
-            quantity=2,
-            price=Decimal("9.90"),
-            amount=Decimal("19.80"),
-            tax_rate=Decimal(19),
-        )
-        for number in range(1, count + 1)
-    ]
-    sums = {"net": Decimal("16.64"), "tax": Decimal("3.16"), "gross": Decimal("19.80")}
-    fields: dict[str, Any] = {
-        "kind": kind,
-        "dated": date(2026, 11, 22),
-        "language": "de",
-        "currency": "EUR",
-        "seller": SELLER,
-        "buyer": BUYER.lines,
-        "order_number": "1002-33",
-        "ordered_on": date(2026, 11, 18),
-        "payment_method": "PayPal",
-        "shipping_method": "DHL Paket",
-        "lines": lines,
-        "shipping_amount": Decimal("4.90"),
-        "fee_amount": Decimal(0),
-        "taxes": [TaxSum(rate=Decimal(19), **sums)],
-        **sums,
-    }
-    return OrderPaper(**{**fields, **values})
-
-
-def packing_slip(count: int = 1, **values: Any) -> PackingSlip:
-    fields: dict[str, Any] = {
-        "language": "de",
-        "seller": SELLER,
-        "to": VIENNA,
-        "order_number": "1002-33",
-        "ordered_on": date(2026, 11, 18),
-        "shipping_method": "DHL Paket",
-        "goods": goods(count),
-    }
-    return PackingSlip(**{**fields, **values})
-
-
-def return_slip(count: int = 1, **values: Any) -> ReturnSlip:
-    fields = {"language": "de", "seller": SELLER, "buyer": VIENNA, "order_number": "1002-33"}
-    return ReturnSlip(**{**fields, "goods": goods(count), **values})
-
-
-def label(**values: Any) -> AddressLabel:
-    fields = {"language": "de", "seller": SELLER, "to": VIENNA, "order_number": "1002-33"}
-    return AddressLabel(**{**fields, **values})
-
-
-def pick_list(count: int = 1, **values: Any) -> PickPaper:
-    rows = [
-        PickRow(
-            bin=f"A-{number:02}",
-            sku=f"B-{number}",
-            gtin="4006381333931",
-            title=f"Becher {number}",
-            quantity=3,
-            targets=[
-                PickTarget(quantity=2, order_number="1002-33", box="1"),
-                PickTarget(quantity=1, order_number="1002-34"),
-            ],
-        )
-        for number in range(1, count + 1)
-    ]
-    fields = {"language": "de", "seller": SELLER, "warehouse": "Halle", "dated": date(2026, 11, 22)}
-    return PickPaper(**{**fields, "rows": rows, **values})
-
-
-def pages_of(pdf: bytes) -> list[str]:
-    reader = PdfReader(io.BytesIO(pdf))
-    return [page.extract_text().replace("\N{NO-BREAK SPACE}", " ") for page in reader.pages]
-
-
-def flat(text: str) -> str:
-    return " ".join(text.split())
-
-
 PRICED: list[tuple[Paper, PaperFormat, list[str]]] = [
     (
         order_paper(PaperKind.confirmation, ships_to=VIENNA),
@@ -400,30 +305,6 @@ def test_odd_names_and_empty_fields_break_nothing() -> None:
     ]
     for paper in empty:
         assert len(pages_of(render_paper(paper))) == 1
-
-
-def test_a_number_stands_in_bars_where_scanners_can_read_them() -> None:
-    """Signs that are not ASCII, or too many for the room, leave the letters alone."""
-    short, long = barcode("1002-33", ROOM), barcode("302-1234567-1234567", ROOM)
-    assert short is not None
-    assert long is not None
-    assert [short.barWidth, long.barWidth] == [pytest.approx(0.375 * mm), pytest.approx(0.25 * mm)]
-    assert [barcode(text, ROOM) for text in ("X" * 40, "Ü-1", "")] == [None, None, None]
-    for number, has_bars in (("1002-33", True), ("Ü-1", False)):
-        page = PdfReader(io.BytesIO(render_paper(label(order_number=number), form=THERMAL))).pages[0]
-        contents = page.get_contents()
-        assert contents is not None
-        assert (contents.get_data().count(b" re f") >= 20) == has_bars
-        assert number in page.extract_text()
-
-
-def test_labels_stand_eight_on_a_sheet() -> None:
-    """The ninth begins the next."""
-    labels = [label(order_number=f"L-{number}") for number in range(9)]
-    first, second = pages_of(render_label_sheets(labels))
-
-    assert [number for number in range(9) if f"L-{number}" in first] == list(range(8))
-    assert "L-8" in second
 
 
 @pytest.mark.parametrize("size", [(800, 2), (3, 900), (64, 64)])

@@ -1,23 +1,13 @@
 """What a channel may sell: available less a buffer, capped, each by account, category or article."""
 
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from models.catalog.article import ArticleCategory
 from models.catalog.listing import LimitScope, StockLimit, limits_for, sellable
 from models.database.session import session_scope
-from models.warehouse.sellable import queue_account_listings, queue_listings, sellable_for
-from tests.support.builders import (
-    add_article,
-    add_listing,
-    make_account,
-    make_line,
-    make_order,
-    make_shop,
-    queued_listings,
-    settle_outbound,
-    take_in,
-)
+from models.warehouse.sellable import sellable_for
+from tests.support.builders import add_article, make_account, make_shop
 
 
 @pytest.mark.parametrize(
@@ -67,45 +57,3 @@ def test_the_narrowest_limit_wins(database: str) -> None:
             ids["PLAIN"]: 15, ids["IN-ONE"]: 9, ids["IN-TWO"]: 8, ids["OWN"]: 3, ids["FREE"]: 20,
         }  # fmt: skip
         assert limits_for(session, other.id, [ids["OWN"]]) == {ids["OWN"]: (0, None)}
-
-
-def test_what_was_never_counted_is_not_offered_as_zero(database: str) -> None:
-    """Nothing is known of it, so the channel is told nothing."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        known, unknown = add_article(session, shop, "MUG", on_hand=0), add_article(session, shop, "NEW")
-
-        assert sellable_for(session, shop.account.id, [known, unknown]) == {known: 0}
-
-
-def test_each_account_that_lists_an_article_is_told(database: str) -> None:
-    """One row for each listing, however often it changed, and none for other articles."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        other = make_account(session, shop.tenant_id, "sued")
-        mug = add_article(session, shop, "MUG", on_hand=9, listed=True)
-        add_article(session, shop, "CUP", on_hand=9, listed=True)
-        add_listing(session, other, mug, "S-MUG")
-        settle_outbound(session)
-        queue_listings(session, [mug])
-        queue_listings(session, [mug, mug])
-
-        assert list(queued_listings(session)) == ["L-MUG", "S-MUG"]
-        versions = queued_listings(session)
-        take_in(session, shop, make_order("1", make_line("a", "MUG")))
-        assert queued_listings(session)["S-MUG"] > versions["S-MUG"]
-
-
-def test_a_whole_account_can_be_told_anew(database: str) -> None:
-    """All listings whose article is known, of this account alone."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        other = make_account(session, shop.tenant_id, "sued")
-        mug = add_article(session, shop, "MUG", listed=True)
-        add_article(session, shop, "CUP", listed=True)
-        add_listing(session, shop.account, None, "L-UNKNOWN")
-        add_listing(session, other, mug, "S-MUG")
-        queue_account_listings(session, shop.account.id)
-
-        assert queued_listings(session) == {"L-MUG": 1, "L-CUP": 1}
-        assert session.exec(select(StockLimit)).all() == []

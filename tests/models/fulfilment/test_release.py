@@ -17,18 +17,14 @@ from models.fulfilment.shipments import ParcelData
 from models.order_desk.edits import set_partial_shipping
 from models.orders.history import Actor
 from models.orders.order import OrderState, PaymentState
-from models.payments.payment import record_payment, record_refund, set_authorised
-from models.payments.reminders import list_unpaid, send_reminders
+from models.payments.payment import record_refund, set_authorised
 from models.privacy.persons import find_person, set_buyer_partial_shipping
 from models.tenants.account import Account, account_data
-from models.tenants.methods import map_channel_method, save_channel_methods, save_shipping_method
-from models.tenants.records import ChannelMethodData, MethodKind, PaymentKind
 from models.tenants.tenant import Tenant
 from models.warehouse.ledger import set_on_hand
 from tests.support.builders import (
     PLACED_AT,
     Shop,
-    add_article,
     check_laws,
     details_in,
     events_in,
@@ -37,62 +33,15 @@ from tests.support.builders import (
     lines_in,
     make_line,
     make_order,
-    make_shop,
     stock_in,
     take_in,
 )
-
-METHODS = {
-    "TRANSFER": PaymentKind.prepayment,
-    "INVOICE": PaymentKind.invoice,
-    "PAYPAL": PaymentKind.wallet,
-}
-
-
-def make_house(session: Session, release: str = "automatic", **settings: Any) -> Shop:
-    """A shop that releases by itself, whose methods all mean something."""
-    shop = make_shop(session, release=release, **settings)
-    for sku in ("MUG", "CUP"):
-        add_article(session, shop, sku, on_hand=10)
-    save_shipping_method(session, shop.tenant_id, "parcel", {"carrier": "DHL"})
-    save_shipping_method(session, shop.tenant_id, "express", {"express": True})
-    for code, kind in METHODS.items():
-        _map(session, shop, MethodKind.payment, code, kind)
-    for code in ("parcel", "express"):
-        _map(session, shop, MethodKind.shipping, code, code)
-    return shop
-
-
-def _map(session: Session, shop: Shop, kind: MethodKind, code: str, meaning: str) -> None:
-    save_channel_methods(
-        session, shop.account.id, [ChannelMethodData(kind=kind, external_id=code, name=code)]
-    )
-    map_channel_method(session, shop.tenant_id, shop.account.id, kind, code, meaning)
-
-
-def buy(
-    session: Session,
-    shop: Shop,
-    number: str,
-    units: int = 1,
-    paid: bool = False,
-    way: str = "parcel",
-    **fields: Any,
-) -> None:
-    total = Decimal("10.00") * units
-    money = {"paid_amount": total, "paid_at": PLACED_AT} if paid else {}
-    line = make_line(f"{number}-a", "MUG", units)
-    values = {"payment_method": "TRANSFER", "shipping_method": way, **money, **fields}
-    take_in(session, shop, make_order(number, line, **values))
+from tests.support.releasing import buy, make_house, state
 
 
 def run(session: Session, shop: Shop) -> ReleaseResult:
     account = account_data(session.get_one(Account, shop.account.id))
     return release_ready(session, account, list_open_orders(session, shop.account.id, 0, 100))
-
-
-def state(session: Session, number: str) -> str:
-    return str(get_order(session, number).state)
 
 
 def test_who_goes_and_who_waits(database: str) -> None:
@@ -268,61 +217,6 @@ def test_cancelled_and_given_back(database: str) -> None:
         assert (first.paid_amount, first.refunded_amount) == (Decimal(0), Decimal("10.00"))
         assert second.payment_state is PaymentState.open, "nothing came and nothing is owed"
         assert events_in(session, "1")[-1] == ("person", "refund")
-
-
-def test_reminded_then_cancelled(database: str) -> None:
-    """Who has not paid is reminded once a term, and cancelled after the last; the goods are free again."""
-    with session_scope() as session:
-        shop = make_house(session, remind_after_days=7, remind_times=2, cancel_after_days=5)
-        buy(
-            session,
-            shop,
-            "late",
-            checkout_at=utc_now() - timedelta(days=8),
-            placed_at=utc_now() - timedelta(days=8),
-        )
-        buy(session, shop, "new", checkout_at=utc_now(), placed_at=utc_now())
-        buy(session, shop, "wallet", payment_method="PAYPAL")
-        steps = []
-        for days in (0, 0, 8, 4, 2, 9):
-            order = get_order(session, "late")
-            if order.reminded_at is not None:
-                order.reminded_at -= timedelta(days=days)
-                session.add(order)
-                session.flush()
-            account = account_data(session.get_one(Account, shop.account.id))
-            done = send_reminders(session, account, list_unpaid(session, account, 0, 100))
-            steps.append((done.reminded, done.cancelled))
-
-        assert steps == [(1, 0), (0, 0), (1, 0), (0, 0), (0, 1), (0, 0)]
-        assert [state(session, name) for name in ("late", "new", "wallet")] == ["cancelled", "open", "open"]
-        assert [kind for _, kind in events_in(session, "late")] == [
-            "imported",
-            "payment_reminded",
-            "payment_reminded",
-            "cancelled",
-        ]
-        assert stock_in(session)["MUG"] == (10, 2)
-
-
-def test_money_stops_the_reminders(sqlite_database: str) -> None:
-    """A partly paid order is reminded and never cancelled by itself; a paid one is left alone."""
-    with session_scope() as session:
-        shop = make_house(session, remind_after_days=1, cancel_after_days=1)
-        buy(session, shop, "part")
-        buy(session, shop, "paid")
-        for number, amount in (("part", "4.00"), ("paid", "10.00")):
-            record_payment(session, shop.account, get_order(session, number), Decimal(amount), utc_now())
-        account = account_data(session.get_one(Account, shop.account.id))
-        first = send_reminders(session, account, list_unpaid(session, account, 0, 100))
-        order = get_order(session, "part")
-        order.reminded_at = utc_now() - timedelta(days=30)
-        session.add(order)
-        session.flush()
-        second = send_reminders(session, account, list_unpaid(session, account, 0, 100))
-
-        assert ((first.reminded, first.cancelled), (second.reminded, second.cancelled)) == ((1, 0), (0, 0))
-        assert (state(session, "part"), get_order(session, "paid").reminders) == ("open", 0)
 
 
 def _article(session: Session, sku: str) -> int:

@@ -1,390 +1,71 @@
-"""Payments and shipments: what may be booked, what it does to an order, and when the channel hears of it."""
+"""Shipments that were booked: their parcels, numbers and sides, and where they go when orders are merged."""
 
-from decimal import Decimal
-from typing import Any
-
-import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from models.database.session import session_scope
-from models.errors import RuleError
-from models.fulfilment.dispatch import record_shipment, record_shipments
-from models.fulfilment.holding import cancel_order, hold_order
-from models.fulfilment.release import release_order
+from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.shipments import (
-    Parcel,
     ParcelData,
-    ParcelLine,
-    Shipment,
-    ShipmentData,
-    contents_of,
+    shipment_sources,
     shipments_of,
+    tracking_numbers,
+    transfer_shipments,
 )
-from models.orders.history import Actor, OrderEvent
-from models.orders.holds import HoldReason
-from models.orders.order import Order, OrderState, PaymentState
+from models.orders.order import Order, OrderLine
 from models.orders.queries import lines_of
-from models.payments.payment import Payment, apply_channel_total, payments_of, record_payment, record_refund
-from models.sync.outbound import Outbound
 from models.tenants.records import Side
-from models.warehouse.levels import StockMovement
 from tests.support.builders import (
     PLACED_AT,
-    Shop,
     add_article,
-    check_laws,
-    counted_statements,
-    details_in,
-    events_in,
     get_order,
-    ledger_in,
-    lines_in,
     make_line,
     make_order,
     make_shop,
-    row_counts,
-    stock_in,
     take_in,
 )
 
-BOOKED = (Shipment, Parcel, ParcelLine, StockMovement, OrderEvent, Outbound, Payment)
+
+def make_orders(session: Session) -> tuple[Order, Order]:
+    """Return two orders of two mugs; a part of the first has left with a number, one mug without."""
+    shop = make_shop(session)
+    add_article(session, shop, "MUG", on_hand=9)
+    take_in(session, shop, *(make_order(number, make_line(f"a{number}", "MUG", 2)) for number in "12"))
+    order, other = get_order(session, "1"), get_order(session, "2")
+    (line,) = lines_in(session, order)
+    first = ParcelData(tracking_number="T1", lines={line.row_id: 1})
+    record_shipment(session, order, "DHL", [first], PLACED_AT)
+    record_shipment(session, order, "DPD", [ParcelData()], PLACED_AT, told_by=Side.channel)
+    return order, other
 
 
-def make_sale(session: Session, **settings: Any) -> tuple[Shop, Order, dict[str, int]]:
-    """Return a shop with one order of three mugs and two cups, and its line ids."""
-    shop = make_shop(session, **settings)
-    add_article(session, shop, "MUG", on_hand=10)
-    add_article(session, shop, "CUP", on_hand=10)
-    take_in(session, shop, make_order("1", make_line("a", "MUG", 3), make_line("b", "CUP", 2)))
-    order = get_order(session, "1")
-    lines = lines_of(session, [order.row_id])[order.row_id]
-    return shop, order, {line.external_id: line.row_id for line in lines}
+def lines_in(session: Session, order: Order) -> list[OrderLine]:
+    return lines_of(session, [order.row_id])[order.row_id]
 
 
-def queued(session: Session) -> list[tuple[str, str]]:
-    return [(str(row.kind), row.key) for row in session.exec(select(Outbound))]
-
-
-def test_an_order_leaves_in_parts(database: str) -> None:
-    """Each parcel has its contents; the order is shipped with the last unit, and the channel hears each."""
+def test_numbers_and_sides_of_shipments(database: str) -> None:
+    """A parcel without a number counts as an empty one; an order without shipments is missing."""
     with session_scope() as session:
-        _, order, ids = make_sale(session)
-        first = ParcelData(tracking_number="T1", weight_grams=700, lines={ids["a"]: 1, ids["b"]: 2})
-        record_shipment(session, order, "DHL", [first], PLACED_AT)
-        assert (order.state, lines_in(session, "1")) == ("open", {"a": (3, 2, 1, 0), "b": (2, 0, 2, 0)})
-        record_shipment(session, order, "DPD", [ParcelData(tracking_number="T2")], PLACED_AT)
+        order, other = make_orders(session)
+        ids = [order.row_id, other.row_id]
 
-        shown = [
-            (shipment.carrier, parcel.tracking_number, parcel.weight_grams, contents)
-            for shipment, parcels in shipments_of(session, order.row_id)
-            for parcel in parcels
-            for contents in [contents_of(session, [parcel.row_id])[parcel.row_id]]
-        ]
-        assert shown == [
-            ("DHL", "T1", 700, {ids["a"]: 1, ids["b"]: 2}),
-            ("DPD", "T2", None, {ids["a"]: 2}),
-        ]
-        assert (order.state, order.shipped_at, order.carrier) == ("shipped", PLACED_AT, "DPD")
-        assert stock_in(session) == {"CUP": (8, 0), "MUG": (7, 0)}
-        assert ledger_in(session)[2:] == [
-            ("MUG", -1, "shipment", "order 1"),
-            ("CUP", -2, "shipment", "order 1"),
-            ("MUG", -2, "shipment", "order 1"),
-        ]
-        assert events_in(session, "1")[1:] == [("person", "partly_shipped"), ("person", "shipped")]
-        assert details_in(session, "1", "shipped") == [{"carrier": "DPD", "tracking": ["T2"], "units": 2}]
-        assert queued(session) == [("shipment", str(order.id))]
-        check_laws(session)
+        assert tracking_numbers(session, ids) == {ids[0]: {"T1", ""}}
+        assert shipment_sources(session, ids) == {ids[0]: {Side.warenfluss, Side.channel}}
+        assert [shipment.carrier for shipment, _ in shipments_of(session, ids[0])] == ["DHL", "DPD"]
 
 
-def test_one_shipment_may_have_several_parcels(database: str) -> None:
-    """The first that names no contents takes what is left; further ones only have a number."""
+def test_shipments_with_goods_of_others_stay(database: str) -> None:
+    """Once the lines have another order, their shipments follow; before, none does."""
     with session_scope() as session:
-        _, order, ids = make_sale(session)
-        parcels = [ParcelData(lines={ids["a"]: 3}), ParcelData(tracking_number="R"), ParcelData()]
-        record_shipment(session, order, "DHL", parcels, PLACED_AT)
-
-        rows = session.exec(select(Parcel)).all()
-        assert [row.number for row in rows] == [1, 2, 3]
-        assert [dict(contents_of(session, [row.row_id])) for row in rows] == [
-            {1: {ids["a"]: 3}}, {2: {ids["b"]: 2}}, {},
-        ]  # fmt: skip
-        assert order.state == "shipped"
-
-
-@pytest.mark.parametrize(
-    ("lines", "reason"),
-    [
-        ({"a": 4}, "Line a of order 1: 4 cannot be shipped, 3 are left."),
-        ({"a": 0}, "Line a of order 1: 0 cannot be shipped, 3 are left."),
-        ({"a": -1}, "Line a of order 1: -1 cannot be shipped, 3 are left."),
-        ({"b": 1, "?": 1}, "Order 1 has no line 4711."),
-    ],
-)
-def test_what_cannot_leave_is_refused_whole(database: str, lines: dict[str, int], reason: str) -> None:
-    """Nothing is booked, also not the parcels that could have left, also if the caller goes on."""
-    with session_scope() as session:
-        _, order, ids = make_sale(session)
-        before = row_counts(session, *BOOKED)
-        bad = ParcelData(lines={ids.get(name, 4711): quantity for name, quantity in lines.items()})
-        with pytest.raises(RuleError) as caught:
-            record_shipment(session, order, "DHL", [ParcelData(lines={ids["b"]: 1}), bad], PLACED_AT)
-    with session_scope() as session:
-        assert str(caught.value) == reason
-        assert row_counts(session, *BOOKED) == before
-        assert lines_in(session, "1") == {"a": (3, 3, 0, 0), "b": (2, 2, 0, 0)}
-        assert (get_order(session, "1").carrier, stock_in(session)["MUG"]) == ("", (10, 3))
-
-
-def test_a_parcel_cannot_be_filled_twice(database: str) -> None:
-    """Two parcels of one shipment share what is left."""
-    with session_scope() as session:
-        _, order, ids = make_sale(session)
-        with pytest.raises(RuleError, match="2 cannot be shipped, 1 are left"):
-            record_shipment(
-                session,
-                order,
-                "DHL",
-                [ParcelData(lines={ids["a"]: 2}), ParcelData(lines={ids["a"]: 2})],
-                PLACED_AT,
-            )
-        with pytest.raises(RuleError, match="at least one parcel"):
-            record_shipment(session, order, "DHL", [], PLACED_AT)
-
-
-@pytest.mark.parametrize(
-    ("kind", "reason"),
-    [
-        ("held", r"is held \(line_unmatched, stock_short\)"),
-        ("trial", "is a trial"),
-        ("pending", "is pending"),
-        ("cancelled", "is cancelled"),
-        ("shipped", "is shipped"),
-    ],
-)
-def test_an_order_that_waits_is_not_shipped(database: str, kind: str, reason: str) -> None:
-    """Each reason is said, and nothing is booked; an order that waits is not released either."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        add_article(session, shop, "MUG", on_hand=2)
-        lines = (
-            [make_line("a", "MUG", 3), make_line("b", "NIX")] if kind == "held" else [make_line("a", "MUG")]
-        )
-        told: dict[str, dict[str, Any]] = {"pending": {"checkout_at": None}, "cancelled": {"cancelled": True}}
-        take_in(session, shop, make_order("1", *lines, **told.get(kind, {})), trial=kind == "trial")
-        order = get_order(session, "1")
-        if kind == "shipped":
-            record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
-        before = row_counts(session, *BOOKED)
-        with pytest.raises(RuleError, match=reason):
-            record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
-        with pytest.raises(RuleError, match=reason):
-            release_order(session, order)
-
-        assert row_counts(session, *BOOKED) == before
-
-
-def test_what_the_channel_shipped_is_not_told_back(database: str) -> None:
-    """It may also be an order that is held here: the goods have gone."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        add_article(session, shop, "MUG", on_hand=2)
-        take_in(session, shop, make_order("1", make_line("a", "MUG", 3)))
-        order = get_order(session, "1")
-        record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT, told_by=Side.channel)
-
-        assert (lines_in(session, "1"), queued(session)) == ({"a": (3, 0, 3, 0)}, [])
-        assert (stock_in(session), events_in(session, "1")[-1]) == ({"MUG": (0, 0)}, ("channel", "shipped"))
-        check_laws(session)
-
-
-def test_the_rest_of_a_cancelled_order_stays(database: str) -> None:
-    """What has left has left; the rest is given back and cannot be shipped any more."""
-    with session_scope() as session:
-        _, order, ids = make_sale(session)
-        record_shipment(session, order, "DHL", [ParcelData(lines={ids["a"]: 1})], PLACED_AT)
-        cancel_order(session, order, actor=Actor.person)
-
-        assert lines_in(session, "1") == {"a": (3, 0, 1, 2), "b": (2, 0, 0, 2)}
-        assert stock_in(session) == {"CUP": (10, 0), "MUG": (9, 0)}
-        with pytest.raises(RuleError, match="is cancelled"):
-            record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
-        check_laws(session)
-
-
-@pytest.mark.parametrize("handled_by", ["warenfluss", "channel"])
-def test_a_payment_is_told_only_where_we_handle_them(database: str, handled_by: str) -> None:
-    """Part by part it makes an order paid; one row of outbound stands for all of them."""
-    with session_scope() as session:
-        shop, order, _ = make_sale(session, payments=handled_by)
-        for amount in ("20.00", "30.00"):
-            record_payment(session, shop.account, order, Decimal(amount), PLACED_AT, reference="SEPA 1")
-
-        assert (order.paid_amount, order.payment_state) == (Decimal(50), PaymentState.paid)
-        assert [each["state"] for each in details_in(session, "1", "payment")] == ["partly_paid", "paid"]
-        assert [(row.told_by, row.amount) for row in payments_of(session, order.row_id)] == [
-            (Side.warenfluss, Decimal(20)),
-            (Side.warenfluss, Decimal(30)),
-        ]
-        assert queued(session) == ([("payment", str(order.id))] if handled_by == "warenfluss" else [])
-
-
-@pytest.mark.parametrize("kind", ["zero", "trial", "merged"])
-def test_a_payment_that_makes_no_sense_is_refused(database: str, kind: str) -> None:
-    """Nothing is recorded and nobody is told."""
-    with session_scope() as session:
-        shop = make_shop(session, payments="warenfluss")
-        take_in(session, shop, make_order("1", make_line("a")), trial=kind == "trial")
-        if kind == "merged":
-            take_in(session, shop, make_order("2", make_line("a")))
-        order = get_order(session, "1")
-        with pytest.raises(RuleError):
-            record_payment(session, shop.account, order, Decimal(0 if kind == "zero" else 5), PLACED_AT)
-
-        assert row_counts(session, Payment, Outbound) == [0, 0]
-
-
-def test_money_that_comes_for_a_cancelled_order_is_to_be_given_back(database: str) -> None:
-    """It was received, whatever became of the order."""
-    with session_scope() as session:
-        shop = make_shop(session, payments="warenfluss")
-        take_in(session, shop, make_order("1", make_line("a"), cancelled=True))
-        order = get_order(session, "1")
-        record_payment(session, shop.account, order, Decimal(5), PLACED_AT)
-        assert (order.state, order.payment_state) == (OrderState.cancelled, PaymentState.overpaid)
-        record_refund(session, shop.account, order, Decimal(5), PLACED_AT)
-        assert order.payment_state is PaymentState.refunded
-
-
-@pytest.mark.parametrize(
-    ("handled_by", "told", "news", "paid"),
-    [
-        (Side.channel, "50", True, "50"),
-        (Side.channel, "20", False, "20"),
-        (Side.channel, "5", True, "5"),
-        (Side.warenfluss, "50", True, "50"),
-        (Side.warenfluss, "5", False, "20"),
-    ],
-)
-def test_the_channels_total_is_taken_over(
-    database: str, handled_by: Side, told: str, news: bool, paid: str
-) -> None:
-    """What is known already is no news; where we handle payments, less is only late."""
-    with session_scope() as session:
-        shop, order, _ = make_sale(session)
-        record_payment(session, shop.account, order, Decimal(20), PLACED_AT)
-        taken = apply_channel_total(
-            session, order, Decimal(told), PLACED_AT, handled_by=handled_by, method="paypal"
-        )
-
-        assert (taken, order.paid_amount) == (news, Decimal(paid))
-        assert sum(row.amount for row in session.exec(select(Payment))) == Decimal(paid)
-
-
-def test_a_shipped_order_is_not_cancelled(database: str) -> None:
-    """All of it has left: there is nothing to cancel, and the order says so."""
-    with session_scope() as session:
-        _, order, _ = make_sale(session)
-        record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
-        with pytest.raises(RuleError, match="shipped"):
-            cancel_order(session, order, actor=Actor.person)
-
-        assert get_order(session, "1").state == "shipped"
-
-
-def make_page(session: Session) -> list[Order]:
-    """Return seven orders of mugs and sets of a mug and a cup: held, cancelled, short, a trial, and three."""
-    shop = make_shop(session, buyer_mails=["shipped"])
-    mug = add_article(session, shop, "MUG", on_hand=12)
-    cup = add_article(session, shop, "CUP", on_hand=9)
-    add_article(session, shop, "SET", parts={mug: 1, cup: 2})
-    for number, sku, quantity in (
-        ("1", "MUG", 2),
-        ("2", "SET", 2),
-        ("3", "MUG", 1),
-        ("4", "CUP", 1),
-        ("5", "SET", 1),
-        ("6", "MUG", 9),
-    ):
-        take_in(session, shop, make_order(number, make_line(f"a{number}", sku, quantity)))
-    take_in(session, shop, make_order("7", make_line("a7", "MUG")), trial=True)
-    orders = [get_order(session, str(number)) for number in range(1, 8)]
-    hold_order(session, orders[2], HoldReason.address_incomplete, {})
-    cancel_order(session, orders[3], actor=Actor.person)
-    session.flush()
-    return orders
-
-
-def booked(session: Session) -> tuple[Any, ...]:
-    """Return what stands in the tables that shipping changes, without what is counted by the clock."""
-    return (
-        stock_in(session),
-        sorted(ledger_in(session)),
-        [lines_in(session, str(number)) for number in range(1, 8)],
-        [(row.state, row.carrier, row.shipped_at) for row in session.exec(select(Order).order_by("id"))],
-        [
-            (shipment.order_id, shipment.carrier, shipment.shipped_at, parcel.number, parcel.tracking_number)
-            for shipment, parcel in session.exec(
-                select(Shipment, Parcel).where(Parcel.shipment_id == Shipment.id).order_by("order_id")
-            )
-        ],
-        sorted((row.order_line_id, row.quantity) for row in session.exec(select(ParcelLine))),
-        [events_in(session, str(number)) for number in range(1, 8)],
-        # A number that was rolled back is not given again: mails by their order and event alone.
-        sorted((row.kind, row.key.rpartition(":")[0] or row.key) for row in session.exec(select(Outbound))),
-    )
-
-
-def test_a_page_is_booked_like_one_order_after_the_other(database: str) -> None:
-    """Each order has its own result; the one that is refused keeps nobody back, and changes nothing."""
-    with session_scope() as session:
-        orders = make_page(session)
-        ids = {order.external_id: order.row_id for order in orders}
-        line = lines_of(session, [ids["1"]])[ids["1"]][0]
-        parts = {"1": {line.row_id: 1}}
-        wanted = [
-            ShipmentData(order, f"C{order.external_id}", [parcel], PLACED_AT)
-            for order in (*orders, orders[0])
-            for parcel in [ParcelData(tracking_number=f"T{order.id}", lines=parts.pop(order.external_id, {}))]
-        ]
-        undone = session.begin_nested()
-        alone: list[str] = []
-        for each in wanted:
-            try:
-                record_shipment(session, each.order, each.carrier, each.parcels, each.shipped_at)
-            except RuleError as error:
-                alone.append(str(error))
-            else:
-                alone.append("")
-        expected = booked(session)
-        undone.rollback()
+        order, other = make_orders(session)
+        order_id, other_id = order.row_id, other.row_id
+        transfer_shipments(session, order_id, other_id)
         session.expire_all()
-        together = record_shipments(session, wanted)
+        assert len(shipments_of(session, order_id)) == 2
 
-        assert [str(each) if isinstance(each, RuleError) else "" for each in together] == alone
-        assert [bool(reason) for reason in alone] == [
-            False, False, True, True, False, True, True, False,
-        ]  # fmt: skip
-        assert [each.order_id for each in together if isinstance(each, Shipment)] == [
-            ids[number] for number in ("1", "2", "5", "1")
-        ]
-        assert booked(session) == expected
-        check_laws(session)
-
-
-def test_a_page_takes_no_more_statements_than_one_order(database: str) -> None:
-    """Forty orders are asked for and written in as many statements as two are."""
-    asked: list[int] = []
-    with session_scope() as session:
-        shop = make_shop(session, buyer_mails=["shipped"])
-        add_article(session, shop, "MUG", on_hand=100)
-        lines = [make_line(f"a{number}", "MUG") for number in range(42)]
-        take_in(session, shop, *(make_order(str(number), line) for number, line in enumerate(lines)))
-    for numbers in (range(2), range(2, 42)):
-        with session_scope() as session, counted_statements() as seen:
-            orders = [get_order(session, str(number)) for number in numbers]
-            seen.clear()
-            parcels = [ParcelData(tracking_number="T")]
-            record_shipments(session, [ShipmentData(order, "DHL", parcels, PLACED_AT) for order in orders])
-            asked.append(len(seen))
-    assert asked[0] == asked[1] <= 30
+        for line in lines_in(session, order):
+            line.order_id = other_id
+            session.add(line)
+        session.flush()
+        transfer_shipments(session, order_id, other_id)
+        session.expire_all()
+        assert (len(shipments_of(session, order_id)), len(shipments_of(session, other_id))) == (0, 2)

@@ -9,19 +9,14 @@ from sqlmodel import Session, select
 from models.clock import utc_now
 from models.database.session import session_scope
 from models.fulfilment.shipments import Shipment
-from models.intake.activation import set_mode
 from models.intake.orders import save_orders
-from models.orders.amounts import payment_state_of, total_difference
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.match_rules import DEFAULT_RULES
 from models.orders.order import Customer, LinePart, Order, OrderAddress, OrderLine, OrderState, PaymentState
 from models.orders.records import OrderData
 from models.payments.payment import Payment
-from models.sync.cursors import cursor_name_in_test, find_cursor, save_cursor
 from models.sync.outbound import Outbound
-from models.tenants.account import Account
-from models.tenants.records import Mode
 from models.values import MAX_COUNT
 from models.warehouse.ledger import set_on_hand
 from models.warehouse.levels import Allocation, StockMovement
@@ -29,7 +24,6 @@ from models.warehouse.sellable import sellable_for
 from tests.support.builders import (
     BILLING,
     PLACED_AT,
-    Shop,
     add_article,
     add_warehouse,
     check_laws,
@@ -260,25 +254,6 @@ def test_an_order_that_does_not_add_up_is_held_until_it_does(
         assert (holds_in(session, "O-1"), counts_of(intake)) == ([], {"read": 1, "changed": 1})
 
 
-@pytest.mark.parametrize(
-    ("total", "paid", "state"),
-    [("10", "0", "open"), ("10", "9.99", "partly_paid"), ("10", "10", "paid"), ("10", "10.01", "overpaid"),
-     ("0", "0", "paid"), ("10", "-1", "open")],
-)  # fmt: skip
-def test_what_is_paid_says_how_an_order_stands(total: str, paid: str, state: str) -> None:
-    """An order of zero counts as paid."""
-    assert payment_state_of(Decimal(total), Decimal(paid)) == state
-
-
-def test_what_an_order_lacks_to_its_total() -> None:
-    """Lines, shipping and fees are added exactly."""
-    data = make_order(
-        "1", make_line("a", quantity=3, price="0.10"), shipping_amount=Decimal("0.20"), total=Decimal("0.60")
-    )
-
-    assert total_difference(data) == Decimal("0.10")
-
-
 def test_history_is_left_out_and_what_is_known_is_followed(database: str) -> None:
     """What was sold before the start is booked elsewhere, unless it is here already."""
     with session_scope() as session:
@@ -329,57 +304,6 @@ def test_a_line_without_article_is_held_and_its_neighbour_served(database: str) 
         assert events_in(session, "O-1") == [("channel", "imported"), ("cycle", "held")]
 
 
-def trial_shop(session: Session) -> Shop:
-    shop = make_shop(session)
-    add_article(session, shop, "MUG", on_hand=3, listed=True)
-    settle_outbound(session)
-    take_in(
-        session,
-        shop,
-        make_order("O-1", make_line("a", "MUG"), make_line("b", "NIX"), paid_amount=Decimal(20)),
-        trial=True,
-    )
-    return shop
-
-
-def test_a_trial_order_touches_nothing(database: str) -> None:
-    """Law 5: it is there to be looked at; no stock is promised and nobody is told."""
-    with session_scope() as session:
-        trial_shop(session)
-
-        assert get_order(session, "O-1").trial
-        assert (stock_in(session), queued_listings(session)) == ({"MUG": (3, 0)}, {})
-        assert lines_in(session, "O-1") == {"a": (1, 0, 0, 0), "b": (1, 0, 0, 0)}
-
-
-def test_a_trial_order_is_read_again_without_doubling(database: str) -> None:
-    """Unchanged it stays; changed it is replaced."""
-    with session_scope() as session:
-        shop = trial_shop(session)
-        same = make_order("O-1", make_line("a", "MUG"), make_line("b", "NIX"), paid_amount=Decimal(20))
-        unchanged = take_in(session, shop, same, trial=True)
-        changed = take_in(session, shop, make_order("O-1", make_line("a", "MUG", 3)), trial=True)
-
-        assert (counts_of(unchanged), counts_of(changed)) == (
-            {"read": 1, "unchanged": 1},
-            {"read": 1, "new": 1},
-        )
-        assert lines_in(session, "O-1") == {"a": (3, 0, 0, 0)}
-        assert row_counts(session, Order, OrderLine, Payment) == [1, 1, 0]
-
-
-def test_a_live_import_replaces_a_trial(database: str) -> None:
-    """The order is taken in earnest, once."""
-    with session_scope() as session:
-        shop = trial_shop(session)
-        data = make_order("O-1", make_line("a", "MUG"), paid_amount=Decimal(10))
-        intake = take_in(session, shop, data)
-
-        assert counts_of(intake) == {"read": 1, "new": 1}
-        assert (get_order(session, "O-1").trial, stock_in(session)) == (False, {"MUG": (3, 1)})
-        assert row_counts(session, Order, OrderLine, Payment) == [1, 1, 1]
-
-
 def test_a_test_run_leaves_live_orders_alone(database: str) -> None:
     """What changed at the channel waits for the next run in earnest."""
     with session_scope() as session:
@@ -391,26 +315,6 @@ def test_a_test_run_leaves_live_orders_alone(database: str) -> None:
 
         assert counts_of(intake) == {"read": 1, "unchanged": 1}
         assert (snapshot(session), lines_in(session, "O-1")) == (before, {"a": (1, 1, 0, 0)})
-
-
-def test_trials_vanish_when_the_account_goes_live(database: str) -> None:
-    """Their rows go whole with the cursor of the test; live orders, their cursor and the stock stay."""
-    with session_scope() as session:
-        shop = trial_shop(session)
-        take_in(session, shop, make_order("O-2", make_line("c", "MUG"), paid_amount=Decimal(10)))
-        save_cursor(session, shop.account.id, "orders", {"page": "3"})
-        save_cursor(session, shop.account.id, cursor_name_in_test("orders"), {"page": "9"})
-        account = session.get_one(Account, shop.account.id)
-        account.mode = Mode.test
-
-        removed = set_mode(session, account, Mode.live)
-
-        assert removed == 1
-        assert [row.external_id for row in session.exec(select(Order))] == ["O-2"]
-        assert row_counts(session, OrderLine, Payment, OrderEvent) == [1, 1, 1]
-        assert find_cursor(session, shop.account.id, cursor_name_in_test("orders")) == {}
-        assert find_cursor(session, shop.account.id, "orders") == {"page": "3"}
-        assert (account.mode, account.activated_at is not None) == (Mode.live, True)
 
 
 def test_the_age_of_news_is_told(database: str) -> None:

@@ -9,147 +9,37 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from models.accounting.bookings import Booking
-from models.accounting.issued import Document, DocumentLine, find_document, list_documents, save_files
-from models.accounting.numbers import DocumentSeries
-from models.accounting.records import DocumentKind, PaperContent, content_hash
-from models.catalog.article import Article
-from models.clock import today
+from models.accounting.issued import Document, DocumentLine, list_documents
+from models.accounting.records import DocumentKind
 from models.database.engine import get_engine
 from models.database.session import session_scope
 from models.errors import RuleError
-from models.fulfilment.holding import cancel_order
 from models.invoicing.credit_notes import cancel_invoice
 from models.invoicing.invoices import (
     first_order_from,
     invoiceable,
-    issue_invoice,
     issue_invoices,
     issue_or_hold,
     list_uninvoiced,
 )
-from models.invoicing.sums import prorate, tax_sums
 from models.order_desk.edits import accept_holds
 from models.orders.history import Actor
-from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderLine, OrderState
-from models.orders.records import AddressData
-from models.tenants.account import Account
-from models.tenants.records import Mode
 from models.tenants.tenant import Tenant
-from models.values import half_up
 from tests.support.builders import (
     BILLING,
-    Shop,
-    add_article,
     counted_statements,
     events_in,
     get_order,
     holds_in,
     make_invoicing_shop,
-    make_line,
-    make_order,
     ship_units,
-    take_in,
 )
-
-YEAR = today().year
-VIENNA = AddressData(
-    first_name="Eva", last_name="Huber", street="Ring 1", postcode="1010", city="Wien", country="AT"
-)
-
-
-def invoice(session: Session, external_id: str = "1") -> Document:
-    return issue_invoice(session, get_order(session, external_id), actor=Actor.person)
-
-
-def content_of(document: Document) -> PaperContent:
-    return PaperContent.model_validate(document.content)
-
-
-def taxed(external_id: str, quantity: int = 1, price: str = "10.00", rate: str = "19", **values: Any) -> Any:
-    return make_line(external_id, external_id.upper(), quantity, price, tax_rate=Decimal(rate), **values)
-
-
-def sell(session: Session, shop: Shop, number: str, *lines: Any, **fields: Any) -> None:
-    """Take in an order of articles that are known and in stock."""
-    known = set(session.exec(select(Article.sku)).all())
-    for sku in {line.sku for line in lines} - known:
-        add_article(session, shop, sku, on_hand=1000)
-    take_in(session, shop, make_order(number, *lines, **fields))
-
-
-def shipped(session: Session, *lines: Any, seller: dict[str, Any] | None = None, **fields: Any) -> Shop:
-    """Take in order 1 and ship it whole."""
-    shop = make_invoicing_shop(session, **(seller or {}))
-    sell(session, shop, "1", *lines, **fields)
-    if holds_in(session, "1"):
-        accept_holds(session, get_order(session, "1"), [])
-    ship_units(session, "1")
-    return shop
-
-
-def invoiced(session: Session) -> dict[str, int]:
-    session.flush()
-    rows = session.exec(select(OrderLine).order_by(OrderLine.external_id)).all()
-    return {row.external_id: row.invoiced for row in rows}
-
-
-def test_an_invoice_says_what_was_shipped_and_its_tax(database: str) -> None:
-    """Goods of two rates and shipping with a rate of its own; the whole content at once."""
-    with session_scope() as session:
-        shop = shipped(
-            session,
-            taxed("a", 3, "9.99"),
-            taxed("b", 1, "5.00", "7"),
-            shipping_amount=Decimal("4.90"),
-            shipping_tax_rate=Decimal(19),
-            channel_number="X-77",
-        )
-        document = invoice(session)
-        tenant = session.get_one(Tenant, shop.tenant_id)
-        lines = {row.external_id: row.id for row in session.exec(select(OrderLine))}
-
-        assert content_of(document) == PaperContent.model_validate(
-            {
-                "kind": "invoice",
-                "label": f"RE-{YEAR}-00001",
-                "issued_on": document.issued_on,
-                "language": "de",
-                "currency": "EUR",
-                "seller": tenant.seller,
-                "buyer": ["Änne Groß", "Am Ölberg 3", "04109 Leipzig"],
-                "tax_case": "domestic",
-                "goes_to": "DE",
-                "order_number": "X-77",
-                "ordered_on": "2026-03-02",
-                "delivered_from": "2026-03-04",
-                "delivered_until": "2026-03-04",
-                "lines": [
-                    {"number": "A", "title": "A", "quantity": 3, "price": "9.99", "amount": "29.97",
-                     "tax_rate": "19", "order_line_id": lines["a"]},
-                    {"number": "B", "title": "B", "quantity": 1, "price": "5", "amount": "5",
-                     "tax_rate": "7", "order_line_id": lines["b"]},
-                ],
-                "shipping_amount": "4.90",
-                "fee_amount": "0",
-                "taxes": [
-                    {"rate": "19", "net": "29.30", "tax": "5.57", "gross": "34.87"},
-                    {"rate": "7", "net": "4.67", "tax": "0.33", "gross": "5"},
-                ],
-                "net": "33.97",
-                "tax": "5.90",
-                "gross": "39.87",
-            }
-        )  # fmt: skip
-        assert (document.net, document.tax, document.gross) == (
-            Decimal("33.97"), Decimal("5.90"), Decimal("39.87"),
-        )  # fmt: skip
-        assert document.sha256 == content_hash(document.content)
-        assert invoiced(session) == {"a": 3, "b": 1}
+from tests.support.invoicing import YEAR, content_of, invoice, invoiced, sell, shipped, taxed
 
 
 def test_parts_are_invoiced_as_they_leave_and_nothing_twice(database: str) -> None:
@@ -174,141 +64,6 @@ def test_parts_are_invoiced_as_they_leave_and_nothing_twice(database: str) -> No
         assert first.gross + second.gross == get_order(session, "1").total
 
 
-def test_a_correction_is_a_document_of_its_own_and_lets_the_goods_be_invoiced_anew(database: str) -> None:
-    """All amounts are taken back, shipping too; once alone; the old invoice stays as it is."""
-    with session_scope() as session:
-        shipped(session, taxed("a", 2), taxed("b", 1, "5.00", "7"), shipping_amount=Decimal("4.90"))
-        first = invoice(session)
-        before = dict(first.content)
-        note = cancel_invoice(session, first, " Anschrift\nfalsch ")
-
-        assert note.label == f"RK-{YEAR}-00001"
-        assert (note.net, note.tax, note.gross) == (-first.net, -first.tax, -first.gross)
-        content = content_of(note)
-        assert (content.corrects, content.reason) == (first.label, "Anschrift falsch")
-        assert sum((part.gross for part in content.taxes), Decimal(0)) == note.gross
-        assert first.content == before
-        assert invoiced(session) == {"a": 0, "b": 0}
-        with pytest.raises(RuleError, match=f"taken back by {note.label} already"):
-            cancel_invoice(session, first, "again")
-        with pytest.raises(RuleError, match="is no invoice"):
-            cancel_invoice(session, note, "again")
-        with pytest.raises(RuleError, match="needs a reason"):
-            cancel_invoice(session, first, "  ")
-
-        again = invoice(session)
-        assert (again.label, again.gross) == (f"RE-{YEAR}-00002", first.gross)
-
-
-def test_what_came_back_is_not_invoiced_anew(sqlite_database: str) -> None:
-    """After a correction only what the buyer kept."""
-    with session_scope() as session:
-        shipped(session, taxed("a", 3))
-        cancel_invoice(session, invoice(session), "returned")
-        line = session.exec(select(OrderLine)).one()
-        line.returned = 1
-        session.add(line)
-        session.flush()
-
-        assert content_of(invoice(session)).lines[0].quantity == 2
-        assert list_uninvoiced(session, session.exec(select(Account.id)).one() or 0, 0, 10) == []
-
-
-def test_of_a_cancelled_order_what_had_left_is_invoiced(sqlite_database: str) -> None:
-    """The rest is not."""
-    with session_scope() as session:
-        shop = make_invoicing_shop(session)
-        sell(session, shop, "1", taxed("a", 3))
-        ship_units(session, "1", a=2)
-        cancel_order(session, get_order(session, "1"), actor=Actor.person)
-
-        assert invoice(session).gross == Decimal("20.00")
-
-
-def test_shipping_and_fees_without_a_rate_go_with_the_goods(sqlite_database: str) -> None:
-    """In proportion to their value; the cent that is left goes to the larger part."""
-    with session_scope() as session:
-        shipped(
-            session,
-            taxed("a", 1, "20.00"),
-            taxed("b", 1, "10.00", "7"),
-            shipping_amount=Decimal("4.99"),
-            fee_amount=Decimal("-1.00"),
-        )
-        taxes = content_of(invoice(session)).taxes
-
-        assert [(part.rate, part.gross) for part in taxes] == [
-            (Decimal(19), Decimal("22.66")),
-            (Decimal(7), Decimal("11.33")),
-        ]
-
-
-def test_an_order_that_took_over_another_has_its_shipping_once(sqlite_database: str) -> None:
-    """What was invoiced of an order that the channel merged into this one counts here, too."""
-    with session_scope() as session:
-        shop = make_invoicing_shop(session)
-        sell(session, shop, "1", taxed("a", 2), shipping_amount=Decimal("4.90"))
-        ship_units(session, "1", a=1)
-        first = invoice(session)
-        sell(session, shop, "2", taxed("a", 2), taxed("b"), shipping_amount=Decimal("5.90"))
-        assert get_order(session, "1").merged_into_id == get_order(session, "2").id
-        ship_units(session, "2")
-
-        second = content_of(invoice(session, "2"))
-
-        assert second.shipping_amount == Decimal("1.00")
-        assert first.gross + second.gross == get_order(session, "2").total
-
-
-def test_a_small_business_shows_no_tax(sqlite_database: str) -> None:
-    """Not even where the channel told rates."""
-    with session_scope() as session:
-        shipped(session, taxed("a"), make_line("b", "B"), seller={"small_business": True})
-        document = invoice(session)
-
-        assert content_of(document).taxes == []
-        assert (document.tax, document.net) == (Decimal(0), Decimal("20.00"))
-
-
-@pytest.mark.parametrize(
-    ("lines", "fields", "seller", "said"),
-    [
-        ([make_line("a", "A")], {}, {}, "gives no tax rate"),
-        ([taxed("a", rate="0")], {}, {}, "no tax rate, or one of 0 %"),
-        ([taxed("a", tax_collected_by_channel=True)], {}, {}, "The marketplace says that it collects"),
-        ([taxed("a", price="0.005")], {}, {}, "no whole number of cents"),
-        ([taxed("a", price="-3.00")], {}, {}, "an invoice of less than nothing"),
-        ([taxed("a")], {"currency": "CHF"}, {}, "is in CHF"),
-        ([taxed("a")], {"invoice_number": "4711"}, {}, "has been invoiced there"),
-        ([taxed("a")], {"shipping": VIENNA}, {}, "Goods go to a consumer in AT"),
-        ([taxed("a", rate="16")], {}, {}, "reports 16 % tax, but in DE it is 19 % or 7 %"),
-        ([taxed("a")], {"shipping_amount": Decimal(3), "shipping_tax_rate": Decimal(16)}, {},
-         "Shipping: the channel reports 16 %"),
-        ([taxed("a")], {"billing": BILLING.model_copy(update={"postcode": "4109"})}, {}, "does not tell"),
-        ([taxed("a")], {"billing": BILLING.model_copy(update={"country": ""})}, {}, "not known"),
-        ([taxed("a")], {"billing": BILLING.model_copy(update={"city": " "})}, {}, "address has no city"),
-        ([taxed("a")], {}, {"address": []}, "tenant 'nord' states no address"),
-        ([taxed("a")], {}, {"tax_number": "", "vat_id": "", "name": ""}, "no legal name, no tax number"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_invoiced_is_refused_with_the_reason(
-    lines: list[Any], fields: dict[str, Any], seller: dict[str, Any], said: str, sqlite_database: str
-) -> None:
-    """Nothing is issued, no number is used up, and the order is held until it can be."""
-    with session_scope() as session:
-        shipped(session, *lines, seller=seller, **fields)
-        with pytest.raises(RuleError, match=said) as caught:
-            invoice(session)
-        assert "Groß" not in str(caught.value)
-        assert issue_or_hold(session, get_order(session, "1")) is None
-        assert issue_or_hold(session, get_order(session, "1")) is None
-
-        assert [reason for reason, _, _ in holds_in(session, "1")] == [HoldReason.invoice_refused]
-        assert list_documents(session) == []
-        assert session.exec(select(DocumentSeries)).all() == []
-        assert set(invoiced(session).values()) == {0}
-
-
 def test_what_the_channel_has_invoiced_waits_for_nobody(sqlite_database: str) -> None:
     """Its orders of before would all be held otherwise, when invoices begin to be made here."""
     with session_scope() as session:
@@ -319,19 +74,6 @@ def test_what_the_channel_has_invoiced_waits_for_nobody(sqlite_database: str) ->
         assert invoiceable(session, [order.row_id], date(2020, 1, 1)) == [order]
         order.details = {**order.details, "externally_invoiced": True}
         assert invoiceable(session, [order.row_id], date(2020, 1, 1)) == []
-
-
-def test_a_total_that_does_not_add_up_is_not_invoiced(sqlite_database: str) -> None:
-    """The order is held for it, and the invoice waits for a person."""
-    with session_scope() as session:
-        shop = make_invoicing_shop(session)
-        sell(session, shop, "1", taxed("a"), total=Decimal("11.00"))
-        row = session.exec(select(OrderLine)).one()
-        row.allocated, row.shipped = 0, 1
-        session.add(row)
-
-        with pytest.raises(RuleError, match="is held"):
-            invoice(session)
 
 
 def test_a_hold_for_an_invoice_keeps_no_goods_back_and_ends_with_the_invoice(sqlite_database: str) -> None:
@@ -351,21 +93,6 @@ def test_a_hold_for_an_invoice_keeps_no_goods_back_and_ends_with_the_invoice(sql
         assert document is not None
         assert document.gross == Decimal("20.00")
         assert holds_in(session, "1") == []
-
-
-def test_only_an_account_that_wants_it_and_is_live(sqlite_database: str) -> None:
-    """The channel makes invoices unless told otherwise; in test none is made."""
-    with session_scope() as session:
-        shop = shipped(session, taxed("a"))
-        account = session.get_one(Account, shop.account.id)
-        account.mode = Mode.test
-        session.add(account)
-        with pytest.raises(RuleError, match="is in test"):
-            invoice(session)
-        account.mode, account.settings = Mode.live, {}
-        session.add(account)
-        with pytest.raises(RuleError, match="made by its channel"):
-            invoice(session)
 
 
 def test_what_waits_is_found_by_day_and_account(database: str) -> None:
@@ -390,62 +117,6 @@ def test_what_waits_is_found_by_day_and_account(database: str) -> None:
         assert list_uninvoiced(session, shop.account.id, ids[0], 10) == []
 
 
-def test_numbers_begin_anew_with_the_german_year(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half past eleven in the evening of New Year's Eve by UTC is next year in Germany."""
-    with session_scope() as session:
-        shop = make_invoicing_shop(session)
-        labels = []
-        for number, at in enumerate(["2026-12-31T22:59", "2026-12-31T23:30", "2027-06-01T12:00"]):
-            monkeypatch.setattr(
-                "models.accounting.issued.utc_now",
-                lambda at=at: datetime.fromisoformat(at).replace(tzinfo=UTC),
-            )
-            sell(session, shop, str(number), taxed(f"l{number}"))
-            ship_units(session, str(number))
-            labels.append(invoice(session, str(number)).label)
-
-        assert labels == ["RE-2026-00001", "RE-2027-00001", "RE-2027-00002"]
-
-
-def test_an_abort_leaves_no_gap(database: str) -> None:
-    """A transaction that issued one and fails gives its number to the next."""
-    with session_scope() as session:
-        shipped(session, taxed("a"))
-    with Session(get_engine()) as session:
-        assert invoice(session).number == 1
-        session.rollback()
-    with session_scope() as session:
-        assert invoice(session).number == 1
-        assert session.exec(select(DocumentSeries.last)).all() == [1]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE document SET gross = 1",
-        "UPDATE document SET content = '{}'",
-        "DELETE FROM document",
-        "UPDATE document_line SET quantity = 0",
-        "DELETE FROM document_line",
-        "UPDATE document_file SET sha256 = ''",
-        "DELETE FROM document_file",
-    ],
-)
-def test_the_database_refuses_to_change_what_was_issued(change: str, database: str) -> None:
-    """Whoever asks for it."""
-    with session_scope() as session:
-        shipped(session, taxed("a"))
-        save_files(session, {invoice(session).row_id: b"%PDF"})
-    with pytest.raises(DBAPIError, match="what was issued never changes"), session_scope() as session:
-        session.execute(text(change))
-
-
-def test_a_table_of_documents_cannot_be_emptied_at_once(postgres_database: str) -> None:
-    """TRUNCATE fires no trigger for rows."""
-    with pytest.raises(DBAPIError, match="what was issued never changes"), session_scope() as session:
-        session.execute(text("TRUNCATE document CASCADE"))
-
-
 def test_more_than_was_shipped_cannot_be_invoiced(database: str) -> None:
     """The database itself refuses it."""
     with session_scope() as session:
@@ -454,43 +125,6 @@ def test_more_than_was_shipped_cannot_be_invoiced(database: str) -> None:
     for wrong in ("invoiced + 1", "-1"):
         with pytest.raises(IntegrityError), session_scope() as session:
             session.execute(text(f"UPDATE order_line SET invoiced = {wrong}"))
-
-
-def test_a_file_that_is_there_stays(database: str) -> None:
-    """Drawing again changes nothing."""
-    with session_scope() as session:
-        shipped(session, taxed("a"))
-        document = invoice(session)
-        for pdf in (b"one", b"two"):
-            save_files(session, {document.row_id: pdf})
-
-        assert session.execute(text("SELECT pdf FROM document_file")).scalar_one() == b"one"
-        assert find_document(session, document.label.lower()).id == document.id
-
-
-RATES = st.sampled_from(["19", "7", "16", "5.5", "10.7"]).map(Decimal)
-CENTS = st.integers(0, 10_000_00).map(lambda cents: Decimal(cents) / 100)
-
-
-@given(st.dictionaries(RATES, CENTS, min_size=1))
-def test_tax_and_net_make_the_gross_sum(gross: dict[Decimal, Decimal]) -> None:
-    """Exactly, and no tax is further from the true one than half a cent."""
-    for part in tax_sums(gross):
-        assert part.net + part.tax == part.gross == gross[part.rate]
-        assert abs(part.tax - part.gross * part.rate / (100 + part.rate)) <= Decimal("0.005")
-        assert part.tax == half_up(part.tax)
-
-
-@given(st.integers(-1000, 100_000).map(lambda cents: Decimal(cents) / 100), st.dictionaries(RATES, CENTS))
-def test_what_is_shared_out_adds_up(amount: Decimal, goods: dict[Decimal, Decimal]) -> None:
-    """Whole cents; refused where nothing says how."""
-    if len(goods) != 1 and sum(goods.values()) <= 0:
-        with pytest.raises(RuleError):
-            prorate(amount, goods)
-        return
-    shares = prorate(amount, goods)
-    assert sum(shares.values()) == amount
-    assert all(share == half_up(share) for share in shares.values())
 
 
 LINES = st.lists(

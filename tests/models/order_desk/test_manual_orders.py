@@ -1,47 +1,36 @@
 """Orders taken by hand come in once, by the same door as a channel's, and no channel hears of them."""
 
 import hashlib
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlmodel import Session, select
 
-from models.accounting.numbers import DocumentSeries, resume_numbers
-from models.catalog.article import ArticlePrice
-from models.clock import today, utc_now
+from models.accounting.numbers import DocumentSeries
+from models.clock import utc_now
 from models.database.session import session_scope
-from models.errors import Action, Advice, NotFoundError, RuleError
+from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.release import release_order
-from models.fulfilment.returns import InspectedUnits, announce_return, cancel_return, receive_return
 from models.fulfilment.shipments import ParcelData
 from models.intake.activation import set_mode
 from models.intake.orders import save_orders
-from models.invoicing.return_credits import credit_return
 from models.order_desk.edits import find_line
 from models.order_desk.manual_orders import add_line, pick_manual_account, take_manual_order
-from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder, read_manual_order
-from models.order_desk.offers import Offer, OfferState, accept_offer, decline_offer, find_offer, make_offer
-from models.order_desk.repeats import exchange_return, repeat_order
+from models.order_desk.manual_records import ManualLine
 from models.orders.holds import HoldReason
 from models.orders.order import Customer, Order, OrderState
-from models.orders.origin import OrderOrigin, OriginKind, links_of
+from models.orders.origin import OrderOrigin
 from models.payments.payment import record_payment
 from models.sync.cycles import check_has_cycle
 from models.sync.outbound import Outbound, queue_outbound
 from models.sync.records import Cycle, OutboundKind
-from models.tenants.account import Account
 from models.tenants.account_kinds import MANUAL
 from models.tenants.methods import save_shipping_method
 from models.tenants.records import Mode, PaymentKind
-from models.tenants.tenant import Tenant, add_tenant
-from models.upkeep.after_restore import find_restore, mark_restored
 from tests.support.builders import (
-    BILLING,
     PLACED_AT,
-    Shop,
     add_article,
     check_laws,
     events_in,
@@ -52,44 +41,11 @@ from tests.support.builders import (
     make_line,
     make_order,
     make_shop,
-    ship_units,
     stock_in,
     take_in,
 )
-from tests.support.races import accept_by_hand, run_at_once, take_by_hand
-
-YEAR = utc_now().year
-FIRST = f"W-{YEAR}-00001"
-SECOND = f"W-{YEAR}-00002"
-BUYER = ManualAddress(**(BILLING.model_dump() | {"email": "anna@buyer.example"}))
-
-
-def open_shop(session: Session) -> Shop:
-    """Mugs at 11.90 and cups at 10.70, ten of each; orders by telephone have an account of their own."""
-    shop = make_shop(session)
-    for sku, price, rate in (("MUG", "11.90", 19), ("CUP", "10.70", 7)):
-        article_id = add_article(
-            session, shop, sku, on_hand=10, tax_rate=Decimal(rate), gtin=f"40000000000{rate:02}"
-        )
-        session.add(ArticlePrice(article_id=article_id, currency="EUR", amount=Decimal(price)))
-    make_account(session, shop.tenant_id, "telefon", MANUAL.name, payments="warenfluss", buyer_mails="all")
-    return shop
-
-
-def own(session: Session) -> Account:
-    return session.exec(select(Account).where(Account.kind == MANUAL.name)).one()
-
-
-def asked(*lines: ManualLine, **more: Any) -> ManualOrder:
-    values = {"payment": PaymentKind.invoice, **more}
-    return ManualOrder(billing=BUYER, lines=list(lines) or [ManualLine(article="MUG", quantity=2)], **values)
-
-
-def told(session: Session) -> list[str]:
-    session.flush()
-    return sorted(
-        str(row.kind) for row in session.exec(select(Outbound)) if row.kind is not OutboundKind.stock
-    )
+from tests.support.order_desk import FIRST, SECOND, asked, open_shop, own, shop_of, told
+from tests.support.races import run_at_once, take_by_hand
 
 
 def test_an_order_by_telephone_lives_as_any_other(database: str) -> None:
@@ -190,37 +146,6 @@ def test_a_command_given_twice_at_once_makes_one_order(database: str) -> None:
         assert stock_in(session)["MUG"] == (10, 2)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[]", "the file: Input should be an object"),
-        ('{"billing": {}, "lines": [], "payment": "invoice"}', "lines: List should have at least 1 item"),
-        (
-            '{"billing": {}, "lines": [{"article": "MUG"}, {"article": "CUP", "quantity": 0}]}',
-            "line 2.quantity: Input should be greater than or equal to 1",
-        ),
-        (
-            '{"billing": {"strasse": "x"}, "lines": [{"article": "A"}], "payment": "invoice"}',
-            "billing.strasse",
-        ),
-        (
-            '{"billing": {}, "lines": [{"article": "A", "price": "1.005"}], "payment": "invoice"}',
-            "line 1.price: an amount is at least zero, in whole cents",
-        ),
-        ('{"billing": {}, "lines": [{"article": "A", "price": "NaN"}], "payment": "card"}', "line 1.price"),
-        ('{"billing": {"city": "A\\u0000"}, "lines": [{"article": "A"}], "payment": "card"}', "billing.city"),
-        (
-            '{"billing": {}, "lines": [{"article": "A"}], "payment": "card", "memo": "\\u0000"}',
-            "memo: it holds characters that cannot be printed",
-        ),
-    ],
-)
-def test_what_is_wrong_in_a_file_is_named(text: str, said: str) -> None:
-    with pytest.raises(RuleError) as caught:
-        read_manual_order(text)
-    assert said in str(caught.value)
-
-
 def test_each_line_that_cannot_be_taken_is_named(sqlite_database: str) -> None:
     """Nothing is taken, and no number is given."""
     with session_scope() as session:
@@ -284,23 +209,6 @@ def test_what_is_taken_in_test_is_a_trial(sqlite_database: str) -> None:
         assert session.exec(select(OrderOrigin)).all() == []
 
 
-def test_after_a_restore_no_number_is_given_twice(sqlite_database: str) -> None:
-    with session_scope() as session:
-        shop = open_shop(session)
-        mark_restored(session)
-        tenant = session.get_one(Tenant, shop.tenant_id, populate_existing=True)
-        told = find_restore(session, own(session).row_id)
-
-        assert told is not None
-        assert told[1] is not None, "no import will ever catch up for it"
-        with pytest.raises(RuleError, match="may have been given since the copy was made") as refused:
-            take_manual_order(session, own(session), asked())
-        assert refused.value.advice == (Advice(Action.document_resume, "nord"),)
-        resume_numbers(session, tenant, [f"W-{YEAR}-00041"])
-
-        assert take_manual_order(session, own(session), asked())[0].external_id == f"W-{YEAR}-00042"
-
-
 def test_goods_are_added_until_it_is_released(database: str) -> None:
     with session_scope() as session:
         open_shop(session)
@@ -319,172 +227,6 @@ def test_goods_are_added_until_it_is_released(database: str) -> None:
         take_in(session, shop_of(session), make_order("1", make_line("a", "MUG")))
         with pytest.raises(RuleError, match="is a channel's"):
             add_line(session, get_order(session, "1"), ManualLine(article="MUG"))
-
-
-def shop_of(session: Session) -> Shop:
-    from models.tenants.account import account_data, get_account
-    from models.warehouse.warehouses import main_warehouse
-
-    account = account_data(get_account(session, "nord"))
-    return Shop(account.tenant_id, account, main_warehouse(session, account.tenant_id).row_id)
-
-
-@pytest.mark.parametrize(("of_then", "total"), [(True, "30.00"), (False, "35.70")])
-def test_an_order_is_repeated(sqlite_database: str, of_then: bool, total: str) -> None:
-    """What was cancelled of it is not, and that it is the same again is no reason to hold it."""
-    with session_scope() as session:
-        shop = open_shop(session)
-        take_in(session, shop, make_order("1", make_line("a", "MUG", 3), make_line("b", "CUP", 0)))
-        order = get_order(session, "1")
-        with pytest.raises(RuleError, match="How order 1 is paid is not known"):
-            repeat_order(session, order, own(session))
-        new, _ = repeat_order(
-            session, order, own(session), prices_of_then=of_then, payment=PaymentKind.prepayment
-        )
-
-        assert (new.total, new.payment_kind) == (Decimal(total), PaymentKind.prepayment)
-        assert lines_in(session, FIRST) == {f"{FIRST}-1": (3, 3, 0, 0)}
-        assert links_of(session, new.row_id) == [("repeat of", "1")]
-        assert links_of(session, order.row_id) == [("repeated as", FIRST)]
-        again, _ = repeat_order(session, new, own(session))
-        assert (holds_in(session, again.external_id), again.payment_kind) == ([], PaymentKind.prepayment)
-
-
-def test_who_is_forgotten_gets_nothing_sent(sqlite_database: str) -> None:
-    with session_scope() as session:
-        open_shop(session)
-        order, _ = take_manual_order(session, own(session), asked())
-        order.anonymised_at = utc_now()
-        session.add(order)
-        with pytest.raises(RuleError, match="was made anonymous"):
-            repeat_order(session, order, own(session))
-
-
-def test_a_line_without_an_article_is_not_repeated(sqlite_database: str) -> None:
-    with session_scope() as session:
-        shop = open_shop(session)
-        take_in(session, shop, make_order("1", make_line("a", "???")))
-        with pytest.raises(RuleError, match="Line a is not one article"):
-            repeat_order(session, get_order(session, "1"), own(session), payment=PaymentKind.invoice)
-
-
-def come_back(session: Session) -> Any:
-    """Two of three mugs of order 1 are on their way back."""
-    shop = open_shop(session)
-    lines = (make_line("a", "MUG", 3, "11.90", tax_rate=Decimal(19)),)
-    take_in(session, shop, make_order("1", *lines, paid_amount=Decimal("35.70")))
-    ship_units(session, "1")
-    order = get_order(session, "1")
-    return announce_return(session, order, {find_line(session, order, "a").row_id: 2})
-
-
-def test_a_return_is_exchanged(database: str) -> None:
-    """The replacement costs what it costs, is linked both ways, and money stays with each order."""
-    with session_scope() as session:
-        row = come_back(session)
-        new, difference, _ = exchange_return(
-            session, row, own(session), [ManualLine(article="CUP", quantity=3)]
-        )
-        old = get_order(session, "1")
-        line_id = find_line(session, old, "a").row_id
-        receive_return(session, row, {line_id: InspectedUnits(to_stock=2)})
-        credit_return(session, row)
-
-        assert (new.total, difference) == (Decimal("32.10"), Decimal("8.30"))
-        assert (old.total - old.credited_amount, old.paid_amount) == (Decimal("11.90"), Decimal("35.70"))
-        assert new.paid_amount == 0
-        assert links_of(session, new.row_id) == [("exchange for", "1")]
-        assert links_of(session, old.row_id) == [("exchanged for", FIRST)]
-        assert ("person", "exchanged") in events_in(session, "1")
-        with pytest.raises(RuleError, match=f"exchanged by order {FIRST} already"):
-            exchange_return(session, row, own(session))
-        check_laws(session)
-
-
-def test_an_exchange_is_for_the_same_goods_if_nobody_says_otherwise(sqlite_database: str) -> None:
-    """Given twice with its reference it is one; a return that never came is not exchanged."""
-    with session_scope() as session:
-        row = come_back(session)
-        first = exchange_return(session, row, own(session), reference="T")
-        again = exchange_return(session, row, own(session), reference="T")
-
-        assert (first[0].id, first[1:], again[1:]) == (again[0].id, (Decimal(0), True), (Decimal(0), False))
-        assert lines_in(session, FIRST) == {f"{FIRST}-1": (2, 2, 0, 0)}
-        cancel_return(session, row)
-        with pytest.raises(RuleError, match="was cancelled"):
-            exchange_return(session, row, own(session))
-
-
-@pytest.fixture
-def offered(database: str) -> str:
-    """An offer of five mugs at ten euro; the database."""
-    with session_scope() as session:
-        open_shop(session)
-        line = ManualLine(article="MUG", quantity=5, price=Decimal(10))
-        make_offer(session, own(session), asked(line), today() + timedelta(days=3))
-    return database
-
-
-def test_an_offer_becomes_an_order_once(offered: str) -> None:
-    """Until then it promises nothing; then it is an order at its prices, whatever the article costs now."""
-    number = f"AN-{YEAR}-00001"
-    with session_scope() as session:
-        offer = find_offer(session, number.lower())
-        session.exec(select(ArticlePrice)).first().amount = Decimal(99)  # type: ignore[union-attr]
-
-        assert (offer.state, offer.total, stock_in(session)["MUG"]) == (OfferState.open, Decimal(50), (10, 0))
-        order = accept_offer(session, offer)
-
-        assert (order.total, lines_in(session, FIRST)) == (Decimal(50), {f"{FIRST}-1": (5, 5, 0, 0)})
-        assert session.get_one(OrderOrigin, order.id).kind is OriginKind.offer
-        with pytest.raises(RuleError, match=f"accepted already, as order {FIRST}"):
-            accept_offer(session, offer)
-        with pytest.raises(RuleError, match="accepted already"):
-            decline_offer(session, offer)
-
-
-def test_an_offer_accepted_twice_at_once_is_one_order(offered: str) -> None:
-    results = run_at_once(offered, accept_by_hand, [(f"AN-{YEAR}-00001",)] * 3)
-
-    assert sorted(results) == ["RuleError", "RuleError", FIRST]
-
-
-def test_an_offer_that_is_over_or_declined_is_no_order(sqlite_database: str) -> None:
-    with session_scope() as session:
-        open_shop(session)
-        account, yesterday = own(session), date(2026, 3, 1)
-        with pytest.raises(RuleError, match="that is over"):
-            make_offer(session, account, asked(), yesterday)
-        offer = make_offer(session, account, asked(), today() + timedelta(days=1))
-        offer.valid_until = yesterday
-        session.add(offer)
-        session.flush()
-        with pytest.raises(RuleError, match="was good until 2026-03-01"):
-            accept_offer(session, offer)
-        assert session.exec(select(Order)).all() == []
-        assert accept_offer(session, offer, late=True).external_id == FIRST
-        other = make_offer(session, account, asked(), today() + timedelta(days=1))
-        decline_offer(session, other)
-        with pytest.raises(RuleError, match="was declined already"):
-            accept_offer(session, other)
-
-
-def test_an_offer_is_found_by_its_number_alone_if_one_tenant_has_it(sqlite_database: str) -> None:
-    number = f"AN-{YEAR}-00001"
-    with session_scope() as session:
-        open_shop(session)
-        offer = make_offer(session, own(session), asked(), today())
-        assert find_offer(session, f" {number.lower()} ").id == offer.id
-
-        other = make_account(session, add_tenant(session, "other").row_id, "other", MANUAL.name)
-        its = {"id": None, "tenant_id": other.tenant_id, "account_id": other.id}
-        session.add(Offer(**{**offer.model_dump(), **its}))
-        with pytest.raises(RuleError, match=f"Several tenants have offer '{number}'"):
-            find_offer(session, number)
-        assert find_offer(session, number, other.tenant_id).tenant_id == other.tenant_id
-        with pytest.raises(NotFoundError, match="There is no offer 'AN-1'") as refused:
-            find_offer(session, "AN-1")
-        assert refused.value.advice == (Advice(Action.offer_list),)
 
 
 def test_nobody_else_writes_into_an_own_order(sqlite_database: str) -> None:

@@ -8,15 +8,14 @@ import pytest
 from sqlmodel import Session
 
 from models.catalog.article import Article, ArticlePrice
-from models.countries import COUNTRIES, POSTCODES, postcode_fits
 from models.database.session import session_scope
-from models.errors import Action, NotFoundError, RuleError
+from models.errors import RuleError
 from models.order_desk.edits import accept_holds
 from models.order_desk.method_mapping import apply_mapping
 from models.orders.holds import HoldReason
 from models.orders.records import AddressData
 from models.tenants.account import get_account
-from models.tenants.methods import list_channel_methods, map_channel_method, save_shipping_method
+from models.tenants.methods import map_channel_method, save_shipping_method
 from models.tenants.records import MethodKind, PaymentKind
 from models.warehouse.ledger import set_on_hand
 from tests.support.builders import (
@@ -81,27 +80,6 @@ def test_an_address(sqlite_database: str, changes: dict[str, str], expected: lis
         assert [(reason, detail) for reason, _, detail in holds_in(session, "2")] == expected
 
 
-@pytest.mark.parametrize(
-    ("country", "fitting", "misfit"),
-    [
-        ("DE", "01067", "1067"),
-        ("AT", "A-1010", "10100"),
-        ("NL", "1012 AB", "1012"),
-        ("GB", "SW1A 1AA", "12345"),
-        ("JE", "JE2 3AB", "2 3AB9"),
-        ("PL", "00-950", "0-0950"),
-        ("PT", "1000-001", "100"),
-        ("LT", "LT-01100", "1100"),
-    ],
-)
-def test_postcodes(country: str, fitting: str, misfit: str) -> None:
-    """Each country's form is known, its letters in front are a habit; elsewhere any text fits."""
-    assert postcode_fits(country, fitting)
-    assert not postcode_fits(country, misfit)
-    assert postcode_fits("IE", misfit)
-    assert set(POSTCODES) <= COUNTRIES
-
-
 def test_a_carriers_limits(sqlite_database: str) -> None:
     """A part too long for the carrier of the order's method is held, with the limit; no method, no limit."""
     long = BILLING.model_copy(update={"company": "Gesellschaft für allzu lange Namen im Versandhandel mbH"})
@@ -117,51 +95,6 @@ def test_a_carriers_limits(sqlite_database: str) -> None:
         assert (before, count) == ([], 1)
         assert holds_in(session, "1") == [
             ("address_too_long", "", {"carrier": "dhl", "company": {"length": 55, "limit": 50}})
-        ]
-
-
-def test_methods_that_nobody_explained(sqlite_database: str) -> None:
-    """Where a cycle releases, an unknown method holds; explaining it settles all orders that name it."""
-    with session_scope() as session:
-        shop = make_stock(session, release="automatic")
-        save_shipping_method(session, shop.tenant_id, "parcel", {"express": True})
-        for number in "12":
-            line = make_line(number, "MUG")
-            take_in(session, shop, make_order(number, line, payment_method="TRANSFER", shipping_method="DHL"))
-        before = [reason for reason, _, _ in holds_in(session, "2")]
-        count = map_payment(session, shop, "TRANSFER", PaymentKind.prepayment)
-        halfway = [reason for reason, _, _ in holds_in(session, "2")]
-        map_channel_method(session, shop.tenant_id, shop.account.id, MethodKind.shipping, "DHL", "parcel")
-
-        apply_mapping(session, get_account(session, "nord"), MethodKind.shipping, "DHL")
-        order = get_order(session, "2")
-
-        assert before == ["payment_unmapped", "shipping_unmapped"]
-        assert (count, halfway, holds_in(session, "2")) == (2, ["shipping_unmapped"], [])
-        assert (order.payment_kind, order.express) == (PaymentKind.prepayment, True)
-        take_in(
-            session,
-            shop,
-            make_order("3", make_line("c", "MUG"), payment_method="TRANSFER", shipping_method="DHL"),
-        )
-        assert (holds_in(session, "3"), get_order(session, "3").express) == ([], True)
-
-
-def test_a_mapping_needs_what_exists(sqlite_database: str) -> None:
-    """Neither an unknown method nor an unknown meaning is taken, and the answer says what there is."""
-    with session_scope() as session:
-        shop = make_stock(session)
-        take_in(session, shop, make_order("1", MUG, payment_method="TRANSFER"))
-        with pytest.raises(NotFoundError, match="no payment method 'PAYPAL'") as refused:
-            map_payment(session, shop, "PAYPAL", PaymentKind.wallet)
-        assert [one.action for one in refused.value.advice] == [Action.method_list]
-        with pytest.raises(RuleError, match="prepayment, card"):
-            map_channel_method(
-                session, shop.tenant_id, shop.account.id, MethodKind.payment, "TRANSFER", "cash"
-            )
-
-        assert [(row.external_id, row.mapped_to) for row in list_channel_methods(session)] == [
-            ("TRANSFER", "")
         ]
 
 

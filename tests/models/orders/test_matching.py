@@ -5,35 +5,24 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 from sqlalchemy import event
 from sqlmodel import Session
 
-from models.catalog.article import loose_form
 from models.catalog.records import ArticleKind
 from models.database.engine import get_engine
 from models.database.session import session_scope
-from models.errors import NotFoundError, RuleError
-from models.order_desk.match_choices import list_unmatched, rematch_lines, resolve_line
-from models.orders.custom_codes import CustomCode, CustomCodePart, remember_code, save_custom_code
-from models.orders.match_rules import DEFAULT_RULES, MatchBy, MatchRule, Normalisation, Source, read_rules
+from models.orders.custom_codes import save_custom_code
+from models.orders.match_rules import DEFAULT_RULES, MatchBy, MatchRule, Normalisation, Source
 from models.orders.matching import Match, match_lines
 from models.orders.records import OrderLineData
-from models.tenants.account import Account, account_data
 from tests.support.builders import (
     Shop,
     add_article,
     add_listing,
-    check_laws,
-    get_order,
     holds_in,
-    lines_in,
-    make_account,
     make_line,
     make_order,
     make_shop,
-    row_counts,
     stock_in,
     take_in,
 )
@@ -128,21 +117,6 @@ def test_a_number_is_compared_as_its_rule_says(
         assert match(session, shop, make_line("a", told), rules=[rule]) == [expected]
 
 
-@given(
-    st.text("aAßéO01 -_./:x", min_size=1),
-    st.text("aAßéO01 -_./:x", min_size=1),
-    st.sets(st.sampled_from(Normalisation)),
-)
-def test_what_a_rule_takes_for_equal_is_searched_alike(
-    one: str, other: str, ignore: set[Normalisation]
-) -> None:
-    """The form for searching is never stricter than any rule."""
-    rule = MatchRule(by=MatchBy.sku, ignore=frozenset(ignore))
-    assume(loose_form(one) and loose_form(other))
-
-    assert rule.normal(one) != rule.normal(other) or loose_form(one) == loose_form(other)
-
-
 def test_prefix_and_suffix_are_taken_off(database: str) -> None:
     """Only from the channel's number, and only where they are there."""
     rule = MatchRule(by=MatchBy.sku, prefix="EB-", suffix="-NEW")
@@ -210,55 +184,6 @@ def test_an_ambiguous_line_is_held_with_its_candidates(database: str) -> None:
             ("line_ambiguous", "a", {"rule": "gtin", "candidates": ["MUG-R", "MUG-B"]})
         ]
         assert stock_in(session) == {"MUG-B": (5, 0), "MUG-R": (5, 0)}
-
-
-def test_a_code_may_stand_for_several(database: str) -> None:
-    """A pack of three is three of one; a set of several articles has no single one."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug, cup = add_article(session, shop, "MUG"), add_article(session, shop, "CUP")
-        save_custom_code(session, shop.tenant_id, shop.account.id, "MUG-3", [(mug, 3)])
-        save_custom_code(session, shop.tenant_id, shop.account.id, "BOTH", [(mug, 1), (cup, 2)])
-        found = match(session, shop, make_line("a", "MUG-3"), make_line("b", "BOTH"))
-
-        assert found == [
-            Match(parts=[(mug, 3)], rule="custom_code"),
-            Match(parts=[(mug, 1), (cup, 2)], rule="custom_code"),
-        ]
-        assert [each.article_id for each in found] == [None, None]
-
-
-def test_a_code_of_another_account_does_not_count(database: str) -> None:
-    """Each channel has codes of its own."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        other = make_account(session, shop.tenant_id, "sued")
-        mug = add_article(session, shop, "MUG")
-        save_custom_code(session, shop.tenant_id, other.id, "CODE", [(mug, 1)])
-
-        assert match(session, shop, make_line("a", "CODE")) == [Match()]
-
-
-def test_codes_that_a_rule_cannot_tell_apart_are_not_added_up(database: str) -> None:
-    """The one spelled like the line decides; if none is, a person chooses. A page never fails by it."""
-    rule = MatchRule(by=MatchBy.custom_code, ignore=frozenset({Normalisation.case}))
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug, cup = add_article(session, shop, "MUG", on_hand=5), add_article(session, shop, "CUP", on_hand=5)
-        save_custom_code(session, shop.tenant_id, shop.account.id, "Pack", [(mug, 3)])
-        save_custom_code(session, shop.tenant_id, shop.account.id, "PACK", [(mug, 1), (cup, 1)])
-        save_custom_code(session, shop.tenant_id, shop.account.id, "Duo", [(cup, 2)])
-        save_custom_code(session, shop.tenant_id, shop.account.id, "DUO", [(cup, 2)])
-        lines = [make_line(f"l{sku}", sku) for sku in ("Pack", "PACK", "pack", "duo")]
-
-        assert match(session, shop, *lines, rules=[rule]) == [
-            Match(parts=[(mug, 3)], rule="custom_code"),
-            Match(parts=[(mug, 1), (cup, 1)], rule="custom_code"),
-            Match(candidates=[mug, cup], rule="custom_code"),
-            Match(parts=[(cup, 2)], rule="custom_code"),
-        ]
-        take_in(session, shop, make_order("1", *lines), rules=[rule])
-        assert [hold[:2] for hold in holds_in(session, "1")] == [("line_ambiguous", "lpack")]
 
 
 def add_shirts(session: Session, shop: Shop) -> dict[str, int]:
@@ -357,58 +282,3 @@ def test_rules_after_the_last_hit_ask_nothing(database: str) -> None:
             match(session, shop, make_line("a", "MUG"), rules=[MatchRule(by=MatchBy.sku)] * 3)
 
         assert len(seen) == 1
-
-
-def test_a_choice_is_remembered_as_a_code(database: str) -> None:
-    """The next line of this code matches by itself; remembering again replaces."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug, cup = add_article(session, shop, "MUG"), add_article(session, shop, "CUP")
-        line = make_line("a", "ODD-1", gtin="123")
-        remember_code(session, shop.tenant_id, shop.account.id, line, [(cup, 1)])
-        remember_code(session, shop.tenant_id, shop.account.id, line, [(mug, 3)])
-
-        assert match(session, shop, make_line("b", "ODD-1")) == [Match(parts=[(mug, 3)], rule="custom_code")]
-        assert row_counts(session, CustomCode, CustomCodePart) == [1, 1]
-        with pytest.raises(RuleError, match="no number"):
-            remember_code(session, shop.tenant_id, shop.account.id, make_line("c"), [(mug, 1)])
-
-
-def test_a_line_is_settled_by_hand(database: str) -> None:
-    """The choice promises stock, ends the hold, is written down, and the next order follows it."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug = add_article(session, shop, "MUG", on_hand=10)
-        take_in(session, shop, make_order("1", make_line("a", "ODD-1", 2)))
-        account = session.get_one(Account, shop.account.id)
-        resolve_line(session, account, get_order(session, "1"), "a", [(mug, 3)], remember=True)
-        take_in(session, shop, make_order("2", make_line("b", "ODD-1")))
-
-        assert (holds_in(session, "1"), lines_in(session, "1")) == ([], {"a": (2, 2, 0, 0)})
-        assert (stock_in(session), list_unmatched(session)) == ({"MUG": (10, 9)}, [])
-        with pytest.raises(NotFoundError, match="no line 'z'"):
-            resolve_line(session, account, get_order(session, "1"), "z", [(mug, 1)])
-        check_laws(session)
-
-
-def test_lines_that_wait_are_matched_when_the_article_comes(database: str) -> None:
-    """Trying the rules again settles what can be settled, and leaves the rest held."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        take_in(session, shop, make_order("1", make_line("a", "MUG"), make_line("b", "NIX")))
-        add_article(session, shop, "MUG", on_hand=1)
-        account = session.get_one(Account, shop.account.id)
-
-        assert rematch_lines(session, account_data(account), DEFAULT_RULES) == 1
-        assert [hold[:2] for hold in holds_in(session, "1")] == [("line_unmatched", "b")]
-        assert stock_in(session) == {"MUG": (1, 1)}
-
-
-def test_wrong_rules_are_named(sqlite_database: str) -> None:
-    """A tenant's rules are read strictly; none means the usual ones."""
-    assert read_rules([]) == DEFAULT_RULES
-    assert read_rules([{"by": "sku", "ignore": ["case"]}])[0].normal("aB c") == "ab c"
-    with pytest.raises(RuleError, match=r"Matching rule 2 is wrong at 'by'"):
-        read_rules([{"by": "sku"}, {"by": "colour"}])
-    with pytest.raises(RuleError, match=r"Matching rule 1 is wrong at 'ignor'"):
-        read_rules([{"by": "sku", "ignor": []}])

@@ -10,9 +10,7 @@ import pytest
 from models.errors import RuleError
 from models.orders.history import Actor
 from models.orders.order import Order, OrderState
-from models.orders.row_values import imported_state
 from models.orders.states import TRANSITIONS, change_state, draw_states
-from tests.support.builders import PLACED_AT, make_line, make_order
 
 ROOT = Path(__file__).parents[3]
 OTHERS = ("run", "row", "pick_list", "offer", "self")
@@ -30,18 +28,6 @@ def test_only_steps_of_the_table_are_taken(before: OrderState, after: OrderState
     with pytest.raises(RuleError, match=f"is {before} and does not become {after} by the {actor}"):
         change_state(order, after, actor)
     assert order.state is before
-
-
-def test_an_order_arrives_in_a_state_of_the_table() -> None:
-    """Whatever the channel tells first."""
-    told = [
-        imported_state(
-            make_order("1", make_line("a"), cancelled=cancelled, shipped_at=shipped, checkout_at=done)
-        )
-        for cancelled, shipped, done in product((False, True), (None, PLACED_AT), (None, PLACED_AT))
-    ]
-
-    assert set(told) == {step.after for step in TRANSITIONS if step.before is None}
 
 
 def find_changes(source: str) -> list[str]:

@@ -1,22 +1,18 @@
-"""Mails to buyers: queued once in the commit of their cause, and worked out from the truth when written."""
+"""Mails to buyers are worked out from the truth when they are written, or skipped with the reason."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from models.clock import local_date, today, utc_now
+from models.clock import local_date, today
 from models.database.columns import need_id
 from models.database.session import session_scope
 from models.errors import Action, Advice, RuleError
-from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.returns import InspectedUnits, announce_return, receive_return
-from models.fulfilment.shipments import ParcelData
-from models.fulfilment.tracking_links import tracking_link
-from models.mails.buyer_events import mail_key, queue_buyer_mail, read_key
 from models.orders.history import Actor, events_of
 from models.orders.order import Order, OrderAddress, OrderLine, OrderState
 from models.orders.records import AddressData
@@ -29,181 +25,17 @@ from models.papers.buyer_mail import (
     skip_reason,
 )
 from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
-from models.payments.payment import (
-    Payment,
-    apply_channel_total,
-    record_payment,
-    record_refund,
-    set_authorised,
-)
+from models.payments.payment import record_refund, set_authorised
 from models.payments.reminders import send_reminders
-from models.sync.outbound import Outbound, OutboundState, queue_once
-from models.sync.records import OutboundKind
 from models.tenants.account import Account
-from models.tenants.records import BankData, BuyerEvent, MailOptions, Mode, PaymentKind, SellerData, Side
+from models.tenants.records import BankData, BuyerEvent, MailOptions, PaymentKind, SellerData
 from models.tenants.tenant import Tenant
-from models.values import plain_address
-from tests.support.builders import (
-    BILLING,
-    SELLER,
-    Shop,
-    add_article,
-    get_order,
-    make_line,
-    make_order,
-    make_shop,
-    settle_outbound,
-    take_in,
-)
-
-NOW = utc_now().replace(microsecond=0)
-BUYER = BILLING.model_copy(update={"email": "aenne@post.example"})
-BANK = {"holder": "Nord Handels GmbH", "iban": "DE02 1203 0000 0000 2020 51", "days": 7}
-
-
-def open_shop(session: Session, wanted: str = "all", **settings: Any) -> Shop:
-    """Add a tenant that has told who it is, with an account that mails its buyers, and two articles."""
-    shop = make_shop(session, buyer_mails=wanted, **settings)
-    tenant = session.get_one(Tenant, shop.tenant_id)
-    tenant.seller, tenant.bank, tenant.title = SELLER, BANK, "Nordlicht"
-    session.add(tenant)
-    for sku in ("A", "B"):
-        add_article(session, shop, sku, on_hand=50)
-    return shop
-
-
-def sell(session: Session, shop: Shop, number: str = "1", trial: bool = False, **fields: Any) -> None:
-    """Take in an order of three A and one B, bought just now, by a buyer with an address."""
-    values: dict[str, Any] = {"placed_at": NOW, "checkout_at": NOW, "billing": BUYER, **fields}
-    lines = (make_line(f"{number}-a", "A", 3, "9.99"), make_line(f"{number}-b", "B", 1, "5.00"))
-    take_in(session, shop, make_order(number, *lines, **values), trial=trial)
-
-
-def bought(session: Session, shop: Shop, number: str = "1", **fields: Any) -> Order:
-    sell(session, shop, number, **fields)
-    return get_order(session, number)
-
-
-def queued(session: Session, kind: OutboundKind = OutboundKind.buyer_mail) -> list[str]:
-    """Return what waits, as order, event and whether it has a subject."""
-    session.flush()
-    rows = session.exec(
-        select(Outbound)
-        .where(Outbound.kind == kind, Outbound.state == OutboundState.pending)
-        .order_by(col(Outbound.id))
-    ).all()
-    numbers = {row.id: row.external_id for row in session.exec(select(Order))}
-    if kind is OutboundKind.order_notice:
-        return [numbers[int(row.key)] for row in rows]
-    keys = [read_key(row.key) for row in rows]
-    return [f"{numbers[order_id]} {event}{' #' if subject else ''}" for order_id, event, subject in keys]
-
-
-def pay(session: Session, shop: Shop, order: Order, amount: str, at: datetime = NOW) -> Payment:
-    return record_payment(session, shop.account, order, Decimal(amount), at)
-
-
-def ship(session: Session, order: Order, units: dict[str, int] | None = None, **parcel: Any) -> int:
-    rows = session.exec(select(OrderLine).where(OrderLine.order_id == order.id)).all()
-    lines = {row.row_id: units[row.external_id] for row in rows if units and row.external_id in units}
-    done = record_shipment(session, order, "DHL Paket", [ParcelData(lines=lines, **parcel)], NOW)
-    return done.row_id
+from tests.support.builders import BILLING, SELLER, Shop
+from tests.support.buyer_mail import NOW, bought, open_shop, pay, queued, ship
 
 
 def letter_of(session: Session, order: Order, event: BuyerEvent, **more: Any) -> BuyerMailData:
     return compose_buyer_mail(session, order, event, find_subject(session, order, event), **more)
-
-
-def test_what_happens_to_an_order_is_queued_once(database: str) -> None:
-    """Arrival, each payment and shipment, and the end, in the transaction of each; a page again adds none."""
-    with session_scope() as session:
-        shop = open_shop(session)
-        order = bought(session, shop)
-        sell(session, shop)
-        pay(session, shop, order, "10.00")
-        apply_channel_total(session, order, Decimal("34.97"), NOW, handled_by=Side.channel, method="")
-        ship(session, order, {"1-a": 1})
-        cancel_order(session, order, actor=Actor.person)
-
-        expected = ["1 order_received", *["1 payment_received #"] * 2, "1 shipped #", "1 cancelled"]
-        assert queued(session) == expected
-        settle_outbound(session)
-        with pytest.raises(RuleError, match="is cancelled and does not become cancelled"):
-            cancel_order(session, get_order(session, "1"), actor=Actor.person)
-        sell(session, shop)
-        assert queued(session) == [], "what was told is told no more"
-
-
-def test_nobody_is_told_unasked(database: str) -> None:
-    """By default, for trials, while an account is no live one, and of what the account does not want."""
-    with session_scope() as session:
-        shop = open_shop(session, wanted="shipped, cancelled")
-        order = bought(session, shop)
-        pay(session, shop, order, "34.97")
-        sell(session, shop, "2", trial=True)
-        account = session.get_one(Account, shop.account.id)
-        account.mode = Mode.test
-        ship(session, order)
-        assert queued(session) == []
-        account.mode = Mode.live
-        assert "buyer_mails" not in make_shop(session, "sued").account.settings
-        quiet = make_shop(session, "west")
-        take_in(session, quiet, make_order("9", make_line("9-a", "A"), placed_at=NOW, checkout_at=NOW))
-        cancel_order(session, get_order(session, "9"), actor=Actor.person)
-        assert queued(session) == []
-
-
-def test_history_and_open_checkouts_wait(database: str) -> None:
-    """An order bought long ago or shipped already is no arrival; an open one arrives with its checkout."""
-    with session_scope() as session:
-        shop = open_shop(session, take_orders="sold", order_notice="each")
-        old = NOW - timedelta(days=4)
-        sell(session, shop, "1", placed_at=old, checkout_at=old)
-        sell(session, shop, "2", shipped_at=NOW)
-        sell(session, shop, "3", cancelled=True)
-        sell(session, shop, "4", checkout_at=None)
-        assert queued(session) == []
-
-        sell(session, shop, "4")
-        assert queued(session) == ["4 order_received"]
-        assert queued(session, OutboundKind.order_notice) == ["4"]
-
-
-def test_an_open_checkout_that_is_cancelled_is_told_to_nobody(database: str) -> None:
-    """Its buyer has never heard of it."""
-    with session_scope() as session:
-        shop = open_shop(session, take_orders="sold")
-        cancel_order(session, bought(session, shop, checkout_at=None), actor=Actor.person)
-        assert queued(session) == []
-
-
-def test_what_the_channel_shipped_is_its_own_to_tell(database: str) -> None:
-    """Also after a restore, when what left in the lost time comes back from there."""
-    with session_scope() as session:
-        shop = open_shop(session, wanted="shipped")
-        sell(session, shop)
-        sell(session, shop, shipped_at=NOW)
-        assert get_order(session, "1").state is OrderState.shipped
-        assert queued(session) == []
-
-
-def test_the_same_key_is_told_once(database: str) -> None:
-    """Whatever became of its row."""
-    with session_scope() as session:
-        shop = open_shop(session)
-        order = bought(session, shop)
-        settle_outbound(session)
-        for _ in range(2):
-            queue_buyer_mail(session, order, BuyerEvent.refund, 7)
-            queue_buyer_mail(session, order, BuyerEvent.order_received)
-        assert queued(session) == ["1 refund #"]
-        parked = session.exec(select(Outbound).where(Outbound.state == OutboundState.pending)).one()
-        parked.state = OutboundState.parked
-        session.add(parked)
-        session.flush()
-        queue_once(session, shop.account.id, OutboundKind.buyer_mail, [parked.key])
-        assert queued(session) == []
-        assert read_key(mail_key(3, BuyerEvent.shipped, 4)) == (3, BuyerEvent.shipped, "4")
 
 
 def test_an_order_received_says_what_was_bought(database: str) -> None:
@@ -484,94 +316,3 @@ def test_the_buyers_address(sqlite_database: str, billing: str, shipping: str, e
         goes_to = BILLING.model_copy(update={"email": shipping}) if shipping else None
         order = bought(session, shop, billing=BILLING.model_copy(update={"email": billing}), shipping=goes_to)
         assert recipient_of(session, order) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Anna.Groß@müller.example", "Anna.Groß@xn--mller-kva.example"),
-        ("a+b@Post.Example", "a+b@post.example"),
-        ("a@b.example\r\nBcc: c@d.example", ""),
-        ("a@b.example c@d.example", ""),
-        ("a@b.example,c@d.example", ""),
-        ("<a@b.example>", ""),
-        ('"a b"@c.example', ""),
-        ("a\x08@b.example", ""),
-        ("a@@b.example", ""),
-        ("a@straße.example", ""),
-        ("a@localhost", ""),
-        ("a@10.0.0.1", ""),
-        ("a@shop.local", "a@shop.local"),
-        (".a@b.example", ""),
-        ("a@b..example", ""),
-        (f"{'a' * 65}@b.example", ""),
-        ("", ""),
-    ],
-)
-def test_one_address_or_none(text: str, expected: str) -> None:
-    """Nothing gets into a mail's head, and nobody else gets a copy."""
-    assert plain_address(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("carrier", "number", "own", "expected"),
-    [
-        (
-            "DHL",
-            "0034 0434",
-            {},
-            "https://www.dhl.de/de/privatkunden/pakete-empfangen/verfolgen.html?piececode=00340434",
-        ),
-        ("dpd  Classic", "0998", {}, "https://tracking.dpd.de/status/de_DE/parcel/0998"),
-        ("GLS", "1&x=2", {}, "https://gls-group.com/DE/de/paketverfolgung?match=1%26x%3D2"),
-        ("UPS", "", {}, ""),
-        ("Brieftaube", "7", {}, ""),
-        ("DHLX", "7", {}, ""),
-        (
-            "DHL Express",
-            "7",
-            {"dhl express": "https://e.example/{number}/{postcode}"},
-            "https://e.example/7/04109",
-        ),
-        ("DHL", "7", {"DHL": "https://own.example/{number}"}, "https://own.example/7"),
-    ],
-)
-def test_a_parcel_has_the_link_of_its_carrier(
-    carrier: str, number: str, own: dict[str, str], expected: str
-) -> None:
-    """By the first words of its name; numbers are escaped; a tenant's own links go first."""
-    assert tracking_link(carrier, number, "04109", own) == expected
-
-
-@pytest.mark.parametrize(
-    ("record", "values", "fault"),
-    [
-        (BankData, {"holder": "A", "iban": "DE02120300000000202052"}, "check digits"),
-        (BankData, {"holder": "A", "iban": "DE0212030000000020205"}, "length"),
-        (BankData, {"iban": "DE02120300000000202051"}, "holder"),
-        (BankData, {"holder": "A\nB"}, "one line"),
-        (BankData, {"bic": "SOLADE"}, "BIC"),
-        (BankData, {"days": 0}, "greater than or equal to 1"),
-        (MailOptions, {"sender_address": "a@b.example\nBcc: c@d.example"}, "name@host"),
-        (MailOptions, {"reply_to": "a@b.example, c@d.example"}, "name@host"),
-        (MailOptions, {"sender_name": "A\r\nBcc: c@d.example"}, "one line"),
-        (MailOptions, {"colour": "red"}, "#2f4f6f"),
-        (MailOptions, {"payment_link": "http://pay.example"}, "https://"),
-        (MailOptions, {"payment_link": "https://pay.example/{number.__class__}"}, "https://"),
-        (MailOptions, {"payment_link": "https://pay.example/{total}"}, "https://"),
-        (MailOptions, {"payment_link": "https://pay.example/{"}, "https://"),
-        (MailOptions, {"tracking_links": {"X": "javascript:alert(1)"}}, "https://"),
-    ],
-)
-def test_what_a_tenant_sets_is_checked(record: Any, values: dict[str, Any], fault: str) -> None:
-    """Wrong account numbers, links that run something, and what would change a mail's head."""
-    with pytest.raises(ValueError, match=fault):
-        record.model_validate(values)
-
-
-def test_good_settings_are_kept_in_one_form() -> None:
-    """Blanks and case of an IBAN and a BIC, the host of an address, a colour."""
-    bank = BankData.model_validate({"holder": " Änne ", "iban": "nl91 abna 0417 1643 00", "bic": "abnanl2a"})
-    assert (bank.holder, bank.iban, bank.bic) == ("Änne", "NL91ABNA0417164300", "ABNANL2A")
-    options = MailOptions.model_validate({"reply_to": "Laden@Nord.Example", "colour": "#AABB00"})
-    assert (options.reply_to, options.colour) == ("Laden@nord.example", "#aabb00")

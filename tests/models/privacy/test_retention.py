@@ -1,21 +1,17 @@
 """What tells of buyers goes in its time and nowhere stays behind; what the law and the shop need stays."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from sqlalchemy import JSON, LargeBinary, String, text, update
+from sqlalchemy import text, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import AutoString, Session, SQLModel, col, select
+from sqlmodel import Session, select
 
-import models
 from models.accounting.bookings import Booking
 from models.accounting.issued import Document, DocumentFile, save_files
-from models.accounting.records import KEPT_CONTENT, PaperContent
+from models.accounting.records import PaperContent
 from models.clock import today, utc_now
 from models.database.columns import need_id
 from models.database.engine import get_engine
@@ -24,23 +20,17 @@ from models.errors import RuleError
 from models.fulfilment.holding import hold_order
 from models.fulfilment.returns import ReturnState, announce_return
 from models.invoicing.credit_notes import cancel_invoice
-from models.invoicing.invoices import issue_invoice
 from models.mails.outbox import Mail, queue_mail
-from models.mails.records import MailContent, MailPart
-from models.order_desk.edits import accept_holds, find_line, set_address, set_quantity
+from models.mails.records import MailContent
 from models.order_desk.manual_records import ManualOrder
 from models.order_desk.offers import Offer, accept_offer, make_offer
-from models.orders.history import Actor, OrderEvent, add_event
+from models.orders.history import OrderEvent
 from models.orders.holds import HoldReason
-from models.orders.order import AddressRole, Customer, Order, OrderAddress, OrderLine, OrderState
-from models.orders.records import AddressData, OrderData, OrderLineData
-from models.orders.row_values import without_buyer
+from models.orders.order import Customer, Order, OrderLine, OrderState
 from models.payments.payment import record_payment
 from models.privacy.anonymisation import anonymise_orders
-from models.privacy.personal_columns import COLUMNS, Fate, columns_of
 from models.privacy.retention import (
     Erasure,
-    RetentionOptions,
     check_years,
     erase_documents,
     kept_until,
@@ -54,287 +44,27 @@ from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind, RejectedData
 from models.sync.rejected import RejectedRecord, save_rejected
 from models.tenants.account import Account
-from models.tenants.tenant import Tenant
-from models.upkeep.pruning import list_prune_steps
-from tests.support.builders import (
-    PLACED_AT,
-    Shop,
-    add_article,
-    check_laws,
-    counts_of,
-    details_in,
-    get_order,
-    holds_in,
-    lines_in,
-    make_invoicing_shop,
-    make_line,
-    make_order,
-    settle_outbound,
-    ship_units,
-    stock_in,
-    take_in,
+from tests.support.builders import PLACED_AT, check_laws, details_in, get_order, settle_outbound, take_in
+from tests.support.privacy import (
+    ADDRESS,
+    end,
+    let_rest,
+    live,
+    open_shop,
+    record,
+    run_steps,
+    tenant_of,
+    traces,
 )
 from tests.support.races import forget_all, run_at_once
 
 LONG_AGO = datetime(2015, 6, 1, 12, tzinfo=UTC)
-ADDRESS = AddressData(
-    company="Xcompany",
-    salutation="Xsalutation",
-    first_name="Xfirst",
-    last_name="Xlast",
-    street="Xstreet 7",
-    street2="Xstreet2",
-    postcode="09847",
-    city="Xcity",
-    state="Xstate",
-    country="DE",
-    phone="Xphone",
-    email="xmail@example.com",
-    vat_id="Xvat",
-)
-_TRACES = "xcompany xsal xfirst xlast xstreet 09847 xcity xstate xphone xmail xvat xwords xbank xuser"
-TRACES = tuple(_TRACES.split())
-"""Each a part of something that tells of the buyer, as small letters."""
 
 
 @pytest.fixture
 def session(database: str) -> Iterator[Session]:
     with session_scope() as opened:
         yield opened
-
-
-def record(number: str = "1", **fields: Any) -> OrderData:
-    """Return an order that names its buyer wherever one can be named."""
-    values: dict[str, Any] = {
-        "customer_id": "Xuser-id",
-        "customer_name": "Xuser",
-        "billing": ADDRESS,
-        "shipping": ADDRESS,
-        "buyer_comment": "Xwords",
-        "memo": "Xwords",
-        "payment_reference": "Xbank",
-        "payment_details": {"iban": "Xbank"},
-        "tags": ["Xwords"],
-        "meta": {"note": "Xwords"},
-        **fields,
-    }
-    line = make_line(f"{number}a", "MUG", 3, tax_rate=Decimal(19), attributes={"Gravur": "Xwords"})
-    return make_order(number, line, **values)
-
-
-def open_shop(session: Session, days: int = 30) -> Shop:
-    shop = make_invoicing_shop(session)
-    tenant = session.get_one(Tenant, shop.tenant_id)
-    tenant.retention = RetentionOptions(anonymise_after_days=days).model_dump()
-    session.add(tenant)
-    add_article(session, shop, "MUG", on_hand=100)
-    return shop
-
-
-def tenant_of(session: Session, shop: Shop) -> Tenant:
-    return session.get_one(Tenant, shop.tenant_id, populate_existing=True)
-
-
-def end(session: Session, shop: Shop, number: str = "1", **fields: Any) -> Order:
-    """Let an order be paid, leave and be invoiced, a hundred days ago."""
-    take_in(session, shop, record(number, paid_amount=Decimal("30.00"), **fields))
-    ship_units(session, number)
-    issue_invoice(session, get_order(session, number), actor=Actor.cycle)
-    settle_outbound(session)
-    let_rest(session)
-    return get_order(session, number)
-
-
-def let_rest(session: Session, days: int = 100) -> None:
-    """Let all that happened have happened so long ago."""
-    session.flush()
-    session.execute(update(OrderEvent).values(at=utc_now() - timedelta(days=days)))
-    session.expire_all()
-
-
-def run_steps(session: Session) -> int:
-    """Take each step of pruning as often as it finds something; return of how many rows."""
-    session.flush()
-    tenants = list(session.exec(select(Tenant)).all())
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    count = 0
-    for step in list_prune_steps(tenants, calls_before=long_ago, history_before=long_ago):
-        while ids := step.find(session, 2):
-            step.take(session, ids)
-            session.flush()
-            count += len(ids)
-    session.expire_all()
-    return count
-
-
-def traces(session: Session) -> dict[str, set[str]]:
-    """Return by table and column which traces of buyers are left in the whole database."""
-    session.flush()
-    found: dict[str, set[str]] = {}
-    for table in SQLModel.metadata.sorted_tables:
-        for row in session.execute(table.select()).mappings():
-            for name, value in row.items():
-                said = str(value).lower()
-                if left := {trace for trace in TRACES if trace in said}:
-                    found.setdefault(f"{table.name}.{name}", set()).update(left)
-    return found
-
-
-def test_every_column_was_judged() -> None:
-    """A text, JSON or file column that is new fails here until somebody says what is in it."""
-    for module in pkgutil.walk_packages(models.__path__, "models."):
-        if not module.name.startswith("models.migrations"):
-            importlib.import_module(module.name)
-    there = {
-        table.name: {
-            column.name
-            for column in table.columns
-            if isinstance(column.type, (AutoString, String, JSON, LargeBinary))
-        }
-        for table in SQLModel.metadata.sorted_tables
-    }
-    judged = {
-        table: [name for names in fates.values() for name in names.split()]
-        for table, fates in COLUMNS.items()
-    }
-
-    assert {table: sorted(names) for table, names in judged.items()} == {
-        table: sorted(names) for table, names in there.items()
-    }
-    for name in columns_of(Fate.order):
-        assert name == "sales_order" or "order_id" in SQLModel.metadata.tables[name].columns
-
-
-def test_every_field_of_a_record_was_judged() -> None:
-    """What an anonymous order is told again has no trace of its buyer, and everything else."""
-    told = record()
-    anonymous = without_buyer(told)
-
-    blank = {name for name in OrderData.model_fields if getattr(told, name) != getattr(anonymous, name)}
-    assert blank == {
-        "customer_id",
-        "customer_name",
-        "billing",
-        "shipping",
-        "buyer_comment",
-        "memo",
-        "payment_reference",
-        "payment_details",
-        "tags",
-        "meta",
-        "lines",
-    }
-    assert not [trace for trace in TRACES if trace in anonymous.model_dump_json().lower()]
-    assert set(OrderData.model_fields) - blank == {
-        "external_id",
-        "channel_number",
-        "alternative_number",
-        "platform",
-        "placed_at",
-        "checkout_at",
-        "currency",
-        "total",
-        "shipping_amount",
-        "shipping_tax_rate",
-        "fee_amount",
-        "exchange_rate",
-        "original_total",
-        "original_currency",
-        "paid_amount",
-        "paid_at",
-        "paid_on",
-        "payment_method",
-        "payment_method_name",
-        "shipping_method",
-        "carrier",
-        "shipped_at",
-        "shipped_on",
-        "tracking_numbers",
-        "cancelled",
-        "invoice_number",
-        "invoice_on",
-        "externally_invoiced",
-    }
-    assert "attributes" in OrderLineData.model_fields
-
-
-def test_every_field_of_a_document_was_judged() -> None:
-    """What is erased of a document is said here; a new field goes until somebody says that it stays."""
-    assert set(PaperContent.model_fields) - KEPT_CONTENT == {"buyer", "buyer_vat_id", "lines", "reason"}
-
-
-def live(session: Session) -> Shop:
-    """Let an order have a whole life that names its buyer at each step."""
-    shop = open_shop(session)
-    take_in(session, shop, record(paid_amount=Decimal("10.00")))
-    order = get_order(session, "1")
-    set_address(session, order, AddressRole.shipping, {"street": "Xstreet 8", "last_name": "Xlast-Xfirst"})
-    set_quantity(session, order, find_line(session, order, "1a"), 2, actor=Actor.person)
-    hold_order(session, order, HoldReason.changed_after_release, {"changes": {"billing.city": ["Xcity", ""]}})
-    accept_holds(session, order, [HoldReason.changed_after_release], "Xwords")
-    add_event(session, order, "note", {"text": "Xwords"}, actor=Actor.person)
-    add_event(session, order, "handed_over", {"to": "Xlast"}, actor=Actor.person)
-    record_payment(session, shop.account, order, Decimal("10.00"), PLACED_AT, reference="Xbank Xlast")
-    ship_units(session, "1")
-    document = issue_invoice(session, order, actor=Actor.cycle)
-    save_files(session, {document.row_id: b"%PDF xlast"})
-    row = announce_return(session, order, {}, "Xwords")
-    row.state = ReturnState.cancelled
-    session.add(row)
-    content = MailContent(
-        subject="Xlast",
-        text="Xwords",
-        html="Xwords",
-        parts=(MailPart(name="1", media_type="a/b", content=b"xlast"),),
-    )
-    queue_mail(session, "1", content, ["xmail@example.com"], order_id=order.id)
-    rejected = RejectedData(kind="order", external_id="1", reason="?", raw="Xlast")
-    save_rejected(session, shop.account.id, [rejected, rejected.model_copy(update={"external_id": "2"})])
-    settle_outbound(session)
-    let_rest(session)
-    return shop
-
-
-def test_a_whole_life_leaves_no_trace_but_what_the_law_keeps(session: Session) -> None:
-    """Then the years of the law pass, and there is none at all; goods, money and steps are as they were."""
-    live(session)
-    kept = (
-        "id",
-        "state",
-        "payment_state",
-        "total",
-        "paid_amount",
-        "credited_amount",
-        "external_id",
-        "placed_at",
-    )
-    before = [{name: getattr(row, name) for name in kept} for row in session.exec(select(Order))]
-    kinds = [row.kind for row in session.exec(select(OrderEvent).order_by(col(OrderEvent.id)))]
-    lines, stock = lines_in(session, "1"), stock_in(session)
-    bookings = [row.model_dump() for row in session.exec(select(Booking).order_by(col(Booking.id)))]
-    assert {name.partition(".")[0] for name in traces(session)} >= {
-        *columns_of(Fate.order),
-        *columns_of(Fate.customer),
-        *columns_of(Fate.record),
-        *columns_of(Fate.document),
-        *columns_of(Fate.letter),
-    } - {"offer"}
-
-    session.execute(update(RejectedRecord).values(last_seen_at=utc_now() - timedelta(days=100)))
-    run_steps(session)
-
-    law = {*columns_of(Fate.document), *columns_of(Fate.letter)}
-    assert {name.partition(".")[0] for name in traces(session)} == law
-    assert [{name: getattr(row, name) for name in kept} for row in session.exec(select(Order))] == before
-    assert [row.kind for row in session.exec(select(OrderEvent).order_by(col(OrderEvent.id)))] == [
-        *kinds,
-        "anonymised",
-    ]
-    assert (lines_in(session, "1"), stock_in(session)) == (lines, stock)
-    assert [row.model_dump() for row in session.exec(select(Booking).order_by(col(Booking.id)))] == bookings
-    assert details_in(session, "1", "edited")[1]["changes"]["total"] == ["30.00", "20.00"]
-    check_laws(session)
-    assert run_steps(session) == 0
 
 
 def test_after_their_years_documents_and_letters_go(
@@ -413,75 +143,6 @@ def test_nothing_goes_before_it_may(session: Session) -> None:
     row.state = ReturnState.cancelled
     session.add(row)
     assert due() == [order.id]
-
-
-def test_an_order_told_again_gets_nothing_back(session: Session) -> None:
-    """Neither as it was, nor when its channel makes it anonymous; other goods hold it, and name no buyer."""
-    shop = open_shop(session)
-    end(session, shop)
-    told = record(paid_amount=Decimal("30.00"))
-    run_steps(session)
-    gone = traces(session)
-    assert set(gone) == {"booking.reference", "document.content"}
-
-    assert counts_of(take_in(session, shop, told)) == {"read": 1, "unchanged": 1}
-    moved = told.model_copy(
-        update={"billing": ADDRESS.model_copy(update={"city": "Xcity-Nord"}), "memo": "Xwords!"}
-    )
-    take_in(session, shop, moved)
-    assert counts_of(take_in(session, shop, moved)) == {"read": 1, "unchanged": 1}
-    assert holds_in(session, "1") == []
-    line = told.lines[0].model_copy(update={"quantity": 4})
-    take_in(session, shop, moved.model_copy(update={"lines": [line], "total": Decimal("40.00")}))
-
-    ((reason, _, detail),) = holds_in(session, "1")
-    assert (reason, detail["changes"]["total"]) == ("changed_after_release", ["30.00", "40.00"])
-    assert traces(session) == gone
-    assert session.exec(select(OrderAddress.country)).all() == ["DE", "DE"]
-
-
-def test_a_buyer_is_known_as_long_as_an_order_tells_of_him(session: Session) -> None:
-    """His last order takes his name along; bookings keep his number, which nobody else gets."""
-    shop = open_shop(session)
-    end(session, shop)
-    take_in(session, shop, record("2", placed_at=PLACED_AT + timedelta(days=2)))
-    run_steps(session)
-    assert get_order(session, "1").customer_id is None
-    (buyer,) = session.exec(select(Customer)).all()
-    assert (buyer.external_id, buyer.email) == ("Xuser-id", "xmail@example.com")
-    assert set(session.exec(select(Booking.customer_id))) == {buyer.id}
-
-    session.execute(update(Order).where(col(Order.external_id) == "2").values(state=OrderState.cancelled))
-    let_rest(session)
-    run_steps(session)
-    session.refresh(buyer)
-    assert (buyer.external_id, buyer.user_name, buyer.email) == (f"anonymous {buyer.id}", "", "")
-    take_in(session, shop, record("3", placed_at=PLACED_AT + timedelta(days=4)))
-    assert get_order(session, "3").customer_id != buyer.id
-
-
-def test_what_was_merged_goes_with_its_heir(session: Session) -> None:
-    """And comes back to life whole if the channel separates it."""
-    shop = open_shop(session)
-    lone, other = (make_line(name, "MUG", 1, tax_rate=Decimal(19)) for name in "xy")
-    take_in(session, shop, make_order("old", lone, billing=ADDRESS))
-    heir = make_order("heir", lone, other, billing=ADDRESS, paid_amount=Decimal("20.00"))
-    take_in(session, shop, heir)
-    assert get_order(session, "old").state is OrderState.merged
-    let_rest(session)
-    assert run_steps(session) == 0
-
-    ship_units(session, "heir")
-    issue_invoice(session, get_order(session, "heir"), actor=Actor.cycle)
-    settle_outbound(session)
-    let_rest(session)
-    assert run_steps(session) == 2
-    assert get_order(session, "old").anonymised_at is not None
-
-    alone = heir.model_copy(update={"lines": heir.lines[1:], "total": Decimal("10.00")})
-    take_in(session, shop, make_order("old", lone, billing=ADDRESS), alone)
-    assert get_order(session, "old").anonymised_at is None
-    assert get_order(session, "heir").anonymised_at is not None
 
 
 def test_an_erasure_holds_after_a_restore(session: Session) -> None:

@@ -27,8 +27,8 @@ from models.reconciliation.effects import (
 )
 from models.sync.outbound import ORDER_UPDATES
 from models.sync.records import OutboundKind
-from tests.models.fulfilment.test_returns import sell
 from tests.support.builders import Shop, get_order
+from tests.support.returns import sell
 
 
 def _take_back(session: Session, shop: Shop) -> None:

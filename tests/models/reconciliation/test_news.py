@@ -136,8 +136,3 @@ def test_a_page_is_added_whole() -> None:
 
     assert unread == Unread({"1", "2", "3"}, {"a", "b"}, {"L", "P"}, {9})
     assert listings_of(line for order in orders for line in order.lines) == {"L", "P"}
-
-
-def test_every_kind_that_a_channel_is_told_of_an_order_has_its_difference() -> None:
-    """And stock, too: what is published can be compared."""
-    assert set(OUTBOUND_FOR.values()) == {OutboundKind.stock, *ORDER_UPDATES}

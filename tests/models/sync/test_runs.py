@@ -22,7 +22,6 @@ from models.sync.runs import (
     list_vanished,
     mark_vanished,
 )
-from models.sync.schedules import CycleSchedule, list_overdue, restart_overdue_clocks, save_schedule
 from tests.support.builders import make_account, make_shop, row_counts
 from tests.support.races import begin, run_at_once
 
@@ -183,48 +182,3 @@ def test_of_processes_that_begin_at_once_one_works(database: str, account_id: in
     with session_scope() as session:
         assert sorted(done) == ["LeaseHeldError"] * 3 + ["begun"]
         assert states(session).count("running") == 1
-
-
-def test_a_cursor_is_set_anew(account_id: int) -> None:
-    """Each name has one value, of any shape; unknown is empty."""
-    with session_scope() as session:
-        save_cursor(session, account_id, "orders", {"since": "2026-03-01", "page": None})
-        save_cursor(session, account_id, "articles", {"page": "7"})
-        save_cursor(session, account_id, "orders", {"since": "2026-03-02"})
-
-    with session_scope() as session:
-        assert find_cursor(session, account_id, "orders") == {"since": "2026-03-02"}
-        assert find_cursor(session, account_id, "articles") == {"page": "7"}
-        assert find_cursor(session, account_id, "payments") == {}
-
-
-def test_figures_add_up() -> None:
-    """Counts of pages become those of the run, figure by figure."""
-    total = Counts(read=2, held=1)
-    total.add(Counts(read=3, failed=4))
-
-    assert total == Counts(read=5, held=1, failed=4)
-
-
-def test_rhythms_count_anew_after_a_long_pause(database: str) -> None:
-    """Nothing is overdue that could not run; but what has not begun since then goes on being missed."""
-    with session_scope() as session:
-        account_id = make_shop(session).account.id
-        for cycle in (Cycle.order_import, Cycle.stock_export):
-            save_schedule(session, account_id, cycle, 300, active=True)
-            session.get_one(CycleSchedule, (account_id, cycle)).since = utc_now() - timedelta(days=9)
-        ran = begin_run(session, account_id, Cycle.order_import)
-        ran.started_at = utc_now() - timedelta(days=2)
-        session.flush()
-        assert len(list_overdue(session, 3)) == 2
-
-        restart_overdue_clocks(session)
-        session.expire_all()
-        assert [rhythm.cycle for rhythm, _ in list_overdue(session, 3)] == [Cycle.stock_export]
-
-        since = utc_now() - timedelta(hours=1)
-        session.get_one(CycleSchedule, (account_id, Cycle.order_import)).since = since
-        session.flush()
-        restart_overdue_clocks(session)
-        session.expire_all()
-        assert len(list_overdue(session, 3)) == 2, "it never began since"

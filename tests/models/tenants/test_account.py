@@ -13,37 +13,13 @@ from models.tenants.account import (
     list_accounts,
     options_as,
 )
-from models.tenants.account_kinds import AFTERBUY, MANUAL, AccountKind, Capability, Family, kind_of
-from models.tenants.options import (
-    ArticleOptions,
-    ChannelOptions,
-    Role,
-    makes_invoices,
-    options_model,
-    sends_mails,
-)
-from models.tenants.records import AccountOptions
+from models.tenants.account_kinds import AFTERBUY
+from models.tenants.options import ArticleOptions, ChannelOptions, Role
 from models.tenants.tenant import add_tenant
 
 
 def account(kind: str = AFTERBUY.name, **settings: object) -> Account:
     return Account(id=1, tenant_id=1, name="shop", kind=kind, settings=settings)
-
-
-@pytest.mark.parametrize(
-    ("kind", "model"),
-    [
-        (AFTERBUY, ChannelOptions),
-        (MANUAL, ChannelOptions),
-        (AccountKind("erp", Family.erp, frozenset({Capability.articles})), ArticleOptions),
-        (AccountKind("bank", Family.bank, frozenset()), AccountOptions),
-        (kind_of("of a newer version"), AccountOptions),
-    ],
-    ids=lambda value: value.name if isinstance(value, AccountKind) else value.__name__,
-)
-def test_options_follow_from_the_kind(kind: AccountKind, model: type[AccountOptions]) -> None:
-    """Those of its family, or what its capabilities ask for."""
-    assert options_model(kind) is model
 
 
 def test_options_are_read_once_with_the_record() -> None:
@@ -85,36 +61,3 @@ def test_accounts_are_listed_whatever_their_settings(sqlite_database: str) -> No
         add_account(session, tenant_id, "newer", "of a newer version", {})
 
         assert [row.name for row in list_accounts(session)] == ["faulty", "newer"]
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (ChannelOptions(), (False, False)),
-        (
-            ChannelOptions.model_validate({"invoices": "warenfluss", "invoices_from": "2026-12-01"}),
-            (True, False),
-        ),
-        (ChannelOptions.model_validate({"buyer_mails": "all"}), (False, True)),
-        (ChannelOptions.model_validate({"order_notice": "each"}), (False, True)),
-        (AccountOptions(), (False, False)),
-    ],
-)
-def test_who_makes_invoices_and_sends_mails(options: AccountOptions, expected: tuple[bool, bool]) -> None:
-    """Only a channel's account, where it is set so."""
-    assert (makes_invoices(options), sends_mails(options)) == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "manual"),
-    [
-        (MANUAL, True),
-        (AFTERBUY, False),
-        (AccountKind("erp", Family.erp, frozenset()), False),
-        (kind_of("of a newer version"), False),
-    ],
-    ids=lambda value: value.name if isinstance(value, AccountKind) else "",
-)
-def test_orders_are_entered_by_hand_where_a_channel_has_none(kind: AccountKind, manual: bool) -> None:
-    """A bank has no orders either, and takes none."""
-    assert kind.takes_manual_orders is manual

@@ -2,26 +2,19 @@
 
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import delete
 from sqlmodel import Session, select
 
-from models.catalog.article import BundlePart
 from models.database.session import session_scope
-from models.errors import RuleError
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.holding import cancel_order
 from models.fulfilment.shipments import ParcelData
 from models.orders.custom_codes import save_custom_code
 from models.orders.history import Actor
-from models.orders.holds import Hold
 from models.orders.order import OrderState
 from models.orders.queries import lines_of
 from models.warehouse.allocation import allocate
-from models.warehouse.ledger import set_on_hand, withdraw
-from models.warehouse.levels import MovementReason, StockLevel
-from models.warehouse.sellable import StockFigures, stock_figures
-from models.warehouse.shrinking import release_allocation
+from models.warehouse.ledger import set_on_hand
+from models.warehouse.levels import StockLevel
 from tests.support.builders import (
     PLACED_AT,
     add_article,
@@ -29,13 +22,11 @@ from tests.support.builders import (
     check_laws,
     get_order,
     holds_in,
-    ledger_in,
     lines_in,
     make_line,
     make_order,
     make_shop,
     queued_listings,
-    row_counts,
     settle_outbound,
     stock_in,
     take_in,
@@ -87,25 +78,6 @@ def test_allocating_again_adds_only_what_came(database: str) -> None:
         check_laws(session)
 
 
-def test_a_bundle_is_as_available_as_its_scarcest_part(database: str) -> None:
-    """Figures of a set come from its parts; an article that was never counted has none."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        cup = add_article(session, shop, "CUP", on_hand=7)
-        pot = add_article(session, shop, "POT", on_hand=2)
-        unknown = add_article(session, shop, "NEW")
-        tea = add_article(session, shop, "TEA-SET", parts={cup: 2, pot: 1})
-        half = add_article(session, shop, "HALF-KNOWN", parts={cup: 1, unknown: 1})
-        none = add_article(session, shop, "UNKNOWN-SET", parts={unknown: 1})
-
-        assert stock_figures(session, [cup, pot, unknown, tea, half, none]) == {
-            cup: StockFigures(7, 0, 7),
-            pot: StockFigures(2, 0, 2),
-            tea: StockFigures(2, 0, 2),
-            half: StockFigures(0, 0, 0),
-        }
-
-
 def test_selling_a_bundle_takes_its_parts(database: str) -> None:
     """The scarcest part decides how many are promised, whole sets only."""
     with session_scope() as session:
@@ -118,21 +90,6 @@ def test_selling_a_bundle_takes_its_parts(database: str) -> None:
         assert stock_in(session) == {"CUP": (7, 6), "POT": (9, 3)}
         assert holds_in(session, "1") == [("stock_short", "a", {"missing": 2, "quantity": 5})]
         check_laws(session)
-
-
-def test_selling_a_part_changes_the_bundle(database: str) -> None:
-    """The listing of the set is queued too, and only listings that the sale concerns."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        cup = add_article(session, shop, "CUP", on_hand=7, listed=True)
-        pot = add_article(session, shop, "POT", on_hand=9, listed=True)
-        tea = add_article(session, shop, "TEA-SET", parts={cup: 2, pot: 1}, listed=True)
-        settle_outbound(session)
-
-        take_in(session, shop, make_order("1", make_line("a", "CUP", 3)))
-
-        assert stock_figures(session, [tea])[tea].available == 2
-        assert sorted(queued_listings(session)) == ["L-CUP", "L-TEA-SET"]
 
 
 def test_two_lines_that_share_a_part_are_added_up(database: str) -> None:
@@ -247,117 +204,3 @@ def test_an_order_that_is_not_open_gets_nothing(database: str) -> None:
         allocate(session, [get_order(session, number).row_id for number in ("1", "2")])
 
         assert stock_in(session) == {"MUG": (3, 0)}
-
-
-def test_counting_writes_the_difference(database: str) -> None:
-    """The ledger gets what changed, and nothing where nothing did."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug = add_article(session, shop, "MUG", on_hand=3, listed=True)
-        cup = add_article(session, shop, "CUP", on_hand=4, listed=True)
-        settle_outbound(session)
-
-        changes = set_on_hand(session, shop.warehouse_id, {mug: 1, cup: 4}, reference="Inventur")
-
-        assert changes == {mug: -2}
-        assert ledger_in(session)[2:] == [("MUG", -2, "counted", "Inventur")]
-        assert list(queued_listings(session)) == ["L-MUG"]
-        check_laws(session)
-
-
-@pytest.mark.parametrize(
-    ("count", "reason"),
-    [(-1, "Stock of MUG cannot be negative."),
-     (1, "Stock of MUG cannot become 1: 2 are promised to orders.")],
-)  # fmt: skip
-def test_a_count_that_cannot_be_changes_nothing(database: str, count: int, reason: str) -> None:
-    """The first wrong figure refuses all: no level, no ledger, no listing, also if the caller goes on."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        before = add_article(session, shop, "CUP", on_hand=5, listed=True)
-        mug = add_article(session, shop, "MUG", on_hand=3, listed=True)
-        new = add_article(session, shop, "NEW", listed=True)
-        take_in(session, shop, make_order("1", make_line("a", "MUG", 2)))
-        settle_outbound(session)
-        was = (stock_in(session), ledger_in(session), row_counts(session, StockLevel))
-
-        with pytest.raises(RuleError) as caught:
-            set_on_hand(session, shop.warehouse_id, {before: 9, new: 1, mug: count})
-    with session_scope() as session:
-        assert str(caught.value) == reason
-        assert (stock_in(session), ledger_in(session), row_counts(session, StockLevel)) == was
-        assert queued_listings(session) == {}
-        check_laws(session)
-
-
-def test_goods_go_out_of_what_is_promised_first(database: str) -> None:
-    """Then out of what is free; what nobody has is left out of the ledger."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug = add_article(session, shop, "MUG", on_hand=2)
-        take_in(session, shop, make_order("1", make_line("a", "MUG", 6)))
-        session.execute(delete(Hold))
-        set_on_hand(session, shop.warehouse_id, {mug: 3})
-        line_id = line_id_of(session, "1")
-
-        withdraw(session, {line_id: 1}, "one")
-        assert (stock_in(session), lines_in(session, "1")) == ({"MUG": (2, 1)}, {"a": (6, 1, 1, 0)})
-        check_laws(session)
-        withdraw(session, {line_id: 5}, "rest")
-
-        assert (stock_in(session), lines_in(session, "1")) == ({"MUG": (0, 0)}, {"a": (6, 0, 6, 0)})
-        assert ledger_in(session)[-2:] == [("MUG", -1, "shipment", "one"), ("MUG", -2, "shipment", "rest")]
-        check_laws(session)
-
-
-def test_what_is_promised_to_another_stays(database: str) -> None:
-    """Goods that left without being promised are never booked from another order's promise."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        add_article(session, shop, "MUG", on_hand=2)
-        take_in(session, shop, make_order("1", make_line("a", "MUG", 2)))
-        take_in(session, shop, make_order("2", make_line("b", "MUG", 2)))
-
-        withdraw(session, {line_id_of(session, "2"): 2}, "told")
-
-        assert (stock_in(session), lines_in(session, "2")) == ({"MUG": (2, 2)}, {"b": (2, 0, 2, 0)})
-        check_laws(session)
-
-
-@pytest.mark.parametrize("step", ["ship", "cancel", "allocate"])
-def test_a_bundle_that_changed_its_parts_gives_all_back(database: str, step: str) -> None:
-    """What was promised by the old list of parts is booked by it: nothing stays promised to nobody."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        cup = add_article(session, shop, "CUP", on_hand=6)
-        pot = add_article(session, shop, "POT", on_hand=6)
-        tea = add_article(session, shop, "TEA-SET", parts={cup: 2})
-        take_in(session, shop, make_order("1", make_line("a", "TEA-SET", 2)))
-        part = session.exec(select(BundlePart)).one()
-        session.delete(part)
-        session.flush()
-        session.add(BundlePart(bundle_id=tea, part_id=pot, quantity=1))
-        session.flush()
-
-        order = get_order(session, "1")
-        if step == "ship":
-            record_shipment(session, order, "DHL", [ParcelData()], PLACED_AT)
-        elif step == "cancel":
-            cancel_order(session, order, actor=Actor.person)
-        else:
-            release_allocation(session, [line_id_of(session, "1")])
-            allocate(session, [order.row_id])
-
-        allocated = {sku: allocated for sku, (_, allocated) in stock_in(session).items()}
-        assert allocated == {"CUP": 0, "POT": 2 if step == "allocate" else 0}
-        check_laws(session)
-
-
-def test_opening_stock_is_a_movement(database: str) -> None:
-    """The ledger says where the first figure came from."""
-    with session_scope() as session:
-        shop = make_shop(session)
-        mug = add_article(session, shop, "MUG")
-        set_on_hand(session, shop.warehouse_id, {mug: 5}, MovementReason.opening, "account nord")
-
-        assert ledger_in(session) == [("MUG", 5, "opening", "account nord")]
