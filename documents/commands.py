@@ -1,4 +1,4 @@
-"""The command that does what a rule advises: the one table, for mails to operators and the command line."""
+"""The command for each action that a rule advises, for mails to operators and for the command line."""
 
 import re
 import shlex
@@ -14,11 +14,11 @@ BLANK = re.compile(r"\b[A-Z_]{2,}\b")
 
 
 class Command(NamedTuple):
-    """A command and what it does, which goes on a sentence that the command begins."""
+    """A command line, and what it does: together they make a sentence."""
 
     line: str
-    """Its first word in capitals is the subject; the others are values of their names. A line that begins
-    with an option goes on the command that was refused."""
+    """The first word in capitals stands for the advice's subject, the others for its values of that name. A
+    line that begins with an option is added to the command that was refused."""
     purpose: str
 
 
@@ -33,12 +33,12 @@ COMMANDS = {
     Action.cycle_run: Command("sync CYCLE --account ACCOUNT", "runs the cycle now"),
     Action.database_replace: Command("db restore FILE --replace", "moves the present database aside"),
     Action.database_upgrade: Command("db upgrade", "brings the tables up to date"),
-    Action.difference_list: Command("reconcile list", "shows the differences, each with what mends it"),
+    Action.difference_list: Command("reconcile list", "shows the differences and how to mend each"),
     Action.difference_mend: Command("reconcile mend DIFFERENCE", "mends the difference"),
-    Action.document_correct: Command("document correct DOCUMENT --reason REASON", "takes the invoice back"),
+    Action.document_correct: Command("document correct DOCUMENT --reason REASON", "cancels the invoice"),
     Action.document_list: Command("document list", "shows the documents"),
     Action.document_resume: Command(
-        "document resume TENANT --last NUMBER", "goes on after the last number given, such as RE-2026-00042"
+        "document resume TENANT --last NUMBER", "continues after the last number given, such as RE-2026-00042"
     ),
     Action.doctor: Command("doctor", "says what else is wrong"),
     Action.erasure_list: Command("buyer erased --json", "writes the list of erasures"),
@@ -99,7 +99,7 @@ OPTIONS = {
     "vat_id": "--set seller.vat_id=ID",
     "warehouse": "--warehouse WAREHOUSE",
 }
-"""What states a value that has no place of its own in the command."""
+"""The option for a value that has no place of its own in the command."""
 
 
 def command_of(advice: Advice) -> str:

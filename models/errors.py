@@ -42,7 +42,7 @@ class Action(StrEnum):
     order_method = "order_method"
     """Send or charge an order by another method."""
     order_parts = "order_parts"
-    """Say whether what is there may leave before what is short."""
+    """Set whether available units may ship before missing ones."""
     order_separate = "order_separate"
     order_show = "order_show"
     order_take = "order_take"

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from models.errors import SettingsError
+from models.values import split_at_commas
 
 PREFIX = "WARENFLUSS_"
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -58,12 +59,7 @@ class Settings(BaseSettings):
     """
     reminder_hours: float = Field(default=24.0, gt=0)
 
-    @field_validator("mail_to", "retry_delays", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
+    _split_lists = field_validator("mail_to", "retry_delays", mode="before")(split_at_commas)
 
     @field_validator("mail_to")
     @classmethod

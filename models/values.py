@@ -115,6 +115,18 @@ Indexed = Annotated[str, RecordField(max_length=320)]
 """An indexed text: its length is limited because PostgreSQL refuses rows that are too long to index."""
 
 
+def row_number(text: str) -> int | None:
+    """Return the id of a row that a person typed; None if the text cannot be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def split_at_commas(value: object) -> object:
+    """Return the parts of a text between commas, without blanks and empty ones; other values as they are."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 LONGEST_TEXT = 300
 """Longest printed text, in characters."""
 

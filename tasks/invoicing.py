@@ -101,7 +101,8 @@ def draw_page(run_id: int, page: str | None) -> str | None:
 def _read(session: Session, work: Work, after: int, *, lock: bool = False) -> tuple[list[int], list[Order]]:
     """Return the ids of one page of orders, and those of the orders that are to be invoiced."""
     ids = list_uninvoiced(session, work.account.id, after, ORDERS_AT_ONCE)
-    return ids, invoiceable(session, ids, invoices_from(work.account), lock=lock, trials=work.test)
+    begin = invoices_from(work.account)
+    return ids, invoiceable(session, ids, begin, lock=lock, with_test_orders=work.test)
 
 
 def _preview(session: Session, work: Work, orders: Sequence[Order], counts: Counts) -> None:

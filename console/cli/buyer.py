@@ -155,21 +155,21 @@ def _print_findings(found: "PersonFindings", *, as_json: bool) -> None:
     rows = [dict(describe_order(row)) for row in found.orders]
     kept = {
         "documents": [{"number": number, "until": until} for number, until in found.documents.items()],
-        "letters": [{"mail": number, "until": until} for number, until in found.letters.items()],
+        "letters": [{"mail": number, "until": until} for number, until in found.mails.items()],
         "payment_references": {"count": found.bookings, "until": found.bookings_until},
     }
     if as_json:
-        goes = {"offers": found.offers, "records_set_aside": found.asides}
+        goes = {"offers": found.offers, "records_set_aside": found.rejected}
         print_json({"orders": rows, "goes_as_well": goes, "kept_by_law": kept})
         return
     print_rows(rows, COLUMNS, as_json=False)
-    say(f"Offers: {found.offers}. Rejected records: {found.asides}.")
+    say(f"Offers: {found.offers}. Rejected records: {found.rejected}.")
     for label, until in found.documents.items():
         say(f"{label} is kept {_until(until)}: vouchers (§ 147 AO, § 14b UStG; Article 17 (3) b GDPR).")
-    if found.letters:
-        days = [day for day in found.letters.values() if day is not None]
-        until = max(days) if len(days) == len(found.letters) else None
-        mails = counted(len(found.letters), "mail")
+    if found.mails:
+        days = [day for day in found.mails.values() if day is not None]
+        until = max(days) if len(days) == len(found.mails) else None
+        mails = counted(len(found.mails), "mail")
         say(f"{mails} kept {_until(until)}: business letters (§ 257 HGB, § 147 AO).")
     if found.bookings:
         payments = counted(found.bookings, "payment")

@@ -39,7 +39,6 @@ from models.order_desk.lists import (
     OrderFilter,
     OrderLineView,
     OrderSummary,
-    addresses_of,
     count_orders,
     list_orders,
     order_summaries,
@@ -48,7 +47,7 @@ from models.order_desk.steps import with_order
 from models.orders.history import Actor
 from models.orders.holds import HoldReason
 from models.orders.order import Order, OrderState, PaymentState
-from models.orders.queries import find_order
+from models.orders.queries import find_order, order_addresses
 from models.tenants.account import account_id_of
 from models.tenants.records import PaymentKind
 from models.tenants.tenant import pick_tenant
@@ -219,7 +218,7 @@ def repeat(
             session,
             order,
             pick_manual_account(session, order.tenant_id, into),
-            prices_of_then=not today,
+            at_old_prices=not today,
             payment=payment,
             shipping_method=shipping,
             reference=reference,
@@ -278,7 +277,7 @@ for commands in (order_goods.app, order_money.app):
 
 def _sheet_rows(session: Session, wanted: OrderFilter, addresses: bool) -> Iterator[dict[str, Any]]:
     for batch in list_orders(session, wanted):
-        found = addresses_of(session, [order.row_id for order in batch]) if addresses else {}
+        found = order_addresses(session, [order.row_id for order in batch]) if addresses else {}
         for order, row in zip(batch, order_summaries(session, batch), strict=True):
             roles = found.get(order.row_id, {})
             target = next((roles[role] for role in sorted(roles, reverse=True)), None)

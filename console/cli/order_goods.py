@@ -108,7 +108,7 @@ def split(
         split_order(session, order, _by_line_id(session, order, parts), day)
         rows = lines_of(session, [order.row_id])[order.row_id]
         kept = ", ".join(f"{line.kept_back} of {line.external_id}" for line in rows if line.kept_back)
-        back = ", ".join(f"{line.going} of {line.external_id}" for line in rows if line.going)
+        back = ", ".join(f"{line.to_ship} of {line.external_id}" for line in rows if line.to_ship)
         return f"Order {order.external_id}: {kept or 'nothing'} is held back; {back or 'nothing'} ships next."
 
     need_database()

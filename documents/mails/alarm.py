@@ -1,7 +1,8 @@
 """The mail to operators about a cycle that fails, still fails, or works again."""
 
 from documents.commands import command_of
-from documents.text import get_translations, local_time, mark, render
+from documents.mails.operators import operator_mail, run_link
+from documents.text import get_translations, local_time, mark
 from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.sync.records import AlarmKind, AlarmNotice, Cycle, NoticeKind
@@ -125,7 +126,6 @@ def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> Mail
     advice = _advice(notice)
     values = {
         "notice": notice,
-        "subject": subject,
         "cycle": title,
         "lead": translate(LEADS[notice.kind]),
         "meaning": translate(TEST_MEANING if notice.test else MEANINGS[notice.cycle]),
@@ -136,20 +136,7 @@ def render_alarm(notice: AlarmNotice, *, language: str, public_url: str) -> Mail
         "ended": local_time(notice.ended_at, language) if notice.ended_at else "",
         "link": run_link(public_url, notice.flow_run_id),
     }
-    return MailContent(
-        subject=f"[Warenfluss] {subject}",
-        text=render("mail_alarm.txt", language, **values),
-        html=render("mail_alarm.html", language, **values),
-    )
-
-
-def run_link(public_url: str, flow_run_id: str) -> str:
-    """Return the address of a run in the Prefect UI; without a run id, of the list of runs.
-
-    Source: `prefect.utilities.urls` and the routes of the UI in Prefect 3.8.8.
-    """
-    base = public_url.rstrip("/")
-    return f"{base}/runs/flow-run/{flow_run_id}" if flow_run_id else f"{base}/runs"
+    return operator_mail("mail_alarm", subject, language, values)
 
 
 def _advice(notice: AlarmNotice) -> str:

@@ -74,49 +74,49 @@ CODE_ID = "girocode"
 EURO = "EUR"
 
 
-def render_buyer_mail(letter: BuyerMailData, papers: Sequence[MailPart] = ()) -> MailContent:
+def render_buyer_mail(mail: BuyerMailData, papers: Sequence[MailPart] = ()) -> MailContent:
     """Return a mail as text and HTML with `papers` attached; the HTML shows a GiroCode if one is possible."""
-    language, event = letter.language, letter.event
+    language, event = mail.language, mail.event
     translate = get_translations(language).gettext
 
     def cash(amount: Decimal) -> str:
-        return money(amount, letter.currency, language)
+        return money(amount, mail.currency, language)
 
     words = {
-        "number": letter.order_number,
-        "day": local_day(letter.ordered_on, language),
-        "owed": cash(letter.owed),
-        "amount": cash(letter.amount),
-        "due": local_day(letter.ask.due_on, language) if letter.ask else "",
+        "number": mail.order_number,
+        "day": local_day(mail.ordered_on, language),
+        "owed": cash(mail.owed),
+        "amount": cash(mail.amount),
+        "due": local_day(mail.request.due_on, language) if mail.request else "",
     }
 
     def say(texts: dict[BuyerEvent, str], parts: dict[BuyerEvent, str]) -> str:
-        text = parts[event] if letter.is_part and event in parts else texts.get(event, "")
+        text = parts[event] if mail.is_part and event in parts else texts.get(event, "")
         return translate(text).format(**words) if text else ""
 
     subject = say(SUBJECTS, PART_SUBJECTS)
-    code = _giro_code(letter)
+    code = _giro_code(mail)
     values = {
-        "letter": letter,
-        "payment": payment_name(letter.payment_method, language),
+        "mail": mail,
+        "payment": payment_name(mail.payment_method, language),
         "subject": subject,
-        "greeting": translate(mark("Hello {name},")).format(name=letter.buyer)
-        if letter.buyer
+        "greeting": translate(mark("Hello {name},")).format(name=mail.buyer)
+        if mail.buyer
         else translate(mark("Hello,")),
         "lead": say(LEADS, PART_LEADS),
-        # The buyer of an unpaid order has nothing to get back.
-        "note": "" if event is BuyerEvent.cancelled and letter.paid <= 0 else say(NOTES, {}),
+        # The buyer of an unpaid order gets no refund.
+        "note": "" if event is BuyerEvent.cancelled and mail.paid <= 0 else say(NOTES, {}),
         "lines_title": say(LINES, {}),
-        "sums": _sums(letter, cash, translate),
-        "addresses": _addresses(letter, translate),
-        "ask": _ask(letter, cash, words["due"], translate),
+        "sums": _sums(mail, cash, translate),
+        "addresses": _addresses(mail, translate),
+        "transfer": _transfer(mail, cash, words["due"], translate),
         "cash": cash,
         "code_id": CODE_ID if code else "",
-        "logo_id": logo_id(letter.seller.logo) if letter.seller.logo else "",
+        "logo_id": logo_id(mail.seller.logo) if mail.seller.logo else "",
         "attached": bool(papers),
-        "ink": _ink_on(letter.options.colour),
-        "sender": [letter.seller.name, *letter.seller.address],
-        "answers": bool(letter.options.reply_to or letter.options.sender_address),
+        "ink": _ink_on(mail.options.colour),
+        "sender": [mail.seller.name, *mail.seller.address],
+        "answers": bool(mail.options.reply_to or mail.options.sender_address),
     }
     return MailContent(
         subject=subject,
@@ -126,63 +126,63 @@ def render_buyer_mail(letter: BuyerMailData, papers: Sequence[MailPart] = ()) ->
     )
 
 
-def receipt_file_name(letter: BuyerMailData) -> str:
+def receipt_file_name(mail: BuyerMailData) -> str:
     """Return the file name of an attached receipt."""
-    title = get_translations(letter.language).gettext("Receipt")
-    number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in letter.order_number)
+    title = get_translations(mail.language).gettext("Receipt")
+    number = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in mail.order_number)
     return f"{title}-{number}.pdf"
 
 
-def _giro_code(letter: BuyerMailData) -> tuple[MailPart, ...]:
+def _giro_code(mail: BuyerMailData) -> tuple[MailPart, ...]:
     """Return the GiroCode of a bank transfer in euro; empty if the payment cannot be a GiroCode."""
-    ask = letter.ask
-    if ask is None or ask.bank is None or letter.currency != EURO:
+    request = mail.request
+    if request is None or request.bank is None or mail.currency != EURO:
         return ()
     try:
         text = giro_text(
-            holder=ask.bank.holder,
-            iban=ask.bank.iban,
-            bic=ask.bank.bic,
-            amount=ask.amount,
-            purpose=ask.purpose,
+            holder=request.bank.holder,
+            iban=request.bank.iban,
+            bic=request.bank.bic,
+            amount=request.amount,
+            purpose=request.purpose,
         )
         picture = draw_giro_code(text)
     except ValueError:
-        # The mail also shows the same data as text.
+        # The mail shows the same data as text, too.
         return ()
     return (MailPart(name="girocode.png", media_type="image/png", content=picture, content_id=CODE_ID),)
 
 
-def _sums(letter: BuyerMailData, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
+def _sums(mail: BuyerMailData, cash: Any, translate: Any) -> list[tuple[str, str, bool]]:
     """Return (name, amount, bold) for each sum."""
-    if letter.total is None:
-        if letter.event is not BuyerEvent.payment_received:
+    if mail.total is None:
+        if mail.event is not BuyerEvent.payment_received:
             return []
-        sums = [(translate(mark("Received in total")), cash(letter.paid), True)]
-        if letter.owed > 0:
-            sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
+        sums = [(translate(mark("Received in total")), cash(mail.paid), True)]
+        if mail.owed > 0:
+            sums.append((translate(mark("Still to be paid")), cash(mail.owed), True))
         return sums
-    fees = mark("Discount") if letter.fee_amount < 0 else mark("Fees")
-    extras = [(mark("Shipping"), letter.shipping_amount), (fees, letter.fee_amount)]
+    fees = mark("Discount") if mail.fee_amount < 0 else mark("Fees")
+    extras = [(mark("Shipping"), mail.shipping_amount), (fees, mail.fee_amount)]
     sums = [(translate(name), cash(amount), False) for name, amount in extras if amount]
-    sums.append((translate(mark("Total")), cash(letter.total), True))
-    if letter.credited:
-        sums.append((translate(mark("Deducted")), cash(-letter.credited), False))
-    if letter.paid:
-        sums.append((translate(mark("Paid")), cash(letter.paid), False))
-    if letter.ask is not None and (letter.paid or letter.credited):
-        sums.append((translate(mark("Still to be paid")), cash(letter.owed), True))
+    sums.append((translate(mark("Total")), cash(mail.total), True))
+    if mail.credited:
+        sums.append((translate(mark("Deducted")), cash(-mail.credited), False))
+    if mail.paid:
+        sums.append((translate(mark("Paid")), cash(mail.paid), False))
+    if mail.request is not None and (mail.paid or mail.credited):
+        sums.append((translate(mark("Still to be paid")), cash(mail.owed), True))
     return sums
 
 
-def _ask(letter: BuyerMailData, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
+def _transfer(mail: BuyerMailData, cash: Any, due: str, translate: Any) -> list[tuple[str, str]]:
     """Return the data of a bank transfer as (name, value); empty without a bank account."""
-    if letter.ask is None or letter.ask.bank is None:
+    if mail.request is None or mail.request.bank is None:
         return []
-    bank = letter.ask.bank
+    bank = mail.request.bank
     rows = [
-        (mark("Amount"), cash(letter.ask.amount)),
-        (mark("Reference"), letter.ask.purpose),
+        (mark("Amount"), cash(mail.request.amount)),
+        (mark("Reference"), mail.request.purpose),
         (mark("Account holder"), bank.holder),
         (mark("IBAN"), " ".join(bank.iban[start : start + 4] for start in range(0, len(bank.iban), 4))),
         (mark("BIC"), bank.bic),
@@ -191,10 +191,10 @@ def _ask(letter: BuyerMailData, cash: Any, due: str, translate: Any) -> list[tup
     return [(translate(name), value) for name, value in rows if value]
 
 
-def _addresses(letter: BuyerMailData, translate: Any) -> list[tuple[str, list[str]]]:
+def _addresses(mail: BuyerMailData, translate: Any) -> list[tuple[str, list[str]]]:
     """Return (title, lines) for each address; if both are the same, only the first."""
-    named = [(mark("Billing address"), letter.billing), (mark("Shipping address"), letter.shipping)]
-    given = [(translate(title), _address(address, letter.language)) for title, address in named if address]
+    named = [(mark("Billing address"), mail.billing), (mark("Shipping address"), mail.shipping)]
+    given = [(translate(title), _address(address, mail.language)) for title, address in named if address]
     return given[:1] if len(given) == 2 and given[0][1] == given[1][1] else given
 
 

@@ -1,8 +1,8 @@
 """The mail to operators about new differences between a channel and this database."""
 
 from documents.commands import command_of
-from documents.mails.alarm import run_link
-from documents.text import get_translations, mark, render
+from documents.mails.operators import operator_mail, run_link
+from documents.text import get_translations, mark
 from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.reconciliation.records import DifferenceKind, DifferenceNotice
@@ -35,14 +35,9 @@ def render_differences(notice: DifferenceNotice, *, language: str, public_url: s
     ]
     values = {
         "notice": notice,
-        "subject": subject,
         "rows": rows,
         "more": notice.new - len(rows),
         "command": command_of(Advice(Action.difference_list, values={"account": notice.account})),
         "link": run_link(public_url, notice.flow_run_id),
     }
-    return MailContent(
-        subject=f"[Warenfluss] {subject}",
-        text=render("mail_differences.txt", language, **values),
-        html=render("mail_differences.html", language, **values),
-    )
+    return operator_mail("mail_differences", subject, language, values)

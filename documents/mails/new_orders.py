@@ -1,7 +1,8 @@
 """The mail to operators about new orders: about one, or about all of a day."""
 
 from documents.commands import command_of
-from documents.text import get_translations, mark, money, render
+from documents.mails.operators import operator_mail
+from documents.text import get_translations, mark, money
 from models.errors import Action, Advice
 from models.mails.records import MailContent, OrdersNotice
 
@@ -26,13 +27,8 @@ def render_orders(notice: OrdersNotice, *, language: str) -> MailContent:
         )
     values = {
         "notice": notice,
-        "subject": subject,
         "rows": rows,
         "more": len(orders) - len(rows),
         "command": command_of(Advice(Action.order_list, values={"account": notice.account})),
     }
-    return MailContent(
-        subject=f"[Warenfluss] {subject}",
-        text=render("mail_orders.txt", language, **values),
-        html=render("mail_orders.html", language, **values),
-    )
+    return operator_mail("mail_orders", subject, language, values)

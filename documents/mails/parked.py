@@ -1,7 +1,8 @@
 """The mail to operators about changes that an outside system refused; one for each run."""
 
 from documents.commands import command_of
-from documents.text import get_translations, mark, render
+from documents.mails.operators import operator_mail
+from documents.text import get_translations, mark
 from models.errors import Action, Advice
 from models.mails.records import MailContent
 from models.sync.records import OutboundKind, ParkedNotice
@@ -26,7 +27,6 @@ def render_parked(notice: ParkedNotice, *, language: str) -> MailContent:
     reasons = sorted(notice.reasons.items(), key=lambda item: -item[1])
     values = {
         "notice": notice,
-        "subject": subject,
         "kinds": [(translate(KINDS[kind]), number) for kind, number in notice.kinds.items()],
         "reasons": reasons[:REASONS_SHOWN],
         "further": len(reasons[REASONS_SHOWN:]),
@@ -35,8 +35,4 @@ def render_parked(notice: ParkedNotice, *, language: str) -> MailContent:
             command_of(Advice(Action.outbound_retry)),
         ],
     }
-    return MailContent(
-        subject=f"[Warenfluss] {subject}",
-        text=render("mail_parked.txt", language, **values),
-        html=render("mail_parked.html", language, **values),
-    )
+    return operator_mail("mail_parked", subject, language, values)

@@ -60,7 +60,7 @@ def _body(words: Words, content: PaperContent) -> list[Any]:
         story.append(paragraph(text, style()))
         reason = say(mark("Reason: {reason}")).format(reason=content.reason)
         story += [paragraph(reason, style()), Spacer(1, 3 * mm)]
-    # A credit note for shipping alone has no lines: its goods came back before they were invoiced.
+    # A credit note for shipping has no lines if the goods were returned before they were invoiced.
     if content.lines:
         story += [line_table(words, content), Spacer(1, 2 * mm)]
     sums = sum_rows(words, content, taken_back=content.kind is DocumentKind.credit_note)

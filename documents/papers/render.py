@@ -18,10 +18,11 @@ from models.papers.records import (
     PaperFormat,
     PaperKind,
     PickPaper,
+    ReturnSlip,
 )
 
 ON_A_ROLL = (PaperKind.packing_slip, PaperKind.receipt, PaperKind.label)
-"""Papers that fit on a roll; the others need the width of A4."""
+"""Kinds of paper that fit on a roll; the others need the width of A4."""
 
 
 def render_paper(
@@ -31,21 +32,29 @@ def render_paper(
 
     Raises: RuleError, if this kind of paper cannot be printed on a roll.
     """
-    if isinstance(paper, PackingSlip):
-        return render_packing_slip(paper, logos, form)
-    if isinstance(paper, AddressLabel):
-        return render_label(paper, logos, form)
-    if isinstance(paper, OrderPaper) and (form is PaperFormat.a4 or paper.kind in ON_A_ROLL):
-        return render_order_paper(paper, logos, form)
-    if form is not PaperFormat.a4 or isinstance(paper, OrderPaper):
-        raise RuleError(f"A roll has room for these alone: {', '.join(ON_A_ROLL)}.")
-    return (
-        render_pick_list(paper, logos) if isinstance(paper, PickPaper) else render_return_slip(paper, logos)
+    if form is PaperFormat.thermal and not _fits_on_a_roll(paper):
+        raise RuleError(f"Only these papers fit on a roll: {', '.join(ON_A_ROLL)}.")
+    match paper:
+        case PackingSlip():
+            return render_packing_slip(paper, logos, form)
+        case AddressLabel():
+            return render_label(paper, logos, form)
+        case OrderPaper():
+            return render_order_paper(paper, logos, form)
+        case PickPaper():
+            return render_pick_list(paper, logos)
+        case ReturnSlip():
+            return render_return_slip(paper, logos)
+
+
+def _fits_on_a_roll(paper: Paper) -> bool:
+    return isinstance(paper, PackingSlip | AddressLabel) or (
+        isinstance(paper, OrderPaper) and paper.kind in ON_A_ROLL
     )
 
 
 def count_replaced_texts(paper: Paper) -> int:
-    """Return how many texts of a paper contain characters that the font lacks and that are replaced."""
+    """Return how many texts of a paper contain characters that the font lacks; they are replaced."""
     return count_replaced(_texts(paper.model_dump()))
 
 

@@ -17,7 +17,7 @@ MARGIN = 4 * mm
 ROOM = ROLL_WIDTH - 2 * MARGIN
 """The width that such printers can print on."""
 LONGEST_PAGE = 5_000 * mm
-"""PDF readers allow pages up to 5,080 mm; longer content continues on another page."""
+"""PDF readers allow pages of at most 5,080 mm; longer content continues on another page."""
 
 
 def draw_roll(story: Iterable[Any], *, title: str, author: str, language: str) -> bytes:

@@ -96,7 +96,7 @@ class Booking(Numbered, table=True):
     tax_case: TaxCase | None = Field(default=None, sa_type=Code(TaxCase), nullable=True)
     """None for payments and for documents older than this column; their goods stayed in Germany."""
     country: str | None = Field(default=None, max_length=2)
-    """Where the goods went: two letters, XI for Northern Ireland. In case `oss` its tax rates apply."""
+    """Destination of the goods: two letters, XI for Northern Ireland. In case `oss` its tax rates apply."""
     exchange_rate: str | None = Field(default=None, max_length=20)
     """Units of this currency per unit of the tenant's currency; empty if they are the same."""
 

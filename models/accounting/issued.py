@@ -104,8 +104,8 @@ def check_not_erased(document: Document) -> None:
     """Raises: RuleError, if the document has been erased."""
     if document.erased_at is not None:
         raise RuleError(
-            f"{document.label} was erased on {document.erased_at:%Y-%m-%d}, after the years for which it had "
-            "to be kept; number, day and sums are left of it."
+            f"{document.label} was erased on {document.erased_at:%Y-%m-%d}, after its retention period; only "
+            "its number, day and sums remain."
         )
 
 
@@ -311,7 +311,7 @@ def documents_total(session: Session, order_id: int) -> Decimal:
 
 
 def cancelling_labels(session: Session, document_ids: Sequence[int]) -> dict[int, str]:
-    """Return {invoice id: label of the credit note that cancels it}; invoices that stand are left out."""
+    """Return {invoice id: label of the credit note that cancels it}; invoices that are valid are missing."""
     query = sqlalchemy_select(col(Document.corrects_id), col(Document.label)).where(
         among(col(Document.corrects_id), document_ids)
     )

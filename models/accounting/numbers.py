@@ -72,8 +72,8 @@ def check_numbers_known(tenant: Tenant) -> None:
     """Raises: RuleError, if a restore may have lost numbers that were already given."""
     if tenant.numbers_in_doubt:
         raise RuleError(
-            f"The database was restored, and numbers of tenant {tenant.name!r} may have been given since the "
-            "copy was made.",
+            f"The database was restored, and tenant {tenant.name!r} may have given numbers after the backup "
+            "was made.",
             Advice(Action.document_resume, tenant.name),
         )
 
@@ -81,7 +81,7 @@ def check_numbers_known(tenant: Tenant) -> None:
 def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> None:
     """Continue a tenant's series after these last labels; without labels, after the numbers stored here.
 
-    Ends the doubt that a restore left (`check_numbers_known`). Takes the tenant's lock.
+    After a restore, the tenant can issue documents again (`check_numbers_known`). Takes the tenant's lock.
     Raises: RuleError, for a malformed label or one below the stored number; then nothing changes.
     """
     kinds = {prefix: kind for kind, prefix in PREFIXES.items()}
@@ -95,7 +95,7 @@ def resume_numbers(session: Session, tenant: Tenant, labels: Sequence[str]) -> N
             tenant_id=key[0], kind=key[1], year=key[2], last=0
         )
         if int(found["number"]) < series.last:
-            raise RuleError(f"{label}: {series.last} was given in {series.year} already, as is known here.")
+            raise RuleError(f"{label}: number {series.last} of {series.year} was given already.")
         series.last = int(found["number"])
         session.add(series)
     tenant.numbers_in_doubt = False

@@ -87,7 +87,7 @@ class PricedContent(BaseModel):
     goes_to: str = ""
     """Where the goods go: two letters, XI for Northern Ireland; empty in documents older than this field."""
     collected_by_channel: bool = False
-    """Condition: the marketplace collects the tax of that country."""
+    """Whether the marketplace collects the tax of that country."""
     lines: list[PaperLine]
     shipping_amount: Decimal
     fee_amount: Decimal
@@ -115,7 +115,7 @@ class PaperContent(PricedContent):
     corrected_on: date | None = None
     """The day on which that invoice was issued."""
     is_part: bool = False
-    """Condition: this credit note gives back only part of that invoice."""
+    """Whether this credit note gives back only part of that invoice."""
     reason: str = ""
 
 

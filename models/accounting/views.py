@@ -1,4 +1,4 @@
-"""Issued documents as people see them, ready for any face."""
+"""Records of issued documents for lists and pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class DocumentSummary:
     currency: str
     tax_case: str | None
     country: str | None
-    """Where the goods went."""
+    """Destination of the goods."""
     corrects: str | None
-    """The label of the document that this one takes back."""
+    """The label of the invoice that this document cancels or partly credits."""
     corrected_by: str | None
-    """The label of the document that takes this one back."""
+    """The label of the credit note that cancels this invoice."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Lists of articles: search, paging, and what a list shows about each article."""
+"""Lists of articles: search, batches, and the details of each article."""
 
 from collections.abc import Iterator, Sequence
 
@@ -40,6 +40,7 @@ def count_articles(session: Session, tenant_id: int, search: str = "", *, only_a
 
 
 def skus_by_id(session: Session, article_ids: Sequence[int]) -> dict[int, str]:
+    """Return {article id: SKU}."""
     ids = sorted(set(article_ids))
     skus: dict[int, str] = {}
     for batch in in_batches(ids):

@@ -43,7 +43,7 @@ def reserve_ids(session: Session, model: type[SQLModel], count: int) -> list[int
         return []
     table = table_of(model)
     if session.get_bind().dialect.name == "sqlite":
-        # SQLite has a single writer, so nobody else can take these ids.
+        # SQLite has a single writer, so no other transaction can take these ids.
         first = 1 + (session.connection().execute(select(func.max(table.c.id))).scalar() or 0)
         return list(range(first, first + count))
     sequence = func.nextval(func.pg_get_serial_sequence(table.name, "id"))

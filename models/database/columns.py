@@ -101,7 +101,7 @@ def code(codes: type[StrEnum], default: StrEnum | None = None, *, index: bool = 
 
 
 class Numbered(SQLModel):
-    """What each table has whose rows the database numbers."""
+    """The base of every table with rows that the database numbers."""
 
     id: int | None = Field(default=None, primary_key=True)
     """None until the row is flushed; `row_id` for code that needs it."""

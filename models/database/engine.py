@@ -44,7 +44,7 @@ def load_driver() -> None:
 
 
 def close_engine(url: str) -> None:
-    """Close the connections of this process to one address."""
+    """Close the connections of this process to one database URL."""
     with _engines_lock:
         _engines.pop(url).dispose()
 

@@ -21,8 +21,8 @@ from models.settings import get_settings
 
 if TYPE_CHECKING:
     from alembic.config import Config
-MIGRATION_TRIES = 30
 
+MIGRATION_TRIES = 30
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
@@ -48,8 +48,8 @@ def find_schema(url: str | None = None) -> Schema:
 
     Raises: RuleError, if the database cannot be reached.
     """
-    address = make_url(url or get_settings().database_url)
-    if address.get_backend_name() == "sqlite" and address.database and not Path(address.database).exists():
+    parsed = make_url(url or get_settings().database_url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
         return Schema.empty
     try:
         with get_engine(url).connect().execution_options(reads_only=True) as connection:
@@ -141,8 +141,8 @@ def _retry_without_locks(migrate: Callable[[], None]) -> None:
                 raise
         time.sleep(1 + random.random())  # noqa: S311 - no secret
     raise RuleError(
-        "The change gets no lock, because others have the tables in use all the time: try again at a quiet "
-        "hour, or stop the workers meanwhile. What was done stays, and the next try goes on from there."
+        "The migration gets no lock, because the tables are in use all the time: try again later, or stop "
+        "the workers meanwhile. Completed steps stay, and the next try continues after them."
     )
 
 

@@ -11,16 +11,16 @@ from dataclasses import replace
 from sqlalchemy import exists
 from sqlmodel import Session, col, select
 
-from models.database.conditions import among, in_batches
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.dispatch import record_shipments
 from models.fulfilment.shipments import ParcelData, Shipment, ShipmentData
 from models.orders.history import Actor, add_event
 from models.orders.holds import NOT_BLOCKING, Hold, open_holds
-from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.queries import TO_SHIP, consolidated_orders, lines_of, lock_each
+from models.orders.order import Order, OrderLine, OrderState
+from models.orders.queries import consolidated_orders, destination, lines_of, lock_each, order_addresses
 from models.orders.records import AddressData
-from models.tenants.methods import ShippingMethod
+from models.orders.states import TO_SHIP, state_name
+from models.tenants.methods import find_shipping_method
 from models.tenants.records import PaymentKind
 from models.warehouse.pick_lists import flag_orders
 
@@ -41,35 +41,19 @@ def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]
     """
     group = _lock_with_group(session, orders)
     if not 2 <= len(group) <= MAX_GROUP_SIZE:
-        raise RuleError(f"2 to {MAX_GROUP_SIZE} orders go together, not {len(group)}.")
+        raise RuleError(f"2 to {MAX_GROUP_SIZE} orders can be consolidated, not {len(group)}.")
     first = group[0]
     ids = [order.row_id for order in group]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
-    ways = _destinations_of(session, group)
+    destinations = _destinations_of(session, group)
     for order in group:
-        reasons = {hold.reason for hold in holds.get(order.row_id, ())} - NOT_BLOCKING
         if order.tenant_id != first.tenant_id:
-            raise RuleError(f"Order {order.external_id} is another tenant's than {first.external_id}.")
-        if order.trial or order.state is not OrderState.open:
+            raise RuleError(f"Orders {first.external_id} and {order.external_id} have different tenants.")
+        _check_may_consolidate(session, order, holds.get(order.row_id, ()), lines.get(order.row_id, ()))
+        if destinations[order.row_id] != destinations[first.row_id]:
             raise RuleError(
-                f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
-            )
-        if reasons:
-            raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
-        if any(line.kept_back for line in lines.get(order.row_id, ())):
-            raise RuleError(
-                f"Order {order.external_id} is split, and orders that go together leave whole.",
-                Advice(Action.order_unsplit, order.external_id),
-            )
-        way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
-        if way is not None and way.pickup:
-            raise RuleError(f"Order {order.external_id} is fetched by its buyer and goes into no parcel.")
-        if order.payment_kind is PaymentKind.cash_on_delivery:
-            raise RuleError(f"Order {order.external_id} is paid at the door; its parcel goes by itself.")
-        if ways[order.row_id] != ways[first.row_id]:
-            raise RuleError(
-                f"Orders {first.external_id} and {order.external_id} do not go to the same place in the same "
-                "way: compare the addresses of shipping and the shipping methods."
+                f"Orders {first.external_id} and {order.external_id} have different shipping addresses or "
+                "shipping methods."
             )
     numbers = [order.external_id for order in group]
     for order in group:
@@ -81,11 +65,31 @@ def consolidate_orders(session: Session, orders: Sequence[Order]) -> list[Order]
     return group
 
 
+def _check_may_consolidate(
+    session: Session, order: Order, holds: Sequence[Hold], lines: Sequence[OrderLine]
+) -> None:
+    """Raises: RuleError, if something about the order itself forbids a parcel shared with other orders."""
+    if order.trial or order.state is not OrderState.open:
+        raise RuleError(f"Order {order.external_id} is {state_name(order)}, not open.")
+    if reasons := {hold.reason for hold in holds} - NOT_BLOCKING:
+        raise RuleError(f"Order {order.external_id} is held ({', '.join(sorted(reasons))}).")
+    if any(line.kept_back for line in lines):
+        raise RuleError(
+            f"Order {order.external_id} is split, and consolidated orders ship whole.",
+            Advice(Action.order_unsplit, order.external_id),
+        )
+    method = find_shipping_method(session, order.shipping_method_id)
+    if method is not None and method.pickup:
+        raise RuleError(f"Order {order.external_id} is collected by its buyer and not shipped in a parcel.")
+    if order.payment_kind is PaymentKind.cash_on_delivery:
+        raise RuleError(f"Order {order.external_id} is paid on delivery and needs a parcel of its own.")
+
+
 def separate_order(session: Session, order: Order) -> None:
     """Separate an order from its group. Raises: RuleError, if it is in no group or has nothing to ship."""
     group = _lock_with_group(session, [order])
     if order.ships_with_id is None or order.state not in TO_SHIP:
-        raise RuleError(f"Order {order.external_id} goes with no other, or has left.")
+        raise RuleError(f"Order {order.external_id} is not consolidated, or has been shipped.")
     _remove_from_group(session, group, {order.row_id: ""}, actor=Actor.person)
 
 
@@ -100,25 +104,25 @@ def lock_groups(session: Session, orders: Sequence[Order]) -> dict[int, list[Ord
         return {}
     groups = consolidated_orders(session, named)
     lock_each(session, [order for group in groups.values() for order in group])
-    going: dict[int, list[Order]] = {}
+    to_ship: dict[int, list[Order]] = {}
     for group_id, group in groups.items():
-        left = {
+        leaving = {
             order.row_id: f"is {order.state}"
             for order in group
             if order.state not in (*TO_SHIP, OrderState.shipped)
         }
-        there = [order for order in group if order.state in TO_SHIP]
-        ways = _destinations_of(session, there)
+        candidates = [order for order in group if order.state in TO_SHIP]
+        destinations = _destinations_of(session, candidates)
         # The group's first order may be shipped already; then the next one decides where the others go.
-        left |= {
-            order.row_id: "goes elsewhere, or in another way"
-            for order in there
-            if ways[order.row_id] != ways[there[0].row_id]
+        leaving |= {
+            order.row_id: "has another address or shipping method"
+            for order in candidates
+            if destinations[order.row_id] != destinations[candidates[0].row_id]
         }
-        if left:
-            _remove_from_group(session, group, left)
-        going[group_id] = [order for order in there if order.ships_with_id is not None]
-    return going
+        if leaving:
+            _remove_from_group(session, group, leaving)
+        to_ship[group_id] = [order for order in candidates if order.ships_with_id is not None]
+    return to_ship
 
 
 def ship_consolidated(
@@ -156,11 +160,10 @@ def _ship_group(
     numbers = ", ".join(order.external_id for order in group)
     separate = Advice(Action.order_separate, first.order.external_id)
     try:
-        ways = _destinations_of(session, group)
-        if len(set(ways.values())) > 1:
-            raise RuleError("they go to different places by now.", separate)
+        if len(set(_destinations_of(session, group).values())) > 1:
+            raise RuleError("their addresses or shipping methods differ by now.", separate)
         if any(parcel.lines for each in places.values() for parcel in each.parcels):
-            raise RuleError("they leave whole.", separate)
+            raise RuleError("they ship whole.", separate)
         named = {each.order.row_id for each in places.values()}
         parcel = [ParcelData(tracking_number=each.tracking_number) for each in first.parcels[:1]]
         others = [order for order in group if order.row_id not in named]
@@ -172,7 +175,7 @@ def _ship_group(
                     raise result
                 shipments.append(result)
     except RuleError as error:
-        refusal = RuleError(f"Orders {numbers} go together: {error}", *error.advice)
+        refusal = RuleError(f"Orders {numbers} are consolidated: {error}", *error.advice)
         return dict.fromkeys(places, refusal)
     return dict(zip(places, shipments, strict=False))
 
@@ -199,11 +202,12 @@ def suggest_consolidations(session: Session, tenant_id: int) -> list[list[Order]
         .order_by(col(Order.placed_at), col(Order.id))
     )
     orders = session.exec(query).all()
-    ways = _destinations_of(session, orders)
+    destinations = _destinations_of(session, orders)
     found: dict[Destination, list[Order]] = defaultdict(list)
     for order in orders:
-        if any(ways[order.row_id][1:]):
-            found[ways[order.row_id]].append(order)
+        _method, *address = destinations[order.row_id]
+        if any(address):
+            found[destinations[order.row_id]].append(order)
     return [group for group in found.values() if len(group) > 1]
 
 
@@ -221,39 +225,32 @@ def _lock_with_group(session: Session, orders: Sequence[Order]) -> list[Order]:
 
 
 def _remove_from_group(
-    session: Session, group: Sequence[Order], left: Mapping[int, str], *, actor: Actor = Actor.cycle
+    session: Session, group: Sequence[Order], leaving: Mapping[int, str], *, actor: Actor = Actor.cycle
 ) -> None:
-    """Separate orders from their group, each with a reason; a single member left over is separated too."""
-    staying = [order for order in group if order.row_id not in left]
-    if sum(order.state in TO_SHIP for order in staying) < 2 and all(
-        order.state in TO_SHIP for order in staying
-    ):
-        left = {**left, **{order.row_id: "the others left" for order in staying}}
-    first_id = min((order.row_id for order in group if order.row_id not in left), default=None)
+    """Separate orders from their group, each with a reason; one that would remain alone is separated too."""
+    staying = [order for order in group if order.row_id not in leaving]
+    if len(staying) < 2 and all(order.state in TO_SHIP for order in staying):
+        leaving = {**leaving, **{order.row_id: "the other orders were separated" for order in staying}}
+    first_id = min((order.row_id for order in group if order.row_id not in leaving), default=None)
     for order in group:
         session.add(order)
-        if order.row_id not in left:
+        if order.row_id not in leaving:
             # With the id of a member, no two groups have the same id.
             order.ships_with_id = first_id
             continue
         order.ships_with_id = None
-        reason = left[order.row_id]
+        reason = leaving[order.row_id]
         add_event(session, order, "parted", {"reason": reason} if reason else None, actor=actor)
     session.flush()
-    flag_orders(session, left)
+    flag_orders(session, leaving)
 
 
 def _destinations_of(session: Session, orders: Sequence[Order]) -> dict[int, Destination]:
     """Return {order id: shipping method and address}; orders with equal values fit into one parcel."""
-    places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
-    ids = [order.row_id for order in orders]
-    for batch in in_batches(ids):
-        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), batch))):
-            places[row.order_id][row.role] = row
-    ways: dict[int, Destination] = {}
+    addresses = order_addresses(session, [order.row_id for order in orders])
+    destinations: dict[int, Destination] = {}
     for order in orders:
-        roles = places[order.row_id]
-        place = roles.get(AddressRole.shipping, roles.get(AddressRole.billing))
-        parts = [" ".join(str(getattr(place, name, "")).casefold().split()) for name in PLACE_FIELDS]
-        ways[order.row_id] = (str(order.shipping_method_id or order.shipping_method), *parts)
-    return ways
+        address = destination(addresses.get(order.row_id, {}))
+        parts = [" ".join(str(getattr(address, name, "")).casefold().split()) for name in PLACE_FIELDS]
+        destinations[order.row_id] = (str(order.shipping_method_id or order.shipping_method), *parts)
+    return destinations

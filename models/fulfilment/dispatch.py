@@ -1,4 +1,4 @@
-"""Dispatch: parcels leave the house, and stock, orders, buyers and channels follow in the same commit."""
+"""Dispatch: parcels are recorded as shipped; stock, order, buyer and channel follow in the same commit."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import NOT_BLOCKING, SHORTAGES, Hold, open_holds
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.queries import lines_of, lock_each, lock_order
-from models.orders.states import change_state
+from models.orders.states import TO_SHIP, change_state, state_name
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
 from models.tenants.records import BuyerEvent, Side
@@ -56,9 +56,9 @@ def record_shipments(
 ) -> list[Shipment | RuleError]:
     """Record parcels of many orders as shipped; shipments made here are queued for the channel.
 
-    `carried` is false if the buyer collected the goods: then no mail says that a parcel is on its way. An
-    order that is named twice is shipped twice, in the given order. Locks the orders and their tenants.
-    Returns: in the given order, each shipment, or the error for which nothing of it was changed.
+    If `carried` is false, the buyer collected the goods: no mail says that a parcel is on its way. An order
+    that is named twice is shipped twice, in the given order. Locks the orders and their tenants.
+    Returns: in the given order, each shipment, or the error why nothing of it was recorded.
     """
     results: dict[int, Shipment | RuleError] = {}
     rest = dict(enumerate(wanted))
@@ -79,7 +79,7 @@ class _Dispatch:
     contents: list[dict[int, int]]
     """{line id: units} for each parcel."""
     is_all: bool
-    """Nothing remains to ship afterwards, not even held-back units."""
+    """Whether nothing remains to ship afterwards, not even held-back units."""
 
     @property
     def order_id(self) -> int:
@@ -109,24 +109,24 @@ def _record_page(
             results.append(_check_dispatch(each, lines.get(order_id, []), holds.get(order_id, []), told_by))
         except RuleError as error:
             results.append(error)
-    loads = [each for each in results if isinstance(each, _Dispatch)]
-    if not loads:
+    dispatches = [each for each in results if isinstance(each, _Dispatch)]
+    if not dispatches:
         return [each for each in results if isinstance(each, RuleError)]
-    shipments = _save(session, loads, told_by)
-    withdraw_each(session, [(f"order {load.data.order.external_id}", load.units) for load in loads])
-    _note(session, loads, told_by)
+    shipments = _save(session, dispatches, told_by)
+    withdraw_each(session, [(f"order {each.data.order.external_id}", each.units) for each in dispatches])
+    _update_orders(session, dispatches, told_by)
     if told_by is Side.warenfluss:
         by_account: dict[int, list[int]] = defaultdict(list)
-        for load in loads:
-            by_account[load.data.order.account_id].append(load.order_id)
+        for dispatch in dispatches:
+            by_account[dispatch.data.order.account_id].append(dispatch.order_id)
         for account_id, its_orders in sorted(by_account.items()):
             queue_outbound(session, account_id, OutboundKind.shipment, its_orders)
         if carried:
-            pairs = zip(loads, shipments, strict=True)
-            told = [(load.data.order, shipment.row_id) for load, shipment in pairs]
-            queue_buyer_mails(session, BuyerEvent.shipped, told)
-    booked = iter(shipments)
-    return [each if isinstance(each, RuleError) else next(booked) for each in results]
+            pairs = zip(dispatches, shipments, strict=True)
+            subjects = [(dispatch.data.order, shipment.row_id) for dispatch, shipment in pairs]
+            queue_buyer_mails(session, BuyerEvent.shipped, subjects)
+    recorded = iter(shipments)
+    return [each if isinstance(each, RuleError) else next(recorded) for each in results]
 
 
 def _check_dispatch(
@@ -135,9 +135,9 @@ def _check_dispatch(
     """Return what the order ships. Raises: RuleError, as `record_shipment`."""
     order = data.order
     lines = {line.row_id: line for line in rows}
-    left = {line_id: line.left for line_id, line in lines.items() if line.left > 0}
+    left = {line_id: line.remaining for line_id, line in lines.items() if line.remaining > 0}
     if told_by is Side.warenfluss:
-        left = {line_id: line.going for line_id, line in lines.items() if line.going > 0}
+        left = {line_id: line.to_ship for line_id, line in lines.items() if line.to_ship > 0}
         _check_may_ship(order, left, _units(data.parcels, left), lines, holds)
     if not data.parcels:
         raise RuleError("A shipment needs at least one parcel.")
@@ -150,8 +150,8 @@ def _check_dispatch(
             if quantity < 1 or quantity > left.get(line_id, 0):
                 kept_back = lines[line_id].kept_back
                 raise RuleError(
-                    f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} cannot be "
-                    f"shipped, {left.get(line_id, 0)} are left"
+                    f"Line {lines[line_id].external_id} of order {order.external_id}: {quantity} units "
+                    f"cannot be shipped, {left.get(line_id, 0)} are left"
                     + (f" and {kept_back} held back." if kept_back else "."),
                     *([Advice(Action.order_unsplit, order.external_id)] if kept_back else []),
                 )
@@ -162,7 +162,7 @@ def _check_dispatch(
     return _Dispatch(data, contents, is_all=not left and not kept_back)
 
 
-def _save(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> list[Shipment]:
+def _save(session: Session, dispatches: Sequence[_Dispatch], told_by: Side) -> list[Shipment]:
     """Insert shipments with their parcels; return them in the given order."""
     now = utc_now()
     shipment_ids = insert_returning(
@@ -170,20 +170,20 @@ def _save(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> list[S
         Shipment,
         [
             {
-                "order_id": load.order_id,
+                "order_id": each.order_id,
                 "told_by": told_by,
-                "carrier": load.data.carrier,
-                "shipped_at": load.data.shipped_at,
+                "carrier": each.data.carrier,
+                "shipped_at": each.data.shipped_at,
                 "recorded_at": now,
             }
-            for load in loads
+            for each in dispatches
         ],
     )
     parcels = [
         (shipment_id, number, parcel, content)
-        for shipment_id, load in zip(shipment_ids, loads, strict=True)
+        for shipment_id, each in zip(shipment_ids, dispatches, strict=True)
         for number, (parcel, content) in enumerate(
-            zip(load.data.parcels, load.contents, strict=True), start=1
+            zip(each.data.parcels, each.contents, strict=True), start=1
         )
     ]
     parcel_ids = insert_returning(
@@ -212,15 +212,15 @@ def _save(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> list[S
     return list(session.exec(query).all())
 
 
-def _note(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> None:
+def _update_orders(session: Session, dispatches: Sequence[_Dispatch], told_by: Side) -> None:
     """Update orders and their histories after the shipment."""
     actor = Actor.person if told_by is Side.warenfluss else Actor.channel
-    for load in loads:
-        order = load.data.order
-        if load.is_all:
+    for each in dispatches:
+        order = each.data.order
+        if each.is_all:
             change_state(order, OrderState.shipped, actor)
-            order.shipped_at = load.data.shipped_at
-        order.carrier = load.data.carrier
+            order.shipped_at = each.data.shipped_at
+        order.carrier = each.data.carrier
         session.add(order)
     session.flush()
     insert_rows(
@@ -228,16 +228,16 @@ def _note(session: Session, loads: Sequence[_Dispatch], told_by: Side) -> None:
         OrderEvent,
         [
             event_values(
-                load.order_id,
-                "shipped" if load.is_all else "partly_shipped",
+                each.order_id,
+                "shipped" if each.is_all else "partly_shipped",
                 {
-                    "carrier": load.data.carrier,
-                    "tracking": [parcel.tracking_number for parcel in load.data.parcels],
-                    "units": sum(load.units.values()),
+                    "carrier": each.data.carrier,
+                    "tracking": [parcel.tracking_number for parcel in each.data.parcels],
+                    "units": sum(each.units.values()),
                 },
                 actor=actor,
             )
-            for load in loads
+            for each in dispatches
         ],
     )
 
@@ -285,10 +285,9 @@ def _check_may_ship(
     lines: Mapping[int, OrderLine],
     holds: Sequence[Hold],
 ) -> None:
-    if order.trial:
-        raise RuleError(f"Order {order.external_id} is a trial and is never shipped.")
-    if order.state not in (OrderState.open, OrderState.released):
-        raise RuleError(f"Order {order.external_id} is {order.state} and cannot be shipped.")
+    """Raises: RuleError, if people may not ship these units of an order, or nothing is `left` to ship."""
+    if order.trial or order.state not in TO_SHIP:
+        raise RuleError(f"Order {order.external_id} is {state_name(order)} and cannot be shipped.")
     reasons = {
         hold.reason
         for hold in holds
@@ -301,10 +300,10 @@ def _check_may_ship(
     if not left:
         if any(line.kept_back for line in lines.values()):
             raise RuleError(
-                f"What is left of order {order.external_id} is held back.",
+                f"All remaining units of order {order.external_id} are held back.",
                 Advice(Action.order_unsplit, order.external_id),
             )
-        raise RuleError(f"Nothing is left to ship of order {order.external_id}.")
+        raise RuleError(f"Order {order.external_id} has nothing left to ship.")
 
 
 def _is_unaffected(hold: Hold, units: Mapping[int, int], lines: Mapping[int, OrderLine]) -> bool:

@@ -1,4 +1,4 @@
-"""Steps that people and channels take: hold and cancel. Releases are in `models.fulfilment.release`."""
+"""Holding and cancelling orders; `models.fulfilment.release` releases them."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,7 +13,7 @@ from models.orders.amounts import update_payment_state
 from models.orders.history import Actor, add_event
 from models.orders.holds import Hold, HoldReason, close_holds
 from models.orders.order import Order, OrderLine, OrderState
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import lines_of_order, lock_order
 from models.orders.states import change_state, check_transition
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
@@ -34,19 +34,18 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     if order.state is OrderState.merged:
         raise RuleError(f"Order {order.external_id} was merged; cancel the order that has its lines.")
     if order.state is OrderState.shipped:
-        raise RuleError(f"Order {order.external_id} was shipped whole; nothing is left to cancel.")
+        raise RuleError(f"Order {order.external_id} is shipped completely; nothing is left to cancel.")
     check_transition(order, OrderState.cancelled, actor)
-    order_id = order.row_id
-    lines = lines_of(session, [order_id]).get(order_id, [])
-    lying = {line.external_id: line.picked for line in lines if line.picked}
+    lines = lines_of_order(session, order)
+    picked = {line.external_id: line.picked for line in lines if line.picked}
     free = release_allocation(session, [line.row_id for line in lines])
     for line in lines:
         session.refresh(line)
         line.cancelled = line.quantity - line.shipped
-        line.fit_kept_back()
+        line.limit_held_back()
         session.add(line)
     if actor is not Actor.channel and not order.trial:
-        queue_outbound(session, order.account_id, OutboundKind.cancellation, [order_id])
+        queue_outbound(session, order.account_id, OutboundKind.cancellation, [order.row_id])
     if order.state is not OrderState.pending:
         # While the checkout is not finished, the buyer gets no mails about the order.
         queue_buyer_mail(session, order, BuyerEvent.cancelled)
@@ -55,7 +54,7 @@ def cancel_order(session: Session, order: Order, *, actor: Actor) -> None:
     update_payment_state(order)
     session.add(order)
     close_holds(session, order, tuple(HoldReason))
-    add_event(session, order, "cancelled", {"put_back": lying} if lying else None, actor=actor)
+    add_event(session, order, "cancelled", {"put_back": picked} if picked else None, actor=actor)
     allocate_freed(session, free)
 
 
@@ -64,11 +63,11 @@ def _credit_after_cancelling(session: Session, order: Order, lines: Sequence[Ord
 
     If the buyer has sent everything back, all is credited except the sum of the issued documents.
     """
-    left = sum((line.price * line.shipped for line in lines), Decimal(0))
-    if not left:
+    shipped = sum((line.price * line.shipped for line in lines), Decimal(0))
+    if not shipped:
         return max(order.credited_amount, order.total)
     extras = order.shipping_amount + order.fee_amount
-    credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - left - extras))
+    credited = min(order.total, order.credited_amount + max(Decimal(0), order.total - shipped - extras))
     if all(line.returned == line.shipped for line in lines) and order.total - credited <= extras:
         return max(credited, order.total - documents_total(session, order.row_id))
     return credited

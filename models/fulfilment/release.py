@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
@@ -14,16 +13,16 @@ from models.errors import Action, Advice, RuleError
 from models.fulfilment.consolidation import lock_groups
 from models.orders.checks import recheck
 from models.orders.history import Actor, OrderEvent, event_values
-from models.orders.holds import NOT_BLOCKING, SHORTAGES, Hold, open_holds
+from models.orders.holds import NOT_BLOCKING, SHORTAGES, Hold, holds_of_order, open_holds
 from models.orders.order import Customer, Order, OrderLine, OrderState, PaymentState
-from models.orders.queries import lines_of, lock_order
-from models.orders.states import change_state
+from models.orders.queries import lines_of, lines_of_order, lock_order
+from models.orders.states import change_state, state_name
 from models.tenants.account import Account, account_data, options_as
 from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import AccountData, Mode
 
 ALL_HELD_BACK = "kept_back"
-"""The reason if all units still to ship are held back. It is no hold, because a person wants it so."""
+"""The reason if all remaining units are held back. It is no hold, because a person decided it."""
 SETTLED = (PaymentState.paid, PaymentState.overpaid, PaymentState.authorised)
 
 
@@ -57,25 +56,25 @@ def release_ready(session: Session, account: AccountData, order_ids: Sequence[in
     orders = _lock_open(session, order_ids)
     recheck(session, account, [order.row_id for order in orders])
     groups = lock_groups(session, orders)
-    kept_back = _wait_for_group(session, groups)
+    waiting = _wait_for_group(session, groups)
     options = options_as(account, ChannelOptions)
     in_parts = _may_ship_partly(session, orders, options)
     ids = [order.row_id for order in orders]
     holds, lines = open_holds(session, ids), lines_of(session, ids)
     done = ReleaseResult()
+    chosen: dict[int, Order] = {}
     for order in orders:
         order_id = order.row_id
-        if order_id in kept_back or blocking_reasons(
+        if order_id in waiting or blocking_reasons(
             holds.get(order_id, ()), lines.get(order_id, ()), partly=order_id in in_parts
         ):
             done.held += 1
-        elif not may_ship_unpaid(order, options) and order.payment_state not in SETTLED:
+        elif not _needs_no_payment(order, options):
             done.unpaid += 1
         else:
-            done.released.append(order_id)
-    mates = [order for group in groups.values() for order in group if order.state is OrderState.open]
-    chosen = {order.row_id: order for order in orders if order.id in set(done.released)}
-    chosen |= {order.row_id: order for order in mates if order.id not in kept_back}
+            chosen[order_id] = order
+    in_groups = [order for group in groups.values() for order in group if order.state is OrderState.open]
+    chosen |= {order.row_id: order for order in in_groups if order.id not in waiting}
     done.released = sorted(chosen)
     now = utc_now()
     for order in chosen.values():
@@ -93,7 +92,7 @@ def _may_ship_partly(session: Session, orders: Sequence[Order], options: Channel
     The order's own value decides; if it is None, the buyer's; if that is None too, the account's option.
     """
     buyers = {order.customer_id for order in orders if order.partial_shipping is None}
-    said = dict(
+    by_buyer = dict(
         session.execute(
             select(col(Customer.id), col(Customer.partial_shipping)).where(
                 among(col(Customer.id), buyers - {None}), col(Customer.partial_shipping).is_not(None)
@@ -102,38 +101,37 @@ def _may_ship_partly(session: Session, orders: Sequence[Order], options: Channel
         .tuples()
         .all()
     )
-    allowing = set()
+    allowed = set()
     for order in orders:
         allows = order.partial_shipping
         if allows is None:
-            allows = said.get(order.customer_id or 0, options.partial_shipping)
+            allows = by_buyer.get(order.customer_id or 0, options.partial_shipping)
         if allows:
-            allowing.add(order.row_id)
-    return allowing
+            allowed.add(order.row_id)
+    return allowed
 
 
 def _wait_for_group(session: Session, groups: Mapping[int, Sequence[Order]]) -> set[int]:
     """Return ids of orders in a consolidation group with a member that may not be released yet."""
-    kept_back: set[int] = set()
+    waiting: set[int] = set()
     for group in groups.values():
         for order in group:
             if order.state is OrderState.open and not _may_release_whole(session, order):
-                kept_back |= {each.row_id for each in group}
-    return kept_back
+                waiting |= {each.row_id for each in group}
+    return waiting
 
 
 def _may_release_whole(session: Session, order: Order) -> bool:
     """Return whether a cycle would release all units of an order, by the settings of its own account."""
     account = account_data(session.get_one(Account, order.account_id))
     options = options_as(account, ChannelOptions)
-    order_id = order.row_id
-    recheck(session, account, [order_id])
-    lines = lines_of(session, [order_id]).get(order_id, ())
+    recheck(session, account, [order.row_id])
+    lines = lines_of_order(session, order)
     return (
         account.mode is Mode.live
         and options.release is Release.automatic
-        and not blocking_reasons(open_holds(session, [order_id]).get(order_id, ()), lines, partly=False)
-        and (may_ship_unpaid(order, options) or order.payment_state in SETTLED)
+        and not blocking_reasons(holds_of_order(session, order), lines, partly=False)
+        and _needs_no_payment(order, options)
     )
 
 
@@ -144,19 +142,19 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
     Raises: RuleError, if an order is held, has nothing to ship, is not open, or is a test order.
     """
     lock_order(session, order)
-    mates = [
+    others = [
         each for group in lock_groups(session, [order]).values() for each in group if each.id != order.id
     ]
-    if partly and mates:
+    if partly and others:
         raise RuleError(
-            f"Order {order.external_id} goes with {mates[0].external_id}, and orders that go together leave "
-            "whole.",
+            f"Order {order.external_id} is consolidated with {others[0].external_id}, and consolidated "
+            "orders ship whole.",
             Advice(Action.order_separate, order.external_id),
         )
-    going = [order, *(each for each in mates if each.state is OrderState.open)]
-    for each in going:
+    chosen = [order, *(each for each in others if each.state is OrderState.open)]
+    for each in chosen:
         _check_may_release(session, each, partly=partly)
-    for each in going:
+    for each in chosen:
         change_state(each, OrderState.released, Actor.person)
         each.released_at = utc_now()
         session.add(each)
@@ -166,16 +164,13 @@ def release_order(session: Session, order: Order, *, partly: bool = False) -> No
 
 def _check_may_release(session: Session, order: Order, *, partly: bool) -> None:
     if order.trial or order.state is not OrderState.open:
-        raise RuleError(
-            f"Order {order.external_id} is {'a trial' if order.trial else order.state}, not open."
-        )
-    order_id = order.row_id
-    recheck(session, account_data(session.get_one(Account, order.account_id)), [order_id])
-    lines = lines_of(session, [order_id]).get(order_id, [])
-    reasons = blocking_reasons(open_holds(session, [order_id]).get(order_id, ()), lines, partly=partly)
+        raise RuleError(f"Order {order.external_id} is {state_name(order)}, not open.")
+    recheck(session, account_data(session.get_one(Account, order.account_id)), [order.row_id])
+    lines = lines_of_order(session, order)
+    reasons = blocking_reasons(holds_of_order(session, order), lines, partly=partly)
     if reasons == [ALL_HELD_BACK]:
         raise RuleError(
-            f"All of order {order.external_id} is held back.",
+            f"All remaining units of order {order.external_id} are held back.",
             Advice(Action.order_unsplit, order.external_id),
         )
     if reasons:
@@ -188,23 +183,29 @@ def blocking_reasons(holds: Sequence[Hold], lines: Sequence[OrderLine], *, partl
     A shortage stops the whole order; if `partly` is true, only the missing units. Held-back units do not
     count; if nothing else is to ship, that is a reason too.
     """
-    # Allocated units are used for the next shipment first, before held-back units.
-    served = {line.id for line in lines if line.kept_back and line.allocated >= line.going}
+    # The next shipment gets allocated units before held-back units do.
+    complete = {line.id for line in lines if line.kept_back and line.allocated >= line.to_ship}
     reasons = {
         str(hold.reason)
         for hold in holds
-        if hold.reason not in NOT_BLOCKING and not (hold.reason in SHORTAGES and hold.order_line_id in served)
+        if hold.reason not in NOT_BLOCKING
+        and not (hold.reason in SHORTAGES and hold.order_line_id in complete)
     }
-    if partly and reasons and reasons <= SHORTAGES and any(min(line.allocated, line.going) for line in lines):
+    is_available = any(min(line.allocated, line.to_ship) for line in lines)
+    if partly and reasons <= SHORTAGES and is_available:
         reasons = set()
-    if any(line.kept_back for line in lines) and not any(line.going for line in lines):
+    if any(line.kept_back for line in lines) and not any(line.to_ship for line in lines):
         reasons.add(ALL_HELD_BACK)
     return sorted(reasons)
 
 
-def may_ship_unpaid(order: Order, options: ChannelOptions) -> bool:
-    """Return whether an order may ship before it is paid: by its payment kind, or because nothing is owed."""
-    return order.payment_kind in options.release_unpaid or order.total - order.credited_amount <= Decimal(0)
+def _needs_no_payment(order: Order, options: ChannelOptions) -> bool:
+    """Return whether an order may ship now: its payment kind allows it, it is paid, or nothing is owed."""
+    return (
+        order.payment_kind in options.release_unpaid
+        or order.payment_state in SETTLED
+        or order.total <= order.credited_amount
+    )
 
 
 def _lock_open(session: Session, order_ids: Sequence[int]) -> list[Order]:

@@ -15,8 +15,8 @@ from models.database.columns import Numbered, code, instant, money
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.mails.buyer_events import queue_buyer_mail
 from models.orders.history import Actor, add_event
-from models.orders.order import Order, OrderLine
-from models.orders.queries import lines_of, lock_order
+from models.orders.order import Order
+from models.orders.queries import lines_of_order, lock_order
 from models.tenants.records import BuyerEvent
 from models.values import MAX_COUNT
 from models.warehouse.ledger import return_to_stock
@@ -77,29 +77,34 @@ class ReturnLine(SQLModel, table=True):
     b_stock: int = 0
     scrapped: int = 0
 
+    @property
+    def units(self) -> int:
+        """Number of units that came back."""
+        return self.to_stock + self.b_stock + self.scrapped
+
 
 def announce_return(session: Session, order: Order, units: Mapping[int, int], reason: str = "") -> Return:
-    """Save a return that a buyer announced, as {line id: units}; without units, all that can come back.
+    """Save a return that a buyer announced, as {line id: units}; without units, of everything returnable.
 
     Locks the order and its tenant.
     Raises: RuleError, for an unknown line, or for more units than are shipped and neither returned nor
     announced.
     """
     lock_order(session, order)
-    lines = _lines(session, order)
-    waiting = _announced(session, order)
-    free = {
-        line_id: line.shipped - line.returned - waiting.get(line_id, 0) for line_id, line in lines.items()
+    lines = {line.row_id: line for line in lines_of_order(session, order)}
+    announced = _announced(session, order)
+    returnable = {
+        line_id: line.shipped - line.returned - announced.get(line_id, 0) for line_id, line in lines.items()
     }
-    wanted = dict(units) or {line_id: count for line_id, count in free.items() if count > 0}
+    wanted = dict(units) or {line_id: count for line_id, count in returnable.items() if count > 0}
     if not wanted:
-        raise RuleError(f"Of order {order.external_id} nothing has left that could come back.")
+        raise RuleError(f"Order {order.external_id} has no shipped units that could be returned.")
     for line_id, count in wanted.items():
-        if not 0 < count <= free.get(line_id, 0):
+        if not 0 < count <= returnable.get(line_id, 0):
             name = lines[line_id].external_id if line_id in lines else str(line_id)
             raise RuleError(
-                f"Line {name} of order {order.external_id}: {count} cannot come back, "
-                f"{max(0, free.get(line_id, 0))} have left and are not announced yet."
+                f"Line {name} of order {order.external_id}: {count} units cannot be returned, "
+                f"{max(0, returnable.get(line_id, 0))} are shipped and not announced yet."
             )
     row = Return(order_id=order.row_id, reason=_reason(reason))
     session.add(row)
@@ -120,22 +125,21 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Inspected
     Raises: RuleError, if the return is already received or cancelled, nothing arrived, or more than was
     shipped.
     """
-    order = session.get_one(Order, row.order_id)
-    lock_order(session, order)
-    session.refresh(row)
-    if row.state is not ReturnState.announced:
-        raise RuleError(f"Return {row.id} is {row.state} already.")
-    lines = _lines(session, order)
-    came = {line_id: each for line_id, each in judged.items() if each.units}
-    if not came:
-        raise RuleError(f"Nothing of return {row.id} came.", Advice(Action.return_cancel, str(row.id)))
-    for line_id, each in came.items():
-        left = lines[line_id].shipped - lines[line_id].returned if line_id in lines else 0
-        if each.units > left:
+    order = _lock_announced(session, row)
+    lines = {line.row_id: line for line in lines_of_order(session, order)}
+    arrived = {line_id: each for line_id, each in judged.items() if each.units}
+    if not arrived:
+        raise RuleError(f"No unit of return {row.id} has arrived.", Advice(Action.return_cancel, str(row.id)))
+    for line_id, each in arrived.items():
+        outside = lines[line_id].shipped - lines[line_id].returned if line_id in lines else 0
+        if each.units > outside:
             name = lines[line_id].external_id if line_id in lines else str(line_id)
-            raise RuleError(f"Line {name}: {each.units} cannot have come back, {left} have left.")
+            raise RuleError(
+                f"Line {name}: {each.units} units cannot have arrived, {outside} are shipped and not "
+                "returned."
+            )
     rows = {each.order_line_id: each for each in lines_of_return(session, row.row_id)}
-    for line_id, each in came.items():
+    for line_id, each in arrived.items():
         line_row = rows.get(line_id) or ReturnLine(return_id=row.row_id, order_line_id=line_id)
         line_row.to_stock, line_row.b_stock, line_row.scrapped = each.to_stock, each.b_stock, each.scrapped
         lines[line_id].returned += each.units
@@ -145,15 +149,18 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Inspected
     session.flush()
     reference = f"return {row.id}"
     for warehouse, units in (
-        (main_warehouse, {line_id: each.to_stock for line_id, each in came.items()}),
-        (b_stock_warehouse, {line_id: each.b_stock for line_id, each in came.items()}),
+        (main_warehouse, {line_id: each.to_stock for line_id, each in arrived.items()}),
+        (b_stock_warehouse, {line_id: each.b_stock for line_id, each in arrived.items()}),
     ):
         wanted = {line_id: count for line_id, count in units.items() if count}
         if wanted:
             return_to_stock(session, warehouse(session, order.tenant_id).row_id, wanted, reference)
     detail = {
         "return": row.id,
-        **{name: sum(getattr(each, name) for each in came.values()) for name in InspectedUnits.model_fields},
+        **{
+            name: sum(getattr(each, name) for each in arrived.values())
+            for name in InspectedUnits.model_fields
+        },
     }
     add_event(session, order, "return_received", detail, actor=Actor.person)
     queue_buyer_mail(session, order, BuyerEvent.return_received, row.row_id)
@@ -162,15 +169,24 @@ def receive_return(session: Session, row: Return, judged: Mapping[int, Inspected
 
 def cancel_return(session: Session, row: Return) -> None:
     """Cancel a return that never arrived. Raises: RuleError, if it was received."""
+    order = _lock_announced(session, row)
+    row.state = ReturnState.cancelled
+    session.add(row)
+    add_event(session, order, "return_cancelled", {"return": row.id}, actor=Actor.person)
+    session.flush()
+
+
+def _lock_announced(session: Session, row: Return) -> Order:
+    """Lock the order of a return, reload the return, and return the order.
+
+    Raises: RuleError, if the return is received or cancelled.
+    """
     order = session.get_one(Order, row.order_id)
     lock_order(session, order)
     session.refresh(row)
     if row.state is not ReturnState.announced:
         raise RuleError(f"Return {row.id} is {row.state} already.")
-    row.state = ReturnState.cancelled
-    session.add(row)
-    add_event(session, order, "return_cancelled", {"return": row.id}, actor=Actor.person)
-    session.flush()
+    return order
 
 
 def get_return(session: Session, return_id: int) -> Return:
@@ -208,11 +224,6 @@ def _announced(session: Session, order: Order) -> dict[int, int]:
     for row in rows:
         units[row.order_line_id] = units.get(row.order_line_id, 0) + row.announced
     return units
-
-
-def _lines(session: Session, order: Order) -> dict[int, OrderLine]:
-    order_id = order.row_id
-    return {line.row_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
 
 
 def _reason(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 from pydantic import Field as RecordField
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, update
+from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, UniqueConstraint, func, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.database.columns import Numbered, code, instant
@@ -94,18 +94,18 @@ def tracking_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, se
     return numbers
 
 
-def transfer_shipments(session: Session, order_id: int, heir_id: int) -> None:
+def transfer_shipments(session: Session, from_order_id: int, to_order_id: int) -> None:
     """Move shipments to the order that has their lines now; a shipment of a line that stayed is not moved."""
-    kept = (
+    staying = (
         select(Parcel.shipment_id)
         .join(ParcelLine, col(ParcelLine.parcel_id) == col(Parcel.id))
         .join(OrderLine, col(OrderLine.id) == col(ParcelLine.order_line_id))
-        .where(OrderLine.order_id == order_id)
+        .where(OrderLine.order_id == from_order_id)
     )
     session.execute(
         update(Shipment)
-        .where(col(Shipment.order_id) == order_id, col(Shipment.id).not_in(kept))
-        .values(order_id=heir_id)
+        .where(col(Shipment.order_id) == from_order_id, col(Shipment.id).not_in(staying))
+        .values(order_id=to_order_id)
         .execution_options(synchronize_session=False)
     )
 
@@ -117,6 +117,17 @@ def shipment_sources(session: Session, order_ids: Sequence[int]) -> dict[int, se
     for order_id, side in session.execute(query.distinct()):
         sides[order_id].add(side)
     return sides
+
+
+def units_of_shipment(session: Session, shipment: Shipment) -> dict[int, int]:
+    """Return {line id: units} of a shipment's parcels together."""
+    rows = session.execute(
+        select(col(ParcelLine.order_line_id), func.sum(ParcelLine.quantity))
+        .join(Parcel, col(Parcel.id) == col(ParcelLine.parcel_id))
+        .where(col(Parcel.shipment_id) == shipment.id)
+        .group_by(col(ParcelLine.order_line_id))
+    )
+    return {line_id: int(units) for line_id, units in rows}
 
 
 def contents_of(session: Session, parcel_ids: Sequence[int]) -> dict[int, dict[int, int]]:

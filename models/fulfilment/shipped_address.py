@@ -5,11 +5,12 @@ The order's history stores the old value of every change; here the changes are u
 
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from models.fulfilment.shipments import Shipment
 from models.orders.history import events_of
 from models.orders.order import AddressRole, Order, OrderAddress
+from models.orders.queries import addresses_of_order
 from models.orders.records import AddressData
 
 ROLES = [str(role) for role in AddressRole]
@@ -17,9 +18,10 @@ ROLES = [str(role) for role in AddressRole]
 
 def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRole, OrderAddress]:
     """Return an order's addresses by role as they were at this time, as new objects outside the session."""
-    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-    addresses = {row.role: OrderAddress(**row.model_dump()) for row in rows}
-    for field, before in _changes_since(session, order, at):
+    addresses = {
+        role: OrderAddress(**row.model_dump()) for role, row in addresses_of_order(session, order).items()
+    }
+    for field, before in _changes_since(session, order, at, "edited", "changed"):
         role, _, name = field.partition(".")
         if role in ROLES and name in AddressData.model_fields:
             row = addresses.setdefault(
@@ -35,17 +37,16 @@ def addresses_at(session: Session, order: Order, at: datetime) -> dict[AddressRo
 
 def shipped_method(session: Session, order: Order, shipment: Shipment) -> str | None:
     """Return the name of the method that a shipment was sent with; None if the order has it still."""
-    told = [
+    names = [
         before
-        for field, before in _changes_since(session, order, shipment.recorded_at, kind="edited")
+        for field, before in _changes_since(session, order, shipment.recorded_at, "edited")
         if field == "shipping_method"
     ]
-    return told[-1] if told else None
+    return names[-1] if names else None
 
 
-def _changes_since(session: Session, order: Order, at: datetime, *, kind: str = "") -> list[tuple[str, str]]:
-    """Return (field, old value) of every change after this time, latest first."""
-    kinds = (kind,) if kind else ("edited", "changed")
+def _changes_since(session: Session, order: Order, at: datetime, *kinds: str) -> list[tuple[str, str]]:
+    """Return (field, old value) of every change of these kinds after this time, latest first."""
     return [
         (field, before)
         for event in reversed(events_of(session, order.row_id))

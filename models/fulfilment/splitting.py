@@ -14,8 +14,9 @@ from models.clock import today
 from models.database.conditions import among
 from models.errors import Action, Advice, RuleError
 from models.orders.history import Actor, add_event
-from models.orders.order import Order, OrderLine, OrderState
-from models.orders.queries import lines_of, lock_order
+from models.orders.order import Order, OrderLine
+from models.orders.queries import lines_of, lines_of_order, lock_order
+from models.orders.states import TO_SHIP, state_name
 from models.tenants.account import Account, options_as
 from models.tenants.options import ChannelOptions, Release
 from models.warehouse.pick_lists import flag_orders
@@ -31,18 +32,17 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
     units than remain of it, or a day that is past or on which no cycle would release them.
     """
     lock_order(session, order)
-    order_id = order.row_id
     _check_may_split(session, order, until)
-    lines = {line.row_id: line for line in lines_of(session, [order_id]).get(order_id, [])}
+    lines = {line.row_id: line for line in lines_of_order(session, order)}
     changed: list[OrderLine] = []
     for line_id, count in units.items():
         line = lines.get(line_id)
         if line is None:
             raise RuleError(f"Order {order.external_id} has no line {line_id}.")
-        if not 0 <= count <= line.left:
+        if not 0 <= count <= line.remaining:
             raise RuleError(
-                f"Line {line.external_id} of order {order.external_id}: {count} cannot be held back, "
-                f"{line.left} are left."
+                f"Line {line.external_id} of order {order.external_id}: {count} units cannot be held back, "
+                f"{line.remaining} remain."
             )
         day = until if count else None
         if (line.kept_back, line.kept_until) != (count, day):
@@ -51,36 +51,28 @@ def split_order(session: Session, order: Order, units: Mapping[int, int], until:
             changed.append(line)
     if not changed:
         return
-    ready = {line.external_id: line.picked for line in changed}
+    picked = {line.external_id: line.picked for line in changed}
     limit_picked(session, changed)
-    back = {line.external_id: ready[line.external_id] - line.picked for line in changed}
-    add_event(
-        session,
-        order,
-        "split",
-        {
-            "kept_back": {line.external_id: line.kept_back for line in changed},
-            **({"until": until.isoformat()} if until else {}),
-            **(
-                {"put_back": {name: count for name, count in back.items() if count}}
-                if any(back.values())
-                else {}
-            ),
-        },
-        actor=Actor.person,
-    )
+    put_back = {
+        line.external_id: surplus for line in changed if (surplus := picked[line.external_id] - line.picked)
+    }
+    detail: dict[str, object] = {"kept_back": {line.external_id: line.kept_back for line in changed}}
+    if until:
+        detail["until"] = until.isoformat()
+    if put_back:
+        detail["put_back"] = put_back
+    add_event(session, order, "split", detail, actor=Actor.person)
     session.flush()
-    flag_orders(session, [order_id])
+    flag_orders(session, [order.row_id])
 
 
 def unsplit_order(session: Session, order: Order) -> None:
     """Release all held-back units of an order. Raises: RuleError, if there are none."""
     lock_order(session, order)
-    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
-    kept = [line for line in lines if line.kept_back]
-    if not kept:
-        raise RuleError(f"Nothing of order {order.external_id} is held back.")
-    _release_held_back(session, order, kept, Actor.person)
+    held_back = [line for line in lines_of_order(session, order) if line.kept_back]
+    if not held_back:
+        raise RuleError(f"Order {order.external_id} has no units that are held back.")
+    _release_held_back(session, order, held_back, Actor.person)
 
 
 def list_due_splits(session: Session, account_id: int, limit: int) -> list[int]:
@@ -111,13 +103,13 @@ def release_due(session: Session, order_ids: Sequence[int]) -> None:
     ).all()
     lines = lines_of(session, order_ids)
     for order in orders:
-        over = [
+        due = [
             line
             for line in lines.get(order.row_id, [])
             if line.kept_until is not None and line.kept_until <= day
         ]
-        if over:
-            _release_held_back(session, order, over, Actor.cycle)
+        if due:
+            _release_held_back(session, order, due, Actor.cycle)
 
 
 def _release_held_back(session: Session, order: Order, lines: list[OrderLine], actor: Actor) -> None:
@@ -131,19 +123,17 @@ def _release_held_back(session: Session, order: Order, lines: list[OrderLine], a
 
 
 def _check_may_split(session: Session, order: Order, until: date | None) -> None:
-    if order.trial or order.state not in (OrderState.open, OrderState.released):
-        raise RuleError(
-            f"Order {order.external_id} is {'a trial' if order.trial else order.state} and is not split."
-        )
+    if order.trial or order.state not in TO_SHIP:
+        raise RuleError(f"Order {order.external_id} is {state_name(order)} and cannot be split.")
     if order.ships_with_id is not None:
         raise RuleError(
-            f"Order {order.external_id} goes with others, and orders that go together leave whole.",
+            f"Order {order.external_id} is consolidated, and consolidated orders ship whole.",
             Advice(Action.order_separate, order.external_id),
         )
     if until is None:
         return
     if until <= today():
-        raise RuleError(f"{until} has come already; name a later day, or none.")
+        raise RuleError(f"{until} is not in the future; name a later day, or none.")
     account = session.get_one(Account, order.account_id)
     if options_as(account, ChannelOptions).release is not Release.automatic:
         raise RuleError(

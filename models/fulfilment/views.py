@@ -8,7 +8,7 @@ from decimal import Decimal
 from models.database.session import Session
 from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.orders.order import Order
-from models.orders.queries import lines_of
+from models.orders.queries import lines_of_order
 
 
 @dataclass(frozen=True)
@@ -36,23 +36,24 @@ class ReturnView:
 
 def return_views(session: Session, returns: Sequence[Return]) -> list[ReturnView]:
     """Return a view of each return, in the given order."""
-    return [
-        ReturnView(
-            number=row.row_id,
-            order=session.get_one(Order, row.order_id).external_id,
-            state=row.state,
-            announced_at=row.announced_at,
-            received_at=row.received_at,
-            credited=row.credited_amount,
-            reason=row.reason,
-            lines=_line_views(session, row),
-        )
-        for row in returns
-    ]
+    return [_return_view(session, row, session.get_one(Order, row.order_id)) for row in returns]
 
 
-def _line_views(session: Session, row: Return) -> list[ReturnLineView]:
-    names = {line.id: line.external_id for line in lines_of(session, [row.order_id])[row.order_id]}
+def _return_view(session: Session, row: Return, order: Order) -> ReturnView:
+    return ReturnView(
+        number=row.row_id,
+        order=order.external_id,
+        state=row.state,
+        announced_at=row.announced_at,
+        received_at=row.received_at,
+        credited=row.credited_amount,
+        reason=row.reason,
+        lines=_line_views(session, row, order),
+    )
+
+
+def _line_views(session: Session, row: Return, order: Order) -> list[ReturnLineView]:
+    names = {line.id: line.external_id for line in lines_of_order(session, order)}
     return [
         ReturnLineView(
             line=names[each.order_line_id],

@@ -4,7 +4,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col
 
 from models.clock import utc_now
-from models.intake.trials import delete_trial_orders
+from models.intake.order_deletion import delete_all_test_orders
 from models.sync.cursors import TEST_SUFFIX, Cursor
 from models.tenants.account import Account
 from models.tenants.locks import lock_tenants
@@ -20,7 +20,7 @@ def set_mode(session: Session, account: Account, mode: Mode) -> int:
     lock_tenants(session, [account.tenant_id])
     removed = 0
     if mode is Mode.live and account.mode is not Mode.live:
-        removed = delete_trial_orders(session, account.row_id)
+        removed = delete_all_test_orders(session, account.row_id)
         session.execute(
             delete(Cursor).where(col(Cursor.account_id) == account.id, col(Cursor.name).endswith(TEST_SUFFIX))
         )

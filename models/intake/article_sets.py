@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from models.catalog.article import (
-    Article,
-    BundlePart,
-)
+from models.catalog.article import Article, BundlePart
 from models.catalog.listing import Listing
 from models.catalog.records import ArticleKind, MemberData
 from models.database.bulk import insert_rows
@@ -52,7 +49,7 @@ def link_members(session: Session, account_id: int) -> int:
             incomplete.append(_incomplete(listing, missing))
             continue
         article = session.get_one(Article, listing.article_id)
-        if not _join(session, article, members, article_ids):
+        if not _link(session, article, members, article_ids):
             incomplete.append(_too_many(listing))
             continue
         listing.members_open = False
@@ -83,7 +80,7 @@ def _too_many(listing: Listing) -> RejectedData:
     )
 
 
-def _join(
+def _link(
     session: Session, article: Article, members: Sequence[MemberData], article_ids: Mapping[str, int]
 ) -> bool:
     """Link members to their set; return False and change nothing if one article has too many units."""

@@ -24,8 +24,9 @@ from models.catalog.article import (
 from models.catalog.lists import skus_by_id
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
+from models.database.conditions import in_batches
 from models.intake.sheet_results import SheetOutcome, SheetResult
-from models.tenants.account import Account
+from models.tenants.account import account_names
 from models.tenants.locks import lock_tenants
 from models.values import MAX_COUNT, Amount
 from models.warehouse.levels import StockLevel
@@ -45,7 +46,6 @@ PLAIN_FIELDS = (
     "variant_values",
 )
 """Fields of a row that are columns of the article itself."""
-SKUS_AT_ONCE = 5000
 
 
 class SheetArticle(BaseModel):
@@ -82,7 +82,7 @@ class ArticleState:
 
     article: Article
     led_by: str
-    """Name of the account that the master data are imported from; empty if people maintain them."""
+    """Name of the account that the master data is imported from; empty if people maintain it."""
     titles: dict[str, str] = field(default_factory=dict)
     prices: dict[str, Decimal] = field(default_factory=dict)
     """Unit price for everyone, by currency."""
@@ -103,16 +103,13 @@ class SheetPlan:
 def read_states(session: Session, tenant_id: int, skus: Iterable[str]) -> dict[str, ArticleState]:
     """Return {SKU: article as it is now}; unknown SKUs are missing."""
     states: dict[str, ArticleState] = {}
-    wanted = sorted(set(skus))
-    accounts = {account.id: account.name for account in session.exec(select(Account))}
-    for start in range(0, len(wanted), SKUS_AT_ONCE):
+    accounts = account_names(session)
+    for batch in in_batches(sorted(set(skus))):
         articles = session.exec(
-            select(Article).where(
-                Article.tenant_id == tenant_id, col(Article.sku).in_(wanted[start : start + SKUS_AT_ONCE])
-            )
+            select(Article).where(Article.tenant_id == tenant_id, col(Article.sku).in_(batch))
         ).all()
         by_id = {
-            article.row_id: ArticleState(article, accounts.get(article.source_account_id, ""))
+            article.row_id: ArticleState(article, accounts.get(article.source_account_id or 0, ""))
             for article in articles
         }
         _read_details(session, by_id)
@@ -160,17 +157,13 @@ def plan_articles(session: Session, tenant_id: int, currency: str, rows: Sequenc
         first = by_sku.setdefault(row.sku, row)
         if first is not row:
             refused[row.row] = f"sku: {row.sku!r} stands in row {first.row} already"
-    states = read_states(
-        session,
-        tenant_id,
-        {sku for row in rows for sku in (row.sku, row.parent_sku, *row.parts) if sku},
-    )
+    states = read_states(session, tenant_id, _named_skus(rows))
     changes = {sku: _changes(row, states.get(sku), currency) for sku, row in by_sku.items()}
     for sku, row in by_sku.items():
         state = states.get(sku)
         if state is not None and state.led_by and changes[sku]:
             refused[row.row] = (
-                f"{changes[sku][0]}: account {state.led_by!r} leads this article; change it there"
+                f"{changes[sku][0]}: account {state.led_by!r} provides this article; change it there"
             )
     # A refused row also refuses the rows that need it, so repeat until no further row is refused.
     count = -1
@@ -262,7 +255,7 @@ def _broken_link(
         if parent is not None and parent.article.kind is not ArticleKind.parent and parent.on_hand:
             return f"parent_sku: {row.parent_sku!r} has stock of its own and can group no variants"
         if parent is not None and parent.article.kind is not ArticleKind.parent and parent.led_by:
-            return f"parent_sku: account {parent.led_by!r} leads {row.parent_sku!r}; make it a parent there"
+            return f"parent_sku: change {row.parent_sku!r} at account {parent.led_by!r}, which provides it"
     if row.parts:
         if row.parent_sku:
             return "parts: a bundle is no variant; leave parent_sku or parts empty"
@@ -276,10 +269,15 @@ def _broken_link(
             if sku not in taken and sku not in states:
                 return f"parts: there is no article {sku!r}, here or in the file"
             if kinds[sku] in (ArticleKind.bundle, ArticleKind.parent):
-                return f"parts: {sku!r} is a {kinds[sku]}; name what lies on the shelf"
+                return f"parts: {sku!r} is a {kinds[sku]}; name articles that have stock of their own"
         if kinds[row.sku] is not ArticleKind.bundle:
             return "parts: an article that groups variants is no bundle"
     return ""
+
+
+def _named_skus(rows: Sequence[SheetArticle]) -> set[str]:
+    """Return the SKUs of these rows, of their parents and of their parts."""
+    return {sku for row in rows for sku in (row.sku, row.parent_sku, *row.parts) if sku}
 
 
 def save_sheet_articles(
@@ -303,19 +301,7 @@ def save_sheet_articles(
         articles[row.sku] = article
     session.flush()
     ids = [article.row_id for article in articles.values()]
-    texts = {
-        (text.article_id, text.language): text
-        for text in session.exec(select(ArticleText).where(col(ArticleText.article_id).in_(ids)))
-    }
-    for row in rows:
-        article_id = articles[row.sku].row_id
-        for language, title in row.titles.items():
-            text = texts.get((article_id, language))
-            if text is None and title:
-                session.add(ArticleText(article_id=article_id, language=language, title=title))
-            elif text is not None:
-                text.title = title
-                session.add(text)
+    _save_titles(session, rows, articles)
     _save_prices(session, currency, rows, articles)
     session.execute(delete(ArticleNumber).where(col(ArticleNumber.article_id).in_(ids)))
     session.add_all(
@@ -330,6 +316,23 @@ def save_sheet_articles(
         for kind, value in numbers_of(article)
     )
     session.flush()
+
+
+def _save_titles(session: Session, rows: Sequence[SheetArticle], articles: Mapping[str, Article]) -> None:
+    ids = [article.id for article in articles.values()]
+    texts = {
+        (text.article_id, text.language): text
+        for text in session.exec(select(ArticleText).where(col(ArticleText.article_id).in_(ids)))
+    }
+    for row in rows:
+        article_id = articles[row.sku].row_id
+        for language, title in row.titles.items():
+            text = texts.get((article_id, language))
+            if text is None and title:
+                session.add(ArticleText(article_id=article_id, language=language, title=title))
+            elif text is not None:
+                text.title = title
+                session.add(text)
 
 
 def _save_prices(
@@ -366,9 +369,7 @@ def link_sheet_articles(session: Session, tenant_id: int, rows: Sequence[SheetAr
     """
     lock_tenants(session, [tenant_id])
     rows = [row for row in rows if row.model_fields_set & {"parent_sku", "parts"}]
-    states = read_states(
-        session, tenant_id, {sku for row in rows for sku in (row.sku, row.parent_sku, *row.parts) if sku}
-    )
+    states = read_states(session, tenant_id, _named_skus(rows))
     touched = []
     for row in rows:
         state = states[row.sku]

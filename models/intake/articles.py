@@ -109,7 +109,7 @@ def save_articles(
     article_ids = (
         _save_masters(session, account, [*new, *changed], known)
         if options.role is Role.articles
-        else _link(session, account, rules, [*new, *changed])
+        else _match_listings(session, account, rules, [*new, *changed])
     )
     _save_listings(session, account.id, [*new, *changed], article_ids, hashes)
     _note_quantities(session, page.values(), known)
@@ -196,12 +196,12 @@ def _without_taken_skus(
         is_known = record.sku in owners and owner != external_id
         foreign = is_known and (owner is not None or external_id in linked)
         if foreign or claimed.setdefault(record.sku, external_id) != external_id:
-            whose = owner or claimed.get(record.sku, "another")
+            other = owner or claimed.get(record.sku, "another")
             rejected.append(
                 RejectedData(
                     kind="article",
                     external_id=external_id,
-                    reason=f"Its SKU {record.sku!r} is that of article {whose} already; make it unique.",
+                    reason=f"Article {other} has the SKU {record.sku!r} already; make it unique.",
                     raw=record.model_dump_json(),
                 )
             )
@@ -236,31 +236,28 @@ def _save_masters(
     by_sku = {sku: need_id(article_id) for article_id, sku, _ in rows}
     kinds = {article_id: kind for article_id, _, kind in rows}
     now = utc_now()
-    fresh: list[dict[str, Any]] = []
-    standing: list[dict[str, Any]] = []
+    new: list[dict[str, Any]] = []
+    existing: list[dict[str, Any]] = []
     ids: dict[str, int] = {}
     for record in records:
-        values = {**_article_values(record), "source_account_id": account.id, "changed_at": now}
+        values = {name: getattr(record, name) for name in ARTICLE_FIELDS}
+        values |= {"source_account_id": account.id, "changed_at": now}
         article_id = linked.get(record.external_id, by_sku.get(record.sku))
         if article_id is None:
-            fresh.append({**values, "tenant_id": account.tenant_id, "variant_values": {}})
+            new.append({**values, "tenant_id": account.tenant_id, "variant_values": {}})
             continue
         ids[record.external_id] = article_id
         if kinds[article_id] is ArticleKind.variant and record.kind is ArticleKind.single:
             values["kind"] = ArticleKind.variant
-        standing.append({**values, "row_id": article_id})
-    update_rows(session, Article, standing)
-    inserted = iter(insert_returning(session, Article, fresh))
+        existing.append({**values, "row_id": article_id})
+    update_rows(session, Article, existing)
+    inserted = iter(insert_returning(session, Article, new))
     old_ids = list(ids.values())
     for record in records:
         if record.external_id not in ids:
             ids[record.external_id] = next(inserted)
     _replace_details(session, account, records, ids, old_ids)
     return ids
-
-
-def _article_values(record: ArticleData) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in ARTICLE_FIELDS}
 
 
 def _replace_details(
@@ -318,7 +315,7 @@ def _replace_details(
         insert_rows(session, table, details[table])
 
 
-def _link(
+def _match_listings(
     session: Session, account: AccountData, rules: Sequence[MatchRule], records: Sequence[ArticleData]
 ) -> dict[str, int]:
     """Return {external id: article id} of listings that match exactly one article by the tenant's rules."""
@@ -410,13 +407,13 @@ def _take_opening_stock(
     article_ids: Mapping[str, int | None],
 ) -> set[int]:
     """Take the channel's quantity as opening stock of articles that were never counted; return their ids."""
-    told = {
+    reported = {
         article_id: max(0, quantity)
         for external_id, article_id in article_ids.items()
         if article_id is not None and (quantity := page[external_id].quantity) is not None
     }
-    counted = session.exec(select(StockLevel.article_id).where(among(col(StockLevel.article_id), told))).all()
-    uncounted = told.keys() - set(counted)
+    query = select(StockLevel.article_id).where(among(col(StockLevel.article_id), reported))
+    uncounted = reported.keys() - set(session.exec(query))
     if not uncounted:
         return set()
     physical = session.exec(
@@ -426,6 +423,6 @@ def _take_opening_stock(
         )
     ).all()
     warehouse_id = main_warehouse(session, account.tenant_id).row_id
-    opening = {article_id: told[article_id] for article_id in sorted(map(need_id, physical))}
+    opening = {article_id: reported[article_id] for article_id in sorted(map(need_id, physical))}
     open_levels(session, warehouse_id, opening, f"account {account.name}")
     return set(opening)

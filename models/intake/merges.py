@@ -1,4 +1,4 @@
-"""Orders that a channel merges into others."""
+"""Merged orders: a channel moves lines from one order to another, and so do we."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -13,9 +13,9 @@ from models.mails.buyer_events import transfer_waiting_mails
 from models.orders.history import Actor, add_event, edits_of
 from models.orders.holds import Hold, HoldReason, close_holds, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import lines_of, lines_of_order, lock_order, order_addresses
 from models.orders.records import OrderData
-from models.orders.states import NOT_RELEASED, change_state
+from models.orders.states import ACTIVE, NOT_RELEASED, change_state
 from models.payments.payment import Payment
 from models.sync.outbound import transfer_unpublished
 
@@ -43,17 +43,18 @@ def owners_of_lines(
     return owners
 
 
-def foreign_owners(owners: Mapping[str, Order], data: OrderData, external_id: str) -> list[Order]:
+def foreign_owners(owners: Mapping[str, Order], data: OrderData) -> list[Order]:
+    """Return the other orders that have lines of this record now, by id; `owners` is {line's id: order}."""
     found = {
         order.row_id: order
         for line in data.lines
-        if (order := owners.get(line.external_id)) is not None and order.external_id != external_id
+        if (order := owners.get(line.external_id)) is not None and order.external_id != data.external_id
     }
     return [found[order_id] for order_id in sorted(found)]
 
 
 def uncancelled_lines(session: Session, account_id: int, line_ids: Sequence[str]) -> set[str]:
-    """Return the external ids of those lines that are not cancelled completely."""
+    """Return the external ids of the lines that are not cancelled completely."""
     query = select(OrderLine.external_id).where(
         OrderLine.account_id == account_id,
         among(col(OrderLine.external_id), line_ids),
@@ -72,9 +73,8 @@ class KnownOrders:
         self._lines = lines_of(session, ids)
         self.held = set(open_holds(session, ids))
         """Ids of orders with open holds; the others have no holds to release."""
-        self._addresses: dict[int, dict[AddressRole, OrderAddress]] = {order_id: {} for order_id in ids}
-        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
-            self._addresses[row.order_id][row.role] = row
+        addresses = order_addresses(session, ids)
+        self._addresses = {order_id: addresses.get(order_id, {}) for order_id in ids}
         self._edits = edits_of(session, ids)
 
     def lines(self, order: Order) -> list[OrderLine]:
@@ -85,7 +85,7 @@ class KnownOrders:
         return self._lines.get(order_id, [])
 
     def addresses(self, order: Order) -> dict[AddressRole, OrderAddress]:
-        """Return an order's addresses by role. A caller that changes this dict saves the rows too."""
+        """Return an order's addresses by role. A caller that changes this dict also saves the rows."""
         return self._addresses[order.row_id]
 
     def edits(self, order: Order) -> dict[str, str]:
@@ -110,13 +110,13 @@ def transfer_lines(
     """
     blocked: dict[str, Order] = {}
     owners = known.owners
-    for other in foreign_owners(owners, data, order.external_id):
+    for other in foreign_owners(owners, data):
         moving = [line.external_id for line in data.lines if owners.get(line.external_id) is other]
         known.held.update((order.row_id, other.row_id))
         lock_order(session, other)
         if order.state not in NOT_RELEASED or other.state not in (*NOT_RELEASED, OrderState.merged):
             blocked.update(dict.fromkeys(moving, other))
-            if other.state in (*NOT_RELEASED, OrderState.released):
+            if other.state in ACTIVE:
                 detail = {"lines": moving, "now_in": order.external_id}
                 hold_order(session, other, HoldReason.changed_after_release, detail)
                 # Without a hash, the next record is not taken for unchanged, so the hold can end.
@@ -145,7 +145,7 @@ def transfer_lines(
         session.expire_all()
         known.forget_lines(order, other)
         owners.update(dict.fromkeys(moving, order))
-        rest = lines_of(session, [other.row_id]).get(other.row_id, [])
+        rest = lines_of_order(session, other)
         if not any(line.quantity > line.cancelled for line in rest):
             _close_merged(session, other, order)
         add_event(
@@ -178,15 +178,15 @@ def is_outdated(
 ) -> bool:
     """Return whether a merged order's record is outdated, e.g. from a page that was read before the merge.
 
-    It is not outdated if the channel separated the order again: the order that had its lines is now reported
-    without them, or was earlier.
+    It is not outdated if the channel separated the order again: the order that has its lines now is reported
+    without them on this `page`, or was earlier.
     """
-    living = uncancelled_lines(session, order.account_id, [line.external_id for line in data.lines])
+    uncancelled = uncancelled_lines(session, order.account_id, [line.external_id for line in data.lines])
     for line in data.lines:
         owner = owners.get(line.external_id)
-        if owner is None or owner.external_id == order.external_id or line.external_id not in living:
+        if owner is None or owner.external_id == order.external_id or line.external_id not in uncancelled:
             return False
-        heir = page.get(owner.external_id)
-        if heir is not None and all(each.external_id != line.external_id for each in heir.lines):
+        reported = page.get(owner.external_id)
+        if reported is not None and all(each.external_id != line.external_id for each in reported.lines):
             return False
     return True

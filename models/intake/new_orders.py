@@ -1,7 +1,6 @@
-"""Inserts new orders: one builder for the rows of each table.
+"""New orders: one builder for the rows of each table, and one multi-row statement for a table and page.
 
-Ids are chosen first. So a builder needs only an order or a line, and each table gets the rows of the whole
-page in one multi-row statement.
+All ids are reserved first, so that each builder needs only an order or a line.
 """
 
 from collections.abc import Sequence
@@ -11,10 +10,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from models.catalog.lists import skus_by_id
 from models.clock import utc_now
 from models.database.bulk import insert_or_update, insert_rows, reserve_ids
 from models.database.conditions import among
-from models.intake.line_matching import Matcher, match_hold, skus_of
+from models.intake.line_matching import Matcher, match_hold
 from models.mails.buyer_events import queue_arrival_mails
 from models.orders.amounts import payment_state_of, total_difference
 from models.orders.checks import LineFacts, OrderFacts, check_orders, hold_for
@@ -75,7 +75,7 @@ def insert_orders(
     if not records:
         return []
     now = utc_now()
-    orders = _number(session, account, records, matcher)
+    orders = _reserve_rows(session, account, records, matcher)
     lines = [(order, line) for order in orders for line in order.lines]
     insert_rows(session, Order, [_order_row(account, order, methods, now, trial=trial) for order in orders])
     insert_rows(session, OrderLine, [_line_row(account, order, line) for order, line in lines])
@@ -90,13 +90,13 @@ def insert_orders(
     insert_rows(session, Payment, payments)
     if not trial:
         book_payments(session, [Payment(**row) for row in payments])
-        bought = [order for order in orders if order.state is OrderState.open]
-        queue_arrival_mails(session, account, {order.id: _bought_at(order.data) for order in bought})
+        bought_at = {order.id: order.data.bought_at for order in orders if order.state is OrderState.open}
+        queue_arrival_mails(session, account, bought_at)
     return [order.id for order in orders]
 
 
-def insert_shell(session: Session, account: AccountData, data: OrderData) -> Order:
-    """Insert an order without lines; it takes over lines that other orders have until now."""
+def insert_without_lines(session: Session, account: AccountData, data: OrderData) -> Order:
+    """Insert an order without lines: they are stored with other orders, and are moved to it afterwards."""
     order = Order(
         tenant_id=account.tenant_id,
         account_id=account.id,
@@ -114,10 +114,10 @@ def insert_shell(session: Session, account: AccountData, data: OrderData) -> Ord
     return order
 
 
-def _number(
+def _reserve_rows(
     session: Session, account: AccountData, records: Sequence[OrderData], matcher: Matcher
 ) -> list[_NewOrder]:
-    """Save the customers, and choose an id for each order and line."""
+    """Save the customers, and reserve an id for each order and line."""
     customers = _save_customers(session, account.id, records)
     order_ids = reserve_ids(session, Order, len(records))
     line_ids = iter(reserve_ids(session, OrderLine, sum(len(data.lines) for data in records)))
@@ -128,7 +128,7 @@ def _number(
             imported_state(data),
             customers.get(data.customer_id),
             [
-                _NewLine(next(line_ids), position, line, matcher.of(line))
+                _NewLine(next(line_ids), position, line, matcher.match_of(line))
                 for position, line in enumerate(data.lines)
             ],
         )
@@ -246,12 +246,13 @@ def _hold_rows(
             detail = {"difference": str(difference)}
             holds.append(hold_values(order.id, HoldReason.total_mismatch, "total", detail))
     unmatched = [(order, line) for order in to_ship for line in order.lines if not line.match.parts]
-    skus = skus_of(session, [line.match for _, line in unmatched])
+    skus = skus_by_id(session, [article_id for _, line in unmatched for article_id in line.match.candidates])
     for order, line in unmatched:
         reason, detail = match_hold(line.match, skus)
         holds.append(hold_values(order.id, reason, "article", detail, line.id))
     facts = [_facts_of(order, methods) for order in to_ship]
-    holds += [hold_for(finding) for finding in check_orders(session, account, facts, alone=trial)]
+    findings = check_orders(session, account, facts, with_duplicates=not trial)
+    holds += [hold_for(finding) for finding in findings]
     return holds
 
 
@@ -267,7 +268,7 @@ def _facts_of(order: _NewOrder, methods: Methods) -> OrderFacts:
         payment_code=payment_code(data),
         payment=methods.payment_of(data),
         shipping_code=data.shipping_method,
-        way=methods.shipping_of(data),
+        shipping=methods.shipping_of(data),
         role=AddressRole.shipping if data.shipping else AddressRole.billing,
         address=data.shipping or data.billing,
         lines=[
@@ -283,7 +284,7 @@ def _event_rows(
 ) -> list[dict[str, Any]]:
     actor = Actor.person if kind_of(account.kind).takes_manual_orders else Actor.channel
     return [
-        *(event_values(order.id, "imported", _arrival(order.data), actor=actor) for order in orders),
+        *(event_values(order.id, "imported", _summary(order.data), actor=actor) for order in orders),
         *(
             event_values(hold["order_id"], "held", {"reason": hold["reason"], **hold["detail"]})
             for hold in holds
@@ -291,9 +292,5 @@ def _event_rows(
     ]
 
 
-def _arrival(data: OrderData) -> dict[str, Any]:
+def _summary(data: OrderData) -> dict[str, Any]:
     return {"total": str(data.total), "paid": str(data.paid_amount), "lines": len(data.lines)}
-
-
-def _bought_at(data: OrderData) -> datetime:
-    return data.checkout_at or data.placed_at

@@ -4,7 +4,8 @@ A line keeps its row when the channel moves it to another order number: the chan
 order, and nothing was bought again. A released order is held and never changed silently.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ from models.orders.holds import HoldReason, close_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.records import AddressData, OrderData
 from models.orders.row_values import ORDER_FIELDS, addresses_of, line_values, mapped_methods, order_values
-from models.orders.states import NOT_RELEASED, change_state
+from models.orders.states import ACTIVE, NOT_RELEASED, change_state
 from models.payments.payment import apply_channel_total
 from models.tenants.methods import Methods, payment_code
 from models.tenants.options import ChannelOptions
@@ -40,21 +41,24 @@ METHOD_FIELDS = frozenset({"payment_kind", "shipping_method_id"})
 ADDRESS_FIELDS = tuple(AddressData.model_fields)
 
 
-def apply_changes(
-    session: Session,
-    account: AccountData,
-    options: ChannelOptions,
-    order: Order,
-    data: OrderData,
-    matcher: Matcher,
-    known: KnownOrders,
-    methods: Methods,
-) -> None:
+@dataclass(frozen=True)
+class PageContext:
+    """What all changed orders of a page share."""
+
+    account: AccountData
+    options: ChannelOptions
+    matcher: Matcher
+    methods: Methods
+    known: KnownOrders
+
+
+def apply_changes(session: Session, page: PageContext, order: Order, data: OrderData) -> None:
     """Apply what changed at the channel; if the order must not change any more, hold it and show the change.
 
     An order must not change once it is released, or after a person changed it. The caller has locked the
     order and its tenant.
     """
+    account, known = page.account, page.known
     if order.state is OrderState.merged:
         change_state(order, OrderState.open, Actor.channel)
         order.merged_into_id = order.anonymised_at = None
@@ -64,28 +68,22 @@ def apply_changes(
     edits = known.edits(order)
     fixed = order.state not in NOT_RELEASED or not METHOD_FIELDS.issuperset(edits)
     values = order_values(data)
-    if fixed:
-        for name in (*HARMLESS_AFTER_RELEASE, "details"):
-            setattr(order, name, values[name])
-        if order.state is OrderState.cancelled:
-            _hold_reordered(session, order, data, blocked, known)
-        else:
-            _hold_changes(session, order, difference, blocked, known)
-    elif blocked:
-        hold_order(session, order, HoldReason.changed_after_release, _lines_elsewhere(blocked))
-    else:
-        _settle(session, order, HoldReason.changed_after_release, known)
+    for name in (*HARMLESS_AFTER_RELEASE, "details") if fixed else values:
+        setattr(order, name, values[name])
     if not fixed:
-        for name, value in values.items():
-            setattr(order, name, value)
+        _hold_or_settle(session, order, _lines_elsewhere(blocked), known)
         _apply_addresses(session, order, data, known)
-        _apply_lines(session, order, data, matcher, blocked, known)
+        _apply_lines(session, order, data, page.matcher, blocked, known)
         _check_total(session, order, data, known)
+    elif order.state is OrderState.cancelled:
+        _hold_reordered(session, order, data, blocked, known)
+    else:
+        _hold_changes(session, order, difference, blocked, known)
     if order.state is OrderState.pending and data.checkout_at is not None:
         change_state(order, OrderState.open, Actor.channel)
         add_event(session, order, "checkout_done", actor=Actor.channel)
         queue_arrival_mails(session, account, {order.row_id: data.checkout_at})
-    _apply_methods(order, data, methods, edits)
+    _apply_methods(order, data, page.methods, edits)
     order.content_hash, order.changed_at = values["content_hash"], utc_now()
     session.add(order)
     if difference and not fixed:
@@ -98,7 +96,7 @@ def apply_changes(
         order,
         max(Decimal(0), data.paid_amount - kept),
         data.paid_at or utc_now(),
-        handled_by=options.payments,
+        handled_by=page.options.payments,
         method=data.payment_method,
     )
     _apply_end(session, order, data, known)
@@ -116,6 +114,14 @@ def _apply_methods(order: Order, data: OrderData, methods: Methods, edits: Mappi
 def _settle(session: Session, order: Order, reason: HoldReason, known: KnownOrders) -> None:
     if order.id in known.held:
         close_holds(session, order, (reason,))
+
+
+def _hold_or_settle(session: Session, order: Order, detail: Mapping[str, Any], known: KnownOrders) -> None:
+    """Hold an order because it changed after its release; without a detail, release that hold."""
+    if detail:
+        hold_order(session, order, HoldReason.changed_after_release, dict(detail))
+    else:
+        _settle(session, order, HoldReason.changed_after_release, known)
 
 
 def _hold_changes(
@@ -140,11 +146,8 @@ def _hold_changes(
         changes = {
             name: pair for name, pair in changes.items() if name == "total" or name.startswith("line ")
         }
-    if changes or blocked:
-        detail = {**({"changes": changes} if changes else {}), **_lines_elsewhere(blocked)}
-        hold_order(session, order, HoldReason.changed_after_release, detail)
-    else:
-        _settle(session, order, HoldReason.changed_after_release, known)
+    detail = {**({"changes": changes} if changes else {}), **_lines_elsewhere(blocked)}
+    _hold_or_settle(session, order, detail, known)
 
 
 def _hold_reordered(
@@ -157,10 +160,7 @@ def _hold_reordered(
         for line in data.lines
         if line.external_id not in blocked and line.quantity > had.get(line.external_id, 0)
     }
-    if more and not data.cancelled:
-        hold_order(session, order, HoldReason.changed_after_release, {"changes": more})
-    else:
-        _settle(session, order, HoldReason.changed_after_release, known)
+    _hold_or_settle(session, order, {"changes": more} if more and not data.cancelled else {}, known)
 
 
 def _lines_elsewhere(blocked: Mapping[str, Order]) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _apply_end(session: Session, order: Order, data: OrderData, known: KnownOrde
     if data.cancelled or data.shipped_at is None or _is_shipped_from_here(session, order):
         # A channel with only one shipping date reports our first parcel as if the whole order was shipped.
         return
-    if order.state in (*NOT_RELEASED, OrderState.released):
+    if order.state in ACTIVE:
         record_shipment(
             session,
             order,
@@ -210,10 +210,9 @@ def _difference(
         ours, theirs = getattr(order, name), getattr(data, name)
         if ours != theirs:
             difference[name] = [_shown(ours), _shown(theirs)]
-    stored = known.addresses(order)
-    told = dict(addresses_of(data))
+    stored, reported = known.addresses(order), dict(addresses_of(data))
     for role in AddressRole:
-        old, new = stored.get(role), told.get(role)
+        old, new = stored.get(role), reported.get(role)
         for name in ADDRESS_FIELDS:
             ours, theirs = getattr(old, name, ""), getattr(new, name, "")
             if ours != theirs:
@@ -250,9 +249,9 @@ def _shown(value: object) -> str:
 
 
 def _apply_addresses(session: Session, order: Order, data: OrderData, known: KnownOrders) -> None:
-    stored, told = known.addresses(order), dict(addresses_of(data))
+    stored, reported = known.addresses(order), dict(addresses_of(data))
     for role in AddressRole:
-        row, address = stored.get(role), told.get(role)
+        row, address = stored.get(role), reported.get(role)
         if address is None:
             if row is not None:
                 session.delete(stored.pop(role))
@@ -274,8 +273,8 @@ def _apply_lines(
 ) -> None:
     order_id = order.row_id
     ours = {line.external_id: line for line in known.lines(order)}
-    told = [line for line in data.lines if line.external_id not in blocked]
-    for position, line in enumerate(told):
+    reported = [line for line in data.lines if line.external_id not in blocked]
+    for position, line in enumerate(reported):
         row = ours.pop(line.external_id, None)
         values = line_values(line, position)
         rematch = row is None or row.codes != values["codes"]
@@ -293,7 +292,7 @@ def _apply_lines(
                 release_allocation(session, [row.row_id])
                 session.refresh(row)
             row.quantity, row.cancelled = max(line.quantity, row.shipped), 0
-            row.fit_kept_back()
+            row.limit_held_back()
             for name, value in values.items():
                 setattr(row, name, value)
         session.add(row)
@@ -304,12 +303,17 @@ def _apply_lines(
             known.owners[line.external_id] = order
             known.held.add(order_id)
             matcher.add([line])
-            set_match(session, order, row, matcher.of(line))
-    for row in ours.values():
-        if row.quantity > row.cancelled:
-            cancel_line(session, row)
-            if order_id in known.held:
-                close_holds(session, order, tuple(HoldReason), row.id)
+            set_match(session, order, row, matcher.match_of(line))
+    _cancel_lines(session, order, ours.values(), known)
+
+
+def _cancel_lines(session: Session, order: Order, lines: Iterable[OrderLine], known: KnownOrders) -> None:
+    """Cancel lines that the channel does not report any more, and release their holds."""
+    for line in lines:
+        if line.quantity > line.cancelled:
+            cancel_line(session, line)
+            if order.id in known.held:
+                close_holds(session, order, tuple(HoldReason), line.id)
 
 
 def _check_total(session: Session, order: Order, data: OrderData, known: KnownOrders) -> None:
@@ -326,7 +330,7 @@ def cancel_line(session: Session, line: OrderLine) -> None:
     free = release_allocation(session, [line.row_id])
     session.refresh(line)
     line.cancelled = line.quantity - line.shipped
-    line.fit_kept_back()
+    line.limit_held_back()
     session.add(line)
     session.flush()
     allocate_freed(session, free)

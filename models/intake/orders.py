@@ -15,9 +15,9 @@ from models.clock import utc_now
 from models.database.conditions import among
 from models.intake.line_matching import Matcher
 from models.intake.merges import KnownOrders, foreign_owners, is_outdated, owners_of_lines
-from models.intake.new_orders import insert_orders, insert_shell
-from models.intake.order_changes import apply_changes
-from models.intake.trials import delete_test_orders
+from models.intake.new_orders import insert_orders, insert_without_lines
+from models.intake.order_changes import PageContext, apply_changes
+from models.intake.order_deletion import delete_test_orders
 from models.orders.checks import recheck
 from models.orders.holds import Hold
 from models.orders.match_rules import MatchRule
@@ -44,7 +44,7 @@ class ImportResult:
 
     counts: Counts = field(default_factory=Counts)
     oldest_news_at: datetime | None = None
-    """Checkout of the oldest new order; None if no order is new."""
+    """When the oldest new order was bought; None if no order is new."""
     slowest_seconds: int | None = None
     """Seconds from then until now."""
 
@@ -70,7 +70,7 @@ def save_orders(
 ) -> ImportResult:
     """Save one page of orders; safe to repeat.
 
-    `trial`: new orders are marked as test orders, and orders that are no test orders stay as they are. An
+    If `trial` is true, new orders are test orders, and orders that are no test orders stay as they are. An
     unknown order for which `is_history` returns True is skipped: it is recorded elsewhere, or not due yet.
     Locks: the tenant, then the known orders.
     """
@@ -82,7 +82,7 @@ def save_orders(
     if not trial or account.mode is Mode.test:
         methods.note([*page.new, *(data for _, data in page.changed)])
     new_ids = insert_orders(session, account, page.new, matcher, methods, trial=trial)
-    _follow_changed(session, account, page.changed, matcher, methods)
+    _apply_all_changes(session, account, page.changed, matcher, methods)
     order_ids = [*new_ids, *(order.row_id for order, _ in page.changed)]
     if not trial:
         _book_stock(session, account, new_ids, page)
@@ -95,7 +95,10 @@ def save_orders(
         skipped=page.skipped,
         held=_count_held(session, order_ids),
     )
-    return _with_age(ImportResult(counts), page.new)
+    if not page.new:
+        return ImportResult(counts)
+    oldest = min(data.bought_at for data in page.new)
+    return ImportResult(counts, oldest, max(0, int((utc_now() - oldest).total_seconds())))
 
 
 def _sort(
@@ -111,19 +114,21 @@ def _sort(
     Deletes test orders that are replaced, and inserts orders without lines where known lines appear under an
     unknown order number.
     """
-    told = {record.external_id: record for record in records}
-    known = {order.external_id: order for order in lock_orders(session, account.id, told)}
-    told |= {
-        number: without_erased(order, told[number]) for number, order in known.items() if order.anonymised_at
+    reported = {record.external_id: record for record in records}
+    known = {order.external_id: order for order in lock_orders(session, account.id, reported)}
+    reported |= {
+        number: without_erased(order, reported[number])
+        for number, order in known.items()
+        if order.anonymised_at
     }
-    owners = owners_of_lines(session, account.id, told.values(), trial=trial)
-    known = _without_replaced(session, known, told, trial=trial)
+    owners = owners_of_lines(session, account.id, reported.values(), trial=trial)
+    known = _without_replaced(session, known, reported, trial=trial)
     page = _Page()
     new_lines: set[str] = set()
-    for external_id, data in told.items():
+    for external_id, data in reported.items():
         order = known.get(external_id)
         line_ids = {line.external_id for line in data.lines}
-        elsewhere = bool(foreign_owners(owners, data, external_id)) or not new_lines.isdisjoint(line_ids)
+        elsewhere = bool(foreign_owners(owners, data)) or not new_lines.isdisjoint(line_ids)
         if order is None and not elsewhere:
             if is_history(data):
                 page.skipped += 1
@@ -133,9 +138,9 @@ def _sort(
         elif trial:
             page.unchanged += 1
         elif order is None:
-            page.changed.append((insert_shell(session, account, data), data))
+            page.changed.append((insert_without_lines(session, account, data), data))
         elif (
-            is_outdated(session, order, data, owners, told)
+            is_outdated(session, order, data, owners, reported)
             if order.state is OrderState.merged
             else order.content_hash == order_hash(data)
         ):
@@ -146,7 +151,7 @@ def _sort(
 
 
 def _without_replaced(
-    session: Session, known: Mapping[str, Order], told: Mapping[str, OrderData], *, trial: bool
+    session: Session, known: Mapping[str, Order], reported: Mapping[str, OrderData], *, trial: bool
 ) -> dict[str, Order]:
     """Delete test orders that this page replaces, and return the other known orders by number.
 
@@ -155,28 +160,29 @@ def _without_replaced(
     replaced = {
         number: order
         for number, order in known.items()
-        if order.trial and not (trial and order.content_hash == order_hash(told[number]))
+        if order.trial and not (trial and order.content_hash == order_hash(reported[number]))
     }
     if replaced:
         delete_test_orders(session, [order.row_id for order in replaced.values()])
     return {number: order for number, order in known.items() if number not in replaced}
 
 
-def _follow_changed(
+def _apply_all_changes(
     session: Session,
     account: AccountData,
     changed: Sequence[tuple[Order, OrderData]],
     matcher: Matcher,
     methods: Methods,
 ) -> None:
+    """Apply the changes of a page, and check the changed orders again."""
     if not changed:
         return
-    options = options_as(account, ChannelOptions)
     # Read again, because a new order of this page may have lines of a changed order.
     owners = owners_of_lines(session, account.id, [data for _, data in changed], trial=False)
     known = KnownOrders(session, owners, [order for order, _ in changed])
+    page = PageContext(account, options_as(account, ChannelOptions), matcher, methods, known)
     for order, data in changed:
-        apply_changes(session, account, options, order, data, matcher, known, methods)
+        apply_changes(session, page, order, data)
     recheck(session, account, [order.row_id for order, _ in changed])
 
 
@@ -206,8 +212,7 @@ def _already_shipped(
     departed = {}
     for order_id, data in zip(order_ids, new, strict=True):
         if data.shipped_at is not None and imported_state(data) is OrderState.shipped:
-            sold_at = data.checkout_at or data.placed_at
-            departed[order_id] = (sold_at, max(sold_at, data.shipped_at))
+            departed[order_id] = (data.bought_at, max(data.bought_at, data.shipped_at))
     return departed
 
 
@@ -218,11 +223,3 @@ def _count_held(session: Session, order_ids: Sequence[int]) -> int:
         .distinct()
     ).all()
     return len(held)
-
-
-def _with_age(intake: ImportResult, new: Sequence[OrderData]) -> ImportResult:
-    if new:
-        oldest = min(data.checkout_at or data.placed_at for data in new)
-        intake.oldest_news_at = oldest
-        intake.slowest_seconds = max(0, int((utc_now() - oldest).total_seconds()))
-    return intake

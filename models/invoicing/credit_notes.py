@@ -20,7 +20,7 @@ from models.errors import RuleError
 from models.invoicing.sums import gross_by_rate, paper_line, prorate, tax_sums
 from models.orders.history import Actor, add_event
 from models.orders.order import Order, OrderLine
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import lines_of_order, lock_order
 from models.tenants.tenant import Tenant
 from models.values import LONGEST_TEXT, half_up
 
@@ -41,11 +41,11 @@ def cancel_invoice(session: Session, document: Document, reason: str) -> Documen
     check_numbers_known(session.get_one(Tenant, document.tenant_id))
     check_not_erased(document)
     if document.kind is not DocumentKind.invoice:
-        raise RuleError(f"{document.label} is no invoice: invoices alone are taken back.")
-    if _credited_parts(session, document):
-        raise RuleError(f"Of {document.label} a part was credited; credit the rest by a return, too.")
+        raise RuleError(f"{document.label} is no invoice: only invoices are cancelled.")
+    if _is_partly_credited(session, document):
+        raise RuleError(f"{document.label} is partly credited; credit the rest by a return, too.")
     if earlier := cancelling_labels(session, [document.row_id]):
-        raise RuleError(f"{document.label} was taken back by {earlier[document.row_id]} already.")
+        raise RuleError(f"{document.label} was cancelled by {earlier[document.row_id]} already.")
     invoice = PaperContent.model_validate(document.content)
     rows = session.exec(select(DocumentLine).where(DocumentLine.document_id == document.id)).all()
     units = {row.order_line_id: row.quantity for row in rows}
@@ -74,10 +74,10 @@ def credit_partly(
     Raises: RuleError, if a note would be negative, or if the tenant's numbers are in doubt.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
-    # Units that came back before they were invoiced are on no invoice.
+    # Units that were returned before they were invoiced are on no invoice.
     left = {
         line.row_id: min(units[line.row_id], line.invoiced - line.shipped + line.returned)
-        for line in lines_of(session, [order.row_id]).get(order.row_id, [])
+        for line in lines_of_order(session, order)
         if line.id in units
     }
     notes: list[Document] = []
@@ -102,26 +102,25 @@ def credit_partly(
             _issue_part(session, order, invoice, chosen, shipping=shipping, extra=extra, reason=reason)
         )
         shipping = extra = Decimal(0)
-    of_others = _find_room(session, order, shipping, shipping + extra) if shipping + extra > 0 else None
-    if of_others is not None:
+    rest = shipping + extra
+    other = _find_creditable(session, order, shipping, rest) if rest > 0 else None
+    if other is not None:
         check_numbers_known(tenant)
-        notes.append(
-            _issue_part(session, order, of_others, {}, shipping=shipping, extra=extra, reason=reason)
-        )
+        notes.append(_issue_part(session, order, other, {}, shipping=shipping, extra=extra, reason=reason))
     return notes
 
 
-def _find_room(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
+def _find_creditable(session: Session, order: Order, shipping: Decimal, amount: Decimal) -> Document | None:
     """Return the latest invoice with enough shipping and at least `amount` that is not credited yet."""
     for invoice in _standing_invoices(session, order):
-        back = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
+        credited = session.exec(select(col(Document.gross)).where(Document.credits_id == invoice.id)).all()
         lines = PaperContent.model_validate(invoice.content).lines
-        if lines and invoice.shipping_amount >= shipping and invoice.gross + sum(back) >= amount:
+        if lines and invoice.shipping_amount >= shipping and invoice.gross + sum(credited) >= amount:
             return invoice
     return None
 
 
-def _credited_parts(session: Session, document: Document) -> bool:
+def _is_partly_credited(session: Session, document: Document) -> bool:
     query = select(Document.id).where(
         Document.credits_id == document.id, Document.order_id == document.order_id
     )
@@ -139,8 +138,8 @@ def _standing_invoices(session: Session, order: Order) -> list[Document]:
         )
         .order_by(col(Document.id).desc())
     ).all()
-    gone = cancelling_labels(session, [row.row_id for row in rows])
-    return [row for row in rows if row.id not in gone]
+    cancelled = cancelling_labels(session, [row.row_id for row in rows])
+    return [row for row in rows if row.id not in cancelled]
 
 
 def _issue_part(
@@ -153,6 +152,10 @@ def _issue_part(
     extra: Decimal,
     reason: str,
 ) -> Document:
+    """Issue a credit note for a part of an invoice: units by order line id, shipping, and an extra amount.
+
+    Raises: RuleError, if it would be negative.
+    """
     content = PaperContent.model_validate(invoice.content)
     as_invoiced = {line.order_line_id: line for line in content.lines}
     # Documents older than the field `order_line_id` were all domestic.
@@ -161,12 +164,12 @@ def _issue_part(
         _as_invoiced(as_invoiced[line.id], units[line.row_id])
         if line.id in as_invoiced
         else paper_line(line, units[line.row_id], line.tax_rate if with_tax else None)
-        for line in lines_of(session, [order.row_id])[order.row_id]
+        for line in lines_of_order(session, order)
         if line.id in units
     ]
     gross = sum((line.amount for line in lines), shipping + extra)
     if gross < 0:
-        raise RuleError(f"The credit note would come to {gross}: the fee is higher than what came back.")
+        raise RuleError(f"The credit note would come to {gross}: the fee is higher than the returned value.")
     earlier = [
         PaperContent.model_validate(row)
         for row in session.exec(select(Document.content).where(Document.credits_id == invoice.id))
@@ -175,11 +178,12 @@ def _issue_part(
     tax = sum((part.tax for part in taxes), Decimal(0))
     exchange = content.exchange
     if exchange is not None:
-        # Converted from the total credited so far, so that nothing remains once all is credited.
+        # Converted from the total credited so far, so that nothing remains once all is credited. The amounts
+        # of earlier notes are negative.
         so_far = half_up((tax - sum((each.tax for each in earlier), Decimal(0))) / exchange.rate)
         before = sum((each.exchange.tax for each in earlier if each.exchange), Decimal(0))
         exchange = exchange.model_copy(update={"tax": so_far + before})
-    given_back = content.model_copy(
+    credited = content.model_copy(
         update={
             "lines": lines,
             "taxes": taxes,
@@ -191,13 +195,13 @@ def _issue_part(
             "exchange": exchange,
         }
     )
-    return _issue_note(session, invoice, given_back, units, reason, is_part=True)
+    return _issue_note(session, invoice, credited, units, reason, is_part=True)
 
 
 def _issue_note(
     session: Session,
     invoice: Document,
-    given_back: PaperContent,
+    credited: PaperContent,
     units: Mapping[int, int],
     reason: str,
     *,
@@ -205,24 +209,24 @@ def _issue_note(
 ) -> Document:
     """Issue a credit note for an invoice and count its units as not invoiced.
 
-    `given_back` is the invoice's content, or the part of it that is given back; its amounts turn negative.
-    If `is_part`, the invoice stands for the rest; otherwise it is cancelled.
+    `credited` is the invoice's content, or the credited part of it; its amounts become negative. If `is_part`
+    is true, the rest of the invoice stays valid; otherwise the invoice is cancelled.
     """
-    exchange = given_back.exchange
-    content = given_back.model_copy(
+    exchange = credited.exchange
+    content = credited.model_copy(
         update={
             "kind": DocumentKind.credit_note,
             "corrects": invoice.label,
             "corrected_on": invoice.issued_on,
             "is_part": is_part,
             "reason": reason,
-            "lines": [line.model_copy(update={"amount": -line.amount}) for line in given_back.lines],
+            "lines": [line.model_copy(update={"amount": -line.amount}) for line in credited.lines],
             "taxes": [
                 TaxSum(rate=part.rate, net=-part.net, tax=-part.tax, gross=-part.gross)
-                for part in given_back.taxes
+                for part in credited.taxes
             ],
             "exchange": exchange and exchange.model_copy(update={"tax": -exchange.tax}),
-            **{name: -getattr(given_back, name) for name in _AMOUNTS},
+            **{name: -getattr(credited, name) for name in _AMOUNTS},
         }
     )
     paper = DocumentDraft(
@@ -240,7 +244,7 @@ def _issue_note(
 
 
 def _as_invoiced(line: PaperLine, quantity: int) -> PaperLine:
-    """Return units of a line as they were invoiced, whatever happened to the order since."""
+    """Return units of a line as they were invoiced, even if the order was changed since."""
     return line.model_copy(update={"quantity": quantity, "amount": half_up(line.price * quantity)})
 
 

@@ -16,9 +16,10 @@ from models.clock import local_date, today, utc_now
 from models.errors import Action, Advice, RuleError
 from models.invoicing.facts import InvoiceFacts, owes_more, read_facts
 from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of, treat_order
-from models.orders.holds import HoldReason
+from models.orders.holds import CHANGED_LATE, HoldReason
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import address_lines, foreign_country, paper_language, printed_number
+from models.orders.states import TO_SHIP
 from models.tax.records import HOME
 from models.tax.treatment import Treatment, extras_rate, rate_of
 from models.tenants.account import Account, options_as
@@ -27,13 +28,9 @@ from models.tenants.records import AccountData, Mode, SellerData
 from models.tenants.tenant import Tenant
 from models.values import half_up
 
-AMOUNT_UNCLEAR = frozenset(
-    {HoldReason.total_mismatch, HoldReason.changed_after_release, HoldReason.cancelled_after_release}
-)
+AMOUNT_UNCLEAR = frozenset({HoldReason.total_mismatch, *CHANGED_LATE})
 """Holds with which it is unclear what the buyer owes."""
-
-
-INVOICED = (OrderState.open, OrderState.released, OrderState.shipped, OrderState.cancelled)
+INVOICED = (*TO_SHIP, OrderState.shipped, OrderState.cancelled)
 """States in which an order may be invoiced; for a cancelled order, the goods shipped before."""
 
 
@@ -54,8 +51,8 @@ def seller_of(tenant: Tenant) -> SellerData:
     """
     if tenant.country != HOME:
         raise RuleError(
-            f"Tenant {tenant.name!r} is in {tenant.country}, and invoices are made here by German law alone: "
-            "let the channel make them.",
+            f"Tenant {tenant.name!r} is in {tenant.country}, and invoices are only made by German law: let "
+            "the channel make them.",
             Advice(Action.account_set, values={"invoices": "channel"}),
         )
     check_numbers_known(tenant)
@@ -73,7 +70,7 @@ def seller_of(tenant: Tenant) -> SellerData:
         others = [field for field in missing if field != "tax_number"]
         either = [["tax_number"], ["vat_id"]] if "tax_number" in missing else [[]]
         raise RuleError(
-            f"An invoice must name who issues it (§ 14 (4) UStG): tenant {tenant.name!r} states no "
+            f"An invoice must name who issues it (§ 14 (4) UStG): tenant {tenant.name!r} has no "
             f"{', no '.join(missing.values())}.",
             *(Advice(Action.tenant_set, tenant.name, dict.fromkeys([*others, *one], "")) for one in either),
         )
@@ -111,10 +108,10 @@ def draft_invoices(
 ) -> list[Draft | RuleError]:
     """Return for each order its next invoice: of units shipped, not invoiced and not returned.
 
-    The first invoice of an order includes its shipping and fees, a later one what was added to them. The last
-    one brings all documents to what the buyer owes; if all goods came back before they were invoiced, it has
-    no goods. `test`: a preview, independent of the account's mode. If an order cannot be invoiced, the result
-    is the reason.
+    The first invoice of an order includes its shipping and fees, a later one their increase. With the last
+    one, all documents together state what the buyer owes; if all goods were returned before they were
+    invoiced, it has no goods. If `test` is true, it is a preview, independent of the account's mode. If an
+    order cannot be invoiced, the result is the reason.
     """
     facts = read_facts(session, orders)
     return [draft_from(order, facts[order.row_id], test=test) for order in orders]
@@ -137,26 +134,26 @@ def _draft(order: Order, facts: InvoiceFacts, *, test: bool) -> Draft:
         for line in lines
         if line.shipped - line.returned > line.invoiced
     }
-    # Returned units are not invoiced, but the shipping of goods that came back may still be owed.
+    # Returned units are not invoiced, but their shipping may still be owed.
     units = quantities or {line.row_id: line.shipped for line in lines if line.shipped}
     if not quantities and (not units or not owes_more(order, facts)):
-        raise RuleError(f"Order {order.external_id}: nothing is left to invoice of what was shipped.")
+        raise RuleError(f"Order {order.external_id} has no shipped units left to invoice.")
     check_total(order, lines)
     delivered = _delivered_on(order, facts, units)
     buyer = _buyer(order, facts.places)
     chosen = [line for line in lines if line.id in units]
     treatment = treat_order(tenant, seller, facts.places, chosen, max(delivered))
-    sent = [_print_line(line, units[line.row_id], treatment) for line in chosen]
-    printed = sent if quantities else []
+    shipped = [_print_line(line, units[line.row_id], treatment) for line in chosen]
+    printed = shipped if quantities else []
     goods = sum((line.amount for line in printed), Decimal(0))
     shipping, fee = _remaining_extras(order, facts, goods)
     gross = sum((line.amount for line in printed), shipping + fee)
     if gross < 0:
-        raise RuleError(f"Order {order.external_id} comes to {gross}: an invoice of less than nothing.")
+        raise RuleError(f"Order {order.external_id}: the invoice would come to {gross}, less than nothing.")
     shipping_rate = extras_rate(treatment, order.shipping_tax_rate)
-    taxes = taxes_of(printed, shipping, fee, shipping_rate, with_goods=sent)
+    taxes = taxes_of(printed, shipping, fee, shipping_rate, with_goods=shipped)
     if taxes and sum((part.gross for part in taxes), Decimal(0)) != gross:
-        raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not make {gross}.")
+        raise RuleError(f"Order {order.external_id}: the sums of the tax rates do not add up to {gross}.")
     tax = sum((part.tax for part in taxes), Decimal(0))
     content = PaperContent(
         kind=DocumentKind.invoice,
@@ -191,11 +188,13 @@ def _check_may_invoice(order: Order, facts: InvoiceFacts, *, test: bool) -> None
     account = facts.account
     invoices_from(account)
     if not test and (account.mode is not Mode.live or order.trial):
-        raise RuleError(f"Order {order.external_id} is not invoiced: its account is in test, or was then.")
+        raise RuleError(
+            f"Order {order.external_id} is not invoiced: it is a test order, or its account is not live."
+        )
     if order.state not in INVOICED:
         raise RuleError(f"Order {order.external_id} is {order.state} and cannot be invoiced.")
     if is_invoiced_there(order):
-        raise RuleError(f"Order {order.external_id}: the channel says that it has been invoiced there.")
+        raise RuleError(f"Order {order.external_id} is invoiced already, as the channel reports.")
     reasons = {hold.reason for hold in facts.holds} & AMOUNT_UNCLEAR
     if reasons:
         raise RuleError(
@@ -205,21 +204,23 @@ def _check_may_invoice(order: Order, facts: InvoiceFacts, *, test: bool) -> None
 
 def is_invoiced_there(order: Order) -> bool:
     """Return whether the channel reports that it has invoiced an order."""
-    told = order.details
-    return bool(told.get("externally_invoiced")) or told.get("invoice_number", "0") not in ("", "0")
+    details = order.details
+    return bool(details.get("externally_invoiced")) or details.get("invoice_number", "0") not in ("", "0")
 
 
 def _print_line(line: OrderLine, quantity: int, treatment: Treatment) -> PaperLine:
     rate = rate_of(treatment, line.tax_rate, f"Line {line.external_id}")
     printed = paper_line(line, quantity, rate)
     if printed.amount != half_up(printed.amount):
-        sum_of_line = f"{quantity} × {line.price} is {printed.amount}"
-        raise RuleError(f"Line {line.external_id}: {sum_of_line}, no whole number of cents.")
+        raise RuleError(
+            f"Line {line.external_id}: {quantity} × {line.price} is {printed.amount}, no whole number of "
+            "cents."
+        )
     return printed
 
 
 def _remaining_extras(order: Order, facts: InvoiceFacts, goods: Decimal) -> tuple[Decimal, Decimal]:
-    """Return the shipping and fees for the next invoice: what the existing documents lack.
+    """Return the shipping and fees of the next invoice: what the existing documents lack.
 
     `goods` is the next invoice's sum of goods. On the last invoice, credits given before invoicing are
     deducted.
@@ -229,8 +230,8 @@ def _remaining_extras(order: Order, facts: InvoiceFacts, goods: Decimal) -> tupl
     # A negative fee is a discount.
     if shipping < 0:
         raise RuleError(
-            f"Order {order.external_id}: more shipping was invoiced than it has now. Take the earlier "
-            "invoice back; then all is invoiced anew.",
+            f"Order {order.external_id}: more shipping was invoiced than it has now. Cancel the earlier "
+            "invoice; then everything is invoiced again.",
             Advice(Action.document_correct),
         )
     for rest in (shipping, fees):
@@ -270,6 +271,6 @@ def _buyer(order: Order, places: Mapping[AddressRole, OrderAddress]) -> list[str
     if missing := [field for field, value in needed.items() if not value]:
         raise RuleError(
             f"Order {order.external_id}: the billing address has no {', '.join(missing)}, and an invoice "
-            "must name to whom it goes (§ 14 (4) UStG)."
+            "must name its recipient (§ 14 (4) UStG)."
         )
     return address_lines(billing)

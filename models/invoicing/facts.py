@@ -1,4 +1,4 @@
-"""What invoices are made from, besides their orders, read at once for many orders."""
+"""The data for invoices besides their orders, read at once for many orders."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ from models.fulfilment.returns import Return, ReturnState
 from models.fulfilment.shipments import Parcel, ParcelLine, Shipment
 from models.orders.holds import Hold, open_holds
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
-from models.orders.queries import lines_of
+from models.orders.queries import lines_of, order_addresses
 from models.tenants.account import Account
 from models.tenants.tenant import Tenant
 
 
 @dataclass(frozen=True)
 class InvoiceFacts:
-    """What an invoice is made from, besides its order."""
+    """The data for an invoice besides its order."""
 
     account: Account
     tenant: Tenant
@@ -31,25 +31,23 @@ class InvoiceFacts:
     """Open holds."""
     places: dict[AddressRole, OrderAddress]
     shipping: Decimal
-    """Shipping on documents that stand, of this order or of orders merged into it."""
+    """Shipping on the documents of this order and of orders merged into it."""
     fees: Decimal
     """Fees on the same documents."""
     on_paper: Decimal
     """Gross sum of all documents, credit notes included."""
     is_settled: bool
-    """Nothing is left to ship, and no received return is left to credit."""
+    """Whether nothing is left to ship, and no received return is left to credit."""
     departures: list[tuple[int, int, datetime]]
     """(order line id, units, shipped at), latest parcels first."""
 
 
 def read_facts(session: Session, orders: Sequence[Order]) -> dict[int, InvoiceFacts]:
-    """Return what the invoices of these orders are made from."""
+    """Return {order id: the data for its invoice}."""
     order_ids = [order.row_id for order in orders]
     lines, holds = lines_of(session, order_ids), open_holds(session, order_ids)
+    addresses = order_addresses(session, order_ids)
     owners = {line.row_id: line.order_id for rows in lines.values() for line in rows}
-    places: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
-    for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), order_ids))):
-        places[row.order_id][row.role] = row
     departures: dict[int, list[tuple[int, int, datetime]]] = defaultdict(list)
     for line_id, units, at in session.execute(
         select(col(ParcelLine.order_line_id), col(ParcelLine.quantity), col(Shipment.shipped_at))
@@ -72,9 +70,9 @@ def read_facts(session: Session, orders: Sequence[Order]) -> dict[int, InvoiceFa
             tenants[order.tenant_id],
             lines.get(order_id, []),
             holds.get(order_id, []),
-            places[order_id],
+            addresses.get(order_id, {}),
             *extras.get(order_id, (Decimal(0), Decimal(0), Decimal(0))),
-            order_id not in uncredited and not any(line.left for line in lines.get(order_id, [])),
+            order_id not in uncredited and not any(line.remaining for line in lines.get(order_id, [])),
             departures[order_id],
         )
         for order_id, order in zip(order_ids, orders, strict=True)
@@ -87,7 +85,7 @@ def _invoiced_extras(
     """Return (shipping, fees, gross sum) of the documents of each order and of orders merged into it.
 
     `owners` maps order line ids to order ids. Orders without documents are missing. Shipping and fees that a
-    partial credit note gave back still count as invoiced.
+    partial credit note credited still count as invoiced.
     """
     found: dict[int, set[int]] = defaultdict(set)
     """By document id: ids of the orders that it may belong to."""
@@ -110,23 +108,23 @@ def _invoiced_extras(
         rows |= {row.id: row for row in session.execute(columns.where(among(col(Document.id), others)))}
     extras: dict[int, tuple[Decimal, Decimal, Decimal]] = {}
     for row in rows.values():
-        heir = _merged_into(session, row.order_id)
-        if heir in found[row.id] | {row.order_id}:
-            shipping, fees, gross = extras.get(heir, (Decimal(0), Decimal(0), Decimal(0)))
-            # What a partial credit note gave back must not be invoiced again.
+        order_id = _merged_into(session, row.order_id)
+        if order_id in found[row.id] | {row.order_id}:
+            shipping, fees, gross = extras.get(order_id, (Decimal(0), Decimal(0), Decimal(0)))
+            # Amounts that a partial credit note credited must not be invoiced again.
             if row.credits_id is None:
                 shipping, fees = shipping + row.shipping_amount, fees + row.fee_amount
-            extras[heir] = shipping, fees, gross + row.gross
+            extras[order_id] = shipping, fees, gross + row.gross
     return extras
 
 
 def owes_more(order: Order, facts: InvoiceFacts) -> bool:
-    """Return whether nothing else is to come and the buyer owes more than all documents state."""
+    """Return whether the order is settled and the buyer owes more than all documents state."""
     return facts.is_settled and order.total - order.credited_amount > facts.on_paper
 
 
 def _merged_into(session: Session, order_id: int) -> int:
     """Return the id of the order that an order was finally merged into, or its own id."""
-    while (heir := session.get_one(Order, order_id).merged_into_id) is not None:
-        order_id = heir
+    while (target_id := session.get_one(Order, order_id).merged_into_id) is not None:
+        order_id = target_id
     return order_id

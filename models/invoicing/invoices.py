@@ -1,7 +1,4 @@
-"""Invoices of goods that were shipped and are not invoiced yet; `credit_notes` cancels them.
-
-By German law (§ 14 UStG), for goods shipped from Germany. Prices are gross; `sums` has the arithmetic.
-"""
+"""Invoices of goods that were shipped and are not invoiced yet; `credit_notes` cancels them."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,8 +46,8 @@ def issue_or_hold(session: Session, order: Order) -> Document | None:
 def issue_remaining(session: Session, order: Order) -> Document | None:
     """Issue an invoice for what is still owed for an order without goods to invoice; if impossible, hold it.
 
-    The cycle finds orders by their goods, so it misses these. None, if no more is owed than documents state,
-    or if the order is not invoiced automatically. The caller holds the order's lock.
+    The cycle finds orders by their goods, so it misses such an order. None, if no more is owed than documents
+    state, or if the order is not invoiced automatically. The caller holds the order's lock.
     """
     account = session.get_one(Account, order.account_id)
     if account.mode is not Mode.live or not makes_invoices(account_options(account)):
@@ -59,9 +56,11 @@ def issue_remaining(session: Session, order: Order) -> Document | None:
     if not invoiceable(session, [order_id], invoices_from(account)):
         return None
     facts = read_facts(session, [order])[order_id]
-    goods = any(line.shipped - line.returned > line.invoiced for line in facts.lines)
-    sent = any(line.shipped for line in facts.lines)
-    return issue_or_hold(session, order) if sent and not goods and owes_more(order, facts) else None
+    has_goods = any(line.shipped - line.returned > line.invoiced for line in facts.lines)
+    was_shipped = any(line.shipped for line in facts.lines)
+    if has_goods or not was_shipped or not owes_more(order, facts):
+        return None
+    return issue_or_hold(session, order)
 
 
 def issue_invoices(
@@ -69,8 +68,8 @@ def issue_invoices(
 ) -> list[Document | RuleError]:
     """Issue the invoices of `draft_invoices` in the order given, and count their units as invoiced.
 
-    Returns: for each order its document, or the reason why it cannot be invoiced; with `hold` the order is
-    then held for that reason. An order may occur only once. Locks the orders.
+    Returns: for each order its document, or the reason why it cannot be invoiced; if `hold` is true, the
+    order is then held for that reason. An order may occur only once. Locks the orders.
     """
     lock_each(session, orders)
     facts = read_facts(session, orders)
@@ -90,7 +89,7 @@ def issue_invoices(
             if held.reason is REFUSED:
                 held.released_at = utc_now()
                 session.add(held)
-        detail = {
+        detail: dict[str, Any] = {
             "document": document.label,
             "gross": str(document.gross),
             "units": sum(draft.quantities.values()),
@@ -98,14 +97,12 @@ def issue_invoices(
         events.append(event_values(order.row_id, "invoiced", detail, actor=actor))
     session.flush()
     insert_rows(session, OrderEvent, events)
-    for order, refused in zip(orders, drafts, strict=True):
-        if hold and isinstance(refused, RuleError):
-            found: dict[str, Any] = {"reason": str(refused)}
-            if refused.advice:
-                found["advice"] = [asdict(advice) for advice in refused.advice]
-            known = [held.detail for held in facts[order.row_id].holds if held.reason is REFUSED]
-            if found not in known:
-                hold_order(session, order, REFUSED, found)
+    for order, draft_or_error in zip(orders, drafts, strict=True):
+        if hold and isinstance(draft_or_error, RuleError):
+            detail = {"reason": str(draft_or_error)}
+            if draft_or_error.advice:
+                detail["advice"] = [asdict(advice) for advice in draft_or_error.advice]
+            hold_order(session, order, REFUSED, detail)
     session.flush()
     done = iter(documents)
     return [each if isinstance(each, RuleError) else next(done) for each in drafts]
@@ -143,18 +140,18 @@ def invoiceable(
     placed_from: date,
     *,
     lock: bool = False,
-    trials: bool = False,
+    with_test_orders: bool = False,
 ) -> list[Order]:
-    """Return the orders among these that are invoiced automatically, by id; `trials`: test orders, too.
+    """Return the orders among these that are invoiced automatically, by id; if `lock` is true, locked.
 
-    Orders that the channel has invoiced are left out. `lock`: the orders are locked.
+    Orders that the channel has invoiced are left out, and so are test orders, unless they are asked for.
     """
     query = (
         select(Order)
         .where(among(col(Order.id), order_ids), Order.placed_at >= midnight(placed_from))
         .order_by(col(Order.id))
     )
-    if not trials:
+    if not with_test_orders:
         query = query.where(col(Order.trial).is_(False))
     orders = session.exec(query.with_for_update() if lock else query).all()
     return [order for order in orders if not is_invoiced_there(order)]

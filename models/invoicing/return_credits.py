@@ -12,7 +12,7 @@ from models.invoicing.invoices import issue_remaining
 from models.orders.amounts import update_payment_state
 from models.orders.history import Actor, add_event
 from models.orders.order import Order
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import lines_of_order, lock_order
 from models.values import half_up
 
 
@@ -26,9 +26,9 @@ def credit_return(
 ) -> list[Document]:
     """Credit a received return, minus a fee, plus goodwill; return the documents, if this system invoices.
 
-    One credit note is issued for each invoice concerned. If goods came back before they were invoiced, but
-    something is still owed, such as shipping, an invoice for that is issued. The amount owed falls, so a paid
-    order shows what to refund.
+    One credit note is issued for each invoice concerned. If goods were returned before they were invoiced,
+    but something is still owed, such as shipping, an invoice for that is issued. The amount owed falls, so a
+    paid order shows what to refund.
     Raises: RuleError, if the return is not received or already credited, or if the amount is negative or
     exceeds what is owed; then nothing changes.
     """
@@ -36,13 +36,9 @@ def credit_return(
     lock_order(session, order)
     session.refresh(row)
     if row.state is not ReturnState.received:
-        raise RuleError(f"Return {row.id} is {row.state}: what was received is credited once.")
-    lines = {line.row_id: line for line in lines_of(session, [row.order_id]).get(row.order_id, [])}
-    units = {
-        each.order_line_id: each.to_stock + each.b_stock + each.scrapped
-        for each in lines_of_return(session, row.row_id)
-    }
-    units = {line_id: count for line_id, count in units.items() if count}
+        raise RuleError(f"Return {row.id} is {row.state}; only a received return is credited, and only once.")
+    lines = {line.row_id: line for line in lines_of_order(session, order)}
+    units = {each.order_line_id: each.units for each in lines_of_return(session, row.row_id) if each.units}
     goods = sum((lines[line_id].price * count for line_id, count in units.items()), Decimal(0))
     shipping = order.shipping_amount if with_shipping else Decimal(0)
     amount = goods + shipping + goodwill - fee

@@ -12,6 +12,7 @@ from models.accounting.records import Exchange, PaperLine, RateSource, TaxSum
 from models.clock import local_date
 from models.errors import Action, Advice, RuleError
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
+from models.orders.queries import destination
 from models.tax.options import TaxOptions
 from models.tax.treatment import Sale, Treatment, decide_tax
 from models.tenants.records import SellerData
@@ -39,7 +40,7 @@ def prorate(amount: Decimal, goods: Mapping[Decimal, Decimal]) -> dict[Decimal, 
         return dict.fromkeys(goods, amount)
     total = sum(goods.values(), Decimal(0))
     if total <= 0 or min(goods.values()) < 0:
-        raise RuleError("The tax rate of shipping and fees cannot be told from goods without value.")
+        raise RuleError("The tax rate of shipping and fees does not follow from goods without value.")
     shares = {rate: half_up(amount * value / total) for rate, value in goods.items()}
     largest = max(goods, key=lambda rate: (goods[rate], rate))
     shares[largest] += amount - sum(shares.values(), Decimal(0))
@@ -56,8 +57,8 @@ def taxes_of(
 ) -> list[TaxSum]:
     """Return the tax of lines, shipping and fees.
 
-    Without `shipping_rate`, shipping is taxed like the goods, and fees always are. `with_goods` are these
-    goods if no lines are printed. Lines of a small business have no rate, and the result is empty.
+    Without `shipping_rate`, shipping is taxed like the goods; fees always are. If no lines are printed,
+    `with_goods` are the goods. Lines of a small business have no rate: the result is empty.
     Raises: RuleError, as `prorate`.
     """
     gross = gross_by_rate(lines)
@@ -90,10 +91,9 @@ def treat_order(
     day: date,
 ) -> Treatment:
     """Return how goods of an order that are shipped on `day` are taxed. Raises: RuleError, if undecidable."""
-    billing = places.get(AddressRole.billing)
-    goes_to = places.get(AddressRole.shipping, billing)
+    billing, goes_to = places.get(AddressRole.billing), destination(places)
     if billing is None or goes_to is None:
-        raise RuleError("It has no address.")
+        raise RuleError("The order has no address.")
     collected = any(line.tax_collected_by_channel for line in lines)
     if collected and not all(line.tax_collected_by_channel for line in lines):
         raise RuleError(
@@ -134,23 +134,26 @@ def _reported_rate(order: Order, tenant: Tenant) -> Decimal | None:
 
     Channels report it in either direction; the order's totals in both currencies show which one.
     """
-    told = Decimal(order.details.get("exchange_rate", 0))
+    reported = Decimal(order.details.get("exchange_rate", 0))
     original = Decimal(order.details.get("original_total", 0))
-    if told <= 0 or original <= 0 or order.details.get("original_currency") != tenant.currency:
+    if reported <= 0 or original <= 0 or order.details.get("original_currency") != tenant.currency:
         return None
-    both = {each.quantize(Decimal("0.000001")) for each in (told, 1 / told)}
+    both = {each.quantize(Decimal("0.000001")) for each in (reported, 1 / reported)}
     fitting = [each for each in both if each and abs(order.total / original / each - 1) < Decimal("0.005")]
     return fitting[0] if len(fitting) == 1 else None
 
 
 def check_total(order: Order, lines: Sequence[OrderLine]) -> None:
     """Raises: RuleError, unless the order's uncancelled lines, shipping and fees add up to its total."""
-    told = sum(
+    expected = sum(
         (line.price * (line.quantity - line.cancelled) for line in lines),
         order.shipping_amount + order.fee_amount,
     )
-    if order.state is not OrderState.cancelled and told != order.total:
-        raise RuleError(f"Order {order.external_id} does not add up: {told}, and a total of {order.total}.")
+    if order.state is not OrderState.cancelled and expected != order.total:
+        raise RuleError(
+            f"Order {order.external_id} does not add up: its lines, shipping and fees come to {expected}, "
+            f"its total is {order.total}."
+        )
 
 
 def paper_line(line: OrderLine, quantity: int, rate: Decimal | None) -> PaperLine:

@@ -18,7 +18,7 @@ from models.tenants.options import ChannelOptions, OrderNotice
 from models.tenants.records import AccountData, BuyerEvent, Mode
 
 NEW_FOR = timedelta(days=3)
-"""An order bought longer ago than this is history when it is imported: its arrival is not mailed."""
+"""The arrival of an order that was bought longer ago than this is not mailed."""
 
 
 def queue_buyer_mail(session: Session, order: Order, event: BuyerEvent, subject: str | int = "") -> None:
@@ -40,16 +40,16 @@ def queue_buyer_mails(
         if not order.trial:
             by_account[order.account_id].append(mail_key(order.row_id, event, subject))
     for account_id, keys in sorted(by_account.items()):
-        if _mails_of(session, account_id, event):
+        if _is_mailed(session, account_id, event):
             queue_once(session, account_id, OutboundKind.buyer_mail, keys)
 
 
 def wants_mail(session: Session, order: Order, event: BuyerEvent) -> bool:
     """Return whether the order's account mails this event and the order is not a test order."""
-    return not order.trial and _mails_of(session, order.account_id, event)
+    return not order.trial and _is_mailed(session, order.account_id, event)
 
 
-def _mails_of(session: Session, account_id: int, event: BuyerEvent) -> bool:
+def _is_mailed(session: Session, account_id: int, event: BuyerEvent) -> bool:
     account = session.get_one(Account, account_id)
     return account.mode is Mode.live and event in options_as(account, ChannelOptions).buyer_mails
 
@@ -68,7 +68,7 @@ def queue_arrival_mails(session: Session, account: AccountData, bought_at: Mappi
         queue_once(session, account.id, OutboundKind.order_notice, fresh)
 
 
-def transfer_waiting_mails(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
+def transfer_waiting_mails(session: Session, account_id: int, from_order_id: int, to_order_id: int) -> None:
     """Queue a merged order's waiting mails for the order that now has its lines.
 
     Only mails with a subject are transferred, such as those about a shipment; the others are about the merged
@@ -78,12 +78,12 @@ def transfer_waiting_mails(session: Session, account_id: int, order_id: int, hei
         select(Outbound.key).where(
             Outbound.account_id == account_id,
             Outbound.kind == OutboundKind.buyer_mail,
-            col(Outbound.key).startswith(f"{order_id}:"),
+            col(Outbound.key).startswith(f"{from_order_id}:"),
             col(Outbound.state) != OutboundState.sent,
         )
     ).all()
-    moved = [mail_key(heir_id, event, subject) for _, event, subject in map(read_key, waiting) if subject]
-    queue_once(session, account_id, OutboundKind.buyer_mail, moved)
+    keys = [mail_key(to_order_id, event, subject) for _, event, subject in map(read_key, waiting) if subject]
+    queue_once(session, account_id, OutboundKind.buyer_mail, keys)
 
 
 def mail_key(order_id: int, event: BuyerEvent, subject: str | int = "") -> str:

@@ -35,7 +35,7 @@ class Mail(Numbered, table=True):
     __table_args__ = (Index("ix_mail_tenant_sent", "tenant_id", "sent_at"),)
 
     key: str = Field(unique=True, max_length=120)
-    """Identifies the occasion: a second mail with the same key is not queued."""
+    """What the mail is about: a second mail with the same key is not queued."""
     message_id: str = Field(max_length=255)
     """Stays the same when the mail is sent again, so that mail programs recognise the duplicate."""
     recipients: list[str] = Field(default_factory=list, sa_type=JSON)
@@ -46,7 +46,7 @@ class Mail(Numbered, table=True):
     order_id: int | None = Field(default=None, index=True)
     """The order of a buyer mail. No foreign key: adding one would lock the orders, which are in use."""
     tenant_id: int | None = None
-    """The tenant of a buyer mail, which decides how long it is kept as a business letter; else None."""
+    """The tenant of a buyer mail, whose settings say how long it is kept; else None."""
     sender_name: str = ""
     sender_address: str = ""
     reply_to: str = ""
@@ -150,7 +150,7 @@ def why_no_mail(settings: Settings) -> str:
 def list_due_mails(session: Session, limit: int, *, to_operators: bool = True) -> list[int]:
     """Return ids of mails that may be sent now: mails to operators before mails to buyers, oldest first.
 
-    With `to_operators=False`, only buyer mails.
+    If `to_operators` is false, only buyer mails.
     """
     query = select(col(Mail.id)).where(*_due(utc_now()))
     if not to_operators:
@@ -186,7 +186,7 @@ def save_attempt(
 ) -> None:
     """Store the result of an attempt and release the claim; no effect if another sender has the claim now.
 
-    `delayed`: some recipients were neither delivered to nor refused for good.
+    `delayed` is true if some recipients were neither delivered to nor refused for good.
     """
     row = session.exec(
         select(Mail).where(Mail.id == claimed.id).with_for_update().execution_options(populate_existing=True)
@@ -229,13 +229,12 @@ def postpone_mails(session: Session, mail_ids: Sequence[int], seconds: int) -> N
 
 def find_backlog(session: Session) -> Backlog:
     """Return how many mails wait, the oldest one's time and the latest error."""
-    open_mail = (col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
     waiting, oldest_at = session.exec(
-        select(func.count(col(Mail.id)), func.min(Mail.created_at)).where(*open_mail)
+        select(func.count(col(Mail.id)), func.min(Mail.created_at)).where(*_waiting())
     ).one()
     error = session.exec(
         select(Mail.error)
-        .where(*open_mail, col(Mail.attempts) > 0)
+        .where(*_waiting(), col(Mail.attempts) > 0)
         .order_by(col(Mail.next_try_at).desc(), col(Mail.id).desc())
         .limit(1)
     ).first()
@@ -244,8 +243,7 @@ def find_backlog(session: Session) -> Backlog:
 
 def list_waiting_mails(session: Session) -> list[Mail]:
     """Return undelivered mails, oldest first."""
-    query = select(Mail).where(col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
-    return list(session.exec(query.order_by(col(Mail.id))).all())
+    return list(session.exec(select(Mail).where(*_waiting()).order_by(col(Mail.id))).all())
 
 
 def files_of(session: Session, mail_id: int) -> list[MailFile]:
@@ -327,16 +325,19 @@ def give_up_buyer_mails(session: Session, reason: str) -> None:
     """Give up every waiting buyer mail; after a restore, it may already have been delivered."""
     session.execute(
         update(Mail)
-        .where(col(Mail.order_id).is_not(None), col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
+        .where(col(Mail.order_id).is_not(None), *_waiting())
         .values(given_up_at=utc_now(), error=reason)
     )
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
 
 
 def _due(now: datetime) -> tuple[ColumnElement[bool], ...]:
     claimed_until = col(Mail.claimed_until)
     return (
-        col(Mail.sent_at).is_(None),
-        col(Mail.given_up_at).is_(None),
+        *_waiting(),
         col(Mail.next_try_at) <= now,
         or_(claimed_until.is_(None), claimed_until <= now),
     )

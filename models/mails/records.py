@@ -1,4 +1,4 @@
-"""The content of mails, and of the notice about new orders to operators; none of it identifies the buyer."""
+"""The content of mails, and of the notice to operators about new orders, which does not name the buyer."""
 
 import re
 from decimal import Decimal

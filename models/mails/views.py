@@ -1,4 +1,4 @@
-"""Mails as people see them, ready for any face."""
+"""Records of mails for lists and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class MailView:
     recipients: list[str]
     """Empty: the operators, as the settings name them when it is sent."""
     sender: str
-    """Name and address, as far as the tenant has set them."""
+    """Name and address; empty if the tenant has set neither."""
     reply_to: str
     next_try_at: datetime
     message_id: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from sqlalchemy import delete
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from models.clock import utc_now
 from models.countries import COUNTRIES
@@ -19,11 +19,19 @@ from models.invoicing.invoices import issue_remaining
 from models.orders.amounts import update_payment_state
 from models.orders.checks import recheck
 from models.orders.history import Actor, OrderEdit, add_event
-from models.orders.holds import NOT_BLOCKING, SHORTAGES, HoldReason, close_holds, open_holds
+from models.orders.holds import (
+    CHANGED_LATE,
+    NO_ARTICLE,
+    NOT_BLOCKING,
+    SHORTAGES,
+    HoldReason,
+    close_holds,
+    holds_of_order,
+)
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import addresses_of_order, lines_of_order, lock_order
 from models.orders.records import AddressData
-from models.orders.states import change_state
+from models.orders.states import ACTIVE, change_state, state_name
 from models.payments.reminders import queue_payment_requests
 from models.sync.outbound import queue_outbound
 from models.sync.records import OutboundKind
@@ -34,9 +42,8 @@ from models.warehouse.allocation import allocate, allocate_freed
 from models.warehouse.pick_lists import flag_orders
 from models.warehouse.shrinking import limit_picked, reduce_allocation
 
-EDITABLE_STATES = (OrderState.pending, OrderState.open, OrderState.released)
-NOT_ACCEPTABLE = SHORTAGES | {HoldReason.line_unmatched, HoldReason.line_ambiguous} | NOT_BLOCKING
-"""Holds that cannot be accepted: without their cause settled, no parcel can be packed."""
+NOT_ACCEPTABLE = SHORTAGES.union(NO_ARTICLE, NOT_BLOCKING)
+"""Holds that cannot be accepted: until their cause is removed, no parcel can be packed."""
 
 
 def set_address(session: Session, order: Order, role: AddressRole, changes: Mapping[str, str]) -> None:
@@ -54,10 +61,7 @@ def set_address(session: Session, order: Order, role: AddressRole, changes: Mapp
             raise RuleError(f"The {name} is too long, or holds characters that cannot be printed.")
     if "country" in changes and changes["country"].strip().upper() not in COUNTRIES:
         raise RuleError("A country is written as its two letters, such as DE or AT.")
-    rows = {
-        row.role: row
-        for row in session.exec(select(OrderAddress).where(OrderAddress.order_id == order.row_id))
-    }
+    rows = addresses_of_order(session, order)
     row, changed = rows.get(role), {}
     if row is None:
         model = rows[AddressRole.billing].model_dump(exclude={"role"}) if rows else {"order_id": order.id}
@@ -84,31 +88,31 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     """
     _lock_editable(session, order)
     session.refresh(line)
-    there = line.quantity - line.cancelled
-    if quantity > there:
-        raise RuleError(f"Line {line.external_id} has {there}; more cannot be sold by cancelling.")
+    present = line.quantity - line.cancelled
+    if quantity > present:
+        raise RuleError(f"Line {line.external_id} has {present} units; a cancellation adds none.")
     if quantity < line.shipped:
-        raise RuleError(f"Line {line.external_id}: {line.shipped} have left already.")
-    if quantity == there:
+        raise RuleError(f"Line {line.external_id}: {line.shipped} units are shipped already.")
+    if quantity == present:
         return
-    lines = lines_of(session, [order.row_id])[order.row_id]
+    lines = lines_of_order(session, order)
     if not quantity and all(each.quantity == each.cancelled for each in lines if each.id != line.id):
         cancel_order(session, order, actor=actor)
         return
     free = reduce_allocation(session, line.row_id, quantity - line.shipped)
-    less = line.price * (there - quantity)
+    less = line.price * (present - quantity)
     _note(
         session,
         order,
         {
-            f"line {line.external_id}": [f"{there} × {line.price}", f"{quantity} × {line.price}"],
+            f"line {line.external_id}": [f"{present} × {line.price}", f"{quantity} × {line.price}"],
             "total": [str(order.total), str(order.total - less)],
         },
         actor=actor,
         check=False,
     )
-    line.cancelled += there - quantity
-    line.fit_kept_back()
+    line.cancelled += present - quantity
+    line.limit_held_back()
     order.total -= less
     update_payment_state(order)
     session.add(line)
@@ -120,16 +124,16 @@ def set_quantity(session: Session, order: Order, line: OrderLine, quantity: int,
     if quantity == line.shipped:
         close_holds(session, order, tuple(HoldReason), line.id)
     allocate_freed(session, free)
-    if not any(each.left for each in lines):
+    if not any(each.remaining for each in lines):
         _complete(session, order, actor)
     recheck(session, _account(session, order), [order.row_id])
 
 
 def _complete(session: Session, order: Order, actor: Actor) -> None:
-    """Mark an order as shipped whose remaining units were cancelled."""
+    """Mark a partly shipped order as shipped, after its remaining units were cancelled."""
     change_state(order, OrderState.shipped, actor)
-    left = [shipment.shipped_at for shipment, _ in shipments_of(session, order.row_id)]
-    order.shipped_at = max(left, default=utc_now())
+    shipped = [shipment.shipped_at for shipment, _ in shipments_of(session, order.row_id)]
+    order.shipped_at = max(shipped, default=utc_now())
     session.add(order)
     add_event(session, order, "completed", actor=actor)
     session.flush()
@@ -148,10 +152,10 @@ def set_price(session: Session, order: Order, line: OrderLine, price: Decimal) -
         raise RuleError("A price is at least zero.")
     if line.invoiced:
         raise RuleError(f"Line {line.external_id} has been invoiced; correct the invoice first.")
-    there = line.quantity - line.cancelled
-    total = order.total + (price - line.price) * there
+    quantity = line.quantity - line.cancelled
+    total = order.total + (price - line.price) * quantity
     changes = {
-        f"line {line.external_id}": [f"{there} × {line.price}", f"{there} × {price}"],
+        f"line {line.external_id}": [f"{quantity} × {line.price}", f"{quantity} × {price}"],
         "total": [str(order.total), str(total)],
     }
     line.price, order.total = price, total
@@ -166,7 +170,7 @@ def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
     _lock_editable(session, order)
     old, order.payment_kind = order.payment_kind, kind
     session.add(order)
-    _keep(session, order, "payment_kind", payment_code(order))
+    _save_edit(session, order, "payment_kind", payment_code(order))
     _note_change(session, order, {"payment_kind": [str(old or ""), str(kind)]})
     queue_payment_requests(session, _account(session, order), [order.row_id])
 
@@ -174,16 +178,16 @@ def set_payment_kind(session: Session, order: Order, kind: PaymentKind) -> None:
 def set_shipping_method(session: Session, order: Order, name: str) -> None:
     """Set the shipping method by name. Raises: RuleError, for an unknown name, or if it is too late."""
     _lock_editable(session, order)
-    ways = {way.name: way for way in list_shipping_methods(session, order.tenant_id)}
-    if name not in ways:
+    methods = {method.name: method for method in list_shipping_methods(session, order.tenant_id)}
+    if name not in methods:
         raise RuleError(
-            f"There is no shipping method {name!r}: {', '.join(ways) or 'none yet'}.",
+            f"There is no shipping method {name!r}: {', '.join(methods) or 'none yet'}.",
             Advice(Action.method_add, name),
         )
-    old = next((way.name for way in ways.values() if way.id == order.shipping_method_id), "")
-    order.shipping_method_id, order.express = ways[name].id, ways[name].express
+    old = next((method.name for method in methods.values() if method.id == order.shipping_method_id), "")
+    order.shipping_method_id, order.express = methods[name].id, methods[name].express
     session.add(order)
-    _keep(session, order, "shipping_method_id", order.shipping_method)
+    _save_edit(session, order, "shipping_method_id", order.shipping_method)
     _note_change(session, order, {"shipping_method": [old, name]})
 
 
@@ -209,20 +213,21 @@ def accept_holds(
     Raises: RuleError, for a reason that cannot be accepted, or that the order is not held for.
     """
     lock_order(session, order)
-    order_id = order.row_id
     wanted = set(reasons)
     if refused := sorted(wanted & NOT_ACCEPTABLE):
         raise RuleError(
-            f"{refused[0]} cannot be let pass: match the line, send what is there, or cancel what is missing."
+            f"{refused[0]} cannot be accepted: match the line, ship the available units, or cancel the "
+            "missing ones."
         )
-    holds = open_holds(session, [order_id]).get(order_id, [])
     chosen = [
-        hold for hold in holds if (hold.reason in wanted if wanted else hold.reason not in NOT_ACCEPTABLE)
+        hold
+        for hold in holds_of_order(session, order)
+        if (hold.reason in wanted if wanted else hold.reason not in NOT_ACCEPTABLE)
     ]
-    missing = sorted(wanted - {hold.reason for hold in chosen})
-    if missing or not chosen:
-        what = f" for {', '.join(missing)}" if missing else ""
-        raise RuleError(f"Order {order.external_id} is not held{what}, or by nothing that may pass.")
+    if missing := sorted(wanted - {hold.reason for hold in chosen}):
+        raise RuleError(f"Order {order.external_id} is not held for {', '.join(missing)}.")
+    if not chosen:
+        raise RuleError(f"Order {order.external_id} has no hold that can be accepted.")
     for hold in chosen:
         hold.released_at, hold.accepted = utc_now(), True
         session.add(hold)
@@ -239,11 +244,10 @@ def discard_edits(session: Session, order: Order) -> None:
     Raises: RuleError, if goods were shipped, or the order cannot be changed.
     """
     _lock_editable(session, order)
-    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
-    if any(line.shipped for line in lines):
-        raise RuleError(f"Of order {order.external_id} goods have left; it stays as it is.")
+    if any(line.shipped for line in lines_of_order(session, order)):
+        raise RuleError(f"Order {order.external_id} is partly shipped; its changes stay.")
     session.execute(delete(OrderEdit).where(col(OrderEdit.order_id) == order.id))
-    close_holds(session, order, (HoldReason.changed_after_release, HoldReason.cancelled_after_release))
+    close_holds(session, order, CHANGED_LATE)
     if order.state is OrderState.released:
         change_state(order, OrderState.open, Actor.person)
         order.released_at = None
@@ -256,21 +260,17 @@ def discard_edits(session: Session, order: Order) -> None:
 
 
 def find_line(session: Session, order: Order, number: str) -> OrderLine:
-    """Return an order's line with this number. Raises: NotFoundError, naming the lines there are."""
-    lines = lines_of(session, [order.row_id]).get(order.row_id, [])
-    for line in lines:
-        if line.external_id == number:
-            return line
-    there = ", ".join(line.external_id for line in lines)
-    raise NotFoundError(f"Order {order.external_id} has no line {number!r}; it has {there}.")
+    """Return an order's line with this number. Raises: NotFoundError, naming the order's lines."""
+    lines = {line.external_id: line for line in lines_of_order(session, order)}
+    if number not in lines:
+        raise NotFoundError(f"Order {order.external_id} has no line {number!r}; it has {', '.join(lines)}.")
+    return lines[number]
 
 
 def _lock_editable(session: Session, order: Order) -> None:
     lock_order(session, order)
-    if order.trial or order.state not in EDITABLE_STATES:
-        raise RuleError(
-            f"Order {order.external_id} is {'a trial' if order.trial else order.state} and is not changed."
-        )
+    if order.trial or order.state not in ACTIVE:
+        raise RuleError(f"Order {order.external_id} is {state_name(order)} and cannot be changed.")
 
 
 def _account(session: Session, order: Order) -> AccountData:
@@ -286,15 +286,16 @@ def _note(
     check: bool = True,
 ) -> None:
     """Store the channel's value of each changed field, record the change in the history, check the order."""
-    for field, (told, _) in changes.items():
-        _keep(session, order, field, told)
+    for field, (reported, _) in changes.items():
+        _save_edit(session, order, field, reported)
     if changes:
         _note_change(session, order, changes, actor=actor, check=check)
 
 
-def _keep(session: Session, order: Order, field: str, told: str) -> None:
+def _save_edit(session: Session, order: Order, field: str, reported: str) -> None:
+    """Store the channel's value of an edited field; of several edits the first one counts."""
     if session.get(OrderEdit, (order.row_id, field)) is None:
-        session.add(OrderEdit(order_id=order.row_id, field=field, told=told))
+        session.add(OrderEdit(order_id=order.row_id, field=field, told=reported))
         session.flush()
 
 

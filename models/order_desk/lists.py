@@ -1,4 +1,4 @@
-"""Lists of orders: filters, paging, and what a list shows about each order."""
+"""Lists of orders: filters, batches, and a summary of each order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,8 @@ from sqlmodel import Session, col, select
 from models.catalog.lists import skus_by_id
 from models.fulfilment.shipments import Parcel, Shipment
 from models.orders.holds import Hold, HoldReason, open_holds
-from models.orders.order import (
-    AddressRole,
-    Customer,
-    LinePart,
-    Order,
-    OrderAddress,
-    OrderLine,
-    OrderState,
-    PaymentState,
-)
-from models.orders.queries import lines_of
+from models.orders.order import Customer, Order, OrderAddress, OrderLine, OrderState, PaymentState
+from models.orders.queries import line_parts_of, lines_of
 from models.tenants.account import account_names
 from models.tenants.records import PaymentKind
 from models.tenants.tenant import tenant_names
@@ -125,25 +116,6 @@ def list_orders(
 def count_orders(session: Session, wanted: OrderFilter) -> int:
     """Return how many orders match."""
     return session.exec(select(func.count(col(Order.id))).where(*wanted.conditions())).one()
-
-
-def addresses_of(session: Session, order_ids: Sequence[int]) -> dict[int, dict[AddressRole, OrderAddress]]:
-    """Return each order's addresses by role; without a shipping address, goods go to the billing address."""
-    addresses: dict[int, dict[AddressRole, OrderAddress]] = {}
-    for row in session.exec(select(OrderAddress).where(col(OrderAddress.order_id).in_(order_ids))):
-        addresses.setdefault(row.order_id, {})[row.role] = row
-    return addresses
-
-
-def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
-    """Return the parts of each matched line: (article id, quantity per unit of the line)."""
-    parts: dict[int, list[tuple[int, int]]] = {}
-    rows = session.exec(
-        select(LinePart).where(col(LinePart.order_line_id).in_(line_ids)).order_by(col(LinePart.article_id))
-    )
-    for row in rows:
-        parts.setdefault(row.order_line_id, []).append((row.article_id, row.quantity))
-    return parts
 
 
 @dataclass(frozen=True)

@@ -14,21 +14,23 @@ from models.catalog.article import Article, price_for, prices_of, titles_of
 from models.clock import today, utc_now
 from models.database.bulk import insert_or_update
 from models.errors import Action, Advice, RuleError
-from models.intake.line_matching import Matcher, set_match
+from models.intake.line_matching import set_match
 from models.intake.orders import save_orders
 from models.order_desk.edits import accept_holds
 from models.order_desk.manual_records import MOST_LINES, TOO_MUCH, ManualAddress, ManualLine, ManualOrder
 from models.orders.amounts import update_payment_state
 from models.orders.checks import recheck
 from models.orders.history import Actor, add_event
-from models.orders.holds import HoldReason, open_holds
+from models.orders.holds import HoldReason, holds_of_order
 from models.orders.match_rules import MatchBy, MatchRule, Source
+from models.orders.matching import match_lines
 from models.orders.order import Customer, Order, OrderLine, OrderState
 from models.orders.origin import OrderOrigin, OriginKind, find_by_reference
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import lines_of_order, lock_order
 from models.orders.records import AddressData, OrderData, OrderLineData
 from models.orders.row_values import line_values
 from models.orders.scanned_codes import find_scanned
+from models.orders.states import state_name
 from models.payments.reminders import queue_payment_requests
 from models.tenants.account import Account, account_data, options_as
 from models.tenants.account_kinds import KINDS, MANUAL, kind_of
@@ -79,54 +81,60 @@ def complete_order(session: Session, account: AccountData, asked: ManualOrder) -
     tenant = session.get_one(Tenant, account.tenant_id)
     currency = asked.currency or tenant.currency
     group = options_as(account, ChannelOptions).price_group
-    taxed = not SellerData.model_validate(tenant.seller).small_business
     faults, lines = [], []
     for number, line in enumerate(asked.lines, start=1):
-        found = find_scanned(session, tenant_id=account.tenant_id, code=line.article)
-        if len(found) != 1:
-            what = "several articles have" if found else "no article has"
-            faults.append(f"line {number}: {what} the SKU or GTIN {line.article!r}.")
-            continue
-        article_id = found[0].article_id
-        article = session.get_one(Article, article_id)
-        price = line.price
-        if price is None:
-            prices = prices_of(session, [article_id], group)[article_id, currency]
-            price = price_for(prices, line.quantity)
-        rate = article.tax_rate if line.tax_rate is None else line.tax_rate
-        if price is None:
-            faults.append(f"line {number}: {article.sku} has no price in {currency}; name one.")
-        elif price != half_up(price):
-            faults.append(
-                f"line {number}: {article.sku} costs {price}, which is not whole cents; name a price."
-            )
-        elif rate is None and taxed:
-            faults.append(f"line {number}: {article.sku} has no tax rate; name one.")
-        else:
-            title = line.title or titles_of(session, [article_id], tenant.language).get(article_id)
-            values = {
-                "article": article.sku,
-                "price": price,
-                "tax_rate": rate,
-                "title": (title or article.sku)[:300],
-            }
-            lines.append(line.model_copy(update=values))
-    ways = [way.name for way in list_shipping_methods(session, account.tenant_id)]
+        try:
+            lines.append(_complete_line(session, tenant, line, currency, group))
+        except RuleError as error:
+            faults.append(f"line {number}: {error}")
+    methods = [method.name for method in list_shipping_methods(session, account.tenant_id)]
     advice = []
-    if asked.shipping_method and asked.shipping_method not in ways:
-        there = ", ".join(ways) or "none yet"
-        faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {there}.")
+    if asked.shipping_method and asked.shipping_method not in methods:
+        existing = ", ".join(methods) or "none yet"
+        faults.append(f"shipping_method: there is no {asked.shipping_method!r}: {existing}.")
         advice.append(Advice(Action.method_add, asked.shipping_method))
     if faults:
         raise RuleError("\n".join(faults), *advice)
-    filled = asked.model_copy(update={"lines": lines, "currency": currency})
-    if total_of(filled) >= TOO_MUCH:
-        raise RuleError("It comes to more than any order may cost.")
-    return filled
+    completed = asked.model_copy(update={"lines": lines, "currency": currency})
+    _check_not_too_much(total_of(completed))
+    return completed
+
+
+def _complete_line(
+    session: Session, tenant: Tenant, line: ManualLine, currency: str, price_group: str
+) -> ManualLine:
+    """Return a line with the SKU, title, price and tax rate of its article where it has none of its own.
+
+    Raises: RuleError, if it names no article of ours, or lacks a price or tax rate.
+    """
+    found = find_scanned(session, tenant.row_id, line.article)
+    if len(found) != 1:
+        what = "several articles have" if found else "no article has"
+        raise RuleError(f"{what} the SKU or GTIN {line.article!r}.")
+    article = session.get_one(Article, found[0].article_id)
+    article_id, price = article.row_id, line.price
+    if price is None:
+        prices = prices_of(session, [article_id], price_group)[article_id, currency]
+        price = price_for(prices, line.quantity)
+    rate = article.tax_rate if line.tax_rate is None else line.tax_rate
+    if price is None:
+        raise RuleError(f"{article.sku} has no price in {currency}; name one.")
+    if price != half_up(price):
+        raise RuleError(f"{article.sku} costs {price}, which is not whole cents; name a price.")
+    if rate is None and not SellerData.model_validate(tenant.seller).small_business:
+        raise RuleError(f"{article.sku} has no tax rate; name one.")
+    title = line.title or titles_of(session, [article_id], tenant.language).get(article_id) or article.sku
+    values = {"article": article.sku, "price": price, "tax_rate": rate, "title": title[:300]}
+    return line.model_copy(update=values)
+
+
+def _check_not_too_much(total: Decimal) -> None:
+    if total >= TOO_MUCH:
+        raise RuleError(f"The total is {total}; an order must stay below {TOO_MUCH}.")
 
 
 def total_of(order: ManualOrder) -> Decimal:
-    """Return the total of an order whose prices are filled in."""
+    """Return the total of a completed order."""
     goods = sum(((line.price or Decimal(0)) * line.quantity for line in order.lines), Decimal(0))
     return goods + order.shipping_amount
 
@@ -155,16 +163,16 @@ def take_manual_order(
         order = session.get_one(Order, known.order_id)
         if known.asked_hash != asked_hash:
             raise RuleError(
-                f"The reference {asked.reference!r} belongs to order {order.external_id}, which was asked "
-                "for otherwise; give a new one another reference."
+                f"The reference {asked.reference!r} belongs to order {order.external_id}, which differs from "
+                "this one; give a new order another reference."
             )
         return order, False
-    filled = complete_order(session, data, asked)
+    completed = complete_order(session, data, asked)
     check_numbers_known(session.get_one(Tenant, account.tenant_id))
-    _save_methods(session, data.id, filled)
+    _save_methods(session, data.id, completed)
     year = today().year
     number = label_of(SeriesKind.order, year, take_number(session, account.tenant_id, SeriesKind.order, year))
-    record = _record(session, data.id, number, filled, kind)
+    record = _record(session, data.id, number, completed, kind)
     save_orders(session, data, RULES, [record], trial=account.mode is Mode.test)
     query = select(Order).where(Order.account_id == data.id, Order.external_id == number)
     order = session.exec(query.execution_options(populate_existing=True)).one()
@@ -246,7 +254,7 @@ def _save_methods(session: Session, account_id: int, order: ManualOrder) -> None
 
 def _accept_repeat(session: Session, order: Order, number: str) -> None:
     """Accept the hold of an order that is suspected to be a duplicate of the order it repeats on purpose."""
-    for hold in open_holds(session, [order.row_id]).get(order.row_id, []):
+    for hold in holds_of_order(session, order):
         if hold.reason is HoldReason.suspected_duplicate and hold.detail == {"of": number}:
             accept_holds(session, order, [HoldReason.suspected_duplicate], f"made from {number}")
 
@@ -260,16 +268,14 @@ def add_line(session: Session, order: Order, line: ManualLine) -> OrderLine:
     account = account_data(session.get_one(Account, order.account_id))
     if not kind_of(account.kind).takes_manual_orders:
         raise RuleError(
-            f"Order {order.external_id} is a channel's: what is bought on top is an order of its own."
+            f"Order {order.external_id} comes from a channel: take further goods as an order of their own."
         )
     if order.trial or order.state is not OrderState.open:
-        raise RuleError(
-            f"Order {order.external_id} is {'a trial' if order.trial else order.state}: nothing is added."
-        )
+        raise RuleError(f"Order {order.external_id} is {state_name(order)}: no line can be added.")
     order_id = order.row_id
-    lines = lines_of(session, [order_id]).get(order_id, [])
+    lines = lines_of_order(session, order)
     if len(lines) >= MOST_LINES:
-        raise RuleError(f"An order by hand has at most {MOST_LINES} lines.")
+        raise RuleError(f"A manual order has at most {MOST_LINES} lines.")
     asked = ManualOrder(
         billing=ManualAddress(), lines=[line], currency=order.currency, payment=PaymentKind.invoice
     )
@@ -285,12 +291,10 @@ def add_line(session: Session, order: Order, line: ManualLine) -> OrderLine:
     )
     session.add(row)
     session.flush()
-    matcher = Matcher(session, account, RULES)
-    matcher.add([data])
-    set_match(session, order, row, matcher.of(data))
+    (match,) = match_lines(session, account.tenant_id, account.id, RULES, [data])
+    set_match(session, order, row, match)
     total = order.total + data.price * data.quantity
-    if total >= TOO_MUCH:
-        raise RuleError("It comes to more than any order may cost.")
+    _check_not_too_much(total)
     changes: dict[str, Any] = {
         f"line {data.external_id}": ["", f"{data.quantity} × {data.price}"],
         "total": [str(order.total), str(total)],

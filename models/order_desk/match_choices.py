@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from models.errors import NotFoundError, RuleError
-from models.intake.line_matching import Matcher, set_match
+from models.errors import RuleError
+from models.intake.line_matching import set_match
+from models.order_desk.edits import find_line
 from models.orders.custom_codes import remember_code
 from models.orders.history import Actor, add_event
-from models.orders.holds import Hold, HoldReason
+from models.orders.holds import NO_ARTICLE, Hold
 from models.orders.match_rules import MatchRule
-from models.orders.matching import Match
+from models.orders.matching import Match, match_lines
 from models.orders.order import Order, OrderLine
 from models.orders.queries import lock_order
 from models.orders.records import OrderLineData
@@ -22,7 +23,6 @@ from models.tenants.records import AccountData
 from models.warehouse.allocation import allocate, allocate_freed
 from models.warehouse.shrinking import release_allocation
 
-MATCH_REASONS = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
 BY_HAND = "by_hand"
 
 
@@ -46,7 +46,7 @@ def list_unmatched(session: Session, account_id: int | None = None) -> list[Unma
         select(Order, OrderLine, Hold)
         .join(OrderLine, col(OrderLine.order_id) == col(Order.id))
         .join(Hold, col(Hold.order_line_id) == col(OrderLine.id))
-        .where(col(Hold.released_at).is_(None), col(Hold.reason).in_(MATCH_REASONS))
+        .where(col(Hold.released_at).is_(None), col(Hold.reason).in_(NO_ARTICLE))
         .order_by(col(Order.placed_at), col(Order.id), col(OrderLine.position))
     )
     if account_id is not None:
@@ -66,19 +66,15 @@ def resolve_line(
     """Match a line to these articles, given as (id, quantity per unit of the line), and allocate their stock.
 
     `remember`: the choice is stored as a custom code, and matches later lines with this code automatically.
-    Raises: NotFoundError, if the order has no such line; RuleError, if the order's state allows no change, or
-    if the line has no code to remember.
+    Raises: RuleError, if the order's state allows no change, or if the line has no code to remember;
+    NotFoundError, as `find_line`.
     """
     lock_order(session, order)
     if order.state not in NOT_RELEASED:
         raise RuleError(
             f"Order {order.external_id} is {order.state}; lines can be matched while it is open or pending."
         )
-    line = session.exec(
-        select(OrderLine).where(OrderLine.order_id == order.id, OrderLine.external_id == line_external_id)
-    ).first()
-    if line is None:
-        raise NotFoundError(f"Order {order.external_id} has no line {line_external_id!r}.")
+    line = find_line(session, order, line_external_id)
     free = release_allocation(session, [line.row_id])
     session.refresh(line)
     set_match(session, order, line, Match(parts=list(parts), rule=BY_HAND))
@@ -95,12 +91,12 @@ def rematch_lines(session: Session, account: AccountData, rules: Sequence[MatchR
     """Apply the matching rules again to lines that wait for an article; return how many were matched."""
     lock_tenants(session, [account.tenant_id])
     waiting = [row for row in list_unmatched(session, account.id) if row.order.state in NOT_RELEASED]
-    matcher = Matcher(session, account, rules)
-    matcher.add([reported_line(row.line) for row in waiting])
-    found = [row for row in waiting if matcher.of(reported_line(row.line)).parts]
-    for row in found:
-        set_match(session, row.order, row.line, matcher.of(reported_line(row.line)))
-    allocate(session, list(dict.fromkeys(row.order.row_id for row in found)))
+    lines = [reported_line(row.line) for row in waiting]
+    matches = match_lines(session, account.tenant_id, account.id, rules, lines)
+    found = [(row, match) for row, match in zip(waiting, matches, strict=True) if match.parts]
+    for row, match in found:
+        set_match(session, row.order, row.line, match)
+    allocate(session, list(dict.fromkeys(row.order.row_id for row, _ in found)))
     return len(found)
 
 

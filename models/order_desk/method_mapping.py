@@ -3,11 +3,11 @@
 from sqlmodel import Session, col, select
 
 from models.database.conditions import in_batches
-from models.order_desk.edits import EDITABLE_STATES
 from models.orders.checks import recheck
 from models.orders.history import OrderEdit
 from models.orders.order import Order
 from models.orders.queries import lock_orders
+from models.orders.states import ACTIVE
 from models.payments.reminders import queue_payment_requests
 from models.tenants.account import Account, account_data
 from models.tenants.locks import lock_tenants
@@ -24,17 +24,17 @@ def apply_mapping(session: Session, account: Account, kind: MethodKind, code: st
     data = account_data(account)
     methods = Methods(session, data.id, data.tenant_id)
     field = "payment_kind" if kind is MethodKind.payment else "shipping_method_id"
-    told = col(Order.shipping_method) == code
+    names_it = col(Order.shipping_method) == code
     if kind is MethodKind.payment:
-        told = (col(Order.payment_method) == code) | (
+        names_it = (col(Order.payment_method) == code) | (
             (col(Order.payment_method) == "") & (col(Order.payment_method_name) == code)
         )
     chosen = select(OrderEdit.order_id).where(OrderEdit.field == field)
     numbers = session.exec(
         select(Order.external_id).where(
             Order.account_id == data.id,
-            col(Order.state).in_(EDITABLE_STATES),
-            told,
+            col(Order.state).in_(ACTIVE),
+            names_it,
             col(Order.id).not_in(chosen),
         )
     ).all()
@@ -44,8 +44,9 @@ def apply_mapping(session: Session, account: Account, kind: MethodKind, code: st
             if kind is MethodKind.payment and payment_code(order) == code:
                 order.payment_kind = methods.payment_of(order)
             elif kind is MethodKind.shipping:
-                way = methods.shipping_of(order)
-                order.shipping_method_id, order.express = (way.id, way.express) if way else (None, False)
+                method = methods.shipping_of(order)
+                order.shipping_method_id = method.id if method else None
+                order.express = method is not None and method.express
             session.add(order)
         session.flush()
         ids = [order.row_id for order in orders]

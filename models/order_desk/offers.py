@@ -19,7 +19,7 @@ from models.order_desk.manual_records import ManualOrder
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
 from models.orders.origin import OriginKind
 from models.orders.row_values import line_values
-from models.papers.priced_papers import price_paper
+from models.papers.priced_papers import check_valid_until, price_paper
 from models.papers.records import OrderPaper, PaperKind
 from models.tenants.account import Account, account_data
 from models.tenants.locks import lock_tenants
@@ -62,10 +62,9 @@ def make_offer(session: Session, account: Account, asked: ManualOrder, valid_unt
     """
     lock_tenants(session, [account.tenant_id])
     if asked.reference:
-        raise RuleError("reference: an offer has none; it becomes an order once by itself.")
-    if valid_until < today():
-        raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
-    filled = complete_order(session, account_data(account), asked)
+        raise RuleError("reference: an offer needs none, because it becomes an order only once.")
+    check_valid_until(valid_until)
+    completed = complete_order(session, account_data(account), asked)
     check_numbers_known(session.get_one(Tenant, account.tenant_id))
     year = today().year
     taken = take_number(session, account.tenant_id, SeriesKind.offer, year)
@@ -74,9 +73,9 @@ def make_offer(session: Session, account: Account, asked: ManualOrder, valid_unt
         account_id=account.row_id,
         number=label_of(SeriesKind.offer, year, taken),
         valid_until=valid_until,
-        currency=filled.currency or "",
-        total=total_of(filled),
-        content=filled.model_dump(mode="json"),
+        currency=completed.currency or "",
+        total=total_of(completed),
+        content=completed.model_dump(mode="json"),
     )
     session.add(offer)
     session.flush()
@@ -84,13 +83,13 @@ def make_offer(session: Session, account: Account, asked: ManualOrder, valid_unt
 
 
 def accept_offer(session: Session, offer: Offer, *, late: bool = False) -> Order:
-    """Turn an offer into an order at its prices; `late`: also after its last day.
+    """Turn an offer into an order at its prices; if `late` is true, also after its last day.
 
     Raises: RuleError, if the offer is decided already or has expired, or as `take_manual_order`.
     """
     _lock_open(session, offer)
     if offer.valid_until < today() and not late:
-        raise RuleError(f"Offer {offer.number} was good until {offer.valid_until}.")
+        raise RuleError(f"Offer {offer.number} was valid until {offer.valid_until}.")
     account = session.get_one(Account, offer.account_id)
     if account.mode is not Mode.live:
         raise RuleError(
@@ -116,7 +115,7 @@ def decline_offer(session: Session, offer: Offer) -> None:
 def offer_paper(session: Session, offer: Offer, *, language: str = "") -> OrderPaper:
     """Return an offer in printed form. Raises: RuleError, if it was declined or has expired."""
     if offer.state is OfferState.declined or offer.valid_until < today():
-        raise RuleError(f"Offer {offer.number} was declined, or its day is over: there is no paper of it.")
+        raise RuleError(f"Offer {offer.number} was declined or has expired: it is not printed.")
     content = ManualOrder.model_validate(offer.content)
     order = Order(
         tenant_id=offer.tenant_id,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from pydantic import ValidationError
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from models.catalog.article import Article
 from models.errors import Action, Advice, RuleError
@@ -12,11 +12,11 @@ from models.fulfilment.returns import Return, ReturnState, lines_of_return
 from models.order_desk.manual_orders import take_manual_order
 from models.order_desk.manual_records import ManualAddress, ManualLine, ManualOrder, word_faults
 from models.orders.history import Actor, add_event
-from models.orders.order import AddressRole, Order, OrderAddress, OrderLine
+from models.orders.order import AddressRole, Order, OrderLine
 from models.orders.origin import OriginKind, find_by_reference, find_exchange
-from models.orders.queries import lines_of, lock_order
+from models.orders.queries import addresses_of_order, lines_of_order, lock_order
 from models.tenants.account import Account
-from models.tenants.methods import ShippingMethod
+from models.tenants.methods import find_shipping_method
 from models.tenants.records import PaymentKind
 
 
@@ -25,20 +25,20 @@ def repeat_order(
     order: Order,
     account: Account,
     *,
-    prices_of_then: bool = True,
+    at_old_prices: bool = True,
     payment: PaymentKind | None = None,
     shipping_method: str | None = None,
     reference: str = "",
 ) -> tuple[Order, bool]:
     """Create an order with the same goods and addresses; return it, and whether it is new.
 
-    `prices_of_then`: prices, tax rates and titles are those of the old order, else today's.
+    If `at_old_prices` is true, prices, tax rates and titles are those of the old order, else today's.
     Raises: RuleError, as `take_manual_order`, for a line without a single article, or without a payment kind.
     """
     lock_order(session, order)
     lines = [
-        (line, line.quantity - line.cancelled)
-        for line in lines_of(session, [order.row_id]).get(order.row_id, [])
+        _repeat_line(session, line, line.quantity - line.cancelled, at_old_price=at_old_prices)
+        for line in lines_of_order(session, order)
         if line.quantity > line.cancelled
     ]
     if order.trial or not lines:
@@ -46,11 +46,11 @@ def repeat_order(
     asked = _repeat_for_buyer(
         session,
         order,
-        [_repeat_line(session, line, count, of_then=prices_of_then) for line, count in lines],
-        payment or order.payment_kind,
-        shipping_method,
-        order.shipping_amount,
-        reference,
+        lines,
+        payment=payment or order.payment_kind,
+        shipping_method=shipping_method,
+        shipping_amount=order.shipping_amount,
+        reference=reference,
     )
     return take_manual_order(session, account, asked, OriginKind.repeat, from_order_id=order.row_id)
 
@@ -75,21 +75,19 @@ def exchange_return(
     session.refresh(row)
     if row.state is ReturnState.cancelled:
         raise RuleError(f"Return {row.id} was cancelled: there is nothing to exchange.")
-    by_id = {line.id: line for line in lines_of(session, [row.order_id])[row.order_id]}
-    came = row.state is not ReturnState.announced
-    back = [
-        (by_id[each.order_line_id], each.to_stock + each.b_stock + each.scrapped if came else each.announced)
+    lines = {line.id: line for line in lines_of_order(session, order)}
+    is_announced = row.state is ReturnState.announced
+    returned = [
+        (lines[each.order_line_id], units)
         for each in lines_of_return(session, row.row_id)
+        if (units := each.announced if is_announced else each.units)
     ]
-    back = [(line, count) for line, count in back if count]
     asked = _repeat_for_buyer(
         session,
         order,
-        list(wanted) or [_repeat_line(session, line, count, of_then=True) for line, count in back],
-        payment,
-        None,
-        Decimal(0),
-        reference,
+        list(wanted) or [_repeat_line(session, line, units, at_old_price=True) for line, units in returned],
+        payment=payment,
+        reference=reference,
     )
     known = find_exchange(session, row.row_id)
     used = find_by_reference(session, account.row_id, reference) if reference else None
@@ -107,18 +105,18 @@ def exchange_return(
         detail = {"return": row.id, "by": new.external_id}
         add_event(session, order, "exchanged", detail, actor=Actor.person)
         session.flush()
-    worth = sum((line.price * count for line, count in back), Decimal(0))
+    worth = sum((line.price * units for line, units in returned), Decimal(0))
     return new, new.total - worth, is_new
 
 
-def _repeat_line(session: Session, line: OrderLine, quantity: int, *, of_then: bool) -> ManualLine:
+def _repeat_line(session: Session, line: OrderLine, quantity: int, *, at_old_price: bool) -> ManualLine:
     if line.article_id is None:
         raise RuleError(
-            f"Line {line.external_id} is not one article of ours: take its order by hand.",
+            f"Line {line.external_id} is not one article of ours: enter the order by hand.",
             Advice(Action.order_take),
         )
     sku = session.get_one(Article, line.article_id).sku
-    if not of_then:
+    if not at_old_price:
         return ManualLine(article=sku, quantity=quantity)
     return ManualLine(
         article=sku,
@@ -133,20 +131,30 @@ def _repeat_for_buyer(
     session: Session,
     order: Order,
     lines: list[ManualLine],
+    *,
     payment: PaymentKind | None,
-    shipping_method: str | None,
-    shipping_amount: Decimal,
+    shipping_method: str | None = None,
+    shipping_amount: Decimal = Decimal(0),
     reference: str,
 ) -> ManualOrder:
-    """Return an order record for the same buyer. Raises: RuleError, if it cannot be made."""
+    """Return an order record for the same buyer; by default with the order's shipping method.
+
+    Raises: RuleError, if it cannot be made.
+    """
     if order.anonymised_at is not None:
-        raise RuleError(f"Order {order.external_id} was made anonymous: nobody knows any more whose it was.")
+        raise RuleError(f"Order {order.external_id} was anonymised: its buyer is not known any more.")
     if payment is None:
-        raise RuleError(f"How order {order.external_id} is paid is not known.", Advice(Action.payment_choose))
-    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-    way = session.get(ShippingMethod, order.shipping_method_id) if order.shipping_method_id else None
+        raise RuleError(
+            f"The payment method of order {order.external_id} is not known.", Advice(Action.payment_choose)
+        )
+    if shipping_method is None:
+        method = find_shipping_method(session, order.shipping_method_id)
+        shipping_method = method.name if method else ""
     try:
-        addresses = {row.role: ManualAddress(**row.model_dump(exclude={"order_id", "role"})) for row in rows}
+        addresses = {
+            role: ManualAddress(**row.model_dump(exclude={"order_id", "role"}))
+            for role, row in addresses_of_order(session, order).items()
+        }
         return ManualOrder(
             billing=addresses.get(AddressRole.billing, ManualAddress()),
             shipping=addresses.get(AddressRole.shipping),
@@ -154,8 +162,8 @@ def _repeat_for_buyer(
             currency=order.currency,
             shipping_amount=shipping_amount,
             payment=payment,
-            shipping_method=shipping_method if shipping_method is not None else way.name if way else "",
+            shipping_method=shipping_method,
             reference=reference,
         )
     except ValidationError as error:
-        raise RuleError(f"Order {order.external_id} cannot be made anew: {word_faults(error)[0]}.") from None
+        raise RuleError(f"Order {order.external_id} cannot be repeated: {word_faults(error)[0]}.") from None

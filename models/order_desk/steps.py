@@ -1,4 +1,4 @@
-"""What a person does with one order or with several, each found by its number and locked."""
+"""Steps that a person takes with one order or several, each found by its number and locked."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Scope:
-    """What a list is about; None restricts nothing."""
+    """To which account and order a list is restricted; None: to none."""
 
     account_id: int | None
     order_id: int | None

@@ -1,4 +1,4 @@
-"""Orders, their unmatched lines and offers as people see them, ready for any face."""
+"""Records of orders, unmatched lines and offers for lists and pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from models.accounting.issued import list_documents
 from models.accounting.records import DocumentKind
 from models.database.session import Session
 from models.fulfilment.shipments import shipments_of
-from models.order_desk.lists import OrderSummary, addresses_of, order_summaries
+from models.order_desk.lists import OrderSummary, order_summaries
 from models.order_desk.match_choices import list_unmatched
 from models.order_desk.offers import Offer, OfferState, find_offer_of
 from models.orders.history import Actor, events_of
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Order
 from models.orders.origin import links_of
-from models.orders.queries import consolidated_numbers
+from models.orders.queries import addresses_of_order, consolidated_numbers
 from models.orders.records import AddressData
 from models.payments.payment import payments_of
 from models.sync.calls import list_calls
@@ -48,7 +48,7 @@ class PaymentView:
 
 @dataclass(frozen=True)
 class ShipmentView:
-    """What left the house together."""
+    """Parcels that were shipped together."""
 
     carrier: str
     shipped_at: datetime
@@ -92,7 +92,7 @@ class OrderCallView:
 
 @dataclass(frozen=True)
 class OrderView:
-    """One order with everything that is known of it; each list begins with the oldest."""
+    """One order with all its data; each list begins with the oldest entry."""
 
     summary: OrderSummary
     merged_into: str | None
@@ -126,7 +126,7 @@ def order_view(session: Session, order: Order) -> OrderView:
             role: AddressData.model_construct(
                 **{name: getattr(address, name) for name in AddressData.model_fields}
             )
-            for role, address in sorted(addresses_of(session, [order_id]).get(order_id, {}).items())
+            for role, address in sorted(addresses_of_order(session, order).items())
         },
         buyer_comment=order.buyer_comment,
         memo=order.memo,

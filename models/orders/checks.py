@@ -6,7 +6,7 @@ detail changes.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,11 +22,18 @@ from models.database.bulk import insert_rows
 from models.database.conditions import among
 from models.orders.history import OrderEvent, event_values
 from models.orders.holds import Hold, HoldReason, hold_values
-from models.orders.order import AddressRole, Customer, LinePart, Order, OrderAddress, OrderState
-from models.orders.queries import lines_of
+from models.orders.order import AddressRole, Customer, Order, OrderState
+from models.orders.queries import destination, line_parts_of, lines_of, order_addresses
 from models.orders.records import AddressData
+from models.orders.states import ACTIVE
 from models.tenants.account import Account, options_as
-from models.tenants.methods import ADDRESS_LIMITS, Carrier, Methods, ShippingMethod, payment_code
+from models.tenants.methods import (
+    ADDRESS_LIMITS,
+    Carrier,
+    ShippingMethod,
+    list_shipping_methods,
+    payment_code,
+)
 from models.tenants.options import ChannelOptions, Release
 from models.tenants.records import PAID_ON_DELIVERY, AccountData, PaymentKind
 
@@ -69,7 +76,7 @@ class OrderFacts:
     payment_code: str
     payment: PaymentKind | None
     shipping_code: str
-    way: ShippingMethod | None
+    shipping: ShippingMethod | None
     role: AddressRole
     """Role of the address that the goods are shipped to."""
     address: AddressData
@@ -86,11 +93,11 @@ class CheckFinding:
 
 
 def check_orders(
-    session: Session, account: AccountData, facts: Sequence[OrderFacts], *, alone: bool = False
+    session: Session, account: AccountData, facts: Sequence[OrderFacts], *, with_duplicates: bool = True
 ) -> list[CheckFinding]:
     """Return all findings for these orders of an account.
 
-    `alone`: the orders are not compared with other orders, so no duplicates are found.
+    Without `with_duplicates`, the orders are not compared with other orders.
     """
     options = options_as(account, ChannelOptions)
     findings: list[CheckFinding] = []
@@ -99,7 +106,7 @@ def check_orders(
         findings += _check_methods(each, options)
     if options.price_tolerance is not None:
         findings += _check_prices(session, facts, options.price_tolerance, options.price_group)
-    if options.duplicate_hours and not alone:
+    if options.duplicate_hours and with_duplicates:
         findings += _find_duplicates(session, account, facts, timedelta(hours=options.duplicate_hours))
     return findings
 
@@ -112,7 +119,7 @@ def check_address(facts: OrderFacts, *, need_house_number: bool = True) -> list[
     def add(reason: HoldReason, name: str, detail: dict[str, Any]) -> None:
         found.append(CheckFinding(facts.order_id, reason, f"{role}.{name}", detail))
 
-    pickup = facts.way is not None and facts.way.pickup
+    pickup = facts.shipping is not None and facts.shipping.pickup
     person = f"{address.first_name} {address.last_name}".strip()
     needed = {"last_name": address.company.strip() or person}
     if not pickup:
@@ -134,8 +141,8 @@ def check_address(facts: OrderFacts, *, need_house_number: bool = True) -> list[
         add(HoldReason.country_unknown, "country", {"country": address.country})
     elif address.postcode.strip() and not postcode_fits(address.country, address.postcode):
         add(HoldReason.postcode_misfit, "postcode", {"country": address.country})
-    if facts.way is not None and facts.way.limits:
-        limits = ADDRESS_LIMITS[Carrier(facts.way.limits)]
+    if facts.shipping is not None and facts.shipping.limits:
+        limits = ADDRESS_LIMITS[Carrier(facts.shipping.limits)]
         long = {
             name: {"length": len(value), "limit": limit}
             for name, value, limit in (
@@ -148,7 +155,7 @@ def check_address(facts: OrderFacts, *, need_house_number: bool = True) -> list[
             if len(value) > limit
         }
         if long:
-            add(HoldReason.address_too_long, next(iter(long)), {"carrier": facts.way.limits, **long})
+            add(HoldReason.address_too_long, next(iter(long)), {"carrier": facts.shipping.limits, **long})
     return found
 
 
@@ -159,7 +166,7 @@ def _check_methods(facts: OrderFacts, options: ChannelOptions) -> list[CheckFind
         if facts.payment is None:
             detail = {"method": facts.payment_code}
             found.append(CheckFinding(facts.order_id, HoldReason.payment_unmapped, "payment_method", detail))
-        if facts.way is None:
+        if facts.shipping is None:
             detail = {"method": facts.shipping_code}
             found.append(
                 CheckFinding(facts.order_id, HoldReason.shipping_unmapped, "shipping_method", detail)
@@ -198,22 +205,10 @@ def _check_prices(
 def _find_duplicates(
     session: Session, account: AccountData, facts: Sequence[OrderFacts], within: timedelta
 ) -> list[CheckFinding]:
-    """Find orders that repeat an earlier one: the same buyer, goods and total within this time.
-
-    A buyer is recognised by the channel's id or the mail address, also across the tenant's accounts.
-    """
-    customers = {each.customer_id for each in facts if each.customer_id is not None}
-    if not customers:
+    """Find orders that repeat an earlier one: the same buyer, goods and total within this time."""
+    buyers = _find_buyers(session, account, facts)
+    if not buyers:
         return []
-    mails = select(Customer.email).where(among(col(Customer.id), customers), Customer.email != "")
-    accounts = select(Account.id).where(Account.tenant_id == account.tenant_id)
-    rows = session.execute(
-        select(col(Customer.id), col(Customer.email)).where(
-            among(col(Customer.id), customers)
-            | (col(Customer.email).in_(mails) & col(Customer.account_id).in_(accounts))
-        )
-    )
-    buyers = {customer_id: email or customer_id for customer_id, email in rows}
     others = session.execute(
         sqlalchemy_select(
             col(Order.id),
@@ -245,13 +240,32 @@ def _find_duplicates(
         order_id: Counter({(str(row.codes), row.price): row.quantity - row.cancelled for row in rows})
         for order_id, rows in lines.items()
     }
+    # Of several earlier orders, the last one counts.
+    earlier_of = {each.order_id: (other, number) for each, other, number in pairs}
     return [
-        CheckFinding(each.order_id, HoldReason.suspected_duplicate, "order", {"of": number})
-        for each, other, number in {
-            each.order_id: (each, other, number) for each, other, number in pairs
-        }.values()
-        if bought.get(each.order_id) == bought.get(other)
+        CheckFinding(order_id, HoldReason.suspected_duplicate, "order", {"of": number})
+        for order_id, (other, number) in earlier_of.items()
+        if bought.get(order_id) == bought.get(other)
     ]
+
+
+def _find_buyers(session: Session, account: AccountData, facts: Sequence[OrderFacts]) -> dict[int, str | int]:
+    """Return {customer id: what identifies the buyer} of these orders, and of other ids of the same buyers.
+
+    A buyer is recognised by the channel's id or the mail address, also across the tenant's accounts.
+    """
+    customers = {each.customer_id for each in facts if each.customer_id is not None}
+    if not customers:
+        return {}
+    mails = select(Customer.email).where(among(col(Customer.id), customers), Customer.email != "")
+    accounts = select(Account.id).where(Account.tenant_id == account.tenant_id)
+    rows = session.execute(
+        select(col(Customer.id), col(Customer.email)).where(
+            among(col(Customer.id), customers)
+            | (col(Customer.email).in_(mails) & col(Customer.account_id).in_(accounts))
+        )
+    )
+    return {customer_id: email or customer_id for customer_id, email in rows}
 
 
 def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
@@ -263,7 +277,7 @@ def recheck(session: Session, account: AccountData, order_ids: Iterable[int]) ->
         select(Order)
         .where(
             among(col(Order.id), order_ids),
-            col(Order.state).in_([OrderState.pending, OrderState.open, OrderState.released]),
+            col(Order.state).in_(ACTIVE),
             col(Order.trial).is_(False),
         )
         .order_by(col(Order.id))
@@ -320,25 +334,13 @@ def hold_for(finding: CheckFinding) -> dict[str, Any]:
 
 def _read_facts(session: Session, account: AccountData, orders: Sequence[Order]) -> list[OrderFacts]:
     ids = [order.row_id for order in orders]
-    lines = lines_of(session, ids)
-    parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    line_ids = [line.row_id for rows in lines.values() for line in rows]
-    for part in session.exec(
-        select(LinePart)
-        .where(among(col(LinePart.order_line_id), line_ids))
-        .order_by(col(LinePart.order_line_id), col(LinePart.article_id))
-    ):
-        parts[part.order_line_id].append((part.article_id, part.quantity))
-    addresses: dict[int, dict[AddressRole, OrderAddress]] = defaultdict(dict)
-    for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), ids))):
-        addresses[row.order_id][row.role] = row
-    methods = Methods(session, account.id, account.tenant_id)
-    ways: Mapping[int | None, ShippingMethod] = {way.id: way for way in methods.ways.values()}
+    lines, addresses = lines_of(session, ids), order_addresses(session, ids)
+    parts = line_parts_of(session, [line.row_id for rows in lines.values() for line in rows])
+    shipping_methods = {row.id: row for row in list_shipping_methods(session, account.tenant_id)}
     facts = []
     for order in orders:
         order_id = order.row_id
-        role = AddressRole.shipping if AddressRole.shipping in addresses[order_id] else AddressRole.billing
-        address = addresses[order_id].get(role)
+        address = destination(addresses.get(order_id, {}))
         facts.append(
             OrderFacts(
                 order_id=order_id,
@@ -350,8 +352,8 @@ def _read_facts(session: Session, account: AccountData, orders: Sequence[Order])
                 payment_code=payment_code(order),
                 payment=order.payment_kind,
                 shipping_code=order.shipping_method,
-                way=ways.get(order.shipping_method_id),
-                role=role,
+                shipping=shipping_methods.get(order.shipping_method_id),
+                role=address.role if address else AddressRole.billing,
                 address=AddressData.model_validate(address.model_dump(exclude={"order_id", "role"}))
                 if address
                 else AddressData(),
@@ -360,7 +362,7 @@ def _read_facts(session: Session, account: AccountData, orders: Sequence[Order])
                         line.row_id,
                         line.quantity - line.cancelled,
                         line.price,
-                        tuple(parts[line.row_id]),
+                        tuple(parts.get(line.row_id, ())),
                     )
                     for line in lines.get(order_id, ())
                     if line.quantity > line.cancelled

@@ -1,4 +1,4 @@
-"""Custom codes: what a channel calls an article, as once chosen by a person."""
+"""Custom codes: a channel's codes for articles, as a person once chose them."""
 
 from collections.abc import Sequence
 
@@ -55,7 +55,7 @@ def remember_code(
         value = getattr(line, source.value).strip()
         if value:
             return save_custom_code(session, tenant_id, account_id, value, parts, source)
-    raise RuleError("The line carries no number, so there is nothing to remember the choice by.")
+    raise RuleError("The line has no number for which the choice could be remembered.")
 
 
 def save_custom_code(

@@ -22,7 +22,7 @@ class Actor(StrEnum):
 
 
 class OrderEdit(SQLModel, table=True):
-    """A field that a person changed, and the channel's value at that time: this value is no news later."""
+    """A field that a person changed, and the channel's value at that time: later, it counts as unchanged."""
 
     __tablename__ = "order_edit"
     __table_args__ = (PrimaryKeyConstraint("order_id", "field"),)

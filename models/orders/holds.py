@@ -40,6 +40,10 @@ NOT_BLOCKING = frozenset({HoldReason.invoice_refused})
 """Holds that stop no goods."""
 SHORTAGES = frozenset({HoldReason.stock_short, HoldReason.article_discontinued})
 """Holds that stop only the missing units."""
+NO_ARTICLE = (HoldReason.line_unmatched, HoldReason.line_ambiguous)
+"""Holds of a line until a person chooses its article."""
+CHANGED_LATE = (HoldReason.changed_after_release, HoldReason.cancelled_after_release)
+"""Holds because the channel changed or cancelled the order after its release."""
 
 
 class Hold(Numbered, table=True):
@@ -93,6 +97,11 @@ def open_holds(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hol
     for row in rows:
         holds.setdefault(row.order_id, []).append(row)
     return holds
+
+
+def holds_of_order(session: Session, order: Order) -> list[Hold]:
+    """Return an order's open holds, oldest first."""
+    return open_holds(session, [order.row_id]).get(order.row_id, [])
 
 
 def close_holds(

@@ -84,7 +84,7 @@ class MatchRule(BaseModel, frozen=True, extra="forbid"):
         """Return the fields of a line that this rule reads."""
         return self.sources or DEFAULT_SOURCES[self.by]
 
-    def normal(self, value: str) -> str:
+    def normalise(self, value: str) -> str:
         """Return a number in the form in which this rule compares it."""
         if Normalisation.blanks in self.ignore:
             value = "".join(value.split())

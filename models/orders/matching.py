@@ -61,8 +61,8 @@ def _wanted(rule: MatchRule, lines: Sequence[OrderLineData]) -> list[list[str]]:
 
     A value without letters and digits is left out: it would equal every other such value.
     """
-    told = [[rule.strip(getattr(line, source.value)) for source in rule.read_sources()] for line in lines]
-    return [[number for number in numbers if loose_form(number)] for numbers in told]
+    reported = [[rule.strip(getattr(line, source.value)) for source in rule.read_sources()] for line in lines]
+    return [[number for number in numbers if loose_form(number)] for numbers in reported]
 
 
 def _outcome(rule: MatchRule, article_ids: Sequence[int]) -> Match | None:
@@ -76,7 +76,7 @@ def _outcome(rule: MatchRule, article_ids: Sequence[int]) -> Match | None:
 
 def _first_hit(rule: MatchRule, numbers: Sequence[str], found: Mapping[str, Sequence[int]]) -> Match | None:
     for number in numbers:
-        match = _outcome(rule, found.get(rule.normal(number), ()))
+        match = _outcome(rule, found.get(rule.normalise(number), ()))
         if match is not None:
             return match
     return None
@@ -87,17 +87,20 @@ def _by_listing(
 ) -> list[Match | None]:
     """Match by listing. A line that names a parent is left to later rules, because parents are not sold."""
     wanted = _wanted(rule, lines)
-    by_number = rule.by is MatchBy.channel_number
-    keys = {loose_form(number) if by_number else number for numbers in wanted for number in numbers}
-    column = col(Listing.loose_number) if by_number else col(Listing.external_id)
-    shown = col(Listing.channel_number) if by_number else col(Listing.external_id)
+    keys = {number for numbers in wanted for number in numbers}
+    searched = number = col(Listing.external_id)
+    if rule.by is MatchBy.channel_number:
+        keys = {loose_form(key) for key in keys}
+        searched, number = col(Listing.loose_number), col(Listing.channel_number)
     found: dict[str, list[int]] = defaultdict(list)
     for value, article_id in session.execute(
-        select(shown, col(Listing.article_id))
+        select(number, col(Listing.article_id))
         .join(Article, col(Article.id) == col(Listing.article_id))
-        .where(col(Listing.account_id) == account_id, among(column, keys), Article.kind != ArticleKind.parent)
+        .where(
+            col(Listing.account_id) == account_id, among(searched, keys), Article.kind != ArticleKind.parent
+        )
     ):
-        found[rule.normal(value)].append(article_id)
+        found[rule.normalise(value)].append(article_id)
     return [_first_hit(rule, numbers, found) for numbers in wanted]
 
 
@@ -130,7 +133,7 @@ def _find_numbers(
             is_parent if parents else ~is_parent,
         )
     ):
-        found[rule.normal(value)].append(article_id)
+        found[rule.normalise(value)].append(article_id)
     return found
 
 
@@ -153,11 +156,11 @@ def _by_custom_code(
         parts[value].append((article_id, quantity))
     alike: dict[str, list[str]] = defaultdict(list)
     for value in parts:
-        alike[rule.normal(value)].append(value)
+        alike[rule.normalise(value)].append(value)
     matches: list[Match | None] = []
     for numbers in wanted:
-        hit = next((number for number in numbers if rule.normal(number) in alike), None)
-        matches.append(_code_outcome(rule, hit, alike[rule.normal(hit)], parts) if hit is not None else None)
+        hit = next((number for number in numbers if rule.normalise(number) in alike), None)
+        matches.append(_code_outcome(rule, hit, alike[rule.normalise(hit)], parts) if hit else None)
     return matches
 
 
@@ -189,14 +192,14 @@ def _by_variant(
             variants[article.parent_id or 0].append(article)
     matches: list[Match | None] = []
     for numbers, line in zip(wanted, lines, strict=True):
-        chosen = {rule.normal(value) for value in line.attributes.values()}
+        chosen = {rule.normalise(value) for value in line.attributes.values()}
         fitting = [
             article.row_id
             for number in numbers
-            for parent_id in parents.get(rule.normal(number), ())
+            for parent_id in parents.get(rule.normalise(number), ())
             for article in variants[parent_id]
             if article.variant_values
-            and {rule.normal(value) for value in article.variant_values.values()} <= chosen
+            and {rule.normalise(value) for value in article.variant_values.values()} <= chosen
         ]
         matches.append(_outcome(rule, fitting))
     return matches

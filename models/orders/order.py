@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, text
-from sqlmodel import JSON, Field, SQLModel, Text
+from sqlmodel import JSON, Field, SQLModel, Text, col
 
 # Foreign keys point to their tables.
 import models.catalog.article
@@ -151,6 +151,11 @@ class Order(Numbered, table=True):
     anonymised_at: datetime | None = instant(nullable=True)
     """When the buyer's data were removed (`models.privacy.anonymisation`); imports do not restore them."""
 
+    @property
+    def bought_at(self) -> datetime:
+        """When the buyer finished the checkout; if that is unknown, when the order was placed."""
+        return self.checkout_at or self.placed_at
+
 
 class OrderAddress(SQLModel, table=True):
     __tablename__ = "order_address"
@@ -229,20 +234,26 @@ class OrderLine(Numbered, table=True):
     details: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
 
     @property
-    def left(self) -> int:
-        """Units still to ship."""
+    def remaining(self) -> int:
+        """Units that are neither shipped nor cancelled."""
         return self.quantity - self.cancelled - self.shipped
 
     @property
-    def going(self) -> int:
-        """Units to ship next: still to ship and not held back."""
-        return self.left - self.kept_back
+    def to_ship(self) -> int:
+        """Units to ship next: the remaining ones that are not held back."""
+        return self.remaining - self.kept_back
 
-    def fit_kept_back(self) -> None:
-        """Reduce `kept_back` to the units still to ship."""
-        self.kept_back = min(self.kept_back, self.left)
+    def limit_held_back(self) -> None:
+        """Reduce `kept_back` to the remaining units."""
+        self.kept_back = min(self.kept_back, self.remaining)
         if not self.kept_back:
             self.kept_until = None
+
+
+REMAINING_UNITS = col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped
+"""`OrderLine.remaining` in SQL."""
+UNITS_TO_SHIP = REMAINING_UNITS - OrderLine.kept_back
+"""`OrderLine.to_ship` in SQL."""
 
 
 class LinePart(SQLModel, table=True):

@@ -1,14 +1,15 @@
-"""Find and lock orders."""
+"""Find and lock orders, and read their lines and addresses."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
 from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.errors import NotFoundError, RuleError
-from models.orders.order import Order, OrderLine, OrderState
+from models.orders.order import AddressRole, LinePart, Order, OrderAddress, OrderLine, OrderState
+from models.orders.states import TO_SHIP
 from models.sync.calls import CallOrder
 from models.tenants.locks import lock_tenants
 
@@ -24,6 +25,17 @@ def ids_by_number(session: Session, account_id: int, numbers: Collection[str]) -
         ):
             found[number] = need_id(order_id)
     return found
+
+
+def order_numbers(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
+    """Return {order id: external id}."""
+    numbers: dict[int, str] = {}
+    for batch in in_batches(order_ids):
+        rows = session.execute(
+            select(col(Order.id), col(Order.external_id)).where(among(col(Order.id), batch))
+        )
+        numbers.update(rows.tuples().all())
+    return numbers
 
 
 def orders_of_calls(session: Session, call_ids: Sequence[int]) -> dict[int, list[str]]:
@@ -137,8 +149,42 @@ def lines_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Order
     return lines
 
 
-TO_SHIP = (OrderState.open, OrderState.released)
-"""States of orders that have goods still to ship."""
+def lines_of_order(session: Session, order: Order) -> list[OrderLine]:
+    """Return an order's lines by position, reloaded from the database."""
+    return lines_of(session, [order.row_id]).get(order.row_id, [])
+
+
+def line_parts_of(session: Session, line_ids: Sequence[int]) -> dict[int, list[tuple[int, int]]]:
+    """Return {matched line id: [(article id, quantity per unit of the line), …]}, ordered by article id."""
+    parts: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for batch in in_batches(line_ids):
+        rows = session.execute(
+            select(col(LinePart.order_line_id), col(LinePart.article_id), col(LinePart.quantity))
+            .where(among(col(LinePart.order_line_id), batch))
+            .order_by(col(LinePart.order_line_id), col(LinePart.article_id))
+        )
+        for line_id, article_id, quantity in rows:
+            parts[line_id].append((article_id, quantity))
+    return dict(parts)
+
+
+def order_addresses(session: Session, order_ids: Sequence[int]) -> dict[int, dict[AddressRole, OrderAddress]]:
+    """Return {order id: its addresses by role}; orders without addresses are missing."""
+    addresses: dict[int, dict[AddressRole, OrderAddress]] = {}
+    for batch in in_batches(order_ids):
+        for row in session.exec(select(OrderAddress).where(among(col(OrderAddress.order_id), batch))):
+            addresses.setdefault(row.order_id, {})[row.role] = row
+    return addresses
+
+
+def addresses_of_order(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
+    """Return an order's addresses by role."""
+    return order_addresses(session, [order.row_id]).get(order.row_id, {})
+
+
+def destination(addresses: Mapping[AddressRole, OrderAddress]) -> OrderAddress | None:
+    """Return the address that goods are shipped to: without a shipping address, the billing address."""
+    return addresses.get(AddressRole.shipping, addresses.get(AddressRole.billing))
 
 
 def consolidated_orders(session: Session, order_ids: Iterable[int]) -> dict[int, list[Order]]:

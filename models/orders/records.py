@@ -123,6 +123,11 @@ class OrderData(BaseModel):
     lines: list[OrderLineData] = RecordField(min_length=1, max_length=MAX_LINES)
 
     @property
+    def bought_at(self) -> datetime:
+        """When the buyer finished the checkout; while it is open, when the order was placed."""
+        return self.checkout_at or self.placed_at
+
+    @property
     def paid_by(self) -> datetime | None:
         """The latest time at which the order can have been paid: the end of `paid_on` if no time is known."""
         if self.paid_on is None:

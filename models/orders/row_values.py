@@ -20,6 +20,7 @@ MATCH_FIELDS = (
 """What matching reads of a line; stored with the line, so that it can be matched again."""
 
 LINE_DETAILS = ("channel_order_number", "components", "original_price", "original_currency", "eco_fee")
+"""What is stored of a line without a column of its own."""
 
 ORDER_FIELDS = (
     "channel_number",
@@ -37,9 +38,9 @@ ORDER_FIELDS = (
     "buyer_comment",
     "memo",
 )
+"""Fields of a record that are columns of the order."""
 
-
-STORED_DETAILS = frozenset(
+ANONYMOUS_DETAILS = frozenset(
     {
         "exchange_rate",
         "original_total",
@@ -50,6 +51,14 @@ STORED_DETAILS = frozenset(
     }
 )
 """The keys of an order's details that say nothing about the buyer."""
+ORDER_DETAILS = ANONYMOUS_DETAILS | {
+    "payment_reference",
+    "payment_details",
+    "customer_name",
+    "tags",
+    "meta",
+}
+"""All keys of an order's details: fields of a record without a column of their own."""
 
 
 def without_buyer(data: OrderData) -> OrderData:
@@ -89,39 +98,25 @@ def order_hash(data: OrderData) -> str:
 
 
 def order_values(data: OrderData) -> dict[str, Any]:
+    """Return the values of an `Order` row that follow from the record alone."""
     values = {name: getattr(data, name) for name in ORDER_FIELDS}
-    values["details"] = data.model_dump(
-        mode="json",
-        include={
-            "exchange_rate",
-            "original_total",
-            "original_currency",
-            "payment_reference",
-            "payment_details",
-            "customer_name",
-            "invoice_number",
-            "invoice_on",
-            "externally_invoiced",
-            "tags",
-            "meta",
-        },
-        exclude_defaults=True,
-    )
+    values["details"] = data.model_dump(mode="json", include=set(ORDER_DETAILS), exclude_defaults=True)
     values["content_hash"] = order_hash(data)
     return values
 
 
 def mapped_methods(data: OrderData, methods: Methods) -> dict[str, Any]:
     """Return the mapped methods of an order as row values: payment kind, shipping method, express."""
-    way = methods.shipping_of(data)
+    shipping = methods.shipping_of(data)
     return {
         "payment_kind": methods.payment_of(data),
-        "shipping_method_id": way.id if way else None,
-        "express": way is not None and way.express,
+        "shipping_method_id": shipping.id if shipping else None,
+        "express": shipping is not None and shipping.express,
     }
 
 
 def line_values(line: OrderLineData, position: int) -> dict[str, Any]:
+    """Return the values of an `OrderLine` row that follow from the record alone, without the quantity."""
     dumped = line.model_dump(mode="json")
     return {
         "position": position,
@@ -135,6 +130,7 @@ def line_values(line: OrderLineData, position: int) -> dict[str, Any]:
 
 
 def imported_state(data: OrderData) -> OrderState:
+    """Return the state of a new order."""
     if data.cancelled:
         return OrderState.cancelled
     if data.shipped_at is not None:
@@ -148,6 +144,7 @@ def credited_on_import(data: OrderData) -> Decimal:
 
 
 def addresses_of(data: OrderData) -> list[tuple[AddressRole, AddressData]]:
+    """Return the record's addresses with their roles."""
     pairs = [(AddressRole.billing, data.billing)]
     if data.shipping is not None:
         pairs.append((AddressRole.shipping, data.shipping))

@@ -1,4 +1,4 @@
-"""Scanned codes, and the articles that they stand for."""
+"""Scanned codes, and the articles with these codes."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -76,7 +76,7 @@ def choose_scanned(rows: Sequence[Any], code: str) -> list[Scanned]:
             for row in rows
             if row.article_id is not None
             for rule in rules
-            if NUMBER_KINDS[rule.by] is row.kind and rule.normal(row.value) == rule.normal(code)
+            if NUMBER_KINDS[rule.by] is row.kind and rule.normalise(row.value) == rule.normalise(code)
         }
         if found:
             return sorted(found)

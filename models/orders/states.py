@@ -6,6 +6,12 @@ from models.errors import RuleError
 from models.orders.history import Actor
 from models.orders.order import Order, OrderState
 
+NOT_RELEASED = (OrderState.pending, OrderState.open)
+TO_SHIP = (OrderState.open, OrderState.released)
+"""States in which goods may be shipped."""
+ACTIVE = (OrderState.pending, OrderState.open, OrderState.released)
+"""States of orders that are neither shipped nor cancelled nor merged. Such orders get stock."""
+
 
 @dataclass(frozen=True)
 class Transition:
@@ -55,6 +61,11 @@ def change_state(order: Order, after: OrderState, actor: Actor) -> None:
     order.state = after
 
 
+def state_name(order: Order) -> str:
+    """Return an order's state as messages name it; a test order is one whatever its state."""
+    return "a test order" if order.trial else str(order.state)
+
+
 def draw_states() -> str:
     """Return the table as a Mermaid state diagram."""
     rows = ["stateDiagram-v2"]
@@ -62,6 +73,3 @@ def draw_states() -> str:
         before = step.before or "[*]"
         rows.append(f"    {before} --> {step.after}: {step.name} ({', '.join(step.by)})")
     return "\n".join(rows)
-
-
-NOT_RELEASED = (OrderState.pending, OrderState.open)

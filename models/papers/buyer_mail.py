@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from sqlmodel import Session, col, func, select
 
-from models.clock import LOCAL, local_date, utc_now
+from models.clock import local_date, utc_now
 from models.errors import Action, Advice, RuleError
 from models.fulfilment.returns import Return, lines_of_return
-from models.fulfilment.shipments import Shipment, contents_of, shipments_of
+from models.fulfilment.shipments import Shipment, shipments_of, units_of_shipment
 from models.fulfilment.shipped_address import addresses_at
 from models.fulfilment.tracking_links import tracking_link
 from models.mails.buyer_events import wants_mail
@@ -19,7 +19,7 @@ from models.orders.amounts import amount_owed
 from models.orders.history import Actor, events_of
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import address_lines, paper_language, printed_number
-from models.orders.queries import lines_of
+from models.orders.queries import addresses_of_order, destination, lines_of_order
 from models.papers.records import BuyerMailData, BuyerMailLine, BuyerMailParcel, PaymentRequest, Place
 from models.payments.payment import Payment, PaymentMove, payments_of
 from models.payments.reminders import reminder_due_at
@@ -50,9 +50,9 @@ class SkipReason(StrEnum):
     """The order was collected or shipped in the meantime."""
     no_address = "no_address"
     too_late = "too_late"
-    """No mails went out for weeks; by now the buyer knows from elsewhere."""
+    """No mails were sent for weeks; by now the buyer knows from elsewhere."""
     told_before = "told_before"
-    """The database was restored, and the mail may have gone out in the time that was lost."""
+    """The database was restored, and the mail may have been sent in the time that was lost."""
 
 
 def purpose_of(order: Order, language: str) -> str:
@@ -84,36 +84,42 @@ def sender_of(tenant: Tenant) -> tuple[SellerData, MailOptions]:
 
 
 def skip_reason(session: Session, order: Order, event: BuyerEvent, subject: str) -> SkipReason | None:
-    """Return why this event must not be mailed as things stand now; None if it may."""
+    """Return why this event must not be mailed now; None if it may."""
     if not wants_mail(session, order, event):
         return SkipReason.unwanted
     if order.state is OrderState.merged:
         return SkipReason.merged
-    order_id = order.row_id
-    lines = lines_of(session, [order_id]).get(order_id, [])
-    drop = None
+    reason = _reason_of_event(session, order, event, subject)
+    return reason or (None if recipient_of(session, order) else SkipReason.no_address)
+
+
+def _reason_of_event(session: Session, order: Order, event: BuyerEvent, subject: str) -> SkipReason | None:
+    """Return why this event is no longer true of the order; None if it is."""
     match event:
         case BuyerEvent.cancelled:
-            is_true = order.state is OrderState.cancelled or any(line.cancelled for line in lines)
-            drop = None if is_true else SkipReason.not_cancelled
+            is_true = order.state is OrderState.cancelled or any(
+                line.cancelled for line in lines_of_order(session, order)
+            )
+            return None if is_true else SkipReason.not_cancelled
         case BuyerEvent.refund:
-            drop = None if _payment_in(session, order, subject, PaymentMove.refund) else SkipReason.taken_back
+            refunded = _payment_in(session, order, subject, PaymentMove.refund)
+            return None if refunded else SkipReason.taken_back
         case BuyerEvent.return_received:
-            drop = None if _return_in(session, order, subject) else SkipReason.taken_back
+            return None if _return_in(session, order, subject) else SkipReason.taken_back
         case _ if order.state is OrderState.cancelled:
-            drop = SkipReason.cancelled
+            return SkipReason.cancelled
         case BuyerEvent.payment_request | BuyerEvent.payment_reminder:
             # An authorised amount will be paid out by the payment provider: the buyer is not asked for it.
-            drop = SkipReason.nothing_owed if amount_owed(order) <= order.authorised_amount else None
+            return SkipReason.nothing_owed if amount_owed(order) <= order.authorised_amount else None
         case BuyerEvent.payment_received:
             received = _payment_in(session, order, subject, PaymentMove.received)
-            arrived = received > 0 and order.paid_amount > 0
-            drop = None if arrived else SkipReason.taken_back
+            return None if received > 0 and order.paid_amount > 0 else SkipReason.taken_back
         case BuyerEvent.shipped:
-            drop = None if _shipment_in(session, order, subject) else SkipReason.taken_back
+            return None if _shipment_in(session, order, subject) else SkipReason.taken_back
         case BuyerEvent.ready_to_collect:
-            drop = SkipReason.gone if order.state is OrderState.shipped else None
-    return drop or (None if recipient_of(session, order) else SkipReason.no_address)
+            return SkipReason.gone if order.state is OrderState.shipped else None
+        case BuyerEvent.order_received:
+            return None
 
 
 def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
@@ -141,7 +147,7 @@ def find_subject(session: Session, order: Order, event: BuyerEvent) -> str:
 def happened_at(session: Session, order: Order, event: BuyerEvent, subject: str) -> datetime | None:
     """Return when an event happened; None if the time is not stored."""
     if event in (BuyerEvent.order_received, BuyerEvent.payment_request):
-        return order.checkout_at or order.placed_at
+        return order.bought_at
     if event in (BuyerEvent.payment_reminder, BuyerEvent.cancelled):
         return _came_due_at(session, order, event, subject)
     if event is BuyerEvent.shipped and (shipment := _shipment_in(session, order, subject)):
@@ -159,21 +165,21 @@ def _came_due_at(session: Session, order: Order, event: BuyerEvent, subject: str
     options = options_as(session.get_one(Account, order.account_id), ChannelOptions)
     steps = events_of(session, order.row_id)
     if event is BuyerEvent.cancelled:
-        by_itself = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
-        return reminder_due_at(order, options) if by_itself else None
+        by_cycle = any(step.kind == "cancelled" and step.actor is Actor.cycle for step in steps)
+        return reminder_due_at(order, options) if by_cycle else None
     if options.remind_after_days is None or not subject.isdigit():
         return None
-    before = [step.at for step in steps if step.kind == "payment_reminded"][: int(subject) - 1]
-    begin = before[-1] if before else order.checkout_at or order.placed_at
+    earlier = [step.at for step in steps if step.kind == "payment_reminded"][: int(subject) - 1]
+    begin = earlier[-1] if earlier else order.bought_at
     return begin + timedelta(days=options.remind_after_days)
 
 
 def recipient_of(session: Session, order: Order) -> str:
     """Return the mail address of an order's buyer; empty if there is none that works."""
-    found = _addresses_in(session, order)
+    addresses = addresses_of_order(session, order)
     for role in AddressRole:
-        if role in found and (address := plain_address(found[role].email)):
-            return address
+        if role in addresses and (mail := plain_address(addresses[role].email)):
+            return mail
     return ""
 
 
@@ -182,21 +188,20 @@ def compose_buyer_mail(
 ) -> BuyerMailData:
     """Return the content of an event's mail; `language` overrides the tenant's language.
 
-    Raises: RuleError, if the mail lacks something that it must say; it says what to set.
+    Raises: RuleError, if details are missing that the mail must state; it says what to set.
     """
     tenant = session.get_one(Tenant, order.tenant_id)
     seller, options = sender_of(tenant)
     language = paper_language(tenant, language)
-    found = _addresses_in(session, order)
-    billing = found.get(AddressRole.billing)
-    order_id = order.row_id
-    letter = BuyerMailData(
+    addresses = addresses_of_order(session, order)
+    billing = addresses.get(AddressRole.billing)
+    mail = BuyerMailData(
         event=event,
         language=language,
         recipient=recipient_of(session, order),
         buyer=_name(billing) if billing is not None else "",
         order_number=printed_number(order),
-        ordered_on=local_date(order.checkout_at or order.placed_at),
+        ordered_on=local_date(order.bought_at),
         currency=order.currency,
         credited=order.credited_amount,
         paid=order.paid_amount,
@@ -205,7 +210,7 @@ def compose_buyer_mail(
         seller=seller,
         options=options,
     )
-    lines = lines_of(session, [order_id]).get(order_id, [])
+    lines = lines_of_order(session, order)
     more: dict[str, object] = {}
     match event:
         case BuyerEvent.order_received | BuyerEvent.payment_request | BuyerEvent.payment_reminder:
@@ -217,18 +222,16 @@ def compose_buyer_mail(
                 "payment_method": print_text(order.payment_method_name),
             }
             if event is BuyerEvent.order_received:
-                more |= {
-                    f"{role}": _address(found[role], tenant.country) for role in AddressRole if role in found
-                }
+                more |= {str(role): _place(address, tenant.country) for role, address in addresses.items()}
             else:
-                more["ask"] = _ask(order, tenant, options, language)
+                more["request"] = _payment_request(order, tenant, options, language)
         case BuyerEvent.payment_received | BuyerEvent.refund:
             more["amount"] = abs(_payment_in(session, order, subject, PAYMENT_KINDS[event]))
         case BuyerEvent.shipped:
             more = _shipped(session, order, lines, options, subject)
         case BuyerEvent.ready_to_collect:
             more = {
-                "lines": _lines(lines, lambda line: line.going),
+                "lines": _lines(lines, lambda line: line.to_ship),
                 "collect_at": options.collect_at or [seller.name, *seller.address],
             }
         case BuyerEvent.cancelled:
@@ -237,9 +240,9 @@ def compose_buyer_mail(
                 "is_part": any(line.cancelled < line.quantity for line in lines),
             }
         case BuyerEvent.return_received:
-            came = _came_back(session, subject) if _return_in(session, order, subject) else {}
-            more["lines"] = _lines(lines, lambda line: came.get(line.row_id, 0))
-    return letter.model_copy(update=more)
+            returned = _units_returned(session, order, subject)
+            more["lines"] = _lines(lines, lambda line: returned.get(line.row_id, 0))
+    return mail.model_copy(update=more)
 
 
 def _payment_in(session: Session, order: Order, subject: str, kind: PaymentMove) -> Decimal:
@@ -261,20 +264,15 @@ def _return_in(session: Session, order: Order, subject: str) -> Return | None:
     return row if row is not None and row.order_id == order.id and row.received_at is not None else None
 
 
-def _came_back(session: Session, subject: str) -> dict[int, int]:
-    """Return the units that arrived with a return, by order line."""
-    return {
-        row.order_line_id: row.to_stock + row.b_stock + row.scrapped
-        for row in lines_of_return(session, int(subject))
-    }
+def _units_returned(session: Session, order: Order, subject: str) -> dict[int, int]:
+    """Return {line id: units} that arrived with this return; empty if the order has no such return."""
+    row = _return_in(session, order, subject)
+    lines = lines_of_return(session, row.row_id) if row is not None else []
+    return {line.order_line_id: line.units for line in lines}
 
 
-def _addresses_in(session: Session, order: Order) -> dict[AddressRole, OrderAddress]:
-    rows = session.exec(select(OrderAddress).where(OrderAddress.order_id == order.id)).all()
-    return {row.role: row for row in rows}
-
-
-def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentRequest:
+def _payment_request(order: Order, tenant: Tenant, options: MailOptions, language: str) -> PaymentRequest:
+    """Return how the buyer can pay what is owed. Raises: RuleError, if the tenant has not set it."""
     bank = BankData.model_validate(tenant.bank)
     if not bank.iban and not options.payment_link:
         raise RuleError(
@@ -290,7 +288,7 @@ def _ask(order: Order, tenant: Tenant, options: MailOptions, language: str) -> P
     return PaymentRequest(
         amount=amount,
         purpose=purpose_of(order, language),
-        due_on=(utc_now() + timedelta(days=bank.days)).astimezone(LOCAL).date(),
+        due_on=local_date(utc_now() + timedelta(days=bank.days)),
         bank=bank if bank.iban else None,
         link=link,
     )
@@ -303,17 +301,13 @@ def _shipped(
     options: MailOptions,
     subject: str,
 ) -> dict[str, object]:
-    told = [pair for pair in shipments_of(session, order.row_id) if str(pair[0].id) == subject]
-    if not told:
+    found = [pair for pair in shipments_of(session, order.row_id) if str(pair[0].id) == subject]
+    if not found:
         return {}
-    ((shipment, parcels),) = told
-    found = addresses_at(session, order, shipment.recorded_at)
-    goes_to = found.get(AddressRole.shipping, found.get(AddressRole.billing))
-    postcode = goes_to.postcode if goes_to is not None else ""
-    units: dict[int, int] = {}
-    for content in contents_of(session, [parcel.row_id for parcel in parcels]).values():
-        for line_id, quantity in content.items():
-            units[line_id] = units.get(line_id, 0) + quantity
+    ((shipment, parcels),) = found
+    address = destination(addresses_at(session, order, shipment.recorded_at))
+    postcode = address.postcode if address is not None else ""
+    units = units_of_shipment(session, shipment)
     return {
         "lines": _lines(lines, lambda line: units.get(line.row_id, 0)),
         "carrier": print_text(shipment.carrier),
@@ -326,7 +320,7 @@ def _shipped(
             if (number := print_text(parcel.tracking_number))
         ],
         "is_part": any(line.quantity - line.cancelled > units.get(line.row_id, 0) for line in lines),
-        "shipping": _address(goes_to, "") if goes_to is not None else None,
+        "shipping": _place(address, "") if address is not None else None,
     }
 
 
@@ -350,6 +344,6 @@ def _name(address: OrderAddress) -> str:
     return person or print_text(address.company)
 
 
-def _address(address: OrderAddress, home: str) -> Place:
+def _place(address: OrderAddress, home: str) -> Place:
     lines = [*address_lines(address), *filter(None, [print_text(address.state)])]
     return Place(lines=lines, country="" if address.country == home else address.country)

@@ -1,34 +1,34 @@
 """Papers that go with the goods: packing slip, return slip, address label."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
-from models.catalog.article import Article, parts_of, titles_of
+from models.catalog.article import Article, titles_of
 from models.clock import local_date
 from models.database.conditions import among
 from models.errors import RuleError
-from models.fulfilment.shipments import Shipment, contents_of, shipments_of
+from models.fulfilment.shipments import Shipment, shipments_of, units_of_shipment
 from models.fulfilment.shipped_address import addresses_at, shipped_method
-from models.orders.order import AddressRole, LinePart, Order, OrderLine, OrderState
+from models.orders.order import Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import paper_language, printed_number
-from models.orders.queries import TO_SHIP, consolidated_orders
+from models.orders.queries import consolidated_orders, destination, lines_of_order
+from models.orders.states import TO_SHIP
 from models.papers.facts import (
-    MAY_SHIP_STATES,
-    address_for,
-    address_of,
+    TO_SHIP_OR_SHIPPED,
     blocking_reasons_of,
     check_may_ship,
     check_state,
-    lines_of_order,
+    destination_of,
+    need_address,
     next_parcel_units,
     printed_address,
     seller_on_paper,
     shipping_name,
 )
-from models.papers.records import AddressLabel, Goods, PackingSlip, Place, ReturnSlip
+from models.papers.records import AddressLabel, Goods, PackingSlip, ReturnSlip
 from models.tenants.tenant import Tenant
+from models.warehouse.allocation import physical_demand
 
 
 def packing_slip(
@@ -43,19 +43,17 @@ def packing_slip(
     if shipment is None and order.state is OrderState.shipped:
         shipment = _last_shipment(session, order)
     tenant = session.get_one(Tenant, order.tenant_id)
-    spoken = paper_language(tenant, language)
-    goods = _packed(session, order, shipment, spoken)
-    mates = _consolidated(session, order, shipment)
-    for mate in mates:
-        goods += _packed(session, mate, _last_shipment(session, mate) if shipment else None, spoken)
+    language = paper_language(tenant, language)
+    goods = _packed(session, order, shipment, language)
+    others = _consolidated(session, order, shipment)
+    for other in others:
+        goods += _packed(session, other, _last_shipment(session, other) if shipment else None, language)
     return PackingSlip(
-        language=spoken,
+        language=language,
         seller=seller_on_paper(tenant),
-        to=_shipped_to(session, order, tenant, shipment)
-        if shipment
-        else address_for(session, order, tenant, AddressRole.shipping),
+        to=printed_address(_destination_at(session, order, shipment), tenant),
         order_number=printed_number(order),
-        further_numbers=[printed_number(mate) for mate in mates],
+        further_numbers=[printed_number(other) for other in others],
         ordered_on=local_date(order.placed_at),
         shipped_on=local_date(shipment.shipped_at) if shipment else None,
         shipping_method=(shipped_method(session, order, shipment) if shipment else None)
@@ -64,31 +62,27 @@ def packing_slip(
     )
 
 
-def _shipped_to(session: Session, order: Order, tenant: Tenant, shipment: Shipment) -> Place:
-    found = addresses_at(session, order, shipment.recorded_at)
-    address = found.get(AddressRole.shipping, found.get(AddressRole.billing))
-    if address is None:
-        raise RuleError(f"Order {order.external_id} has no address.")
-    return printed_address(address, tenant)
+def _destination_at(session: Session, order: Order, shipment: Shipment | None) -> OrderAddress:
+    """Return the address that a shipment was sent to; without one, where the order is shipped next."""
+    if shipment is None:
+        return destination_of(session, order)
+    return need_address(order, destination(addresses_at(session, order, shipment.recorded_at)))
 
 
 def _packed(session: Session, order: Order, shipment: Shipment | None, language: str) -> list[Goods]:
-    """Return the goods of an order in this shipment, or in the next parcel, and those that follow later.
+    """Return the goods of an order in this shipment, or in the next parcel, and the units that follow later.
 
     Raises: RuleError, as `packing_slip`.
     """
     lines = lines_of_order(session, order)
     if shipment is not None:
-        check_state(order, *MAY_SHIP_STATES, OrderState.cancelled)
-        units = _units_of(session, shipment)
+        check_state(order, *TO_SHIP_OR_SHIPPED, OrderState.cancelled)
+        units = units_of_shipment(session, shipment)
+        later = {line.row_id: line.remaining for line in lines}
     else:
         check_may_ship(session, order, lines)
         units = next_parcel_units(lines)
-    after = dict.fromkeys(units, 0) if shipment else units
-    later = {
-        line.row_id: line.quantity - line.cancelled - line.shipped - after.get(line.row_id, 0)
-        for line in lines
-    }
+        later = {line.row_id: line.remaining - units[line.row_id] for line in lines}
     return _goods(session, lines, units, later, language)
 
 
@@ -102,14 +96,13 @@ def _consolidated(session: Session, order: Order, shipment: Shipment | None) -> 
     if order.ships_with_id is None:
         return []
     group = consolidated_orders(session, [order.row_id]).get(order.ships_with_id, [])
-    mates = [each for each in group if each.id != order.id]
+    others = [each for each in group if each.id != order.id]
     if shipment is None:
-        return [each for each in mates if each.state in TO_SHIP]
-    last = {each.id: _last_shipment(session, each) for each in mates}
+        return [each for each in others if each.state in TO_SHIP]
     return [
         each
-        for each in mates
-        if (left := last[each.id]) is not None and left.recorded_at == shipment.recorded_at
+        for each in others
+        if (last := _last_shipment(session, each)) is not None and last.recorded_at == shipment.recorded_at
     ]
 
 
@@ -118,21 +111,21 @@ def return_slip(session: Session, order: Order, *, language: str = "") -> Return
 
     Raises: RuleError, if there are no such units, or the order is a test order.
     """
-    check_state(order, *MAY_SHIP_STATES, OrderState.cancelled)
+    check_state(order, *TO_SHIP_OR_SHIPPED, OrderState.cancelled)
     lines = lines_of_order(session, order)
     units = {line.row_id: line.shipped - line.returned for line in lines}
     if not blocking_reasons_of(session, order, lines):
         for line_id, quantity in next_parcel_units(lines).items():
             units[line_id] += quantity
     tenant = session.get_one(Tenant, order.tenant_id)
-    spoken = paper_language(tenant, language)
-    goods = _goods(session, lines, units, {}, spoken)
+    language = paper_language(tenant, language)
+    goods = _goods(session, lines, units, {}, language)
     if not goods:
-        raise RuleError(f"Order {order.external_id}: the buyer has nothing of it that could come back.")
+        raise RuleError(f"Order {order.external_id} has no units that the buyer could send back.")
     return ReturnSlip(
-        language=spoken,
+        language=language,
         seller=seller_on_paper(tenant),
-        buyer=address_for(session, order, tenant, AddressRole.shipping),
+        buyer=printed_address(destination_of(session, order), tenant),
         order_number=printed_number(order),
         ordered_on=local_date(order.placed_at),
         goods=goods,
@@ -144,14 +137,14 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
 
     Raises: RuleError, if the order may not be shipped, or its address lacks a name, street or city.
     """
-    check_state(order, *MAY_SHIP_STATES)
+    check_state(order, *TO_SHIP_OR_SHIPPED)
     shipment = _last_shipment(session, order) if order.state is OrderState.shipped else None
-    mates = _consolidated(session, order, shipment)
-    for each in (order, *mates):
+    others = _consolidated(session, order, shipment)
+    for each in (order, *others):
         if each.state is not OrderState.shipped:
             check_may_ship(session, each, lines_of_order(session, each))
     tenant = session.get_one(Tenant, order.tenant_id)
-    address = address_of(session, order, AddressRole.shipping)
+    address = destination_of(session, order)
     needed = {
         "name": f"{address.company}{address.first_name}{address.last_name}",
         "street": address.street,
@@ -162,22 +155,11 @@ def address_label(session: Session, order: Order, *, language: str = "") -> Addr
     return AddressLabel(
         language=paper_language(tenant, language),
         seller=seller_on_paper(tenant),
-        to=address_for(session, order, tenant, AddressRole.shipping),
+        to=printed_address(address, tenant),
         order_number=printed_number(order),
-        further_numbers=[printed_number(mate) for mate in mates],
+        further_numbers=[printed_number(other) for other in others],
         shipping_method=shipping_name(session, order),
     )
-
-
-def _units_of(session: Session, shipment: Shipment) -> dict[int, int]:
-    parcels = next(
-        parcels for row, parcels in shipments_of(session, shipment.order_id) if row.id == shipment.id
-    )
-    units: dict[int, int] = defaultdict(int)
-    for content in contents_of(session, [parcel.row_id for parcel in parcels]).values():
-        for line_id, quantity in content.items():
-            units[line_id] += quantity
-    return dict(units)
 
 
 def _goods(
@@ -189,13 +171,9 @@ def _goods(
 ) -> list[Goods]:
     """Return the printed goods of all lines with units in this parcel or in a later one."""
     chosen = [line for line in lines if units.get(line.row_id, 0) > 0 or later.get(line.row_id, 0) > 0]
-    asked: dict[int, list[LinePart]] = defaultdict(list)
-    query = select(LinePart).where(among(col(LinePart.order_line_id), [line.id for line in chosen]))
-    for part in session.exec(query.order_by(col(LinePart.article_id))):
-        asked[part.order_line_id].append(part)
-    bundles = parts_of(session, [part.article_id for each in asked.values() for part in each])
-    ids = {part.article_id for each in asked.values() for part in each}
-    ids |= {article_id for each in bundles.values() for article_id, _ in each}
+    demand = physical_demand(session, [line.row_id for line in chosen])
+    ids = {article_id for parts in demand.values() for article_id in parts}
+    ids |= {line.article_id for line in chosen if line.article_id is not None}
     articles = {
         row.row_id: row
         for row in session.exec(select(Article).where(among(col(Article.id), sorted(ids)))).all()
@@ -205,7 +183,6 @@ def _goods(
     for line in chosen:
         quantity = max(0, units.get(line.row_id, 0))
         article = articles.get(line.article_id or 0)
-        parts = _parts(asked[line.row_id], bundles)
         goods.append(
             Goods(
                 number=article.sku if article else str(line.codes.get("sku", "")),
@@ -219,17 +196,9 @@ def _goods(
                         title=titles.get(article_id, ""),
                         quantity=quantity * count,
                     )
-                    for article_id, count in parts.items()
+                    for article_id, count in demand.get(line.row_id, {}).items()
                     if article_id != line.article_id or count > 1
                 ],
             )
         )
     return goods
-
-
-def _parts(asked: Sequence[LinePart], bundles: Mapping[int, Sequence[tuple[int, int]]]) -> dict[int, int]:
-    parts: dict[int, int] = defaultdict(int)
-    for part in asked:
-        for article_id, quantity in bundles.get(part.article_id, [(part.article_id, 1)]):
-            parts[article_id] += part.quantity * quantity
-    return parts

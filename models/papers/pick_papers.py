@@ -11,13 +11,14 @@ from models.database.conditions import among
 from models.errors import RuleError
 from models.orders.order import Order, OrderState
 from models.orders.printed import paper_language, printed_number
-from models.papers.facts import check_may_ship, check_state, lines_of_order, seller_on_paper
+from models.orders.queries import lines_of_order
+from models.papers.facts import check_may_ship, check_state, seller_on_paper
 from models.papers.records import PickPaper, PickRow, PickTarget
 from models.tenants.tenant import Tenant
 from models.warehouse.bins import bins_of
 from models.warehouse.levels import StockLevel
 from models.warehouse.pick_items import get_list
-from models.warehouse.pick_lists import PickListState, PickOrder, units_to_take
+from models.warehouse.pick_lists import PickListState, PickOrder, units_to_pick
 from models.warehouse.pick_sheets import read_sheet
 from models.warehouse.warehouses import Warehouse
 
@@ -29,8 +30,8 @@ def check_pickable(session: Session, order: Order) -> None:
     """
     check_state(order, OrderState.released)
     check_may_ship(session, order, lines_of_order(session, order))
-    if not units_to_take(session, [order.row_id]):
-        raise RuleError(f"Order {order.external_id}: all that is promised to it lies ready.")
+    if not units_to_pick(session, [order.row_id]):
+        raise RuleError(f"Order {order.external_id} has nothing left to pick.")
 
 
 def pick_papers(session: Session, orders: Sequence[Order], *, language: str = "") -> list[PickPaper]:
@@ -39,7 +40,7 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
     Every order must pass `check_pickable`. Nothing is stored, and no pick list is opened.
     """
     numbers = {order.row_id: printed_number(order) for order in orders}
-    units = units_to_take(session, list(numbers))
+    units = units_to_pick(session, list(numbers))
     levels = session.exec(
         select(StockLevel).where(among(col(StockLevel.id), sorted({row[2] for row in units})))
     ).all()
@@ -53,8 +54,8 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
     papers = []
     for warehouse in _warehouses(session, {warehouse_id for warehouse_id, _ in wanted}):
         tenant = session.get_one(Tenant, warehouse.tenant_id)
-        spoken = paper_language(tenant, language)
-        titles = titles_of(session, ids, spoken)
+        language_on_paper = paper_language(tenant, language)
+        titles = titles_of(session, ids, language_on_paper)
         stops = []
         for (warehouse_id, article_id), parts in wanted.items():
             if warehouse_id != warehouse.id:
@@ -75,9 +76,14 @@ def pick_papers(session: Session, orders: Sequence[Order], *, language: str = ""
             stops.append(((place is None, place.place if place else 0, row.bin, row.sku), row))
         stops.sort(key=lambda stop: stop[0])
         rows = [row for _, row in stops]
-        seller = seller_on_paper(tenant)
         papers.append(
-            PickPaper(language=spoken, seller=seller, warehouse=warehouse.name, dated=today(), rows=rows)
+            PickPaper(
+                language=language_on_paper,
+                seller=seller_on_paper(tenant),
+                warehouse=warehouse.name,
+                dated=today(),
+                rows=rows,
+            )
         )
     return papers
 
@@ -89,7 +95,6 @@ def pick_list_papers(session: Session, list_id: int, *, language: str = "") -> l
     """
     sheet = read_sheet(session, list_id)
     tenant = session.get_one(Tenant, get_list(session, list_id).tenant_id)
-    spoken, seller = paper_language(tenant, language), seller_on_paper(tenant)
     numbers = _printed_numbers(session, list_id)
     rows: dict[str, list[PickRow]] = defaultdict(list)
     for stop in sheet.stops:
@@ -113,11 +118,11 @@ def pick_list_papers(session: Session, list_id: int, *, language: str = "") -> l
             )
             rows[stop.warehouse].append(row)
     if not rows:
-        raise RuleError(f"Nothing is left to take for pick list {list_id}.")
+        raise RuleError(f"Pick list {list_id} has nothing left to pick.")
     return [
         PickPaper(
-            language=spoken,
-            seller=seller,
+            language=paper_language(tenant, language),
+            seller=seller_on_paper(tenant),
             number=str(list_id),
             warehouse=warehouse,
             dated=today(),

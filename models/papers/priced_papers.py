@@ -13,11 +13,12 @@ from models.invoicing.sums import check_total, exchange_of, paper_line, taxes_of
 from models.orders.amounts import amount_owed
 from models.orders.order import AddressRole, Order, OrderAddress, OrderLine, OrderState
 from models.orders.printed import paper_language, printed_number
+from models.orders.queries import addresses_of_order, destination, lines_of_order
+from models.orders.states import NOT_RELEASED
 from models.papers.facts import (
-    MAY_SHIP_STATES,
-    address_of,
+    TO_SHIP_OR_SHIPPED,
     check_state,
-    lines_of_order,
+    need_address,
     printed_address,
     seller_on_paper,
     shipping_name,
@@ -35,7 +36,7 @@ def confirmation_paper(session: Session, order: Order, *, language: str = "") ->
 
     Raises: RuleError, if the order is a test order, pending, cancelled or merged, or does not add up.
     """
-    check_state(order, *MAY_SHIP_STATES)
+    check_state(order, *TO_SHIP_OR_SHIPPED)
     return _order_paper(session, order, PaperKind.confirmation, language)
 
 
@@ -45,11 +46,16 @@ def order_offer_paper(session: Session, order: Order, valid_until: date, *, lang
     Raises: RuleError, if the order is a test order or is released, cancelled or merged, if its amounts do not
     add up, or if the day has passed.
     """
-    check_state(order, OrderState.pending, OrderState.open)
-    if valid_until < today():
-        raise RuleError(f"An offer cannot be good until {valid_until}: that is over.")
+    check_state(order, *NOT_RELEASED)
+    check_valid_until(valid_until)
     paper = _order_paper(session, order, PaperKind.offer, language)
     return paper.model_copy(update={"valid_until": valid_until})
+
+
+def check_valid_until(day: date) -> None:
+    """Raises: RuleError, if an offer's last day has passed."""
+    if day < today():
+        raise RuleError(f"An offer cannot be valid until {day}: that day has passed.")
 
 
 def receipt_paper(
@@ -60,10 +66,10 @@ def receipt_paper(
     Raises: RuleError, if the order is a test order, cancelled or merged, if its amounts do not add up, or if
     nothing was received.
     """
-    check_state(order, OrderState.pending, *MAY_SHIP_STATES)
+    check_state(order, OrderState.pending, *TO_SHIP_OR_SHIPPED)
     payments = payments or payments_of(session, order.row_id)
     if sum((payment.amount for payment in payments), Decimal(0)) <= 0:
-        raise RuleError(f"Order {order.external_id}: nothing was received that a receipt could be for.")
+        raise RuleError(f"Order {order.external_id} has no payment for which a receipt could be printed.")
     paper = _order_paper(session, order, PaperKind.receipt, language)
     received = [
         Received(
@@ -78,7 +84,11 @@ def receipt_paper(
 
 
 def _order_paper(session: Session, order: Order, kind: PaperKind, language: str) -> OrderPaper:
-    places = {role: address_of(session, order, role) for role in AddressRole}
+    addresses = addresses_of_order(session, order)
+    places = {
+        AddressRole.billing: need_address(order, addresses.get(AddressRole.billing)),
+        AddressRole.shipping: need_address(order, destination(addresses)),
+    }
     return price_paper(session, order, lines_of_order(session, order), places, kind, language)
 
 
@@ -140,7 +150,7 @@ def _state_tax(
     Raises: RuleError, if an invoice for them could not state the tax.
     """
     if tenant.country != HOME:
-        raise RuleError("Tax is stated by German law alone.")
+        raise RuleError("Tax is only stated by German law.")
     treatment = treat_order(tenant, seller, places, lines, today())
     printed = [
         paper_line(

@@ -40,7 +40,7 @@ class PaperKind(StrEnum):
 
 
 ISSUED = {PaperKind.invoice: DocumentKind.invoice, PaperKind.credit_note: DocumentKind.credit_note}
-"""Kinds that are issued once and printed from what was stored; all other kinds are drawn anew each time."""
+"""Kinds that are issued once and stored; papers of all other kinds are drawn again each time."""
 
 
 class PaperFormat(StrEnum):
@@ -233,13 +233,14 @@ class BuyerMailData(BaseModel, frozen=True):
     payment_method: str = ""
     billing: Place | None = None
     shipping: Place | None = None
-    ask: PaymentRequest | None = None
+    request: PaymentRequest | None = None
+    """Only in payment requests and reminders."""
     amount: Decimal = Decimal(0)
     """The amount received or paid back."""
     carrier: str = ""
     parcels: list[BuyerMailParcel] = RecordField(default_factory=list)
     is_part: bool = False
-    """Condition: the mail covers only part of the order; the rest follows or stays."""
+    """Whether the mail covers only part of the order; the rest follows or stays."""
     collect_at: list[str] = RecordField(default_factory=list)
     shop: str
     """The shop name that the buyer knows."""

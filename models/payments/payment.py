@@ -20,6 +20,7 @@ from models.orders.holds import HoldReason, open_holds
 from models.orders.order import Order, OrderState
 from models.orders.queries import lock_order, lock_orders
 from models.orders.records import OrderData
+from models.orders.states import state_name
 from models.sync.outbound import queue_outbound
 from models.sync.records import Counts, OutboundKind
 from models.tenants.account import options_as
@@ -75,7 +76,7 @@ def record_payment(
         raise RuleError("A payment needs an amount.")
     lock_order(session, order)
     if order.trial or order.state is OrderState.merged:
-        raise RuleError(f"Order {order.external_id} takes no payment: it is {_refusal_reason(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {state_name(order)}.")
     payment = _add(session, order, Side.warenfluss, amount, paid_at, method, reference)
     session.flush()
     _queue_for_channel(session, account, order)
@@ -99,10 +100,10 @@ def record_refund(
     """
     lock_order(session, order)
     if order.trial or order.state is OrderState.merged:
-        raise RuleError(f"Order {order.external_id} takes no refund: it is {_refusal_reason(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no refund: it is {state_name(order)}.")
     if not 0 < amount <= order.paid_amount:
         raise RuleError(
-            f"Order {order.external_id}: {amount} cannot be given back, {order.paid_amount} were received."
+            f"Order {order.external_id}: {amount} cannot be refunded, {order.paid_amount} were received."
         )
     order.refunded_amount += amount
     payment = _add(session, order, Side.warenfluss, -amount, paid_at, method, reference, PaymentMove.refund)
@@ -119,9 +120,9 @@ def set_authorised(session: Session, order: Order, amount: Decimal, *, actor: Ac
     """
     lock_order(session, order)
     if order.trial or order.state in (OrderState.cancelled, OrderState.merged):
-        raise RuleError(f"Order {order.external_id} takes no payment: it is {_refusal_reason(order)}.")
+        raise RuleError(f"Order {order.external_id} takes no payment: it is {state_name(order)}.")
     if amount < 0:
-        raise RuleError("What is authorised is an amount of at least zero.")
+        raise RuleError("The authorised amount is at least zero.")
     order.authorised_amount = amount
     update_payment_state(order)
     session.add(order)
@@ -133,7 +134,7 @@ def set_authorised(session: Session, order: Order, amount: Decimal, *, actor: Ac
 def apply_channel_total(
     session: Session, order: Order, total: Decimal, paid_at: datetime, *, handled_by: Side, method: str
 ) -> bool:
-    """Bring an order to the total that the channel reports as received; return whether anything changed.
+    """Record what an order lacks of the total that the channel reports; return whether anything changed.
 
     If payments are handled here, a lower total only means that the channel does not know our latest payment
     yet, and changes nothing. The channel may not know refunds recorded here, so a total that is higher by up
@@ -150,11 +151,11 @@ def apply_channel_total(
 def apply_channel_totals(
     session: Session, account_id: int, reported: Iterable[OrderData], *, handled_by: Side, test: bool
 ) -> Counts:
-    """Bring an account's orders to the totals that its channel reports. Count those changed and unchanged.
+    """Record what orders lack of the totals that their channel reports; count the changed and unchanged ones.
 
     An order that is unknown here, merged or a test order counts as neither. So does an order that is held
-    because it changed after release: its lines may stand in another order by now, together with their money.
-    The caller has the tenant's lock. If `test` is true, nothing is written and no order counts as changed.
+    because it changed after release: its lines may be in another order by now, together with their money. The
+    caller holds the tenant's lock. If `test` is true, nothing is written and no order counts as changed.
     """
     by_number = {data.external_id: data for data in reported}
     orders = lock_orders(session, account_id, by_number)
@@ -258,7 +259,3 @@ def _add(
 def _queue_for_channel(session: Session, account: AccountData, order: Order) -> None:
     if options_as(account, ChannelOptions).payments is Side.warenfluss:
         queue_outbound(session, account.id, OutboundKind.payment, [order.row_id])
-
-
-def _refusal_reason(order: Order) -> str:
-    return "a trial" if order.trial else str(order.state)

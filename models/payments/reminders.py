@@ -20,7 +20,7 @@ from models.tenants.records import AccountData, BuyerEvent
 
 UNPAID = (PaymentState.open, PaymentState.partly_paid)
 WAITING = (OrderState.open,)
-"""Orders whose goods wait for the payment; orders already delivered are not reminded from here."""
+"""States in which the goods wait for the payment; buyers are not reminded of delivered orders."""
 
 
 def queue_payment_requests(session: Session, account: AccountData, order_ids: Iterable[int]) -> None:
@@ -103,12 +103,11 @@ def send_reminders(session: Session, account: AccountData, order_ids: Sequence[i
 
 
 def reminder_due_at(order: Order, options: ChannelOptions) -> datetime | None:
-    """Return when an unpaid order's next reminder or its cancellation is due; None if neither is."""
+    """Return when an unpaid order's next reminder, or its cancellation, is due; None if neither will be."""
     if options.remind_after_days is None or order.payment_kind not in options.remind_kinds:
         return None
     if order.reminders < options.remind_times:
-        begin = order.reminded_at or order.checkout_at or order.placed_at
-        return begin + timedelta(days=options.remind_after_days)
+        return (order.reminded_at or order.bought_at) + timedelta(days=options.remind_after_days)
     if options.cancel_after_days is None or order.reminded_at is None:
         return None
     return order.reminded_at + timedelta(days=options.cancel_after_days)

@@ -15,12 +15,12 @@ from models.clock import utc_now
 from models.database.bulk import insert_rows, table_of
 from models.database.columns import need_id
 from models.database.conditions import among
-from models.intake.trials import delete_test_orders
+from models.intake.order_deletion import delete_test_orders
 from models.order_desk.offers import Offer, OfferState
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Customer, Order
-from models.orders.row_values import STORED_DETAILS
+from models.orders.row_values import ANONYMOUS_DETAILS
 from models.privacy.personal_columns import Fate, columns_of
 from models.privacy.retention import clear_raw_rejected, may_be_anonymised, retention_cutoff
 from models.sync.rejected import RejectedRecord
@@ -62,11 +62,11 @@ def keep_details(detail: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
 
 
 def _keep_order_details(details: Mapping[str, Any], _row: Any) -> dict[str, Any]:
-    return {name: value for name, value in details.items() if name in STORED_DETAILS}
+    return {name: value for name, value in details.items() if name in ANONYMOUS_DETAILS}
 
 
 def _keep_codes(codes: Mapping[str, Any], _row: Any) -> dict[str, Any]:
-    # Attributes can be an engraving or another text that the buyer ordered.
+    # Attributes can be a text that the buyer ordered, such as an engraving.
     return {name: value for name, value in codes.items() if name != "attributes"}
 
 
@@ -79,8 +79,8 @@ def keep_offer(content: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
     return kept
 
 
-def _keep_told(told: str, row: Any) -> str:
-    return told if _is_kept_field(row["field"]) else ""
+def _keep_edited(value: str, row: Any) -> str:
+    return value if _is_kept_field(row["field"]) else ""
 
 
 KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
@@ -88,7 +88,7 @@ KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("order_event", "detail"): keep_details,
     ("hold", "detail"): keep_details,
     ("order_line", "codes"): _keep_codes,
-    ("order_edit", "told"): _keep_told,
+    ("order_edit", "told"): _keep_edited,
     ("offer", "content"): keep_offer,
 }
 """Columns that keep a part of their value, with the function that returns it; other columns are emptied."""
@@ -99,9 +99,9 @@ def anonymise_orders(
 ) -> list[int]:
     """Remove the buyers' data from each of these orders that no longer needs it; return their ids.
 
-    `asked`: the buyers asked for erasure, so the tenant's retention period does not apply. The orders'
-    rejected records lose their raw data, and a buyer without other orders becomes unknown. Safe to repeat.
-    Takes the tenant's lock.
+    If `asked` is true, the buyers asked for erasure, and the tenant's retention period does not apply. The
+    orders' rejected records lose their raw data, and a buyer without other orders becomes unknown. Safe to
+    repeat. Takes the tenant's lock.
     """
     tenant_id = tenant.row_id
     lock_tenants(session, [tenant_id])

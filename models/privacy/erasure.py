@@ -47,15 +47,17 @@ def erase_person(session: Session, tenant: Tenant, person: Person) -> PersonFind
     found = preview_erasure(session, tenant, person)
     note_erasures(session, [(row.account, row.number) for row in found.orders if not row.trial], utc_now())
     delete_due_test_orders(session, tenant, [row.order_id for row in found.orders if row.trial])
-    gone = set(anonymise_erased(session, tenant, sorted(person.orders)))
-    gone |= {row.order_id for row in found.orders if row.anonymous}
+    anonymous = set(anonymise_erased(session, tenant, sorted(person.orders)))
+    anonymous |= {row.order_id for row in found.orders if row.anonymous}
     erase_documents(session, tenant, sorted(expired_documents(session, tenant, person)))
-    mails = select(col(Mail.id)).where(among(col(Mail.id), person.mails), among(col(Mail.order_id), gone))
-    # A mail that was never delivered is not a business letter.
-    unsent = col(Mail.sent_at).is_(None) & col(Mail.given_up_at).is_not(None)
-    going = mails if years_of(tenant).letters == 0 else mails.where(unsent)
-    session.execute(delete(Mail).where(among(col(Mail.id), read_ids(session, going))))
-    clear_raw_rejected(session, tenant, sorted(person.asides))
+    mails = select(col(Mail.id)).where(
+        among(col(Mail.id), person.mails), among(col(Mail.order_id), anonymous)
+    )
+    if years_of(tenant).letters != 0:
+        # Delivered mails are business letters and are kept; mails that were given up are not.
+        mails = mails.where(col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_not(None))
+    session.execute(delete(Mail).where(among(col(Mail.id), read_ids(session, mails))))
+    clear_raw_rejected(session, tenant, sorted(person.rejected))
     # An accepted offer is anonymised with its order.
     query = select(col(Offer.id)).where(
         among(col(Offer.id), person.offers), col(Offer.state) != OfferState.accepted

@@ -37,19 +37,19 @@ def export_person(
         "sales_order": person.orders,
         "offer": person.offers,
         "mail": person.mails,
-        "aside": person.asides,
+        "aside": person.rejected,
     }
     rows = {name: _rows(session, tables[name], "id", keys) for name, keys in ids.items()}
-    left = {name: table for name, table in tables.items() if name not in rows}
-    grown = True
-    while grown:
-        grown = False
-        for name, table in list(left.items()):
+    others = {name: table for name, table in tables.items() if name not in rows}
+    # A table may refer to one that is read later, so the others are searched until none is added.
+    count = -1
+    while count != len(rows):
+        count = len(rows)
+        for name, table in list(others.items()):
             link = next((link for link in PARENTS if link in table.columns and PARENTS[link] in rows), None)
             if link is not None:
                 parents = [row["id"] for row in rows[PARENTS[link]]]
-                rows[name] = _rows(session, left.pop(name), link, parents)
-                grown = True
+                rows[name] = _rows(session, others.pop(name), link, parents)
     labels = {row["id"]: row["label"] for row in rows["document"]}
     files = {
         f"{labels[one.document_id]}.pdf": one.pdf

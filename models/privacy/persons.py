@@ -45,7 +45,7 @@ class Person:
     offers: frozenset[int] = frozenset()
     mails: frozenset[int] = frozenset()
     """Mails to the buyer, about any order."""
-    asides: frozenset[int] = frozenset()
+    rejected: frozenset[int] = frozenset()
     """Rejected order records that contain the buyer's mail address."""
 
 
@@ -72,10 +72,10 @@ class PersonFindings:
 
     orders: list[PersonsOrder] = field(default_factory=list)
     offers: int = 0
-    asides: int = 0
+    rejected: int = 0
     documents: dict[str, date | None] = field(default_factory=dict)
     """Last day by document number; None means for ever."""
-    letters: dict[int, date | None] = field(default_factory=dict)
+    mails: dict[int, date | None] = field(default_factory=dict)
     """Sent mails: last day by id."""
     bookings: int = 0
     """Number of payments' booking records that contain a reference."""
@@ -90,25 +90,20 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
     """
     name, tenant_id = name.strip(), tenant.row_id
     accounts = select(col(Account.id)).where(col(Account.tenant_id) == tenant_id)
-    own = col(Customer.account_id).in_(accounts)
+    of_tenant = col(Customer.account_id).in_(accounts)
     customers: set[int] = set()
     orders: set[int] = set()
-    mails = {name.lower()} if "@" in name else set()
-    if not mails:
-        customers |= read_ids(session, select(col(Customer.id)).where(own, col(Customer.external_id) == name))
+    addresses = {name.lower()} if "@" in name else set()
+    if not addresses:
+        customers |= read_ids(
+            session, select(col(Customer.id)).where(of_tenant, col(Customer.external_id) == name)
+        )
         named = (col(Order.external_id) == name) | (col(Order.channel_number) == name)
         orders |= read_ids(session, select(col(Order.id)).where(col(Order.tenant_id) == tenant_id, named))
-        bought = select(col(Order.customer_id)).where(among(col(Order.id), orders))
-        customers |= {one for one in session.execute(bought).scalars() if one is not None}
-        told = select(col(Customer.email)).where(among(col(Customer.id), customers))
-        billed = select(col(OrderAddress.email)).where(
-            among(col(OrderAddress.order_id), orders), col(OrderAddress.role) == AddressRole.billing
-        )
-        mails = {
-            mail.lower() for query in (told, billed) for mail in session.execute(query).scalars() if mail
-        }
+        customers |= read_ids(session, select(col(Order.customer_id)).where(among(col(Order.id), orders)))
+        addresses = _mail_addresses(session, customers, orders)
     customers |= read_ids(
-        session, select(col(Customer.id)).where(own, func.lower(col(Customer.email)).in_(mails))
+        session, select(col(Customer.id)).where(of_tenant, func.lower(col(Customer.email)).in_(addresses))
     )
     orders |= read_ids(
         session,
@@ -120,21 +115,20 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
         session,
         select(col(Order.id))
         .join(OrderAddress, col(OrderAddress.order_id) == col(Order.id))
-        .where(col(Order.tenant_id) == tenant_id, func.lower(col(OrderAddress.email)).in_(mails)),
+        .where(col(Order.tenant_id) == tenant_id, func.lower(col(OrderAddress.email)).in_(addresses)),
     )
-    letters = select(col(Mail.id)).where(
-        col(Mail.tenant_id) == tenant_id, _says(cast(col(Mail.recipients), String), mails)
+    received = select(col(Mail.id)).where(
+        col(Mail.tenant_id) == tenant_id, _contains(cast(col(Mail.recipients), String), addresses)
     )
-    letter_ids = read_ids(session, letters)
-    of_letters = select(col(Mail.order_id)).where(among(col(Mail.id), letter_ids))
-    orders |= {one for one in session.execute(of_letters).scalars() if one is not None}
-    letter_ids |= read_ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
-    raw = select(col(RejectedRecord.id)).where(
-        col(RejectedRecord.account_id).in_(accounts), _says(col(RejectedRecord.raw), mails)
+    mails = read_ids(session, received)
+    orders |= read_ids(session, select(col(Mail.order_id)).where(among(col(Mail.id), mails)))
+    mails |= read_ids(session, select(col(Mail.id)).where(among(col(Mail.order_id), orders)))
+    rejected = select(col(RejectedRecord.id)).where(
+        col(RejectedRecord.account_id).in_(accounts), _contains(col(RejectedRecord.raw), addresses)
     )
     offers = select(col(Offer.id)).where(
         col(Offer.tenant_id) == tenant_id,
-        func.lower(col(Offer.content)["billing"]["email"].as_string()).in_(mails)
+        func.lower(col(Offer.content)["billing"]["email"].as_string()).in_(addresses)
         | among(col(Offer.order_id), orders),
     )
     person = Person(
@@ -142,31 +136,45 @@ def find_person(session: Session, tenant: Tenant, name: str) -> Person:
         frozenset(customers),
         frozenset(orders),
         frozenset(read_ids(session, offers)),
-        frozenset(letter_ids),
-        frozenset(read_ids(session, raw)),
+        frozenset(mails),
+        frozenset(read_ids(session, rejected)),
     )
-    if not (customers or orders or person.offers or letter_ids or person.asides):
+    if not (customers or orders or person.offers or mails or person.rejected):
         raise NotFoundError(
-            "Nothing is known of such a buyer; name a mail address, the channel's number of the buyer, or "
-            "that of an order."
+            "No such buyer is known; name a mail address, the channel's number of the buyer, or the number "
+            "of an order."
         )
     return person
 
 
+def _mail_addresses(session: Session, customers: Collection[int], orders: Collection[int]) -> set[str]:
+    """Return the mail addresses of these buyers, and of the billing addresses of these orders."""
+    of_customers = select(col(Customer.email)).where(among(col(Customer.id), customers))
+    of_orders = select(col(OrderAddress.email)).where(
+        among(col(OrderAddress.order_id), orders), col(OrderAddress.role) == AddressRole.billing
+    )
+    return {
+        mail.lower()
+        for query in (of_customers, of_orders)
+        for mail in session.execute(query).scalars()
+        if mail
+    }
+
+
 def read_ids(session: Session, query: Any) -> set[int]:
-    """Return the ids that a query of one column finds."""
-    return set(session.execute(query).scalars())
+    """Return the ids that a query of one column finds, without nulls."""
+    return {found for found in session.execute(query).scalars() if found is not None}
 
 
-def _says(column: Any, mails: Collection[str]) -> Any:
-    """Return the condition that a text contains one of the addresses."""
-    return or_(false(), *(func.lower(column).contains(mail, autoescape=True) for mail in mails))
+def _contains(column: Any, addresses: Collection[str]) -> Any:
+    """Return the condition that a text contains one of the mail addresses."""
+    return or_(false(), *(func.lower(column).contains(each, autoescape=True) for each in addresses))
 
 
 def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonFindings:
     """Return what an erasure would remove now, and what it would keep."""
     tenant_id, years = tenant.row_id, years_of(tenant)
-    free = read_ids(
+    removable = read_ids(
         session,
         select(col(Order.id)).where(
             among(col(Order.id), person.orders), *may_be_anonymised(session, tenant_id)
@@ -201,7 +209,7 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
                 order.state,
                 " ".join(part for part in parts if part),
                 ""
-                if anonymous or order.trial or order_id in free
+                if anonymous or order.trial or order_id in removable
                 else reasons.get(order_id, "money is open"),
                 anonymous,
                 order.trial,
@@ -214,11 +222,11 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
     )
     over = expired_documents(session, tenant, person)
     found.documents = {row.label: document_kept_until(row, years) for row in documents if row.id not in over}
-    letters = select_rows(Mail).where(among(col(Mail.id), person.mails), col(Mail.sent_at).is_not(None))
+    sent = select_rows(Mail).where(among(col(Mail.id), person.mails), col(Mail.sent_at).is_not(None))
     if years.letters != 0:
-        found.letters = {
+        found.mails = {
             row.row_id: kept_until((row.sent_at or utc_now()).date(), years.letters)
-            for row in session.exec(letters)
+            for row in session.exec(sent)
         }
     found.bookings = session.execute(
         select(func.count())
@@ -229,7 +237,7 @@ def preview_erasure(session: Session, tenant: Tenant, person: Person) -> PersonF
             col(Booking.reference) != "",
         )
     ).scalar_one()
-    found.offers, found.asides = len(person.offers), len(person.asides)
+    found.offers, found.rejected = len(person.offers), len(person.rejected)
     return found
 
 
@@ -239,7 +247,7 @@ def _reasons(session: Session, tenant_id: int, ids: Collection[int]) -> dict[int
     ended = (OrderState.shipped, OrderState.cancelled, OrderState.merged)
     for reason, condition in [
         *reasons_to_keep(session, tenant_id),
-        ("it is under way", col(Order.state).not_in(ended)),
+        ("it is not finished", col(Order.state).not_in(ended)),
     ]:
         found = read_ids(session, select(col(Order.id)).where(among(col(Order.id), ids), condition))
         reasons |= dict.fromkeys(found, reason)
@@ -259,7 +267,7 @@ def set_buyer_partial_shipping(session: Session, person: Person, allowed: bool |
     """Allow or forbid partial shipping for all orders of a buyer, including future ones.
 
     A setting of an order itself takes precedence; None restores the account's default. Takes the tenant's
-    lock. Returns: at how many accounts the buyer is known. Raises: RuleError, if at none.
+    lock. Returns: the number of accounts that know the buyer. Raises: RuleError, if no account does.
     """
     lock_tenants(session, [person.tenant_id])
     rows = session.exec(select_rows(Customer).where(among(col(Customer.id), person.customers))).all()

@@ -50,7 +50,7 @@ from models.tenants.options import makes_invoices
 from models.tenants.tenant import Tenant
 
 SHORTEST_DAYS = 30
-"""Buyers may return goods for two weeks, and are refunded after that."""
+"""The shortest period for anonymising: buyers may return goods for two weeks, and are refunded after that."""
 OPEN_RETURNS = (ReturnState.announced, ReturnState.received)
 
 
@@ -135,8 +135,8 @@ def check_years(tenant: Tenant) -> None:
         )
     if years.letters and years.letters < law.letters:
         raise RuleError(
-            f"Letters must be kept for {law.letters} years in {tenant.country}; {years.letters} are too few, "
-            "and 0 says that an archive elsewhere keeps them."
+            f"Mails to buyers must be kept for {law.letters} years in {tenant.country}; {years.letters} are "
+            "too few. 0 means that they are archived elsewhere."
         )
 
 
@@ -155,8 +155,8 @@ def kept_until(day: date, years: int | None) -> date | None:
 
 def reasons_to_keep(session: Session, tenant_id: int) -> list[tuple[str, ColumnElement[bool]]]:
     """Return why an ended order may still need its buyer's data: pairs of words and SQL condition."""
-    order_id, heir = col(Order.id), aliased(Order)
-    heirs = select(heir.anonymised_at).where(col(heir.id) == col(Order.merged_into_id)).correlate(Order)
+    order_id, target = col(Order.id), aliased(Order)
+    targets = select(target.anonymised_at).where(col(target.id) == col(Order.merged_into_id)).correlate(Order)
     uninvoiced: ColumnElement[bool] = false()
     for account in session.exec(select(Account).where(Account.tenant_id == tenant_id)):
         if makes_invoices(account_options(account)):
@@ -169,7 +169,7 @@ def reasons_to_keep(session: Session, tenant_id: int) -> list[tuple[str, ColumnE
             exists().where(col(Return.order_id) == order_id, col(Return.state).in_(OPEN_RETURNS)),
         ),
         (
-            "its channel has not been told of it",
+            "it has updates that are not published yet",
             exists().where(
                 col(Outbound.account_id) == col(Order.account_id),
                 col(Outbound.kind).in_(ORDER_UPDATES),
@@ -186,9 +186,9 @@ def reasons_to_keep(session: Session, tenant_id: int) -> list[tuple[str, ColumnE
             ),
         ),
         (
-            "the order that it was merged into keeps its own",
+            "the order that it was merged into is kept",
             # No EXISTS here: PostgreSQL would then read all anonymous orders.
-            (col(Order.state) == OrderState.merged) & heirs.scalar_subquery().is_(None),
+            (col(Order.state) == OrderState.merged) & targets.scalar_subquery().is_(None),
         ),
     ]
 
@@ -198,7 +198,7 @@ def may_be_anonymised(
 ) -> list[ColumnElement[bool]]:
     """Return the conditions for anonymising a tenant's orders.
 
-    `before`: additionally, nothing has happened to the order since this time.
+    With `before`, an order must also have had no event since this time.
     """
     conditions: list[ColumnElement[bool]] = [
         col(Order.tenant_id) == tenant_id,
@@ -227,7 +227,10 @@ def list_due_orders(session: Session, tenant: Tenant, limit: int) -> Sequence[in
 
 
 def list_due_erasures(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return orders whose buyers asked for erasure and that have data again, or still, that can go now."""
+    """Return orders with data that can be removed now, because their buyers asked for erasure.
+
+    They have data again after a restore, or had not ended when the buyer asked.
+    """
     accounts = select(Account.id).where(Account.tenant_id == tenant.id)
     query = select(Erasure.account_id, Erasure.order_number).where(col(Erasure.account_id).in_(accounts))
     asked: dict[int, list[str]] = {}
@@ -255,7 +258,7 @@ def list_due_test_orders(session: Session, tenant: Tenant, limit: int) -> Sequen
 
 
 def list_due_offers(session: Session, tenant: Tenant, limit: int) -> Sequence[int | None]:
-    """Return offers without an order whose last day is longer ago than that period."""
+    """Return offers without an order that expired before the period after which orders are anonymised."""
     before = retention_cutoff(tenant)
     if before is None:
         return []

@@ -15,7 +15,7 @@ from models.orders.holds import Hold, HoldReason
 from models.orders.order import Order, OrderLine, OrderState
 from models.orders.records import OrderData
 from models.orders.row_values import order_hash, without_erased
-from models.orders.states import NOT_RELEASED
+from models.orders.states import ACTIVE, NOT_RELEASED
 from models.payments.payment import Payment
 from models.reconciliation.records import DifferenceData, DifferenceKind, Remedy
 from models.tenants.records import Side
@@ -23,22 +23,21 @@ from models.tenants.records import Side
 AMOUNTS = ("total", "shipping_amount", "fee_amount", "currency")
 NOT_COMPARED = (OrderState.merged, OrderState.cancelled)
 """States in which neither content nor payment nor shipment of an order is compared."""
-NOT_SHIPPED = (*NOT_RELEASED, OrderState.released)
 
 
 @dataclass(frozen=True)
 class OurOrder:
-    """An order as it stands here, with everything that is compared of it."""
+    """An order as it is stored here, with all its data that is compared."""
 
     order: Order
     lines: Sequence[OrderLine] = ()
     holds: Sequence[Hold] = ()
-    """Its holds because the channel changed or cancelled it after release, those that ended included."""
+    """Its holds because the channel changed or cancelled it after release, including ended ones."""
     edits: Mapping[str, str] = field(default_factory=dict)
     """The fields that a person changed here, each with what the channel reported before."""
     payments: Sequence[Payment] = ()
-    is_old_news: bool = False
-    """Whether this merged order appears at the channel only because its page was read before the merger."""
+    is_outdated: bool = False
+    """Whether this merged order appears at the channel only because its page was read before the merge."""
 
     @property
     def open_reasons(self) -> set[HoldReason]:
@@ -69,7 +68,7 @@ def missing_here(data: OrderData, owners: Mapping[str, Order], *, is_history: bo
     `owners` has our order of each line by the line's id. History is left out, unless an order here has one of
     its lines.
     """
-    if is_history and not foreign_owners(owners, data, data.external_id):
+    if is_history and not foreign_owners(owners, data):
         return None
     there = f"{data.total} {data.currency}"
     return DifferenceData(DifferenceKind.order_not_here, data.external_id, "", "", there, Remedy.read)
@@ -96,22 +95,23 @@ def missing_there(ours: OurOrder) -> DifferenceData | None:
 def compare_content(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
     """Return in what an order differs: amounts, lines, state.
 
-    What order import leaves alone on purpose is no difference: an order cancelled here, an order that is held
-    over a change, and a field that a person changed here.
+    What order import leaves unchanged on purpose is no difference: an order cancelled here, an order that is
+    held because of a change, and a field that a person changed here.
     """
     order = ours.order
-    if order.state is OrderState.cancelled or (order.state is OrderState.merged and ours.is_old_news):
+    if order.state is OrderState.cancelled or (order.state is OrderState.merged and ours.is_outdated):
         return []
     if order.state is OrderState.merged:
         return [_differs(order, "state", order.state, "not merged")]
     return [
-        finding for finding in _compare_alive(ours, data) if ours.edits.get(finding.field) != finding.there
+        finding for finding in _compare_fields(ours, data) if ours.edits.get(finding.field) != finding.there
     ]
 
 
-def _compare_alive(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
+def _compare_fields(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
+    """Return in what an order differs that is neither cancelled nor merged here."""
     order = ours.order
-    if data.cancelled and order.state in NOT_SHIPPED:
+    if data.cancelled and order.state in ACTIVE:
         if HoldReason.cancelled_after_release in ours.open_reasons:
             return []
         return [_differs(order, "state", order.state, "cancelled")]
@@ -120,7 +120,7 @@ def _compare_alive(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
         findings.append(_differs(order, "state", order.state, "checkout done"))
     if is_meant_to_differ(ours, data):
         return findings
-    # Once an order has left, order import follows its goods and its price only.
+    # Of a shipped order, order import only applies changes of its goods and total.
     for name in ("total",) if order.state is OrderState.shipped else AMOUNTS:
         here, there = getattr(order, name), getattr(data, name)
         if here != there:
@@ -133,15 +133,15 @@ def _compare_alive(ours: OurOrder, data: OrderData) -> list[DifferenceData]:
 def is_meant_to_differ(ours: OurOrder, data: OrderData) -> bool:
     """Return whether a rule or a person wants an order to differ from what the channel reports.
 
-    The order is held over a change. Or it was held over one before, or is partly shipped, and this very
-    version of the channel's record was read then.
+    It is if the order is held because of a change. So it is if the order was held for one before or is partly
+    shipped, and the channel's record has not changed since it was last read.
     """
     order = ours.order
     if HoldReason.changed_after_release in ours.open_reasons:
         return True
     partly_shipped = order.state in NOT_RELEASED and any(line.shipped for line in ours.lines)
-    kept = partly_shipped or _was_changed_after_release(ours)
-    return kept and order.content_hash == order_hash(without_erased(order, data))
+    may_differ = partly_shipped or _was_changed_after_release(ours)
+    return may_differ and order.content_hash == order_hash(without_erased(order, data))
 
 
 def compare_payment(ours: OurOrder, data: OrderData, *, ours_lead: bool) -> DifferenceData | None:
@@ -169,8 +169,8 @@ def compare_payment(ours: OurOrder, data: OrderData, *, ours_lead: bool) -> Diff
 def compare_shipment(ours: OurOrder, data: OrderData, shipment: OurShipment | None) -> DifferenceData | None:
     """Return the difference in whether and when an order was shipped, and with which tracking numbers.
 
-    `shipment` is None if nothing of the order was shipped from here. The channel's shipment is then read. An
-    order shipped here by the channel's own report, and open again there, is left to a person.
+    `shipment` is None if no shipment of the order was recorded here; then the channel's shipment is read. If
+    the channel reported an order as shipped and shows it as open again, a person decides.
     """
     order = ours.order
     if order.state in NOT_COMPARED:
@@ -179,7 +179,7 @@ def compare_shipment(ours: OurOrder, data: OrderData, shipment: OurShipment | No
         if shipment.is_there:
             return None
         here, remedy = _shipped(shipment.shipped_at, shipment.tracking_numbers), Remedy.tell
-    elif data.shipped_at and not data.cancelled and order.state in NOT_SHIPPED:
+    elif data.shipped_at and not data.cancelled and order.state in ACTIVE:
         here, remedy = "", Remedy.read
     elif order.state is OrderState.shipped and data.shipped_at is None:
         here, remedy = "shipped", Remedy.decide
@@ -190,9 +190,9 @@ def compare_shipment(ours: OurOrder, data: OrderData, shipment: OurShipment | No
 
 
 def _shipped(at: datetime | None, tracking_numbers: int) -> str:
-    """Say when something left. Tracking numbers lead to the buyer, so that they are only counted."""
-    left = local_date(at).isoformat() if at else "not shipped"
-    return f"{left}, tracking numbers: {tracking_numbers}"
+    """Return in words when an order was shipped. Tracking numbers identify the buyer, so they are counted."""
+    shipped_on = local_date(at).isoformat() if at else "not shipped"
+    return f"{shipped_on}, tracking numbers: {tracking_numbers}"
 
 
 def compare_cancellation(

@@ -1,4 +1,4 @@
-"""Differences: what a channel holds otherwise than it should, since when, and what removes it."""
+"""Differences between a channel and this database: since when they exist, and what removes them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -67,18 +67,17 @@ def save_findings(session: Session, account_id: int, run_id: int, findings: Iter
     if not found:
         return
     now = utc_now()
-
     statement = conflict_insert(session, Difference)
     new = statement.excluded
-    gone = col(Difference.settled_at).is_not(None)
-    same = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
+    was_settled = col(Difference.settled_at).is_not(None)
+    updated = ("here", "there", "remedy", "run_id", "last_seen_at", "settled_at")
     statement = statement.on_conflict_do_update(
         index_elements=["account_id", "kind", "subject", "field"],
         set_={
-            **{name: new[name] for name in same},
-            "first_seen_at": case((gone, new.first_seen_at), else_=col(Difference.first_seen_at)),
-            "mailed_at": case((gone, null()), else_=col(Difference.mailed_at)),
-            "mended_at": case((gone, null()), else_=col(Difference.mended_at)),
+            **{name: new[name] for name in updated},
+            "first_seen_at": case((was_settled, new.first_seen_at), else_=col(Difference.first_seen_at)),
+            "mailed_at": case((was_settled, null()), else_=col(Difference.mailed_at)),
+            "mended_at": case((was_settled, null()), else_=col(Difference.mended_at)),
         },
     )
     rows = [
@@ -151,7 +150,7 @@ def count_differences(session: Session, account_id: int) -> int:
 
 
 def take_new_differences(session: Session, run_id: int, limit: int) -> DifferenceNotice | None:
-    """Mark the new differences of a run's account as mailed. Return what the mail says; None: nothing is new.
+    """Mark the new differences of a run's account as mailed, and return them for the mail; None without any.
 
     The caller queues the mail in the same transaction.
     """
@@ -204,7 +203,7 @@ def force_reimport(session: Session, difference: Difference) -> None:
 def republish(session: Session, difference: Difference) -> bool:
     """Queue our side of a difference for the channel. Return whether its order or listing is known here.
 
-    What is published is worked out from the present data, in absolute figures.
+    Present data is published, in absolute figures.
     """
     account_id = difference.account_id
     lock_tenants(session, [session.get_one(Account, account_id).tenant_id])

@@ -1,4 +1,4 @@
-"""Effects: what has been done for an order so far, here and at the channel, and when."""
+"""Effects: everything that was done for an order so far, here and at the channel, and when."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -13,14 +13,13 @@ from sqlmodel import Session, col, select
 
 from models.accounting.issued import Document
 from models.catalog.article import Article
-from models.database.columns import need_id
 from models.database.conditions import among
 from models.fulfilment.returns import Return
 from models.fulfilment.shipments import Parcel, Shipment
 from models.orders.history import OrderEvent
 from models.orders.holds import open_holds
 from models.orders.order import LinePart, Order, OrderState
-from models.orders.queries import lines_of
+from models.orders.queries import lines_of, order_numbers
 from models.payments.payment import Payment
 from models.sync.outbound import ORDER_UPDATES, OutboundState, list_by_keys
 from models.sync.records import OutboundKind
@@ -133,7 +132,7 @@ def list_effects(session: Session, account_id: int, numbers: Sequence[str]) -> l
     for effect in (
         *_list_states(session, orders),
         *_list_bookings(session, by_id),
-        *_list_given(session, by_id),
+        *_list_for_buyers(session, by_id),
         *_list_published(session, account_id, by_id),
         *_list_rejected(session, account_id, numbers),
     ):
@@ -164,7 +163,7 @@ def compare_effects(
         else:
             outcome = ReplayOutcome.done_before
         findings.append(EffectOutcome(effect, WOULD.get(outcome, outcome) if would else outcome))
-    # What waited and waits no more was published, which is an effect of its own.
+    # An update that does not wait any more was published, which is an effect of its own.
     ended = [old for old in earlier.values() if old.kind not in WAITING.values()]
     return [
         *findings,
@@ -191,10 +190,10 @@ def as_if_published(effects: Iterable[Effect], held_back: Set[tuple[str, str]]) 
     return [*rest, *sent.values()]
 
 
-def unknown_there(
-    numbers: Iterable[str], known_there: Set[str], effects: Iterable[Effect]
+def unknown_at_channel(
+    numbers: Iterable[str], at_channel: Set[str], effects: Iterable[Effect]
 ) -> list[EffectOutcome]:
-    """Return an outcome for each of the orders that the channel does not know; effects say if we know it."""
+    """Return an outcome for each of these orders that is not `at_channel`; orders with effects exist here."""
     here = {effect.order for effect in effects}
     return [
         EffectOutcome(
@@ -208,17 +207,17 @@ def unknown_there(
             ReplayOutcome.unknown,
         )
         for number in numbers
-        if number not in known_there
+        if number not in at_channel
     ]
 
 
 def _list_states(session: Session, orders: Sequence[Order]) -> Iterable[Effect]:
-    """Yield what orders and their lines say of themselves: taken in, allocated, picked, held, released."""
+    """Yield the effects that orders and their lines show: taken in, allocated, picked, held, released."""
     ids = [order.row_id for order in orders]
     lines, holds = lines_of(session, ids), open_holds(session, ids)
     articles = _articles(session, [line.row_id for each in lines.values() for line in each])
     names = {line.id: f"line {line.external_id}" for each in lines.values() for line in each}
-    merged_into = _numbers(session, [order.merged_into_id for order in orders if order.merged_into_id])
+    merged_into = order_numbers(session, [order.merged_into_id for order in orders if order.merged_into_id])
     for order in orders:
         order_id = order.row_id
         effect = partial(Effect, order.external_id, order_id)
@@ -279,8 +278,8 @@ def _list_bookings(session: Session, orders: Mapping[int, str]) -> Iterable[Effe
         )
 
 
-def _list_given(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
-    """Yield what the buyers of these orders received: papers, mails, and agreed returns."""
+def _list_for_buyers(session: Session, orders: Mapping[int, str]) -> Iterable[Effect]:
+    """Yield the documents, mails and returns of these orders."""
     ids = list(orders)
 
     def effect(order_id: int, kind: EffectKind, of: str, value: str, at: datetime | None) -> Effect:
@@ -320,34 +319,33 @@ def _list_published(session: Session, account_id: int, orders: Mapping[int, str]
         for row in list_by_keys(session, account_id, kind, list(orders)):
             order_id = int(row.key)
             if row.sent_at is not None:
-                yield Effect(
-                    orders[order_id], order_id, PUBLISHED[kind], "", SAY[kind](row.sent_values), row.sent_at
-                )
+                value = DESCRIBE[kind](row.sent_values)
+                yield Effect(orders[order_id], order_id, PUBLISHED[kind], "", value, row.sent_at)
             if row.state is not OutboundState.sent:
                 why = f"{row.state}: {row.error}" if row.error else str(row.state)
                 yield Effect(orders[order_id], order_id, WAITING[kind], "", why, row.changed_at)
 
 
-def _say_payment(values: Mapping[str, Any]) -> str:
+def _describe_payment(values: Mapping[str, Any]) -> str:
     return f"{values.get('paid_amount', '?')} in all"
 
 
-def _say_shipment(values: Mapping[str, Any]) -> str:
+def _describe_shipment(values: Mapping[str, Any]) -> str:
     tracking = [number for number in str(values.get("tracking", "")).split("\n") if number]
     return f"shipped {values.get('shipped_at', '?')}, {len(tracking)} tracking numbers"
 
 
-def _say_cancellation(values: Mapping[str, Any]) -> str:
+def _describe_cancellation(values: Mapping[str, Any]) -> str:
     units = [pair.partition("=")[2] for pair in str(values.get("left", "")).split("\n")]
     return f"{sum(int(each) for each in units if each)} units left"
 
 
-SAY: Mapping[OutboundKind, Callable[[Mapping[str, Any]], str]] = {
-    OutboundKind.payment: _say_payment,
-    OutboundKind.shipment: _say_shipment,
-    OutboundKind.cancellation: _say_cancellation,
+DESCRIBE: Mapping[OutboundKind, Callable[[Mapping[str, Any]], str]] = {
+    OutboundKind.payment: _describe_payment,
+    OutboundKind.shipment: _describe_shipment,
+    OutboundKind.cancellation: _describe_cancellation,
 }
-"""How the values of a message about an order are put into words, without the buyer's data."""
+"""Functions that return the published values of an order in words, without the buyer's data."""
 
 
 def _articles(session: Session, line_ids: Sequence[int]) -> dict[int, str]:
@@ -361,8 +359,3 @@ def _articles(session: Session, line_ids: Sequence[int]) -> dict[int, str]:
     for line_id, sku, quantity in rows:
         parts[line_id].append(sku if quantity == 1 else f"{quantity} × {sku}")
     return {line_id: ", ".join(each) for line_id, each in parts.items()}
-
-
-def _numbers(session: Session, ids: Sequence[int]) -> dict[int, str]:
-    rows = session.execute(select(col(Order.id), col(Order.external_id)).where(col(Order.id).in_(ids)))
-    return {need_id(order_id): number for order_id, number in rows}

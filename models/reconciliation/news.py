@@ -1,4 +1,4 @@
-"""Which differences are only news that no cycle has carried over yet: rules without a session."""
+"""Which differences the next import or publication removes by itself: rules without a session."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from models.sync.records import OutboundKind, RejectedData
 
 @dataclass
 class Unread:
-    """What changed at the channel since order import read it last."""
+    """What changed at the channel since the last order import."""
 
     numbers: set[str] = field(default_factory=set)
     """Of orders."""
@@ -39,22 +39,22 @@ def lines_of_page(orders: Iterable[OrderData]) -> list[OrderLineData]:
 
 
 def listings_of(lines: Iterable[OrderLineData]) -> set[str]:
-    """Return the listings that lines name, those of their components included."""
+    """Return the listings that lines and their components name."""
     lines = list(lines)
     found = {line.listing_id for line in lines if line.listing_id}
     return found | {part.external_id for line in lines for part in line.components if part.external_id}
 
 
 class News(Protocol):
-    """What is known to be on its way from one side to the other."""
+    """Changes on one side that the other side does not have yet."""
 
     def explains(self, finding: DifferenceData) -> bool:
-        """Return whether a difference is only news on its way."""
+        """Return whether one of these changes explains a difference."""
 
 
 @dataclass(frozen=True)
 class OrderNews:
-    """News about orders. Everything is by the order's number at the channel."""
+    """Changes of orders, by the orders' numbers at the channel."""
 
     unread: Unread
     lines: Mapping[str, Collection[str]]
@@ -62,12 +62,12 @@ class OrderNews:
     unpublished: Mapping[OutboundKind, Collection[str]]
     """Orders with a change of each kind that waits to be published, or is parked and shown as such."""
     paid_by: Mapping[str, datetime | None]
-    """The latest instant at which it can have been paid, by what the channel says."""
+    """The latest time at which each order can have been paid, as the channel reports."""
     paid_until: datetime | None
     """Up to when the channel's payments were read; None if they are not read by their own date."""
 
     def explains(self, finding: DifferenceData) -> bool:
-        """Return whether a difference is only news on its way."""
+        """Return whether one of these changes explains a difference."""
         number, kind = finding.subject, OUTBOUND_FOR.get(finding.kind)
         return (
             number in self.unread.numbers
@@ -82,7 +82,7 @@ class OrderNews:
 
 @dataclass(frozen=True)
 class StockNews:
-    """News about the stock of listings. Everything is by the listing's number at the channel."""
+    """Changes of the stock of listings, by the listings' numbers at the channel."""
 
     unread: Unread
     unpublished: Collection[str]
@@ -90,10 +90,10 @@ class StockNews:
     articles: Mapping[str, Collection[int]]
     """The article of each listing, and the parts of a bundle."""
     unallocated: Collection[str]
-    """Listings that were sold in lines which allocate nothing here yet: their quantity there is lower."""
+    """Listings that were sold in lines without allocated stock here: their quantity there is lower."""
 
     def explains(self, finding: DifferenceData) -> bool:
-        """Return whether a difference is only news on its way."""
+        """Return whether one of these changes explains a difference."""
         number = finding.subject
         return (
             number in self.unpublished
@@ -106,7 +106,7 @@ class StockNews:
 def confirm(
     first: Collection[DifferenceData], second: Iterable[DifferenceData], news: News
 ) -> tuple[list[DifferenceData], list[DifferenceData]]:
-    """Return the differences that two looks agree on: those that are real, and those on their way."""
+    """Return the differences that two comparisons found: the real ones, and those that news explains."""
     real: list[DifferenceData] = []
     on_the_way: list[DifferenceData] = []
     for finding in second:

@@ -1,4 +1,4 @@
-"""What reconciliation reads of our side."""
+"""The data of our side that reconciliation compares."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
@@ -12,7 +12,7 @@ from models.database.conditions import among
 from models.fulfilment.shipments import Shipment
 from models.intake.merges import is_outdated
 from models.orders.history import edits_of
-from models.orders.holds import Hold, HoldReason
+from models.orders.holds import CHANGED_LATE, NO_ARTICLE, Hold
 from models.orders.match_rules import MatchRule
 from models.orders.matching import match_lines
 from models.orders.order import Order, OrderLine, OrderState
@@ -37,8 +37,8 @@ def read_orders(
 ) -> dict[str, OurOrder]:
     """Return our orders with these numbers, and with those of a reported page, by number.
 
-    `owners` has our order of each line of the page by the line's id. If `trial` is true, test orders are
-    read, and none but these.
+    `owners` has our order of each line of the page by the line's id. If `trial` is true, only test orders are
+    read, else only other orders.
     """
     orders = orders_by_number(session, account_id, {*reported, *numbers}, trial=trial)
     ids = [order.row_id for order in orders.values()]
@@ -55,7 +55,7 @@ def read_orders(
             holds=holds.get(order.row_id, ()),
             edits=edits.get(order.row_id, {}),
             payments=payments.get(order.row_id, ()),
-            is_old_news=order.state is OrderState.merged
+            is_outdated=order.state is OrderState.merged
             and number in reported
             and is_outdated(session, order, reported[number], owners, reported),
         )
@@ -121,18 +121,17 @@ def list_recent_orders(
 
 
 def _holds_over_changes(session: Session, order_ids: Sequence[int]) -> dict[int, list[Hold]]:
-    """Return the holds over what the channel changed or cancelled after release; ended ones are included."""
-    reasons = (HoldReason.changed_after_release, HoldReason.cancelled_after_release)
+    """Return the holds because of changes and cancellations after release, including ended ones."""
     holds: dict[int, list[Hold]] = {}
     for hold in session.exec(
-        select(Hold).where(among(col(Hold.order_id), order_ids), col(Hold.reason).in_(reasons))
+        select(Hold).where(among(col(Hold.order_id), order_ids), col(Hold.reason).in_(CHANGED_LATE))
     ):
         holds.setdefault(hold.order_id, []).append(hold)
     return holds
 
 
 def with_merged_into(session: Session, account_id: int, numbers: Sequence[str], *, trial: bool) -> list[str]:
-    """Return the numbers, and those of the orders into which some of these orders were merged."""
+    """Return the numbers, and the numbers of the orders into which some of these orders were merged."""
     orders = orders_by_number(session, account_id, numbers, trial=trial)
     ids = [order.merged_into_id for order in orders.values() if order.merged_into_id is not None]
     found = session.exec(select(Order.external_id).where(among(col(Order.id), ids))).all() if ids else []
@@ -149,7 +148,7 @@ def read_order_news(
     *,
     trial: bool,
 ) -> OrderNews:
-    """Return what is on its way of the orders with these numbers; the parameters are those of `OrderNews`."""
+    """Return the changes of the orders with these numbers; the parameters are as in `OrderNews`."""
     orders = orders_by_number(session, account_id, numbers, trial=trial)
     names = {order.row_id: number for number, order in orders.items()}
     lines = lines_of(session, list(names))
@@ -168,9 +167,9 @@ def read_order_news(
 def read_stock_news(
     session: Session, account_id: int, numbers: Sequence[str], unread: Unread, unfinished: Set[str]
 ) -> StockNews:
-    """Return what is on its way of the listings with these numbers.
+    """Return the changes of the listings with these numbers.
 
-    `unfinished` are the listings sold in checkouts that are not taken in before they are done.
+    `unfinished` are the listings sold in open checkouts, whose orders are only imported once they are done.
     """
     listings = listings_by_number(session, account_id, numbers)
     names = {listing.row_id: listing.external_id for listing in listings}
@@ -214,13 +213,13 @@ def listings_by_number(session: Session, account_id: int, numbers: Sequence[str]
 
 
 def _listings_in_held_lines(session: Session, account_id: int) -> set[str]:
-    """Return the listings sold in lines that wait for an article, and allocate nothing until then."""
+    """Return the listings sold in lines that wait for an article, and get no stock until then."""
     codes = session.exec(
         select(OrderLine.codes)
         .join(Hold, col(Hold.order_line_id) == col(OrderLine.id))
         .where(
             OrderLine.account_id == account_id,
-            col(Hold.reason).in_([HoldReason.line_unmatched, HoldReason.line_ambiguous]),
+            col(Hold.reason).in_(NO_ARTICLE),
             col(Hold.released_at).is_(None),
         )
     ).all()

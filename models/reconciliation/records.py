@@ -66,7 +66,7 @@ class RunFindings:
 
     findings: dict[tuple[str, str, str], DifferenceData] = field(default_factory=dict)
     on_the_way: set[tuple[str, str, str]] = field(default_factory=set)
-    """Keys of differences that are only news on its way to the other side."""
+    """Keys of differences that the next import or publication removes."""
     unfinished: set[str] = field(default_factory=set)
     """Listings sold in checkouts that are open: order import reads these orders once they are complete."""
 

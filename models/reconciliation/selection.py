@@ -23,6 +23,7 @@ from models.sync.outbound import ORDER_UPDATES, Outbound, OutboundState
 from models.sync.records import Cycle, OutboundKind
 from models.sync.rejected import RejectedRecord
 from models.sync.runs import Run
+from models.values import row_number
 
 
 class Selection(BaseModel):
@@ -74,10 +75,8 @@ def find_run(session: Session, account_id: int, name: str) -> int:
 
     Raises: NotFoundError.
     """
-    if name.isascii() and name.isdigit() and len(name) < 10:
-        found = [session.get(Run, int(name))]
-    else:
-        found = [*list_attempts(session, name)]
+    number = row_number(name)
+    found = [session.get(Run, number)] if number is not None else [*list_attempts(session, name)]
     ids = [run.row_id for run in found if run is not None and run.account_id == account_id]
     if not ids:
         raise NotFoundError(f"This account has no run {name!r}.", Advice(Action.run_list))

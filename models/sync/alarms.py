@@ -99,7 +99,16 @@ def record_failure(
     session.flush()
     if kind is not AlarmKind.overdue:
         alarm.failures += 1
-        _add_incident(session, account_id, cycle, kind, error, run_id, flow_run_id, alarm.id)
+        _add_incident(
+            session,
+            account_id,
+            cycle,
+            kind,
+            error=error,
+            run_id=run_id,
+            flow_run_id=flow_run_id,
+            alarm_id=alarm.id,
+        )
     if alarm.mailed_at is None:
         return _make_notice(session, alarm, NoticeKind.failure)
     if now - alarm.mailed_at >= timedelta(hours=reminder_hours):
@@ -120,7 +129,7 @@ def record_incident(
     """Note a failure without a notice, so that no watcher reports it later. Repeating it is harmless."""
     _lock(session, account_id)
     if not is_recorded(session, account_id, run_id, flow_run_id):
-        _add_incident(session, account_id, cycle, kind, error, run_id, flow_run_id, None)
+        _add_incident(session, account_id, cycle, kind, error=error, run_id=run_id, flow_run_id=flow_run_id)
 
 
 def record_success(session: Session, account_id: int, cycle: Cycle) -> AlarmNotice | None:
@@ -168,8 +177,8 @@ def list_reminders(session: Session, reminder_hours: float) -> list[int]:
     ).all()
     return [
         alarm.row_id
-        for alarm, rhythm, account in rows
-        if (rhythm is not None and rhythm.active and account.mode is not Mode.draft)
+        for alarm, schedule, account in rows
+        if (schedule is not None and schedule.active and account.mode is not Mode.draft)
         or (alarm.mailed_at is not None and alarm.failed_at > alarm.mailed_at)
     ]
 
@@ -241,10 +250,11 @@ def _add_incident(
     account_id: int,
     cycle: Cycle,
     kind: AlarmKind,
+    *,
     error: str,
     run_id: int | None,
     flow_run_id: str,
-    alarm_id: int | None,
+    alarm_id: int | None = None,
 ) -> None:
     session.add(
         Incident(

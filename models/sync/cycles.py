@@ -131,10 +131,10 @@ def check_has_cycle(name: str, kind: AccountKind, cycle: Cycle) -> None:
     """Make sure that an account's kind can have a cycle. Raises: RuleError, naming its cycles."""
     if has_cycle(kind, cycle):
         return
-    there = ", ".join(each for each in CYCLES if has_cycle(kind, each))
+    possible = ", ".join(each for each in CYCLES if has_cycle(kind, each))
     raise RuleError(
         f"Account {name!r} of the kind {kind.name!r} has no {cycle}: "
-        + (f"it can have {there}." if there else "there is no cycle for such accounts.")
+        + (f"it can have {possible}." if possible else "there is no cycle for such accounts.")
     )
 
 

@@ -20,7 +20,6 @@ ATTEMPTS_IN_BATCH = 6
 
 RETRY_SECONDS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
 
-
 UNCONFIRMED = (OutboundState.sending, OutboundState.uncertain)
 """States in which a row may have arrived at the channel."""
 
@@ -32,11 +31,7 @@ def list_due(
     return list(
         session.exec(
             select(Outbound)
-            .where(
-                *conditions_for_keys(account_id, kind, keys),
-                Outbound.state == OutboundState.pending,
-                Outbound.next_try_at <= utc_now(),
-            )
+            .where(*_due(account_id, kind, keys))
             .order_by(col(Outbound.changed_at), col(Outbound.id))
             .limit(limit)
         ).all()
@@ -45,13 +40,15 @@ def list_due(
 
 def count_due(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> int:
     """Return how many rows may be sent now."""
-    return session.exec(
-        select(func.count()).where(
-            *conditions_for_keys(account_id, kind, keys),
-            Outbound.state == OutboundState.pending,
-            Outbound.next_try_at <= utc_now(),
-        )
-    ).one()
+    return session.exec(select(func.count()).where(*_due(account_id, kind, keys))).one()
+
+
+def _due(account_id: int, kind: OutboundKind, keys: Keys) -> list[ColumnElement[bool]]:
+    return [
+        *conditions_for_keys(account_id, kind, keys),
+        col(Outbound.state) == OutboundState.pending,
+        col(Outbound.next_try_at) <= utc_now(),
+    ]
 
 
 def has_unconfirmed(session: Session, account_id: int, kind: OutboundKind, keys: Keys = None) -> bool:
@@ -65,16 +62,14 @@ def has_unconfirmed(session: Session, account_id: int, kind: OutboundKind, keys:
 def claim_due(
     session: Session, account_id: int, kind: OutboundKind, limit: int, run_id: int, keys: Keys = None
 ) -> list[Outbound]:
-    """Claim rows that may be sent now for a run and return them, without rows that another run has claimed.
+    """Claim rows that may be sent now for a run, except rows that another run has claimed; return them.
 
     A row that failed often is returned alone.
     """
-    rows = _claim(
-        session, account_id, kind, limit, run_id, keys, [OutboundState.pending], col(Outbound.changed_at)
-    )
-    if len(rows) > 1 and any(row.attempts >= ATTEMPTS_IN_BATCH for row in rows):
-        often = next(row for row in rows if row.attempts >= ATTEMPTS_IN_BATCH)
-        rows = [row for row in rows if row.attempts < ATTEMPTS_IN_BATCH] or [often]
+    due = [*conditions_for_keys(account_id, kind, keys), col(Outbound.state) == OutboundState.pending]
+    rows = _lock_unclaimed(session, due, col(Outbound.changed_at), limit, run_id)
+    # Rows that failed often wait until no other row is due; then they are sent one by one.
+    rows = [row for row in rows if row.attempts < ATTEMPTS_IN_BATCH] or rows[:1]
     for row in rows:
         row.state, row.run_id = OutboundState.sending, run_id
         session.add(row)
@@ -90,7 +85,8 @@ def claim_unconfirmed(
     A row that is being sent is among them if its run holds no valid lease any more, or is this run after a
     step of it broke off. That counts as a further attempt.
     """
-    rows = _claim(session, account_id, kind, limit, run_id, keys, UNCONFIRMED, col(Outbound.id))
+    unconfirmed = [*conditions_for_keys(account_id, kind, keys), col(Outbound.state).in_(UNCONFIRMED)]
+    rows = _lock_unclaimed(session, unconfirmed, col(Outbound.id), limit, run_id)
     for row in rows:
         if row.state is OutboundState.sending:
             row.attempts += 1
@@ -101,27 +97,19 @@ def claim_unconfirmed(
     return rows
 
 
-def _claim(
-    session: Session,
-    account_id: int,
-    kind: OutboundKind,
-    limit: int,
-    run_id: int,
-    keys: Keys,
-    states: Sequence[OutboundState],
-    order: Any,
+def _lock_unclaimed(
+    session: Session, conditions: Sequence[ColumnElement[bool]], order: Any, limit: int, run_id: int
 ) -> list[Outbound]:
-    """Return due rows without a claim of another living run, locked; rows locked by others are skipped."""
-    living = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    """Return rows whose next try is due and that no other active run claims; skip rows that others lock."""
+    active = select(Lease.run_id).where(Lease.expires_at > utc_now())
     claim = col(Outbound.run_id)
     return list(
         session.exec(
             select(Outbound)
             .where(
-                *conditions_for_keys(account_id, kind, keys),
-                col(Outbound.state).in_(states),
+                *conditions,
                 Outbound.next_try_at <= utc_now(),
-                or_(claim.is_(None), claim == run_id, claim.not_in(living)),
+                or_(claim.is_(None), claim == run_id, claim.not_in(active)),
             )
             .order_by(order, col(Outbound.id))
             .limit(limit)
@@ -132,9 +120,9 @@ def _claim(
 
 
 def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int, Outbound]:
-    """Return, by id and locked, the rows that this run still claims.
+    """Lock the rows that this run still claims, and return them by id.
 
-    The others were taken over by another run: what this run found out about them does not count.
+    Another run has claimed the other rows since: the results that this run has for them do not count.
     """
     rows = session.exec(
         select(Outbound)
@@ -151,7 +139,7 @@ def lock_claimed(session: Session, ids: Sequence[int], run_id: int) -> dict[int,
 
 
 def mark_sent(session: Session, row: Outbound, version: int) -> None:
-    """Close a row that is published or has nothing to say; if it changed meanwhile, it is due again."""
+    """Close a row that is published or needs no publishing; if it changed meanwhile, it is due again."""
     # Locked: otherwise a change between this read and the commit would be closed without being sent.
     session.refresh(row, with_for_update=True)
     now = utc_now()
@@ -188,7 +176,7 @@ def mark_failed(
 
 
 def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
-    """Note that a row left and no answer came; the next run of its cycle looks it up."""
+    """Note that a row was sent and no answer came; the next run of its cycle looks it up."""
     row.state, row.error, row.run_id = OutboundState.uncertain, error, None
     row.attempts += 1
     row.next_try_at = utc_now()
@@ -196,7 +184,7 @@ def mark_uncertain(session: Session, row: Outbound, error: str) -> None:
 
 
 def mark_not_arrived(session: Session, row: Outbound) -> None:
-    """Note that a row in doubt did not arrive.
+    """Note that a row that may have arrived did not.
 
     After its first attempt it is due at once, later after longer waits. After the last it is parked.
     """
@@ -227,7 +215,7 @@ def mark_unconfirmed(session: Session, row: Outbound, error: str) -> None:
 
 
 def release_claim(session: Session, row: Outbound) -> None:
-    """Make a row due again that is known not to have left."""
+    """Make a row due again that was not sent."""
     row.state, row.run_id = OutboundState.pending, None
     session.add(row)
 
@@ -246,10 +234,10 @@ def take_unreported(session: Session) -> list[Outbound]:
     Rows of a run that is still at work wait, so that one mail lists everything that it parked.
     """
     claim = col(Outbound.run_id)
-    at_work = select(Lease.run_id).where(Lease.expires_at > utc_now())
+    active = select(Lease.run_id).where(Lease.expires_at > utc_now())
     rows = session.exec(
         select(Outbound)
-        .where(*_unreported(), or_(claim.is_(None), claim.not_in(at_work)))
+        .where(*_unreported(), or_(claim.is_(None), claim.not_in(active)))
         .order_by(col(Outbound.id))
         .with_for_update(skip_locked=True)
     ).all()

@@ -17,7 +17,7 @@ from sqlmodel import JSON, Field, Session, col, select
 from models.clock import utc_now
 from models.database.bulk import insert_or_update
 from models.database.columns import Code, Numbered, code, instant
-from models.database.conditions import among
+from models.database.conditions import among, in_batches
 from models.sync.records import OutboundKind
 from models.tenants.account import Account
 from models.tenants.account_kinds import Capability, kind_of
@@ -53,7 +53,7 @@ class OutboundState(StrEnum):
     sending = "sending"
     """Claimed by a run; if that run died, it may or may not have been sent."""
     uncertain = "uncertain"
-    """It left and no answer came: it is looked up before anything is sent again."""
+    """It was sent and no answer came: it is looked up before anything is sent again."""
     sent = "sent"
     parked = "parked"
     """Refused or tried too often: a person decides."""
@@ -92,7 +92,7 @@ class Outbound(Numbered, table=True):
     """The version that repeats what was published, because a person asked: no buyer is mailed about it."""
 
 
-def hears(account_kind: str, kind: OutboundKind) -> bool:
+def takes_changes(account_kind: str, kind: OutboundKind) -> bool:
     """Return whether accounts of this kind take a kind of change."""
     capability = OUTBOUND[kind].capability
     return capability is None or capability in kind_of(account_kind).capabilities
@@ -112,7 +112,7 @@ def queue_outbound(
     that there is a newer change than the one it sent. Nothing is queued for an account that does not take
     this kind of change. `account_kind` saves the look-up of the account if the caller knows its kind.
     """
-    if not hears(account_kind or session.get_one(Account, account_id).kind, kind):
+    if not takes_changes(account_kind or session.get_one(Account, account_id).kind, kind):
         return
     now = utc_now()
     names = [str(key) for key in keys]
@@ -123,13 +123,13 @@ def queue_outbound(
         key=("account_id", "kind", "key"),
         add=("version",),
     )
-    for start in range(0, len(names), 5000):
+    for batch in in_batches(names):
         session.execute(
             update(Outbound)
             .where(
                 col(Outbound.account_id) == account_id,
                 col(Outbound.kind) == kind,
-                among(col(Outbound.key), names[start : start + 5000]),
+                among(col(Outbound.key), batch),
                 col(Outbound.state).in_([OutboundState.sent, OutboundState.parked]),
             )
             .values(changed_at=now, **requeued_values(now))
@@ -188,12 +188,12 @@ def requeue_published(
     session.flush()
 
 
-def transfer_unpublished(session: Session, account_id: int, order_id: int, heir_id: int) -> None:
-    """Queue for the order that took over the lines of another one what was not yet published of that one."""
+def transfer_unpublished(session: Session, account_id: int, from_order_id: int, to_order_id: int) -> None:
+    """Queue the unpublished updates of an order for the order that now has its lines."""
     for kind in ORDER_UPDATES:
-        rows = list_by_keys(session, account_id, kind, [order_id])
+        rows = list_by_keys(session, account_id, kind, [from_order_id])
         if any(row.state is not OutboundState.sent for row in rows):
-            queue_outbound(session, account_id, kind, [heir_id])
+            queue_outbound(session, account_id, kind, [to_order_id])
 
 
 def make_due_now(session: Session, account_id: int, kind: OutboundKind, keys: Sequence[str | int]) -> None:

@@ -79,9 +79,9 @@ class RejectedData(BaseModel, frozen=True):
 
 OK = "ok"
 HELD_BACK = "held back"
-"""Test mode: it never left."""
+"""It was not sent, because the account is in test mode."""
 OPEN = "open"
-"""A write that is leaving. If it stays open, it was cut off and may or may not have arrived."""
+"""A write that is being sent. If it stays open, it was cut off and may or may not have arrived."""
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from models.database.columns import Numbered, instant
 from models.database.conditions import among
 from models.errors import Action, Advice, NotFoundError, RuleError
 from models.sync.records import RAW_LIMIT, RejectedData
+from models.values import row_number
 
 
 class RejectedRecord(Numbered, table=True):
@@ -111,15 +112,12 @@ def list_rejected(
 
 
 def find_rejected(session: Session, name: str) -> RejectedRecord:
-    """Return the entry with this number, or else the entry of the record with this external id.
+    """Return the entry with this number; if there is none, the entry of the record with this external id.
 
     Raises: NotFoundError if there is none, RuleError if several records have the id.
     """
-    entry = (
-        session.get(RejectedRecord, int(name))
-        if name.isascii() and name.isdigit() and len(name) < 10
-        else None
-    )
+    number = row_number(name)
+    entry = session.get(RejectedRecord, number) if number is not None else None
     if entry is not None:
         return entry
     rows = session.exec(select(RejectedRecord).where(RejectedRecord.external_id == name).limit(2)).all()

@@ -51,7 +51,7 @@ class Run(Numbered, table=True):
     error: str = ""
     flow_run_id: str = Field(default="", index=True)
     oldest_news_at: datetime | None = instant(nullable=True)
-    """When the oldest change that this run carried over happened, by the clock of its own side."""
+    """When the oldest change that this run transferred happened, by the clock of the side that made it."""
     slowest_seconds: int | None = None
     """The longest time from a change to its arrival on the other side, among the changes of this run."""
     window: dict[str, Any] | None = Field(default=None, sa_type=JSON(none_as_null=True))
@@ -157,7 +157,7 @@ def mark_vanished(session: Session, run_id: int) -> bool:
     if run is None or run.state is not RunState.running:
         return False
     run.state, run.finished_at = RunState.vanished, utc_now()
-    run.error = "The process ended without a word."
+    run.error = "The process ended without a report."
     session.add(run)
     return True
 

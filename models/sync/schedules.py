@@ -71,15 +71,15 @@ def list_overdue(session: Session, factor: float) -> list[tuple[CycleSchedule, d
     """
     now = utc_now()
     overdue = []
-    for rhythm in session.exec(
+    for schedule in session.exec(
         select(CycleSchedule)
         .join(Account, col(Account.id) == col(CycleSchedule.account_id))
         .where(col(CycleSchedule.active).is_(True), Account.mode == Mode.live)
     ):
-        success = last_success(session, rhythm.account_id, rhythm.cycle)
-        since = max(success, rhythm.since) if success else rhythm.since
-        if now - since > timedelta(seconds=factor * rhythm.interval_seconds):
-            overdue.append((rhythm, success or rhythm.since))
+        success = last_success(session, schedule.account_id, schedule.cycle)
+        since = max(success, schedule.since) if success else schedule.since
+        if now - since > timedelta(seconds=factor * schedule.interval_seconds):
+            overdue.append((schedule, success or schedule.since))
     return overdue
 
 

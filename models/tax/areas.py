@@ -61,13 +61,13 @@ def vat_area(country: str, postcode: str) -> VatArea:
     Raises: RuleError, if the country is unknown, or if the postcode decides the area and has the wrong form.
     """
     if country not in COUNTRIES:
-        raise RuleError("It goes to a country that is not known, and so is whose VAT is due.")
+        raise RuleError("The destination country is not known, so the VAT cannot be decided.")
     code = _LETTERS_BEFORE.sub("", "".join(postcode.upper().split()))
     form = _FORM_OF.get(country)
     if form and not re.fullmatch(form, code):
         raise RuleError(
-            f"It goes to {country}, parts of which VAT law treats as another country, and the postcode does "
-            "not tell where: correct the address."
+            f"The goods go to {country}, where some regions have a VAT area of their own, and the postcode "
+            "does not show the region, because its form is wrong: correct the address."
         )
     if country == "GB":
         if code.startswith("BT"):

@@ -10,6 +10,9 @@ from pydantic import Field as RecordField
 
 from models.tax.rates import RATES, VatRates
 
+AREAS_WITHOUT_RATES = frozenset({"GR: Aegean islands"})
+"""Areas with their own rates that the built-in table lacks; a tenant has to set them."""
+
 
 class ReportedRates(StrEnum):
     """Which tax rate the channel reports for goods that go abroad."""
@@ -43,8 +46,6 @@ class OwnRates(BaseModel):
         return value
 
 
-AREAS_WITHOUT_RATES = frozenset({"GR: Aegean islands"})
-"""Areas with their own rates that the built-in table lacks; a tenant has to set them."""
 Units = Annotated[Decimal, RecordField(gt=0, lt=10**6, decimal_places=6)]
 """Units of another currency per unit of the tenant's currency."""
 

@@ -1,9 +1,9 @@
 """VAT rates of the member states; a tenant can set other rates from a given day.
 
-Source: tables of the rates of 2026 (eurofiscalis.com of 2026-02-02; easytax.co on what changed; for Austria's
-4.9 % essentiaglobalservices.com; for Madeira vatcalc.com), read 2026-11-22. No table of a tax office was at
-hand. Rates missing in those tables are from general knowledge: Azores, Jungholz and Mittelberg, 3 % in
-Cyprus, 12 % in Malta, 13 % in Estonia.
+Source: tables of the rates of 2026 (eurofiscalis.com of 2026-02-02; easytax.co for changes;
+essentiaglobalservices.com for Austria's 4.9 %; vatcalc.com for Madeira), read 2026-11-22. No table of a tax
+office was available. Rates missing in those tables are from general knowledge: Azores, Jungholz and
+Mittelberg, 3 % in Cyprus, 12 % in Malta, 13 % in Estonia.
 Rates before 2026 are not included, except Germany's.
 """
 
@@ -93,7 +93,6 @@ def rates_on(area: str, day: date, own: Sequence[VatRates] = ()) -> VatRates:
         if valid:
             return max(valid, key=lambda row: row.since)
     raise RuleError(
-        f"The VAT rates of {area} on {day} are not known here: state them, or let the channel make the "
-        "invoice.",
+        f"The VAT rates of {area} on {day} are not known: state them, or let the channel make the invoice.",
         Advice(Action.vat_rates_set, values={"area": area}),
     )

@@ -39,8 +39,8 @@ class Treatment:
     """Destination of the goods: two letters, XI for Northern Ireland."""
     rates: VatRates | None = None
     """The rates that the invoice may state; None if it states no tax."""
-    told_at_home: VatRates | None = None
-    """The German rates, if the channel reports German rates for all destinations: they are translated."""
+    home_rates: VatRates | None = None
+    """The German rates, if the channel reports these for all destinations; else None."""
     vat_id: str = ""
     """The buyer's VAT ID, if the invoice must state it."""
     collected: bool = False
@@ -53,12 +53,12 @@ def decide_tax(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment
     """
     area = vat_area(sale.country, sale.postcode)
     own = options.own_rates()
-    at_home = rates_on(HOME, sale.day, own) if options.told_rates is ReportedRates.home else None
+    home_rates = rates_on(HOME, sale.day, own) if options.told_rates is ReportedRates.home else None
     in_union = area.country in MEMBER_STATES | {NORTHERN_IRELAND} and bool(area.rates)
     if sale.collected and in_union:
         raise RuleError(
-            "The marketplace says that it collects the tax. Within the Union that is so for sellers from "
-            "outside alone (§ 3 (3a) UStG): correct it at the channel, or let the channel make the invoice."
+            "The marketplace says that it collects the tax. Within the Union it does so only for sellers "
+            "from outside (§ 3 (3a) UStG): correct it at the channel, or let the channel make the invoice."
         )
     if in_union and area.country != HOME:
         case, vat_id = _within_union(seller, options, sale, area)
@@ -69,7 +69,7 @@ def decide_tax(seller: SellerData, options: TaxOptions, sale: Sale) -> Treatment
     rates = None
     if case not in TAX_FREE:
         rates = rates_on(area.rates if case is TaxCase.oss else HOME, sale.day, own)
-    return Treatment(case, area.country, rates, at_home, vat_id, sale.collected)
+    return Treatment(case, area.country, rates, home_rates, vat_id, sale.collected)
 
 
 def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: VatArea) -> tuple[TaxCase, str]:
@@ -79,19 +79,19 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
         country = vat_id_country(vat_id)
         if not country:
             raise RuleError(
-                f"The buyer gave a VAT ID, goods go to {area.country}, and no member state gives such a one: "
-                "correct it at the channel, or take it away if the buyer is a consumer."
+                f"The goods go to {area.country}, and the buyer's VAT ID has the form of no member state: "
+                "correct it at the channel, or remove it if the buyer is a consumer."
             )
         if country == HOME:
             raise RuleError(
-                f"The buyer gave a German VAT ID, and goods go to {area.country}: with one of "
-                "another member state alone they are free of tax (§ 6a (1) no. 4 UStG). Ask for it, or let "
-                "the channel make the invoice."
+                f"The goods go to {area.country}, and the buyer's VAT ID is German: they are only tax-free "
+                "with one of another member state (§ 6a (1) no. 4 UStG). Ask for it, or let the channel make "
+                "the invoice."
             )
         if not seller.vat_id and not seller.small_business:
             raise RuleError(
-                f"Goods go to a business in {area.country}, and the invoice must name both VAT IDs "
-                "(§ 14a (3) UStG): the seller has stated none.",
+                f"The goods go to a business in {area.country}, and the invoice must name both VAT IDs "
+                "(§ 14a (3) UStG): the seller's is not set.",
                 Advice(Action.tenant_set, values={"vat_id": ""}),
             )
         return TaxCase.intra_community, vat_id
@@ -100,18 +100,18 @@ def _within_union(seller: SellerData, options: TaxOptions, sale: Sale, area: Vat
     if options.below_threshold:
         return TaxCase.below_threshold, ""
     raise RuleError(
-        f"Goods go to a consumer in {area.country}, and the seller has not stated where the tax is due "
-        "(§ 3c UStG): there, through the One-Stop-Shop, or in Germany, as long as all such sales of a year "
-        "stay below 10,000 euro.",
+        f"The goods go to a consumer in {area.country}, and it is not set where the tax is due (§ 3c UStG): "
+        "there, through the One-Stop-Shop, or in Germany, as long as all such sales of a year stay below "
+        "10,000 euro.",
         Advice(Action.tenant_set, values={"oss_from": ""}),
         Advice(Action.tenant_set, values={"below_threshold": ""}),
     )
 
 
-def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | None:
+def rate_of(treatment: Treatment, reported: Decimal | None, what: str) -> Decimal | None:
     """Return the tax rate that the invoice states for a reported rate; None for a small business.
 
-    `told` is the rate that the channel reported, `what` names the line in error messages.
+    `what` names the line in error messages.
     Raises: RuleError, if the reported rate does not fit the treatment.
     """
     if treatment.case is TaxCase.small_business:
@@ -119,43 +119,43 @@ def rate_of(treatment: Treatment, told: Decimal | None, what: str) -> Decimal | 
     rates = treatment.rates
     if rates is None:
         # The price may include tax that the marketplace collects, so a reported rate is no contradiction.
-        if told and (treatment.collected or not treatment.told_at_home):
+        if reported and (treatment.collected or not treatment.home_rates):
             raise RuleError(
-                f"{what}: the channel reports {_percent(told)} tax, but goods to {treatment.country} are "
-                f"free of it ({treatment.case}). Correct it there, or state that channels always report the "
-                "rate in Germany.",
+                f"{what}: the channel reports {_percent(reported)} tax, but goods to {treatment.country} are "
+                f"tax-free ({treatment.case}). Correct it there, or set that channels always report German "
+                "rates.",
                 Advice(Action.tenant_set, values={"told_rates": "home"}),
             )
         return Decimal(0)
-    if not told:
-        raise RuleError(f"{what}: the channel gives no tax rate, or one of 0 %. Correct the rate there.")
-    if treatment.case is TaxCase.oss and treatment.told_at_home:
-        if told == treatment.told_at_home.standard:
+    if not reported:
+        raise RuleError(f"{what}: the channel reports no tax rate, or 0 %. Correct the rate there.")
+    if treatment.case is TaxCase.oss and treatment.home_rates:
+        if reported == treatment.home_rates.standard:
             return rates.standard
         raise RuleError(
-            f"{what}: the channel reports {_percent(told)}, a rate in Germany, and which it is in "
-            f"{rates.area} ({_list(rates)}) cannot be told from it. Let the channel make the invoice."
+            f"{what}: the channel reports the German rate {_percent(reported)}, from which the rate in "
+            f"{rates.area} ({_list(rates)}) does not follow. Let the channel make the invoice."
         )
-    if told not in rates.all:
+    if reported not in rates.all:
         raise RuleError(
-            f"{what}: the channel reports {_percent(told)} tax, but in {rates.area} it is {_list(rates)}. "
-            "Correct the rate there, or state other rates.",
+            f"{what}: the channel reports {_percent(reported)} tax, but in {rates.area} it is "
+            f"{_list(rates)}. Correct the rate there, or state other rates.",
             Advice(Action.vat_rates_set, values={"area": rates.area}),
         )
-    return told
+    return reported
 
 
-def extras_rate(treatment: Treatment, told: Decimal | None) -> Decimal | None:
+def extras_rate(treatment: Treatment, reported: Decimal | None) -> Decimal | None:
     """Return the tax rate of shipping; None if shipping is taxed like the goods.
 
     Raises: RuleError, as `rate_of`.
     """
     # Channels report a rate of zero when they do not know it.
-    if not told or treatment.case is TaxCase.small_business:
+    if not reported or treatment.case is TaxCase.small_business:
         return None
-    if treatment.told_at_home and treatment.case in (TaxCase.oss, *TAX_FREE):
+    if treatment.home_rates and treatment.case in (TaxCase.oss, *TAX_FREE):
         return None
-    return rate_of(treatment, told, "Shipping")
+    return rate_of(treatment, reported, "Shipping")
 
 
 def _percent(rate: Decimal) -> str:

@@ -91,10 +91,7 @@ class Methods:
     def __init__(self, session: Session, account_id: int, tenant_id: int) -> None:
         rows = session.exec(select(ChannelMethod).where(ChannelMethod.account_id == account_id)).all()
         self._mapped = {(row.kind, row.external_id): row.mapped_to for row in rows}
-        self.ways = {
-            row.name: row
-            for row in session.exec(select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id))
-        }
+        self.shipping_methods = {row.name: row for row in list_shipping_methods(session, tenant_id)}
         self._session, self._account_id = session, account_id
 
     def payment_of(self, order: NamesMethods) -> PaymentKind | None:
@@ -104,7 +101,8 @@ class Methods:
 
     def shipping_of(self, order: NamesMethods) -> ShippingMethod | None:
         """Return how an order is sent, None if its method is not mapped."""
-        return self.ways.get(self._mapped.get((MethodKind.shipping, order.shipping_method), ""))
+        mapped = self._mapped.get((MethodKind.shipping, order.shipping_method), "")
+        return self.shipping_methods.get(mapped)
 
     def note(self, orders: Iterable[NamesMethods]) -> None:
         """Add methods that orders name and that are not listed yet, so that people can map them."""
@@ -135,17 +133,13 @@ def payment_code(order: NamesMethods) -> str:
     return order.payment_method or order.payment_method_name
 
 
-def save_channel_methods(session: Session, account_id: int, services: list[ChannelMethodData]) -> None:
+def save_channel_methods(session: Session, account_id: int, methods: list[ChannelMethodData]) -> None:
     """Add what the channel lists and update names; mappings made by people stay."""
     rows = session.exec(select(ChannelMethod).where(ChannelMethod.account_id == account_id)).all()
     known = {(row.kind, row.external_id): row for row in rows}
-    for data in services:
-        row = known.get((data.kind, data.external_id))
-        if row is None:
-            row = ChannelMethod(
-                account_id=account_id, kind=data.kind, external_id=data.external_id, name=data.name
-            )
-            known[(data.kind, data.external_id)] = row
+    for data in methods:
+        key = (data.kind, data.external_id)
+        row = known.setdefault(key, ChannelMethod(account_id=account_id, **data.model_dump()))
         row.name = data.name
         session.add(row)
     session.flush()
@@ -199,6 +193,11 @@ def list_shipping_methods(session: Session, tenant_id: int) -> list[ShippingMeth
     """Return a tenant's shipping methods, ordered by name."""
     query = select(ShippingMethod).where(ShippingMethod.tenant_id == tenant_id)
     return list(session.exec(query.order_by(col(ShippingMethod.name))).all())
+
+
+def find_shipping_method(session: Session, method_id: int | None) -> ShippingMethod | None:
+    """Return the shipping method with this id, e.g. `Order.shipping_method_id`; None without an id."""
+    return None if method_id is None else session.get(ShippingMethod, method_id)
 
 
 def save_shipping_method(

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
 
 from pydantic import Field as RecordField
 from pydantic import ValidationInfo, field_validator
 
 from models.tenants.account_kinds import AccountKind, Capability, Family
 from models.tenants.records import AccountOptions, BuyerEvent, PaymentKind, Side
+from models.values import split_at_commas
 
 
 class Role(StrEnum):
@@ -46,7 +46,7 @@ class OrderNotice(StrEnum):
 class Release(StrEnum):
     by_hand = "by_hand"
     automatic = "automatic"
-    """The next run of order-release hands over every order that may leave."""
+    """The next run of order-release releases every order that may ship."""
 
 
 class ArticleOptions(AccountOptions):
@@ -82,11 +82,11 @@ class ChannelOptions(ArticleOptions):
     release: Release = Release.by_hand
     """Whether people or the cycle order-release hand orders to the warehouse."""
     partial_shipping: bool = False
-    """Whether the available part of an order may leave before the rest."""
+    """Whether available units of an order may ship before missing ones."""
     release_unpaid: frozenset[PaymentKind] = frozenset(
         {PaymentKind.invoice, PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup}
     )
-    """Payment methods with which goods leave before they are paid."""
+    """Payment methods with which goods ship before they are paid."""
     remind_after_days: int | None = RecordField(default=None, ge=1, le=365)
     """Days until a buyer who has not paid is reminded, and between two reminders; None: never."""
     remind_times: int = RecordField(default=1, ge=1, le=9)
@@ -103,21 +103,14 @@ class ChannelOptions(ArticleOptions):
     need_house_number: bool = True
     """Whether a German street without a house number counts as incomplete."""
 
-    @field_validator("release_unpaid", "remind_kinds", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return [part.strip() for part in value.split(",") if part.strip()]
-        return value
+    _split_lists = field_validator("release_unpaid", "remind_kinds", mode="before")(split_at_commas)
 
     @field_validator("buyer_mails", mode="before")
     @classmethod
-    def _split_events(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.strip() == "all":
+    def _split_events(cls, value: object) -> object:
+        if isinstance(value, str) and value.strip() == "all":
             return tuple(BuyerEvent)
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return split_at_commas(value)
 
     @field_validator("invoices_from")
     @classmethod

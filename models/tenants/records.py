@@ -13,6 +13,8 @@ from models.values import is_bic, is_iban, plain_address
 
 HeaderText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=70)]
 """One line of a mail's header."""
+PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+"""One line of a paper."""
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -55,10 +57,6 @@ class BankData(BaseModel):
         if self.iban and not self.holder:
             raise ValueError("an IBAN needs the holder of the account")
         return self
-
-
-PrintedLine = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-"""One line of a paper."""
 
 
 class MailOptions(BaseModel):
@@ -132,16 +130,11 @@ def _link(template: str, names: set[str]) -> str:
         host = urlsplit(template).hostname
     except ValueError:
         raise ValueError(fault) from None
-    plain = all(
+    only_names = all(
         name is None or (name in names and not form and not change) for _, name, form, change in parts
     )
-    if (
-        not template.startswith("https://")
-        or not host
-        or not plain
-        or not template.isprintable()
-        or " " in template
-    ):
+    is_link = template.startswith("https://") and host and template.isprintable() and " " not in template
+    if not is_link or not only_names:
         raise ValueError(fault)
     return template
 
@@ -197,7 +190,7 @@ class MethodKind(StrEnum):
 
 
 class PaymentKind(StrEnum):
-    """What a payment method means for an order: who asks for the money, and whether goods leave before."""
+    """What a payment method means for an order: who asks for the money, and whether goods ship before it."""
 
     prepayment = "prepayment"
     card = "card"
@@ -213,7 +206,7 @@ class PaymentKind(StrEnum):
 
 
 PAID_ON_DELIVERY = frozenset({PaymentKind.cash_on_delivery, PaymentKind.cash_on_pickup})
-"""Kinds with which the buyer pays after the goods have left."""
+"""Kinds with which the buyer pays when the goods are handed over."""
 
 
 class ChannelMethodData(BaseModel, frozen=True):

@@ -1,4 +1,4 @@
-"""Tenant: one seller with its own articles, warehouses and order of matching rules (Mandant)."""
+"""Tenant: one seller with its own articles, warehouses, orders and matching rules (Mandant)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Accounts and their methods as people see them, ready for any face."""
+"""Records of accounts and their methods for lists and pages."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -75,8 +75,8 @@ def restored_at(session: Session, account_id: int, kind: OutboundKind) -> dateti
 def find_restore(session: Session, account_id: int) -> tuple[datetime, datetime | None] | None:
     """Return when the database was last restored and, once orders were imported again, when that was noted.
 
-    A buyer mail remains in doubt for ever if its event happened before the restore, or if it was queued
-    between the two times.
+    A buyer mail may have been sent already if its event happened before the restore, or if it was queued
+    between the two times. That does not change later.
     """
     value = find_cursor(session, account_id, f"{CURSOR}{OutboundKind.buyer_mail}")
     if not value:

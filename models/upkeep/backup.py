@@ -67,27 +67,28 @@ def restore(file: Path, *, replace: bool = False) -> str:
         _run(url, "pg_restore", "--list", str(file), connect=False)
     schema = find_schema()
     if schema is Schema.foreign:
-        raise RuleError("The database holds tables of another program: give Warenfluss one of its own.")
+        raise RuleError("The database has tables of another program: give Warenfluss a database of its own.")
     if schema is not Schema.empty:
         if not replace:
             raise RuleError("There is a database already.", Advice(Action.database_replace, str(file)))
-        _refuse_while_at_work()
+        _check_no_runs()
     dispose()
     stamp = f"{utc_now():%Y%m%d%H%M%S%f}"
     if is_sqlite:
-        aside = _restore_sqlite(file, Path(str(url.database)), stamp)
+        replaced = _restore_sqlite(file, Path(str(url.database)), stamp)
     else:
-        aside = _restore_postgres(url, file, stamp)
+        replaced = _restore_postgres(url, file, stamp)
     upgrade()
-    return aside if schema is not Schema.empty else ""
+    return replaced if schema is not Schema.empty else ""
 
 
-def _refuse_while_at_work() -> None:
+def _check_no_runs() -> None:
+    """Raises: RuleError, if runs are in progress."""
     with read_scope() as session:
         held = session.exec(select(func.count()).select_from(Lease).where(Lease.expires_at > utc_now())).one()
     if held:
         raise RuleError(
-            f"{held} runs are at work: stop Warenfluss and all its workers, wait a minute, and try again."
+            f"{held} runs are in progress: stop Warenfluss and all its workers, wait a minute, and try again."
         )
 
 
@@ -137,21 +138,23 @@ def _check_sqlite(file: Path) -> None:
 
 
 def _restore_sqlite(file: Path, database: Path, stamp: str) -> str:
-    aside = database.with_name(f"{database.name}.before-{stamp}")
+    """Replace the database; return the path of the replaced one."""
+    replaced = database.with_name(f"{database.name}.before-{stamp}")
     with write_whole(database.with_name(f"{database.name}.restored")) as part:
         shutil.copyfile(file, part)
     for suffix in SIDE_FILES:
         side = database.with_name(f"{database.name}{suffix}")
         if side.exists():
-            side.replace(aside.with_name(f"{aside.name}{suffix}"))
+            side.replace(replaced.with_name(f"{replaced.name}{suffix}"))
     database.with_name(f"{database.name}.restored").replace(database)
-    return str(aside)
+    return str(replaced)
 
 
 def _restore_postgres(url: URL, file: Path, stamp: str) -> str:
-    aside = f"before_{stamp}"
+    """Replace the database's schema; return the name of the replaced one."""
+    replaced = f"before_{stamp}"
     with get_engine().begin() as connection:
-        connection.execute(text(f"ALTER SCHEMA public RENAME TO {aside}"))
+        connection.execute(text(f"ALTER SCHEMA public RENAME TO {replaced}"))
         connection.execute(text("CREATE SCHEMA public"))
     try:
         _run(url, "pg_restore", "--single-transaction", "--schema=public", "--no-owner", "--no-privileges",
@@ -159,9 +162,9 @@ def _restore_postgres(url: URL, file: Path, stamp: str) -> str:
     except RuleError:
         with get_engine().begin() as connection:
             connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text(f"ALTER SCHEMA {aside} RENAME TO public"))
+            connection.execute(text(f"ALTER SCHEMA {replaced} RENAME TO public"))
         raise
-    return f"schema {aside}"
+    return f"schema {replaced}"
 
 
 def _libpq(url: URL) -> str:

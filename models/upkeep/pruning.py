@@ -60,11 +60,11 @@ class PrunedTable:
     """A table whose old rows are deleted; `find` returns ids of its oldest deletable rows, up to a limit."""
 
     table: Any
-    find: Callable[[Session, datetime, int], Sequence[int | None]]
+    find: Callable[[Session, datetime, int], Ids]
 
 
-def delete_old(session: Session, kind: PrunedTable, ids: Sequence[int | None], before: datetime) -> None:
-    """Delete these rows; records that were settled and have come back in the meantime stay."""
+def delete_old(session: Session, kind: PrunedTable, ids: Ids, before: datetime) -> None:
+    """Delete these rows, except settled records that were found again in the meantime."""
     query = delete(kind.table).where(kind.table.id.in_(ids))
     if kind in SETTLED:
         query = query.where(kind.table.settled_at < before)
@@ -94,7 +94,7 @@ def _alarms(session: Session, before: datetime, limit: int) -> Sequence[int | No
 
 
 def _runs(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
-    # The last run of each kind stays: it shows since when a cycle stands still, and keeps its id in use.
+    # The last run of each kind stays: it shows since when a cycle has not run, and keeps its id in use.
     last = select(func.max(Run.id)).group_by(
         col(Run.account_id), col(Run.cycle), col(Run.test), col(Run.state)
     )
@@ -119,7 +119,7 @@ def _given_up(session: Session, before: datetime, limit: int) -> Sequence[int | 
     return _first(session, query, limit)
 
 
-def _asides(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
+def _rejected(session: Session, before: datetime, limit: int) -> Sequence[int | None]:
     return _first(session, select(RejectedRecord.id).where(col(RejectedRecord.settled_at) < before), limit)
 
 
@@ -134,9 +134,9 @@ def _first(session: Session, query: Any, limit: int) -> Sequence[int | None]:
 
 CALLS = PrunedTable(Call, _calls)
 """Calls with their links to orders."""
-SETTLED = (PrunedTable(RejectedRecord, _asides), PrunedTable(Difference, _differences))
+SETTLED = (PrunedTable(RejectedRecord, _rejected), PrunedTable(Difference, _differences))
 """Rejected records that became usable, and differences that have disappeared."""
-HISTORY = (
+HISTORY: tuple[PrunedTable, ...] = (
     PrunedTable(Mail, _mails),
     PrunedTable(Mail, _given_up),
     PrunedTable(Incident, _incidents),
@@ -144,9 +144,7 @@ HISTORY = (
     PrunedTable(Run, _runs),
     *SETTLED,
 )
-"""Ended history: mails to operators and mails that were given up, with their files; incidents and closed
-alarms, runs, and settled records.
-"""
+"""Mails to operators and mails that were given up, incidents, closed alarms, ended runs, settled records."""
 
 
 def list_prune_steps(
@@ -160,10 +158,10 @@ def list_prune_steps(
             _of_tenant(tenant, list_due_orders, anonymise_orders, ORDERS_AT_ONCE),
             _of_tenant(tenant, list_due_test_orders, delete_due_test_orders, ORDERS_AT_ONCE),
             _of_tenant(tenant, list_due_offers, close_offers, ORDERS_AT_ONCE),
-            _of_tenant(tenant, list_due_rejected, clear_raw_rejected),
-            _of_tenant(tenant, list_due_buyer_mails, delete_buyer_mails),
-            _of_tenant(tenant, list_due_documents, erase_documents),
-            _of_tenant(tenant, list_due_bookings, clear_booking_references),
+            _of_tenant(tenant, list_due_rejected, clear_raw_rejected, ROWS_AT_ONCE),
+            _of_tenant(tenant, list_due_buyer_mails, delete_buyer_mails, ROWS_AT_ONCE),
+            _of_tenant(tenant, list_due_documents, erase_documents, ROWS_AT_ONCE),
+            _of_tenant(tenant, list_due_bookings, clear_booking_references, ROWS_AT_ONCE),
         ]
     return steps
 
@@ -180,10 +178,10 @@ def _of_tenant(
     tenant: Tenant,
     find: Callable[[Session, Tenant, int], Ids],
     take: Callable[[Session, Tenant, Ids], object],
-    at_once: int = 0,
+    at_once: int,
 ) -> PruneStep:
     return PruneStep(
         lambda session, limit: find(session, tenant, limit),
         lambda session, ids: take(session, tenant, ids),
-        at_once or ROWS_AT_ONCE,
+        at_once,
     )

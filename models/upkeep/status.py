@@ -36,7 +36,9 @@ class AccountStatus:
     cycles: list[CycleStatus]
     held_orders: int
     set_aside: int
+    """Rejected records that are not settled."""
     waiting: dict[OutboundKind, int]
+    """Changes that are not published yet."""
     parked: int
     differences: int
     """Open differences found by reconciliation."""
@@ -47,7 +49,7 @@ class AccountStatus:
 def status_of_accounts(session: Session) -> list[AccountStatus]:
     """Return the status of every account, by name."""
     accounts = list_accounts(session)
-    standings = _standings(session)
+    cycles = _status_of_cycles(session)
     held = _counts(
         session,
         sqlalchemy_select(col(Order.account_id), func.count(func.distinct(Order.id)))
@@ -55,7 +57,7 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
         .where(col(Hold.released_at).is_(None))
         .group_by(col(Order.account_id)),
     )
-    asides = _counts(
+    rejected = _counts(
         session,
         sqlalchemy_select(col(RejectedRecord.account_id), func.count())
         .where(col(RejectedRecord.settled_at).is_(None))
@@ -96,9 +98,9 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
     return [
         AccountStatus(
             account=account,
-            cycles=standings[account.row_id],
+            cycles=cycles[account.row_id],
             held_orders=held.get(account.row_id, 0),
-            set_aside=asides.get(account.row_id, 0),
+            set_aside=rejected.get(account.row_id, 0),
             waiting=waiting.get(account.row_id, {}),
             parked=parked.get(account.row_id, 0),
             differences=differences.get(account.row_id, 0),
@@ -108,9 +110,9 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
     ]
 
 
-def _standings(session: Session) -> dict[int, list[CycleStatus]]:
+def _status_of_cycles(session: Session) -> dict[int, list[CycleStatus]]:
     """Return the status of all cycles by account; the number of queries does not depend on the accounts."""
-    standings: dict[int, list[CycleStatus]] = {}
+    found: dict[int, list[CycleStatus]] = {}
     for cycle in Cycle:
         last, success, moved = aliased(Run), aliased(Run), aliased(Run)
         runs = sqlalchemy_select(col(Run.id)).correlate(Account).limit(1)
@@ -133,8 +135,8 @@ def _standings(session: Session) -> dict[int, list[CycleStatus]]:
             )
         ):
             status = CycleStatus(cycle, success_at, state, seconds, flow_run_id or "")
-            standings.setdefault(account_id, []).append(status)
-    return standings
+            found.setdefault(account_id, []).append(status)
+    return found
 
 
 def _counts(session: Session, query: Select[tuple[int, int]]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""The warehouse: stock, where it lies, which order lines it is allocated to, and picking.
+"""The warehouse: stock, where it is stored, which order lines it is allocated to, and picking.
 
 Entry points: `allocation` (allocate stock to order lines), `ledger` (count, book in, book out), `levels`
 (stock by article and warehouse), `sellable` (what a channel may offer), `warehouses`, `bins`, `picking`

@@ -54,14 +54,14 @@ def _with_allocations(query: Select[Any]) -> Select[Any]:
 
 
 def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
-    to_take = (
+    items = (
         select(
             _ITEMS.c.id,
             _ITEMS.c.position,
             _ITEMS.c.order_id,
             _ITEMS.c.order_line_id,
             _ITEMS.c.level_id,
-            (_ITEMS.c.quantity - _ITEMS.c.picked).label("left"),
+            (_ITEMS.c.quantity - _ITEMS.c.picked).label("to_pick"),
             _ON_LIST.c.box,
             _ORDERS.c.external_id,
             _STOPS.label("stops"),
@@ -76,9 +76,9 @@ def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
         .order_by(_ITEMS.c.position, _ITEMS.c.id)
         # Every item has at least one unit.
         .limit(bindparam("most"))
-        .subquery("to_take")
+        .subquery("items")
     )
-    # One item more than a scan can complete, to see whether any item is left.
+    # One item more than a scan can complete, to see whether any item stays open.
     still_open = (
         select(_ITEMS.c.id).where(_OF_LIST, _IS_OPEN).limit(bindparam("most") + 1).subquery("still_open")
     )
@@ -90,13 +90,13 @@ def _next_items(*conditions: ColumnElement[bool]) -> Select[Any]:
     asked, picked = func.sum(_ITEMS.c.quantity), func.sum(_ITEMS.c.picked)
     return _with_allocations(
         select(
-            *(column for column in to_take.c if column.name not in ("position", "order_line_id")),
+            *(column for column in items.c if column.name not in ("position", "order_line_id")),
             select(is_noted).scalar_subquery().label("is_noted"),
             select(asked).where(_OF_ARTICLE).scalar_subquery().label("asked"),
             select(picked).where(_OF_ARTICLE).scalar_subquery().label("picked"),
             select(func.count()).select_from(still_open).scalar_subquery().label("open"),
-        ).join_from(to_take, LINES, LINES.c.id == to_take.c.order_line_id)
-    ).order_by(to_take.c.position, to_take.c.id)
+        ).join_from(items, LINES, LINES.c.id == items.c.order_line_id)
+    ).order_by(items.c.position, items.c.id)
 
 
 LOCK_OWNER = lock_statement(select(_LISTS.c.tenant_id).where(_LISTS.c.id == bindparam("list")))

@@ -21,20 +21,19 @@ from models.database.columns import need_id
 from models.database.conditions import among, in_batches
 from models.orders.history import OrderEvent, event_values
 from models.orders.holds import SHORTAGES, Hold, HoldReason, hold_values
-from models.orders.order import LinePart, Order, OrderLine, OrderState
+from models.orders.order import REMAINING_UNITS, LinePart, Order, OrderLine
+from models.orders.queries import line_parts_of
+from models.orders.states import ACTIVE
 from models.warehouse.levels import Allocation, StockLevel, lock_levels
 from models.warehouse.sellable import queue_listings
 from models.warehouse.warehouses import Warehouse
-
-ALLOCATED_STATES = (OrderState.pending, OrderState.open, OrderState.released)
-"""States of orders that get stock; a released one may lack some if it ships in parts or a shelf was empty."""
 
 
 def allocate(session: Session, order_ids: Sequence[int]) -> None:
     """Allocate available stock to the lines of pending, open and released orders; hold lines that lack stock.
 
-    Orders are served in the given order, and lines that share an article get it one after the other.
-    Repeating it only adds what became available.
+    The first of the given orders gets stock first, and of an order's lines the first one. Repeating it only
+    adds what became available. A released order may lack stock, too: it ships in parts, or a shelf was empty.
     """
     queue_listings(session, allocate_unqueued(session, order_ids))
 
@@ -64,7 +63,7 @@ def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
         )
         if units <= 0:
             continue
-        line.promised = units
+        line.allocated = units
         for article, quantity in per_unit.items():
             rest = units * quantity
             for level in places[article]:
@@ -83,13 +82,15 @@ def allocate_unqueued(session: Session, order_ids: Sequence[int]) -> set[int]:
 
 @dataclass
 class _LineNeed:
-    """What an order line still needs, in its own units; `missing` is negative if too much is allocated."""
+    """What an order line needs, in its own units."""
 
     id: int
     order_id: int
     quantity: int
     missing: int
-    promised: int = 0
+    """Remaining units without allocated stock; negative if too much is allocated."""
+    allocated: int = 0
+    """Units of the missing ones that get stock now."""
 
 
 def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
@@ -100,7 +101,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
             select(Order.id)
             .where(
                 among(col(Order.id), batch),
-                col(Order.state).in_(ALLOCATED_STATES),
+                col(Order.state).in_(ACTIVE),
                 col(Order.trial).is_(False),
             )
             .order_by(col(Order.id))
@@ -112,7 +113,7 @@ def _lock_lines(session: Session, order_ids: Sequence[int]) -> list[_LineNeed]:
                 col(OrderLine.id),
                 col(OrderLine.order_id),
                 col(OrderLine.quantity),
-                col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped - OrderLine.allocated,
+                REMAINING_UNITS - OrderLine.allocated,
             )
             .where(among(col(OrderLine.order_id), locked))
             .order_by(col(OrderLine.position), col(OrderLine.id))
@@ -142,7 +143,7 @@ def _save_allocations(
         update(order_lines)
         .where(order_lines.c.id == bindparam("line"))
         .values(allocated=order_lines.c.allocated + bindparam("more")),
-        [{"line": line.id, "more": line.promised} for line in lines if line.promised],
+        [{"line": line.id, "more": line.allocated} for line in lines if line.allocated],
     )
     insert_or_update(
         session,
@@ -163,6 +164,7 @@ def _save_allocations(
 def _hold_shortages(
     session: Session, lines: Sequence[_LineNeed], demand: Mapping[int, Mapping[int, int]]
 ) -> None:
+    """Hold each line that still lacks stock, and release the holds of lines that have it now."""
     now = utc_now()
     held: dict[int | None, Hold] = {}
     for batch in in_batches(sorted({line.order_id for line in lines})):
@@ -175,7 +177,7 @@ def _hold_shortages(
         )
         held.update({hold.order_line_id: hold for hold in rows})
     short = {
-        line.id: demand[line.id] for line in lines if line.missing > line.promised and demand.get(line.id)
+        line.id: demand[line.id] for line in lines if line.missing > line.allocated and demand.get(line.id)
     }
     ended = _discontinued(session, {article for wanted in short.values() for article in wanted})
     new: list[dict[str, object]] = []
@@ -186,7 +188,7 @@ def _hold_shortages(
         if line.id in short and not ended.isdisjoint(short[line.id]):
             reason = HoldReason.article_discontinued
         if hold is not None and (
-            line.missing <= line.promised or (line.id in short and hold.reason is not reason)
+            line.missing <= line.allocated or (line.id in short and hold.reason is not reason)
         ):
             hold.released_at = now
             session.add(hold)
@@ -194,7 +196,7 @@ def _hold_shortages(
             hold = None
         if line.id not in short:
             continue
-        detail = {"missing": line.missing - line.promised, "quantity": line.quantity}
+        detail = {"missing": line.missing - line.allocated, "quantity": line.quantity}
         if hold is None:
             new.append(hold_values(line.order_id, reason, "quantity", detail, line.id))
             events.append(event_values(line.order_id, "held", {"reason": reason, **detail}))
@@ -232,7 +234,7 @@ def allocate_freed(session: Session, article_ids: Iterable[int]) -> None:
             col(Hold.reason).in_(SHORTAGES),
             col(Hold.released_at).is_(None),
             among(col(LinePart.article_id), free),
-            col(Order.state).in_(ALLOCATED_STATES),
+            col(Order.state).in_(ACTIVE),
         )
         .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .distinct()
@@ -244,15 +246,7 @@ def allocate_freed(session: Session, article_ids: Iterable[int]) -> None:
 
 def physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict[int, int]]:
     """Return {matched line id: {article id: units per unit of the line}}; bundles are resolved into parts."""
-    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for batch in in_batches(line_ids):
-        rows = session.execute(
-            select(col(LinePart.order_line_id), col(LinePart.article_id), col(LinePart.quantity)).where(
-                among(col(LinePart.order_line_id), batch)
-            )
-        )
-        for line_id, article_id, quantity in rows:
-            wanted[line_id].append((article_id, quantity))
+    wanted = line_parts_of(session, line_ids)
     parts: dict[int, list[tuple[int, int]]] = {}
     for batch in in_batches(sorted({article for each in wanted.values() for article, _ in each})):
         parts.update(parts_of(session, batch))
@@ -260,7 +254,7 @@ def physical_demand(session: Session, line_ids: Sequence[int]) -> dict[int, dict
     for line_id, articles in wanted.items():
         units: dict[int, int] = defaultdict(int)
         for article_id, quantity in articles:
-            for part_id, of_part in parts.get(article_id, [(article_id, 1)]):
-                units[part_id] += quantity * of_part
+            for part_id, per_bundle in parts.get(article_id, [(article_id, 1)]):
+                units[part_id] += quantity * per_bundle
         demand[line_id] = dict(units)
     return demand

@@ -66,7 +66,7 @@ def save_bin(session: Session, warehouse: Warehouse, name: str, place: int | Non
     if place is not None and not 0 <= place <= MAX_COUNT:
         raise RuleError(f"The place of a bin is a whole number from 0 to {MAX_COUNT}.")
     lock_tenants(session, [warehouse.tenant_id])
-    row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
+    row = _find_bin(session, warehouse, name)
     if row is not None and place in (None, row.place):
         return None
     is_new = row is None
@@ -89,9 +89,13 @@ def _next_place(session: Session, warehouse_id: int) -> int:
     return min(MAX_COUNT, 0 if last is None else last + PLACE_STEP)
 
 
+def _find_bin(session: Session, warehouse: Warehouse, name: str) -> Bin | None:
+    return session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
+
+
 def get_bin(session: Session, warehouse: Warehouse, name: str) -> Bin:
     """Return the bin with this name. Raises: NotFoundError."""
-    row = session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first()
+    row = _find_bin(session, warehouse, name)
     if row is None:
         raise NotFoundError(
             f"Warehouse {warehouse.name!r} has no bin {name!r}.",
@@ -104,7 +108,7 @@ def rename_bin(session: Session, warehouse: Warehouse, row: Bin, name: str) -> N
     """Rename a bin. Takes the tenant's lock. Raises: RuleError, if the name is invalid or taken."""
     _check_name(name)
     lock_tenants(session, [warehouse.tenant_id])
-    if session.exec(select(Bin).where(Bin.warehouse_id == warehouse.id, Bin.name == name)).first():
+    if _find_bin(session, warehouse, name) is not None:
         raise RuleError(f"Warehouse {warehouse.name!r} has a bin {name!r} already.")
     row.name = name
     session.add(row)
@@ -117,13 +121,13 @@ def place_articles(session: Session, warehouse: Warehouse, row: Bin, article_ids
     Takes the tenant's lock.
     """
     lock_tenants(session, [warehouse.tenant_id])
-    wanted = sorted(set(article_ids))
-    there = session.exec(
+    wanted = set(article_ids)
+    stored = session.exec(
         select(ArticleBin.article_id).where(
-            ArticleBin.bin_id == row.id, among(col(ArticleBin.article_id), wanted)
+            ArticleBin.bin_id == row.id, among(col(ArticleBin.article_id), sorted(wanted))
         )
     ).all()
-    moved = set(wanted) - set(there)
+    moved = wanted - set(stored)
     insert_or_update(
         session,
         ArticleBin,

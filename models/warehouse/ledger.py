@@ -30,9 +30,9 @@ from models.warehouse.levels import (
     lock_levels,
     lock_levels_by_id,
 )
-from models.warehouse.pick_lists import limit_items, whole_units
+from models.warehouse.pick_lists import limit_items
 from models.warehouse.sellable import queue_listings
-from models.warehouse.shrinking import lock_allocations, reduce_line
+from models.warehouse.shrinking import lock_allocations, picked_units, reduce_line
 from models.warehouse.warehouses import Warehouse
 
 
@@ -81,32 +81,18 @@ def open_levels(session: Session, warehouse_id: int, quantities: Mapping[int, in
             for article_id, quantity in quantities.items()
         ],
     )
-    now = utc_now()
-    insert_rows(
-        session,
-        StockMovement,
-        [
-            {
-                "level_id": level_id,
-                "quantity": quantity,
-                "reason": MovementReason.opening,
-                "reference": reference,
-                "at": now,
-            }
-            for level_id, quantity in zip(ids, quantities.values(), strict=True)
-            if quantity
-        ],
-    )
-    there = [article_id for article_id, quantity in quantities.items() if quantity]
-    queue_listings(session, there)
-    allocate_freed(session, there)
+    by_level = dict(zip(ids, quantities.values(), strict=True))
+    insert_rows(session, StockMovement, _movements(by_level, MovementReason.opening, reference))
+    in_stock = [article_id for article_id, quantity in quantities.items() if quantity]
+    queue_listings(session, in_stock)
+    allocate_freed(session, in_stock)
 
 
 def _check_count(session: Session, level: StockLevel, quantity: int) -> None:
     if quantity < level.allocated:
         article = session.get_one(Article, level.article_id)
         raise RuleError(
-            f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are promised to orders."
+            f"Stock of {article.sku} cannot become {quantity}: {level.allocated} are allocated to orders."
             if quantity >= 0
             else f"Stock of {article.sku} cannot be negative."
         )
@@ -121,10 +107,10 @@ def withdraw_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
     """Take shipped units of order lines out of the stock: first allocated units, then available ones.
 
     Each departure is (reference for the ledger, {line id: units}); a line is in one departure only. Picked
-    units are taken first, but nothing needs to be picked. If the levels hold too little, the ledger shows
-    only what they held: the goods are gone whatever the figures say, and the line counts as shipped. Units
-    that were allocated for an older list of a bundle's parts are freed once nothing is allocated to the line
-    any more.
+    units are taken first, but no unit needs to be picked. If the levels hold too few units, the ledger shows
+    only those that they held: the goods are shipped whatever the figures say, and the line counts as shipped.
+    Units that were allocated for an older list of a bundle's parts are freed once nothing is allocated to the
+    line any more.
     """
     line_ids = sorted(line_id for _, quantities in departures for line_id in quantities)
     lines = {
@@ -145,76 +131,65 @@ def withdraw_each(session: Session, departures: Sequence[tuple[str, Mapping[int,
         places[level.article_id][level_id] = level
     ledger: list[dict[str, object]] = []
     touched: set[int] = set()
-    given_back: set[int] = set()
-    now = utc_now()
+    freed: set[int] = set()
     for reference, quantities in departures:
         moved: dict[int, int] = defaultdict(int)
         for line_id, units in sorted(quantities.items()):
-            line, promised = lines[line_id], allocations[line_id]
-            _withdraw_line(line, units, promised, demand.get(line_id, {}), places, moved)
-            left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in promised]
-            line.picked = whole_units(left, line.allocated)
-            for row in promised:
+            line, rows = lines[line_id], allocations[line_id]
+            _withdraw_line(line, units, rows, demand.get(line_id, {}), places, moved)
+            line.picked = picked_units(rows, levels, line.allocated)
+            for row in rows:
                 if row.quantity and line.allocated:
                     session.add(row)
                     continue
                 if row.quantity:
                     levels[row.level_id].allocated -= row.quantity
-                    given_back.add(levels[row.level_id].article_id)
+                    freed.add(levels[row.level_id].article_id)
                 session.delete(row)
             session.add(line)
         touched.update(levels[level_id].article_id for level_id in moved)
-        ledger += [
-            {
-                "level_id": level_id,
-                "quantity": quantity,
-                "reason": MovementReason.shipment,
-                "reference": reference,
-                "at": now,
-            }
-            for level_id, quantity in sorted(moved.items())
-        ]
+        ledger += _movements(dict(sorted(moved.items())), MovementReason.shipment, reference)
     session.flush()
     insert_rows(session, StockMovement, ledger)
     limit_items(session, line_ids, put_back=False)
-    queue_listings(session, touched | given_back)
-    allocate_freed(session, given_back)
+    queue_listings(session, touched | freed)
+    allocate_freed(session, freed)
 
 
 def _withdraw_line(
     line: OrderLine,
     units: int,
-    promised: Sequence[Allocation],
+    allocations: Sequence[Allocation],
     demand: Mapping[int, int],
     places: Mapping[int, Mapping[int, StockLevel]],
     moved: dict[int, int],
 ) -> None:
     """Take units of a line from `places`, {article id: {level id: level}}, and add the changes to `moved`."""
-    from_promised = min(units, line.allocated)
+    from_allocated = min(units, line.allocated)
     for article, quantity in demand.items():
-        rest = from_promised * quantity
-        of_article = [row for row in promised if row.level_id in places[article]]
-        for row, lies_ready in [(row, ready) for ready in (True, False) for row in of_article]:
-            part = min(rest, row.picked if lies_ready else row.quantity - row.picked)
+        rest = from_allocated * quantity
+        of_article = [row for row in allocations if row.level_id in places[article]]
+        for row, is_picked in [(row, picked) for picked in (True, False) for row in of_article]:
+            part = min(rest, row.picked if is_picked else row.quantity - row.picked)
             if part:
                 level = places[article][row.level_id]
                 level.allocated -= part
                 level.on_hand -= part
                 moved[row.level_id] -= part
                 row.quantity -= part
-                row.picked -= part if lies_ready else 0
+                row.picked -= part if is_picked else 0
                 rest -= part
-        rest += (units - from_promised) * quantity
+        rest += (units - from_allocated) * quantity
         for level_id, level in places[article].items():
             part = min(rest, level.on_hand - level.allocated)
             if part:
                 level.on_hand -= part
                 moved[level_id] -= part
                 rest -= part
-    line.allocated -= from_promised
+    line.allocated -= from_allocated
     line.shipped += units
-    # What the channel reports as shipped is gone, even if it was held back here.
-    line.fit_kept_back()
+    # Units that the channel reports as shipped are shipped, even if they were held back here.
+    line.limit_held_back()
 
 
 def write_off_missing(
@@ -223,8 +198,8 @@ def write_off_missing(
     """Free allocated units that a picker did not find at a level, and correct its stock on hand.
 
     `missing` is {line id: units of the level's article}, none of them picked. A line loses every unit that
-    cannot be completed any more, with all its parts. Units are only missing if nothing was available there:
-    on hand becomes the allocated units less the missing ones.
+    cannot be completed any more, with all its parts. Where units are missing, the available ones are missing
+    too: on hand becomes the allocated units less the missing ones.
     Returns: the change of on hand, and the ids of articles that became available at other levels. The caller
     holds the tenant's lock and allocates stock to the orders again.
     """
@@ -235,8 +210,8 @@ def write_off_missing(
     for line in lines:
         line_id = line.row_id
         rows = allocations[line_id]
-        promised = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
-        units = (promised - missing[line_id]) * line.allocated // promised
+        allocated = sum(row.quantity for row in rows if levels[row.level_id].article_id == level.article_id)
+        units = (allocated - missing[line_id]) * line.allocated // allocated
         freed |= reduce_line(session, line, units, rows, levels, {level_id: missing[line_id]})
     level.on_hand += change
     _write_ledger(session, [level], {level.article_id: change}, MovementReason.short_pick, reference)
@@ -252,8 +227,8 @@ def return_to_stock(
     demand = physical_demand(session, sorted(quantities))
     units: dict[int, int] = defaultdict(int)
     for line_id, parts in demand.items():
-        for article_id, of_one in parts.items():
-            units[article_id] += quantities[line_id] * of_one
+        for article_id, per_unit in parts.items():
+            units[article_id] += quantities[line_id] * per_unit
     levels = lock_levels(session, sorted(units), warehouse_id, create=True)
     for level in levels:
         level.on_hand += units[level.article_id]
@@ -292,24 +267,17 @@ def withdraw_shipped_before(session: Session, departed: Mapping[int, tuple[datet
     levels: dict[int, list[StockLevel]] = defaultdict(list)
     for level in lock_levels(session, sorted({article for article, _, _ in wanted})):
         levels[level.article_id].append(level)
-    rows: list[dict[str, object]] = []
+    ledger: list[dict[str, object]] = []
     for article, rest, number in wanted:
+        taken: dict[int, int] = {}
         for level in levels[article]:
             part = min(rest, level.on_hand - level.allocated)
-            if part:
-                level.on_hand -= part
-                rest -= part
-                rows.append(
-                    {
-                        "level_id": level.row_id,
-                        "quantity": -part,
-                        "reason": MovementReason.shipment,
-                        "reference": f"order {number}",
-                        "at": utc_now(),
-                    }
-                )
+            level.on_hand -= part
+            rest -= part
+            taken[level.row_id] = -part
+        ledger += _movements(taken, MovementReason.shipment, f"order {number}")
     session.flush()
-    insert_rows(session, StockMovement, rows)
+    insert_rows(session, StockMovement, ledger)
     queue_listings(session, {article for article, _, _ in wanted})
 
 
@@ -327,9 +295,9 @@ def _last_counts(session: Session, article_ids: Sequence[int]) -> dict[int, tupl
             .group_by(col(StockLevel.article_id), col(StockMovement.reason))
         )
         for article, reason, at in rows:
-            by_us = reason is MovementReason.counted
-            if by_us or article not in counts:
-                counts[article] = (at, by_us)
+            was_counted = reason is MovementReason.counted
+            if was_counted or article not in counts:
+                counts[article] = (at, was_counted)
     return counts
 
 
@@ -340,16 +308,18 @@ def _write_ledger(
     reason: MovementReason,
     reference: str,
 ) -> None:
-    rows = [
-        {
-            "level_id": level.row_id,
-            "quantity": changes[level.article_id],
-            "reason": reason,
-            "reference": reference,
-            "at": utc_now(),
-        }
-        for level in levels
-        if changes.get(level.article_id)
-    ]
+    by_level = {level.row_id: changes.get(level.article_id, 0) for level in levels}
     session.flush()
-    insert_rows(session, StockMovement, rows)
+    insert_rows(session, StockMovement, _movements(by_level, reason, reference))
+
+
+def _movements(
+    by_level: Mapping[int, int], reason: MovementReason, reference: str
+) -> list[dict[str, object]]:
+    """Return a `StockMovement` row for each {level id: change of on hand} that is not zero."""
+    now = utc_now()
+    return [
+        {"level_id": level_id, "quantity": quantity, "reason": reason, "reference": reference, "at": now}
+        for level_id, quantity in by_level.items()
+        if quantity
+    ]

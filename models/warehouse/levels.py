@@ -27,7 +27,7 @@ class MovementReason(StrEnum):
     shipment = "shipment"
     returned = "returned"
     short_pick = "short_pick"
-    """A picker did not find it at its place."""
+    """A picker did not find the units at their place."""
 
 
 class StockLevel(Numbered, table=True):
@@ -77,7 +77,7 @@ def lock_levels(
 ) -> list[StockLevel]:
     """Lock and return the levels of articles in one warehouse, or in all that sell.
 
-    `create`: articles without a level in this warehouse get one.
+    If `create` is true, articles without a level in this warehouse get one.
     """
     if create and warehouse_id is not None:
         rows = [
@@ -103,6 +103,7 @@ def level_ids_of(session: Session, article_ids: Sequence[int], warehouse_id: int
 
 
 def lock_levels_by_id(session: Session, level_ids: Sequence[int]) -> list[StockLevel]:
+    """Lock and return the levels with these ids, in the order of the ids."""
     levels: list[StockLevel] = []
     for batch in in_batches(level_ids):
         levels.extend(

@@ -1,4 +1,4 @@
-"""Stock as people set it: which articles can be counted, and limits on what channels may sell."""
+"""Stock as people set it: articles that can be counted, and limits of the quantities that channels sell."""
 
 from collections.abc import Sequence
 
@@ -52,22 +52,16 @@ def set_limit(
     account = session.get_one(Account, account_id)
     if Capability.stock not in kind_of(account.kind).capabilities:
         raise RuleError(
-            f"Account {account.name!r} of the kind {account.kind!r} takes no quantities, so none are held "
-            "back from it."
+            f"Account {account.name!r} of the kind {account.kind!r} takes no quantities, so they cannot be "
+            "limited."
         )
     if not 0 <= buffer <= MAX_COUNT or (maximum is not None and not 0 <= maximum <= MAX_COUNT):
         raise RuleError("Buffer and maximum are whole numbers from 0 on.")
-    row = session.exec(
-        select(StockLimit).where(
-            StockLimit.account_id == account_id,
-            StockLimit.scope == scope,
-            StockLimit.scope_key == scope_key,
-        )
-    ).first()
-    is_void = buffer == 0 and maximum is None and scope is LimitScope.account
-    if is_void and row is not None:
+    row = _find_limit(session, account_id, scope, scope_key)
+    restricts_nothing = buffer == 0 and maximum is None and scope is LimitScope.account
+    if restricts_nothing and row is not None:
         session.delete(row)
-    elif not is_void:
+    elif not restricts_nothing:
         row = row or StockLimit(account_id=account_id, scope=scope, scope_key=scope_key)
         row.buffer, row.maximum = buffer, maximum
         session.add(row)
@@ -80,15 +74,16 @@ def delete_limit(session: Session, account_id: int, scope: LimitScope, scope_key
 
     Takes the tenant's lock. Raises: NotFoundError.
     """
-    row = session.exec(
-        select(StockLimit).where(
-            StockLimit.account_id == account_id,
-            StockLimit.scope == scope,
-            StockLimit.scope_key == scope_key,
-        )
-    ).first()
+    row = _find_limit(session, account_id, scope, scope_key)
     if row is None:
         raise NotFoundError("There is no such limit.")
     session.delete(row)
     session.flush()
     queue_account_listings(session, account_id)
+
+
+def _find_limit(session: Session, account_id: int, scope: LimitScope, scope_key: str) -> StockLimit | None:
+    query = select(StockLimit).where(
+        StockLimit.account_id == account_id, StockLimit.scope == scope, StockLimit.scope_key == scope_key
+    )
+    return session.exec(query).first()

@@ -1,4 +1,4 @@
-"""Missing goods: units on a pick list that a picker does not find at their place."""
+"""Missing goods: units on a pick list that a picker does not find at their bin."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +15,7 @@ from models.database.conditions import among
 from models.orders.history import OrderEvent
 from models.orders.holds import SHORTAGES, Hold
 from models.orders.order import OrderLine
+from models.orders.queries import order_numbers
 from models.warehouse.allocation import allocate, allocate_freed
 from models.warehouse.ledger import write_off_missing
 from models.warehouse.levels import Allocation, StockLevel
@@ -24,7 +25,6 @@ from models.warehouse.pick_items import (
     ScanError,
     add_items,
     lock_open,
-    numbers_of,
     pick_event,
 )
 from models.warehouse.pick_lists import PickItem
@@ -39,9 +39,9 @@ class ShortResult:
     sku: str
     missing: int
     written_off: int
-    """By how much on hand fell: the missing units, and units at the place that were not allocated."""
+    """By how much stock on hand fell: the missing units, and units there that were not allocated."""
     elsewhere: int
-    """Units that the list now asks for at other places."""
+    """Units that the list now asks for at other bins."""
     orders: list[str]
     """Numbers of the orders that lost units."""
     short: list[str]
@@ -53,7 +53,7 @@ class ShortResult:
 
 
 def report_short(session: Session, list_id: int, code: str, missing: int | None = None) -> ShortResult:
-    """Write off units that are missing at an article's next place; by default all units still to pick there.
+    """Write off units that are missing at an article's next bin; by default all units still to pick there.
 
     The last orders of the list lose their units first. Other stock is allocated to them and added to the
     list; if there is none, they are held as short of stock. Takes the tenant's lock.
@@ -65,34 +65,33 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
     stops |= find_stops(session, _orders_of(session, list_id, article_id))
     items = _open_items(session, list_id, article_id, stops)
     items = [item for item in items if item.level_id == items[0].level_id]
-    there = sum(item.quantity - item.picked for item in items)
-    if not there:
+    to_pick = sum(item.quantity - item.picked for item in items)
+    if not to_pick:
         raise not_wanted(session, list_id, article_id, sku, 0, stops)
-    missing = there if missing is None else missing
-    if not 1 <= missing <= there:
-        raise ScanError(Refusal.surplus, f"{there} of {sku} are still to be taken there, not {missing}.")
+    missing = to_pick if missing is None else missing
+    if not 1 <= missing <= to_pick:
+        raise ScanError(Refusal.surplus, f"{to_pick} of {sku} are still to be picked there, not {missing}.")
     notices = stop_orders(session, list_id, noted, stops)
-    lost, orders = _who_loses(items, missing)
+    lost, orders = _distribute_loss(items, missing)
     picked = _count_picked(session, list_id, lost)
     change, freed = write_off_missing(session, items[0].level_id, lost, f"pick list {list_id}")
     allocate(session, orders)
     elsewhere = add_items(session, list_id, orders).get(article_id, 0)
     allocate_freed(session, freed)
     notices += stop_orders(session, list_id, find_noted(session, list_id)[0], {}, brief=True)
-    idle = picked - _count_picked(session, list_id, lost)
+    useless = picked - _count_picked(session, list_id, lost)
     short = _short_orders(session, orders, lost)
-    numbers = numbers_of(session, orders)
-    skus = skus_by_id(session, sorted({part_id for _, part_id in idle}))
+    numbers = order_numbers(session, orders)
+    skus = skus_by_id(session, sorted({part_id for _, part_id in useless}))
     events: dict[int, dict[str, Any]] = {
         order_id: {"list": list_id, "sku": sku, "waits": order_id in short} for order_id in orders
     }
     put_back: list[PutBack] = []
-    for (order_id, part_id), units in sorted(idle.items()):
+    for (order_id, part_id), units in sorted(useless.items()):
         put_back.append(PutBack(skus[part_id], numbers[order_id], 0, units))
         events[order_id].setdefault("put_back", {})[skus[part_id]] = units
         notices.append(
-            f"Order {numbers[order_id]}: put back {units} × {skus[part_id]}, which lay ready from an earlier "
-            "list."
+            f"Order {numbers[order_id]}: put back {units} × {skus[part_id]}, picked on an earlier list."
         )
     insert_rows(
         session, OrderEvent, [pick_event(order_id, "short_pick", each) for order_id, each in events.items()]
@@ -109,7 +108,7 @@ def report_short(session: Session, list_id: int, code: str, missing: int | None 
     )
 
 
-def _who_loses(items: Sequence[PickItem], missing: int) -> tuple[dict[int, int], list[int]]:
+def _distribute_loss(items: Sequence[PickItem], missing: int) -> tuple[dict[int, int], list[int]]:
     """Return {line id: lost units}, and the ids of the orders that lose them, in the order of the list."""
     lost: dict[int, int] = {}
     orders: list[int] = []

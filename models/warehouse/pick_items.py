@@ -30,7 +30,7 @@ from models.warehouse.pick_lists import (
     PickList,
     PickListState,
     PickOrder,
-    units_to_take,
+    units_to_pick,
     whole_units,
 )
 from models.warehouse.warehouses import Warehouse
@@ -79,6 +79,7 @@ def get_list(session: Session, list_id: int) -> PickList:
 
 
 def unknown_list(list_id: int) -> NotFoundError:
+    """Return the error for a list that does not exist."""
     return NotFoundError(f"There is no pick list {list_id}.", Advice(Action.pick_list))
 
 
@@ -121,7 +122,7 @@ def add_items(session: Session, list_id: int, order_ids: Sequence[int]) -> dict[
     }
     new: list[dict[str, int]] = []
     added: dict[int, int] = defaultdict(int)
-    for order_id, line_id, level_id, article_id, units in units_to_take(session, order_ids):
+    for order_id, line_id, level_id, article_id, units in units_to_pick(session, order_ids):
         item = items.get((line_id, level_id))
         more = units - (item.quantity - item.picked if item else 0)
         added[article_id] += max(0, more)
@@ -167,9 +168,9 @@ def _put_in_order(session: Session, list_id: int) -> None:
     bins = bins_of(session, [row.article_id for row in rows])
 
     def place(row: Any) -> tuple[Any, ...]:
-        lies_in = bins.get((row[5], row.article_id))
-        where = (0, lies_in.place, lies_in.name) if lies_in else (1, 0, "")
-        return (row.priority, row[5], where, row.sku, row.rank, row[0])
+        stored_in = bins.get((row[5], row.article_id))
+        bin_place = (0, stored_in.place, stored_in.name) if stored_in else (1, 0, "")
+        return (row.priority, row[5], bin_place, row.sku, row.rank, row[0])
 
     numbered = enumerate(sorted(rows, key=place), start=1)
     update_rows(
@@ -282,16 +283,6 @@ def units_to_put_back(
     return found
 
 
-def numbers_of(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
-    """Return {order id: order number}."""
-    numbers: dict[int, str] = {}
-    for batch in in_batches(order_ids):
-        rows = session.execute(
-            select(col(Order.id), col(Order.external_id)).where(among(col(Order.id), batch))
-        )
-        numbers.update(rows.tuples().all())
-    return numbers
-
-
 def pick_event(order_id: int, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of an `OrderEvent` row for a step of a picker."""
     return event_values(order_id, kind, detail, actor=Actor.person)

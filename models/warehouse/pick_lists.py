@@ -31,7 +31,7 @@ from models.clock import utc_now
 from models.database.columns import Code, Numbered, code, instant
 from models.database.conditions import among, in_batches
 from models.orders.holds import NOT_BLOCKING, SHORTAGES
-from models.orders.order import OrderLine
+from models.orders.order import UNITS_TO_SHIP, OrderLine
 from models.warehouse.levels import Allocation, StockLevel
 
 PICKABLE_HOLDS = NOT_BLOCKING | SHORTAGES
@@ -172,25 +172,29 @@ ITEM_IS_OF_ORDER = and_(
 """Join condition of items and orders on the same list."""
 
 
-def whole_units(promised: Iterable[tuple[int, int, int]], allocated: int) -> int:
+def whole_units(parts: Iterable[tuple[int, int, int]], allocated: int) -> int:
     """Return how many units of a line are picked with all their parts.
 
-    `promised` has (article id, units allocated, units picked) of every level; `allocated` is the number of
-    units allocated to the line. The scarcest part decides.
+    `parts` has (article id, units allocated, units picked) of every level; `allocated` is the number of units
+    allocated to the line. The scarcest part decides.
     """
     sums: dict[int, tuple[int, int]] = {}
-    for article_id, quantity, picked in promised:
+    for article_id, quantity, picked in parts:
         before = sums.get(article_id, (0, 0))
         sums[article_id] = before[0] + quantity, before[1] + picked
     return min((picked * allocated // quantity for quantity, picked in sums.values() if quantity), default=0)
 
 
-def share_of(promised: int, units: int, allocated: int) -> int:
-    """Return how many of a part's `promised` units are needed for `units` of a line's `allocated` units."""
-    return -(-promised * units // allocated)
+def share_of(part_units: int, units: int, allocated: int) -> int:
+    """Return how many of the units allocated of a part are needed for `units` of a line.
+
+    `allocated` is the number of units allocated to the line. Example: of 10 screws for 5 allocated tables, 3
+    tables need 6.
+    """
+    return -(-part_units * units // allocated)
 
 
-def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
+def units_to_pick(session: Session, order_ids: Sequence[int]) -> list[tuple[int, int, int, int, int]]:
     """Return the units to pick for orders: (order id, line id, level id, article id, units).
 
     These are the allocated units of the next shipment that are not picked yet.
@@ -198,11 +202,11 @@ def units_to_take(session: Session, order_ids: Sequence[int]) -> list[tuple[int,
     return [
         row
         for batch in in_batches(order_ids)
-        for row in _units_to_take(session, among(col(OrderLine.order_id), batch))
+        for row in _units_to_pick(session, among(col(OrderLine.order_id), batch))
     ]
 
 
-def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int, int, int]]:
+def _units_to_pick(session: Session, condition: Any) -> list[tuple[int, int, int, int, int]]:
     rows: list[tuple[int, int, int, int, int]] = []
     split: dict[tuple[int, int], list[Any]] = defaultdict(list)
     for row in session.execute(
@@ -211,7 +215,7 @@ def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int
             col(OrderLine.id).label("line_id"),
             col(OrderLine.allocated),
             col(OrderLine.kept_back),
-            (col(OrderLine.quantity) - OrderLine.cancelled - OrderLine.shipped).label("left"),
+            UNITS_TO_SHIP.label("to_ship"),
             col(StockLevel.id).label("level_id"),
             col(StockLevel.article_id),
             col(Allocation.quantity),
@@ -230,15 +234,15 @@ def _units_to_take(session: Session, condition: Any) -> list[tuple[int, int, int
             units = row.quantity - row.picked
             rows.append((row.order_id, row.line_id, row.level_id, row.article_id, units))
     for of_article in split.values():
-        first = of_article[0]
-        going = min(first.allocated, first.left - first.kept_back)
-        wanted = share_of(sum(row.quantity for row in of_article), going, first.allocated)
-        wanted -= sum(row.picked for row in of_article)
+        line = of_article[0]
+        to_ship = min(line.allocated, line.to_ship)
+        to_pick = share_of(sum(row.quantity for row in of_article), to_ship, line.allocated)
+        to_pick -= sum(row.picked for row in of_article)
         for row in of_article:
-            units = min(wanted, row.quantity - row.picked)
+            units = min(to_pick, row.quantity - row.picked)
             if units > 0:
                 rows.append((row.order_id, row.line_id, row.level_id, row.article_id, units))
-                wanted -= units
+                to_pick -= units
     return rows
 
 
@@ -255,7 +259,8 @@ def flag_orders(session: Session, order_ids: Iterable[int]) -> None:
 def limit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) -> None:
     """Reduce the items of these lines on open lists to what is still allocated and to ship next.
 
-    `put_back`: units picked for nothing are still in the warehouse, and are noted as to be put back.
+    If `put_back` is true, picked units that are no longer needed are still in the warehouse, and the items
+    note that they have to be put back.
     """
     changed: set[int] = set()
     for batch in in_batches(sorted(line_ids)):
@@ -274,23 +279,23 @@ def limit_items(session: Session, line_ids: Iterable[int], *, put_back: bool) ->
             .execution_options(populate_existing=True)
         ).all()
         split = {item.order_line_id for item, _, _, kept_back in rows if kept_back}
-        going = {
+        to_pick = {
             (line_id, level_id): units
             for _, line_id, level_id, _, units in (
-                _units_to_take(session, among(col(OrderLine.id), split)) if split else ()
+                _units_to_pick(session, among(col(OrderLine.id), split)) if split else ()
             )
         }
-        for item, promised, lying, kept_back in rows:
-            picked = min(item.picked, lying or 0)
-            there = (promised or 0) - (lying or 0)
+        for item, allocated, allocated_picked, kept_back in rows:
+            picked = min(item.picked, allocated_picked or 0)
+            needed = (allocated or 0) - (allocated_picked or 0)
             if kept_back:
-                there = going.get((item.order_line_id, item.level_id), 0)
-            left = min(item.quantity - item.picked, there)
-            if (picked, picked + left) == (item.picked, item.quantity):
+                needed = to_pick.get((item.order_line_id, item.level_id), 0)
+            quantity = picked + min(item.quantity - item.picked, needed)
+            if (picked, quantity) == (item.picked, item.quantity):
                 continue
             if put_back:
                 item.put_back += item.picked - picked
-            item.picked, item.quantity = picked, picked + left
+            item.picked, item.quantity = picked, quantity
             session.add(item)
             changed.add(item.order_id)
     if changed:

@@ -1,4 +1,4 @@
-"""Picking: which orders get on a list, and their results at its end.
+"""Picking: which orders are put on a list, and their results at its end.
 
 A list has released orders that no hold blocks, with their allocated units. An order that is cancelled, held
 or shipped in the meantime is stopped on the list: orders are checked again before a unit counts
@@ -18,8 +18,8 @@ from models.database.conditions import among, in_batches
 from models.errors import RuleError
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
-from models.orders.order import Order, OrderLine, OrderState
-from models.orders.queries import consolidated_orders
+from models.orders.order import UNITS_TO_SHIP, Order, OrderLine, OrderState
+from models.orders.queries import consolidated_orders, order_numbers
 from models.tenants.locks import lock_tenants
 from models.warehouse.levels import Allocation
 from models.warehouse.pick_items import (
@@ -27,7 +27,6 @@ from models.warehouse.pick_items import (
     add_items,
     get_list,
     lock_open,
-    numbers_of,
     orders_on,
     pick_event,
     units_to_put_back,
@@ -41,7 +40,7 @@ from models.warehouse.pick_lists import (
     PickOrder,
     PickOutcome,
     PickScan,
-    units_to_take,
+    units_to_pick,
 )
 from models.warehouse.stops import find_stops, stop_orders
 
@@ -81,15 +80,11 @@ def list_waiting(
         col(Hold.reason).not_in(PICKABLE_HOLDS),
     )
     listed = exists().where(col(PickOrder.order_id) == col(Order.id), col(PickOrder.outcome).is_(None))
-    lies_there = exists().where(
+    has_units_to_pick = exists().where(
         col(OrderLine.order_id) == col(Order.id),
         col(Allocation.order_line_id) == col(OrderLine.id),
         col(Allocation.quantity) > col(Allocation.picked),
-        or_(
-            col(OrderLine.kept_back) == 0,
-            col(OrderLine.picked)
-            < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
-        ),
+        or_(col(OrderLine.kept_back) == 0, col(OrderLine.picked) < UNITS_TO_SHIP),
     )
     query = (
         select(Order.id)
@@ -99,7 +94,7 @@ def list_waiting(
             col(Order.trial).is_(False),
             ~blocked,
             ~listed,
-            lies_there,
+            has_units_to_pick,
         )
         .order_by(col(Order.express).desc(), col(Order.placed_at), col(Order.id))
         .limit(limit)
@@ -116,8 +111,8 @@ def _with_consolidated(session: Session, tenant_id: int, order_ids: Sequence[int
     """
     groups = consolidated_orders(session, order_ids)
     group_of = {order.row_id: group_id for group_id, group in groups.items() for order in group}
-    mates = sorted(set(group_of) - set(order_ids))
-    waiting = {*order_ids, *(list_waiting(session, tenant_id, len(mates), mates) if mates else ())}
+    others = sorted(set(group_of) - set(order_ids))
+    waiting = {*order_ids, *(list_waiting(session, tenant_id, len(others), others) if others else ())}
     boxes: dict[int, int] = {}
     for order_id in order_ids:
         group = groups.get(group_of.get(order_id, 0), ())
@@ -138,7 +133,7 @@ def start_next_list(session: Session, tenant_id: int, mode: PickMode, count: int
     order_ids = list_waiting(session, tenant_id, 1 if mode is PickMode.single else count)
     if not order_ids:
         raise RuleError(
-            "No order waits to be picked: none is released, with stock, without holds and on no list yet."
+            "No order waits to be picked: none is released, has stock, is not held and is on no list yet."
         )
     return _insert_list(session, tenant_id, mode, order_ids)
 
@@ -152,7 +147,7 @@ def create_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Seq
     lock_tenants(session, [tenant_id])
     wanted = list(dict.fromkeys(order_ids))
     if not 1 <= len(wanted) <= (1 if mode is PickMode.single else MOST_ORDERS):
-        raise RuleError(f"A list has 1 to {MOST_ORDERS} orders, and one of mode single has one.")
+        raise RuleError(f"A list has 1 to {MOST_ORDERS} orders, in mode single only one.")
     for order_id in wanted:
         _check_may_be_picked(session, tenant_id, order_id)
     return _insert_list(session, tenant_id, mode, wanted)
@@ -161,8 +156,8 @@ def create_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Seq
 def _check_may_be_picked(session: Session, tenant_id: int, order_id: int) -> None:
     order = session.get_one(Order, order_id, populate_existing=True)
     if order.tenant_id != tenant_id:
-        raise RuleError(f"Order {order.external_id} is another tenant's.")
-    reason = "is a trial" if order.trial else find_stops(session, [order_id]).get(order_id)
+        raise RuleError(f"Order {order.external_id} belongs to another tenant.")
+    reason = "is a test order" if order.trial else find_stops(session, [order_id]).get(order_id)
     if reason:
         raise RuleError(f"Order {order.external_id} {reason} and cannot be picked.")
     listed = session.exec(
@@ -170,8 +165,8 @@ def _check_may_be_picked(session: Session, tenant_id: int, order_id: int) -> Non
     ).first()
     if listed is not None:
         raise RuleError(f"Order {order.external_id} is on pick list {listed} already.")
-    if not units_to_take(session, [order_id]):
-        raise RuleError(f"Nothing is promised to order {order.external_id} that does not lie ready already.")
+    if not units_to_pick(session, [order_id]):
+        raise RuleError(f"Order {order.external_id} has nothing left to pick.")
 
 
 def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Sequence[int]) -> PickList:
@@ -201,21 +196,19 @@ def _insert_list(session: Session, tenant_id: int, mode: PickMode, order_ids: Se
 def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> CloseResult:
     """Close a list after a last check of its orders; picked units are ready to ship.
 
-    `unfinished`: units that are not picked are left for a later list.
+    If `unfinished` is true, units that are not picked are left for a later list.
     Raises: RuleError, if the list has ended, or if units are left to pick and it is not closed as unfinished;
     then nothing is changed.
     """
     pick_list = lock_open(session, list_id)
     rows = orders_on(session, list_id)
     stops = find_stops(session, [row.order_id for row in rows])
-    left = _sums(session, list_id, "quantity", "picked")
-    waiting = {
-        order_id: asked - picked for order_id, (asked, picked) in left.items() if order_id not in stops
-    }
-    if any(waiting.values()) and not unfinished:
+    units = _units_by_order(session, list_id)
+    to_pick = sum(asked - picked for order_id, (asked, picked) in units.items() if order_id not in stops)
+    if to_pick and not unfinished:
         raise RuleError(
-            f"{sum(waiting.values())} units of pick list {list_id} are still to be taken: scan them, report "
-            "them as short, or close it as unfinished."
+            f"{to_pick} units of pick list {list_id} are not picked yet: scan them, report them as short, or "
+            "close it as unfinished."
         )
     stop_orders(session, list_id, rows, stops)
     session.execute(
@@ -224,20 +217,20 @@ def close_list(session: Session, list_id: int, *, unfinished: bool = False) -> C
         .values(quantity=PickItem.picked)
         .execution_options(synchronize_session=False)
     )
-    going = [row for row in rows if row.order_id not in stops]
-    whole = _completely_picked(session, [row.order_id for row in going])
-    for row in going:
-        picked = left.get(row.order_id, (0, 0))[1]
+    remaining = [row for row in rows if row.order_id not in stops]
+    complete = _completely_picked(session, [row.order_id for row in remaining])
+    for row in remaining:
+        _asked, picked = units.get(row.order_id, (0, 0))
         row.outcome = PickOutcome.unpicked
         if picked:
-            row.outcome = PickOutcome.ready if row.order_id in whole else PickOutcome.partly
+            row.outcome = PickOutcome.ready if row.order_id in complete else PickOutcome.partly
         row.noted_at = None
         session.add(row)
     session.flush()
     insert_rows(
         session,
         OrderEvent,
-        [pick_event(row.order_id, "picked", {"list": list_id, "outcome": row.outcome}) for row in going],
+        [pick_event(row.order_id, "picked", {"list": list_id, "outcome": row.outcome}) for row in remaining],
     )
     _end(session, pick_list, PickListState.closed)
     return _summary(session, pick_list)
@@ -251,8 +244,8 @@ def cancel_list(session: Session, list_id: int) -> CloseResult:
     pick_list = lock_open(session, list_id)
     rows = orders_on(session, list_id)
     stops = find_stops(session, [row.order_id for row in rows])
-    given_up = {row.order_id: stops.get(row.order_id, "was on a list that was cancelled") for row in rows}
-    stop_orders(session, list_id, rows, given_up)
+    reasons = {row.order_id: stops.get(row.order_id, "was on a list that was cancelled") for row in rows}
+    stop_orders(session, list_id, rows, reasons)
     _end(session, pick_list, PickListState.cancelled)
     return _summary(session, pick_list)
 
@@ -267,22 +260,21 @@ def list_result(session: Session, list_id: int) -> CloseResult:
     if pick_list.state is PickListState.open:
         rows = orders_on(session, list_id)
         stops = find_stops(session, [row.order_id for row in rows])
-        numbers = numbers_of(session, list(stops))
+        numbers = order_numbers(session, list(stops))
         result.stopped += [StoppedOrder(numbers[order_id], reason) for order_id, reason in stops.items()]
         for goods in units_to_put_back(session, list_id, stops, PickItem.picked).values():
             result.put_back += goods
     return result
 
 
-def _sums(session: Session, list_id: int, *names: str) -> dict[int, tuple[int, ...]]:
-    """Return {order id: sums of these columns over its items on the list}."""
-    columns = [func.sum(getattr(PickItem, name)) for name in names]
+def _units_by_order(session: Session, list_id: int) -> dict[int, tuple[int, int]]:
+    """Return {order id: (units that the list asks for, picked units)}."""
     rows = session.execute(
-        select(col(PickItem.order_id), *columns)
+        select(col(PickItem.order_id), func.sum(PickItem.quantity), func.sum(PickItem.picked))
         .where(col(PickItem.pick_list_id) == list_id)
         .group_by(col(PickItem.order_id))
     )
-    return {order_id: tuple(int(value) for value in sums) for order_id, *sums in rows}
+    return {order_id: (int(asked), int(picked)) for order_id, asked, picked in rows}
 
 
 def _completely_picked(session: Session, order_ids: Sequence[int]) -> set[int]:
@@ -292,9 +284,7 @@ def _completely_picked(session: Session, order_ids: Sequence[int]) -> set[int]:
         lacking.update(
             session.exec(
                 select(OrderLine.order_id).where(
-                    among(col(OrderLine.order_id), batch),
-                    col(OrderLine.picked)
-                    < OrderLine.quantity - OrderLine.cancelled - OrderLine.shipped - OrderLine.kept_back,
+                    among(col(OrderLine.order_id), batch), col(OrderLine.picked) < UNITS_TO_SHIP
                 )
             )
         )
@@ -315,13 +305,13 @@ def _summary(session: Session, pick_list: PickList) -> CloseResult:
         .order_by(col(PickOrder.rank))
         .execution_options(populate_existing=True)
     ).all()
-    numbers = numbers_of(session, [row.order_id for row in rows])
+    numbers = order_numbers(session, [row.order_id for row in rows])
     result = CloseResult()
     for row in rows:
         if row.outcome is PickOutcome.stopped:
             result.stopped.append(StoppedOrder(numbers[row.order_id], row.reason))
         elif row.outcome is not None:
             getattr(result, row.outcome).append(numbers[row.order_id])
-    back = units_to_put_back(session, pick_list.row_id, numbers, PickItem.put_back)
-    result.put_back = [each for goods in back.values() for each in goods]
+    put_back = units_to_put_back(session, pick_list.row_id, numbers, PickItem.put_back)
+    result.put_back = [each for goods in put_back.values() for each in goods]
     return result

@@ -6,8 +6,9 @@ from sqlmodel import Session, col, select
 
 from models.catalog.records import ArticleKind
 from models.database.conditions import among
+from models.orders.queries import order_numbers
 from models.orders.scanned_codes import LONGEST_SCAN, Scanned, find_scanned
-from models.warehouse.pick_items import Refusal, ScanError, numbers_of
+from models.warehouse.pick_items import Refusal, ScanError
 from models.warehouse.pick_lists import ITEM_IS_OF_ORDER, PickItem, PickList, PickOrder
 
 SHOWN = 40
@@ -58,14 +59,11 @@ def _show(code: str) -> str:
 
 
 def not_wanted(
-    session: Session, list_id: int, article_id: int, sku: str, there: int, stops: Mapping[int, str]
+    session: Session, list_id: int, article_id: int, sku: str, to_pick: int, stops: Mapping[int, str]
 ) -> ScanError:
-    """Return the error that says why units of an article are refused.
-
-    `there`: the number of units that the list still asks for.
-    """
-    if there:
-        return ScanError(Refusal.surplus, f"Only {there} more of {sku} are wanted.")
+    """Return the error that says why units of an article are refused; `to_pick` of them are still needed."""
+    if to_pick:
+        return ScanError(Refusal.surplus, f"Only {to_pick} more of {sku} are needed.")
     rows = session.execute(
         select(col(PickItem.order_id), col(PickItem.quantity), col(PickOrder.reason))
         .join(PickOrder, ITEM_IS_OF_ORDER)
@@ -74,9 +72,9 @@ def not_wanted(
     reasons = {order_id: reason for order_id, _, reason in rows if reason} | {
         order_id: stops[order_id] for order_id, _, _ in rows if order_id in stops
     }
-    taken = sum(quantity for order_id, quantity, _ in rows if order_id not in reasons)
-    if taken or not reasons:
-        return ScanError(Refusal.surplus, f"No more of {sku} is wanted: all {taken} are taken.")
-    numbers = numbers_of(session, list(reasons))
-    told = ", ".join(f"order {numbers[order_id]} {reason}" for order_id, reason in sorted(reasons.items()))
-    return ScanError(Refusal.stopped, f"{sku} is no longer wanted: {told}. Put it back.")
+    picked = sum(quantity for order_id, quantity, _ in rows if order_id not in reasons)
+    if picked or not reasons:
+        return ScanError(Refusal.surplus, f"No more of {sku} is needed: all {picked} are picked.")
+    numbers = order_numbers(session, list(reasons))
+    why = ", ".join(f"order {numbers[order_id]} {reason}" for order_id, reason in sorted(reasons.items()))
+    return ScanError(Refusal.stopped, f"{sku} is no longer needed: {why}. Put it back.")

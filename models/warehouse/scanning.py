@@ -70,14 +70,14 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
     """
     session.flush()
     connection = session.connection()
-    asked = {"list": list_id if 0 < list_id <= MAX_COUNT else 0, "loose": scan_key(code)}
-    meant = connection.execute(OPEN_LIST, asked).all()
-    if not meant:
+    scanned = {"list": list_id if 0 < list_id <= MAX_COUNT else 0, "loose": scan_key(code)}
+    candidates = connection.execute(OPEN_LIST, scanned).all()
+    if not candidates:
         raise unknown_list(list_id)
-    check_open(list_id, meant[0].state)
+    check_open(list_id, candidates[0].state)
     if not 1 <= quantity <= MAX_COUNT:
-        raise ScanError(Refusal.surplus, f"{quantity} is no number of units.")
-    found = need_articles(code, choose_scanned(meant, code))
+        raise ScanError(Refusal.surplus, f"{quantity} is not a number of units that can be picked.")
+    found = need_articles(code, choose_scanned(candidates, code))
     # For a single article, the items below show whether it is on the list.
     article_id, sku = narrow_to_list(session, list_id, code, found) if len(found) > 1 else found[0][:2]
     wanted = {"list": list_id, "article": article_id, "most": quantity}
@@ -87,27 +87,27 @@ def scan(session: Session, list_id: int, code: str, quantity: int = 1) -> ScanRe
         stops |= find_stops(session, sorted(stopped))
         rows = connection.execute(NEXT_ITEMS_WITHOUT, {**wanted, "stops": list(stops)}).all()
     items = list({row.id: row for row in rows}.values())
-    there = sum(item.left for item in items)
-    if there < quantity:
+    to_pick = sum(item.to_pick for item in items)
+    if to_pick < quantity:
         narrow_to_list(session, list_id, code, found)
-        raise not_wanted(session, list_id, article_id, sku, there, stops)
+        raise not_wanted(session, list_id, article_id, sku, to_pick, stops)
     notices = stop_orders(session, list_id, noted, stops)
     parts: list[Taken] = []
     portions: list[Portion] = []
     rest = quantity
     for item in items:
-        units = min(rest, item.left)
+        units = min(rest, item.to_pick)
         parts.append(Taken(item.id, item.line_id, item.level_id, units))
         portions.append(Portion(item.external_id, item.box, units))
         rest -= units
         if not rest:
             break
-    number = meant[0].scans + 1
-    scanned = {"list": list_id, "scan": number}
-    write_counts(session, COUNT_SCAN, [{**count, **scanned} for count in counts_of(parts, rows)])
+    number = candidates[0].scans + 1
+    this_scan = {"list": list_id, "scan": number}
+    write_counts(session, COUNT_SCAN, [{**count, **this_scan} for count in counts_of(parts, rows)])
     if noted or stops:
         return _result(session, list_id, number, article_id, sku, portions, notices)
-    done = sum(part.units == item.left for part, item in zip(parts, items, strict=False))
+    done = sum(part.units == item.to_pick for part, item in zip(parts, items, strict=False))
     return ScanResult(
         number=number,
         sku=sku,
@@ -143,17 +143,17 @@ def undo(session: Session, list_id: int, *, number: int | None = None, code: str
         number = session.exec(last).one()
     rows = session.exec(query.where(PickScan.number == number)).all() if number else []
     if not rows or number is None:
-        raise RuleError(f"Pick list {list_id} has no such scan that could be undone.")
+        raise RuleError(f"Pick list {list_id} has no scan that could be undone.")
     if any(item.picked < taken.quantity for taken, item in rows):
-        raise RuleError("What this scan counted is no longer wanted and is to be put back already.")
+        raise RuleError("The units of this scan are no longer needed and already have to be put back.")
     article_id = rows[0][1].article_id
     count_units(
         session,
         [Taken(item.row_id, item.order_line_id, item.level_id, -taken.quantity) for taken, item in rows],
     )
-    where = {
-        order_id: (name, box)
-        for order_id, name, box in session.execute(
+    orders = {
+        order_id: (number_of_order, box)
+        for order_id, number_of_order, box in session.execute(
             select(col(Order.id), col(Order.external_id), col(PickOrder.box))
             .join(PickOrder, col(PickOrder.order_id) == col(Order.id))
             .where(
@@ -162,7 +162,7 @@ def undo(session: Session, list_id: int, *, number: int | None = None, code: str
             )
         )
     }
-    portions = [Portion(*where[item.order_id], taken.quantity) for taken, item in rows]
+    portions = [Portion(*orders[item.order_id], taken.quantity) for taken, item in rows]
     for taken, _ in rows:
         session.delete(taken)
     session.flush()
@@ -179,7 +179,7 @@ def _result(
     portions: list[Portion],
     notices: list[str],
 ) -> ScanResult:
-    asked, picked, is_left = (
+    asked, picked, has_open_items = (
         session.connection().execute(LIST_SUMS, {"list": list_id, "article": article_id}).one()
     )
     return ScanResult(
@@ -188,6 +188,6 @@ def _result(
         portions=portions,
         picked=int(picked),
         asked=int(asked),
-        is_complete=not is_left,
+        is_complete=not has_open_items,
         notices=notices,
     )

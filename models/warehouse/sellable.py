@@ -110,9 +110,9 @@ def queue_sold_listings(
     """Queue the articles of orders for stock export to the channel that sold them.
 
     The sale changed the channel's own figures. So the last published quantity is cleared, and the next one is
-    published even if it is equal, e.g. because there is more than the maximum, or because stock arrived in
-    the meantime. `listings` are external ids of listings that were sold in lines that these orders could not
-    take over.
+    published even if it is equal, e.g. because more than the maximum is available, or because stock arrived
+    in the meantime. `listings` are external ids of further listings that were sold: in lines that could not
+    be added to these orders.
     """
     touched: set[int] = set()
     for numbers in in_batches(sorted(listings)):

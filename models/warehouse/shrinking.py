@@ -1,4 +1,4 @@
-"""Shrinking: order lines give back stock that was allocated to them, or units that were picked for them.
+"""Shrinking: order lines lose stock that was allocated to them, or units that were picked for them.
 
 Locks: callers lock the tenant; locks are taken in the order of `models.warehouse.allocation`.
 """
@@ -23,12 +23,12 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
     orders.
     """
     rows = session.exec(select(Allocation).where(among(col(Allocation.order_line_id), line_ids))).all()
-    back: dict[int, int] = defaultdict(int)
+    freed: dict[int, int] = defaultdict(int)
     for row in rows:
-        back[row.level_id] += row.quantity
+        freed[row.level_id] += row.quantity
     touched = set()
-    for level in lock_levels_by_id(session, sorted(back)):
-        level.allocated -= back[level.row_id]
+    for level in lock_levels_by_id(session, sorted(freed)):
+        level.allocated -= freed[level.row_id]
         session.add(level)
         touched.add(level.article_id)
     session.flush()
@@ -40,7 +40,7 @@ def release_allocation(session: Session, line_ids: Sequence[int]) -> set[int]:
 
 
 def reduce_allocation(session: Session, line_id: int, units: int) -> set[int]:
-    """Reduce the units allocated to a line to `units`; picked units are given back last.
+    """Reduce the units allocated to a line to `units`; picked units are freed last.
 
     Returns: ids of the articles that became available. The caller allocates them to waiting orders.
     """
@@ -61,23 +61,19 @@ def limit_picked(session: Session, lines: Sequence[OrderLine]) -> None:
     """
     line_ids = [line.row_id for line in lines]
     session.flush()
-    fresh, allocations, levels = lock_allocations(session, line_ids)
-    for line in fresh:
+    locked, allocations, levels = lock_allocations(session, line_ids)
+    for line in locked:
         rows = allocations[line.row_id]
-        going = min(line.allocated, line.going)
-        by_article: dict[int, list[Allocation]] = defaultdict(list)
-        for row in rows:
-            by_article[levels[row.level_id].article_id].append(row)
-        for of_article in by_article.values():
+        to_ship = min(line.allocated, line.to_ship)
+        for of_article in _by_article(rows, levels).values():
             surplus = sum(row.picked for row in of_article)
-            surplus -= share_of(sum(row.quantity for row in of_article), going, line.allocated)
+            surplus -= share_of(sum(row.quantity for row in of_article), to_ship, line.allocated)
             for row in reversed(of_article):
-                gone = max(0, min(surplus, row.picked))
-                row.picked -= gone
-                surplus -= gone
+                less = max(0, min(surplus, row.picked))
+                row.picked -= less
+                surplus -= less
                 session.add(row)
-        ready = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
-        line.picked = whole_units(ready, line.allocated)
+        line.picked = picked_units(rows, levels, line.allocated)
         session.add(line)
     session.flush()
     limit_items(session, line_ids, put_back=True)
@@ -120,27 +116,23 @@ def reduce_line(
     available.
     """
     freed: set[int] = set()
-    by_article: dict[int, list[Allocation]] = defaultdict(list)
-    for row in rows:
-        by_article[levels[row.level_id].article_id].append(row)
-    for article, of_article in by_article.items():
+    for article, of_article in _by_article(rows, levels).items():
         surplus = sum(row.quantity for row in of_article)
         surplus -= surplus * units // line.allocated
         for row in of_article:
-            gone = missing.get(row.level_id, 0)
-            row.quantity -= gone
-            levels[row.level_id].allocated -= gone
-            surplus -= gone
-        for row, lies_ready in [(row, ready) for ready in (False, True) for row in of_article]:
-            gone = min(surplus, row.picked if lies_ready else row.quantity - row.picked)
-            if gone:
-                row.quantity -= gone
-                row.picked -= gone if lies_ready else 0
-                levels[row.level_id].allocated -= gone
-                surplus -= gone
+            less = missing.get(row.level_id, 0)
+            row.quantity -= less
+            levels[row.level_id].allocated -= less
+            surplus -= less
+        for row, is_picked in [(row, picked) for picked in (False, True) for row in of_article]:
+            less = min(surplus, row.picked if is_picked else row.quantity - row.picked)
+            if less:
+                row.quantity -= less
+                row.picked -= less if is_picked else 0
+                levels[row.level_id].allocated -= less
+                surplus -= less
                 freed.add(article)
-    left = [(levels[row.level_id].article_id, row.quantity, row.picked) for row in rows]
-    line.allocated, line.picked = units, whole_units(left, units)
+    line.allocated, line.picked = units, picked_units(rows, levels, units)
     session.add(line)
     for row in rows:
         session.add(levels[row.level_id])
@@ -149,3 +141,17 @@ def reduce_line(
         else:
             session.delete(row)
     return freed
+
+
+def picked_units(rows: Sequence[Allocation], levels: Mapping[int, StockLevel], allocated: int) -> int:
+    """Return how many units of a line are picked with all their parts, from all its allocations."""
+    return whole_units(
+        ((levels[row.level_id].article_id, row.quantity, row.picked) for row in rows), allocated
+    )
+
+
+def _by_article(rows: Sequence[Allocation], levels: Mapping[int, StockLevel]) -> dict[int, list[Allocation]]:
+    by_article: dict[int, list[Allocation]] = defaultdict(list)
+    for row in rows:
+        by_article[levels[row.level_id].article_id].append(row)
+    return by_article

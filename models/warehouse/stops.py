@@ -11,7 +11,8 @@ from models.database.conditions import among, in_batches
 from models.orders.history import OrderEvent
 from models.orders.holds import Hold
 from models.orders.order import Order, OrderState
-from models.warehouse.pick_items import Taken, count_units, numbers_of, pick_event, units_to_put_back
+from models.orders.queries import order_numbers
+from models.warehouse.pick_items import Taken, count_units, pick_event, units_to_put_back
 from models.warehouse.pick_lists import PICKABLE_HOLDS, PickItem, PickOrder, PickOutcome
 
 
@@ -55,7 +56,7 @@ def stop_orders(
 ) -> list[str]:
     """Stop orders on a list; return a sentence about each order that was noted or stopped.
 
-    `brief`: orders with nothing to put back are left out.
+    If `brief` is true, changed orders with nothing to put back are left out.
     """
     by_id = {row.order_id: row for row in noted}
     for order_id in stops:
@@ -63,7 +64,7 @@ def stop_orders(
             by_id[order_id] = session.get_one(PickOrder, (list_id, order_id), populate_existing=True)
     if not by_id:
         return []
-    numbers = numbers_of(session, list(by_id))
+    numbers = order_numbers(session, list(by_id))
     stopping = [row for row in by_id.values() if row.order_id in stops and row.outcome is None]
     _stop(session, list_id, stopping, stops)
     back = units_to_put_back(session, list_id, by_id, PickItem.put_back)
@@ -74,7 +75,7 @@ def stop_orders(
         if order_id in stops:
             notices.append(
                 f"Order {numbers[order_id]} {stops[order_id]}: "
-                + (f"put back {goods}{where}." if goods else "nothing of it is wanted any more.")
+                + (f"put back {goods}{where}." if goods else "its units are no longer needed.")
             )
         elif goods:
             notices.append(f"Order {numbers[order_id]} needs less: put back {goods}{where} in all.")

@@ -109,7 +109,7 @@ class ArticleView:
     active: bool
     changed_at: datetime
     led_by: str
-    """The account that the master data are imported from; empty if people maintain them."""
+    """The account that the master data is imported from; empty if people maintain it."""
     parent_sku: str
     texts: dict[str, TextView]
     """By language."""

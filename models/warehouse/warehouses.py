@@ -32,39 +32,36 @@ B_STOCK = "B-Ware"
 
 def sells(warehouse_id: Any) -> ColumnElement[bool]:
     """Return the SQL condition that a warehouse sells its goods."""
-    apart = select(Warehouse.id).where(col(Warehouse.sellable).is_(False))
-    return warehouse_id.not_in(apart)  # type: ignore[no-any-return]
+    not_for_sale = select(Warehouse.id).where(col(Warehouse.sellable).is_(False))
+    return warehouse_id.not_in(not_for_sale)  # type: ignore[no-any-return]
 
 
 def main_warehouse(session: Session, tenant_id: int) -> Warehouse:
     """Return the tenant's first warehouse; it is created if there is none."""
-    query = (
-        select(Warehouse)
-        .where(Warehouse.tenant_id == tenant_id)
-        .order_by(col(Warehouse.priority), col(Warehouse.id))
-    )
-    warehouse = session.exec(query.limit(1)).first()
-    if warehouse is None:
-        insert_or_update(
-            session,
-            Warehouse,
-            [{"tenant_id": tenant_id, "name": "main", "priority": 0}],
-            key=("tenant_id", "name"),
-        )
-        warehouse = session.exec(query.limit(1)).one()
-    return warehouse
+    existing = list_warehouses(session, tenant_id)
+    if existing:
+        return existing[0]
+    return _create_warehouse(session, {"tenant_id": tenant_id, "name": "main", "priority": 0})
 
 
 def b_stock_warehouse(session: Session, tenant_id: int) -> Warehouse:
     """Return the tenant's warehouse for returned goods that are not as good as new; create it if missing."""
-    insert_or_update(
-        session,
-        Warehouse,
-        [{"tenant_id": tenant_id, "name": B_STOCK, "priority": 1000, "sellable": False}],
-        key=("tenant_id", "name"),
+    values = {"tenant_id": tenant_id, "name": B_STOCK, "priority": 1000, "sellable": False}
+    return _create_warehouse(session, values)
+
+
+def _create_warehouse(session: Session, values: dict[str, Any]) -> Warehouse:
+    """Return the tenant's warehouse with this name; create it with these values if it is missing."""
+    insert_or_update(session, Warehouse, [values], key=("tenant_id", "name"))
+    query = select(Warehouse).where(
+        Warehouse.tenant_id == values["tenant_id"], Warehouse.name == values["name"]
     )
-    query = select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == B_STOCK)
     return session.exec(query).one()
+
+
+def _find_warehouse(session: Session, tenant_id: int, name: str) -> Warehouse | None:
+    query = select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
+    return session.exec(query).first()
 
 
 def list_warehouses(session: Session, tenant_id: int) -> list[Warehouse]:
@@ -81,9 +78,7 @@ def pick_warehouse(session: Session, tenant_id: int, name: str | None) -> Wareho
     """Return the warehouse with this name, or the first one without a name. Raises: NotFoundError."""
     if not name:
         return main_warehouse(session, tenant_id)
-    row = session.exec(
-        select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
-    ).first()
+    row = _find_warehouse(session, tenant_id, name)
     if row is None:
         raise NotFoundError(
             f"There is no warehouse {name!r}.", Advice(Action.warehouse_add, name, {"priority": "1"})
@@ -97,9 +92,7 @@ def save_warehouse(session: Session, tenant_id: int, name: str, priority: int) -
         raise RuleError("A warehouse's name has 1 to 60 characters and no blank at either end.")
     # The first warehouse is created on demand; it must exist before there is another one.
     main_warehouse(session, tenant_id)
-    row = session.exec(
-        select(Warehouse).where(Warehouse.tenant_id == tenant_id, Warehouse.name == name)
-    ).first()
+    row = _find_warehouse(session, tenant_id, name)
     is_new = row is None
     row = row or Warehouse(tenant_id=tenant_id, name=name)
     row.priority = priority

@@ -20,7 +20,7 @@ from models.reconciliation.effects import (
     as_if_published,
     compare_effects,
     list_effects,
-    unknown_there,
+    unknown_at_channel,
 )
 from models.reconciliation.selection import (
     Selection,
@@ -299,5 +299,5 @@ def _judge(
         after = as_if_published(after, {(row["what"], row["of"]) for row in work.would_send})
     outcomes = compare_effects(before, after, would=work.test)
     if whole:
-        outcomes += unknown_there(numbers, work.known_there, after)
+        outcomes += unknown_at_channel(numbers, work.known_at_channel, after)
     return sorted(outcomes, key=lambda each: numbers.index(each.effect.order))

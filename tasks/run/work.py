@@ -71,7 +71,7 @@ class Work:
     slowest_seconds: int | None = None
     would_send: list[dict[str, str]] = field(default_factory=list)
     """What test mode held back, one entry for each field."""
-    known_there: set[str] = field(default_factory=set)
+    known_at_channel: set[str] = field(default_factory=set)
     """The external ids of named orders that the channel knows."""
     seen: RunFindings = field(default_factory=RunFindings)
     """What reconciliation remembers from one page to the next."""
@@ -145,8 +145,8 @@ class Work:
 
     def note_known(self, records: Sequence[OrderData], rejected: Sequence[RejectedData]) -> None:
         """Note that the channel knows these orders, whether they could be used or not."""
-        self.known_there.update(data.external_id for data in records)
-        self.known_there.update(one.external_id for one in rejected)
+        self.known_at_channel.update(data.external_id for data in records)
+        self.known_at_channel.update(one.external_id for one in rejected)
 
     def note_age(self, oldest_news_at: datetime | None, seconds: int | None) -> None:
         """Keep the time of the oldest change and the longest time that any change took to arrive."""

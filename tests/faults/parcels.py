@@ -22,7 +22,8 @@ from models.fulfilment.shipments import ParcelData, ShipmentData, tracking_numbe
 from models.fulfilment.splitting import split_order, unsplit_order
 from models.intake.sheet_results import SheetOutcome
 from models.orders.order import Order
-from models.orders.queries import TO_SHIP, consolidated_orders, lines_of
+from models.orders.queries import consolidated_orders, lines_of
+from models.orders.states import TO_SHIP
 from models.tenants.account import Account, get_account
 from tests.faults import commands
 from tests.faults.merchant import Merchant, Side, goods_of, is_open, is_spoilt
@@ -218,4 +219,4 @@ def _is_done(order: Any) -> bool:
 def _open_units(session: Session, order: Order) -> dict[int, int]:
     """Return the units of the next parcel by line."""
     lines = lines_of(session, [order.row_id]).get(order.row_id, [])
-    return {line.row_id: line.going for line in lines if line.going}
+    return {line.row_id: line.to_ship for line in lines if line.to_ship}

@@ -332,10 +332,10 @@ def check_laws(session: Session) -> None:
         told = dict(by_line[line.row_id])
         assert told == {article_id: units for article_id, units in expected.items() if units}
         assert line.picked == whole_units(ready[line.row_id], line.allocated) <= line.allocated
-        assert 0 <= line.kept_back <= line.left
+        assert 0 <= line.kept_back <= line.remaining
         assert line.kept_back or line.kept_until is None
         if line.kept_back:
-            assert line.picked <= line.going
+            assert line.picked <= line.to_ship
     on_open_lists = (
         select(PickItem)
         .join(PickOrder, ITEM_IS_OF_ORDER)

@@ -56,7 +56,7 @@ def set_seller() -> None:
 def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: Path) -> None:
     """Issue, list, show, save, take back; then the goods can be invoiced anew."""
     said = refused("order", "invoice", "100")
-    assert "'acme' states no legal name, no address, no tax number or VAT ID. `warenfluss tenant set" in said
+    assert "'acme' has no legal name, no address, no tax number or VAT ID. `warenfluss tenant set" in said
     lines = "--set seller.address=LINE --set seller.address=LINE"
     for number in ("tax_number=NUMBER", "vat_id=ID"):
         assert f"tenant set acme --set seller.name=NAME {lines} --set seller.{number}`" in said
@@ -70,7 +70,7 @@ def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: P
     label = row["label"]
     assert f"{label} was issued: 19.80 EUR." in issued.stderr
     assert (row["kind"], row["gross"], row["tax"], row["corrected_by"]) == ("invoice", "19.80", "3.16", None)
-    assert "nothing is left to invoice" in refused("order", "invoice", "100")
+    assert "no shipped units left to invoice" in refused("order", "invoice", "100")
 
     shown = read("document", "show", label)
     assert shown["drawn"] is True
@@ -84,7 +84,7 @@ def test_an_invoice_by_hand_its_paper_and_its_correction(shop: None, tmp_path: P
 
     corrected = call("document", "correct", label, "--reason", "Anschrift")
     assert corrected.exit_code == 0, corrected.stderr
-    assert "was taken back by" in refused("document", "correct", label, "--reason", "again")
+    assert "was cancelled by" in refused("document", "correct", label, "--reason", "again")
     assert call("order", "invoice", "100").exit_code == 0
     kinds = [(one["kind"], one["gross"], one["corrected_by"]) for one in read("document", "list")]
     assert kinds[0] == ("invoice", "19.80", None)

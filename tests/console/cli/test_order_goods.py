@@ -73,7 +73,7 @@ def test_an_order_is_split(shop: None) -> None:
     assert (row["shipped"], row["kept_back"], row["kept_until"]) == (1, 1, None)
 
     assert call("order", "unsplit", "100").exit_code == 0
-    assert refused("order", "unsplit", "100") == "Nothing of order 100 is held back."
+    assert refused("order", "unsplit", "100") == "Order 100 has no units that are held back."
     assert "kept_back" not in call("order", "list").stdout
     assert refused("order", "split", "100", "--line", "9=1").startswith("Order 100 has no line '9'")
 

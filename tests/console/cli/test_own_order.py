@@ -51,7 +51,7 @@ def test_orders_go_together_in_one_parcel(shop: None, tmp_path: Path) -> None:
     assert "100, 101" in call("order", "join", "--suggest").stdout
     assert call("order", "join", "100", "101").stderr == "Orders 100, 101 ship together.\n"
     assert call("order", "part", "101").exit_code == 0
-    assert refused("order", "part", "101") == "Order 101 goes with no other, or has left."
+    assert refused("order", "part", "101") == "Order 101 is not consolidated, or has been shipped."
     assert call("order", "join", "100", "M-101").exit_code == 0
     released = call("order", "release", "101", "100")
     assert (released.exit_code, released.stderr) == (0, "Order 101 was released.\nOrder 100 was released.\n")

@@ -33,7 +33,7 @@ def test_a_walk_with_boxes(sqlite_database: str) -> None:
     made = call("pick", "create", "--boxes", "5")
     assert (made.exit_code, made.stdout) == (0, "1\n")
     assert refused("pick", "create") == (
-        "No order waits to be picked: none is released, with stock, without holds and on no list yet."
+        "No order waits to be picked: none is released, has stock, is not held and is on no list yet."
     )
     assert read("pick", "list")[0]["quantity"] == 5
     shown = read("pick", "show", "1")
@@ -49,7 +49,7 @@ def test_a_walk_with_boxes(sqlite_database: str) -> None:
             "OK  MUG: 1 for box 1 (order 1); 2 of 3",
             "NO  'NIX' is no SKU or GTIN of an article.",
             "OK  MUG: 1 for box 2 (order 2); 3 of 3",
-            "NO  No more of MUG is wanted: all 3 are taken.",
+            "NO  No more of MUG is needed: all 3 are picked.",
         ],
     )
     assert call("pick", "undo", "1").stderr.startswith("MUG: 1 from box 2 (order 2) taken back, 2 of 3")
@@ -58,7 +58,7 @@ def test_a_walk_with_boxes(sqlite_database: str) -> None:
         "MUG: 1 missing, stock was corrected by -3.",
         "These orders wait for stock: 2.",
     ]
-    assert "1 units of pick list 1 are still to be taken" in refused("pick", "close", "1")
+    assert "1 units of pick list 1 are not picked yet" in refused("pick", "close", "1")
     assert call("pick", "scan", "1", "POT").stdout == (
         "OK  POT: 1 for box 2 (order 2); 1 of 1; the list is complete\n"
     )

@@ -51,8 +51,8 @@ PARTS: dict[BuyerEvent, dict[str, Any]] = {
         "billing": HOME,
         "shipping": Place(lines=["Werft AG", "Kai 1", "1010 Wien"], country="AT"),
     },
-    BuyerEvent.payment_request: {**SUMS, "ask": ASK},
-    BuyerEvent.payment_reminder: {**SUMS, "ask": ASK},
+    BuyerEvent.payment_request: {**SUMS, "request": ASK},
+    BuyerEvent.payment_reminder: {**SUMS, "request": ASK},
     BuyerEvent.payment_received: {"amount": Decimal("10.00")},
     BuyerEvent.shipped: {
         "lines": UNPRICED,
@@ -84,7 +84,7 @@ def test_each_event_is_told_in_both_languages(event: BuyerEvent, language: str) 
         wanted += ["Krug „Abendrot“, 1,5 l", "TELLER", "12 ×"]
     parts = PARTS[event]
     wanted += parts.get("collect_at", []) + [parcel.number for parcel in parts.get("parcels", [])]
-    if "ask" in parts:
+    if "request" in parts:
         wanted += ["DE02 1203 0000 0000 2020 51", "BYLADEM1001", "Bestellung A-100234", ASK.link]
         wanted += ["29.11.2026", "1.224,50\u00a0€"] if language == "de" else ["29 Nov 2026", "€1,224.50"]
     for text in (content.text, content.html):
@@ -93,7 +93,7 @@ def test_each_event_is_told_in_both_languages(event: BuyerEvent, language: str) 
         assert "{" not in text
     assert "A-100234" in content.subject
     assert "\n\n\n" not in content.text
-    assert [part.content_id for part in content.parts] == (["girocode"] if "ask" in parts else [])
+    assert [part.content_id for part in content.parts] == (["girocode"] if "request" in parts else [])
     german = {"Bestellung", "Erstattung", "Rücksendung", "Zahlung"}
     assert any(word in content.subject for word in german) is (language == "de")
 
@@ -162,13 +162,13 @@ def test_an_order_received_reads_well() -> None:
         (BuyerEvent.payment_request, {"credited": Decimal(5), "paid": 0}, ["Abgezogen: -5,00", "Noch"], []),
         (
             BuyerEvent.payment_request,
-            {"ask": ASK.model_copy(update={"bank": None})},
+            {"request": ASK.model_copy(update={"bank": None})},
             ["Jetzt bezahlen"],
             ["Kontoinhaber", "IBAN"],
         ),
         (
             BuyerEvent.payment_request,
-            {"ask": ASK.model_copy(update={"link": ""})},
+            {"request": ASK.model_copy(update={"link": ""})},
             ["Kontoinhaber"],
             ["Jetzt bezahlen", "Oder per"],
         ),
@@ -237,7 +237,7 @@ def test_words_are_readable_on_the_tenants_colour(colour: str, ink: str) -> None
 def test_what_no_code_can_say_has_none(changes: dict[str, Any], currency: str) -> None:
     """The data stand there as text all the same."""
     ask = ASK.model_copy(update=changes)
-    content = render_buyer_mail(letter(BuyerEvent.payment_request, ask=ask, currency=currency))
+    content = render_buyer_mail(letter(BuyerEvent.payment_request, request=ask, currency=currency))
     assert content.parts == ()
     assert "cid:" not in content.html
     assert "DE02 1203" in content.text

@@ -147,7 +147,7 @@ def test_a_parcel_leaves_once_though_two_ship_it(database: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda session: None, "Orders 1 and 4 do not go to the same place"),
+        (lambda session: None, "Orders 1 and 4 have different shipping addresses"),
         (
             lambda session: cancel_order(session, get_order(session, "4"), actor=Actor.person),
             "4 is cancelled",
@@ -159,7 +159,7 @@ def test_a_parcel_leaves_once_though_two_ship_it(database: str) -> None:
         ),
         (
             lambda session: setattr(get_order(session, "4"), "payment_kind", PaymentKind.cash_on_delivery),
-            "4 is paid at the door",
+            "4 is paid on delivery",
         ),
     ],
 )
@@ -189,8 +189,8 @@ def test_orders_part_again(sqlite_database: str) -> None:
         separate_order(session, get_order(session, "3"))
         separate_order(session, get_order(session, "2"))
         assert set(groups(session).values()) == {None}
-        assert details_in(session, "1", "parted") == [{}, {"reason": "the others left"}]
-        with pytest.raises(RuleError, match="goes with no other"):
+        assert details_in(session, "1", "parted") == [{}, {"reason": "the other orders were separated"}]
+        with pytest.raises(RuleError, match="is not consolidated"):
             separate_order(session, get_order(session, "3"))
         assert third is not None
 
@@ -206,14 +206,14 @@ def test_one_that_is_held_stops_the_others(database: str) -> None:
             release_order(session, get_order(session, "1"))
         refused = ship(session, "1")
 
-        assert str(refused).startswith("Orders 1, 2 go together: Order 2 is held")
+        assert str(refused).startswith("Orders 1, 2 are consolidated: Order 2 is held")
         assert session.exec(select(Shipment)).all() == []
         assert states(session)["1"] == "open"
-        with pytest.raises(RuleError, match="orders that go together leave whole"):
+        with pytest.raises(RuleError, match="consolidated orders ship whole"):
             release_order(session, get_order(session, "1"), partly=True)
         refused = ship(session, "1", lines={1: 1})
         assert isinstance(refused, RuleError)
-        assert str(refused) == "Orders 1, 2 go together: they leave whole."
+        assert str(refused) == "Orders 1, 2 are consolidated: they ship whole."
         assert refused.advice == (Advice(Action.order_separate, "1"),)
         separate_order(session, get_order(session, "2"))
         assert isinstance(ship(session, "1"), Shipment)
@@ -232,7 +232,7 @@ def test_who_was_cancelled_or_goes_elsewhere_leaves(sqlite_database: str) -> Non
 
         assert states(session) == {"1": "released", "2": "open", "3": "cancelled", "4": "open"}
         assert details_in(session, "3", "parted") == [{"reason": "is cancelled"}]
-        assert details_in(session, "2", "parted") == [{"reason": "goes elsewhere, or in another way"}]
+        assert details_in(session, "2", "parted") == [{"reason": "has another address or shipping method"}]
         assert set(groups(session).values()) == {None}
 
 
@@ -244,7 +244,7 @@ def test_who_goes_elsewhere_after_the_release_stops_the_parcel(sqlite_database: 
         release_order(session, get_order(session, "1"))
         set_shipping_method(session, get_order(session, "2"), "Express")
 
-        assert "different places by now" in str(ship(session, "1"))
+        assert "their addresses or shipping methods differ by now" in str(ship(session, "1"))
         assert states(session)["1"] == "released"
 
 

@@ -33,7 +33,8 @@ from models.orders.history import Actor
 from models.orders.holds import HoldReason, close_holds
 from models.orders.order import AddressRole, Order, OrderLine, OrderState
 from models.orders.origin import OrderOrigin, OriginKind
-from models.orders.queries import TO_SHIP, lines_of
+from models.orders.queries import lines_of
+from models.orders.states import TO_SHIP
 from models.payments.payment import Payment
 from models.sync.outbound import Outbound
 from models.sync.records import OutboundKind

@@ -114,9 +114,9 @@ def test_one_shipment_may_have_several_parcels(database: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ({"a": 4}, "Line a of order 1: 4 cannot be shipped, 3 are left."),
-        ({"a": 0}, "Line a of order 1: 0 cannot be shipped, 3 are left."),
-        ({"a": -1}, "Line a of order 1: -1 cannot be shipped, 3 are left."),
+        ({"a": 4}, "Line a of order 1: 4 units cannot be shipped, 3 are left."),
+        ({"a": 0}, "Line a of order 1: 0 units cannot be shipped, 3 are left."),
+        ({"a": -1}, "Line a of order 1: -1 units cannot be shipped, 3 are left."),
         ({"b": 1, "?": 1}, "Order 1 has no line 4711."),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_parcel_cannot_be_filled_twice(database: str) -> None:
     """Two parcels of one shipment share what is left."""
     with session_scope() as session:
         _, order, ids = make_sale(session)
-        with pytest.raises(RuleError, match="2 cannot be shipped, 1 are left"):
+        with pytest.raises(RuleError, match="2 units cannot be shipped, 1 are left"):
             record_shipment(
                 session,
                 order,
@@ -155,7 +155,7 @@ def test_a_parcel_cannot_be_filled_twice(database: str) -> None:
     ("kind", "reason"),
     [
         ("held", r"is held \(line_unmatched, stock_short\)"),
-        ("trial", "is a trial"),
+        ("trial", "is a test order"),
         ("pending", "is pending"),
         ("cancelled", "is cancelled"),
         ("shipped", "is shipped"),

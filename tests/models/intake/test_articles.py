@@ -177,7 +177,7 @@ def test_a_sku_belongs_to_one_article(database: str) -> None:
 
         assert save(session, shop, *page) == {"read": 4, "new": 2, "set_aside": 2}
         assert asides(session) == [("article", "2"), ("article", "4")]
-        assert "'A' is that of article 1" in list_rejected(session)[0].reason
+        assert "Article 1 has the SKU 'A'" in list_rejected(session)[0].reason
         assert links(session, shop.account.id) == {"1": "A", "3": "B", "5": "C"}
         assert save(session, shop, make_article("2", "A-NEW")) == {"read": 1, "new": 1}
         assert asides(session) == [("article", "4")]

@@ -321,7 +321,7 @@ class Business(RuleBasedStateMachine):
         for order in session.exec(select(Order)):
             order_id = order.row_id
             lines = lines_of(session, [order_id])[order_id]
-            waits = any(line.left or line.shipped - line.returned > line.invoiced for line in lines)
+            waits = any(line.remaining or line.shipped - line.returned > line.invoiced for line in lines)
             if waits or order_id in (*received, *corrected) or open_holds(session, [order_id]):
                 continue
             assert documents_total(session, order_id) == order.total - order.credited_amount

@@ -29,7 +29,7 @@ def test_a_correction_is_a_document_of_its_own_and_lets_the_goods_be_invoiced_an
         assert sum((part.gross for part in content.taxes), Decimal(0)) == note.gross
         assert first.content == before
         assert invoiced(session) == {"a": 0, "b": 0}
-        with pytest.raises(RuleError, match=f"taken back by {note.label} already"):
+        with pytest.raises(RuleError, match=f"cancelled by {note.label} already"):
             cancel_invoice(session, first, "again")
         with pytest.raises(RuleError, match="is no invoice"):
             cancel_invoice(session, note, "again")

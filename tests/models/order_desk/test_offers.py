@@ -59,13 +59,13 @@ def test_an_offer_that_is_over_or_declined_is_no_order(sqlite_database: str) -> 
     with session_scope() as session:
         open_shop(session)
         account, yesterday = own(session), date(2026, 3, 1)
-        with pytest.raises(RuleError, match="that is over"):
+        with pytest.raises(RuleError, match="that day has passed"):
             make_offer(session, account, asked(), yesterday)
         offer = make_offer(session, account, asked(), today() + timedelta(days=1))
         offer.valid_until = yesterday
         session.add(offer)
         session.flush()
-        with pytest.raises(RuleError, match="was good until 2026-03-01"):
+        with pytest.raises(RuleError, match="was valid until 2026-03-01"):
             accept_offer(session, offer)
         assert session.exec(select(Order)).all() == []
         assert accept_offer(session, offer, late=True).external_id == FIRST

@@ -38,10 +38,10 @@ def test_an_order_is_repeated(sqlite_database: str, of_then: bool, total: str) -
         shop = open_shop(session)
         take_in(session, shop, make_order("1", make_line("a", "MUG", 3), make_line("b", "CUP", 0)))
         order = get_order(session, "1")
-        with pytest.raises(RuleError, match="How order 1 is paid is not known"):
+        with pytest.raises(RuleError, match="The payment method of order 1 is not known"):
             repeat_order(session, order, own(session))
         new, _ = repeat_order(
-            session, order, own(session), prices_of_then=of_then, payment=PaymentKind.prepayment
+            session, order, own(session), at_old_prices=of_then, payment=PaymentKind.prepayment
         )
 
         assert (new.total, new.payment_kind) == (Decimal(total), PaymentKind.prepayment)
@@ -58,7 +58,7 @@ def test_who_is_forgotten_gets_nothing_sent(sqlite_database: str) -> None:
         order, _ = take_manual_order(session, own(session), asked())
         order.anonymised_at = utc_now()
         session.add(order)
-        with pytest.raises(RuleError, match="was made anonymous"):
+        with pytest.raises(RuleError, match="was anonymised"):
             repeat_order(session, order, own(session))
 
 

@@ -21,13 +21,13 @@ def test_what_a_rule_takes_for_equal_is_searched_alike(
     rule = MatchRule(by=MatchBy.sku, ignore=frozenset(ignore))
     assume(loose_form(one) and loose_form(other))
 
-    assert rule.normal(one) != rule.normal(other) or loose_form(one) == loose_form(other)
+    assert rule.normalise(one) != rule.normalise(other) or loose_form(one) == loose_form(other)
 
 
 def test_wrong_rules_are_named(sqlite_database: str) -> None:
     """A tenant's rules are read strictly; none means the usual ones."""
     assert read_rules([]) == DEFAULT_RULES
-    assert read_rules([{"by": "sku", "ignore": ["case"]}])[0].normal("aB c") == "ab c"
+    assert read_rules([{"by": "sku", "ignore": ["case"]}])[0].normalise("aB c") == "ab c"
     with pytest.raises(RuleError, match=r"Matching rule 2 is wrong at 'by'"):
         read_rules([{"by": "sku"}, {"by": "colour"}])
     with pytest.raises(RuleError, match=r"Matching rule 1 is wrong at 'ignor'"):

@@ -88,18 +88,18 @@ def test_a_request_asks_for_what_is_still_owed(database: str) -> None:
         tenant = session.get_one(Tenant, shop.tenant_id)
         tenant.mails = {"payment_link": "https://pay.example/{number}?sum={amount}&in={currency}"}
         letter = letter_of(session, order, BuyerEvent.payment_request)
-        assert letter.ask == PaymentRequest(
+        assert letter.request == PaymentRequest(
             amount=Decimal("24.97"),
             purpose="Bestellung 1",
             due_on=today() + timedelta(days=7),
             bank=BankData(holder="Nord Handels GmbH", iban="DE02120300000000202051"),
             link="https://pay.example/1?sum=24.97&in=EUR",
         )
-        english = letter_of(session, order, BuyerEvent.payment_reminder, language="en").ask
+        english = letter_of(session, order, BuyerEvent.payment_reminder, language="en").request
         assert english is not None
         assert english.purpose == "Order 1"
         tenant.bank = {}
-        by_link = letter_of(session, order, BuyerEvent.payment_request).ask
+        by_link = letter_of(session, order, BuyerEvent.payment_request).request
         assert by_link is not None
         assert by_link.bank is None
         tenant.mails = {}

@@ -110,7 +110,7 @@ def test_an_offer_is_good_for_a_while(sqlite_database: str) -> None:
         assert order_offer_paper(session, order, day + timedelta(days=3)).valid_until == day + timedelta(
             days=3
         )
-        with pytest.raises(RuleError, match="that is over"):
+        with pytest.raises(RuleError, match="that day has passed"):
             order_offer_paper(session, order, day - timedelta(days=2))
         release_order(session, order)
         with pytest.raises(RuleError, match="is released"):
@@ -122,7 +122,7 @@ def test_a_receipt_tells_what_came_when_and_what_is_left(database: str) -> None:
     with session_scope() as session:
         shop = open_shop(session, a=5)
         order = sell(session, shop, "1", line("a", 3), payment_method="7", payment_method_name="Vorkasse")
-        with pytest.raises(RuleError, match="nothing was received"):
+        with pytest.raises(RuleError, match="has no payment for which a receipt"):
             receipt_paper(session, order)
         record_payment(session, shop.account, order, Decimal("20.00"), PLACED_AT, reference="R-1")
         second = record_payment(session, shop.account, order, Decimal("5.00"), PLACED_AT, method="Bar")

@@ -43,7 +43,7 @@ def ours(state: OrderState = OrderState.open, *holds: Hold, **fields: Any) -> Ou
     """Return that order as it stands here: the same, but for the fields that are named."""
     data = reported()
     shipped = fields.pop("shipped", 0)
-    more = {name: fields.pop(name) for name in ("edits", "payments", "is_old_news") if name in fields}
+    more = {name: fields.pop(name) for name in ("edits", "payments", "is_outdated") if name in fields}
     line = OrderLine(external_id="a", quantity=2, shipped=shipped, **line_values(data.lines[0], 0))
     values = {"id": 1, "external_id": "7", "total": data.total, "currency": "EUR", **fields}
     return OurOrder(Order(account_id=1, state=state, **values), lines=[line], holds=holds, **more)
@@ -162,7 +162,7 @@ def test_a_merged_order_that_is_alive_there() -> None:
     assert fields_of(compare_content(ours(OrderState.merged), reported())) == [
         ("state", "merged", "not merged")
     ]
-    assert compare_content(ours(OrderState.merged, is_old_news=True), reported()) == []
+    assert compare_content(ours(OrderState.merged, is_outdated=True), reported()) == []
 
 
 @pytest.mark.parametrize(

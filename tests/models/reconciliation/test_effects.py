@@ -14,8 +14,8 @@ from models.order_desk.edits import find_line
 from models.orders.history import add_event
 from models.payments.payment import record_refund
 from models.reconciliation.effects import (
+    DESCRIBE,
     PUBLISHED,
-    SAY,
     WAITING,
     Effect,
     EffectKind,
@@ -23,7 +23,7 @@ from models.reconciliation.effects import (
     as_if_published,
     compare_effects,
     list_effects,
-    unknown_there,
+    unknown_at_channel,
 )
 from models.sync.outbound import ORDER_UPDATES
 from models.sync.records import OutboundKind
@@ -83,7 +83,7 @@ def test_what_test_mode_held_back_counts_as_published() -> None:
 
 def test_an_order_that_the_channel_does_not_know() -> None:
     """Whether we know it is said with it."""
-    unknown = unknown_there(["7", "8", "9"], {"9"}, [effect(EffectKind.taken_in)])
+    unknown = unknown_at_channel(["7", "8", "9"], {"9"}, [effect(EffectKind.taken_in)])
 
     assert [(one.effect.order, one.effect.value, one.outcome) for one in unknown] == [
         ("7", "known here", ReplayOutcome.unknown),
@@ -93,18 +93,18 @@ def test_an_order_that_the_channel_does_not_know() -> None:
 
 def test_every_message_about_an_order_has_its_effects() -> None:
     """One for what was published, one for what waits, and words for what was said."""
-    assert set(PUBLISHED) == set(WAITING) == set(SAY) == set(ORDER_UPDATES)
+    assert set(PUBLISHED) == set(WAITING) == set(DESCRIBE) == set(ORDER_UPDATES)
     assert not set(PUBLISHED.values()) & set(WAITING.values())
 
 
 def test_what_was_published_is_put_into_words() -> None:
     """Without a number that leads to the buyer; what an older version did not save is not known."""
-    assert {kind: say({}) for kind, say in SAY.items()} == {
+    assert {kind: say({}) for kind, say in DESCRIBE.items()} == {
         OutboundKind.payment: "? in all",
         OutboundKind.shipment: "shipped ?, 0 tracking numbers",
         OutboundKind.cancellation: "0 units left",
     }
-    assert SAY[OutboundKind.shipment]({"shipped_at": "2026", "tracking": "X1\nX2"}) == (
+    assert DESCRIBE[OutboundKind.shipment]({"shipped_at": "2026", "tracking": "X1\nX2"}) == (
         "shipped 2026, 2 tracking numbers"
     )
-    assert SAY[OutboundKind.cancellation]({"left": "a=2\nb=0\nc=1"}) == "3 units left"
+    assert DESCRIBE[OutboundKind.cancellation]({"left": "a=2\nb=0\nc=1"}) == "3 units left"

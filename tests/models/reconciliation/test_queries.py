@@ -94,7 +94,7 @@ def test_a_merged_order_is_old_news_while_its_lines_stand_elsewhere(database: st
             reported = {number: records[number] for number in ("1", *page)}
             owners = owners_of_lines(session, shop.account.id, reported.values(), trial=False)
             ours = read_orders(session, shop.account.id, reported, [], owners, trial=False)
-            return ours["1"].is_old_news
+            return ours["1"].is_outdated
 
         assert is_old_news()
         assert not is_old_news("2")

@@ -20,7 +20,7 @@ def test_after_a_restore_no_number_is_given_twice(sqlite_database: str) -> None:
 
         assert told is not None
         assert told[1] is not None, "no import will ever catch up for it"
-        with pytest.raises(RuleError, match="may have been given since the copy was made") as refused:
+        with pytest.raises(RuleError, match="may have given numbers after the backup was made") as refused:
             take_manual_order(session, own(session), asked())
         assert refused.value.advice == (Advice(Action.document_resume, "nord"),)
         resume_numbers(session, tenant, [f"W-{YEAR}-00041"])

@@ -52,7 +52,7 @@ def test_counting_writes_the_difference(database: str) -> None:
 @pytest.mark.parametrize(
     ("count", "reason"),
     [(-1, "Stock of MUG cannot be negative."),
-     (1, "Stock of MUG cannot become 1: 2 are promised to orders.")],
+     (1, "Stock of MUG cannot become 1: 2 are allocated to orders.")],
 )  # fmt: skip
 def test_a_count_that_cannot_be_changes_nothing(database: str, count: int, reason: str) -> None:
     """The first wrong figure refuses all: no level, no ledger, no listing, also if the caller goes on."""

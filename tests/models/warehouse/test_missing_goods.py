@@ -44,7 +44,7 @@ def test_parts_of_a_set_that_lay_ready_go_back_when_the_rest_is_missing(database
         result = report_short(session, second, "MUG")
 
         assert [(each.sku, each.order, each.quantity) for each in result.put_back] == [("CUP", "1", 2)]
-        assert result.notices == ["Order 1: put back 2 × CUP, which lay ready from an earlier list."]
+        assert result.notices == ["Order 1: put back 2 × CUP, picked on an earlier list."]
         assert details_in(session, "1", "short_pick")[-1]["put_back"] == {"CUP": 2}
         assert picked(session) == {}
         check_laws(session)
@@ -124,5 +124,5 @@ def test_found_units_of_a_set_that_is_short_are_free_again(database: str) -> Non
             1, {"MUG": (3, 2)}, {"a": (2, 1, 0, 0)},
         )  # fmt: skip
         check_laws(session)
-        with pytest.raises(ScanError, match="2 of MUG are still to be taken there, not 3"):
+        with pytest.raises(ScanError, match="2 of MUG are still to be picked there, not 3"):
             report_short(session, number, "MUG", 3)

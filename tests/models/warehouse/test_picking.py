@@ -61,7 +61,7 @@ def test_only_what_may_go_is_listed(database: str) -> None:
             "old": "is on pick list 1 already",
             "held": r"is held \(changed_after_release\)",
             "open": "is open and cannot be picked",
-            "trial": "is a trial",
+            "trial": "is a test order",
         }.items():
             order_id = get_order(session, name).row_id
             with pytest.raises(RuleError, match=reason):
@@ -89,7 +89,7 @@ def test_shipping_takes_what_lies_ready_and_needs_none(database: str) -> None:
         answer = scan(session, number, "POT", 2)
         assert answer.notices == [
             "Order 1 was changed; go on with it.",
-            "Order 2 is shipped: nothing of it is wanted any more.",
+            "Order 2 is shipped: its units are no longer needed.",
         ]
         scan(session, number, "MUG")
         result = close_list(session, number)
@@ -118,11 +118,11 @@ def test_an_order_that_changes_is_stopped(database: str, kind: str) -> None:
         assert list_result(session, number).stopped == [StoppedOrder("1", reason)]
         assert list_result(session, number).put_back == back
 
-        goods = "put back 2 × MUG from box 1." if back else "nothing of it is wanted any more."
+        goods = "put back 2 × MUG from box 1." if back else "its units are no longer needed."
         assert scan(session, number, "MUG").notices == [f"Order 1 {reason}: {goods}"]
         assert scan(session, number, "MUG").notices == []
         scan(session, number, "POT")
-        with pytest.raises(ScanError, match="No more of POT is wanted: all 1 are taken"):
+        with pytest.raises(ScanError, match="No more of POT is needed: all 1 are picked"):
             scan(session, number, "POT")
         scan(session, number, "MUG")
         scan(session, number, "CUP", 4)
@@ -164,7 +164,7 @@ def test_a_list_is_closed_or_given_up(database: str) -> None:
     with session_scope() as session:
         shop, number = make_walk(session)
         scan(session, number, "MUG", 2)
-        with pytest.raises(RuleError, match="9 units of pick list 1 are still to be taken"):
+        with pytest.raises(RuleError, match="9 units of pick list 1 are not picked yet"):
             close_list(session, number)
         result = close_list(session, number, unfinished=True)
         assert (result.ready, result.partly, result.unpicked) == ([], ["1"], ["2", "3"])

@@ -292,7 +292,7 @@ class Walks(RuleBasedStateMachine):
             order = self.session.exec(select(Order).where(Order.external_id == external_id)).one()
             assert (order.state, find_stops(self.session, [order.row_id])) == (OrderState.released, {})
             for line in lines_of(self.session, [order.row_id])[order.row_id]:
-                assert line.picked == line.going
+                assert line.picked == line.to_ship
 
     @rule(pick=any_one)
     def give_up(self, pick: int) -> None:

@@ -67,9 +67,9 @@ def test_what_does_not_count_is_refused(database: str) -> None:
         ("9" * 5000, 1, "unknown", "too long"),
         ("4006381333948", 1, "not_on_list", "NIX is not on pick list 1; put it back"),
         ("SET", 1, "not_on_list", "it is a set: scan its parts"),
-        ("POT", 1, "surplus", "No more of POT is wanted: all 2 are taken"),
-        ("MUG", 6, "surplus", "Only 5 more of MUG are wanted"),
-        ("MUG", 0, "surplus", "0 is no number of units"),
+        ("POT", 1, "surplus", "No more of POT is needed: all 2 are picked"),
+        ("MUG", 6, "surplus", "Only 5 more of MUG are needed"),
+        ("MUG", 0, "surplus", "0 is not a number of units"),
     ]:
         with pytest.raises(ScanError, match=reason) as caught, session_scope() as session:
             scan(session, number, code, quantity)
@@ -115,7 +115,7 @@ def test_a_scan_is_undone_once(database: str) -> None:
         assert [(part.order, part.quantity) for part in back.portions] == [("1", 2), ("2", 2)]
         assert (back.picked, picked(session)) == (0, {})
         for arguments in ({}, {"number": first.number}, {"code": "POT"}):
-            with pytest.raises(RuleError, match="no such scan"):
+            with pytest.raises(RuleError, match="no scan that could be undone"):
                 undo(session, number, **arguments)
         assert scan(session, number, "MUG").number == 4
         check_laws(session)
@@ -130,7 +130,7 @@ def test_a_hold_that_came_unheard_stops_a_scan(database: str) -> None:
         session.flush()
         answer = scan(session, number, "MUG")
         assert [part.order for part in answer.portions] == ["2"]
-        assert answer.notices == ["Order 1 is held (total_mismatch): nothing of it is wanted any more."]
+        assert answer.notices == ["Order 1 is held (total_mismatch): its units are no longer needed."]
 
 
 def test_what_only_a_stopped_order_wanted_is_refused(database: str) -> None:
@@ -146,5 +146,5 @@ def test_what_only_a_stopped_order_wanted_is_refused(database: str) -> None:
             if code == "CUP":
                 scan(session, number, code)
                 continue
-            with pytest.raises(ScanError, match=r"no longer wanted: order 1 is cancelled\. Put it back"):
+            with pytest.raises(ScanError, match=r"no longer needed: order 1 is cancelled\. Put it back"):
                 scan(session, number, code)

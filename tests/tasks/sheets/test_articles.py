@@ -230,7 +230,7 @@ def test_articles_that_a_channel_leads_are_changed_there(database: str, tmp_path
     take_articles(article("MUG"))
     file = tmp_path / "a.csv"
     file.write_text("sku;title;price\nMUG;Becher;9,90\n", "utf-8")
-    assert reasons(file) == ["title_de: account 'shop' leads this article; change it there"]
+    assert reasons(file) == ["title_de: account 'shop' provides this article; change it there"]
     file.write_text("sku;title;price\nMUG;Artikel MUG;9,90\n", "utf-8")
     assert outcomes(file) == [(2, "MUG", "unchanged")]
 

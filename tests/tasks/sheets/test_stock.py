@@ -50,7 +50,7 @@ def test_stock_below_what_is_promised_is_refused_alone(database: str, tmp_path: 
     report = import_stock(file, None, dry_run=False)
 
     assert [(row.outcome, row.reason) for row in report.rows] == [
-        ("refused", "on_hand: Stock of MUG cannot become 4: 5 are promised to orders."),
+        ("refused", "on_hand: Stock of MUG cannot become 4: 5 are allocated to orders."),
         ("changed", ""),
     ]
 
