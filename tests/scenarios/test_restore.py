@@ -340,7 +340,7 @@ def test_no_number_is_given_twice_after_a_restore(database: str, tmp_path: Path)
     with pytest.raises(RuleError, match="may have given numbers after the backup was made"):
         invoice("3")
     assert "is no number" in refused("document", "resume", "nord", "--last", "4711")
-    assert "1 was given" in refused("document", "resume", "nord", "--last", f"RE-{year}-00000")
+    assert "number 1 of" in refused("document", "resume", "nord", "--last", f"RE-{year}-00000")
     run("document", "resume", "nord", "--last", f"RE-{year}-00002")
     assert invoice("3") == f"RE-{year}-00003"
     with pytest.raises(DBAPIError, match="what was issued never changes"), session_scope() as session:

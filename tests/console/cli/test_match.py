@@ -78,7 +78,7 @@ def test_changing_ones_mind_gives_stock_back(shop: None) -> None:
     ("arguments", "sentence"),
     [
         (["1", "1-1", "--sku", "NIX"], "There is no article with SKU 'NIX'"),
-        (["1", "9-9", "--sku", "MUG"], "Order 1 has no line '9-9'."),
+        (["1", "9-9", "--sku", "MUG"], "Order 1 has no line '9-9'; it has 1-1."),
         (["9", "1-1", "--sku", "MUG"], "There is no order '9'."),
     ],
 )

@@ -154,7 +154,7 @@ def test_a_scan_reads_no_list_whole(sqlite_database: str) -> None:
             asked.append(plans)
 
     walks = re.compile(
-        r"SCAN (?!pick_scan|CONSTANT|to_take|still_open|\()"
+        r"SCAN (?!pick_scan|CONSTANT|items|still_open|\()"
         r"|pick_item USING INDEX (?!ix_pick_item_open)\w+ \(pick_list_id=\?\)"
     )
     assert [step for step in asked[0] if walks.search(step)] == []

@@ -73,7 +73,7 @@ def test_after_their_years_documents_and_letters_go(
     """Number, day, sums and hash stay, and nothing is left that tells of the buyer."""
     with monkeypatch.context() as then:
         then.setattr("models.accounting.issued.utc_now", lambda: LONG_AGO)
-        then.setattr("tests.models.privacy.test_retention.PLACED_AT", LONG_AGO)
+        then.setattr("tests.support.privacy.PLACED_AT", LONG_AGO)
         shop = live(session)
     session.execute(update(Mail).values(sent_at=LONG_AGO))
     session.execute(update(RejectedRecord).values(last_seen_at=LONG_AGO))
