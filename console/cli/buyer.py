@@ -159,7 +159,7 @@ def _print_findings(found: "PersonFindings", *, as_json: bool) -> None:
         "payment_references": {"count": found.bookings, "until": found.bookings_until},
     }
     if as_json:
-        goes = {"offers": found.offers, "records_set_aside": found.rejected}
+        goes = {"offers": found.offers, "records_rejected": found.rejected}
         print_json({"orders": rows, "goes_as_well": goes, "kept_by_law": kept})
         return
     print_rows(rows, COLUMNS, as_json=False)

@@ -260,7 +260,7 @@ def _keep_running(up: Up, channel: Channel) -> None:
 
 
 def _print_runs(runs: Sequence[Run]) -> None:
-    figures = ("read", "new", "unchanged", "released", "issued", "held", "sent", "set_aside", "failed")
+    figures = ("read", "new", "unchanged", "released", "issued", "held", "sent", "rejected", "failed")
     rows = [("cycle", "state", *(name.replace("_", " ") for name in figures), "seconds")]
     for run in runs:
         counts = Counts.model_validate(run.counts)

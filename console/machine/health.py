@@ -197,7 +197,7 @@ def check_account(status: AccountStatus) -> Iterator[Problem]:
     for kind, count, urgent in (
         (ProblemKind.parked, status.parked, True),
         (ProblemKind.differences, status.differences, True),
-        (ProblemKind.rejected, status.set_aside, False),
+        (ProblemKind.rejected, status.rejected, False),
         (ProblemKind.held_orders, status.held_orders, False),
     ):
         if count:

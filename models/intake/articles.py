@@ -126,7 +126,7 @@ def save_articles(
     save_rejected(session, account.id, rejected)
     settle_rejected(session, account.id, "article", list(page))
     counts.new, counts.changed, counts.unchanged = len(new), len(changed), len(unchanged)
-    counts.set_aside = len(rejected)
+    counts.rejected = len(rejected)
     return counts
 
 

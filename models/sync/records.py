@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field
 
 from models.clock import utc_now
 
@@ -113,7 +113,8 @@ class Counts(BaseModel):
     skipped: int = 0
     """Orders before the account's start or before their checkout; mails that are no longer true."""
     held: int = 0
-    set_aside: int = 0
+    rejected: int = Field(default=0, validation_alias=AliasChoices("rejected", "set_aside"))
+    """Records that cannot be used; runs of older versions saved them as `set_aside`."""
     sent: int = 0
     would_send: int = 0
     released: int = 0

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from models.database.session import Session
 from models.sync.calls import Call
 from models.sync.outbound import Outbound, OutboundState
-from models.sync.records import Cycle, OutboundKind
+from models.sync.records import Counts, Cycle, OutboundKind
 from models.sync.rejected import RejectedRecord
 from models.sync.runs import Run, RunState, last_success
 from models.sync.schedules import list_schedules
@@ -116,7 +116,7 @@ def run_views(session: Session, runs: Sequence[Run]) -> list[RunView]:
             state=run.state,
             started_at=run.started_at,
             finished_at=run.finished_at,
-            counts=run.counts,
+            counts=Counts.model_validate(run.counts).model_dump(),
             error=run.error,
             oldest_news_at=run.oldest_news_at,
             slowest_seconds=run.slowest_seconds,

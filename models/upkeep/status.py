@@ -35,7 +35,7 @@ class AccountStatus:
     account: Account
     cycles: list[CycleStatus]
     held_orders: int
-    set_aside: int
+    rejected: int
     """Rejected records that are not settled."""
     waiting: dict[OutboundKind, int]
     """Changes that are not published yet."""
@@ -100,7 +100,7 @@ def status_of_accounts(session: Session) -> list[AccountStatus]:
             account=account,
             cycles=cycles[account.row_id],
             held_orders=held.get(account.row_id, 0),
-            set_aside=rejected.get(account.row_id, 0),
+            rejected=rejected.get(account.row_id, 0),
             waiting=waiting.get(account.row_id, {}),
             parked=parked.get(account.row_id, 0),
             differences=differences.get(account.row_id, 0),

@@ -34,7 +34,7 @@ def import_category_page(run_id: int, page: str | None) -> str | None:
     with work.transaction() as session:
         save_categories(session, work.account.id, fetched.records)
         save_rejected(session, work.account.id, fetched.rejected)
-    work.counts.set_aside += len(fetched.rejected)
+    work.counts.rejected += len(fetched.rejected)
     return fetched.next_cursor
 
 
@@ -49,7 +49,7 @@ def import_article_page(run_id: int, window: Window, page: str | None) -> str | 
         save_rejected(session, work.account.id, fetched.rejected)
         advance(session, work, CURSOR, window, fetched.next_cursor)
     counts.read += len(fetched.rejected)
-    counts.set_aside += len(fetched.rejected)
+    counts.rejected += len(fetched.rejected)
     work.counts.add(counts)
     get_run_logger().info(counts.text())
     return fetched.next_cursor
@@ -60,7 +60,7 @@ def link_article_sets(run_id: int) -> None:
     """Link variants to their parents and parts to their bundles, once all pages are saved."""
     work = work_of(run_id)
     with work.transaction() as session:
-        work.counts.set_aside += link_members(session, work.account.id)
+        work.counts.rejected += link_members(session, work.account.id)
 
 
 @step

@@ -84,7 +84,7 @@ def save_page(
     save_rejected(session, work.account.id, fetched.rejected)
     settle_rejected(session, work.account.id, "order", [data.external_id for data in fetched.records])
     intake.counts.read += len(fetched.rejected)
-    intake.counts.set_aside += len(fetched.rejected)
+    intake.counts.rejected += len(fetched.rejected)
     return intake
 
 

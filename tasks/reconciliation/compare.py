@@ -67,7 +67,7 @@ def compare_orders_there(run_id: int, window: Window, page: str | None) -> str |
     query = OrderQuery(changed_since=window.since, include_open_checkouts=True)
     fetched = work.orders.fetch_orders(query, page)
     work.counts.read += len(fetched.records) + len(fetched.rejected)
-    work.counts.set_aside += len(fetched.rejected)
+    work.counts.rejected += len(fetched.rejected)
     _note_unfinished(work, fetched.records)
     with read_scope() as session:
         first = look_at_orders(session, work, window, fetched, [])

@@ -203,7 +203,7 @@ def _waiting(status: AccountStatus, now: datetime) -> list[str]:
     return [
         status.account.name,
         str(status.held_orders),
-        str(status.set_aside),
+        str(status.rejected),
         queue,
         str(status.parked),
         str(status.differences),
@@ -249,7 +249,7 @@ def _figures(run: Run, account: Account) -> dict[str, Any]:
     )
     for name, advice in (
         ("held", held),
-        ("set_aside", Advice(Action.rejected_list, values={"account": account.name})),
+        ("rejected", Advice(Action.rejected_list, values={"account": account.name})),
         ("failed", Advice(Action.outbound_list, values={"account": account.name})),
         ("different", Advice(Action.difference_list, values={"account": account.name})),
         ("parked", Advice(Action.outbound_list, values={"state": "parked", "account": account.name})),

@@ -76,7 +76,7 @@ def check_at_rest(world: World, checked: Counter[str]) -> None:
             _check_nothing_invented(session, side, account_id, number)
             _check_told(session, side, account_id)
             _check_told_once(side, world.delivered["overtaken"])
-            _check_asides(session, account_id)
+            _check_rejected(session, account_id)
             if side.works_here:
                 working.append(account_id)
         working.append(get_account(session, world.desk).row_id)
@@ -575,7 +575,7 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
         here = _by_line(session, account_id)
     numbers = {str(order.order_id) for order in spoilt}
     if lost := numbers - set(aside):
-        raise BrokenLawError(6, f"orders {sorted(lost)} cannot be read and are not set aside")
+        raise BrokenLawError(6, f"orders {sorted(lost)} cannot be read and are not rejected")
     for order in side.state.orders.values():
         known = any(str(item.id) in here for item in order.items)
         shown = order.feedback_date is not None and not side.hides(order)
@@ -584,7 +584,7 @@ def check_neighbours(side: Side, spoilt: Sequence[TheirOrder], checked: Counter[
     checked["6"] += 1
 
 
-def _check_asides(session: Session, account_id: int) -> None:
+def _check_rejected(session: Session, account_id: int) -> None:
     """Check that no rejected record is open, because all records are valid by now."""
     rows = session.exec(
         select(RejectedRecord).where(
@@ -592,7 +592,7 @@ def _check_asides(session: Session, account_id: int) -> None:
         )
     ).all()
     if rows:
-        raise BrokenLawError(6, f"still set aside: {[(row.external_id, row.reason) for row in rows]}")
+        raise BrokenLawError(6, f"still rejected: {[(row.external_id, row.reason) for row in rows]}")
 
 
 # --- law 7: times -----------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_articles_variants_bundles_and_stock_come_in(shop: Shop) -> None:
 
     counts = sync(Cycle.article_import, shop)
 
-    assert (counts.read, counts.new, counts.set_aside) == (5, 5, 0)
+    assert (counts.read, counts.new, counts.rejected) == (5, 5, 0)
     with read_scope() as session:
         account_id = get_account(session, shop.name).row_id
         articles = {row.sku: row for row in session.exec(select(Article))}
@@ -214,8 +214,8 @@ def test_import_does_not_echo(sqlite_shop: Shop) -> None:
     assert set(outbound(shop)) == {("stock", "sent")}
 
 
-def test_same_sku_twice_is_set_aside(sqlite_shop: Shop) -> None:
-    """Of two products with one SKU the second is set aside, and its neighbours come in."""
+def test_same_sku_twice_is_rejected(sqlite_shop: Shop) -> None:
+    """Of two products with one SKU the second is rejected, and its neighbours come in."""
     shop = sqlite_shop
     add_mug(shop, 1, "DOPPELT")
     add_mug(shop, 2, "DOPPELT")
@@ -223,7 +223,7 @@ def test_same_sku_twice_is_set_aside(sqlite_shop: Shop) -> None:
 
     counts = sync(Cycle.article_import, shop)
 
-    assert (counts.new, counts.set_aside) == (2, 1)
+    assert (counts.new, counts.rejected) == (2, 1)
     assert stock_of("DOPPELT") == Figures(1, 0)
     set_stock(shop, ANDERER=4)
     assert stock_of("ANDERER") == Figures(4, 0)

@@ -415,7 +415,7 @@ def test_stock_that_is_short_holds_the_order(shop: Shop) -> None:
     assert stock_of("BECHER-1") == Figures(1, 1)
 
 
-def test_one_bad_record_is_set_aside(shop: Shop) -> None:
+def test_one_bad_record_is_rejected(shop: Shop) -> None:
     """An order that cannot be read is kept with its reason; its neighbours come in, and it may come later."""
     mug = add_mug(shop, 10)
     prepare(shop, Cycle.article_import)
@@ -426,8 +426,8 @@ def test_one_bad_record_is_set_aside(shop: Shop) -> None:
     orders[1].items[0].quantity = 1
     second = sync(ORDER, shop)
 
-    assert (first.read, first.new, first.set_aside) == (3, 2, 1)
-    assert (second.new, second.set_aside) == (1, 0)
+    assert (first.read, first.new, first.rejected) == (3, 2, 1)
+    assert (second.new, second.rejected) == (1, 0)
     assert numbers_here(shop) == numbers_there(shop)
 
 

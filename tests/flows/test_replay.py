@@ -243,7 +243,7 @@ def test_a_run_that_failed_in_the_middle(shop: Shop, monkeypatch: pytest.MonkeyP
     assert sync(ORDER, shop).new == 0
 
 
-def test_a_run_with_a_record_set_aside(sqlite_shop: Shop) -> None:
+def test_a_run_with_a_rejected_record(sqlite_shop: Shop) -> None:
     """The record that it could not use is tried again."""
     shop = sqlite_shop
     mug = add_mug(shop, 10)
@@ -251,7 +251,7 @@ def test_a_run_with_a_record_set_aside(sqlite_shop: Shop) -> None:
     good = shop.channel.place_order([mug])
     bad = shop.channel.place_order([mug])
     bad.items[0].quantity = -1
-    assert sync(ORDER, shop).set_aside == 1
+    assert sync(ORDER, shop).rejected == 1
     run_id = str(last_run(shop, ORDER).id)
 
     still_bad = run_again(shop, run=run_id)

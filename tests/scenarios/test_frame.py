@@ -305,14 +305,14 @@ def test_a_bug_that_quotes_a_record_is_not_repeated_by_us(
 
 
 @pytest.mark.usefixtures("told_runs")
-def test_a_record_set_aside_names_no_buyer(sqlite_shop: Shop) -> None:
+def test_a_rejected_record_names_no_buyer(sqlite_shop: Shop) -> None:
     """The raw form is kept in our database; logs and reports hold the reason's kind alone."""
     shop = sqlite_shop
     _order_of_someone(shop)
     order = next(iter(shop.channel.orders.values()))
     order.items[0].quantity = -1
 
-    assert sync(Cycle.order_import, shop).set_aside == 1
+    assert sync(Cycle.order_import, shop).rejected == 1
     _silent(shop, Cycle.order_import)
 
 

@@ -16,7 +16,7 @@ ORDERS = [
 
 
 def test_nonsense_in_one_order_stops_no_other(shop: Shop) -> None:
-    """Each kind of nonsense in turn: the run completes, and what was set aside comes in once it is sound."""
+    """Each kind of nonsense in turn: the run completes, and what was rejected comes in once it is sound."""
     mug = add_mug(shop, 500)
     for field, value in ORDERS:
         before = numbers_there(shop)

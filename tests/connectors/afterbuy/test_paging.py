@@ -1,4 +1,4 @@
-"""Pages follow each other without a gap, and a record that cannot be read is set aside alone."""
+"""Pages follow each other without a gap, and a record that cannot be read is rejected alone."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_a_page_in_another_order_loses_nothing(rig: AfterbuyRig) -> None:
     assert sorted(one.external_id for one in records) == placed
 
 
-def test_an_order_that_cannot_be_read_is_set_aside_without_its_neighbours(rig: AfterbuyRig) -> None:
+def test_an_order_that_cannot_be_read_is_rejected_without_its_neighbours(rig: AfterbuyRig) -> None:
     placed = place(rig, 3)
     broken = rig.state.order(int(placed[1]))
     broken.items[0].quantity = "drei"  # type: ignore[assignment]
@@ -68,7 +68,7 @@ def test_an_order_that_cannot_be_read_is_set_aside_without_its_neighbours(rig: A
     ],
     ids=lambda value: value if len(value) < 40 else "order",
 )  # fmt: skip
-def test_an_odd_record_is_set_aside_and_its_neighbours_go_on(odd: str, said: str) -> None:
+def test_an_odd_record_is_rejected_and_its_neighbours_go_on(odd: str, said: str) -> None:
     """Its reason is short, shows no value, and its raw form is kept up to a limit."""
     page = read(answer(order(1), odd, order(3)))
 

@@ -87,7 +87,7 @@ def test_settings_are_changed_one_by_one(shop: Simulator) -> None:
     assert account["settings"]["start"] == "2020-01-01"
 
 
-def test_a_record_set_aside_is_fetched_again(shop: Simulator) -> None:
+def test_a_rejected_record_is_fetched_again(shop: Simulator) -> None:
     """One that is fine by now is taken in; one that the channel does not know stays, with exit code 1."""
     call("account", "mode", "shop", "live")
     number = str(next(iter(shop.state.orders.values())).order_id)

@@ -37,7 +37,7 @@ def article_in(session: Session, shop: Shop, sku: str) -> Article:
     return get_article(session, shop.tenant_id, sku)
 
 
-def asides(session: Session) -> list[tuple[str, str]]:
+def rejected_in(session: Session) -> list[tuple[str, str]]:
     session.expire_all()
     return [(row.kind, row.external_id) for row in list_rejected(session)]
 
@@ -47,19 +47,19 @@ def members(*external_ids: str, **values: Any) -> list[MemberData]:
 
 
 def test_members_may_come_on_a_later_page(database: str) -> None:
-    """Until then the set is set aside; joined it is settled, and told to the channel."""
+    """Until then the set is rejected; joined it is settled, and told to the channel."""
     with session_scope() as session:
         shop = make_shop(session)
         bundle = make_article(
             "9", "SET", kind=ArticleKind.bundle, members=members("1", "2", quantity=2), quantity=4
         )
         save(session, shop, bundle, make_article("1", "A", quantity=9))
-        assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "9")])
+        assert (link_members(session, shop.account.id), rejected_in(session)) == (1, [("set", "9")])
         assert stock_figures(session, [article_in(session, shop, "SET").row_id]) == {}
         save(session, shop, make_article("2", "B", quantity=3))
         settle_outbound(session)
 
-        assert (link_members(session, shop.account.id), asides(session)) == (0, [])
+        assert (link_members(session, shop.account.id), rejected_in(session)) == (0, [])
         set_id = article_in(session, shop, "SET").row_id
         ids = [article_in(session, shop, sku).row_id for sku in ("A", "B")]
         assert parts_of(session, [set_id]) == {set_id: [(ids[0], 2), (ids[1], 2)]}
@@ -82,7 +82,7 @@ def test_a_set_may_change_its_parts(database: str) -> None:
         assert row_counts(session, BundlePart) == [1]
 
 
-def test_a_set_of_more_than_can_be_counted_is_set_aside(database: str) -> None:
+def test_a_set_of_more_than_can_be_counted_is_rejected(database: str) -> None:
     """The quantities of a part told several times are added up; its neighbours are joined."""
     with session_scope() as session:
         shop = make_shop(session)
@@ -95,11 +95,11 @@ def test_a_set_of_more_than_can_be_counted_is_set_aside(database: str) -> None:
             make_article("9", "SET", kind=ArticleKind.bundle, members=members("1", quantity=MAX_COUNT)),
         )
 
-        assert (link_members(session, shop.account.id), asides(session)) == (1, [("set", "8")])
+        assert (link_members(session, shop.account.id), rejected_in(session)) == (1, [("set", "8")])
         assert "more than 1000000000 of one article" in list_rejected(session)[0].reason
         assert [row.quantity for row in session.exec(select(BundlePart))] == [MAX_COUNT]
         save(session, shop, make_article("8", "HUGE", kind=ArticleKind.bundle, members=members("1")))
-        assert (link_members(session, shop.account.id), asides(session)) == (0, [])
+        assert (link_members(session, shop.account.id), rejected_in(session)) == (0, [])
 
 
 def test_variants_are_joined_to_their_parent(database: str) -> None:

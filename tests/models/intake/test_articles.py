@@ -57,7 +57,7 @@ def article_in(session: Session, shop: Shop, sku: str) -> Article:
     return get_article(session, shop.tenant_id, sku)
 
 
-def asides(session: Session) -> list[tuple[str, str]]:
+def rejected_in(session: Session) -> list[tuple[str, str]]:
     session.expire_all()
     return [(row.kind, row.external_id) for row in list_rejected(session)]
 
@@ -164,7 +164,7 @@ def test_what_changed_is_written_anew(database: str) -> None:
 
 
 def test_a_sku_belongs_to_one_article(database: str) -> None:
-    """The second of a page or of the account is set aside, its neighbours are saved; it is settled later."""
+    """The second of a page or of the account is rejected, its neighbours are saved; it is settled later."""
     with session_scope() as session:
         shop = make_shop(session)
         save(session, shop, make_article("1", "A"))
@@ -175,12 +175,12 @@ def test_a_sku_belongs_to_one_article(database: str) -> None:
             make_article("5", "C"),
         ]
 
-        assert save(session, shop, *page) == {"read": 4, "new": 2, "set_aside": 2}
-        assert asides(session) == [("article", "2"), ("article", "4")]
+        assert save(session, shop, *page) == {"read": 4, "new": 2, "rejected": 2}
+        assert rejected_in(session) == [("article", "2"), ("article", "4")]
         assert "Article 1 has the SKU 'A'" in list_rejected(session)[0].reason
         assert links(session, shop.account.id) == {"1": "A", "3": "B", "5": "C"}
         assert save(session, shop, make_article("2", "A-NEW")) == {"read": 1, "new": 1}
-        assert asides(session) == [("article", "4")]
+        assert rejected_in(session) == [("article", "4")]
 
 
 def test_an_article_made_by_people_is_adopted(database: str) -> None:

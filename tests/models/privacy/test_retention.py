@@ -158,8 +158,8 @@ def test_an_erasure_holds_after_a_restore(session: Session) -> None:
     assert details_in(session, "1", "anonymised") == [{"reason": "asked"}]
 
 
-def test_trials_and_records_set_aside_go_in_the_same_time(session: Session) -> None:
-    """Trials whole, with their buyers; of what is set aside the raw form."""
+def test_trials_and_records_rejected_go_in_the_same_time(session: Session) -> None:
+    """Trials whole, with their buyers; of what is rejected the raw form."""
     shop = open_shop(session)
     take_in(session, shop, record("1"), trial=True)
     save_rejected(

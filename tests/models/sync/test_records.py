@@ -9,3 +9,11 @@ def test_figures_add_up() -> None:
     total.add(Counts(read=3, failed=4))
 
     assert total == Counts(read=5, held=1, failed=4)
+
+
+def test_figures_of_older_versions_are_read() -> None:
+    """Their runs saved rejected records under another name; what is saved now has the new name."""
+    counts = Counts.model_validate({"read": 3, "set_aside": 2})
+
+    assert counts.rejected == 2
+    assert "set_aside" not in counts.model_dump()

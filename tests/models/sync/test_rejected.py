@@ -82,7 +82,7 @@ def test_one_that_could_be_used_is_settled(database: str) -> None:
         assert row_counts(session, RejectedRecord) == [4]
 
 
-def test_nothing_to_set_aside_is_nothing(database: str) -> None:
+def test_nothing_to_reject_is_nothing(database: str) -> None:
     """Empty lists ask the database nothing."""
     with session_scope() as session:
         account_id = make_shop(session).account.id
