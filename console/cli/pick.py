@@ -147,7 +147,7 @@ def print_list(
     output: Annotated[Path, typer.Option(help="The PDF to write.")],
     language: LanguageOption = None,
 ) -> None:
-    """Write the units still to be taken as a PDF; each warehouse starts a new page."""
+    """Write the units that are not picked yet as a PDF; each warehouse starts a new page."""
     from documents.papers.join import write_pdf
     from documents.papers.render import render_paper
     from models.papers.pick_papers import pick_list_papers
@@ -227,7 +227,9 @@ def short(
     code: Code,
     missing: Annotated[
         int | None,
-        typer.Option(min=1, max=MAX_COUNT, help="The missing units; default: all still to be taken there."),
+        typer.Option(
+            min=1, max=MAX_COUNT, help="The missing units; default: all that are not picked there yet."
+        ),
     ] = None,
 ) -> None:
     """Report that an article is missing at its place; stock is corrected, orders get it from elsewhere."""
@@ -246,7 +248,7 @@ def short(
 def close(
     number: Number,
     unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Leave units still to be taken to a later list.")
+        bool, typer.Option("--unfinished", help="Leave units that are not picked yet to a later list.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
