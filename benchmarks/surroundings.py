@@ -65,7 +65,8 @@ def stand_in(*, orders: int = 0, articles: int = 0, changed: bool = False) -> It
         yield url
     finally:
         process.terminate()
-        process.wait()
+        # This also closes the pipe.
+        process.communicate()
         shutil.rmtree(folder, ignore_errors=True)
 
 
