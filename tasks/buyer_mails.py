@@ -142,12 +142,12 @@ def notify_operators(run_id: int) -> None:
                 rows.append(row)
             else:
                 release_claim(session, row)
-        orders = _new_orders(session, rows)
+        # If the account does not want these mails any more, the rows that waited are closed without a mail.
+        orders = [] if wanted is OrderNotice.none else _new_orders(session, rows)
         if wanted is OrderNotice.each:
             for order in orders:
                 _queue_notice(session, work, [order])
-        # If the account does not want these mails any more, the rows that waited are closed without a mail.
-        elif orders and wanted is OrderNotice.digest:
+        elif orders:
             _queue_notice(session, work, orders)
         for row in rows:
             mark_sent(session, row, row.version)
