@@ -113,7 +113,7 @@ LADDERS = {"models.migrations"}
 # Modules of plain data, by the last part of their name: all that connectors and documents may import of
 # models, beside the modules of `PLAIN_GROUND`.
 PLAIN_NAMES = {"records", "options", "account_kinds"}
-PLAIN_GROUND = {"models.errors", "models.values", "models.clock"}
+PLAIN_GROUND = {"models.errors", "models.values", "models.clock", "models.files"}
 PLAIN_TABLES = {"models.tax.rates", "models.countries"}
 """Tables of constants that plain data may read."""
 

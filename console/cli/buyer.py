@@ -15,6 +15,7 @@ from console.cli.output import as_plain, counted, print_json, print_rows, say
 from models.clock import utc_now
 from models.database.session import Session, in_transaction, read_scope
 from models.errors import RuleError
+from models.files import write_private
 from models.tenants.tenant import pick_tenant
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def export(
     """Write all data about a buyer into a file: `buyer.json`, the buyer's documents and files of mails."""
     from models.privacy.export import export_person
     from models.privacy.persons import find_person
-    from models.upkeep.backup import write_whole
 
     need_database()
     with read_scope() as session:
@@ -81,8 +81,7 @@ def export(
         archive.writestr("buyer.json", text)
         for path, content in files.items():
             archive.writestr(path, content)
-    with write_whole(file) as part:
-        part.write_bytes(packed.getvalue())
+    write_private(file, packed.getvalue())
     records = counted(sum(len(found) for found in rows.values()), "record")
     say(f"{records} and {counted(len(files), 'file')} written to {file}; only you can read it.")
 

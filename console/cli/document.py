@@ -13,7 +13,7 @@ from models.accounting.numbers import resume_numbers
 from models.accounting.records import DocumentKind
 from models.accounting.views import document_summaries, document_view
 from models.database.session import Session, in_transaction, read_scope
-from models.errors import RuleError
+from models.files import write_private
 from models.order_desk.steps import find_scope
 from models.tenants.tenant import get_tenant, tenant_id_of
 
@@ -84,10 +84,7 @@ def save(
     with read_scope() as session:
         document = _find(session, label, tenant)
     (pdf,) = draw_and_keep([document])
-    try:
-        file.write_bytes(pdf)
-    except OSError as error:
-        raise RuleError(f"{file} cannot be written ({error.strerror}).") from None
+    write_private(file, pdf)
     say(f"{document.label} was written to {file}.")
 
 

@@ -11,7 +11,7 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AccountOption, AsJson, LimitOption, most_rows
 from console.cli.output import print_json, print_rows, say
 from models.database.session import in_transaction, read_scope
-from models.errors import RuleError
+from models.files import write_private
 from models.mails.outbox import MailState, list_mails, retry_mails
 from models.mails.records import MailContent, logo_id
 from models.mails.views import mail_summaries, mail_view
@@ -119,10 +119,7 @@ def preview(
         logos = find_logos(session, [letter.seller.logo])
     content = render_buyer_mail(letter)
     if html is not None:
-        try:
-            html.write_text(shown_alone(content, logos), "utf-8")
-        except OSError as error:
-            raise RuleError(f"{html} cannot be written ({error.strerror}).") from None
+        write_private(html, shown_alone(content, logos).encode())
     typer.echo(f"To: {letter.recipient or '-'}\nSubject: {content.subject}\n\n{content.text}")
     if drop is not None:
         say(f"It would not be sent: {drop.replace('_', ' ')}.")

@@ -1,16 +1,16 @@
 """Join PDFs into one file one after the other, keeping in memory only the positions of objects."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pypdf import PdfReader
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject, NumberObject
 
-from models.errors import RuleError
+from models.files import write_whole
 
 ROOT, PAGES = 1, 2
 
@@ -18,20 +18,15 @@ ROOT, PAGES = 1, 2
 def write_pdf(output: Path, pdfs: Iterable[bytes]) -> int:
     """Join PDFs into one file and return its number of pages; without a page no file is written.
 
-    The file appears when it is complete. Raises: RuleError, if it cannot be written.
+    The file appears when it is complete, and only its owner can read it.
+    Raises: RuleError, if it cannot be written.
     """
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        try:
-            with draft.open("wb") as file:
-                pages = join_pdfs(pdfs, file)
-            if pages:
-                draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise RuleError(f"{output} cannot be written ({error.strerror}).") from None
-    return pages
+    parts = iter(pdfs)
+    first = next(parts, None)
+    if first is None:
+        return 0
+    with write_whole(output) as part, part.open("wb") as file:
+        return join_pdfs(chain([first], parts), file)
 
 
 def join_pdfs(pdfs: Iterable[bytes], file: BinaryIO) -> int:

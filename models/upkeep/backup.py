@@ -8,10 +8,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
 
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
@@ -22,6 +20,7 @@ from models.database.engine import dispose, get_engine
 from models.database.schema import Schema, find_schema, newest_revision, upgrade
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
+from models.files import write_whole
 from models.settings import get_settings
 from models.sync.runs import Lease
 
@@ -90,22 +89,6 @@ def _check_no_runs() -> None:
         raise RuleError(
             f"{held} runs are in progress: stop Warenfluss and all its workers, wait a minute, and try again."
         )
-
-
-@contextmanager
-def write_whole(file: Path) -> Iterator[Path]:
-    """Yield the name of a temporary file, which replaces `file` when the block ends without an error."""
-    part = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
-    try:
-        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(file)
-    except OSError as error:
-        raise RuleError(f"{file} cannot be written ({error.strerror}).") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:

@@ -5,7 +5,6 @@ Every cell is read as text, so that leading zeros stay. Numbers may have a decim
 
 import csv
 import io
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from models.errors import RuleError
+from models.files import write_whole
 from models.intake.sheet_results import SheetOutcome, SheetReport, SheetResult
 from tasks.sheets.columns import (
     BIN_COLUMNS,
@@ -66,19 +66,13 @@ def write_sheet(
         columns=[column.german if german else column.name for column in columns],
         dtype=object,
     )
-    draft = file.with_name(f".{file.stem}.{os.getpid()}{ending}")
-    try:
+    with write_whole(file) as part:
         if is_text:
-            frame.to_csv(
-                draft, index=False, sep=";" if german else ",", encoding="utf-8-sig" if german else "utf-8"
-            )
+            encoding = "utf-8-sig" if german else "utf-8"
+            frame.to_csv(part, index=False, sep=";" if german else ",", encoding=encoding)
         else:
-            frame.to_excel(draft, index=False, engine="openpyxl")
-        draft.replace(file)
-    except OSError as error:
-        raise RuleError(f"{file.name} cannot be written: {error.strerror or type(error).__name__}.") from None
-    finally:
-        draft.unlink(missing_ok=True)
+            with part.open("wb") as output:
+                frame.to_excel(output, index=False, engine="openpyxl")
 
 
 def read_sheet(file: Path) -> Sheet:
