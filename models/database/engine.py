@@ -21,6 +21,15 @@ BUSY_TIMEOUT_SECONDS = 30
 FRESH_SECONDS = 5
 """A connection used within this time is assumed to be alive."""
 
+_PREPARE_POSTGRES = f"""
+SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_SECONDS}s', false),
+CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END
+"""
+"""A commit is on the server's disk when it returns, also where a server or a role is set to not wait for that.
+
+Stricter values, such as `remote_apply`, stay.
+"""
+
 _engines: dict[str, Engine] = {}
 _engines_lock = threading.Lock()
 
@@ -83,9 +92,10 @@ def _quote_no_row(context: ExceptionContext) -> None:
 
 
 def _prepare_postgres(connection: Any, _entry: ConnectionPoolEntry) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_SECONDS}s'")
-    connection.commit()
+    # One round trip: with autocommit there is no BEGIN and no COMMIT.
+    connection.autocommit = True
+    connection.execute(_PREPARE_POSTGRES)
+    connection.autocommit = False
 
 
 def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -117,7 +127,10 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
     _write_ahead(cursor)
-    cursor.execute("PRAGMA synchronous=NORMAL")
+    # A commit is on the disk when it returns: a request, a mail or a printed number may leave right after it.
+    cursor.execute("PRAGMA synchronous=FULL")
+    # Deleted and replaced text is overwritten with zeros. Some builds of SQLite do that by default, others not.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
