@@ -25,9 +25,9 @@ _PREPARE_POSTGRES = f"""
 SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_SECONDS}s', false),
 CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END
 """
-"""A commit is on the server's disk when it returns, also where a server or a role is set to not wait for that.
+"""After it a commit is on the server's disk when it returns, also if the server or a role is set otherwise.
 
-Stricter values, such as `remote_apply`, stay.
+Other values, such as `remote_apply`, stay.
 """
 
 _engines: dict[str, Engine] = {}
@@ -127,9 +127,9 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}")
     _write_ahead(cursor)
-    # A commit is on the disk when it returns: a request, a mail or a printed number may leave right after it.
+    # A commit is on the disk when it returns: a request, a mail or a printed number may leave right after.
     cursor.execute("PRAGMA synchronous=FULL")
-    # Deleted and replaced text is overwritten with zeros. Some builds of SQLite do that by default, others not.
+    # Deleted text is overwritten with zeros. Only some builds of SQLite do that by default.
     cursor.execute("PRAGMA secure_delete=ON")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
