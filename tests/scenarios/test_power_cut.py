@@ -30,7 +30,7 @@ from tests.support.cli_steps import call, read
 from tests.support.plain_runs import run_plainly
 from tests.support.smtp import SmtpServer
 from tests.support.steps import add_mug, calls, expire_lease, outbound, prepare, set_stock
-from tests.support.strace import Disk, record
+from tests.support.strace import Disk, record, unsynced_files
 
 
 @pytest.fixture
@@ -118,6 +118,36 @@ def test_what_leaves_rests_on_the_disk(
     assert call("order", "invoice", second).exit_code == 0
     year = utc_now().year
     assert [row["label"] for row in read("document", "list")] == [f"RE-{year}-00002", f"RE-{year}-00001"]
+
+
+def write_files(folder: str, order: str, buyer: str) -> None:
+    """Call every command that writes a file, each kind of file once; in a process of its own."""
+    from console.cli.app import app
+
+    for arguments in (
+        ["db", "backup", f"{folder}/backup"],
+        ["order", "export", f"{folder}/orders.csv"],
+        ["stock", "export", f"{folder}/stock.xlsx"],
+        ["order", "invoice", order],
+        ["document", "save", f"RE-{utc_now().year}-00001", f"{folder}/invoice.pdf"],
+        ["paper", "slip", order, "--output", f"{folder}/slip.pdf"],
+        ["buyer", "export", buyer, f"{folder}/buyer.zip"],
+        ["db", "restore", f"{folder}/backup", "--replace"],
+    ):
+        app(arguments, standalone_mode=False)
+
+
+def test_a_file_is_on_the_disk_before_its_command_says_so(shop: Shop, tmp_path: Path) -> None:
+    """The file, its name in the folder, and the database that was restored."""
+    order = str(min(shop.channel.orders))
+    (tmp_path / "out").mkdir()
+
+    events = record(write_files, str(tmp_path / "out"), order, order, folder=tmp_path)
+
+    written = unsynced_files(events, tmp_path, f"{tmp_path}/out/".encode())
+    names = ("backup", "orders.csv", "stock.xlsx", "invoice.pdf", "slip.pdf", "buyer.zip", "backup")
+    assert [name in line for name, line in zip(names, written, strict=True)] == [True] * len(names)
+    assert list(written.values()) == [[]] * len(names)
 
 
 def use(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

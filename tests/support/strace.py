@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.support.required import missing
 
-CALLS = "pwrite64,write,sendto,fsync,fdatasync,ftruncate,unlink,rename"
+CALLS = "pwrite64,write,sendfile,sendto,fsync,fdatasync,ftruncate,unlink,rename"
 SYNCS = ("fsync", "fdatasync")
 RUNNING_SECONDS = 120
 _CALL = re.compile(
@@ -92,6 +92,31 @@ def _read(lines: Iterable[str]) -> Iterator[Event]:
 def _bytes(text: str) -> bytes:
     """Return what strace wrote as `\\x2f\\x74…`; what it wrote otherwise, such as `socket:[1]`, as it is."""
     return bytes.fromhex(text.replace("\\x", "")) if text.startswith("\\x") else text.encode()
+
+
+def unsynced_files(events: Iterable[Event], folder: Path, said: bytes) -> dict[str, list[str]]:
+    """Return for each line printed with the words `said` what was not on the disk by then.
+
+    That is a file in this folder that was written, or a folder in which a file got its name.
+    """
+    unsynced: set[str] = set()
+    found: dict[str, list[str]] = {}
+    for event in events:
+        path = Path(event.path)
+        if event.name in SYNCS:
+            unsynced.discard(event.path)
+        elif event.name == "rename":
+            if event.path in unsynced:
+                unsynced.add(event.target)
+            unsynced -= {event.path}
+            unsynced.add(str(Path(event.target).parent))
+        elif event.name == "unlink":
+            unsynced.discard(event.path)
+        elif event.name == "write" and event.path.startswith("pipe:") and said in event.data:
+            found[event.data.decode().strip()] = sorted(Path(name).name for name in unsynced)
+        elif path.is_relative_to(folder) and not path.name.endswith("-shm"):
+            unsynced.add(event.path)
+    return found
 
 
 class Disk:
