@@ -30,6 +30,7 @@ from models.fulfilment.shipments import Parcel, ParcelData, ParcelLine, Shipment
 from models.invoicing.invoices import issue_invoice
 from models.orders.history import Actor
 from models.orders.order import LinePart, Order, OrderLine
+from models.orders.origin import OrderOrigin, OriginKind
 from models.orders.queries import ids_by_number, lines_of
 from models.payments.payment import record_payment
 from models.sync.alarms import Alarm
@@ -213,6 +214,27 @@ def test_accounts_for_orders_by_hand_are_renamed_both_ways(at_empty: str) -> Non
             found.append(connection.execute(text("SELECT kind FROM account ORDER BY id")).scalars().all())
 
     assert found == [["manual", "afterbuy"], ["own", "afterbuy"], ["manual", "afterbuy"]]
+
+
+def test_what_was_anonymised_before_loses_its_reference(at_empty: str) -> None:
+    """An order that still has its buyer keeps it."""
+    upgrade(at_empty)
+    with session_scope() as session:
+        shop = make_shop(session)
+        take_in(session, shop, make_order("1", make_line("a")), make_order("2", make_line("b")))
+        for number, at in (("1", PLACED_AT), ("2", None)):
+            order = get_order(session, number)
+            order.anonymised_at = at
+            origin = OrderOrigin(order_id=order.row_id, account_id=shop.account.id, kind=OriginKind.phone)
+            origin.reference = f"Zettel {number}"
+            session.add_all([order, origin])
+    downgrade("0020", at_empty)
+
+    upgrade(at_empty)
+
+    with session_scope() as session:
+        query = select(col(OrderOrigin.reference)).order_by(col(OrderOrigin.order_id))
+        assert list(session.scalars(query)) == [None, "Zettel 2"]
 
 
 def test_repeating_an_upgrade_changes_nothing(database: str) -> None:

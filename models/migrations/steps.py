@@ -54,22 +54,23 @@ def drop_index(name: str, table: str) -> None:
         op.drop_index(name, table, postgresql_concurrently=True, if_exists=True)
 
 
-def fill(table: str, assignment: str, condition: str = "true") -> None:
-    """Set columns of all existing rows, about ten thousand at a time in order of their ids. Safe to repeat.
+def fill(table: str, assignment: str, condition: str = "true", key: str = "id") -> None:
+    """Set columns of all existing rows, about ten thousand at a time in order of their `key`. Safe to repeat.
 
     `assignment` is the SQL after SET; `condition` must exclude rows that are already set.
     """
-    statement = f"UPDATE {table} SET {assignment} WHERE id > :low AND id <= :high AND ({condition})"  # noqa: S608
+    batch = f"{key} > :low AND {key} <= :high AND "
+    statement = f"UPDATE {table} SET {assignment} WHERE {batch}({condition})"  # noqa: S608
     if not _is_postgres():
         # One transaction anyway: SQLite has a single writer.
-        op.execute(statement.replace("id > :low AND id <= :high AND ", ""))
+        op.execute(statement.replace(batch, ""))
         return
     if op.get_context().as_sql:
         # Offline mode only writes the SQL down, and the number of rows is unknown.
         return
     with op.get_context().autocommit_block():
         bind = op.get_bind()
-        last = bind.execute(text(f"SELECT coalesce(max(id), 0) FROM {table}")).scalar_one()  # noqa: S608
+        last = bind.execute(text(f"SELECT coalesce(max({key}), 0) FROM {table}")).scalar_one()  # noqa: S608
         for low in range(0, last, ROWS_AT_ONCE):
             bind.execute(text(statement), {"low": low, "high": low + ROWS_AT_ONCE})
 

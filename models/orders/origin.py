@@ -1,5 +1,6 @@
 """The origin of a manual order: how it was placed, and which order it repeats or replaces."""
 
+import hashlib
 from enum import StrEnum
 
 from sqlalchemy import UniqueConstraint
@@ -7,6 +8,9 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.database.columns import code
 from models.orders.order import Order, OrderState
+
+ERASED = "erased "
+"""Prefix of a reference whose text was erased; its hash follows."""
 
 
 class OriginKind(StrEnum):
@@ -29,7 +33,10 @@ class OrderOrigin(SQLModel, table=True):
     account_id: int
     kind: OriginKind = code(OriginKind)
     reference: str | None = Field(default=None, max_length=80)
-    """Given by the caller: a command that is repeated with the same reference creates no second order."""
+    """Given by the caller: a command that is repeated with the same reference creates no second order.
+
+    When the order is anonymised, only a hash of it stays, so that this also holds afterwards.
+    """
     asked_hash: str = Field(default="", max_length=64)
     """Hash of the request that first used the reference."""
     from_order_id: int | None = Field(default=None, index=True)
@@ -38,10 +45,18 @@ class OrderOrigin(SQLModel, table=True):
     """For an exchange: the return that it replaces."""
 
 
+def erase_reference(reference: str | None) -> str | None:
+    """Return what stays of a reference when its order is anonymised; safe to repeat."""
+    if reference is None or reference.startswith(ERASED):
+        return reference
+    return ERASED + hashlib.sha256(reference.encode()).hexdigest()
+
+
 def find_by_reference(session: Session, account_id: int, reference: str) -> OrderOrigin | None:
-    """Return the origin of the account's order with this reference; None if there is none."""
+    """Return the origin of the account's order with this reference, erased or not; None if there is none."""
     query = select(OrderOrigin).where(
-        OrderOrigin.account_id == account_id, OrderOrigin.reference == reference
+        OrderOrigin.account_id == account_id,
+        col(OrderOrigin.reference).in_([reference, erase_reference(reference)]),
     )
     return session.exec(query).first()
 

@@ -20,7 +20,8 @@ from models.order_desk.offers import Offer, OfferState
 from models.orders.history import Actor, OrderEvent, event_values
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Customer, Order
-from models.orders.row_values import ANONYMOUS_DETAILS
+from models.orders.origin import erase_reference
+from models.orders.row_values import ANONYMOUS_DETAILS, MATCH_FIELDS
 from models.privacy.personal_columns import Fate, columns_of
 from models.privacy.retention import clear_raw_rejected, may_be_anonymised, retention_cutoff
 from models.sync.rejected import RejectedRecord
@@ -41,6 +42,12 @@ shipping_method_id checkout_at channel_number alternative_number platform shippi
 """
 KEPT_CHANGES = frozenset(_CHANGES.split())
 """Fields of an order whose changes are kept in its history, besides those of its lines."""
+KEPT_CODES = frozenset(MATCH_FIELDS) - {"attributes"}
+"""Numbers of an article; attributes can be a text that the buyer ordered, such as an engraving."""
+KEPT_OF_OFFERS = frozenset(
+    ["lines", "currency", "shipping_amount", "payment", "shipping_method", "partial_shipping"]
+)
+"""What is kept of an offer besides the countries of its addresses."""
 CODES = frozenset(map(str, HoldReason)) | {"term", "asked"}
 """Reasons that are codes and not a person's words."""
 ANONYMOUS_PREFIX = "anonymous "
@@ -66,21 +73,25 @@ def _keep_order_details(details: Mapping[str, Any], _row: Any) -> dict[str, Any]
 
 
 def _keep_codes(codes: Mapping[str, Any], _row: Any) -> dict[str, Any]:
-    # Attributes can be a text that the buyer ordered, such as an engraving.
-    return {name: value for name, value in codes.items() if name != "attributes"}
+    return {name: value for name, value in codes.items() if name in KEPT_CODES}
 
 
 def keep_offer(content: Mapping[str, Any], _row: Any = None) -> dict[str, Any]:
     """Return an offer's content without buyers' data; of addresses only the country stays."""
-    kept = {name: value for name, value in content.items() if name not in ("comment", "memo")}
+    kept = {name: value for name, value in content.items() if name in KEPT_OF_OFFERS}
     for role in AddressRole:
-        if kept.get(role):
-            kept[role] = {"country": kept[role].get("country", "")}
+        if role in content:
+            address = content[role]
+            kept[role] = {"country": address.get("country", "")} if address else address
     return kept
 
 
 def _keep_edited(value: str, row: Any) -> str:
     return value if _is_kept_field(row["field"]) else ""
+
+
+def _keep_reference_hash(reference: str | None, _row: Any) -> str | None:
+    return erase_reference(reference)
 
 
 KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
@@ -90,6 +101,7 @@ KEEPERS: Mapping[tuple[str, str], Callable[[Any, Any], Any]] = {
     ("order_line", "codes"): _keep_codes,
     ("order_edit", "told"): _keep_edited,
     ("offer", "content"): keep_offer,
+    ("order_origin", "reference"): _keep_reference_hash,
 }
 """Columns that keep a part of their value, with the function that returns it; other columns are emptied."""
 

@@ -80,7 +80,7 @@ COLUMNS: Mapping[str, Mapping[Fate, str]] = {
     "order_edit": {Fate.none: "field", Fate.order: "told"},
     "order_event": {Fate.none: "kind", Fate.order: "detail"},
     "order_line": {Fate.none: "external_id title matched_by details", Fate.order: "codes"},
-    "order_origin": {Fate.none: "reference asked_hash"},
+    "order_origin": {Fate.none: "asked_hash", Fate.order: "reference"},
     "order_return": {Fate.order: "reason"},
     "outbound": {Fate.none: "key sent_values error"},
     # Only the carrier can find a person by a parcel's number, and only for a short time.

@@ -15,9 +15,11 @@ from models.invoicing.invoices import issue_invoice
 from models.mails.outbox import queue_mail
 from models.mails.records import MailContent, MailPart
 from models.order_desk.edits import accept_holds, find_line, set_address, set_quantity
+from models.order_desk.offers import Offer, OfferState
 from models.orders.history import Actor, OrderEvent, add_event
 from models.orders.holds import HoldReason
 from models.orders.order import AddressRole, Order
+from models.orders.origin import OrderOrigin, OriginKind
 from models.orders.records import AddressData, OrderData
 from models.payments.payment import record_payment
 from models.privacy.retention import RetentionOptions
@@ -153,6 +155,23 @@ def live(session: Session) -> Shop:
     row = announce_return(session, order, {}, "Xwords")
     row.state = ReturnState.cancelled
     session.add(row)
+    origin = OrderOrigin(order_id=order.row_id, account_id=shop.account.id, kind=OriginKind.phone)
+    origin.reference = "Xwords"
+    session.add(origin)
+    session.add(
+        Offer(
+            tenant_id=shop.tenant_id,
+            account_id=shop.account.id,
+            number="1",
+            state=OfferState.accepted,
+            made_at=PLACED_AT,
+            valid_until=PLACED_AT.date(),
+            currency="EUR",
+            total=Decimal(30),
+            content={"billing": {"last_name": "Xlast", "country": "DE"}, "comment": "Xwords"},
+            order_id=order.id,
+        )
+    )
     content = MailContent(
         subject="Xlast",
         text="Xwords",

@@ -63,7 +63,7 @@ def test_a_whole_life_leaves_no_trace_but_what_the_law_keeps(session: Session) -
         *columns_of(Fate.record),
         *columns_of(Fate.document),
         *columns_of(Fate.letter),
-    } - {"offer"}
+    }
 
     session.execute(update(RejectedRecord).values(last_seen_at=utc_now() - timedelta(days=100)))
     run_steps(session)
