@@ -97,6 +97,7 @@ def erase(
     as_json: AsJson = False,
 ) -> None:
     """Erase a buyer's data as far as allowed; show what is kept, why and until when. It cannot be undone."""
+    from models.database.erased_text import remove_remains
     from models.privacy.erasure import erase_person
     from models.privacy.persons import find_person, preview_erasure
 
@@ -114,10 +115,16 @@ def erase(
             "Do these all belong to one buyer, and should the buyer's data be erased?", abort=True, err=True
         )
     found = in_transaction(lambda session: erase_person(session, pick_tenant(session, tenant), person))
+    all_gone = remove_remains()
     if yes:
         _print_findings(found, as_json=as_json)
     gone = counted(sum(not row.kept and not row.anonymous for row in found.orders), "order")
     say(f"{gone} anonymised; the others are anonymised by themselves when they have ended.")
+    if not all_gone:
+        say(
+            "Remains of the text can still stand in unused parts of the database's files: in a quiet hour "
+            "`warenfluss db rewrite` removes them."
+        )
     say("Backups hold the data until they are deleted; docs/retention.md says what a restore needs.")
 
 

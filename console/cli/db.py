@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from console.cli.frame import new_app, refuse_foreign
+from console.cli.frame import need_database, new_app, refuse_foreign
 from console.cli.output import counted, fail, say
 from models.database import schema as database_schema
 from models.database.schema import Schema, find_losses, find_schema, newest_revision
@@ -54,6 +54,16 @@ def backup(
 
     back_up(file)
     say(f"The database was backed up to {file}.")
+
+
+@app.command()
+def rewrite() -> None:
+    """Write the database anew, so that nothing of erased text is left in its files; others wait meanwhile."""
+    from models.database.erased_text import rewrite as write_anew
+
+    need_database()
+    write_anew()
+    say("The database was rewritten.")
 
 
 @app.command()

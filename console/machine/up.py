@@ -34,6 +34,7 @@ from console.machine.processes import (
     reap,
 )
 from documents.commands import explain
+from models.database.erased_text import remove_old_remains
 from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError, SettingsError
@@ -115,6 +116,7 @@ class Up:
         if self._has_own_server:
             self._need_free_port()
         upgrade()
+        remove_old_remains()
         with session_scope() as session:
             restart_overdue_clocks(session)
         if self._has_own_server:

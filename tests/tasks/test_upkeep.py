@@ -1,6 +1,7 @@
 """What is over is forgotten after its days; what is open, last or still needed stays."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,3 +156,15 @@ def test_settings_say_how_long(sqlite_database: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("WARENFLUSS_KEEP_HISTORY_DAYS", "20")
     get_settings.cache_clear()
     assert prune() == 1
+
+
+def test_each_pruning_empties_the_log(sqlite_file: str) -> None:
+    """What was erased before, while others kept it in use, leaves it as well."""
+    with session_scope() as session:
+        make_shop(session)
+    log = Path(f"{sqlite_file.removeprefix('sqlite:///')}-wal")
+    assert log.stat().st_size > 0
+
+    assert prune() == 0
+
+    assert log.stat().st_size == 0

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from models.accounting.issued import save_files
 from models.clock import utc_now
 from models.database.session import read_scope, session_scope
@@ -154,6 +156,48 @@ def test_a_buyer_who_wants_to_be_forgotten(sqlite_database: str, tmp_path: Path)
     with read_scope() as session:
         assert find_order(session, "2").anonymised_at is not None
         assert find_order(session, "3").anonymised_at is None
+
+
+def test_erased_words_stand_in_no_file(sqlite_file: str, tmp_path: Path) -> None:
+    """Not in the database's files, whose connections are still open, and not in a backup made afterwards."""
+    open_shop()
+    take_articles(article("MUG"))
+    billing = ELSE.model_copy(update={"last_name": "Verborgen", "street": "Verschwiegene Gasse 4"})
+    take_orders(
+        order("7", line("7-1", "MUG"), customer_id="K-geheim", billing=billing, buyer_comment="Klingelwort")
+    )
+    assert call("order", "cancel", "7").exit_code == 0
+    with session_scope() as session:
+        settle_outbound(session)
+    file = Path(sqlite_file.removeprefix("sqlite:///"))
+    words = (b"Verborgen", b"Verschwiegene", b"i@buyer.example", b"K-geheim", b"Klingelwort")
+
+    def found() -> set[bytes]:
+        files = [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
+        return {word for word in words if any(word in content for content in files)}
+
+    assert found() == set(words)
+
+    done = call("buyer", "erase", "7", "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert call("db", "backup", str(tmp_path / "copy")).exit_code == 0
+
+    assert {file.name, f"{file.name}-wal", "copy"} <= {path.name for path in tmp_path.iterdir()}
+    assert found() == set()
+    assert "db rewrite" not in done.stderr
+
+
+def test_a_large_database_says_how_the_remains_go(sqlite_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command that rewrites it, for a quiet hour."""
+    monkeypatch.setattr("models.database.erased_text.SMALL_BYTES", 0)
+    sell()
+
+    done = call("buyer", "erase", MAIL, "--yes")
+
+    assert done.exit_code == 0, done.stderr
+    assert "`warenfluss db rewrite` removes them" in done.stderr
+    rewritten = call("db", "rewrite")
+    assert (rewritten.exit_code, rewritten.stderr) == (0, "The database was rewritten.\n")
 
 
 def test_the_list_of_erasures_is_taken_over(sqlite_database: str, tmp_path: Path) -> None:
