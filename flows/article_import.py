@@ -1,9 +1,8 @@
 """The cycle `article-import`: read articles, variants, bundles and categories from a channel."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.articles import (
@@ -17,7 +16,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.article_import))
+@cycle_flow(Cycle.article_import)
 def article_import(
     account: str, test: bool = False, full: bool = False, articles: list[str] | None = None
 ) -> State:

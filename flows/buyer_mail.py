@@ -1,9 +1,8 @@
 """The cycle `buyer-mail`: mails to buyers about their orders, and to operators about new orders."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.buyer_mails import deliver, find_due, notify_operators, write_page
@@ -11,7 +10,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.buyer_mail))
+@cycle_flow(Cycle.buyer_mail)
 def buyer_mail(account: str, test: bool = False) -> State:
     """Write the mails that are due, each one once, and send them.
 

@@ -1,24 +1,53 @@
 """What the flows of all cycles have in common: how they are declared and how they end."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
+from prefect import Flow, flow
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled, Completed, Failed
 
 from models.sync.records import Counts, Cycle
-from tasks.watch.alarms import report_crashed, report_failed
+from tasks.run.boundary import guarded
+from tasks.watch.alarms import report_crashed, report_failed, safe_error
+
+P = ParamSpec("P")
 
 
-def declared(cycle: Cycle) -> dict[str, Any]:
-    """Return how the flow of a cycle is declared: its name, the names of its runs, and the alarms."""
-    return {
-        "name": str(cycle),
-        "flow_run_name": str(cycle) + " {account}",
-        "on_failure": [report_failed],
-        "on_crashed": [report_crashed],
-        "persist_result": False,
-        "validate_parameters": True,
-    }
+def cycle_flow(cycle: Cycle) -> Callable[[Callable[P, State[Any]]], Flow[P, State[Any]]]:
+    """Declare the flow of a cycle: its name, the names of its runs, its alarms and how it fails."""
+
+    def declare(function: Callable[P, State[Any]]) -> Flow[P, State[Any]]:
+        return flow(
+            name=str(cycle),
+            flow_run_name=str(cycle) + " {account}",
+            on_failure=[report_failed],
+            on_crashed=[report_crashed],
+            persist_result=False,
+            validate_parameters=True,
+        )(_failing_as_state(function))
+
+    return declare
+
+
+def _failing_as_state(function: Callable[P, State[Any]]) -> Callable[P, State[Any]]:
+    """Return a function that returns a failed state for what this one raises.
+
+    Prefect writes an exception that leaves a flow into a file, whatever `persist_result` says, and its
+    traceback into the log. It does neither with a state that the flow returns. A caller from Python gets the
+    same exception.
+    """
+    plain = guarded(function)
+
+    @wraps(function)
+    def careful(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
+        try:
+            return plain(*args, **kwargs)
+        except Exception as error:
+            return Failed(message=safe_error(error), data=error.with_traceback(None))
+
+    return careful
 
 
 def finished(counts: Counts) -> State[Any]:

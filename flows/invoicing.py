@@ -1,9 +1,8 @@
 """The cycle `invoicing`: invoice shipped goods and draw every issued document; nothing is sent outside."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.invoicing import draw_page, issue_page, open_invoicing
@@ -11,7 +10,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.invoicing))
+@cycle_flow(Cycle.invoicing)
 def invoicing(account: str, test: bool = False) -> State:
     """Issue an invoice for each order with shipped goods that are not invoiced yet.
 

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.intake.orders import import_order_page, open_order_window
@@ -13,7 +12,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.order_import))
+@cycle_flow(Cycle.order_import)
 def order_import(
     account: str, test: bool = False, since: datetime | None = None, orders: list[str] | None = None
 ) -> State:

@@ -1,9 +1,8 @@
 """The cycle `order-release`: release orders that are paid and in stock; nothing is sent outside."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.fulfilment import release_page
@@ -11,7 +10,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.order_release))
+@cycle_flow(Cycle.order_release)
 def order_release(account: str, test: bool = False) -> State:
     """Release the open orders whose payment, stock and checks allow it.
 

@@ -1,9 +1,8 @@
 """The cycle `payment-due`: remind buyers who have not paid in time, and finally cancel their orders."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.reminders import remind_page
@@ -11,7 +10,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.payment_due))
+@cycle_flow(Cycle.payment_due)
 def payment_due(account: str, test: bool = False) -> State:
     """Remind buyers as the account's settings say, and cancel orders that stay unpaid.
 

@@ -1,9 +1,8 @@
 """The cycle `payment-sync`: bring payments to the side that does not know them yet."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
@@ -14,7 +13,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.payment_sync))
+@cycle_flow(Cycle.payment_sync)
 def payment_sync(account: str, test: bool = False, orders: list[str] | None = None) -> State:
     """Read payments from the channel or publish ours, as the account's setting `payments` says.
 

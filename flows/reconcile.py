@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle
 from tasks.reconciliation.compare import (
@@ -21,7 +20,7 @@ from tasks.run.paging import each_page
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.reconcile))
+@cycle_flow(Cycle.reconcile)
 def reconcile(account: str, test: bool = False, days: int = 7, since: datetime | None = None) -> State:
     """Read orders, payments, shipments and stock back from the channel and list what differs.
 

@@ -3,17 +3,16 @@
 from datetime import date
 from typing import Literal
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.cycle import declared, nothing_done
+from flows.cycle import cycle_flow, nothing_done
 from models.errors import LeaseHeldError, RuleError
 from models.sync.records import Cycle, OutboundKind
 from tasks.reconciliation.replay import choose_orders, run_again, work_when_free
 
 
-@flow(**declared(Cycle.replay))
+@cycle_flow(Cycle.replay)
 def replay(
     account: str,
     orders: list[str] | None = None,

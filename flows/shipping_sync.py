@@ -1,9 +1,8 @@
 """The cycle `shipping-sync`: publish shipments, with carrier and tracking numbers, and cancellations."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from tasks.intake.methods import refresh_methods
@@ -11,7 +10,7 @@ from tasks.outbound.delivery import publish_all
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.shipping_sync))
+@cycle_flow(Cycle.shipping_sync)
 def shipping_sync(account: str, test: bool = False) -> State:
     """Publish every cancellation and every shipment that the channel does not know yet.
 

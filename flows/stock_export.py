@@ -1,16 +1,15 @@
 """The cycle `stock-export`: publish what a channel may sell."""
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.cycle import declared, finished, nothing_done
+from flows.cycle import cycle_flow, finished, nothing_done
 from models.errors import LeaseHeldError
 from models.sync.records import Cycle, OutboundKind
 from tasks.outbound.delivery import publish_all, queue_all_listings
 from tasks.run.work import work_on
 
 
-@flow(**declared(Cycle.stock_export))
+@cycle_flow(Cycle.stock_export)
 def stock_export(account: str, test: bool = False, full: bool = False) -> State:
     """Publish every quantity that differs from what was published last.
 

@@ -103,6 +103,15 @@ class UnexpectedError(Exception):
     """A bug: its type and place, without the original message, which may quote a record."""
 
 
+class DatabaseError(Exception):
+    """The database failed: class, code and place of its error, without the statement and its values."""
+
+    def __init__(self, text: str, may_pass: bool = False) -> None:
+        super().__init__(text)
+        self.may_pass = may_pass
+        """Whether the same step may work later."""
+
+
 class LeaseHeldError(RuleError):
     """Another run holds the lease of this account and cycle."""
 

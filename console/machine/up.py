@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from console.machine.chores import TICK_SECONDS, Chores
+from console.machine.old_results import delete_old_results
 from console.machine.prefect_env import (
     clear_state,
     env_file,
@@ -113,6 +114,7 @@ class Up:
 
     def _start(self) -> None:
         self._prepare_environment()
+        delete_old_results()
         if self._has_own_server:
             self._need_free_port()
         upgrade()

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from models.database.errors import forget_values
 from models.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -70,7 +71,7 @@ def _make_engine(url: str) -> Engine:
     # Parameters contain buyers' data, so error messages must not show them.
     if make_url(url).get_backend_name() != "sqlite":
         engine = create_engine(url, hide_parameters=True)
-        event.listen(engine, "handle_error", _quote_no_row)
+        event.listen(engine, "handle_error", forget_values)
         event.listen(engine, "connect", _prepare_postgres)
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", partial(_check_alive, engine))
@@ -79,16 +80,10 @@ def _make_engine(url: str) -> Engine:
     if file:
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    event.listen(engine, "handle_error", forget_values)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _quote_no_row(context: ExceptionContext) -> None:
-    """Keep an error's first line only: PostgreSQL quotes the refused row, with buyers' data, below it."""
-    for error in (context.original_exception, context.sqlalchemy_exception):
-        if error is not None and error.args:
-            error.args = (str(error.args[0]).partition("\n")[0], *error.args[1:])
 
 
 def _prepare_postgres(connection: Any, _entry: ConnectionPoolEntry) -> None:

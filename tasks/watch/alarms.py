@@ -20,6 +20,7 @@ from documents.mails.alarm import render_alarm
 from documents.mails.parked import render_parked
 from models.database.session import Session, read_scope, session_scope
 from models.errors import (
+    DatabaseError,
     LeaseHeldError,
     LeaseLostError,
     NotFoundError,
@@ -70,6 +71,7 @@ OWN_ERRORS: tuple[type[Exception], ...] = (
     LeaseHeldError,
     RuleError,
     LeaseLostError,
+    DatabaseError,
     UnexpectedError,
 )
 """Our own errors: their messages contain no secret and no buyer's data. A class stands before its bases."""
@@ -99,11 +101,16 @@ def safe_error(exception: BaseException) -> str:
     """
     for own in OWN_ERRORS:
         if isinstance(exception, own):
-            message = _without_addresses(str(exception))[:MESSAGE_LIMIT]
+            message = message_of(exception)
             if isinstance(exception, RuleError) and exception.advice:
                 message = f"{message} {_without_addresses(sentences_of(exception.advice))}"
             return f"{own.__name__}: {message}" if message else own.__name__
     return type(exception).__name__
+
+
+def message_of(exception: BaseException) -> str:
+    """Return the message of one of our own errors on one line, shortened, without mail addresses."""
+    return _without_addresses(str(exception))[:MESSAGE_LIMIT]
 
 
 def _without_addresses(text: str) -> str:

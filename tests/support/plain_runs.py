@@ -27,6 +27,8 @@ def run_plainly(flow: Any, account: str, secrets: Mapping[str, str], **parameter
         patch.object(tasks.run.artifacts, "update_progress"),
     ):
         state: State[Any] = flow.fn(account, **parameters)
+    if isinstance(state.data, Exception):
+        raise state.data
     return state
 
 

@@ -1,11 +1,16 @@
-"""Steps: an error that may quote a record is replaced by its class and place."""
+"""Steps: what they raise is tried again if it may pass."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from prefect.client.schemas.objects import TaskRun
+from prefect.states import Failed
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError, ProgrammingError
 
-from connectors.errors import ConnectorError, TransientError
+from connectors.errors import AccountError, ConnectorError, TransientError, UncertainError
 from models.errors import LeaseLostError, RuleError, UnexpectedError
-from tasks.run.steps import step
+from tasks.run.steps import Delays, is_transient, step
 
 
 def test_an_error_that_nobody_expected_quotes_nothing() -> None:
@@ -24,23 +29,46 @@ def test_an_error_that_nobody_expected_quotes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "again"),
     [
-        ConnectorError("no"),
-        TransientError("later"),
-        RuleError("no"),
-        LeaseLostError("lost"),
-        OperationalError("", {}, Exception()),
+        (TransientError("later"), True),
+        (OperationalError("", {}, Exception()), True),
+        (IntegrityError("", {}, Exception()), True),
+        (DataError("", {}, Exception()), False),
+        (ProgrammingError("", {}, Exception()), False),
+        (ConnectorError("no"), False),
+        (AccountError("no"), False),
+        (UncertainError("?"), False),
+        (RuleError("no"), False),
+        (LeaseLostError("lost"), False),
+        (ValueError("no"), False),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda value: type(value).__name__,
 )
-def test_errors_that_quote_no_record_pass(error: Exception) -> None:
-    """The policy of retries has to see what they are."""
+def test_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
+    """The policy sees what a step makes of an error, as Prefect hands it over."""
 
     @step
     def fail() -> None:
         raise error
 
-    with pytest.raises(type(error)) as caught:
-        fail.fn()
-    assert caught.value is error
+    assert _judge(fail.fn, is_transient) is again
+
+
+def test_a_channel_says_how_long_to_wait() -> None:
+    """What it asked for survives the way out of the step."""
+
+    @step
+    def fail() -> None:
+        raise TransientError("later", 12.5)
+
+    assert _judge(fail.fn, is_transient)
+    assert Delays([0.0])[0] == 12.5
+
+
+def _judge(function: Callable[[], Any], policy: Callable[..., bool]) -> bool:
+    try:
+        function()
+    except Exception as error:
+        return policy(None, TaskRun(task_key="", dynamic_key=""), Failed(data=error))
+    raise AssertionError("it raised nothing")
