@@ -1,5 +1,6 @@
 """Deliberately broken builds, each with a short story in which the machine must detect it."""
 
+import inspect
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -39,11 +40,13 @@ import models.warehouse.ledger
 import tasks.buyer_mails
 import tasks.intake.orders
 import tasks.outbound.delivery
+import tasks.run.boundary
 import tasks.run.work
 import tasks.sheets.tracking
 import tasks.watch.alarms
 from connectors.errors import TransientError
 from connectors.registry import open_connection
+from flows.order_import import order_import
 from models.accounting.issued import Document, DocumentDraft, issue_each, list_documents
 from models.accounting.numbers import take_number
 from models.accounting.records import content_hash
@@ -145,6 +148,16 @@ def _read_too_far(
 def _talkative(session: Any, account: Any, rules: Any, records: Any, *, real: Any, **values: Any) -> Any:
     logging.getLogger("warenfluss").warning("saving %s", records)
     return real(session, account, rules, records, **values)
+
+
+class _LadenError(Exception):
+    """An error whose text is harmless, and which carries the records that it is about."""
+
+
+def _fail_laden(_session: Any, _account: Any, _rules: Any, records: Any, **_: Any) -> Any:
+    error = _LadenError("these cannot be saved")
+    vars(error)["records"] = records
+    raise error
 
 
 def _keep_few(self: Any, elements: Any, *arguments: Any, real: Any) -> Any:
@@ -444,6 +457,16 @@ def builds() -> list[BrokenBuild]:
                 tasks.intake.orders,
                 "save_orders",
                 lambda *all_, **named: _talkative(*all_, real=save_orders, **named),
+            ),
+            (_buy(), _run(Cycle.order_import)),
+        ),
+        BrokenBuild(
+            "a run that hands its error to Prefect as it is",
+            9,
+            lambda: _all(
+                patch.object(tasks.run.boundary, "plain_error", lambda error: error),
+                patch.object(tasks.intake.orders, "save_orders", _fail_laden),
+                patch.object(order_import, "fn", inspect.unwrap(order_import.fn)),
             ),
             (_buy(), _run(Cycle.order_import)),
         ),

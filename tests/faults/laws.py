@@ -3,11 +3,13 @@
 import hashlib
 import io
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pypdf import PdfReader
@@ -44,8 +46,9 @@ from tests.faults.laws_manual import check_by_hand
 from tests.faults.laws_privacy import BUYER_WORDS
 from tests.faults.merchant import SKUS, Side
 from tests.faults.parcels import OUR_NUMBERS
-from tests.faults.world import OPERATOR, World
+from tests.faults.world import OPERATOR, PREFECT, World
 from tests.support.builders import check_laws
+from tests.support.prefect_keeps import find_words, told_to_server
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIXED = (OrderState.released, OrderState.shipped)
@@ -753,11 +756,19 @@ def _check_secrecy(world: World) -> None:
             _Place("a reason", [row.reason for row in session.exec(select(RejectedRecord))]),
             _Place("a mail", [mail.as_string() for mail in new_mails if OPERATOR in str(mail["To"])]),
         ]
+    if world.new_runs:
+        places.append(_Place("Prefect's server", told_to_server(world.new_runs).splitlines()))
+        world.new_runs.clear()
+    words = (*BUYER_WORDS, *secrets)
     for place in places:
         for line in place.texts:
-            for word in (*BUYER_WORDS, *secrets):
+            for word in words:
                 if word in line:
                     raise BrokenLawError(9, f"{place.name} holds {word!r}: {line[:300]}")
+    # The second folder is the server's, and that of runs in processes of their own.
+    for home in (world.folder / PREFECT, Path(os.environ["PREFECT_HOME"])):
+        if found := find_words(home, words):
+            raise BrokenLawError(9, f"Prefect's files hold {found}")
 
 
 def _check_mailed(session: Session, world: World, account_ids: Sequence[int]) -> None:

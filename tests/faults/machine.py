@@ -26,7 +26,7 @@ from tasks.watch.mail_delivery import _ServerAwayError
 from tests.faults import laws
 from tests.faults.broken_law import BrokenLawError
 from tests.faults.laws_privacy import buyers_known, check_due, check_forgotten, check_halfway
-from tests.faults.moments import COMMIT, COMMITTED, Moments, watched
+from tests.faults.moments import ADDRESSES, COMMIT, COMMITTED, Moments, watched
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Luck, Schedule, Step
 from tests.faults.world import DESK, World, opened, start
@@ -243,6 +243,10 @@ class Machine:
     def _connection_lost(self, side: int, cycle: Cycle, luck: Luck) -> bool:
         return self._lose_connection(self._work(side, cycle), luck)
 
+    def _addresses_refused(self, side: int, cycle: Cycle, luck: Luck) -> bool:
+        """Addresses are refused while they are inserted: PostgreSQL ends the connection, SQLite fails."""
+        return self._lose_connection(self._work(side, cycle), luck)
+
     def _work(self, side: int, cycle: Cycle) -> Callable[[], Any]:
         return lambda: self.world.run(side, cycle)
 
@@ -257,7 +261,8 @@ class Machine:
         error = dialect.loaded_dbapi.OperationalError(message)
 
         def strike() -> None:
-            if luck.moment in (COMMIT, COMMITTED):
+            if luck.moment in (COMMIT, COMMITTED, ADDRESSES):
+                # Raised by the driver: the error that leaves SQLAlchemy has the statement's values.
                 raise error
             raise OperationalError("", {}, error, hide_parameters=True)
 

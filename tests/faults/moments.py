@@ -18,6 +18,8 @@ from connectors.http.exchange import Exchange
 from models.database.engine import get_engine
 
 STATEMENT, COMMIT, COMMITTED = "statement", "commit", "committed"
+ADDRESSES = "addresses"
+"""A statement that inserts buyers' addresses is executed."""
 REQUEST, ANSWER = "request", "answer"
 MAIL, MAILED = "mail", "mailed"
 
@@ -58,6 +60,14 @@ def watched(moments: Moments) -> Iterator[None]:
         commit(connection)
         moments.reach(COMMITTED)
 
+    def inserting(execute: Callable[..., None]) -> Callable[..., None]:
+        def do_execute(cursor: Any, statement: str, *others: Any) -> None:
+            if statement.startswith("INSERT INTO order_address"):
+                moments.reach(ADDRESSES)
+            execute(cursor, statement, *others)
+
+        return do_execute
+
     def do_exchange(self: Exchange, *arguments: Any) -> Any:
         moments.reach(REQUEST)
         answer = exchange(self, *arguments)
@@ -78,6 +88,8 @@ def watched(moments: Moments) -> Iterator[None]:
     try:
         with (
             patch.object(engine.dialect, "do_commit", do_commit),
+            patch.object(engine.dialect, "do_execute", inserting(engine.dialect.do_execute)),
+            patch.object(engine.dialect, "do_executemany", inserting(engine.dialect.do_executemany)),
             patch.object(Exchange, "send", do_exchange),
             patch.object(tasks.watch.mail_delivery._Link, "send", do_send),
         ):

@@ -7,8 +7,11 @@ from random import Random
 from typing import Any
 
 from models.sync.records import Cycle
-from tests.faults.moments import ANSWER, COMMIT, COMMITTED, MAIL, MAILED, REQUEST, STATEMENT
+from tests.faults.moments import ADDRESSES, ANSWER, COMMIT, COMMITTED, MAIL, MAILED, REQUEST, STATEMENT
 from tests.faults.world import DESK, START, SUMMER
+
+EVERY_TRY = 4
+"""How often a step is tried."""
 
 PASSING_FAULTS: dict[str, dict[str, Any]] = {
     "throttle": {},
@@ -95,6 +98,7 @@ def draw(seed: int) -> Schedule:
         ((), (_add_desk,), (_add_together,), (_add_files,), (_add_together, _add_files))
     ):
         add(Random(f"{add.__name__} {seed}"), steps)
+    _add_refused_addresses(Random(f"addresses {seed}"), steps)
     vanishing = {"cancelled_orders": "vanish"} if seldom.random() < 0.2 else {}
     return Schedule(
         seed=seed,
@@ -206,6 +210,16 @@ def _add_work(chance: Random, steps: list[Step]) -> None:
     for _ in range(chance.choice((0, 1, 2))):
         added += [Step("wait", {"seconds": 90_000}), _inside(chance, Cycle.payment_due)]
     _put_between(chance, steps, added)
+
+
+def _add_refused_addresses(chance: Random, steps: list[Step]) -> None:
+    """Add an order whose address the database refuses, once or at every try, like `_add_papers`."""
+    side = chance.randrange(2)
+    luck = Luck("addresses_refused", ADDRESSES, 1, times=chance.choice((1, EVERY_TRY)))
+    buy = Step("buy", {"side": side, "lines": [(0, 1)], "paid": chance.random() < 0.5, "done": True})
+    run = Step("run", {"side": side, "cycle": Cycle.order_import}, luck)
+    if chance.random() < 0.5:
+        _put_between(chance, steps, [buy, run])
 
 
 def _add_desk(chance: Random, steps: list[Step]) -> None:

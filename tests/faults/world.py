@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from prefect.client.schemas.objects import State as PrefectState
+from prefect.settings import PREFECT_HOME, temporary_settings
 from sqlmodel import Session
 
 from connectors.afterbuy.simulator import Address, Member, Simulator, State, Switches
@@ -68,6 +69,10 @@ SELLER = {"name": "Merchant GmbH", "address": ["Kaufhof 1", "04109 Leipzig"], "v
 BANK = {"holder": "Merchant GmbH", "iban": "DE02120300000000202051"}
 
 
+PREFECT = "prefect"
+"""Where the runs of a world have their Prefect folder, below the world's own."""
+
+
 class Listener(logging.Handler):
     """Stores everything that is logged, as a reader of the logs sees it."""
 
@@ -114,6 +119,8 @@ class World(Desk):
     listener: Listener
     seen_states: list[str] = field(default_factory=list)
     """The end state of each run as reported to Prefect."""
+    new_runs: list[str] = field(default_factory=list)
+    """The ids in Prefect of the runs that no law has looked at yet."""
     delivered: Counter[str] = field(default_factory=Counter)
     struck_mailing: int = 0
     """How often a fault occurred while mails were sent: such a mail may be sent again."""
@@ -241,6 +248,8 @@ class World(Desk):
             self.seen_states.append(f"{type(error).__name__}: {error}")
             return "lost"
         self.seen_states.append(f"{state.type} {state.message}")
+        if state.state_details.flow_run_id is not None:
+            self.new_runs.append(str(state.state_details.flow_run_id))
         return str(state.type.value)
 
     def name_of(self, side: int) -> str:
@@ -363,6 +372,7 @@ def opened(
             settings = {"payments": "warenfluss", "release_unpaid": "invoice", **WORK}
             set_mode(session, add_account(session, tenant_id, desk, MANUAL.name, settings), Mode.live)
         folder = Path(stack.enter_context(TemporaryDirectory()))
+        stack.enter_context(temporary_settings({PREFECT_HOME: folder / PREFECT}))
         world = World(clocks, sides, folder, desk, smtp, listener)
         for number in range(len(sides)):
             assert world.run(number, Cycle.article_import, plainly=True) == "COMPLETED"
