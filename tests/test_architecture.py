@@ -118,6 +118,7 @@ PLAIN_TABLES = {"models.tax.rates", "models.countries"}
 """Tables of constants that plain data may read."""
 
 COMMITS = {"models.database.session", "models.migrations.env"}
+WRITES = {"write_text", "write_bytes", "copyfile", "mkstemp", "NamedTemporaryFile"}
 WITHOUT_OWN_TEST = Path(__file__).with_name("modules_without_own_test.txt")
 SQL = {"select", "update", "delete", "insert", "text", "col", "func", "and_", "or_", "exists", "case"}
 """What says SQL; whoever needs it belongs into models."""
@@ -307,6 +308,48 @@ def _commits() -> list[tuple[str, str]]:
         for node in ast.walk(ast.parse(source_of(file)))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
     ]
+
+
+def writes_itself(source: str) -> bool:
+    """Return whether a module writes files without `models.files`, which syncs them and keeps others out."""
+    tree = ast.parse(source)
+    if any(isinstance(node, ast.ImportFrom) and node.module == "models.files" for node in ast.walk(tree)):
+        return False
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        values = [*node.args, *(keyword.value for keyword in node.keywords)]
+        modes = [str(each.value) for each in values if isinstance(each, ast.Constant)]
+        opens = name == "open" and any(re.fullmatch("r?[wax+][bt+]*", mode) for mode in modes)
+        if opens or name in WRITES:
+            return True
+    return False
+
+
+def test_files_are_written_in_one_place() -> None:
+    """Files for people are written by `models.files`; logs and Prefect's own files need no sync."""
+    exempt = ("console.machine.", "models.files")
+    writers = [name_of(file) for file in MODULES if writes_itself(source_of(file))]
+
+    assert [name for name in writers if not name.startswith(exempt)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "noticed"),
+    [
+        ("file.write_bytes(b'')", True),
+        ("open(file, 'w')", True),
+        ("file.open(mode='xb')", True),
+        ("shutil.copyfile(a, b)", True),
+        ("file.open('rb')", False),
+        ("open(file, encoding='utf-8')", False),
+        ("from models.files import write_whole\npart.open('wb')", False),
+    ],
+)
+def test_a_module_that_writes_files_itself_is_noticed(source: str, noticed: bool) -> None:
+    """The check above can fail."""
+    assert writes_itself(source) == noticed
 
 
 def find_shell(source: str) -> list[str]:
