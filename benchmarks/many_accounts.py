@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.run.prefect_env import PASSWORD, find_password
 from tests.support import prefect_server, session
 
 CYCLES = 5
@@ -88,6 +89,7 @@ def _measure(folder: Path, url: str, options: argparse.Namespace) -> dict[str, A
     port = prefect_server.find_port()
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     os.environ["WARENFLUSS_DATA_DIR"] = str(folder)
+    os.environ[PASSWORD] = find_password(folder)
     os.environ["WARENFLUSS_PREFECT_PORT"] = str(port)
     os.environ["WARENFLUSS_ENV_FILE"] = str(folder / "none.env")
     if options.database == "postgresql":

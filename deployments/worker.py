@@ -47,7 +47,8 @@ from deployments.prefect_private import (
 )
 from deployments.work_pool import POOL
 from models.database.engine import load_driver
-from models.settings import get_settings
+from models.settings import PREFIX, get_settings
+from models.sync.cycles import CYCLES
 
 if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
@@ -57,8 +58,8 @@ DRAIN_SECONDS = 20
 ENDING_SECONDS = 5
 """How long a run may take to end after SIGTERM before it is killed."""
 LOOK_SECONDS = 0.2
-OURS = "flows."
-"""The prefix of the entrypoints of this program's flows."""
+OURS = frozenset(f"flows.{name}.{name}" for name in (cycle.replace("-", "_") for cycle in CYCLES))
+"""The entrypoints of this program's flows."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,15 @@ class Launch:
     quiet: bool
 
 
+class OtherFlowError(Exception):
+    """A run asks this worker for more than a flow of Warenfluss as it is."""
+
+
 class Configuration(ProcessJobConfiguration):
-    """How a run is started, according to its work pool and its deployment."""
+    """How a run is started, according to its work pool, its deployment and the run itself."""
 
     _entrypoint: str = ""
+    _others: tuple[str, ...] = ()
 
     @property
     def can_fork(self) -> bool:
@@ -82,22 +88,35 @@ class Configuration(ProcessJobConfiguration):
 
     @property
     def entrypoint(self) -> str:
-        """Return the flow's entrypoint; empty if its code must be fetched first."""
+        """Return the flow's entrypoint; empty if its code must be fetched first, or is not Warenfluss's."""
         return self._entrypoint
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """What the run asks for beside a flow of Warenfluss as it is, in words; empty for our own runs."""
+        return self._others
 
     def prepare_for_flow_run(
         self, flow_run: FlowRun, deployment: "DeploymentResponse | None" = None, *others: Any, **named: Any
     ) -> None:
-        """Note the flow's entrypoint, if its code is here."""
+        """Note the flow's entrypoint, if its code is here, and what else the run asks for."""
+        # Afterwards these fields also hold what Prefect adds to each run.
+        asked: dict[str, object] = {
+            "a command": self.command,
+            "variables": self.env,
+            "a folder": self.working_dir,
+        }
         super().prepare_for_flow_run(flow_run, deployment, *others, **named)
-        if (
-            deployment is not None
-            and (deployment.entrypoint or "").startswith(OURS)
+        if deployment is not None and (
+            deployment.entrypoint in OURS
             and not deployment.pull_steps
             and not deployment.path
             and not deployment.storage_document_id
         ):
             self._entrypoint = deployment.entrypoint or ""
+        else:
+            asked["a flow"] = True
+        self._others = tuple(sorted(f"{name} of its own" for name, value in asked.items() if value))
 
 
 class ForkStarter:
@@ -161,7 +180,10 @@ class ForkedHooks:
 # Prefect registers every worker class by its type unless the class is abstract: this one must not replace
 # the process worker of other people's flows.
 class Worker(ProcessWorker, abc.ABC):
-    """Takes runs from the work pool; deployments of other people's flows run as Prefect runs them."""
+    """Takes runs from the work pool.
+
+    If a setting allows it, deployments of other people's flows run as Prefect runs them.
+    """
 
     job_configuration = Configuration
 
@@ -225,7 +247,16 @@ class Worker(ProcessWorker, abc.ABC):
         configuration: ProcessJobConfiguration,
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
-        """Run a flow in a process of its own and return how the process ended."""
+        """Run a flow in a process of its own and return how the process ended.
+
+        Raises: OtherFlowError, if the run asks for more than a flow of Warenfluss and no setting allows it.
+        """
+        others = configuration.others if isinstance(configuration, Configuration) else ()
+        if others and not get_settings().run_other_flows:
+            raise OtherFlowError(
+                f"This worker runs only Warenfluss's flows, and the run has {' and '.join(others)}. "
+                f"Set {PREFIX}RUN_OTHER_FLOWS=true for workers that may."
+            )
         forks = self._forks
         if forks is None or not isinstance(configuration, Configuration) or not configuration.can_fork:
             return await super().run(flow_run, configuration, task_status)

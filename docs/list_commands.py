@@ -15,7 +15,7 @@ MARK = "<!-- commands: written by `make commands`, from here to the end -->\n"
 AREAS = [
     (
         "First steps",
-        ["demo", "up", "worker", "simulator"],
+        ["demo", "up", "worker", "password", "simulator"],
         "[going-live.md](going-live.md) goes on.",
     ),
     ("Tenants and accounts", ["tenant", "account"], ""),

@@ -82,17 +82,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def find_open(folder: Path) -> Iterator[Path]:
+def find_open(folder: Path, *, within_reach: bool = False) -> Iterator[Path]:
     """Yield the folder, and all below it, that others than the owner can read or write.
 
-    Symbolic links are not followed, and files of other users are left out: nobody here can close them.
+    `folder` may also be a file. If `within_reach` is true, what lies in a folder that is closed to others is
+    left out. Symbolic links are not followed, and files of other users are left out, because this user cannot
+    close them.
     """
-    if _is_open(folder):
+    is_closed_off = not folder.is_dir() and not folder.parent.stat().st_mode & OTHERS
+    if _is_open(folder) and not (within_reach and is_closed_off):
         yield folder
+    elif within_reach:
+        return
     for place, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            if _is_open(found := Path(place, name)):
-                yield found
+        found = {name for name in (*folders, *files) if _is_open(Path(place, name))}
+        yield from (Path(place, name) for name in sorted(found))
+        if within_reach:
+            folders[:] = [name for name in folders if name in found]
 
 
 def close(path: Path) -> None:

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     """Address at which people reach the Prefect UI; links in mails begin with it."""
     prefect_host: str = "127.0.0.1"
     prefect_port: int = Field(default=4200, ge=1, le=65535)
+    prefect_names: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Further host names to which Prefect's server answers, separated by commas."""
+    run_other_flows: bool = False
+    """Whether the worker also runs flows, commands and environments that are not Warenfluss's."""
 
     smtp_host: str = ""
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -59,7 +63,7 @@ class Settings(BaseSettings):
     """
     reminder_hours: float = Field(default=24.0, gt=0)
 
-    _split_lists = field_validator("mail_to", "retry_delays", mode="before")(split_at_commas)
+    _split_lists = field_validator("mail_to", "prefect_names", "retry_delays", mode="before")(split_at_commas)
 
     @field_validator("mail_to")
     @classmethod

@@ -73,6 +73,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         session.end()
 
 
+@pytest.fixture(autouse=True)
+def _umask() -> Iterator[None]:
+    """Put back what a command in this process narrowed: servers of other users start later."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _statements_compiled_once() -> Iterator[None]:
     """Let the databases of all tests share what was compiled."""
@@ -175,6 +183,8 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     from models.settings import get_settings
 
     monkeypatch.setenv("WARENFLUSS_DATA_DIR", str(tmp_path))
+    # The developer's own file is not a test's.
+    monkeypatch.setenv("WARENFLUSS_ENV_FILE", str(tmp_path / "none.env"))
     get_settings.cache_clear()
     yield tmp_path
     get_settings.cache_clear()

@@ -23,18 +23,18 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "documents": ({"models"}, {"PIL", "babel", "jinja2", "pypdf", "reportlab", "segno"}),
     "tasks": (
         {"models", "documents", "connectors"},
-        {"pandas", "prefect", "pydantic", "sqlalchemy"},
+        {"certifi", "pandas", "prefect", "pydantic", "sqlalchemy"},
     ),
     "flows": ({"models", "tasks"}, {"prefect", "pydantic"}),
     "deployments": (
         {"models", "documents", "connectors", "tasks", "flows"},
-        {"anyio", "prefect", "sqlalchemy"},
+        {"anyio", "prefect", "sqlalchemy", "starlette"},
     ),
     "console": (
         {"models", "documents", "connectors", "tasks", "flows", "deployments"},
         {
             *("click", "fastapi", "jinja2", "pandas", "prefect", "pydantic", "rich", "starlette", "typer"),
-            *("certifi", "httpx", "uvicorn"),
+            *("httpx", "uvicorn"),
         },
     ),
 }

@@ -10,7 +10,6 @@ from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson
 from console.cli.output import counted, fail, print_json, print_rows, say
 from console.cli.parse import parse_pairs
-from console.machine.prefect_env import use_prefect
 from models.database.session import in_transaction, read_scope, session_scope
 from models.errors import Action, Advice, RuleError
 from models.intake.activation import set_mode
@@ -19,6 +18,7 @@ from models.tenants.account_kinds import MANUAL, kind_of
 from models.tenants.records import Mode
 from models.tenants.tenant import get_tenant, list_tenants
 from models.tenants.views import account_views
+from tasks.run.prefect_env import use_prefect
 
 OLD_KINDS = {"own": MANUAL.name}
 """Names that kinds had before, as `--kind` still takes them."""

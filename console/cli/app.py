@@ -9,11 +9,13 @@ from typer.core import TyperGroup
 
 from console.cli.output import say
 from models.errors import RuleError
+from models.files import narrow_umask
 
 COMMANDS = {
     "demo": ("start", "Run every cycle against the simulator with sample data."),
     "up": ("start", "Start everything on this machine: migrations, Prefect, schedules."),
     "worker": ("start", "Run cycles for a Prefect server on another machine."),
+    "password": ("start", "Print the password of Prefect's pages."),
     "simulator": ("start", "Run the simulator of an outside system."),
     "tenant": ("tenant", "Sellers or brands: add, list, set."),
     "account": ("account", "Connections to outside systems: add, list, set, mode, check."),
@@ -112,5 +114,6 @@ def warenfluss() -> None:
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the command that the arguments name; files that it writes are for their owner only."""
+    narrow_umask()
     app()

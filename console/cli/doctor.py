@@ -13,6 +13,7 @@ from models.sync.records import Cycle
 
 SUBJECTS = {
     ProblemKind.settings: "settings",
+    ProblemKind.open_files: "files",
     ProblemKind.database_empty: "database",
     ProblemKind.database_older: "database",
     ProblemKind.database_newer: "database",
@@ -80,6 +81,9 @@ def _words(problem: Problem) -> tuple[str, str]:
     match problem.kind:
         case ProblemKind.settings:
             return text, "Correct it."
+        case ProblemKind.open_files:
+            others = f" and {count - 1} more" if count > 1 else ""
+            return f"Other users of this machine can read {text}{others}.", "`up` closes them when it starts."
         case ProblemKind.database_empty:
             return "It has no tables yet.", ""
         case ProblemKind.database_older:
@@ -114,7 +118,7 @@ def _words(problem: Problem) -> tuple[str, str]:
         case ProblemKind.prefect_login:
             return (
                 f"The server refuses to list its workers ({count}).",
-                "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY.",
+                "Set PREFECT_API_AUTH_STRING to its password, or PREFECT_API_KEY.",
             )
         case ProblemKind.prefect_refuses:
             return f"The server refuses to list its workers ({count}).", "See the server's own log."

@@ -7,12 +7,12 @@ import typer
 from console.cli.frame import need_database, new_app
 from console.cli.options import AsJson
 from console.cli.output import print_rows, say
-from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.sync.records import Cycle
 from models.sync.views import schedule_views
 from models.tenants.account import get_account
+from tasks.run.prefect_env import use_prefect
 
 app = new_app("How often cycles run.")
 apps = {"schedule": app}

@@ -31,7 +31,7 @@ def worker(
 
     Runs then get 20 seconds to end; a second signal ends them at once. `up` already includes a worker.
     """
-    from console.machine.prefect_env import use_prefect
+    from tasks.run.prefect_env import use_prefect
 
     if not use_prefect():
         raise RuleError("There is no Prefect server: set PREFECT_API_URL to the address of the one to serve.")
@@ -39,6 +39,20 @@ def worker(
     from deployments.worker import run_worker
 
     run_worker(name=name or f"warenfluss at {platform.node()} {os.getpid()}", limit=limit)
+
+
+def password() -> None:
+    """Print the password of the Prefect server that `up` starts, for its pages and for other machines.
+
+    The pages ask each browser once. A worker on another machine needs it as PREFECT_API_AUTH_STRING.
+    """
+    from models.settings import get_settings
+    from tasks.run.prefect_env import find_password, find_server, use_prefect
+
+    url = use_prefect()
+    if url and url != find_server(get_settings().data_dir):
+        raise RuleError(f"PREFECT_API_URL names the server at {url}: ask those who run it.")
+    typer.echo(find_password(get_settings().data_dir))
 
 
 def demo(
@@ -99,6 +113,7 @@ def _read_switches(values: list[str]) -> dict[str, Any]:
 apps = {
     "up": new_command(up),
     "worker": new_command(worker),
+    "password": new_command(password),
     "demo": new_command(demo),
     "simulator": new_command(simulator),
 }

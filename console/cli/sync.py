@@ -8,13 +8,13 @@ from console.cli.frame import need_database, new_command
 from console.cli.options import AsJson
 from console.cli.output import fail, print_json
 from console.cli.parse import parse_time
-from console.machine.prefect_env import use_prefect
 from models.database.session import read_scope
 from models.sync.cycles import check_has_cycle
 from models.sync.records import Counts, Cycle
 from models.tenants.account import account_options, check_is_opened, get_account
 from models.tenants.account_kinds import kind_of
 from models.tenants.tenant import Tenant
+from tasks.run.prefect_env import use_prefect
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

@@ -10,6 +10,7 @@ from models.catalog.lists import list_articles
 from models.catalog.records import ArticleKind
 from models.clock import utc_now
 from models.database.session import Session, read_scope, session_scope
+from models.files import make_folder
 from models.fulfilment.dispatch import record_shipment
 from models.fulfilment.returns import InspectedUnits, announce_return, lines_of_return, receive_return
 from models.fulfilment.shipments import ParcelData
@@ -172,7 +173,7 @@ def draw_papers(account_name: str, day: Day, folder: Path) -> dict[str, int]:
     with read_scope() as session:
         account = get_account(session, account_name)
         ids = [find_order(session, number, account.id).row_id for number in day.shipped]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     pages = {}
     for kind in PAPERS:
         file = folder / f"{kind.value}s.pdf"

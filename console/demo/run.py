@@ -40,6 +40,7 @@ from models.tenants.account import add_account
 from models.tenants.options import Release, Role
 from models.tenants.records import Mode, Side
 from models.tenants.tenant import add_tenant
+from tasks.run.prefect_env import find_password
 
 ACCOUNT = "afterbuy-demo"
 SECRETS = {"partner_token": "demo-partner-token", "account_token": "demo-account-token"}
@@ -248,6 +249,8 @@ def _keep_running(up: Up, channel: Channel) -> None:
         set_interval(ACCOUNT, cycle, minutes)
         resume(ACCOUNT, cycle)
     print(f"\nPrefect's pages: {up.ui_url} (runs, artifacts, schedules). The simulator: {channel.url}")
+    # The demo's data is invented, so its password is no secret.
+    print(f"The pages ask for a password once: {find_password(get_settings().data_dir)}")
     print("Orders keep arriving, and cycles run by their schedules. Ctrl-C stops the demo.", flush=True)
     next_play = time.monotonic() + MEANWHILE_SECONDS
     while True:

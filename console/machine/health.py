@@ -8,7 +8,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from console.machine import prefect_env
+from console.machine.open_files import find_open_files
 from models.clock import utc_now
 from models.database.schema import Schema, find_schema
 from models.database.session import read_scope
@@ -23,6 +23,7 @@ from models.tenants.account import account_data, account_names, account_options,
 from models.tenants.account_kinds import kind_of
 from models.tenants.records import Mode
 from models.upkeep.status import AccountStatus, status_of_accounts
+from tasks.run import prefect_env
 
 if TYPE_CHECKING:
     from deployments.work_pool import PoolService
@@ -35,6 +36,7 @@ class ProblemKind(StrEnum):
     """What is wrong; the comment says which fields of `Problem` belong to it."""
 
     settings = "settings"  # text: which setting, and why
+    open_files = "open_files"  # count, text: the first file or folder
     database_empty = "database_empty"
     database_older = "database_older"
     database_newer = "database_newer"
@@ -95,6 +97,7 @@ def find_problems(*, logins: bool) -> Iterator[Problem]:
     """
     try:
         settings = get_settings()
+        yield from check_files(settings)
         schema = find_schema()
     except RuleError as error:
         yield Problem(ProblemKind.settings, urgent=True, text=str(error))
@@ -115,6 +118,12 @@ def find_problems(*, logins: bool) -> Iterator[Problem]:
     yield from check_cycles(settings)
     if logins:
         yield from check_logins()
+
+
+def check_files(settings: Settings) -> Iterator[Problem]:
+    """Yield that other users of this machine can read files of this installation."""
+    if found := list(find_open_files(settings, within_reach=True)):
+        yield Problem(ProblemKind.open_files, urgent=True, count=len(found), text=str(found[0]))
 
 
 def check_mails(settings: Settings, *, is_live: bool) -> Iterator[Problem]:
@@ -267,6 +276,8 @@ def advice_on(problem: Problem) -> tuple[Advice, ...]:
         case ProblemKind.no_worker:
             return Advice(Action.start), Advice(Action.worker_start)
         case ProblemKind.mails_waiting if not problem.text:
+            return (Advice(Action.start),)
+        case ProblemKind.open_files:
             return (Advice(Action.start),)
         case ProblemKind.no_prefect | ProblemKind.prefect_silent | ProblemKind.no_work_pool:
             return (Advice(Action.start),)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from console.machine import die_with_parent
+from models.files import make_folder, open_private, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,8 @@ class Child:
 
     def start(self) -> None:
         """Start it in its own session, so that Ctrl-C in a terminal reaches this process alone."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        make_folder(self.log.parent)
+        with open(self.log, "ab", opener=open_private) as output:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -99,7 +100,8 @@ class Child:
         """Move a long log to a second file, which replaces the one before."""
         with suppress(FileNotFoundError):
             if self.log.stat().st_size > LOG_BYTES:
-                shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+                with write_whole(self.log.with_suffix(".log.1")) as part:
+                    shutil.copyfile(self.log, part)
                 # The child appends, so it continues at the new end.
                 os.truncate(self.log, 0)
 

@@ -17,14 +17,7 @@ from types import FrameType
 
 from console.machine.chores import TICK_SECONDS, Chores
 from console.machine.old_results import delete_old_results
-from console.machine.prefect_env import (
-    clear_state,
-    env_file,
-    is_healthy,
-    read_state,
-    use_prefect,
-    write_state,
-)
+from console.machine.open_files import close_open_files
 from console.machine.processes import (
     RUNS_AT_ONCE,
     Child,
@@ -39,18 +32,28 @@ from models.database.erased_text import remove_old_remains
 from models.database.schema import upgrade
 from models.database.session import session_scope
 from models.errors import RuleError, SettingsError
+from models.files import make_folder, open_private
 from models.mails.outbox import why_no_mail
 from models.settings import PREFIX, Settings, get_settings
 from models.sync.schedules import restart_overdue_clocks
+from tasks.run.prefect_env import (
+    ANYWHERE,
+    base_url,
+    clear_state,
+    env_file,
+    is_healthy,
+    read_state,
+    use_prefect,
+    write_state,
+)
 
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "up.lock"
-PREFECT = (sys.executable, "-m", "prefect")
+SERVER = (sys.executable, "-m", "uvicorn", "--factory", "deployments.server:create_app")
 STARTING_SECONDS = 120
 REAPING_SECONDS = 60
 STOPPING_SECONDS = 15
-ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
 
 class UpError(Exception):
@@ -69,7 +72,8 @@ class Up:
         self._runs_at_once = runs_at_once
         self._query_seconds = query_seconds
         self._settings: Settings = get_settings()
-        self._has_own_server = False
+        self.has_own_server = False
+        """Whether it runs a Prefect server itself; else PREFECT_API_URL names one."""
         self._was_left_alone = False
         self._next_reap = 0.0
         self._api_url = ""
@@ -115,13 +119,13 @@ class Up:
     def _start(self) -> None:
         self._prepare_environment()
         delete_old_results()
-        if self._has_own_server:
+        if self.has_own_server:
             self._need_free_port()
         upgrade()
         remove_old_remains()
         with session_scope() as session:
             restart_overdue_clocks(session)
-        if self._has_own_server:
+        if self.has_own_server:
             self._start_server()
         self._prepare_prefect()
         self._start_worker()
@@ -129,11 +133,12 @@ class Up:
 
     def _prepare_environment(self) -> None:
         settings = self._settings
+        close_open_files(settings)
         os.environ[f"{PREFIX}DATA_DIR"] = str(settings.data_dir)
         # Each run has its own working directory, where the file would not be found.
         os.environ[f"{PREFIX}ENV_FILE"] = str(env_file())
         host = "127.0.0.1" if settings.prefect_host in ANYWHERE else settings.prefect_host
-        address = f"http://{f'[{host}]' if ':' in host else host}:{settings.prefect_port}"
+        address = base_url(host, settings.prefect_port)
         if "public_url" not in settings.model_fields_set:
             # Links in mails contain the port.
             os.environ[f"{PREFIX}PUBLIC_URL"] = address
@@ -143,8 +148,8 @@ class Up:
         self._was_left_alone = bool(read_state(settings.data_dir))
         clear_state(settings.data_dir)
         self._api_url = use_prefect()
-        self._has_own_server = not self._api_url
-        if self._has_own_server:
+        self.has_own_server = not self._api_url
+        if self.has_own_server:
             self._api_url = os.environ["PREFECT_API_URL"] = f"{address}/api"
         if "prefect" in sys.modules:
             from prefect.context import refresh_global_settings_context
@@ -190,7 +195,9 @@ class Up:
             # list takes 7 ms to read from the system's files, and 2 ms from the package `tzdata`.
             "PYTHONTZPATH": "",
         }
-        self._server = Child("Prefect's server", [*PREFECT, "server", "start"], env, self._log("server"))
+        command = [*SERVER, "--host", settings.prefect_host, "--port", str(settings.prefect_port)]
+        command += ["--log-level", env["PREFECT_SERVER_LOGGING_LEVEL"].lower(), "--no-server-header"]
+        self._server = Child("Prefect's server", command, env, self._log("server"))
         self._server.start()
         # This import takes two seconds; the server starts meanwhile.
         import deployments.deploy  # noqa: F401
@@ -237,7 +244,7 @@ class Up:
         self._worker = Child("The worker", command, env, self._log("worker"))
         self._worker.start()
         state: dict[str, object] = {"pid": os.getpid(), "ui_url": self.ui_url}
-        if self._has_own_server:
+        if self.has_own_server:
             state["api_url"] = self._api_url
         write_state(self._settings.data_dir, state)
 
@@ -319,8 +326,8 @@ class Up:
 @contextmanager
 def taken(data_dir: Path) -> Iterator[None]:
     """Lock the data folder for this process. Raises: UpError, if another `up` has locked it."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / LOCK_FILE).open("a") as lock:
+    make_folder(data_dir)
+    with open(data_dir / LOCK_FILE, "a", opener=open_private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -344,6 +351,8 @@ def run_up() -> int:
         up = Up()
         with up.running():
             print(f"Warenfluss is up; Prefect's pages are at {up.ui_url}. Ctrl-C stops it.", flush=True)
+            if up.has_own_server:
+                print("The pages ask for the password once: `warenfluss password` prints it.", flush=True)
             if silence := why_no_mail(get_settings()):
                 print(silence, flush=True)
             while True:

@@ -1,5 +1,6 @@
 """Engines for SQLite and PostgreSQL, and the preparation of their connections."""
 
+import os
 import select
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.database.errors import forget_values
+from models.files import make_folder, open_private
 from models.settings import get_settings
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -30,6 +32,9 @@ CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchrono
 
 Other values, such as `remote_apply`, stay.
 """
+
+SIDE_FILES = ("", "-wal", "-shm")
+"""What follows the name of an SQLite database in the names of its files."""
 
 _engines: dict[str, Engine] = {}
 _engines_lock = threading.Lock()
@@ -51,6 +56,14 @@ def load_driver() -> None:
     """
     configure_mappers()
     make_url(get_settings().database_url).get_dialect().import_dbapi()
+
+
+def sqlite_files(url: str) -> list[Path]:
+    """Return the files that an SQLite database can have; none for PostgreSQL and a database in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        return []
+    return [Path(f"{parsed.database}{suffix}") for suffix in SIDE_FILES]
 
 
 def close_engine(url: str) -> None:
@@ -76,9 +89,10 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", partial(_check_alive, engine))
         return engine
-    file = make_url(url).database
-    if file:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    for file in sqlite_files(url)[:1]:
+        make_folder(file.parent)
+        # SQLite gives its other files the mode of this one.
+        os.close(open_private(str(file), os.O_CREAT | os.O_WRONLY))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
     event.listen(engine, "handle_error", forget_values)
     event.listen(engine, "connect", _prepare_sqlite)

@@ -16,15 +16,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlmodel import func, select
 
 from models.clock import utc_now
-from models.database.engine import dispose, get_engine
+from models.database.engine import SIDE_FILES, dispose, get_engine
 from models.database.schema import Schema, find_schema, newest_revision, upgrade
 from models.database.session import read_scope
 from models.errors import Action, Advice, RuleError
 from models.files import write_whole
 from models.settings import get_settings
 from models.sync.runs import Lease
-
-SIDE_FILES = ("", "-wal", "-shm")
 
 
 def back_up(file: Path) -> None:

@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from console.machine.prefect_env import ONE_CONNECTION
+from tasks.run.prefect_env import ONE_CONNECTION
 
 VARIABLE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 SHOW = f"""
 import os
-from console.machine.prefect_env import use_prefect
+from tasks.run.prefect_env import use_prefect
 use_prefect()
 print(os.environ.get({VARIABLE!r}, ""))
 """

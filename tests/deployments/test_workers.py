@@ -5,6 +5,8 @@ import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,7 +28,7 @@ from tasks.watch.alarms import watch
 from tests.flows.conftest import Shop, open_shop
 from tests.support.running import is_alive
 from tests.support.steps import expire_lease
-from tests.support.worker import PATIENCE_SECONDS, ended, serving, wait_for, worker_of
+from tests.support.worker import PATIENCE_SECONDS, ROOT, ended, serving, wait_for, worker_of
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -161,3 +163,69 @@ def test_a_full_worker_goes_on_when_a_run_has_ended(
     with serving(pool, "only", limit=1, query_seconds=10 * PATIENCE_SECONDS):
         for run_id in asked:
             assert wait_for(partial(ended, client, run_id)).state_type is StateType.COMPLETED
+
+
+def ask_for_others(client: SyncPrefectClient, shop: Shop, pool: str, folder: Path) -> list[UUID]:
+    """Ask for runs that would each leave a file in a folder, by everything that a run can set."""
+    original = client.read_deployment_by_name(f"{Cycle.article_import}/{shop.name}")
+    evil = folder / "evil.py"
+    evil.write_text(f"from pathlib import Path\nPath({str(folder)!r}, 'imported').touch()\n")
+    pulled = {"prefect.deployments.steps.run_shell_script": {"script": f"touch {folder / 'pulled'}"}}
+    wanted: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, {"command": f"touch {folder / 'command'}"}),
+        ({}, {"env": {"WARENFLUSS_DATA_DIR": str(folder / "variables")}}),
+        ({}, {"working_dir": str(folder)}),
+        ({"job_variables": {"command": f"touch {folder / 'deployed'}"}}, {}),
+        ({"entrypoint": f"flows./../{os.path.relpath(evil, ROOT)}:flow"}, {}),
+        ({"entrypoint": "flows.cycle.finished"}, {}),
+        ({"path": str(folder)}, {}),
+        ({"pull_steps": [pulled]}, {}),
+    ]
+    asked = []
+    for number, (deployment, job) in enumerate(wanted):
+        deployment_id = client.create_deployment(
+            flow_id=original.flow_id,
+            name=f"{shop.name}-{number}",
+            work_pool_name=pool,
+            parameters={"account": shop.name},
+            **{"entrypoint": original.entrypoint, **deployment},
+        )
+        asked.append(client.create_flow_run_from_deployment(deployment_id, job_variables=job).id)
+    return asked
+
+
+def test_a_worker_runs_our_flows_only(
+    sqlite_database: str, client: SyncPrefectClient, pool: str, simulator: Simulator, tmp_path: Path
+) -> None:
+    """Whatever else a run asks for, it ends with the reason, and nothing of it was done."""
+    shop = open_deployed(simulator, pool)
+    with serving(pool, "only", limit=4):
+        asked = ask_for_others(client, shop, pool, tmp_path)
+        for run_id in asked:
+            run = wait_for(partial(ended, client, run_id))
+            assert run.state_type is StateType.CRASHED
+            assert "This worker runs only Warenfluss's flows, and the run has " in message_of(run)
+            assert "WARENFLUSS_RUN_OTHER_FLOWS" in message_of(run)
+        assert simulator.calls_by_name[CALL] == 0
+        done = request_run(shop.name, Cycle.article_import)
+        assert wait_for(partial(ended, client, done)).state_type is StateType.COMPLETED
+    left = {path.name for path in tmp_path.iterdir()}
+    assert not left & {"command", "variables", "deployed", "imported", "pulled"}
+
+
+def test_a_worker_runs_others_if_a_setting_says_so(
+    sqlite_database: str,
+    client: SyncPrefectClient,
+    pool: str,
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A command of the run's own, as Prefect's process worker would run it."""
+    monkeypatch.setenv("WARENFLUSS_RUN_OTHER_FLOWS", "true")
+    shop = open_deployed(simulator, pool)
+    original = client.read_deployment_by_name(f"{Cycle.article_import}/{shop.name}")
+    job = {"command": f"touch {tmp_path / 'command'}"}
+    with serving(pool, "only"):
+        client.create_flow_run_from_deployment(original.id, job_variables=job)
+        wait_for((tmp_path / "command").exists)

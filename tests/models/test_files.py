@@ -2,21 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from models.errors import RuleError
 from models.files import close, find_open, make_folder, narrow_umask, open_private, write_private, write_whole
-
-
-@pytest.fixture(autouse=True)
-def _usual_umask() -> Iterator[None]:
-    """The umask that most systems have."""
-    before = os.umask(0o022)
-    yield
-    os.umask(before)
 
 
 def mode_of(path: Path) -> int:
@@ -108,12 +99,18 @@ def test_what_is_open_is_found_and_closed(tmp_path: Path) -> None:
     (folder / "program").write_text("")
     (folder / "program").chmod(0o700)
 
+    below = folder / "below" / "shared"
+    assert set(find_open(folder, within_reach=True)) == {folder, folder / "open"}
     found = set(find_open(folder))
-    assert found == {folder, folder / "open", folder / "below" / "shared"}
+    assert found == {folder, folder / "open", below}
 
     for path in found:
         close(path)
     assert list(find_open(folder)) == []
+    below.chmod(0o644)
+    assert list(find_open(folder, within_reach=True)) == list(find_open(below, within_reach=True)) == []
+    assert list(find_open(below)) == [below]
+    assert list(find_open(folder / "none")) == []
     assert mode_of(folder / "program") == 0o700
     assert mode_of(folder) == 0o700
 

@@ -15,7 +15,6 @@ from redis import Redis
 from sqlmodel import SQLModel, func, select
 
 from connectors.afterbuy.simulator import Simulator, sample_state
-from console.machine.prefect_env import read_state
 from console.machine.processes import list_descendants
 from deployments.deploy import deploy_account
 from deployments.deployed import request_run
@@ -23,6 +22,7 @@ from deployments.work_pool import POOL, ensure_pool
 from models.database.session import read_scope
 from models.orders.order import Order
 from models.sync.records import Cycle
+from tasks.run.prefect_env import read_state
 from tests.flows.conftest import open_shop
 from tests.support.debian import start_postgres, start_redis
 from tests.support.prefect_server import find_port, start_prefect

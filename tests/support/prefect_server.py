@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from console.machine.prefect_env import write_one_authority
+from tasks.run.prefect_env import write_one_authority
 from tests.support import session
 
 STARTING_SECONDS = 90

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from console.machine.prefect_env import read_state
 from console.machine.processes import list_descendants
+from tasks.run.prefect_env import PASSWORD_FILE, read_state
 from tests.support.prefect_server import SETTINGS, find_port
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,8 @@ def running(folder: Path, **env: str) -> Iterator[Running]:
     up = Running(folder, find_port(), env)
     try:
         up.wait_until_up()
-        with temporary_settings({PREFECT_API_URL: up.api_url}):
+        password = None if "PREFECT_API_URL" in env else (folder / PASSWORD_FILE).read_text().strip()
+        with temporary_settings({PREFECT_API_URL: up.api_url, PREFECT_API_AUTH_STRING: password}):
             yield up
     finally:
         left = up.processes

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120
 PROGRAM = """
 import sys
-from console.machine.prefect_env import use_prefect
+from tasks.run.prefect_env import use_prefect
 use_prefect()
 from deployments.worker import run_worker
 run_worker(name=sys.argv[2], limit=int(sys.argv[3]), pool=sys.argv[1])

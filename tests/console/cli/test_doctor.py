@@ -54,6 +54,17 @@ def test_doctor_without_tables(data_dir: Path) -> None:
     assert "It has no tables yet.\n         `warenfluss db upgrade` brings" in result.stdout
 
 
+def test_doctor_names_what_others_can_read(data_dir: Path) -> None:
+    """And who closes it."""
+    data_dir.chmod(0o750)
+    result = call("doctor")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(
+        f"PROBLEM  files: Other users of this machine can read {data_dir}.\n"
+        "         `up` closes them when it starts. `warenfluss up` starts everything on this machine."
+    )
+
+
 def test_doctor_of_a_fresh_installation(sqlite_database: str, no_prefect: None) -> None:
     """Before anything is live there is nothing urgent."""
     assert _subjects() == (0, {"mail": False, "Prefect": False, "accounts": False})
@@ -128,7 +139,10 @@ def test_doctor_knows_who_takes_runs(service: PoolService | None, said: list[str
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (HTTPStatus.UNAUTHORIZED, "Check PREFECT_API_AUTH_STRING or PREFECT_API_KEY."),
+        (
+            HTTPStatus.UNAUTHORIZED,
+            "Set PREFECT_API_AUTH_STRING to its password, or PREFECT_API_KEY.",
+        ),
         (HTTPStatus.NOT_FOUND, "Prefect knows no work pool of Warenfluss"),
     ],
 )

@@ -43,6 +43,18 @@ def test_without_tables_nothing_further_is_checked(data_dir: Path) -> None:
     assert list(find_problems(logins=False)) == [Problem(ProblemKind.database_empty, urgent=True)]
 
 
+def test_files_that_others_can_read_come_first(data_dir: Path) -> None:
+    """Buyers' data and secrets are in them."""
+    data_dir.chmod(0o755)
+    (data_dir / "up.json").touch()
+    (data_dir / "up.json").chmod(0o644)
+
+    first, second = find_problems(logins=False)
+
+    assert first == Problem(ProblemKind.open_files, urgent=True, count=2, text=str(data_dir))
+    assert second.kind is ProblemKind.database_empty
+
+
 def test_an_account_that_needs_a_person(sqlite_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A parked change counts at its account; a draft needs no server."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)

@@ -20,7 +20,6 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from sqlmodel import select
 
 from connectors.afterbuy.simulator import Fault, Simulator, sample_state
-from console.machine.prefect_env import find_server, is_healthy, read_state
 from deployments.deployed import request_run
 from models.clock import utc_now
 from models.database.session import read_scope, session_scope
@@ -31,6 +30,7 @@ from models.sync.runs import LEASE_SECONDS, Lease, Run, RunState
 from models.tenants.account import add_account
 from models.tenants.records import Mode
 from models.tenants.tenant import add_tenant
+from tasks.run.prefect_env import find_server, is_healthy, read_state
 from tasks.run.secrets import save_secrets
 from tests.support.running import ROOT, UP, Running, find_child, is_alive, running
 
@@ -102,11 +102,11 @@ def test_it_starts_survives_its_server_and_ends_without_orphans(sqlite_database:
         )
         assert second.stdout == ""
 
-        server = find_child(data_dir, "prefect server start")
+        server = find_child(data_dir, "deployments.server")
         kill_hard(server)
         up.wait_for(lambda: not is_healthy(up.api_url) or None)
         up.wait_for(lambda: is_healthy(up.api_url))
-        assert find_child(data_dir, "prefect server start") != server
+        assert find_child(data_dir, "deployments.server") != server
         assert "Prefect's server ended (code -9)" in up.text
 
         processes = up.processes

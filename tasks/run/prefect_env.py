@@ -1,4 +1,4 @@
-"""Prefect's environment: where Prefect keeps its data, and which server a process talks to.
+"""Prefect's environment: where Prefect keeps its data, which server a process talks to, and its password.
 
 This module imports nothing of Prefect: Prefect reads its environment once, when it is first imported.
 """
@@ -6,16 +6,31 @@ This module imports nothing of Prefect: Prefect reads its environment once, when
 import http.client
 import json
 import os
+import secrets
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import certifi
 
-from models.settings import PREFIX, get_settings, project_folder
+from models.errors import SettingsError
+from models.files import make_folder, narrow_umask, write_private
+from models.settings import PREFIX, Settings, get_settings, project_folder
 
 STATE_FILE = "up.json"
+PASSWORD_FILE = "prefect.password"  # noqa: S105 - a name
+PASSWORD = "PREFECT_API_AUTH_STRING"  # noqa: S105 - a name
+"""Prefect's name for what a client sends."""
+SERVER_PASSWORD = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 - a name
+"""Prefect's name for what its server wants."""
+OWN_PAGES = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+"""Prefect's name for the origins whose pages may call its server."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 HEALTH_SECONDS = 2.0
+HTTP_PORT = 80
 DATABASE = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
 """How the settings begin that name the database of Prefect's server."""
 ONE_CONNECTION = "one-connection"
@@ -41,23 +56,30 @@ QUIET = {
 def use_prefect() -> str:
     """Prepare this process's environment for Prefect; return the server's API address.
 
-    Empty means that Prefect starts its own server inside this process. Variables that the user has set stay.
-    Call it before anything imports Prefect; repeating it is harmless.
-    Raises: SettingsError.
+    Empty means that Prefect starts a server for this process. Variables that the user has set stay. The
+    password goes only to the server of this installation. From here on, this process writes files for their
+    owner only. Call it before anything imports Prefect; repeating it is harmless.
+    Raises: SettingsError; RuleError, if the data folder cannot be written.
     """
+    narrow_umask()
     settings = get_settings()
     for name, value in _read_env_file().items():
         os.environ.setdefault(name, value)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.data_dir / "prefect")))
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(home_of(settings))))
     # Prefect makes the folder but not its parents, and without them it runs on without a folder.
-    home.mkdir(parents=True, exist_ok=True)
+    make_folder(home)
     if not any(name.startswith(DATABASE) for name in os.environ):
         os.environ[f"{DATABASE[0]}CONNECTION_URL"] = (
             f"sqlite+aiosqlite:///{home / 'prefect.db'}?plugin={ONE_CONNECTION}"
         )
-    url = os.environ.get("PREFECT_API_URL") or find_server(settings.data_dir)
+    own = find_server(settings.data_dir)
+    url = os.environ.get("PREFECT_API_URL") or own
+    if url == own:
+        for name in (PASSWORD, SERVER_PASSWORD):
+            os.environ[name] = find_password(settings.data_dir)
+        os.environ.setdefault(OWN_PAGES, ",".join(origins_of(settings)))
     if urlsplit(url).scheme != "https":
         os.environ.setdefault("PREFECT_API_SSL_CERT_FILE", str(write_one_authority(home)))
     if url:
@@ -66,6 +88,58 @@ def use_prefect() -> str:
         os.environ.pop("PREFECT_API_URL", None)
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_ENABLED", "true")
     return url
+
+
+def find_password(data_dir: Path) -> str:
+    """Return the password of this installation's Prefect server, as `user:password`.
+
+    The user's variables come first. Else it is in a file of the data folder, which the first call makes.
+    Raises: SettingsError, if the file holds none; RuleError, if it cannot be written.
+    """
+    for name in (SERVER_PASSWORD, PASSWORD):
+        if name in os.environ:
+            if not os.environ[name]:
+                raise SettingsError(f"{name} is empty: remove it, or set it to user:password.")
+            return os.environ[name]
+    file = data_dir / PASSWORD_FILE
+    if not file.exists():
+        make_folder(data_dir)
+        draft = data_dir / f".{PASSWORD_FILE}.{uuid4().hex[:8]}"
+        write_private(draft, f"warenfluss:{secrets.token_urlsafe(24)}\n".encode())
+        # Of several processes, the first one makes it.
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    password = file.read_text("ascii", errors="replace").strip()
+    if not all(password.partition(":")):
+        raise SettingsError(f"{file} holds no password: delete it, and a new one is made.")
+    return password
+
+
+def names_of(settings: Settings) -> list[str]:
+    """Return the host names to which this installation's Prefect server answers."""
+    named = [urlsplit(str(settings.public_url)).hostname or "", *settings.prefect_names]
+    if settings.prefect_host not in ANYWHERE:
+        named.append(settings.prefect_host)
+    return list(dict.fromkeys([*(name.lower() for name in named), *LOOPBACK]))
+
+
+def origins_of(settings: Settings) -> list[str]:
+    """Return the origins whose pages may call this installation's Prefect server: its own."""
+    public = urlsplit(str(settings.public_url))
+    own = f"{public.scheme}://{public.netloc}"
+    return list(dict.fromkeys([own, *(base_url(name, settings.prefect_port) for name in names_of(settings))]))
+
+
+def base_url(host: str, port: int) -> str:
+    """Return the address of a server without TLS, as a browser writes it."""
+    return f"http://{f'[{host}]' if ':' in host else host}{'' if port == HTTP_PORT else f':{port}'}"
+
+
+def home_of(settings: Settings) -> Path:
+    """Return the folder where Prefect keeps its data; it may be missing."""
+    named = os.environ.get("PREFECT_HOME") or _read_env_file().get("PREFECT_HOME")
+    return Path(named) if named else settings.data_dir / "prefect"
 
 
 def write_one_authority(folder: Path) -> Path:
@@ -77,9 +151,8 @@ def write_one_authority(folder: Path) -> Path:
     if not file.exists():
         everyone = Path(certifi.where()).read_text("ascii")
         end = "-----END CERTIFICATE-----\n"
-        draft = folder / f"authority.{os.getpid()}.new"
-        draft.write_text(everyone[everyone.index("-----BEGIN") : everyone.index(end) + len(end)], "ascii")
-        draft.replace(file)
+        first = everyone[everyone.index("-----BEGIN") : everyone.index(end) + len(end)]
+        write_private(file, first.encode("ascii"))
     return file
 
 
@@ -89,10 +162,23 @@ def env_file() -> Path:
 
 
 def find_server(data_dir: Path) -> str:
-    """Return the API address of the server that `up` runs for a data folder; empty if none answers."""
+    """Return the API address of the server that `up` runs for a data folder; empty if none answers.
+
+    A state that a killed `up` left counts as none: whoever listens at its address now must not get the
+    password.
+    """
     state = read_state(data_dir)
-    url = str(state.get("api_url", ""))
-    return url if url and is_healthy(url) else ""
+    url, pid = str(state.get("api_url", "")), state.get("pid")
+    return url if url and isinstance(pid, int) and _is_ours(pid) and is_healthy(url) else ""
+
+
+def _is_ours(pid: int) -> bool:
+    """Return whether a process lives and belongs to this user."""
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def read_state(data_dir: Path) -> dict[str, object]:
@@ -106,9 +192,7 @@ def read_state(data_dir: Path) -> dict[str, object]:
 
 def write_state(data_dir: Path, state: dict[str, object]) -> None:
     """Save where this `up` can be reached; a reader gets the old state or the new one, never a part."""
-    draft = data_dir / f"{STATE_FILE}.new"
-    draft.write_text(json.dumps(state), "utf-8")
-    draft.replace(data_dir / STATE_FILE)
+    write_private(data_dir / STATE_FILE, json.dumps(state).encode())
 
 
 def clear_state(data_dir: Path) -> None:
