@@ -4,29 +4,43 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec
 
-from prefect import Flow, flow
+from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from models.sync.records import Counts, Cycle
 from tasks.run.boundary import guarded
+from tasks.run.prefect_env import use_prefect_now
 from tasks.watch.alarms import report_crashed, report_failed, safe_error
 
 P = ParamSpec("P")
 
 
-def cycle_flow(cycle: Cycle) -> Callable[[Callable[P, State[Any]]], Flow[P, State[Any]]]:
+class CycleFlow(Flow[P, State[Any]]):
+    """A flow that finds the installation's Prefect server and its password when Python code calls it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the flow in this process, as Prefect's flows do; `return_state=True` returns its state.
+
+        Raises: SettingsError, and the error of a failed run.
+        """
+        use_prefect_now()
+        return super().__call__(*args, **kwargs)
+
+
+def cycle_flow(cycle: Cycle) -> Callable[[Callable[P, State[Any]]], CycleFlow[P]]:
     """Declare the flow of a cycle: its name, the names of its runs, its alarms and how it fails."""
 
-    def declare(function: Callable[P, State[Any]]) -> Flow[P, State[Any]]:
-        return flow(
+    def declare(function: Callable[P, State[Any]]) -> CycleFlow[P]:
+        return CycleFlow(
+            _failing_as_state(function),
             name=str(cycle),
             flow_run_name=str(cycle) + " {account}",
             on_failure=[report_failed],
             on_crashed=[report_crashed],
             persist_result=False,
             validate_parameters=True,
-        )(_failing_as_state(function))
+        )
 
     return declare
 

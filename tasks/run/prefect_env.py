@@ -1,6 +1,6 @@
 """Prefect's environment: where Prefect keeps its data, which server a process talks to, and its password.
 
-This module imports nothing of Prefect: Prefect reads its environment once, when it is first imported.
+Importing this module imports nothing of Prefect, which reads its environment once, when it is first imported.
 """
 
 import http.client
@@ -88,6 +88,20 @@ def use_prefect() -> str:
         os.environ.pop("PREFECT_API_URL", None)
         os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_ENABLED", "true")
     return url
+
+
+def use_prefect_now() -> None:
+    """Prepare this process as `use_prefect` does, although Prefect is loaded, unless it has a server already.
+
+    For code that imports a flow and calls it. Raises: as `use_prefect`.
+    """
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    if not api.url or (not api.auth_string and api.url == find_server(get_settings().data_dir)):
+        use_prefect()
+        refresh_global_settings_context()
 
 
 def find_password(data_dir: Path) -> str:
