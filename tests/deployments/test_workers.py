@@ -13,19 +13,22 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelling
+from sqlalchemy import text
 from sqlmodel import col, select
 
-from connectors.afterbuy.simulator import Fault, Simulator, sample_state
+from connectors.afterbuy.simulator import Address, Fault, Simulator, sample_state
 from deployments.deploy import deploy_account
 from deployments.deployed import request_run
 from deployments.ended_runs import tidy
 from models.catalog.article import Article
+from models.database.engine import get_engine
 from models.database.session import read_scope, session_scope
 from models.mails.outbox import Mail
 from models.sync.records import Cycle
 from models.sync.runs import LEASE_SECONDS, Run, RunState
 from tasks.watch.alarms import watch
 from tests.flows.conftest import Shop, open_shop
+from tests.support.prefect_keeps import find_words
 from tests.support.running import is_alive
 from tests.support.steps import expire_lease
 from tests.support.worker import PATIENCE_SECONDS, ROOT, ended, serving, wait_for, worker_of
@@ -124,6 +127,43 @@ def test_two_workers_share_and_one_may_die(
         tenants = session.exec(select(Article.tenant_id).order_by(col(Article.id))).all()
     assert len(tenants) == 10
     assert len(set(tenants)) == 2
+
+
+def test_a_forked_run_that_fails_is_told_by_mail_and_stores_no_result(
+    sqlite_file: str,
+    client: SyncPrefectClient,
+    pool: str,
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its hook finds the error in the run's own process, and Prefect's folder holds no buyer."""
+    home = tmp_path / "prefect"
+    monkeypatch.setenv("PREFECT_HOME", str(home))
+    monkeypatch.setenv("WARENFLUSS_RETRY_DELAYS", "0")
+    shop = open_deployed(simulator, pool)
+    buyer = Address(first_name="Wunderlich", last_name="Wunderlich", city="Leipzig", postal_code="04229")
+    shop.channel.place_order([(shop.channel.product_ids()[0], 1)], billing=buyer)
+    with get_engine().begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER refuse BEFORE INSERT ON order_address "
+                "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+        )
+    with serving(pool, "one"):
+        run_id = request_run(shop.name, Cycle.order_import)
+        run = wait_for(lambda: ended(client, run_id))
+
+    assert run.state_type is StateType.FAILED
+    assert message_of(run).startswith("DatabaseError: IntegrityError SQLITE_CONSTRAINT_TRIGGER at ")
+    assert row_of(run_id).error == message_of(run)
+    with read_scope() as session:
+        (mail,) = session.exec(select(Mail)).all()
+    assert str(run_id) in mail.text
+    assert "DatabaseError: IntegrityError" in mail.text
+    assert find_words(home, ["Wunderlich"]) == {}
+    assert list((home / "storage").glob("*")) == []
 
 
 def test_two_workers_never_run_one_cycle_of_an_account_at_once(

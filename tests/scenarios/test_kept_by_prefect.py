@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import shutil
 import sqlite3
 import threading
 import zlib
@@ -36,7 +37,7 @@ from tests.flows.conftest import Shop, open_shop
 from tests.support import session
 from tests.support.prefect_keeps import find_words, told_to_server, words_in
 from tests.support.prefect_server import find_port, start_prefect, told_runs
-from tests.support.steps import add_mug, attempt, last_run, numbers_here, wait_for
+from tests.support.steps import ALL_FLOWS, add_mug, attempt, last_run, numbers_here, wait_for
 
 NAME = "Wunderlichkeit"
 """A buyer's name that occurs nowhere else."""
@@ -368,3 +369,16 @@ def test_an_error_in_a_flow_outside_of_its_tasks(
         if where[1] == "each_page":
             _nothing_is_kept(watched_sqlite_shop, run_id, kept)
         assert find_words(kept, [NAME]) == {}
+
+
+def test_parameters_that_cannot_be_read_are_named_without_their_values(
+    watched_sqlite_shop: Shop, kept: Path
+) -> None:
+    """Prefect refuses them itself and stores that as a result; a person's typing stays in the parameters."""
+    since = "Niemandstag"
+    state = ALL_FLOWS[Cycle.order_import](watched_sqlite_shop.name, since=since, return_state=True)
+
+    assert state.is_failed()
+    assert "since: Input should be a valid datetime" in (state.message or "")
+    assert find_words(kept / "storage", [since]) == {}
+    shutil.rmtree(kept / "storage")

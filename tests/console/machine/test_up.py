@@ -86,12 +86,16 @@ def kill_hard(pid: int) -> None:
 
 def test_it_starts_survives_its_server_and_ends_without_orphans(sqlite_database: str, data_dir: Path) -> None:
     """Pages know their address, a second start is refused, a dead server comes back, nothing stays."""
+    old_result = data_dir / "prefect" / "storage" / "0123456789abcdef0123456789abcdef"
+    old_result.parent.mkdir(parents=True)
+    old_result.write_text("{}")
     with running(data_dir, PREFECT_SERVER_UI_ENABLED="true") as up:
         with urlopen(f"http://127.0.0.1:{up.port}/ui-settings", timeout=10) as answer:
             assert json.load(answer)["api_url"] == f"http://127.0.0.1:{up.port}/api"
         with urlopen(f"http://127.0.0.1:{up.port}/", timeout=10) as answer:
             assert b"<html" in answer.read()
         assert find_server(data_dir) == up.api_url
+        assert not old_result.exists()
 
         second = subprocess.run(
             [sys.executable, "-c", UP], env=up.env, cwd=ROOT, capture_output=True, text=True, timeout=60
