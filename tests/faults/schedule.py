@@ -219,7 +219,9 @@ def _add_refused_addresses(chance: Random, steps: list[Step]) -> None:
     buy = Step("buy", {"side": side, "lines": [(0, 1)], "paid": chance.random() < 0.5, "done": True})
     run = Step("run", {"side": side, "cycle": Cycle.order_import}, luck)
     if chance.random() < 0.5:
-        _put_between(chance, steps, [buy, run])
+        # Side by side: another run would take the order in.
+        place = chance.randint(len(steps) // 3, len(steps))
+        steps[place:place] = [buy, run]
 
 
 def _add_desk(chance: Random, steps: list[Step]) -> None:
