@@ -89,8 +89,7 @@ def find_open(folder: Path, *, within_reach: bool = False) -> Iterator[Path]:
     left out. Symbolic links are not followed, and files of other users are left out, because this user cannot
     close them.
     """
-    is_closed_off = not folder.is_dir() and not folder.parent.stat().st_mode & OTHERS
-    if _is_open(folder) and not (within_reach and is_closed_off):
+    if _is_open(folder) and not (within_reach and _is_behind_closed_folder(folder)):
         yield folder
     elif within_reach:
         return
@@ -109,7 +108,11 @@ def close(path: Path) -> None:
 def _is_open(path: Path) -> bool:
     try:
         found = path.lstat()
-    except FileNotFoundError:
+    except OSError:
         return False
     is_ours = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
     return is_ours and bool(found.st_mode & OTHERS)
+
+
+def _is_behind_closed_folder(path: Path) -> bool:
+    return not path.is_dir() and not path.parent.stat().st_mode & OTHERS
