@@ -74,11 +74,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _umask() -> Iterator[None]:
-    """Put back what a command in this process narrowed: servers of other users start later."""
-    before = os.umask(0o022)
+def _unprepared_process() -> Iterator[None]:
+    """Put back what a command in this process prepared for Prefect: its variables, and the umask."""
+    umask = os.umask(0o022)
+    before = {name: value for name, value in os.environ.items() if name.startswith("PREFECT_")}
     yield
-    os.umask(before)
+    os.umask(umask)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session", autouse=True)

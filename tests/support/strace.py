@@ -109,7 +109,8 @@ def unsynced_files(events: Iterable[Event], folder: Path, said: bytes) -> dict[s
             if event.path in unsynced:
                 unsynced.add(event.target)
             unsynced -= {event.path}
-            unsynced.add(str(Path(event.target).parent))
+            if Path(event.target).is_relative_to(folder):
+                unsynced.add(str(Path(event.target).parent))
         elif event.name == "unlink":
             unsynced.discard(event.path)
         elif event.name == "write" and event.path.startswith("pipe:") and said in event.data:
