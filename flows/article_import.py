@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle
 from tasks.intake.articles import (
     import_article_page,
@@ -28,13 +27,10 @@ def article_import(
         full: Read all articles again, not only those that changed.
         articles: Read only these articles, by the channel's ids.
     """
-    try:
-        with work_on(account, Cycle.article_import, test=test) as work:
-            window = open_article_window(work.run_id, full=full, numbers=articles or [])
-            each_page(work, lambda page: import_category_page(work.run_id, page))
-            each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
-            link_article_sets(work.run_id)
-            match_waiting_lines(work.run_id)
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.article_import, test=test) as work:
+        window = open_article_window(work.run_id, full=full, numbers=articles or [])
+        each_page(work, lambda page: import_category_page(work.run_id, page))
+        each_page(work, lambda page: import_article_page(work.run_id, window, page), window.page)
+        link_article_sets(work.run_id)
+        match_waiting_lines(work.run_id)
     return finished(work.counts)

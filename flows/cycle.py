@@ -8,6 +8,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
+from models.errors import LeaseHeldError
 from models.sync.records import Counts, Cycle
 from tasks.run.boundary import guarded
 from tasks.run.prefect_env import use_prefect_now
@@ -33,7 +34,7 @@ def cycle_flow(cycle: Cycle) -> Callable[[Callable[P, State[Any]]], CycleFlow[P]
 
     def declare(function: Callable[P, State[Any]]) -> CycleFlow[P]:
         return CycleFlow(
-            _failing_as_state(function),
+            _ending_as_state(function),
             name=str(cycle),
             flow_run_name=str(cycle) + " {account}",
             on_failure=[report_failed],
@@ -45,12 +46,12 @@ def cycle_flow(cycle: Cycle) -> Callable[[Callable[P, State[Any]]], CycleFlow[P]
     return declare
 
 
-def _failing_as_state(function: Callable[P, State[Any]]) -> Callable[P, State[Any]]:
-    """Return a function that returns a failed state for what this one raises.
+def _ending_as_state(function: Callable[P, State[Any]]) -> Callable[P, State[Any]]:
+    """Return a function that returns a state for what this one raises.
 
-    Prefect writes an exception that leaves a flow into a file, whatever `persist_result` says, and its
-    traceback into the log. It does neither with a state that the flow returns. A caller from Python gets the
-    same exception.
+    Nothing is done while another run holds the lease; any other error ends in a failed state. Prefect writes
+    an exception that leaves a flow into a file, whatever `persist_result` says, and its traceback into the
+    log. It does neither with a state that the flow returns. A caller from Python gets the same exception.
     """
     plain = guarded(function)
 
@@ -58,6 +59,8 @@ def _failing_as_state(function: Callable[P, State[Any]]) -> Callable[P, State[An
     def careful(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         try:
             return plain(*args, **kwargs)
+        except LeaseHeldError as error:
+            return nothing_done(str(error))
         except Exception as error:
             return Failed(message=safe_error(error), data=error.with_traceback(None))
 

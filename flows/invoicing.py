@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle
 from tasks.invoicing import draw_page, issue_page, open_invoicing
 from tasks.run.paging import each_page
@@ -18,13 +17,10 @@ def invoicing(account: str, test: bool = False) -> State:
         account: Name of the account whose orders are invoiced.
         test: Issue nothing; the report shows which invoices would be issued.
     """
-    try:
-        with work_on(account, Cycle.invoicing, test=test) as work:
-            run_id = work.run_id
-            first = open_invoicing(run_id)
-            if first is not None:
-                each_page(work, lambda page: issue_page(run_id, page or first), first)
-            each_page(work, lambda page: draw_page(run_id, page))
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.invoicing, test=test) as work:
+        run_id = work.run_id
+        first = open_invoicing(run_id)
+        if first is not None:
+            each_page(work, lambda page: issue_page(run_id, page or first), first)
+        each_page(work, lambda page: draw_page(run_id, page))
     return finished(work.counts)

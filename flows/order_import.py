@@ -4,8 +4,7 @@ from datetime import datetime
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle
 from tasks.intake.orders import import_order_page, open_order_window
 from tasks.run.paging import each_page
@@ -24,10 +23,7 @@ def order_import(
         since: Read again what changed since this time; the next run continues where the cycle was.
         orders: Read only these orders, by the channel's numbers, whatever their age.
     """
-    try:
-        with work_on(account, Cycle.order_import, test=test) as work:
-            window = open_order_window(work.run_id, since, orders or [])
-            each_page(work, lambda page: import_order_page(work.run_id, window, page), window.page)
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.order_import, test=test) as work:
+        window = open_order_window(work.run_id, since, orders or [])
+        each_page(work, lambda page: import_order_page(work.run_id, window, page), window.page)
     return finished(work.counts)

@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle
 from tasks.reminders import remind_page
 from tasks.run.paging import each_page
@@ -18,9 +17,6 @@ def payment_due(account: str, test: bool = False) -> State:
         account: Name of the account whose orders are checked.
         test: Change nothing; the figures say how many would be reminded or cancelled.
     """
-    try:
-        with work_on(account, Cycle.payment_due, test=test) as work:
-            each_page(work, lambda page: remind_page(work.run_id, page))
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.payment_due, test=test) as work:
+        each_page(work, lambda page: remind_page(work.run_id, page))
     return finished(work.counts)

@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle, OutboundKind
 from models.tenants.records import Side
 from tasks.intake.methods import refresh_methods
@@ -22,14 +21,11 @@ def payment_sync(account: str, test: bool = False, orders: list[str] | None = No
         test: Change nothing on either side; the report shows what would have been sent.
         orders: Read only these orders, by the channel's numbers.
     """
-    try:
-        with work_on(account, Cycle.payment_sync, test=test) as work:
-            refresh_methods(work.run_id)
-            if work.options.payments is Side.warenfluss:
-                publish_all(work, OutboundKind.payment)
-            else:
-                window = open_payment_window(work.run_id, orders or [])
-                each_page(work, lambda page: import_payment_page(work.run_id, window, page), window.page)
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.payment_sync, test=test) as work:
+        refresh_methods(work.run_id)
+        if work.options.payments is Side.warenfluss:
+            publish_all(work, OutboundKind.payment)
+        else:
+            window = open_payment_window(work.run_id, orders or [])
+            each_page(work, lambda page: import_payment_page(work.run_id, window, page), window.page)
     return finished(work.counts)

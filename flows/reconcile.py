@@ -4,8 +4,7 @@ from datetime import datetime
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle
 from tasks.reconciliation.compare import (
     compare_orders_here,
@@ -30,17 +29,14 @@ def reconcile(account: str, test: bool = False, days: int = 7, since: datetime |
         days: Compare orders that changed there or here within this number of days.
         since: Instead, compare orders that changed since this time.
     """
-    try:
-        with work_on(account, Cycle.reconcile, test=test) as work:
-            run_id = work.run_id
-            window = open_reconcile_window(run_id, days, since)
-            if window is not None:
-                each_page(work, lambda page: compare_orders_there(run_id, window, page))
-                each_page(work, lambda page: compare_orders_here(run_id, window, page))
-                each_page(work, lambda page: compare_stock(run_id, page))
-                each_page(work, lambda page: recheck_known(run_id, window, page))
-            report_differences(run_id)
-            publish_differences(run_id, list(work.seen.findings.values()))
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.reconcile, test=test) as work:
+        run_id = work.run_id
+        window = open_reconcile_window(run_id, days, since)
+        if window is not None:
+            each_page(work, lambda page: compare_orders_there(run_id, window, page))
+            each_page(work, lambda page: compare_orders_here(run_id, window, page))
+            each_page(work, lambda page: compare_stock(run_id, page))
+            each_page(work, lambda page: recheck_known(run_id, window, page))
+        report_differences(run_id)
+        publish_differences(run_id, list(work.seen.findings.values()))
     return finished(work.counts)

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.cycle import cycle_flow, nothing_done
-from models.errors import LeaseHeldError, RuleError
+from models.errors import RuleError
 from models.sync.records import Cycle, OutboundKind
 from tasks.reconciliation.replay import choose_orders, run_again, work_when_free
 
@@ -42,9 +42,6 @@ def replay(
         selection = choose_orders(account, orders or [], day, run, everything, again or [])
     except RuleError as error:
         return nothing_done(str(error))
-    try:
-        with work_when_free(account, test=test, wait_seconds=wait_seconds) as work:
-            report = run_again(work, selection, [OutboundKind(kind) for kind in again or []])
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_when_free(account, test=test, wait_seconds=wait_seconds) as work:
+        report = run_again(work, selection, [OutboundKind(kind) for kind in again or []])
     return Completed(message=report.text(), data={**work.counts.model_dump(), "effects": report.rows()})

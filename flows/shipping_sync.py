@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle, OutboundKind
 from tasks.intake.methods import refresh_methods
 from tasks.outbound.delivery import publish_all
@@ -18,11 +17,8 @@ def shipping_sync(account: str, test: bool = False) -> State:
         account: Name of the account to publish to.
         test: Send nothing; the report shows what would have been sent.
     """
-    try:
-        with work_on(account, Cycle.shipping_sync, test=test) as work:
-            refresh_methods(work.run_id)
-            publish_all(work, OutboundKind.cancellation)
-            publish_all(work, OutboundKind.shipment)
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.shipping_sync, test=test) as work:
+        refresh_methods(work.run_id)
+        publish_all(work, OutboundKind.cancellation)
+        publish_all(work, OutboundKind.shipment)
     return finished(work.counts)

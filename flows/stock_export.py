@@ -2,8 +2,7 @@
 
 from prefect.client.schemas.objects import State
 
-from flows.cycle import cycle_flow, finished, nothing_done
-from models.errors import LeaseHeldError
+from flows.cycle import cycle_flow, finished
 from models.sync.records import Cycle, OutboundKind
 from tasks.outbound.delivery import publish_all, queue_all_listings
 from tasks.run.work import work_on
@@ -18,11 +17,8 @@ def stock_export(account: str, test: bool = False, full: bool = False) -> State:
         test: Send nothing; the report shows what would have been sent.
         full: Work out the quantity of every listing again, not only of those whose stock changed.
     """
-    try:
-        with work_on(account, Cycle.stock_export, test=test) as work:
-            if full:
-                queue_all_listings(work.run_id)
-            publish_all(work, OutboundKind.stock)
-    except LeaseHeldError as error:
-        return nothing_done(str(error))
+    with work_on(account, Cycle.stock_export, test=test) as work:
+        if full:
+            queue_all_listings(work.run_id)
+        publish_all(work, OutboundKind.stock)
     return finished(work.counts)
