@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from models.database.engine import sqlite_files
+from models.database.engine import SIDE_FILES, sqlite_file
 from models.files import close, find_open
 from models.settings import Settings
 from tasks.run.prefect_env import PASSWORD_FILE, env_file, home_of
@@ -17,13 +17,11 @@ def find_open_files(settings: Settings, *, within_reach: bool = False) -> Iterat
 
     `within_reach`: as in `models.files.find_open`.
     """
-    places = [settings.data_dir, home_of(settings), *sqlite_files(settings.database_url), env_file()]
-    seen: set[Path] = set()
-    for place in places:
-        for path in find_open(place, within_reach=within_reach):
-            if path not in seen:
-                seen.add(path)
-                yield path
+    places = [settings.data_dir, home_of(settings), env_file()]
+    if database := sqlite_file(settings.database_url):
+        places += [database.with_name(f"{database.name}{suffix}") for suffix in SIDE_FILES]
+    found = (path for place in places for path in find_open(place, within_reach=within_reach))
+    yield from dict.fromkeys(found)
 
 
 def close_open_files(settings: Settings) -> None:

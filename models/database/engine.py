@@ -58,12 +58,15 @@ def load_driver() -> None:
     make_url(get_settings().database_url).get_dialect().import_dbapi()
 
 
-def sqlite_files(url: str) -> list[Path]:
-    """Return the files that an SQLite database can have; none for PostgreSQL and a database in memory."""
-    parsed = make_url(url)
+def sqlite_file(url: str | None = None) -> Path | None:
+    """Return the file of an SQLite database, by default of the one in the settings; it may be missing.
+
+    None for PostgreSQL and for a database in memory.
+    """
+    parsed = make_url(url or get_settings().database_url)
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return []
-    return [Path(f"{parsed.database}{suffix}") for suffix in SIDE_FILES]
+        return None
+    return Path(str(parsed.database))
 
 
 def close_engine(url: str) -> None:
@@ -89,7 +92,7 @@ def _make_engine(url: str) -> Engine:
         event.listen(engine, "checkin", _note_use)
         event.listen(engine, "checkout", partial(_check_alive, engine))
         return engine
-    for file in sqlite_files(url)[:1]:
+    if file := sqlite_file(url):
         make_folder(file.parent)
         # SQLite gives its other files the mode of this one.
         os.close(open_private(str(file), os.O_CREAT | os.O_WRONLY))

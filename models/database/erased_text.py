@@ -8,15 +8,12 @@ PostgreSQL overwrites nothing by itself: a vacuum only lets the space be used ag
 import sqlite3
 import time
 from contextlib import closing
-from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from models.database.engine import BUSY_TIMEOUT_SECONDS, get_engine
+from models.database.engine import BUSY_TIMEOUT_SECONDS, get_engine, sqlite_file
 from models.errors import RuleError
-from models.settings import get_settings
 
 ATTEMPT_SECONDS = 0.1
 """How long one attempt to empty the log waits for readers; writers wait meanwhile."""
@@ -33,7 +30,7 @@ def remove_remains() -> bool:
 
     A large SQLite file and PostgreSQL keep some until `rewrite`. Never fails.
     """
-    file = _sqlite_file()
+    file = sqlite_file()
     if file is None:
         return False
     try:
@@ -51,7 +48,7 @@ def remove_old_remains() -> None:
 
     Never fails.
     """
-    file = _sqlite_file()
+    file = sqlite_file()
     if file is None:
         return
     try:
@@ -68,7 +65,7 @@ def empty_log() -> bool:
 
     It does not if others read older pages for more than two seconds. Always True for PostgreSQL. Never fails.
     """
-    file = _sqlite_file()
+    file = sqlite_file()
     if file is None:
         return True
     try:
@@ -90,7 +87,7 @@ def rewrite() -> None:
     Takes free space of twice its size. Writers wait meanwhile; on PostgreSQL readers, too.
     Raises: RuleError, if others keep it busy, or the disk is full.
     """
-    file = _sqlite_file()
+    file = sqlite_file()
     try:
         if file is None:
             with get_engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -104,8 +101,3 @@ def rewrite() -> None:
         raise RuleError(f"The database cannot be rewritten now ({reason}): try again later.") from None
     if not empty_log():
         raise RuleError("The database cannot be rewritten now, because others read it all the time.")
-
-
-def _sqlite_file() -> Path | None:
-    url = make_url(get_settings().database_url)
-    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None

@@ -11,10 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from models.database.engine import close_engine, get_engine
+from models.database.engine import close_engine, get_engine, sqlite_file
 from models.database.session import was_aborted
 from models.errors import RuleError
 from models.settings import get_settings
@@ -48,8 +47,8 @@ def find_schema(url: str | None = None) -> Schema:
 
     Raises: RuleError, if the database cannot be reached.
     """
-    parsed = make_url(url or get_settings().database_url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database and not Path(parsed.database).exists():
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
         return Schema.empty
     try:
         with get_engine(url).connect().execution_options(reads_only=True) as connection:
