@@ -62,7 +62,7 @@ def write_whole(file: Path) -> Iterator[Path]:
         part.replace(target)
         sync_folder(target.parent)
     except OSError as error:
-        raise RuleError(f"{file} cannot be written ({error.strerror}).") from None
+        raise RuleError(f"{file} cannot be written ({error.strerror or type(error).__name__}).") from None
     finally:
         part.unlink(missing_ok=True)
 
