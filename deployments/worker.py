@@ -97,7 +97,7 @@ class Configuration(ProcessJobConfiguration):
         return self._others
 
     def prepare_for_flow_run(
-        self, flow_run: FlowRun, deployment: "DeploymentResponse | None" = None, *others: Any, **named: Any
+        self, flow_run: FlowRun, deployment: "DeploymentResponse | None" = None, *more: Any, **named: Any
     ) -> None:
         """Note the flow's entrypoint, if its code is here, and what else the run asks for."""
         # Afterwards these fields also hold what Prefect adds to each run.
@@ -106,7 +106,7 @@ class Configuration(ProcessJobConfiguration):
             "variables": self.env,
             "a folder": self.working_dir,
         }
-        super().prepare_for_flow_run(flow_run, deployment, *others, **named)
+        super().prepare_for_flow_run(flow_run, deployment, *more, **named)
         if deployment is not None and (
             deployment.entrypoint in OURS
             and not deployment.pull_steps
