@@ -14,7 +14,7 @@ from sqlmodel import select
 
 import tasks.intake.orders
 import tasks.run.work
-from connectors.afterbuy.simulator import Address, Fault
+from connectors.afterbuy.simulator import Fault
 from models.database.engine import get_engine
 from models.database.session import read_scope, session_scope
 from models.intake.orders import save_orders
@@ -35,6 +35,7 @@ from tests.support.steps import (
     last_run,
     numbers_here,
     numbers_there,
+    place_named_order,
     sync,
     wait_for,
 )
@@ -224,18 +225,7 @@ def test_prefect_without_artifacts_costs_only_the_picture(
 def _order_of_someone(shop: Shop) -> None:
     mug = add_mug(shop, 10)
     sync(Cycle.article_import, shop)
-    buyer = Address(
-        first_name=NAME,
-        last_name=NAME,
-        company=NAME,
-        street=f"{NAME} 1",
-        postal_code="04229",
-        city=NAME,
-        mail=f"{NAME}@post.example",
-        phone=NAME,
-        platform_user=NAME,
-    )
-    shop.channel.place_order([mug], billing=buyer, user_comment=NAME, memo=NAME)
+    place_named_order(shop, mug, NAME)
 
 
 def _silent(shop: Shop, cycle: Cycle) -> None:

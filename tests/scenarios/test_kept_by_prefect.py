@@ -25,7 +25,7 @@ import flows.order_import
 import models.database.engine
 import tasks.intake.orders
 import tasks.run.work
-from connectors.afterbuy.simulator import Address, Simulator
+from connectors.afterbuy.simulator import Simulator
 from connectors.errors import AccountError, TransientError
 from models.database.engine import dispose, get_engine
 from models.database.session import Session, session_scope
@@ -37,7 +37,15 @@ from tests.flows.conftest import Shop, open_shop
 from tests.support import session
 from tests.support.prefect_keeps import find_words, told_to_server, words_in
 from tests.support.prefect_server import find_port, start_prefect, told_runs
-from tests.support.steps import ALL_FLOWS, add_mug, attempt, last_run, numbers_here, wait_for
+from tests.support.steps import (
+    ALL_FLOWS,
+    add_mug,
+    attempt,
+    last_run,
+    numbers_here,
+    place_named_order,
+    wait_for,
+)
 
 NAME = "Wunderlichkeit"
 """A buyer's name that occurs nowhere else."""
@@ -84,19 +92,7 @@ def watched_postgres_shop(
 
 def _shop_with_order(simulator: Simulator) -> Shop:
     shop = open_shop(simulator)
-    mug = add_mug(shop, 10)
-    buyer = Address(
-        first_name=NAME,
-        last_name=NAME,
-        company=NAME,
-        street=f"{NAME} 1",
-        postal_code="04229",
-        city=NAME,
-        mail=f"{NAME}@post.example",
-        phone=NAME,
-        platform_user=NAME,
-    )
-    shop.channel.place_order([mug], billing=buyer, user_comment=NAME, memo=NAME)
+    place_named_order(shop, add_mug(shop, 10), NAME)
     return shop
 
 

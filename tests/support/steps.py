@@ -11,7 +11,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import State as PrefectState
 from sqlmodel import col, select
 
-from connectors.afterbuy.simulator import Product
+from connectors.afterbuy.simulator import Address, Product
 from flows.article_import import article_import
 from flows.buyer_mail import buyer_mail
 from flows.invoicing import invoicing
@@ -100,6 +100,22 @@ def add_mug(shop: Shop, quantity: int = 10, sku: str = "BECHER-1", **values: Any
     """Add a product at the channel."""
     values = {"anr": "", "selling_price": Decimal("9.90"), **values}
     return shop.channel.add_product(f"Becher {sku}", ean=sku, quantity=quantity, **values)
+
+
+def place_named_order(shop: Shop, product: Product, name: str) -> None:
+    """Place an order at the channel; each text of its buyer contains `name`."""
+    buyer = Address(
+        first_name=name,
+        last_name=name,
+        company=name,
+        street=f"{name} 1",
+        postal_code="04229",
+        city=name,
+        mail=f"{name}@post.example",
+        phone=name,
+        platform_user=name,
+    )
+    shop.channel.place_order([product], billing=buyer, user_comment=name, memo=name)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from tests.support.cli_steps import call, refused
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a server nor a password is named."""
     for name in ("PREFECT_API_URL", PASSWORD, SERVER_PASSWORD):
-        # Set first, so that what the command sets is taken back.
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_the_password_is_printed(data_dir: Path) -> None:

@@ -30,15 +30,11 @@ from tasks.run.prefect_env import (
 
 
 @pytest.fixture(autouse=True)
-def _environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An environment without any of Prefect's variables, which is put back."""
-    before = dict(os.environ)
+def _environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without any of Prefect's variables, and a settings file of the test's own."""
     for name in [name for name in os.environ if name.startswith("PREFECT_")]:
-        del os.environ[name]
-    os.environ["WARENFLUSS_ENV_FILE"] = str(data_dir / "test.env")
-    yield
-    os.environ.clear()
-    os.environ.update(before)
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WARENFLUSS_ENV_FILE", str(data_dir / "test.env"))
 
 
 class _Healthy(BaseHTTPRequestHandler):
