@@ -11,9 +11,9 @@ TELLING = frozenset({"08", "23", "40", "42", "53", "55", "57", "P0"})
 Others, above all class 22 (data), quote the value that was refused. "P0" is raised by our own triggers.
 """
 SYNTAX = "42601"
-"""Alone of its class it quotes a value, if it tells of a search word."""
+"""The one code of class 42 that may quote a value: a search word with an error in it."""
 WITHOUT_CODE = ("OperationalError", "InterfaceError")
-"""Errors of psycopg itself that tell of a connection, not of a value."""
+"""Errors of psycopg itself; they describe the connection and quote no value."""
 
 
 def code_of(error: SQLAlchemyError) -> str:

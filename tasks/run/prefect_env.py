@@ -178,8 +178,8 @@ def env_file() -> Path:
 def find_server(data_dir: Path) -> str:
     """Return the API address of the server that `up` runs for a data folder; empty if none answers.
 
-    A state that a killed `up` left counts as none: whoever listens at its address now must not get the
-    password.
+    The state of a killed `up` counts as none: another program may listen at its address now, and must not get
+    the password.
     """
     state = read_state(data_dir)
     url, pid = str(state.get("api_url", "")), state.get("pid")
